@@ -106,6 +106,7 @@ class BuildConfig:
     """Settings of `specsia build`; `docs/settings.md` describes them.
 
     Attributes:
+        like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
         backends: `NAME[:ARG]` each, with distinct names.
         outline: grey of the contour: one of `OUTLINES`, or a number 0-255 as text.
         seed: of contours and backends; splits do not depend on it.
@@ -124,6 +125,7 @@ class BuildConfig:
     """
 
     source: str = DEFAULT_SOURCE
+    like: str | None = None
     backends: tuple[str, ...] = ("relief",)
     renderer: str = "fast"
     views: int = 10

@@ -84,13 +84,19 @@ def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
     return sentences
 
 
-def load_lines(dataset: Path | None, configs: Collection[str]) -> list[str]:
+def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str]:
     """Return Python that loads each configuration of a dataset; nothing where there is none."""
+    from specsia_build.dataset.schema import data_folder
+
     if dataset is None or not configs:
         return []
     several, lines = len(configs) > 1, ["from datasets import load_dataset"]
     for name in configs:
         arguments = json.dumps([str(dataset), name][: 1 + several], ensure_ascii=False)[1:-1]
+        if "://" in str(dataset):
+            # `datasets` takes no URL of a folder, but URLs of its files.
+            files = json.dumps(f"{dataset}/{data_folder(name, several)}/train-*.parquet", ensure_ascii=False)
+            arguments = f'"parquet", data_files={{"train": {files}}}'
         lines.append(f"pairs = load_dataset({arguments})")
     return lines
 
@@ -98,7 +104,7 @@ def load_lines(dataset: Path | None, configs: Collection[str]) -> list[str]:
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     """Print what a build did in a run; exit if it failed."""
     results, load, follows = _results(summary, config, layout)
-    trouble, run = None, argument(layout.root)
+    trouble, run = None, argument(layout.out)
     if summary.stopped is not None:
         trouble = f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
     elif summary.failed > summary.allowed_failures:
@@ -116,7 +122,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
         "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
-        "splits": list(summary.empty_splits),
+        "splits": most([*summary.empty_splits, *summary.doubles], f"{config.command} --out {run} --json"),
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] * bool(summary.failures),
         "pictures": [pictures] * bool(summary.low_quality),
@@ -140,7 +146,7 @@ def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> t
     from specsia_build.dataset.schema import CARD
     from specsia_build.recipes.recipe import load_recipe
 
-    lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.root)
+    lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
     for name, count in (summary.recipes or {}).items():
         folder = damaged = layout.recipe(name)
         line = f"{_are(count, load_recipe(name).by, summary.source)} in {folder}"
@@ -165,7 +171,7 @@ def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> t
         follows = [f"{config.command} --out {run}"]
     elif summary.stopped is None:
         packed = [] if summary.dataset is None else [argument(summary.dataset)]
-        pictured = packed if config.keep == NONE else [run]
+        pictured = packed if config.keep == NONE and layout.url is None else [run]
         follows += [
             *(f"specsia report {where}" for where in pictured),
             *(f"specsia verify {where}" for where in packed),

@@ -79,9 +79,10 @@ _SHARED = options(
     takes_source=True,
 )
 @source
-@click.option("--out", help="Folder of the run.  [default: specsia-out]")
+@click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
+@click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
 @click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {', '.join(RENDERERS)}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
@@ -160,7 +161,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", required=True, help="Folder of the merged run.")
+@click.option("--out", required=True, help="Folder of the merged run, or a URL to send its dataset to.")
 @max_failures
 @json_option
 def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:

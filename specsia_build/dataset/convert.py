@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -11,7 +12,7 @@ from typing import Any
 from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card import write_converted_card, write_teaser
-from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
@@ -48,6 +49,7 @@ def to_published(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
     members: dict[tuple[str, str], dict[str, str | None]] = {}
+    digests = list[tuple[str, str, str, str]]()
     with writing(out), replacing(folder) as scratch:
         tasks = []
         for config, split in ((config, split) for config in dataset.configs for split in schema.SPLITS):
@@ -58,7 +60,9 @@ def to_published(
                 tasks.append((dataset, shard, data / schema.shard_name(split, index, len(shards))))
         # The workers must stop before the folder that they write into is removed.
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
-            for (_, shard, _), (count, licenses) in zip(tasks, converted, strict=True):
+            for (_, shard, _), (count, licenses, images) in zip(tasks, converted, strict=True):
+                name = shard.config if len(dataset.configs) > 1 else schema.DEFAULT_CONFIG
+                digests += [(name, *image) for image in images]
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
                 rows[shard.config][shard.split] += count
                 advance(count)
@@ -81,22 +85,27 @@ def to_published(
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
         write_teaser(scratch, list(rows))
+        write_checksums(scratch, digests)
         write_sums(scratch)
     return rows
 
 
-def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[int, dict[str, str | None]]:
-    """Convert a shard; returns its number of rows, and the licence of each character."""
+def _convert(
+    task: tuple[OpenedDataset, Shard, Path],
+) -> tuple[int, dict[str, str | None], list[tuple[str, str, str]]]:
+    """Convert a shard; returns its rows, the licence of each character, and uid, column and SHA-256 of each image."""
     dataset, shard, path = task
     licenses: dict[str, str | None] = {}
+    digests = list[tuple[str, str, str]]()
 
     def rows() -> Iterator[schema.Row]:
         for row in dataset.rows_of(shard, _NEEDED):
             images = {name: _published(row, name) for name in schema.PUBLISHED_COLUMNS[1:]}
             licenses[row["character_id"]] = row["license"]
+            digests.extend((row["uid"], name, hashlib.sha256(data).hexdigest()) for name, data in images.items())
             yield schema.Row({"uid": row["uid"]}, images)
 
-    return write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS)), licenses
+    return write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS)), licenses, digests
 
 
 def _published(row: Mapping[str, Any], column: str) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.errors import ByShape, SpecsiaError, brief
 from specsia_build.films import Pixels
@@ -157,6 +158,18 @@ def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
     """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
     return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+
+
+def splits_of(dataset: OpenedDataset) -> dict[str, str]:
+    """Split of each character that has rows in any configuration; only ids are read."""
+    columns = ["uid" if dataset.kind == "published" else "character_id"]
+    splits: dict[str, str] = {}
+    for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):
+        for row in dataset.stream(config, split, columns):
+            character = place_of(row, dataset.where)[0]
+            if splits.setdefault(character, split) != split:
+                raise SpecsiaError(f"{dataset.where} has the character {character} in two splits")
+    return {character: splits[character] for character in sorted(splits, key=id_order_key)}
 
 
 def composite(image: Pixels) -> Pixels:

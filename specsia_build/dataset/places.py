@@ -80,8 +80,8 @@ class Place:
         return data
 
     @contextmanager
-    def reading(self, name: str) -> Iterator[None]:
-        """Turn errors of the filesystem into SpecsiaErrors that name the file."""
+    def reading(self, name: str, done: str = "read") -> Iterator[None]:
+        """Turn errors of the filesystem into SpecsiaErrors that name the file, and what cannot be `done`."""
         try:
             yield
         except Exception as error:
@@ -89,7 +89,7 @@ class Place:
             if not isinstance(error, read_errors()) and type(error) is not ValueError:
                 raise
             where = f"{self.where}/{name}" if name else self.where
-            raise SpecsiaError(f"{where} cannot be read: {one_line(error)}") from error
+            raise SpecsiaError(f"{where} cannot be {done}: {one_line(error)}") from error
 
 
 def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -109,6 +109,20 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
+def place_of_url(url: str) -> Place:
+    """The folder of an fsspec URL, before any request."""
+    import fsspec
+
+    try:
+        fs, root = fsspec.url_to_fs(url)
+    # Filesystems raise anything, for example if their URL lacks a part.
+    except Exception as error:
+        hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
+        raise UsageError(f"{url} cannot be opened: {one_line(error)}{hint}") from error
+    root = root.rstrip("/")
+    return Place(url, Path(root) if fs.protocol == ("file", "local") else None, fs, root)
+
+
 def find_place(where: str | Path) -> Place:
     """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
 
@@ -118,18 +132,9 @@ def find_place(where: str | Path) -> Place:
     if isinstance(where, str) and text.startswith("hf://"):
         return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
     if isinstance(where, str) and "://" in text:
-        import fsspec
-
-        try:
-            fs, root = fsspec.url_to_fs(text)
-        # Filesystems raise anything, for example if their URL lacks a part.
-        except Exception as error:
-            hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
-            raise UsageError(f"{text} cannot be opened: {one_line(error)}{hint}") from error
-        root = root.rstrip("/")
-        place = Place(text, Path(root)) if fs.protocol == ("file", "local") else Place(text, None, fs, root)
+        place = place_of_url(text)
         with place.reading(""):
-            if not fs.isdir(root):
+            if not place.fs.isdir(place.root):
                 raise UsageError(f"there is no folder {text}: give that of a packed dataset")
         return place
     folder = expanded(text)

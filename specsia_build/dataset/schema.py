@@ -59,9 +59,7 @@ COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHE
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
 CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json", "build.json"
-SUMS_FILE, DATA = "SHA256SUMS", "data"
-
-FORMER_FILE = "checksums.parquet"  # Of datasets that version 0.1.0 packed
+CHECKSUMS_FILE, SUMS_FILE, DATA = "checksums.parquet", "SHA256SUMS", "data"
 
 RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
 """In a recipe's folder: which recipe wrote it, and what it holds of each clip or character, a line for each."""

@@ -23,7 +23,7 @@ from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_e
 from specsia_build.look.items import TARGET, Gallery, Item, Lost, Side
 from specsia_build.look.run import open_run
 from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
-from specsia_build.pipeline.run import RunLayout, existing_run
+from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.selection import source_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import Similarity
@@ -41,9 +41,9 @@ def _is_evaluation(where: str) -> bool:
 
 
 def _is_run(where: str) -> bool:
-    """Whether a place is a run: its folder, or a folder without any Parquet file, which is refused as a run."""
+    """Whether a place is a run: its folder or URL, or a folder without any Parquet file, which is refused as a run."""
     if "://" in where:
-        return False
+        return layout_of(where).config.is_file()
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
         raise UsageError(

@@ -239,7 +239,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
         seconds[time.id] += time.seconds  # type: ignore[assignment]
     timed = [replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items]
     facts = RunFacts(config, layout, times, (layout.dataset / schema.BUILD_FILE).is_file())
-    command = f"{config.command} --out {argument(layout.root)}"
+    command = f"{config.command} --out {argument(layout.out)}"
     expected = [clip.id for clip in planned] if moving else ids
     gallery = Gallery(
         kind="run",

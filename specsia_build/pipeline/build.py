@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from specsia_build.config import BuildConfig
+from specsia_build.dataset.exchange import open_target
 from specsia_build.files.names import pattern_note
 from specsia_build.pipeline import folder
 from specsia_build.pipeline.executors import Executor, local_executor
@@ -45,6 +47,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
+    if layout.url is not None:
+        open_target(layout.url)
+        say(f"the work is kept in {layout.root}, the dataset goes to {layout.url}/dataset")
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
@@ -78,6 +83,6 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             if PACK.name not in stages:
                 return task.finished()
             summary = finish(task)
-            if summary.dataset is not None and (note := pattern_note(summary.dataset, "load_dataset takes")):
+            if isinstance(summary.dataset, Path) and (note := pattern_note(summary.dataset, "load_dataset takes")):
                 say(note)
             return summary

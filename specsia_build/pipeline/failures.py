@@ -99,7 +99,7 @@ class BuildSummary:
     Attributes:
         failures: on record now of its characters and backends.
         warnings: about characters that were built, now or before, by id.
-        empty_splits: sentences about splits without rows.
+        doubles, empty_splits: sentences about equal characters in different splits, and about splits without rows.
         rows: packed by configuration, the default first; None if pack did not run.
         clips: how many the characters have, None in a run of stills.
         recipes: parts on disk by recipe; None if none was written.
@@ -112,10 +112,11 @@ class BuildSummary:
     stages: list[StageSummary] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    doubles: tuple[str, ...] = ()
     empty_splits: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: Mapping[str, int] | None = None
-    dataset: Path | None = None
+    dataset: Path | str | None = None
     clips: int | None = None
     recipes: Mapping[str, int] | None = None
     stopped: str | None = None

@@ -19,7 +19,7 @@ from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
 from specsia_build.pipeline.progress import StageTally, named, stage_done
 from specsia_build.pipeline.run import Run, Step, steps_of
-from specsia_build.pipeline.selection import Characters
+from specsia_build.pipeline.selection import Characters, parted_doubles
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
 from specsia_build.stages.clips import motions
@@ -170,10 +170,13 @@ class Build:
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def collect_warnings(self) -> None:
-        """Collect warnings of what is up to date."""
+        """Collect warnings of what is up to date, and name files or shapes that lie in several splits."""
         for entry in self.entries:
             if warnings := self.standing(entry).warnings:
                 self.record.warn(entry.id, warnings)
+        shapes = [self.standing(entry).shape for entry in self.entries]
+        doubles = parted_doubles(self.entries, self.characters.splits, shapes)
+        self.summary = replace(self.summary, doubles=tuple(doubles))
 
 
 def _characters(damaged: Keys) -> set[str]:

@@ -16,6 +16,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.exchange import upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
@@ -33,7 +34,7 @@ from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, fold
 from specsia_build.stages import pack
 from specsia_build.stages.clips import draw, motions, move
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
-from specsia_build.stages.stage import CharacterStage, Earlier, Meta, canonical_json, file_digest, sha256
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta, canonical_json, file_digest, sha256
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
@@ -75,7 +76,7 @@ def _missed(build: Build, waiting: Mapping[str | None, Iterable[str]], failures:
         if missed := [key for key in keys if key not in excused]:
             return (
                 f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
-                f"({named(missed)}): run `{build.config.command} --out {build.layout.root}` with all its stages"
+                f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
             )
     return None
 
@@ -129,10 +130,23 @@ def _pack_dataset(build: Build) -> BuildSummary:
                 say(f"pack: {shards} written, {packed.kept:,} kept as they were")
     done = StageSummary(pack.STAGE.name, None, made, kept, 0, time.perf_counter() - start)
     stage_done(done)
+    dataset = layout.dataset if layout.url is None else _send(layout, f"{layout.url}/dataset")
     rows = {name: sum(member.rows for member in members) for name, members in plan.members.items()}
     empty = empty_splits(standings, build.characters.splits)
-    summary = build.finished(rows=rows, dataset=layout.dataset, empty_splits=empty)
+    summary = build.finished(rows=rows, dataset=dataset, empty_splits=empty)
     return replace(summary, stages=[*summary.stages, done])
+
+
+def _send(layout: RunLayout, url: str) -> str:
+    """Send the packed dataset to a URL, which is returned."""
+    start, files = time.perf_counter(), sum(path.is_file() for path in layout.dataset.rglob("*")) - 1
+    with progress.bar("upload", files, "file") as advance:
+        sent = upload(layout.dataset, url, layout.uploaded, advance)
+    seconds = f"{time.perf_counter() - start:.1f} s"
+    say(f"upload: {plural(sent.sent, 'file')} sent, {sent.copied} renamed, {sent.kept} already there, in {seconds}")
+    if sent.foreign:
+        say(f"kept in {url}, because no build sent it: {some(sent.foreign)}")
+    return url
 
 
 def pack_plan(
@@ -165,6 +179,7 @@ def pack_plan(
         members=members,
         quarantined={name: count for name, count in lost.items() if count},
         sees_ground_truth=[backend_name(s) for s in run.config.backends if backend_of(s).sees_ground_truth],
+        metas=partial(_metas, run),
         reads=run.read_by_pack,
     )
 
@@ -173,6 +188,13 @@ def empty_splits(standings: Mapping[str, Standing], planned: Mapping[str, str]) 
     """A sentence about each planned split none of whose characters has rows, with the manifest line that fills it."""
     packed = {name for name, one in standings.items() if any(one.members.values())}
     return tuple(splits.empty_notes(planned, packed))
+
+
+def _metas(run: Run, key: str, backend: str) -> EarlierMeta:
+    metas = {stage: run.meta(stage, backend, key) for stage in run.read_by_pack}
+    if None in metas.values():
+        raise DamagedError(f"an artefact of {key} is missing: run the same command again")
+    return {stage: meta or {} for stage, meta in metas.items()}
 
 
 def _load(layout: RunLayout, stages: Sequence[CharacterStage], key: str, backend: str) -> Earlier:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -46,9 +47,15 @@ class _Below:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """Paths of one run below `root`, the folder that `--out` names."""
+    """Paths of one run.
+
+    Attributes:
+        root: folder that `--out` names, or the local folder of a URL.
+        url: what `--out` names if it is a URL; the dataset is packed below `root` and then sent there.
+    """
 
     root: Path
+    url: str | None = None
 
     # Marks the folder as a run's, with the version that made it.
     mark = _Below(RUN_MARK)
@@ -65,11 +72,18 @@ class RunLayout:
     left_out = _Below("state/left-out.json")
     # Held by the command that builds here.
     lock = _Below("state/lock")
+    # What was sent to the URL.
+    uploaded = _Below("state/uploaded.json")
     # Procedural characters that this run wrote.
     source = _Below("source")
     artefacts = _Below("artefacts")
     dataset = _Below("dataset")
     report = _Below("report.html")
+
+    @property
+    def out(self) -> str:
+        """Value of `--out`: a folder or a URL."""
+        return self.url or str(self.root)
 
     @property
     def written(self) -> tuple[Path, ...]:
@@ -112,10 +126,15 @@ def _id(key: str) -> str:
 
 
 def layout_of(out: str | Path) -> RunLayout:
-    """Layout of a run's folder; raises UsageError for a URL."""
-    if "://" in str(out):
-        raise UsageError(f"{out} is a URL, and a run lies in a folder: build there, then copy its dataset to the URL")
-    return RunLayout(Path(out))
+    """Layout of a folder or an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
+    url = str(out).rstrip("/")
+    scheme, separator, path = url.partition("://")
+    if isinstance(out, Path) or not separator:
+        return RunLayout(Path(out))
+    if scheme in ("file", "local"):
+        return RunLayout(Path(path))
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", url.rpartition("/")[2]).strip("-.") or "run"
+    return RunLayout(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)
 
 
 def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
@@ -195,6 +214,8 @@ def effective(
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
     if not config.source.startswith("sample:") and "://" not in config.source:
         config = replace(config, source=str(expanded(config.source).absolute()))
+    if config.like is not None and expanded(config.like).is_dir():
+        config = replace(config, like=str(expanded(config.like).absolute()))
     return replace(config, backends=tuple(map(absolute_spec, config.backends))), layout
 
 

@@ -9,8 +9,11 @@ from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.characters.sources import Source, open_source
+from specsia_build.characters.survey import Shape, same_files, same_shapes
 from specsia_build.config import BuildConfig, in_shard
 from specsia_build.dataset import splits
+from specsia_build.dataset.pairs import splits_of
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
 from specsia_build.pipeline.progress import named
@@ -25,7 +28,7 @@ class Characters:
     Attributes:
         source: name of the source.
         entries: those that are built, in order.
-        splits: split of each id of the source, and of those that the run had before.
+        splits: split of each id of the source or of the dataset to follow, and of those that the run had before.
         left_out: ids of the source that are not built.
         absent: ids that have a split and that the source does not have.
         remarks: sentences about the source and the selection.
@@ -64,15 +67,15 @@ def _excluded(path: str | None) -> frozenset[str]:
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
-    """The characters that a build is about, in the splits of its run, or drawn; nothing is written.
+    """The characters that a build is about, in the splits of its run, of a dataset, or drawn; nothing is written.
 
     `before` are settings of the build that the run holds, or None if that does not count. Raises UsageError if the
-    source or what is left of it is empty, or the run holds another source.
+    source or what is left of it is empty, or the run or the dataset to follow contradicts it.
     """
     source = source_of(config, layout)
-    split_of, remarks = _split(layout, source.entries, before)
+    entries, split_of, remarks = _split(config, layout, source.entries, before)
     every = {entry.id for entry in source.entries}
-    share = tuple(entry for entry in source.entries if config.shard is None or in_shard(entry.id, config.shard))
+    share = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
     if not share:
         raise UsageError(f"no character of the source is in the shard {config.shard}: give fewer shards")
     excluded = _excluded(config.exclude)
@@ -91,18 +94,47 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
 
 
 def _split(
-    layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
-) -> tuple[Mapping[str, str], list[str]]:
-    """Split of each id of a source and of its run before, and sentences about them."""
+    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
+) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
+    """Characters of a source that have a split, the split of each id, and sentences about them."""
     frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
+    again = "give another --out, or --fresh to start over there"
+    if frozen is not None and frozen.keys().isdisjoint(ids):
+        raise UsageError(f"{layout.root} holds a build of another source: {again}")
+    if config.like is not None:
+        same = frozen if before is not None and before.get("like") == config.like else None
+        split_of = same or splits_of(open_dataset(config.like))
+        if any(split_of.get(i, split) != split for i, split in (frozen or {}).items()):
+            raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
+        return _like(config.like, entries, split_of)
     if frozen is None:
-        return splits.assign(ids, fixed), []
-    if frozen.keys().isdisjoint(ids):
-        raise UsageError(
-            f"{layout.root} holds a build of another source: give another --out, or --fresh to start over there"
-        )
+        return entries, splits.assign(ids, fixed), []
     grown = splits.grown(frozen, ids, fixed)
     moved = [f"{i} from {old} to {grown[i]}" for i, old in frozen.items() if grown[i] != old]
-    return grown, [f"the manifest moves {some(moved)}"] if moved else []
+    return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
+
+
+def _like(
+    dataset: str, entries: Sequence[Entry], split_of: Mapping[str, str]
+) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
+    """Choose the characters that a dataset has, as `_split` gives them."""
+    chosen = [entry for entry in entries if entry.id in split_of]
+    missing = split_of.keys() - {entry.id for entry in chosen}
+    if not chosen:
+        raise UsageError(f"{dataset} has {plural(len(split_of), 'character')}, of which the source has none")
+    lacks = [f"it lacks {plural(len(entries) - len(chosen), 'character')} of the source, left out here"]
+    lacks = lacks * (len(entries) > len(chosen))
+    lacks += [f"the source lacks {len(missing):,} of its characters: {named(missing)}"] * bool(missing)
+    return chosen, split_of, [f"like {dataset}: {lack}" for lack in lacks]
+
+
+def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:
+    """A sentence for each mesh file, and each shape, of several characters in different splits."""
+    return [
+        f"{some(ids)} are one file or one shape and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one "
+        "of them, or give them the same `split` in a manifest"
+        for ids in dict.fromkeys((*same_files(entries), *same_shapes(entries, shapes)))
+        if len({splits[i] for i in ids}) > 1
+    ]

@@ -18,6 +18,7 @@ from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE,
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
 from specsia_build.dataset.verify.report import Check, Findings, Report
+from specsia_build.dataset.verify.rows import extra_chunks
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
@@ -105,7 +106,7 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     present = {name.as_posix() for name in names if name.parts[0] not in (STATE, *FOREIGN)}
     if unknown := sorted(present - of_parts - own.keys() - {*OWN_FILES}):
         notes.append(f"{some(unknown)}: of no part, so not checked")
-    checks: list[Check] = ["files", "sums"]
+    checks: list[Check] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     return Report(
@@ -188,6 +189,8 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> Findings:
         suffix = Path(name).suffix.lower()
         if suffix in TEXT_SUFFIXES and (path := files.machine_path(data.decode(errors="replace"))):
             findings.add("files", name, f"holds a path of a machine: {path}")
+        if suffix == ".png" and (extra := extra_chunks(data)):
+            findings.add("images", name, f"carries more than pixels: {', '.join(extra)}")
     return findings
 
 

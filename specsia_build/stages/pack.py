@@ -10,7 +10,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -22,22 +22,23 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card, write_teaser
-from specsia_build.dataset.checksums import parse_sums, write_sums
+from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
+from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
-from specsia_build.stages.rows import MakeShards, Member, ShardTask
-from specsia_build.stages.stage import CharacterStage, Stage, canonical_json, file_digest, sha256
+from specsia_build.stages.rows import MakeShards, Member, ShardTask, row_facts
+from specsia_build.stages.stage import CharacterStage, EarlierMeta, Stage, canonical_json, file_digest, sha256
 
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
 
-_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE)
+_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
@@ -55,6 +56,7 @@ class PackPlan:
         members: characters or clips that are built, by backend.
         quarantined: characters left out by backend, `""` for those that no backend saw.
         sees_ground_truth: backends that do.
+        metas: gives the meta data of the artefacts that pack reads, by id of a member and backend name.
         reads: the stages whose artefacts hold the pictures.
     """
 
@@ -65,6 +67,7 @@ class PackPlan:
     members: Mapping[str, Sequence[Member]]
     quarantined: Mapping[str, int]
     sees_ground_truth: Sequence[str]
+    metas: Callable[[str, str], EarlierMeta]
     reads: Sequence[CharacterStage] = STAGE.earlier
 
 
@@ -92,6 +95,9 @@ class _Planned:
 def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
     """The settings that decide what is built, without paths of this machine; `source` names its source."""
     settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
+    like = settings.pop("like")
+    if like is not None:
+        settings["like"] = public_name(like)
     if config.clips is not None:
         settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
     return settings
@@ -189,6 +195,15 @@ class Packed(NamedTuple):
     foreign: Sequence[str] = ()
 
 
+def _image_digests(plan: PackPlan, shards: Sequence[_Planned]) -> Iterator[tuple[str, str, str, str]]:
+    """Configuration, uid, column and SHA-256 of every image, in the order of the rows."""
+    for shard in shards:
+        for one in shard.members:
+            for scalars, origin in row_facts(one.id, shard.backend, plan.metas(one.id, shard.backend)):
+                for column in schema.IMAGE_COLUMNS:
+                    yield shard.config_name, scalars["uid"], column, origin[column][2]
+
+
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     """Write the dataset into `folder`, replacing an earlier one only once all of it is written.
 
@@ -210,6 +225,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         # Nobody is to write there any more where the folder is given up.
         with closing(make(tasks)) as shards:
             done = {planned[number].name: shard for number, shard in shards}
+        write_checksums(partial, _image_digests(plan, planned))
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {one.name: one.fingerprint for one in planned}}
         facts = _card_facts(plan, record)

@@ -121,6 +121,7 @@ def build_small(
         members={name: [member(i, name, metas(i, name)) for i in projected[name]] for name in backends},
         quarantined={"": len(planned)} if planned else {},
         sees_ground_truth=list(backends),
+        metas=metas,
     )
 
     pack.pack(plan, shards_here(load), folder)

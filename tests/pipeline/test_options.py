@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from specsia_build.pipeline.run import effective, layout_of, named_settings
+from tests import commands
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, made, specsia
+from tests.shapes import lines_of, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
@@ -50,3 +54,28 @@ def test_artefacts_of_clips_are_kept_until_every_recipe_is_written(tmp_path: Pat
 
 
 TWO = ("--size", "64", "--views", "2", "--workers", "1", "--limit", "2", "--json")
+
+
+def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    monkeypatch.chdir(tmp_path)
+    url = "memory://bucket/run"
+    try:
+        ran = commands.specsia("build", source, "--out", url, *TWO)
+        work = layout_of(url).root
+        assert f"the work is kept in {work}" in ran.stderr
+        assert json.loads(ran.stdout)["dataset"] == f"{url}/dataset"
+        store = fsspec.filesystem("memory")
+        for path in (p for p in (work / "dataset").rglob("*") if p.is_file()):
+            assert store.cat_file(f"/bucket/run/dataset/{path.relative_to(work / 'dataset')}") == path.read_bytes()
+        assert "upload: 0 files sent" in commands.specsia("build", "--out", url, *TWO).stderr
+        assert [line["stage"] for line in lines_of(work / "logs" / "tasks.jsonl")].count("pack") == 1
+        # The third character is missing.
+        assert "packed, but not as a build would" in commands.specsia("status", url).stdout
+        commands.specsia("report", url)
+        page = (work / "report.html").read_text()
+        assert "1 character of the source left out by --limit" in page
+        assert "not rendered" not in page
+        assert f'"go_on":"specsia build --out {url}"' in page
+    finally:
+        fsspec.filesystem("memory").store.clear()

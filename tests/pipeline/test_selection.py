@@ -1,22 +1,43 @@
-"""Splits of a source: those of the published settings, and characters that are in several."""
+"""Splits of a source: drawn, those of a packed dataset, and characters that are in several."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, read_settings, with_settings
 from specsia_build.dataset import schema
+from specsia_build.dataset.pairs import splits_of
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.splits import from_json, to_json
+from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
+from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.selection import _split
+from specsia_build.pipeline.selection import _split, parted_doubles
+from tests.commands import specsia
+from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
 MANIFEST = Path(__file__).resolve().parents[2] / "manifests" / "specsia-15k.yaml"
+
+
+def write_like(folder: Path, split_of: dict[str, str], views: int = 2) -> Path:
+    """A dataset in the published schema whose pictures are empty: only its ids matter here."""
+    (folder / "data").mkdir(parents=True)
+    for split in set(split_of.values()):
+        uids = [f"{i}_{view:02d}" for i, s in split_of.items() if s == split for view in range(views)]
+        columns = {name: pa.nulls(len(uids), pa.binary()) for name in schema.PUBLISHED_COLUMNS[1:]}
+        table = pa.table({"uid": pa.array(uids, pa.string()), **columns})
+        pq.write_table(table, folder / "data" / schema.shard_name(split, 0, 1))
+    return folder
 
 
 def entries(*ids: str) -> list[Entry]:
@@ -28,7 +49,49 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
     ids = [str(i) for i in range(1500) if i not in (77, 1203)]
-    found, _ = _split(RunLayout(tmp_path), entries(*sorted(ids)), {})
-    assert Counter(found.values()) == {"train": 1298, "validation": 100, "test": 100}
+    _, found, _ = _split(config, RunLayout(tmp_path), entries(*sorted(ids)), {})
+    like = write_like(tmp_path / "published", dict(found))
+    assert open_dataset(like).splits("default") == {"train": 2596, "validation": 200, "test": 200}
+    assert splits_of(open_dataset(like)) == dict(found)
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
     assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
+
+
+def test_contradictions_are_refused(tmp_path: Path) -> None:
+    like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
+    layout = RunLayout(tmp_path / "run")
+    layout.root.mkdir()
+    with pytest.raises(UsageError, match="has 2 characters, of which the source has none"):
+        _split(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
+    layout.splits.write_text(to_json({"2": "train", "7": "train"}))
+    with pytest.raises(UsageError, match="splits are not those of"):
+        _split(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
+
+
+def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    ids = sorted(entry.id for entry in open_source(str(source), tmp_path).entries)
+    like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
+    out = tmp_path / "out"
+    result = specsia("build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1)
+    assert "the source lacks 1 of its characters: gone" in result.stderr
+    assert "it lacks 2 characters of the source, left out here" in result.stderr
+    made = open_dataset(out / "dataset")
+    assert splits_of(made) == {ids[0]: "test", ids[2]: "train"}
+    assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}
+    assert read_settings(out / "config.yaml")["like"] == str(like)
+    (like / "data" / schema.shard_name("train", 0, 1)).unlink()
+    assert yaml.safe_load(made.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
+    assert "all stages are up to date" in specsia("status", out).output
+
+
+def test_one_file_or_shape_in_several_splits_is_told(tmp_path: Path) -> None:
+    for name, content in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
+        (tmp_path / f"{name}.glb").write_text(content)
+    entries = open_source(str(tmp_path), tmp_path / "scratch").entries
+    splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
+    shapes = [(4.0, 4.0, 1.0 if entry.id in "ab" else 0.5) for entry in entries]
+    (double,) = parted_doubles(entries, splits, shapes)
+    assert double.startswith("a, b are one file or one shape and lie in test and train")
+    assert not parted_doubles(entries, splits | {"b": "train"}, shapes)
+    assert len(parted_doubles(entries, splits, [shapes[0]] * 4)) == 2

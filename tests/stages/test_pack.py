@@ -86,6 +86,7 @@ def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ())
         members={"relief": members},
         quarantined={},
         sees_ground_truth=[],
+        metas=store.meta,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,9 +22,10 @@ from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
 from specsia_build.files.records import parse_json
+from specsia_build.folders import home
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
-_OWN = _NEEDED | {schema.TEASER, schema.FORMER_FILE, schema.SUMS_FILE}
+_OWN = _NEEDED | {schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE}
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
@@ -32,10 +34,17 @@ _ROOTS = "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scrat
 _MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS})/[\w.-]|\b[A-Za-z]:\\|file://")
 
 
+@cache
+def _own_folders() -> tuple[str, ...]:
+    """The user's home and the working folder, where they are long enough not to occur in a text by chance."""
+    return tuple(str(path) for path in (home(), Path.cwd()) if len(path.parts) > 2)
+
+
 def machine_path(text: str) -> str | None:
-    """The first path of a machine in a text; None if there is none."""
-    match = _MACHINE_PATH.search(text)
-    return match and re.split(r"[\s\"'`,;)]", text[match.start() : match.start() + 80])[0]
+    """The first path of a machine in a text, or this user's home or working folder; None if there is none."""
+    if match := _MACHINE_PATH.search(text):
+        return re.split(r"[\s\"'`,;)]", text[match.start() : match.start() + 80])[0]
+    return next((folder for folder in _own_folders() if folder in text), None)
 
 
 def list_files(place: Place, findings: Findings) -> list[str]:

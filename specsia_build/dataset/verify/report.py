@@ -20,11 +20,11 @@ Check = Literal[
 
 CHECKS: dict[Check, str] = {
     "files": "all files are there and readable, the card names them, and none holds a path of a machine",
-    "sums": "SHA256SUMS fits every file",
+    "sums": "SHA256SUMS fits every file, and checksums.parquet every image",
     "schema": "columns and types",
     "splits": "no character in two splits, and each in that of splits.json",
     "views": "every view of a character once, or every frame of a clip in order, with its own uid",
-    "images": "whole PNG files of the right mode and size",
+    "images": "whole PNG files of the right mode and size that hold pixels and nothing else",
     "alpha": "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
     "contour": "gt covers gt_mask and has its contour around it",
     "edge": "edge follows from pos",

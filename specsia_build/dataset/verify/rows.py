@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,16 @@ MOST_OTHER_EDGES = 1e-4
 IOU_TOLERANCE = 1e-6
 
 _STEPS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}
+
+
+def extra_chunks(data: bytes) -> list[str]:
+    """Names of a PNG's chunks beyond header, pixels and end; `trailing bytes` for what follows the end."""
+    extra, at, kind = list[str](), 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        extra += [kind.decode("latin-1")] if kind not in (b"IHDR", b"IDAT", b"IEND") else []
+    return [*extra, "trailing bytes"] if kind == b"IEND" and at < len(data) else extra
 
 
 def _coloured_outside(name: str, rgba: Pixels) -> list[str]:
@@ -181,13 +192,13 @@ class RowFacts:
 
     Attributes:
         values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
-        target: SHA-256 over the bytes of `gt` and `gt_mask`.
+        digests: SHA-256 of each image's bytes by column.
         size: width and height of the images; None if they could not be read or differ.
         content: digest of `gt` within `gt_mask` in the frontal view; None in others.
     """
 
     values: Values
-    target: bytes
+    digests: Mapping[str, str]
     size: tuple[int, int] | None
     content: str | None
 
@@ -251,8 +262,8 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
                     findings.add(check, uid, message)
         if {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
             content = content_of(images[GT], images[GT_MASK])
-    target = b"".join(stored.get(name, {}).get("bytes") or b"" for name in (GT, GT_MASK))
-    return RowFacts(values, hashlib.sha256(target).digest(), size, content)
+    digests = {n: hashlib.sha256(image["bytes"]).hexdigest() for n, image in stored.items() if image.get("bytes")}
+    return RowFacts(values, digests, size, content)
 
 
 def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:
@@ -264,6 +275,8 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
             continue
         if own and image.get("path") not in (None, f"{uid}_{name}.png"):
             findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
+        if extra := extra_chunks(image["bytes"]):
+            findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
         try:
             images[name] = png.decode(image["bytes"], len(mode))

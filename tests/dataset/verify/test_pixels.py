@@ -1,14 +1,31 @@
-"""Where positions land on the image."""
+"""What a PNG carries beside its pixels, and where positions land on the image."""
 
 from __future__ import annotations
+
+import io
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from specsia_build import png
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.verify.rows import check_iou, check_position, landing_errors
+from specsia_build.dataset.verify.rows import check_iou, check_position, extra_chunks, landing_errors
 from specsia_build.frame import Camera
+
+RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
+
+
+def test_chunks_beyond_pixels() -> None:
+    assert extra_chunks(png.encode(RAMP)) == []
+    stream = io.BytesIO()
+    Image.fromarray(RAMP).save(stream, "PNG", dpi=(72, 72))
+    assert extra_chunks(stream.getvalue()) == ["pHYs"]
+    assert extra_chunks(png.encode(RAMP) + b"more") == ["trailing bytes"]
+    for cut in (0, 8, 20, 33, 40, -1, -12, -13):
+        assert extra_chunks(png.encode(RAMP)[:cut]) == []
+
 
 BOX = (-0.4, -0.3, -0.5), (0.45, 0.35, 0.5)
 

@@ -1,0 +1,122 @@
+"""Sending a dataset to a URL: whole or not there, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.exchange import Uploaded, open_target, upload
+from specsia_build.dataset.places import Place
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.artefacts import contents
+
+
+@pytest.fixture
+def memory() -> Iterator[Place]:
+    target = open_target("memory://bucket/run/dataset")
+    yield target
+    target.fs.store.clear()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Files named as a dataset's are."""
+    folder = tmp_path / "dataset"
+    for name in ("data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "README.md", "build.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"content of {name} " * 50)
+    write_sums(folder)
+    return folder
+
+
+def send(folder: Path, target: Place) -> Uploaded:
+    return upload(folder, target.where, folder.parent / "uploaded.json", lambda _: None)
+
+
+def there(target: Place) -> dict[str, bytes]:
+    base = target.fs._strip_protocol(target.root) + "/"
+    return {name.removeprefix(base): target.fs.cat_file(name) for name in target.fs.find(target.root)}
+
+
+def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> None:
+    assert send(dataset, memory).sent == 4
+    assert there(memory) == contents(dataset)
+    assert send(dataset, memory) == Uploaded(0, 0, 4, [])
+    memory.fs.rm_file(f"{memory.root}/build.json")
+    assert send(dataset, memory) == Uploaded(1, 0, 3, [])
+    # Without the journal it is known as ours by what the complete dataset there lists.
+    (dataset.parent / "uploaded.json").unlink()
+    assert send(dataset, memory) == Uploaded(4, 0, 0, [])
+
+
+def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Place) -> None:
+    send(dataset, memory)
+    (dataset / "data/train-00000-of-00002.parquet").rename(dataset / "data/train-00000-of-00003.parquet")
+    (dataset / "data/train-00001-of-00002.parquet").unlink()
+    for k in (1, 2):
+        (dataset / f"data/train-0000{k}-of-00003.parquet").write_text(f"new {k}")
+    write_sums(dataset)
+    memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
+    done = send(dataset, memory)
+    assert (done.sent, done.copied) == (2, 1)
+    assert there(memory) == {**contents(dataset), "notes.txt": b"somebody else's"}
+
+
+def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(dataset, memory)
+    for name in ("README.md", "data/train-00001-of-00002.parquet", "build.json"):
+        (dataset / name).write_text(f"new {name}")
+    write_sums(dataset)
+    put = memory.fs.put_file
+    sent: list[str] = []
+
+    def failing(path: str, *more: Any) -> None:
+        if len(sent) == 2:
+            raise OSError("the line is dead")
+        sent.append(path)
+        put(path, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.fs, "put_file", failing)
+        with pytest.raises(SpecsiaError, match="memory://bucket/run/dataset cannot be written: the line is dead"):
+            send(dataset, memory)
+    assert schema.SUMS_FILE not in there(memory)
+    assert send(dataset, memory).sent == 1
+    assert there(memory) == contents(dataset)
+
+
+def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: Place) -> None:
+    memory.fs.pipe_file(f"{memory.root}/README.md", b"my card")
+    with pytest.raises(UsageError, match=r"README\.md already exists and was not sent by a build"):
+        send(dataset, memory)
+    assert there(memory) == {"README.md": b"my card"}
+    memory.fs.mv(f"{memory.root}/README.md", f"{memory.root}/SHA256SUMS")
+    with pytest.raises(UsageError, match=r"SHA256SUMS already exists"):
+        send(dataset, memory)
+    memory.fs.rm_file(f"{memory.root}/SHA256SUMS")
+    memory.fs.pipe_file(f"{memory.root}/data/train-00000-of-00009.parquet", b"somebody else's")
+    memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
+    first = send(dataset, memory)
+    assert first.sent == 4
+    assert first.foreign == ["data/train-00000-of-00009.parquet", "notes.txt"]
+    assert send(dataset, memory).foreign == first.foreign
+    assert there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
+
+
+def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Place) -> None:
+    send(dataset, memory)
+    changed = (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT")
+    memory.fs.pipe_file(f"{memory.root}/README.md", changed)
+    assert send(dataset, memory).sent == 1
+    assert there(memory) == contents(dataset)
+
+
+@pytest.mark.parametrize("url", ["nonesuch://a/b", "hf://datasets/a/b"])
+def test_urls_that_cannot_be_written(url: str) -> None:
+    with pytest.raises(UsageError):
+        open_target(url)
