@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,8 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 import specsia_build
+from specsia_build.cli.closing import end
 from specsia_build.cli.command import JSON, tell
 from specsia_build.cli.main import main
+from specsia_build.config import BuildConfig
+from specsia_build.pipeline.failures import BuildSummary, Failure
+from specsia_build.pipeline.run import RunLayout
 from tests.commands import specsia
 from tests.dataset.small import build_small
 from tests.dravie.repair.test_enhance import write_run
@@ -88,3 +94,14 @@ def test_closing_panels(at: Path, line: str, labels: set[str], follows: str, mon
     facts = {row.split()[0] for row in ran.stderr.splitlines() if row.startswith("  ") and row.strip()}
     assert labels | {"time", "next"} <= facts
     assert follows in ran.stderr and follows not in ran.stdout
+
+
+def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = RunLayout(tmp_path, "s3://bucket/run")
+    failed = [Failure("a", "render", None, "cut short")] * 20
+    for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
+        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1})
+        with suppress(click.exceptions.Exit), click.Context(main):
+            end(summary, BuildConfig(), layout)
+    said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)
+    assert set(said) == {"s3://bucket/run"}

@@ -11,6 +11,7 @@ from click.testing import Result
 from huggingface_hub import CommitOperationAdd, HfApi, constants, snapshot_download
 
 from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.push import read_local
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
@@ -284,6 +285,7 @@ def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, m
     columns = ("uid", "gt", "iou")
     assert list(there.stream("default", "train", columns)) == list(here.stream("default", "train", columns))
     assert there.take("default", "test", [1], columns) == here.take("default", "test", [1], columns)
+    assert splits_of(there) == splits_of(here)
     assert verify(REPO).ok
     assert open_dataset(f"hf://datasets/{REPO}").digest() == here.digest()
     snapshot_download(REPO, repo_type="dataset", endpoint=server.url)

@@ -26,6 +26,7 @@ NOT_RUN = {
     ("docs/backends.md", "specsia build SOURCE"): "it starts a process for each character, as tests/backends does",
     ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
+    ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/pictures.md", "specsia turntable"): REPEATS,
     ("docs/reliability.md", "pytest"): "it runs tests",
     ("docs/repair.md", "specsia repair"): MINUTE,

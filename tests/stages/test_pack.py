@@ -14,8 +14,9 @@ import pytest
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, parquet, schema, splits
-from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
+from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_sums
 from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, render
@@ -108,11 +109,17 @@ def sums(folder: Path) -> dict[str, str]:
     return parse_sums((folder / schema.SUMS_FILE).read_text())[0]
 
 
-def test_sums_are_those_of_the_files(split_of: dict[str, str], tmp_path: Path) -> None:
+def test_sums_are_those_of_the_files_and_digests_those_of_the_images(split_of: dict[str, str], tmp_path: Path) -> None:
     done = run(plan_of(Store(), split_of), Store(), tmp_path / "dataset")
     assert done.kept == 0
     assert done.written >= 6
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset")
+    listed, opened = dict(read_checksums(find_place(tmp_path / "dataset"))), open_dataset(tmp_path / "dataset")
+    for split in opened.splits("default"):
+        for row in opened.stream("default", split, ["uid", *schema.IMAGE_COLUMNS]):
+            digests = {name: hashlib.sha256(row[name]).hexdigest() for name in schema.IMAGE_COLUMNS}
+            assert listed.pop(("default", row["uid"])) == digests
+    assert not listed
 
 
 def test_a_grown_dataset_keeps_its_shards_and_equals_a_fresh_one(split_of: dict[str, str], tmp_path: Path) -> None:

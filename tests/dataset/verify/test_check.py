@@ -13,7 +13,6 @@ import yaml
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import MOST_LISTED, OF_DATASETS
 from specsia_build.frame import Camera, decode_position, view_yaws
@@ -28,6 +27,8 @@ from tests.dataset.small import (
     pixels,
     put,
     read_rows,
+    reseal,
+    reseal_files_only,
     shard,
     swap,
     write_rows,
@@ -60,11 +61,12 @@ def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> No
 def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: str) -> None:
     folder = build_small(tmp_path / "d", ("a", "b"), views=views, size=size, pos_frame=pos_frame)
     assert verify(folder).ok, verify(folder).lines()
-    (folder / schema.SUMS_FILE).unlink()
+    for name in (schema.SUMS_FILE, schema.CHECKSUMS_FILE):
+        (folder / name).unlink()
     report = verify(folder)
     assert report.ok
     assert "sums" not in {check.name for check in report.checks}
-    assert len(report.notes) == 1
+    assert len(report.notes) == 2
 
 
 def test_the_report_is_plain_json(dataset: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_planted_fault_is_found(dataset: Path, fault: str) -> None:
 def test_a_character_in_two_splits(dataset: Path) -> None:
     rows = [row for row in read_rows(shard(dataset)) if row["character_id"] == "hero"]
     write_rows(shard(dataset, "test"), read_rows(shard(dataset, "test")) + rows)
-    write_sums(dataset)
+    reseal_files_only(dataset)
     report = verify(dataset)
     assert failed(report) == {"splits", "views"}
     assert [where for where, _ in found(report, "splits")] == ["hero"]
@@ -227,7 +229,7 @@ def test_a_character_in_two_splits_under_two_ids(dataset: Path, frozen: bool) ->
         text = json.loads((dataset / "splits.json").read_text())
         text["test"].append("twin")
         (dataset / "splits.json").write_text(json.dumps(text))
-    write_sums(dataset)
+    reseal(dataset)
     named = [where for where, _ in found(verify(dataset), "splits")]
     assert named == ["twin_00"] if frozen else ["twin_00", "twin"]
 
@@ -237,7 +239,7 @@ def test_a_split_that_is_not_the_frozen_one(dataset: Path) -> None:
     text["test"], text["validation"] = text["validation"], text["test"]
     text["train"].remove("hero")
     (dataset / "splits.json").write_text(json.dumps(text))
-    write_sums(dataset)
+    reseal(dataset)
     report = verify(dataset)
     assert failed(report) == {"splits"}
     assert sorted(where for where, _ in found(report, "splits")) == ["1", "3", "hero"]
@@ -266,7 +268,11 @@ def test_an_image_written_anew_and_a_row_removed(dataset: Path) -> None:
     write_rows(shard(dataset), [row for row in rows if row["uid"] != "2_03"])
     report = verify(dataset)
     assert failed(report) == {"sums", "views"}
-    assert [where for where, _ in found(report, "sums")] == ["data/train-00000-of-00001.parquet"]
+    assert [where for where, _ in found(report, "sums")] == [
+        "data/train-00000-of-00001.parquet",
+        rows[2]["uid"],
+        "2_03",
+    ]
 
 
 def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None:
@@ -279,7 +285,7 @@ def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None
     assert [where for where, _ in found(verify(dataset), "licences")] == [schema.CARD]
     stated = yaml.safe_dump({"license": ["cc-by-nd-4.0", "cc0-1.0"]}).strip()
     card.write_text(card.read_text().replace("license: cc0-1.0", stated))
-    write_sums(dataset)
+    reseal(dataset)
     report = verify(dataset)
     assert report.ok, report.lines()
     assert "must not be shared" in report.notes[0]

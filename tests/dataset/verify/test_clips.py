@@ -12,11 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import Check
 from specsia_build.pipeline.run import RunLayout
-from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard
+from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, reseal, shard
 
 ARROW = schema.arrow_schema(schema.MOVING_COLUMNS)
 
@@ -35,7 +34,7 @@ def rewrite(folder: Path, split: str, how: Callable[[Rows], object], arrow: pa.S
     rows = read_rows(path)
     how(rows)
     pq.write_table(pa.Table.from_pylist(rows, schema=arrow), path)
-    write_sums(folder)
+    reseal(folder)
 
 
 def of(rows: Rows, action: str, view: int = 0) -> Rows:

@@ -10,8 +10,8 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify
-from specsia_build.dataset.verify.files import machine_path
 from tests.dataset.small import failed, found, read_rows, shard
 
 
@@ -34,12 +34,12 @@ def test_a_texture_or_an_archive_is_no_part_of_a_dataset_though_it_is_listed(dat
     assert [where for where, _ in found(verify(dataset), "files")] == [name]
 
 
-@pytest.mark.parametrize("name", ["README.md", "splits.json", "build.json"])
+@pytest.mark.parametrize("name", ["README.md", "splits.json", "build.json", "checksums.parquet"])
 def test_a_missing_file(dataset: Path, name: str) -> None:
     (dataset / name).unlink()
     report = verify(dataset)
     assert ("sums", name) in {(p.check, p.where) for p in report.problems}
-    assert "files" in failed(report)
+    assert ("files" in failed(report)) == (name != "checksums.parquet")
 
 
 def test_a_missing_shard(dataset: Path) -> None:
@@ -57,6 +57,7 @@ def test_a_bit_flipped_in_an_image(dataset: Path, sums: bool) -> None:
     shard(dataset).write_bytes(content)
     if not sums:
         (dataset / schema.SUMS_FILE).unlink()
+        (dataset / schema.CHECKSUMS_FILE).unlink()
     report = verify(dataset)
     assert failed(report) == ({"sums", "images"} if sums else {"images"})
     assert [where for where, _ in found(report, "images")] == [row["uid"]]
@@ -73,6 +74,7 @@ def test_a_shard_that_was_cut_off(dataset: Path, kept: int) -> None:
 @pytest.mark.parametrize(
     ("name", "check", "text"),
     [
+        (schema.CHECKSUMS_FILE, "files", "PAR1"),
         *((schema.CARD, "files", text) for text in ("# none\n", "---\nconfigs: 3\n---\n", "---\n: [\n---\n")),
         *((schema.BUILD_FILE, "files", text) for text in ("", "[]", '{"config": 3}', '{"config": {"views": 0}}')),
         *((schema.SPLITS_FILE, "splits", text) for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')),
@@ -129,7 +131,9 @@ def test_paths_of_a_machine_in_texts(dataset: Path) -> None:
         ("file:///x", "file:///x"),
         ("D:\\data", "D:\\data"),
         ("(/tmp/a)", "/tmp/a"),
+        ("at /export/jane/x", "/export/jane"),
     ],
 )
-def test_what_looks_like_a_path_of_a_machine(text: str, path: str | None) -> None:
-    assert machine_path(text) == path
+def test_what_looks_like_a_path_of_a_machine(text: str, path: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_own_folders", lambda: ("/export/jane",))
+    assert files.machine_path(text) == path

@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 
 from specsia_build import png
 from specsia_build.cli.main import main
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
@@ -30,7 +29,7 @@ from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import gallery_of_evaluation
-from tests.dataset.small import build_small, read_rows, write_rows
+from tests.dataset.small import build_small, read_rows, reseal, write_rows
 
 CPU = torch.device("cpu")
 
@@ -192,7 +191,7 @@ def as_clips(source: Path, folder: Path) -> Path:
             row |= {"uid": frame_uid(clip, frame), "view": 0}
             row |= {"clip": clip, "frame": frame, "time": frame / 12, "action": "turn"}
         write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
-    write_sums(folder)
+    reseal(folder)
     return folder
 
 
@@ -226,7 +225,7 @@ def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_an
         clip, frame = ("back", number) if number < half else ("front", number - half)
         row |= {"clip": clip, "frame": frame, "uid": frame_uid(clip, frame), "view": int(number < half)}
     write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
-    write_sums(clips)
+    reseal(clips)
     done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
     assert done.exit_code == 0, done.output
     scores = json.loads((out / "scores.json").read_text())["views"]
