@@ -23,8 +23,6 @@ _COLUMNS = pa.schema([(name, pa.string()) for name in ("config", "uid", "column"
 
 _BATCH = 10_000  # Digests in one row group
 
-Key = tuple[str, str]  # Configuration and uid of a row
-
 
 def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
     """SHA-256 by relative path of files; `advance` is called with the bytes that have been read."""
@@ -91,8 +89,8 @@ def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) 
             writer.write_table(pa.Table.from_arrays(columns, schema=_COLUMNS))
 
 
-def read_checksums(place: Place) -> Iterator[tuple[Key, dict[str, str]]]:
-    """Read the rows of `checksums.parquet`: the SHA-256 of each image by column."""
+def read_checksums(place: Place) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
+    """Configuration and uid of each row, and SHA-256 of its images by column, as `checksums.parquet` lists them."""
     try:
         with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as parquet:
             if not parquet.schema_arrow.equals(_COLUMNS):
@@ -103,25 +101,3 @@ def read_checksums(place: Place) -> Iterator[tuple[Key, dict[str, str]]]:
                 yield (config, uid), {column: digest for *_, column, digest in images}
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error
-
-
-class ImageSums:
-    """Digests of `checksums.parquet` by row; rows that are looked up in their order are not kept in memory."""
-
-    def __init__(self, place: Place) -> None:
-        self._unread = read_checksums(place)
-        self._held: dict[Key, dict[str, str]] = {}
-
-    def pop(self, key: Key) -> dict[str, str] | None:
-        """Return the digests of a row and forget them; None if there are none left."""
-        while key not in self._held:
-            row = next(self._unread, None)
-            if row is None:
-                return None
-            self._held[row[0]] = row[1]
-        return self._held.pop(key)
-
-    def rest(self) -> Iterator[Key]:
-        """Rows that are left."""
-        yield from self._held
-        yield from (key for key, _ in self._unread)

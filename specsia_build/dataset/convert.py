@@ -16,7 +16,7 @@ from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
-from specsia_build.dataset.reading import OpenedDataset, Shard
+from specsia_build.dataset.reading import OpenedDataset, Shard, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 from specsia_build.pool import results
@@ -30,16 +30,10 @@ def to_published(
     workers: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, dict[str, int]]:
-    """Write a dataset in the published schema, shard by shard; splits, shards and the order of rows stay.
+    """Write a dataset in the published schema; splits, shards and the order of rows stay, whatever the `workers`.
 
-    Args:
-        dataset: in this project's schema.
-        out: folder to write, whole or not at all; it must not exist or be empty.
-        workers: number of processes, on which the bytes do not depend.
-        advance: called with the number of rows of each shard that is written.
-
-    Returns:
-        Number of rows by configuration and split.
+    The folder `out` must not exist or be empty, and is written whole or not at all. `advance` is called with the number
+    of rows of each shard. Returns the number of rows by configuration and split.
     """
     if dataset.kind != "specsia":
         reason = "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
@@ -49,7 +43,6 @@ def to_published(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
     members: dict[tuple[str, str], dict[str, str | None]] = {}
-    digests = list[tuple[str, str, str, str]]()
     with writing(out), replacing(folder) as scratch:
         tasks = []
         for config, split in ((config, split) for config in dataset.configs for split in schema.SPLITS):
@@ -60,9 +53,7 @@ def to_published(
                 tasks.append((dataset, shard, data / schema.shard_name(split, index, len(shards))))
         # The workers must stop before the folder that they write into is removed.
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
-            for (_, shard, _), (count, licenses, images) in zip(tasks, converted, strict=True):
-                name = shard.config if len(dataset.configs) > 1 else schema.DEFAULT_CONFIG
-                digests += [(name, *image) for image in images]
+            for (_, shard, _), (count, licenses) in zip(tasks, converted, strict=True):
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
                 rows[shard.config][shard.split] += count
                 advance(count)
@@ -85,27 +76,30 @@ def to_published(
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
         write_teaser(scratch, list(rows))
-        write_checksums(scratch, digests)
+        write_checksums(scratch, _image_digests(open_dataset(scratch)))
         write_sums(scratch)
     return rows
 
 
-def _convert(
-    task: tuple[OpenedDataset, Shard, Path],
-) -> tuple[int, dict[str, str | None], list[tuple[str, str, str]]]:
-    """Convert a shard; returns its rows, the licence of each character, and uid, column and SHA-256 of each image."""
+def _image_digests(dataset: OpenedDataset) -> Iterator[tuple[str, str, str, str]]:
+    for shard in dataset.shards:
+        for row in dataset.rows_of(shard, schema.PUBLISHED_COLUMNS):
+            for name in schema.PUBLISHED_COLUMNS[1:]:
+                yield shard.config, row["uid"], name, hashlib.sha256(row[name]).hexdigest()
+
+
+def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[int, dict[str, str | None]]:
+    """Convert a shard; returns its number of rows, and the licence of each character."""
     dataset, shard, path = task
     licenses: dict[str, str | None] = {}
-    digests = list[tuple[str, str, str]]()
 
     def rows() -> Iterator[schema.Row]:
         for row in dataset.rows_of(shard, _NEEDED):
             images = {name: _published(row, name) for name in schema.PUBLISHED_COLUMNS[1:]}
             licenses[row["character_id"]] = row["license"]
-            digests.extend((row["uid"], name, hashlib.sha256(data).hexdigest()) for name, data in images.items())
             yield schema.Row({"uid": row["uid"]}, images)
 
-    return write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS)), licenses, digests
+    return write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS)), licenses
 
 
 def _published(row: Mapping[str, Any], column: str) -> bytes:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import Place, place_of_url
@@ -87,15 +86,6 @@ def put(finished: Path, folder: Path) -> list[str]:
     return foreign
 
 
-class Uploaded(NamedTuple):
-    """Numbers of files sent, copied there and kept, and names of files there that no upload sent, which stay."""
-
-    sent: int
-    copied: int
-    kept: int
-    foreign: list[str]
-
-
 def open_target(url: str) -> Place:
     """Find the folder of a URL to upload to, which need not exist."""
     if url.startswith("hf://"):
@@ -106,16 +96,12 @@ def open_target(url: str) -> Place:
     return target
 
 
-def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]) -> Uploaded:
+def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]) -> tuple[int, list[str]]:
     """Make the folder behind a URL hold a packed dataset; only files that an upload sent are replaced or removed.
 
-    `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole.
-
-    Args:
-        folder: of the dataset.
-        url: of a folder, which need not exist.
-        journal: local file that remembers what was sent, with which an interrupted upload continues.
-        advance: called with the number of files that are done.
+    `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole. The local
+    file `journal` remembers what was sent, so that an interrupted upload continues; `advance` counts files. Returns how
+    many files were sent or renamed, and names of others there.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
@@ -124,7 +110,10 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
     # SHA-256 of each file, and the store's own checksum, such as an ETag; empty until all of it is there.
     sent: dict[str, list[str]] = record["files"] if isinstance(record, dict) and record.get("url") == url else {}
 
-    def remember(**files: list[str]) -> None:
+    def checksum(name: str) -> str:
+        return str(fs.checksum(f"{root}/{name}"))
+
+    def remember(files: Mapping[str, list[str]]) -> None:
         sent.update(files)
         write_bytes(journal, json.dumps({"url": url, "files": sent}).encode())
 
@@ -133,18 +122,18 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
         there = target.files().keys()
         sums = fs.cat_file(f"{root}/{SUMS_FILE}") if SUMS_FILE in there else b""
         ours = sent.keys() | own_names(sums.decode("utf-8", errors="replace"))
-        known = {name: sent[name][0] for name in there & sent.keys() if sent[name][1] == _checksum(target, name)}
+        known = {name: sent[name][0] for name in there & sent.keys() if sent[name][1] == checksum(name)}
         changed = [name for name, digest in wanted.items() if known.get(name) != digest]
         if taken := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
             raise UsageError(
                 f"{url}/{taken[0]} already exists and was not sent by a build, so it is not replaced: move it, or give "
                 "another --out"
             )
-        surplus, copied = (there & ours) - wanted.keys() - {SUMS_FILE}, 0
+        surplus = (there & ours) - wanted.keys() - {SUMS_FILE}
         advance(len(wanted) - len(changed))
         if sums and (changed or surplus):
             fs.rm_file(f"{root}/{SUMS_FILE}")
-        remember(**{name: [wanted[name], ""] for name in changed})
+        remember({name: [wanted[name], ""] for name in changed})
         for name in changed:
             # A shard that has only another name than before.
             twin = next((other for other, digest in known.items() if digest == wanted[name]), None)
@@ -152,17 +141,13 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
                 fs.put_file(str(folder / name), f"{root}/{name}")
             else:
                 fs.cp_file(f"{root}/{twin}", f"{root}/{name}")
-                copied += 1
             known[name] = wanted[name]
-            remember(**{name: [wanted[name], _checksum(target, name)]})
+            remember({name: [wanted[name], checksum(name)]})
             advance(1)
         for name in surplus:
             fs.rm_file(f"{root}/{name}")
+            sent.pop(name, None)
+        remember({})
         if sums != text or changed or surplus:
             fs.pipe_file(f"{root}/{SUMS_FILE}", text)
-    foreign = sorted(there - ours - wanted.keys() - {SUMS_FILE})
-    return Uploaded(len(changed) - copied, copied, len(wanted) - len(changed), foreign)
-
-
-def _checksum(target: Place, name: str) -> str:
-    return str(target.fs.checksum(f"{target.root}/{name}"))
+    return len(changed), sorted(there - ours - wanted.keys() - {SUMS_FILE})

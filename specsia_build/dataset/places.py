@@ -124,7 +124,7 @@ def place_of_url(url: str) -> Place:
 
 
 def find_place(where: str | Path) -> Place:
-    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
+    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME[@REVISION]`).
 
     A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
     """

@@ -150,14 +150,10 @@ def listed_sums(folder: Path) -> dict[str, str]:
 def check_files(
     folder: Path, names: Sequence[str], sums: Mapping[str, str], problems: Sequence[str], advance: Callable[[int], None]
 ) -> LocalDataset:
-    """Read files of a folder before they are published, and compare them with their SHA-256.
+    """Read the files of a dataset or recipe that are to be published, and compare those that `sums` lists with it.
 
-    Args:
-        folder: folder of a dataset or recipe.
-        names: files to publish.
-        sums: SHA-256 by name; files that it does not list are not compared.
-        problems: known already; any stops the push, as a file that has changed or must not be published does.
-        advance: called with the bytes that have been read.
+    Any of the `problems` known already stops the push, as a file that has changed or must not be published does.
+    `advance` is called with the bytes that have been read.
     """
     absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
     wrong = [*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent]
@@ -218,15 +214,10 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
 
 
 def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False) -> Plan:
-    """Compare a repository with a dataset and plan the push.
+    """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a digest to it.
 
-    Args:
-        api: from `connect`.
-        repo: `OWNER/NAME`.
-        local: the dataset; if its tag exists with other content, a digest is appended.
-        public: whether the repository is to be public.
-        prune: also replace and delete files that no push made.
-        dry_run: give up soon if the Hub does not answer.
+    With `prune` also files that no push made are replaced and deleted; a `dry_run` gives up soon if the Hub does not
+    answer.
     """
     try:
         info = api.dataset_info(repo, timeout=LOOK_SECONDS if dry_run else None)

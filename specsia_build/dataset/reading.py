@@ -306,11 +306,8 @@ def no_dataset(where: str, names: Collection[str]) -> str:
 def open_dataset(where: str | Path) -> OpenedDataset:
     """Open a packed dataset. Splits without any file, such as those left out of a download, are absent.
 
-    Args:
-        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, optionally with
-            `@REVISION`. A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
-
-    Raises: UsageError if it is not a dataset of pairs; SpecsiaError if it cannot be reached, or has unsafe names.
+    See `find_place` for `where`. Raises UsageError if it is not a dataset of pairs; SpecsiaError if it cannot be
+    reached, or has unsafe names.
     """
     place = find_place(where)
     files = place.files()

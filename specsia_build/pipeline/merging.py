@@ -23,9 +23,7 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
 
     Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken. Raises
     UsageError if one of them is not a run or differs in settings or splits, or if the folder holds another run.
-
-    Returns:
-        The settings of that run: those of the first, of the whole source.
+    Returns the settings of that run: those of the first, of the whole source.
     """
     shares = [existing_run(run) for run in runs]
     folders = [share.root.resolve() for _, share in shares]

@@ -16,7 +16,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.exchange import upload
+from specsia_build.dataset.exchange import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
@@ -139,29 +139,21 @@ def _pack_dataset(build: Build) -> BuildSummary:
 
 def _send(layout: RunLayout, url: str) -> str:
     """Send the packed dataset to a URL, which is returned."""
-    start, files = time.perf_counter(), sum(path.is_file() for path in layout.dataset.rglob("*")) - 1
+    files = len(listed_names(layout.dataset)) - 1
     with progress.bar("upload", files, "file") as advance:
-        sent = upload(layout.dataset, url, layout.uploaded, advance)
-    seconds = f"{time.perf_counter() - start:.1f} s"
-    say(f"upload: {plural(sent.sent, 'file')} sent, {sent.copied} renamed, {sent.kept} already there, in {seconds}")
-    if sent.foreign:
-        say(f"kept in {url}, because no build sent it: {some(sent.foreign)}")
+        sent, foreign = upload(layout.dataset, url, layout.uploaded, advance)
+    say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
+    if foreign:
+        say(f"kept in {url}, because no build sent it: {some(foreign)}")
     return url
 
 
 def pack_plan(
     run: Run, source: str, standings: Mapping[str, Standing], failures: Sequence[Failure], splits: Mapping[str, str]
 ) -> pack.PackPlan:
-    """Plan a dataset of every character all of whose artefacts are up to date.
+    """Plan a dataset of every character all of whose artefacts are up to date; raises UsageError if a backend has none.
 
-    Args:
-        run: to be packed.
-        source: name of its source.
-        standings: state of each character by id, in order.
-        failures: on record.
-        splits: split of each id.
-
-    Raises UsageError if nothing of a backend is up to date.
+    The `standings` and `splits` are by id, in order.
     """
     members = {name: [member for one in standings.values() for member in one.members[name]] for name in run.backends}
     for name, packed in members.items():

@@ -17,17 +17,7 @@ from specsia_build.pipeline.store import Index
 from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.rows import Member, member
-from specsia_build.stages.stage import (
-    DIGEST,
-    CharacterStage,
-    Clip,
-    Digests,
-    EarlierMeta,
-    Job,
-    Meta,
-    Sources,
-    fingerprint,
-)
+from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
 """States of an artefact: up to date; made from something else, or unfit for the present settings; not there; not
@@ -88,12 +78,9 @@ def inputs_now(sources: Sources | None, meta: Meta, index: Index) -> Digests:
 
 
 def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
-    """Say whether a task's artefact is current: `DONE`, or why not.
+    """Return a task with the digests of its inputs, and whether its artefact is current: `DONE`, or why not.
 
     With `quick` the inputs of an artefact that is not there stay unread.
-
-    Returns:
-        The task with the digests of its inputs, and the state.
     """
     stage, config, index = task.stage, task.run.config, task.run.index
     earlier: dict[CharacterStage, Meta] = {}
@@ -178,7 +165,7 @@ class Standing:
         return all(state == DONE for step in steps for state in self.states[step.name].values())
 
 
-def _member(index: Index, key: str, backend: str, metas: EarlierMeta) -> Member:
+def _member(index: Index, key: str, backend: str, metas: Mapping[CharacterStage, Meta]) -> Member:
     """Summary of what pack takes, kept in the index while the meta data stay the same."""
     name, stamp = f"member:{backend}:{key}", " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
     if (row := index.row(name, stamp)) is not None:

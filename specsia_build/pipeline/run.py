@@ -47,12 +47,7 @@ class _Below:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """Paths of one run.
-
-    Attributes:
-        root: folder that `--out` names, or the local folder of a URL.
-        url: what `--out` names if it is a URL; the dataset is packed below `root` and then sent there.
-    """
+    """Paths of one run below `root`; if `--out` is a `url`, the dataset is packed below `root` and then sent there."""
 
     root: Path
     url: str | None = None

@@ -104,30 +104,21 @@ def _split(
     if frozen is not None and frozen.keys().isdisjoint(ids):
         raise UsageError(f"{layout.root} holds a build of another source: {again}")
     if config.like is not None:
-        same = frozen if before is not None and before.get("like") == config.like else None
-        split_of = same or splits_of(open_dataset(config.like))
+        same = before is not None and before.get("like") == config.like
+        split_of = frozen if frozen and same else splits_of(open_dataset(config.like))
         if any(split_of.get(i, split) != split for i, split in (frozen or {}).items()):
             raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
-        return _like(config.like, entries, split_of)
+        chosen = [entry for entry in entries if entry.id in split_of]
+        if not chosen:
+            raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
+        lacking = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
+        remarks = [f"{where} lacks, so left out are {named(lost)}" for where, lost in lacking.items() if lost]
+        return chosen, split_of, remarks
     if frozen is None:
         return entries, splits.assign(ids, fixed), []
     grown = splits.grown(frozen, ids, fixed)
     moved = [f"{i} from {old} to {grown[i]}" for i, old in frozen.items() if grown[i] != old]
     return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
-
-
-def _like(
-    dataset: str, entries: Sequence[Entry], split_of: Mapping[str, str]
-) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
-    """Choose the characters that a dataset has, as `_split` gives them."""
-    chosen = [entry for entry in entries if entry.id in split_of]
-    missing = split_of.keys() - {entry.id for entry in chosen}
-    if not chosen:
-        raise UsageError(f"{dataset} has {plural(len(split_of), 'character')}, of which the source has none")
-    lacks = [f"it lacks {plural(len(entries) - len(chosen), 'character')} of the source, left out here"]
-    lacks = lacks * (len(entries) > len(chosen))
-    lacks += [f"the source lacks {len(missing):,} of its characters: {named(missing)}"] * bool(missing)
-    return chosen, split_of, [f"like {dataset}: {lack}" for lack in lacks]
 
 
 def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.exchange import Uploaded, open_target, upload
+from specsia_build.dataset.exchange import open_target, upload
 from specsia_build.dataset.places import Place
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.artefacts import contents
@@ -34,7 +34,7 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
-def send(folder: Path, target: Place) -> Uploaded:
+def send(folder: Path, target: Place) -> tuple[int, list[str]]:
     return upload(folder, target.where, folder.parent / "uploaded.json", lambda _: None)
 
 
@@ -44,17 +44,19 @@ def there(target: Place) -> dict[str, bytes]:
 
 
 def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> None:
-    assert send(dataset, memory).sent == 4
+    assert send(dataset, memory)[0] == 4
     assert there(memory) == contents(dataset)
-    assert send(dataset, memory) == Uploaded(0, 0, 4, [])
+    assert send(dataset, memory) == (0, [])
     memory.fs.rm_file(f"{memory.root}/build.json")
-    assert send(dataset, memory) == Uploaded(1, 0, 3, [])
+    assert send(dataset, memory) == (1, [])
     # Without the journal it is known as ours by what the complete dataset there lists.
     (dataset.parent / "uploaded.json").unlink()
-    assert send(dataset, memory) == Uploaded(4, 0, 0, [])
+    assert send(dataset, memory) == (4, [])
 
 
-def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Place) -> None:
+def test_of_a_grown_dataset_only_what_changed_travels(
+    dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send(dataset, memory)
     (dataset / "data/train-00000-of-00002.parquet").rename(dataset / "data/train-00000-of-00003.parquet")
     (dataset / "data/train-00001-of-00002.parquet").unlink()
@@ -62,8 +64,15 @@ def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Pla
         (dataset / f"data/train-0000{k}-of-00003.parquet").write_text(f"new {k}")
     write_sums(dataset)
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
-    done = send(dataset, memory)
-    assert (done.sent, done.copied) == (2, 1)
+    copy, copied = memory.fs.cp_file, list[str]()
+
+    def noted(old: str, new: str) -> None:
+        copied.append(new)
+        copy(old, new)
+
+    monkeypatch.setattr(memory.fs, "cp_file", noted)
+    assert send(dataset, memory) == (3, ["notes.txt"])
+    assert [name.rpartition("/")[2] for name in copied] == ["train-00000-of-00003.parquet"]
     assert there(memory) == {**contents(dataset), "notes.txt": b"somebody else's"}
 
 
@@ -86,7 +95,7 @@ def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: 
         with pytest.raises(SpecsiaError, match="memory://bucket/run/dataset cannot be written: the line is dead"):
             send(dataset, memory)
     assert schema.SUMS_FILE not in there(memory)
-    assert send(dataset, memory).sent == 1
+    assert send(dataset, memory)[0] == 1
     assert there(memory) == contents(dataset)
 
 
@@ -101,10 +110,8 @@ def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: 
     memory.fs.rm_file(f"{memory.root}/SHA256SUMS")
     memory.fs.pipe_file(f"{memory.root}/data/train-00000-of-00009.parquet", b"somebody else's")
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
-    first = send(dataset, memory)
-    assert first.sent == 4
-    assert first.foreign == ["data/train-00000-of-00009.parquet", "notes.txt"]
-    assert send(dataset, memory).foreign == first.foreign
+    foreign = ["data/train-00000-of-00009.parquet", "notes.txt"]
+    assert [send(dataset, memory) for _ in range(2)] == [(4, foreign), (0, foreign)]
     assert there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
 
 
@@ -112,7 +119,7 @@ def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Place) -> N
     send(dataset, memory)
     changed = (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT")
     memory.fs.pipe_file(f"{memory.root}/README.md", changed)
-    assert send(dataset, memory).sent == 1
+    assert send(dataset, memory)[0] == 1
     assert there(memory) == contents(dataset)
 
 

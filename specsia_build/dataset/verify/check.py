@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import ImageSums
+from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.licences import stated_by_card
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind
@@ -17,7 +17,7 @@ from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, MOST_VIEWS
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
-from specsia_build.errors import SpecsiaError, plural, some
+from specsia_build.errors import plural, some
 from specsia_build.files.names import pattern_note
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
@@ -36,10 +36,7 @@ Progress = Callable[[int, int], None]
 def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Report:
     """Check a packed dataset, of this project's schema or, as far as that allows, of the published one.
 
-    Args:
-        where: a folder, an fsspec URL or a Hub id, as `open_dataset` takes them.
-        workers: processes; the report does not depend on their number.
-        progress: called with the rows that are done and the number of all rows.
+    The report does not depend on the number of `workers`; `progress` is called with the rows done and of all.
     """
     place = find_place(where)
     findings = Findings()
@@ -68,8 +65,8 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
-    image_sums = ImageSums(place) if CHECKSUMS_FILE in names else None
-    comparison = Comparison(settings, kind, image_sums, len(configs) > 1, findings)
+    listed_sums = read_checksums(place) if CHECKSUMS_FILE in names else None
+    comparison = Comparison(settings, kind, listed_sums, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
     done, progress = 0, progress or (lambda done, total: None)
     progress(done, total)
@@ -122,7 +119,7 @@ class Comparison:
     """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows."""
 
     def __init__(
-        self, settings: files.Settings, kind: Kind, sums: ImageSums | None, several: bool, findings: Findings
+        self, settings: files.Settings, kind: Kind, sums: Iterator[Any] | None, several: bool, findings: Findings
     ) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
@@ -135,6 +132,8 @@ class Comparison:
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
         self._before: Values | None = None
+        # Of `sums` what was read before its row.
+        self._early: dict[tuple[str, str], dict[str, str]] = {}
 
     def licenses(self) -> list[str | None]:
         """Licence of each character; None where the rows have none."""
@@ -198,15 +197,14 @@ class Comparison:
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def _check_sums(self, config: str, uid: str, digests: Mapping[str, str]) -> None:
+        """Compare a row's images with their digests, of which those that are listed in another order are kept."""
         if self._sums is None:
             return
-        try:
-            listed = self._sums.pop((config, uid))
-        except SpecsiaError as error:
-            self._add("files", CHECKSUMS_FILE, str(error))
-            self._sums = None
-            return
-        if listed is None:
+        row = config, uid
+        with self._findings.catching("files", CHECKSUMS_FILE):
+            while row not in self._early and (read := next(self._sums, None)):
+                self._early[read[0]] = read[1]
+        if (listed := self._early.pop(row, None)) is None:
             self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or is listed twice) for {config}")
         elif differ := sorted({name for name, _ in listed.items() ^ digests.items()}):
             self._add("sums", uid, f"has other images than {CHECKSUMS_FILE} lists: {', '.join(differ)}")
@@ -228,5 +226,5 @@ class Comparison:
             elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
                 self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
         with self._findings.catching("files", CHECKSUMS_FILE):
-            for config, uid in self._sums.rest() if self._sums is not None and whole else ():
+            for config, uid in chain(self._early, (row for row, _ in self._sums or ())) if whole else ():
                 self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")
