@@ -111,9 +111,9 @@ def _split(
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
             raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
-        lacking = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
-        remarks = [f"{where} lacks, so left out are {named(lost)}" for where, lost in lacking.items() if lost]
-        return chosen, split_of, remarks
+        lacks = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
+        lacking = [(where, plural(len(lost), "character"), named(lost)) for where, lost in lacks.items() if lost]
+        return chosen, split_of, [f"left out, as {where} lacks {count}: {lost}" for where, count, lost in lacking]
     if frozen is None:
         return entries, splits.assign(ids, fixed), []
     grown = splits.grown(frozen, ids, fixed)

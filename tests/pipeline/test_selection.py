@@ -74,8 +74,8 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
     out = tmp_path / "out"
     result = specsia("build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1)
-    assert "the source lacks 1 of its characters: gone" in result.stderr
-    assert "it lacks 2 characters of the source, left out here" in result.stderr
+    assert "the source lacks 1 character: gone" in result.stderr
+    assert f"{like} lacks 2 characters: {ids[1]}, {ids[3]}" in result.stderr
     made = open_dataset(out / "dataset")
     assert splits_of(made) == {ids[0]: "test", ids[2]: "train"}
     assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}

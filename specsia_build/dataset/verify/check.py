@@ -55,9 +55,11 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         for shard, footer in footers.items()
     }
 
+    # In the order in which they were packed, and their digests listed.
+    order = {backend: index for index, backend in enumerate(settings.backends)}
     groups = [
         Group(place, shard, number, kind, settings)
-        for shard, sizes in counts.items()
+        for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
     hashing: list[tuple[Callable[[Any], Any], Any]] = [(files.hash_file, (place, name)) for name in sums]
@@ -132,8 +134,7 @@ class Comparison:
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
         self._before: Values | None = None
-        # Of `sums` what was read before its row.
-        self._early: dict[tuple[str, str], dict[str, str]] = {}
+        self._early: dict[tuple[str, str], dict[str, str]] = {}  # What was read of `sums` before its row
 
     def licenses(self) -> list[str | None]:
         """Licence of each character; None where the rows have none."""
@@ -197,17 +198,19 @@ class Comparison:
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def _check_sums(self, config: str, uid: str, digests: Mapping[str, str]) -> None:
-        """Compare a row's images with their digests, of which those that are listed in another order are kept."""
-        if self._sums is None:
+        """Compare a row's images with their digests; those that are listed earlier than their rows come are kept."""
+        row, sums, self._sums = (config, uid), self._sums, None
+        if sums is None:
             return
-        row = config, uid
         with self._findings.catching("files", CHECKSUMS_FILE):
-            while row not in self._early and (read := next(self._sums, None)):
+            while row not in self._early and (read := next(sums, None)):
                 self._early[read[0]] = read[1]
-        if (listed := self._early.pop(row, None)) is None:
-            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or is listed twice) for {config}")
-        elif differ := sorted({name for name, _ in listed.items() ^ digests.items()}):
-            self._add("sums", uid, f"has other images than {CHECKSUMS_FILE} lists: {', '.join(differ)}")
+            # It stays None once the file could not be read.
+            self._sums = sums
+            if (listed := self._early.pop(row, None)) is None:
+                self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or is listed twice) for {config}")
+            elif differ := sorted({name for name, _ in listed.items() ^ digests.items()}):
+                self._add("sums", uid, f"has other images than {CHECKSUMS_FILE} lists: {', '.join(differ)}")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
         """Check for missing views and images, if all rows were compared, and that splits are the frozen ones."""

@@ -129,14 +129,8 @@ def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
 def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDArray[np.float32]:
     """Distance of each fully covered pixel's position, projected by the camera, from its own pixel.
 
-    Args:
-        pos: (H, W, 4) uint8.
-        camera: of the view.
-        box: that the colours span.
-        pos_frame: `character`, or `view` where positions are taken after the view's turn (x right, y away, z up).
-
-    Returns:
-        (N, 2): along columns and along rows, in pixels.
+    The colours of `pos` (H, W, 4) span the box; with `pos_frame` `view` positions are taken after the view's turn (x
+    right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
     """
     corners = decode_position(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8), *box)
     if pos_frame == "view":
