@@ -20,9 +20,6 @@ from specsia_build.rendering.mesh import Texture, Wrap
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 """Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
 
-IMAGE_ENDING = r"\.(?:psd|tiff?|exr|hdr|dds|gif|png|jpe?g|bmp|tga|webp)"
-"""A pattern of what the names end in that files give images, read or not, in any letter case."""
-
 MAX_TEXTURE_PIXELS = 8192 * 8192
 """Largest texture that is read: 256 MiB."""
 

@@ -140,11 +140,7 @@ class MaterialBuilder:
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
         """Build all materials in use; None is that of faces before any ``usemtl``."""
         is_complete = not self.warnings
-        # Letter case does not count where no other is called so.
-        folded = {name.strip().casefold(): material for name, material in reversed(self.library.items())}
-        stated = [
-            None if name is None else self.library.get(name) or folded.get(name.strip().casefold()) for name in names
-        ]
+        stated = [None if name is None else self.library.get(name) for name in names]
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:

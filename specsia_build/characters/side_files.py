@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from specsia_build.characters.images import IMAGE_ENDING, IMAGE_SUFFIXES
+from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files import sources
 
-_IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
+_REPLACED = frozenset({*IMAGE_SUFFIXES, ".psd", ".tif", ".tiff", ".exr", ".hdr", ".dds", ".gif"})
+"""Suffixes of images, read or not, that one of the same name in another format replaces."""
 
 
 class SideFiles:
@@ -120,9 +121,9 @@ class SideFiles:
 
     def _other_format(self, parts: Sequence[str]) -> Path | None:
         """An image of the same name in another format."""
-        stem = _IMAGE.sub("", parts[-1])
-        for suffix in IMAGE_SUFFIXES if 0 < len(stem) < len(parts[-1]) else ():
-            path = self._search((*parts[:-1], stem + suffix))
+        name = PurePosixPath(parts[-1])
+        for suffix in IMAGE_SUFFIXES if name.suffix.lower() in _REPLACED else ():
+            path = self._search((*parts[:-1], name.stem + suffix))
             if path is not None:
                 self._warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
                 return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,17 +20,6 @@ def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
     file.data["nodes"] = [{"mesh": 0, "translation": [k % 100, k // 100, 0]} for k in range(instances)]
     file.add("scenes", nodes=list(range(instances)))
     return file.write_glb(folder / "shared.glb")
-
-
-def influences(folder: Path, instances: int = 60, sets: int = 30) -> Path:
-    """A skinned mesh of a thousand triangles with many influences a vertex, at many nodes."""
-    file, count = GltfWriter(), 3000
-    skin: dict[str, Any] = {f"JOINTS_{k}": file.accessor(np.zeros((count, 4)), "u1") for k in range(sets)}
-    skin |= {f"WEIGHTS_{k}": file.accessor(np.ones((count, 4)), "u1") for k in range(sets)}
-    file.add("meshes", primitives=[file.primitive(np.random.default_rng(0).random((count, 3)), **skin)])
-    file.data["nodes"] = [{"mesh": 0, "skin": 0} for _ in range(instances)]
-    file.add("skins", joints=[0])
-    return file.write_glb(folder / "influences.glb")
 
 
 def empty_lists(folder: Path, size: int = 99_000_000) -> Path:

@@ -53,7 +53,6 @@ REFUSED: dict[str, Callable[[Path], Path]] = {
     "empty lists": lambda folder: bombs.empty_lists(folder, 9_000_000),
     "obj line": lambda folder: bombs.obj_line(folder, 4_000_000),
     "ply lists": lambda folder: bombs.ply_lists(folder, 4_000_000),
-    "influences": bombs.influences,
     "shared": lambda folder: bombs.shared(folder, 3_000, 600),
 }
 

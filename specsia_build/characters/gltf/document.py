@@ -115,19 +115,17 @@ class Document:
         key = (schema.Buffer, index)
         if key not in self._bytes:
             uri = self.entry(schema.Buffer, index).uri
-            if uri:
-                self._bytes[key] = memoryview(data_uri(uri, self.name) if is_data(uri) else self._file(uri))
+            if uri and is_data(uri):
+                self._bytes[key] = memoryview(data_uri(uri, self.name))
+            elif uri:
+                if (path := self.files.place(unquote(uri))) is None:
+                    raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
+                self._bytes[key] = memoryview(self.files.read(path))
             elif index == 0 and self.binary is not None:
                 self._bytes[key] = self.binary
             else:
                 raise self.error(schema.Buffer, index, "names no data")
         return self._bytes[key]
-
-    def _file(self, uri: str) -> bytes:
-        path = self.files.place(unquote(uri))
-        if path is None:
-            raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
-        return self.files.read(path)
 
     def view_bytes(self, index: int) -> memoryview:
         """Bytes of a buffer view, decompressed."""

@@ -227,10 +227,15 @@ def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Mate
     if stated is None or stated.transmission_texture or not stated.transmission_factor or material.alpha_mode == "mask":
         return material
     r, g, b, a = material.base_color
-    opacity = (1.0 if material.alpha_mode == "opaque" else a) * (
-        1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)
-    )
-    return replace(material, base_color=(r, g, b, opacity), alpha_mode="blend")
+    texture, left = material.texture, 1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)
+    if material.alpha_mode == "opaque":
+        a = 1.0
+        if texture is not None:
+            # An opaque material ignores the alpha of its image.
+            pixels = texture.pixels.copy()
+            pixels[..., 3] = 255
+            texture = replace(texture, pixels=pixels)
+    return replace(material, texture=texture, base_color=(r, g, b, a * left), alpha_mode="blend")
 
 
 def _is_solid(material: Material) -> bool:

@@ -191,15 +191,13 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
     indices, frame = chosen(names, pose)
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
-    animations = [document.entry(schema.Animation, index) for index in indices]
-    keys = [document.accessor(sampler.input) for a in animations for sampler in a.samplers or ()]
-    ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
-    first, last = (end * document.fps for end in (min(ends, default=0.0), max(ends, default=0.0)))
+    tracks = [track for index in indices for track in _tracks(document, number, index)]
+    start = min((float(track.times[0]) for track in tracks), default=0.0)
+    first, last = start * document.fps, max((float(track.times[-1]) for track in tracks), default=0.0) * document.fps
     if frame is not None and not first - 0.5 <= frame <= last + 0.5:
         within = f"the action's frames, {first:.6g} to {last:.6g}; the nearest was used"
         document.warn(f"{document.name}: the pose '{pose}' is outside of {within}")
-    time = min(ends, default=0.0) if frame is None else frame / document.fps
-    tracks = [track for index in indices for track in _tracks(document, number, index)]
+    time = start if frame is None else frame / document.fps
     return Motion(pose, tuple(tracks), time, time), time
 
 

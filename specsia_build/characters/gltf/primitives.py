@@ -325,9 +325,7 @@ class MeshReader:
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
     if mode == MODE_TRIANGLES:
         return indices[: len(indices) // 3 * 3].reshape(-1, 3)
-    if len(indices) < 3:
-        return np.zeros((0, 3), np.int64)
-    step = np.arange(len(indices) - 2)
+    step = np.arange(max(len(indices) - 2, 0))
     if mode == MODE_FAN:
         return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
     swap = step % 2

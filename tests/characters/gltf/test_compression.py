@@ -21,7 +21,7 @@ from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.stages.render import in_frame
 from tests.characters.gltf.packed import DRACO, draco, meshopted, opened, rewritten
-from tests.characters.gltf.test_damage import refused
+from tests.characters.gltf.test_damage import is_clear, refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
 CAMERAS = view_cameras(3, 96)
@@ -84,20 +84,19 @@ def test_quantised_positions_are_where_they_were(tmp_path: Path, pack: Callable[
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    "change",
     [
-        (lambda p: p["attributes"].pop("POSITION"), "has Draco data that cannot be decoded"),
-        (lambda p: p["attributes"].update(POSITION=77), "has Draco data that cannot be decoded"),
-        (lambda p: p.update(bufferView=0), "has Draco data that cannot be decoded"),
-        (lambda p: p.update(bufferView=99), "bufferViews[99]"),
-        (lambda p: p.pop("bufferView"), "bufferView"),
+        lambda p: p["attributes"].pop("POSITION"),
+        lambda p: p["attributes"].update(POSITION=77),
+        lambda p: p.update(bufferView=0),
+        lambda p: p.update(bufferView=99),
+        lambda p: p.pop("bufferView"),
     ],
 )
-def test_damaged_draco_is_said_with_its_place(change: Any, sentence: str) -> None:
+def test_damaged_draco_is_refused(change: Any) -> None:
     writer = opened(draco(plain_square()))
     change(writer.data["meshes"][0]["primitives"][0]["extensions"][DRACO])
-    message = refused(rewritten(writer))
-    assert message is not None and message.startswith("a.glb: ") and sentence in message
+    assert is_clear(refused(rewritten(writer)))
 
 
 def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

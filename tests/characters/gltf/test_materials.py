@@ -152,15 +152,7 @@ def test_an_image_of_another_format_and_the_plain_one_beside_it(
     assert len(raw.warnings) == (extension == "EXT_texture_webp")
 
 
-@pytest.mark.parametrize(
-    ("uri", "place"),
-    [
-        ("textures/skin.png", "gltf/Textures/Skin.PNG"),
-        ("C:\\work\\skin.png", "gltf/skin.png"),
-        ("skin.png", "Textures/skin.png"),
-        ("../skins/skin.png", "Skins/skin.png"),
-    ],
-)
+@pytest.mark.parametrize(("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")])
 def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri: str, place: str) -> None:
     image = tmp_path / place
     image.parent.mkdir(parents=True, exist_ok=True)
