@@ -18,8 +18,8 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
-from tests.characters import bombs
 from tests.characters.bad_characters import figure, write_glb
+from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures
 from tests.hostile.sound import Gltf, gltf
 
@@ -47,13 +47,51 @@ def changed(folder: Path, kind: str) -> Path:
     return written(folder, file)
 
 
+def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
+    """One mesh at very many nodes."""
+    points, faces, _, _ = figure()
+    file = GltfWriter()
+    primitive = file.primitive(points)
+    primitive["indices"] = file.accessor(np.resize(faces, (triangles, 3)).reshape(-1), "u4")
+    file.add("meshes", primitives=[primitive])
+    file.data["nodes"] = [{"mesh": 0, "translation": [k % 100, k // 100, 0]} for k in range(instances)]
+    file.add("scenes", nodes=list(range(instances)))
+    return file.write_glb(folder / "shared.glb")
+
+
+def empty_lists(folder: Path, size: int = 9_000_000) -> Path:
+    """JSON of empty lists, 56 bytes of memory for every three."""
+    path = folder / "lists.gltf"
+    path.write_text('{"asset":{"version":"2.0"},"extras":[' + "[]," * (size // 3) + "[]]}")
+    return path
+
+
+def obj_line(folder: Path, size: int = 4_000_000) -> Path:
+    """An OBJ whose one face has very many corners."""
+    path = folder / "line.obj"
+    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf" + " 1 2 3" * (size // 6) + "\n")
+    return path
+
+
+def ply_lists(folder: Path, rows: int = 4_000_000) -> Path:
+    """A binary PLY of very many faces without corners, one of them with."""
+    path = folder / "lists.ply"
+    head = (
+        "ply\nformat binary_little_endian 1.0\n"
+        "element vertex 3\nproperty uchar x\nproperty uchar y\nproperty uchar z\n"
+        f"element face {rows}\nproperty list uchar uchar vertex_indices\nend_header\n"
+    )
+    path.write_bytes(head.encode() + bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]) + b"\x03\x00\x01\x02" + bytes(rows - 1))
+    return path
+
+
 REFUSED: dict[str, Callable[[Path], Path]] = {
     **{kind: partial(changed, kind=kind) for kind in ("positions", "skin", "indices", "sparse")},
     "textures": lambda folder: written(folder, textures(gltf(), 9, 2048)),
-    "empty lists": lambda folder: bombs.empty_lists(folder, 9_000_000),
-    "obj line": lambda folder: bombs.obj_line(folder, 4_000_000),
-    "ply lists": lambda folder: bombs.ply_lists(folder, 4_000_000),
-    "shared": lambda folder: bombs.shared(folder, 3_000, 600),
+    "empty lists": empty_lists,
+    "obj line": obj_line,
+    "ply lists": ply_lists,
+    "shared": lambda folder: shared(folder, 3_000, 600),
 }
 
 
@@ -66,8 +104,8 @@ def test_what_would_cost_too_much_is_refused_before_it_does(
 
 
 def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(tmp_path: Path) -> None:
-    assert "50,000 nodes" in read(bombs.shared(tmp_path))
-    mesh = read_character(Entry("a", "gltf", bombs.shared(tmp_path, 300))).mesh
+    assert "50,000 nodes" in read(shared(tmp_path))
+    mesh = read_character(Entry("a", "gltf", shared(tmp_path, 300))).mesh
     assert (len(mesh.faces), len(mesh.materials)) == (300 * 12, 1)
     low, high = mesh.bounds()
     np.testing.assert_allclose((high - low)[[0, 2]], (99.35, 3.0), atol=1.0)
