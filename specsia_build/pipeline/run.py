@@ -136,7 +136,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """Settings and layout of a run; raises UsageError if the folder holds none."""
     layout = layout_of(folder)
     if not layout.config.is_file():
-        raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
+        raise UsageError(f"{spelled(layout.root)} holds no build: give the folder that `specsia build --out` wrote")
     return with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config)), layout
 
 
