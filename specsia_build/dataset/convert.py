@@ -55,7 +55,8 @@ def to_published(
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
             for (_, shard, _), (count, licenses) in zip(tasks, converted, strict=True):
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
-                rows[shard.config][shard.split] += count
+                if count:
+                    rows[shard.config][shard.split] += count
                 advance(count)
         record = dataset.build()
         if schema.BUILD_FILE in dataset.files and not isinstance(record.get("config"), dict):
