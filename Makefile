@@ -90,7 +90,7 @@ validate: .venv/train
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --without pos --without drawing --repeats $(REPEATS)
+	  --baselines raw,line,look-up,sample-wise --without pos --without drawing --repeats $(REPEATS)
 
 # Resumes too. Afterwards update the digest and the figures in MODEL_CARD.md beside the weights.
 pretrained: .venv/train

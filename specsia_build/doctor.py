@@ -148,6 +148,7 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "GPU": gpu,
     "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
     "ffmpeg": partial(extra, "video", "imageio_ffmpeg", _FFMPEG, "MP4; recipes anidoc, flipsketch, control-video"),
+    "metrics": partial(extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
     "Ray": partial(extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
     "S3": partial(extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
     "pyrender": partial(extra, "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),

@@ -223,7 +223,7 @@ def enhance(
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @click.option("--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none.")
 @click.option("--without", multiple=True, type=click.Choice(ABLATIONS), help="Ablation to compare with.")
-@click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations.  [default: 1]")
+@click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]")
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
 @click.option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
@@ -241,6 +241,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
+    from specsia_build.dravie.evaluate.perceptual import find_perceptual
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
@@ -252,11 +253,12 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
     if unknown := [name for name in baselines if name not in known.BASELINES]:
         raise UsageError(f"--baselines: there is no '{unknown[0]}'; they are {', '.join(known.BASELINES)}")
-    opened = open_dataset(dataset)
-    trained = known.load_runs(runs, find_device(device))
+    opened, where = open_dataset(dataset), find_device(device)
+    trained = known.load_runs(runs, where)
+    networks, absent = find_perceptual(where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
     chosen = known.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
-    scores = measure(opened, split, chosen, out, given["configs"])
+    scores = measure(opened, split, chosen, out, given["configs"], networks)
     notes = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
         for run in trained
@@ -264,7 +266,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     ]
     characters = len({score.character for score in scores.scores})
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    scores = replace(scores, notes=(*notes, *([few] if characters < FEWEST else ())))
+    scores = replace(scores, notes=(*notes, *absent, *([few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
     write_page(*open_with_sections(str(out)), out / REPORT)

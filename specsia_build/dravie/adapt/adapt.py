@@ -28,6 +28,7 @@ from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
+from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
@@ -84,6 +85,16 @@ def adapt_generator(
         if after >= before:
             return generator._replace(network=copy.deepcopy(network))
     return adapted
+
+
+def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
+    """Return a network like the generator's, trained from nothing on the frontal pair alone; see `adapt_generator`."""
+    settings = replace(settings, **asdict(generator.config))
+    trainer = Trainer(settings, find_features(settings.perceptual), generator.device)
+    for _ in trainer.learn(PatchSampler([frames_of([front.pair], front.drawing)], settings)):
+        pass
+    trainer.result.network.requires_grad_(False).eval()
+    return trainer.result
 
 
 def agreed(pair: Pair) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
@@ -16,6 +17,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
+from specsia_build.dravie.evaluate.perceptual import Perceptual, perceptual_scores
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, some
@@ -101,10 +103,16 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
 
 
 def evaluate(
-    dataset: OpenedDataset, split: str, methods: Sequence[Method], out: Path, configs: Sequence[str] = ()
+    dataset: OpenedDataset,
+    split: str,
+    methods: Sequence[Method],
+    out: Path,
+    configs: Sequence[str] = (),
+    perceptual: Perceptual = MappingProxyType({}),
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
+    `perceptual` has the networks of LPIPS and CLIP.
     Of repeats on a configuration that a method was not trained on, and another was, only the first is scored.
 
     Raises:
@@ -154,6 +162,7 @@ def evaluate(
                         values = view_scores(result, pair)
                         if flicker is not None and pair is pairs[0]:
                             values["flicker"] = flicker
+                        values |= perceptual_scores(perceptual, result, pair.gt)
                         of = config, method.label, method.repeat, character_id, pair.view, row
                         frame = pair.clip, pair.frame, pair.time, pair.action
                         scores.append(Score(*of, values, pair.uid == front.pair.uid, *frame))

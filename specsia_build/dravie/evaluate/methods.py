@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
-from specsia_build.dravie.adapt.adapt import adapt_generator
+from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, ModelConfig, TrainConfig, differences
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP
@@ -25,9 +25,11 @@ from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
 from specsia_build.rendering.contour import draw_contour
 
-RAW, LINE, PASTE = UNREPAIRED, "line", "look-up"
+RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
 
-BASELINES = (RAW, LINE, PASTE)  # Choices of `--baselines`
+BASELINES = (RAW, LINE, PASTE, SINGLE)  # Choices of `--baselines`
+FAST = BASELINES[:3]  # Those without a training
+SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 
 OURS = "DraViE"
 
@@ -109,6 +111,17 @@ def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None =
     return Method(label, fit, repeat, run.seen, () if run.settings is None else run.settings.configs)
 
 
+def _single(repeat: int, run: Run) -> Method:
+    """Return the sample-wise baseline: the network of a run, trained from nothing on the frontal pair alone."""
+    settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=SINGLE_STEPS)
+
+    def fit(front: DrawnPair) -> Painter:
+        generator = fit_single(run.generator, front, settings)
+        return lambda view: repair(generator, view.z, view.pos, front.drawing)
+
+    return Method(SINGLE, fit, repeat)
+
+
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Group runs by label; those that differ only in the seed share one.
 
@@ -134,7 +147,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def choose_methods(
     runs: Sequence[Run],
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] = FAST,
     without: Sequence[str] = (),
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
@@ -142,13 +155,15 @@ def choose_methods(
     """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
     `baselines` are of `BASELINES`, `without` of `config.ABLATIONS`, and `repeats` is the least number of seeds of
-    adaptations. Raises `UsageError` if an ablation needs a model that is not among the runs.
+    adaptations and sample-wise fits. Raises `UsageError` if an ablation needs a model that is not among the runs.
     """
     if "pos" in without and all(run.config.with_pos for run in runs):
         raise UsageError("--without pos: train one with `specsia train --without pos`")
     if "drawing" in without and not any(run.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
-    methods = [_baseline(name) for name in BASELINES if name in baselines]
+    methods = [_baseline(name) for name in FAST if name in baselines]
+    if SINGLE in baselines:
+        methods += [_single(k, runs[0]) for k in range(repeats)]
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
         if sees_drawing or "adaptation" in without:

@@ -56,6 +56,8 @@ METRICS: Mapping[str, Metric] = {
     "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the contour"),
     "l1_black": Metric("L1 on black ↓", 4, "absolute error on black, which sees white paint"),
     "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
+    "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
+    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
 }
 
 

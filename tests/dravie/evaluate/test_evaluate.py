@@ -23,6 +23,7 @@ from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.evaluate import methods
 from specsia_build.dravie.evaluate.methods import BASELINES, Method, choose_methods, load_runs
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.dravie.model.checkpoint import save_model
@@ -64,7 +65,9 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         write_run(top / "other", configs=("thin",)),
     ]
     ablations = [option for name in ("adaptation", "drawing", "pos") for option in ("--without", name)]
-    done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(methods, "SINGLE_STEPS", 1)
+        done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
     assert done.exit_code == 0, done.output
     return top / "out", done.stdout
 
@@ -157,7 +160,8 @@ def planted(pair: Pair) -> Pair:
     )
 
 
-def every_method(top: Path) -> list[Method]:
+def every_method(top: Path, monkeypatch: pytest.MonkeyPatch) -> list[Method]:
+    monkeypatch.setattr(methods, "SINGLE_STEPS", 2)
     runs = [
         write_run(top / "run"),
         write_run(top / "blind", reference="none"),
@@ -167,13 +171,13 @@ def every_method(top: Path) -> list[Method]:
     return choose_methods(load_runs(runs, CPU), BASELINES, ablations, 1, replace(ADAPTATION, steps=2))
 
 
-def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -> None:
+def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = open_dataset(dataset).stream("fat", "test", PAIR_COLUMNS("specsia"))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
-    methods = every_method(tmp_path)
-    assert len({method.label for method in methods}) == 10
-    for method in methods:
+    compared = every_method(tmp_path, monkeypatch)
+    assert len({method.label for method in compared}) == 11
+    for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of_pair(frontal)))
         for pair in novel:
             seen, found = (paint(each) for each in (pair, planted(pair)))

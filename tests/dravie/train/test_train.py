@@ -239,7 +239,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
+def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
@@ -248,20 +248,7 @@ def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
         return STEP(trainer, number, *patches)
 
     run = tmp_path / "run"
-    options = (
-        "--out",
-        run,
-        "--preset",
-        "tiny",
-        "--steps",
-        "10",
-        "--set",
-        "batch=4",
-        "--device",
-        "cpu",
-        "--checkpoint-every",
-        "4",
-    )
+    options = ("--out", run, "--preset", "tiny", "--steps", "10", "--set", "batch=4", "--device", "cpu")
     with monkeypatch.context() as patched, stoppable():
         patched.setattr(Trainer, "step", step)
         ran = _cli("train", dataset, *options)
