@@ -10,7 +10,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
-from specsia_build.pipeline.pack import PartTask, by_folder, empty_splits, pack_plan, part_tasks
+from specsia_build.pipeline.pack import empty_splits, pack_plan
+from specsia_build.pipeline.parts import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, standing
 from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from specsia_build.errors import CharacterError
-from specsia_build.pipeline import pack
-from specsia_build.pipeline.pack import NotWritten, PartTask, write_part
+from specsia_build.pipeline import parts
+from specsia_build.pipeline.parts import NotWritten, PartTask, write_part
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.recipes.folder import keys
 from specsia_build.recipes.recipe import Part, Recipe, Written
@@ -45,7 +45,7 @@ def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_pa
 
 
 def test_a_part_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack, "load_recipe", lambda _: Picky())
+    monkeypatch.setattr(parts, "load_recipe", lambda _: Picky())
     layout = RunLayout(tmp_path)
     (tmp_path / "picky").mkdir()
     (tmp_path / "picky/taken.txt").write_text("mine")

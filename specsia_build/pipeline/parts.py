@@ -1,0 +1,208 @@
+"""The parts of recipes: which a run's clips give, and how they are written and their folders finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from specsia_build.characters.character import Entry
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
+from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.loop import Build
+from specsia_build.pipeline.plan import judge_character
+from specsia_build.pipeline.progress import StageSummary, named, stage_done
+from specsia_build.pipeline.run import Run, RunLayout
+from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
+from specsia_build.recipes import folder as folders
+from specsia_build.recipes.folder import write_whole
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, load_recipe
+from specsia_build.stages import pack
+from specsia_build.stages.clips import draw, move
+from specsia_build.stages.stage import Meta, canonical_json, sha256
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
+
+
+def missed_reason(build: Build, waiting: Mapping[str | None, Iterable[str]], failures: Sequence[Failure]) -> str | None:
+    """Why nothing is packed while some of what waits for an earlier stage, by backend, did not fail."""
+    for name, keys in waiting.items():
+        excused = {failure.key for failure in failures if failure.backend in (None, name)}
+        if missed := [key for key in keys if key not in excused]:
+            return (
+                f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
+                f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """One part of a recipe to be written: of the characters, or of a backend's reconstructions of them.
+
+    Attributes:
+        options: see `Recipe.options`.
+        record: of the part, still without files and facts.
+    """
+
+    layout: RunLayout
+    recipe: str
+    backend: str | None
+    options: Mapping[str, Any]
+    record: Written
+
+    @property
+    def folder(self) -> Path:
+        return self.layout.recipe(self.recipe, self.backend)
+
+    def is_written(self) -> bool:
+        return folders.is_written(self.folder, self.record.key, self.record.mark)
+
+    def load(self, clip: str) -> ClipFrames:
+        clean = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
+        if self.backend is None:
+            return ClipFrames(clean.meta, clean.files)
+        moved = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
+        return ClipFrames({**clean.meta, "box": moved.meta["box"], "backend": self.backend}, moved.files, clean.files)
+
+
+def part_tasks(
+    recipe: Recipe, run: Run, entries: Sequence[Entry], splits: Mapping[str, str]
+) -> tuple[list[PartTask], dict[str | None, list[str]]]:
+    """The parts that a recipe's folders are to hold, and by backend the keys of what is not up to date."""
+    backends = (None, *moved_by(recipe, run))
+    clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
+    waiting: dict[str | None, list[str]] = {name: [] for name in backends}
+    for entry in entries:
+        for task, _, sound in judge_character(run.at_once(), entry):
+            name, key = task.backend, task.key
+            if task.stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
+                continue
+            clean, made = task.run.meta(draw.STAGE, None, key), task.run.meta(task.stage, name, key)
+            if sound and clean is not None and made is not None:
+                part = key if recipe.by == "clip" else clean["character"]
+                clips[name].setdefault(part, []).append({**clean, "fingerprint": made["fingerprint"]})
+            else:
+                waiting[name].append(key)
+    options = recipe.options(run.config)
+    tasks = []
+    for name, parts in clips.items():
+        for key, metas in parts.items():
+            first = metas[0]
+            character, credit = first["character"], (first["license"], first["source"])
+            decides = [recipe.name, recipe.version, options, splits[character], *credit]
+            mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
+            clip_ids = tuple(meta["id"] for meta in metas)
+            record = Written(key, character, splits[character], clip_ids, *credit, {}, {}, mark)
+            tasks.append(PartTask(run.layout, recipe.name, name, options, record))
+    return tasks, waiting
+
+
+def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
+    """Parts by the recipe's folder that they belong in."""
+    return {folder: list(parts) for folder, parts in groupby(tasks, attrgetter("folder"))}
+
+
+def moved_by(recipe: Recipe, run: Run) -> Sequence[str]:
+    """Backends whose moving reconstructions a recipe is written of, too."""
+    clips = run.config.clips
+    return run.backends if recipe.reconstructions and clips is not None and clips.pairs else ()
+
+
+def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> str | None:
+    """Write the parts of a recipe that are not written yet; returns what could not be written and why."""
+    start = time.perf_counter()
+    tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
+    if (missed := missed_reason(build, waiting, failures)) is not None:
+        return missed
+    missing = [task for task in tasks if not task.is_written()]
+    made, faults, count = 0, list[str](), 0
+    with progress.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
+        for index, trouble in build.execute(write_part, missing, Needs(build.config.timeout)):
+            advance(1)
+            task = missing[index]
+            if trouble is None:
+                made += 1
+            elif isinstance(trouble, Lost):
+                faults.append(f"{recipe.name} of {task.record.key} was lost: {trouble.reason}")
+            elif trouble.suits:
+                faults.append(trouble.reason)
+            else:
+                build.record.warn(task.record.character, [trouble.reason])
+    for folder, wanted in by_folder(tasks).items():
+        backend = wanted[0].backend
+        lost = len({failure.key for failure in failures if failure.backend in (None, backend)})
+        facts = {**_made_by(recipe, backend, build), "planned": len(build.entries), "quarantined": lost}
+        count += _finish_folder(build, recipe, folder, {task.record.key for task in wanted}, facts)
+    done = StageSummary(recipe.name, None, made, count - made, len(faults), time.perf_counter() - start)
+    stage_done(done)
+    build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})
+    if faults:
+        return f"{some(faults, 1)}; the other parts are written"
+    return None if count else f"there is nothing of {recipe.name} to pack: the warnings say why"
+
+
+@dataclass(frozen=True)
+class NotWritten:
+    """Why a part was not written: its clips do not suit the recipe, or they do and the recipe failed."""
+
+    reason: str
+    suits: bool
+
+
+def write_part(task: PartTask) -> NotWritten | None:
+    """Write one part; returns None, or why it was not written. A full disk and damaged artefacts are raised."""
+    recipe, record = load_recipe(task.recipe), task.record
+    part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
+    try:
+        folders.place(task.folder, record, partial(recipe.write, part))
+    except (WriteError, DamagedError):
+        raise
+    except UsageError as error:
+        return NotWritten(str(error), suits=True)
+    # The recipe may be a stranger's: the others are written all the same.
+    except Exception as error:
+        folders.remove_part(task.folder, record.key)
+        if isinstance(error, CharacterError):
+            return NotWritten(str(error), suits=False)
+        why = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
+        return NotWritten(f"the recipe {task.recipe} cannot write {record.key}: {brief(why)}", suits=True)
+    return None
+
+
+def _made_by(recipe: Recipe, backend: str | None, build: Build) -> dict[str, Any]:
+    """Settings and versions that a recipe's folder records: of the characters', or a backend's, pictures."""
+    settings = pack.public_settings(build.config, build.characters.source)
+    # Other recipes decide nothing of this one.
+    settings["clips"]["recipes"] = [recipe.name]
+    last = draw.STAGE if backend is None else move.STAGE
+    return {**pack.made_with(settings, tuple(dict.fromkeys((*last.rests_on, last)))), "backend": backend}
+
+
+def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], facts: Mapping[str, Any]) -> int:
+    """Remove parts of a recipe's folder that the run has no more, and write its card and sums; returns its parts."""
+    sweep(folder, deep=False)
+    sweep(folder / folders.STATE)
+    gone = [key for key in folders.keys(folder) if key not in keys]
+    for key in gone:
+        folders.remove_part(folder, key)
+    if gone:
+        say(f"{folder}: {plural(len(gone), 'part')} removed that are no longer in this run")
+
+    def parts() -> Iterator[Written]:
+        """Records, read again each time: there may be many."""
+        return (part for key in folders.keys(folder) if (part := folders.record_of(folder, key)) is not None)
+
+    left_out = len(keys) - sum(1 for _ in parts())
+    count, own = write_whole(folder, recipe, parts, {**facts, "left_out": left_out})
+    if (note := folders.hidden(folder, recipe)) is not None:
+        say(note)
+    if foreign := folders.strangers(folder, parts(), own):
+        say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
+    return count
