@@ -6,13 +6,11 @@ import json
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 
-from tests.clips import write_figures
 from tests.commands import specsia
 from tests.shapes import write_figure, write_folder
 
@@ -84,17 +82,3 @@ def test_a_character_whose_views_are_blank_on_white_is_quarantined_with_its_pict
     assert (failure["id"], failure["stage"], failure["low_quality"], said["rows"]) == ("white", "render", True, 4)
     assert next((run / "quarantine").rglob("gt_00.png"))
     assert build(tmp_path / "zoo", tmp_path / "dark", "--outline", "dark").exit_code == 0
-
-
-def test_clips_that_do_not_fit_on_the_disk_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_figures(tmp_path / "zoo", 1)
-    run, options = tmp_path / "run", ("--size", 256, "--fps", 8, "--views", 1, "--workers", 1, "--max-failures", "100%")
-    free = [10_000]
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
-    refused = specsia("clips", tmp_path / "zoo", "--out", run, *options, code=2)
-    assert all(flag in refused.stderr for flag in ("--clip", "--limit", "--size"))
-    assert not list(run.glob("artefacts/draw/**/*.tar"))
-    free[0] = 10**9
-    specsia("clips", tmp_path / "zoo", "--out", run, *options)
-    free[0] = 0
-    specsia("clips", tmp_path / "zoo", "--out", run, *options)

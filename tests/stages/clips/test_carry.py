@@ -36,7 +36,7 @@ def test_a_figure_whose_rest_is_not_its_bind_pose_moves_from_its_rest(tmp_path: 
         name: np.mean([row["iou"] for row in rows if row["character_id"] == name and row["action"] == "sway"])
         for name in ("plain", "bent")
     }
-    assert iou["plain"] > 0.9 and iou["bent"] > 0.7
+    assert iou["plain"] > 0.85 and iou["bent"] > 0.7
     drawn = [read_meta(path) for path in layout.artefact(draw.STAGE, None, "plain-sway-00").parent.iterdir()]
     loops = {meta["clip"]["action"]: meta["loops"] for meta in drawn if meta is not None}
     assert loops == {"sway": True, "turntable": True, "walk": False}
