@@ -15,5 +15,5 @@ DATA = {
 setup(
     packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends", *DATA],
     package_dir=MAPPED,
-    package_data={"": ["py.typed", "*.yaml", "*.md", "*.glb"], **DATA},
+    package_data={"": ["py.typed", "*.yaml", "*.md", "*.glb", "*.json"], **DATA},
 )

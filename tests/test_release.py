@@ -115,6 +115,8 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(built: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
     assets = {f"specsia_build/look/assets/{name}" for name in (*STYLES, *SCRIPTS)}
     assert {*assets, *PRETRAINED, "specsia_build/py.typed", "specsia_build/manifests/specsia-15k.yaml"} <= names
+    files = (path for path in (TOP / "specsia_build").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert {path.relative_to(TOP).as_posix() for path in files} <= names
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names

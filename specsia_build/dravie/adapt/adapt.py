@@ -73,10 +73,7 @@ def adapt_generator(
         frames = withheld_frames(front, settings.seed)
     else:
         frames = [frames_of([front.pair], front.drawing, agreed(front.pair))]
-    for _ in trainer.learn(PatchSampler(frames, trainer.config, Augment.HINT)):
-        advance(1)
-    adapted = trainer.result
-    adapted.network.requires_grad_(False).eval()
+    adapted = _fitted(trainer, PatchSampler(frames, trainer.config, Augment.HINT), advance)
     if guided:
         with torch.no_grad():
             for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
@@ -91,8 +88,13 @@ def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) ->
     """Return a network like the generator's, trained from nothing on the frontal pair alone; see `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
     trainer = Trainer(settings, find_features(settings.perceptual), generator.device)
-    for _ in trainer.learn(PatchSampler([frames_of([front.pair], front.drawing)], settings)):
-        pass
+    return _fitted(trainer, PatchSampler([frames_of([front.pair], front.drawing)], settings))
+
+
+def _fitted(trainer: Trainer, sampler: PatchSampler, advance: Callable[[int], object] = lambda _: None) -> Generator:
+    """Train on a character's patches; return the result in evaluation mode."""
+    for _ in trainer.learn(sampler):
+        advance(1)
     trainer.result.network.requires_grad_(False).eval()
     return trainer.result
 

@@ -24,7 +24,7 @@ Perceptual = Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]]
 @torch.inference_mode()
 def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
     """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
-    return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()} if networks else {}
+    return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
 
 
 def _lpips(device: torch.device) -> Callable[[NDArray[Any], NDArray[Any]], float]:
