@@ -240,7 +240,7 @@ def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tup
 
 
 class Batches(Dataset[dict[str, NDArray[Any]]]):
-    """Batches of examples of weighted pictures; that of a step depends on the seed and the step alone."""
+    """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its step."""
 
     def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
         self._pictures, self._steps, self._seed = [picture for picture, _ in drawn], steps, seed
@@ -258,12 +258,12 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a training takes, and on what.
+    """Limits of a training, and the device and processes that it uses.
 
     Attributes:
-        steps, minutes: at most; whichever ends first.
-        device: of the network, as torch names it.
-        workers: processes that make examples; 0 makes them in this one.
+        steps, minutes: most steps and minutes; the training ends at the first of the two.
+        device: where the network is trained: `cpu` or `cuda`.
+        workers: processes that make examples; with 0 the training process makes them itself.
     """
 
     steps: int = 9000

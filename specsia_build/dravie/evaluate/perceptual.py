@@ -1,4 +1,4 @@
-"""LPIPS and CLIP, two distances between whole frames on white by networks whose packages download their weights once.
+"""LPIPS and CLIP: compare whole frames on white by networks, whose packages download their weights once.
 
 LPIPS is AlexNet's, version 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
 """
