@@ -221,21 +221,17 @@ class _Attempt:
         return []
 
     def _lost(self, unit: Unit, reason: str) -> list[Unit]:
-        """Plan the rest of a unit whose worker was lost: the first step that is not done on disk is to blame."""
-        blamed: Task | None = None
-        rest = list[Step]()
-        for task in unit.tasks(self._build.run):
-            state = judge(task)[1]
-            if state == DONE:
-                self._note(task, Outcome(state=DONE))
-            elif blamed is None and state != BLOCKED:
-                blamed = task
+        """Blame the only step that a lost worker can have been at; of several, try each apart with what needs it."""
+        judged = [(task, judge(task)[1]) for task in unit.tasks(self._build.run)]
+        left = [task.step for task, state in judged if state != DONE]
+        suspects = [task.step for task, state in judged if state not in (DONE, BLOCKED)]
+        for task, state in judged:
+            if state == DONE or (state == BLOCKED and len(suspects) <= 1):
+                self._note(task, Outcome(state=state))
+            elif len(suspects) == 1:
                 self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
-            elif blamed is None or task.step.needs(blamed.step):
-                self._note(task, Outcome(state=BLOCKED))
-            else:
-                rest.append(task.step)
-        return [replace(unit, steps=tuple(rest))] if rest else []
+        apart = [tuple(step for step in left if step == one or step.needs(one)) for one in suspects]
+        return [replace(unit, steps=steps) for steps in apart] if len(apart) > 1 else []
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         build, step = self._build, task.step

@@ -135,6 +135,7 @@ def test_a_lost_worker_costs_other_backends_nothing(faults: Faults, config: Buil
     }
     summary = run(replace(config, backends=("relief", "fusion")), tmp_path / "run")
     found = {(one.stage, one.backend, one.id) for one in summary.failures}
+    assert {one.id for one in summary.failures if "was lost" not in one.reason} == {"2"}
     assert found == {("reconstruct", "relief", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
     assert summary.rows == {"relief": 5 * VIEWS, "fusion": 4 * VIEWS}
 
