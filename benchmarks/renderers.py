@@ -13,11 +13,11 @@ import numpy as np
 from benchmarks.parity import Parity, compare, summarised
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import RENDERERS, BuildConfig
+from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
-from specsia_build.rendering.layers import Layers, Look, Renderer, load_renderer
+from specsia_build.rendering.layers import RENDERERS, Layers, Look, Renderer, load_renderer
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.pyrender import offscreen, pictures
 from specsia_build.stages.render import in_frame

@@ -20,12 +20,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from specsia_build.characters.sources import open_source
-from specsia_build.config import EXECUTORS, BuildConfig, backend_name, write_settings
+from specsia_build.config import BuildConfig, ExecutorName, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.build import open_executor
@@ -136,7 +136,7 @@ def _timed(what: str, function: Callable[[], R]) -> R:
 @main.command()
 @click.argument("count", type=int)
 @click.option("--workers", type=int, default=2, show_default=True)
-@click.option("--executor", type=click.Choice(EXECUTORS), default="local", show_default=True)
+@click.option("--executor", type=click.Choice(get_args(ExecutorName)), default="local", show_default=True)
 def driver(count: int, workers: int, executor: str) -> None:
     """Hand out COUNT items of which nothing is done."""
     config = BuildConfig(source="sample:1", workers=workers, executor=executor)

@@ -6,29 +6,31 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from specsia_build.errors import UsageError, no_such
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
-LOOKS = ("unlit", "lit")
-FRONTALS = ("render", "drawing")
-POS_FRAMES = ("character", "view")
-LOW_IOU_ACTIONS = ("quarantine", "keep")
-EXECUTORS = ("local", "ray")
-ALL, NONE = KEEPS = ("all", "none")
-"""Which artefacts stay after packing."""
+Look = Literal["unlit", "lit"]
+PosFrame = Literal["character", "view"]
+LowIou = Literal["quarantine", "keep"]
+ExecutorName = Literal["local", "ray"]
+Keep = Literal["all", "none"]
+RendererName = Literal["cycles", "fast", "pyrender"]
+"""Values of settings; `Keep`: which artefacts stay after packing."""
+
+NONE: Keep = "none"
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
 """Rules of the contour's grey, which may also be a number: any grey, or one of the darkest quarter."""
-
-RENDERERS = ("cycles", "fast", "pyrender")
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
@@ -41,21 +43,38 @@ MAX_FAILURES = "1%"
 OWN = "own"
 """Name for the motions of the character's own file."""
 
-_WHOLE = {"views": (1, 360), "size": (32, 2048), "seed": (0, 2**63 - 1), "workers": (0, 1024), "limit": (1, 10**9)}
-_CHOICES = {
-    "look": LOOKS,
-    "frontal": FRONTALS,
-    "pos_frame": POS_FRAMES,
-    "low_iou": LOW_IOU_ACTIONS,
-    "executor": EXECUTORS,
-    "keep": (None, *KEEPS),
-}
-"""Values of settings; `limit` above may be None as well."""
+Views = Annotated[int, msgspec.Meta(ge=1, le=360)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+
+
+@cache
+def types_of(kind: type) -> dict[str, Any]:
+    """Types of a dataclass by field, with their limits."""
+    return get_type_hints(kind, include_extras=True)
 
 
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def checked(name: str, value: object, kind: Any, *, strict: bool = True) -> Any:
+    """Return the value of a setting as a type, which may be a `Literal` or have limits, or raise a UsageError.
+
+    Unless `strict`, text may stand for numbers and truth.
+    """
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
+        choices = ", ".join(choice for part in literals for choice in get_args(part))
+        raise UsageError(f"{name} cannot be {value!r}: {f'it is one of {choices}' if choices else error}") from error
+
+
+def check_types(settings: Any) -> None:
+    """Check the types of all settings; whole numbers become floats where those are meant."""
+    for name, kind in types_of(settings.__class__).items():
+        object.__setattr__(settings, name, checked(name, getattr(settings, name), kind))
 
 
 @dataclass(frozen=True)
@@ -78,23 +97,19 @@ class ClipSettings:
     recipes: tuple[str, ...] = (FRAMES,)
     motions: tuple[str, ...] = (OWN,)
     patterns: tuple[str, ...] = ()
-    fps: float = 12.0
-    frames: int | None = None
-    views: int = 4
+    fps: Annotated[float, msgspec.Meta(ge=0.1, le=240)] = 12.0
+    frames: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    views: Views = 4
     in_place: bool = False
     turntable: bool = False
     reconstructed: bool = False
     preview: bool = False
-    line_px: float = 2.0
+    line_px: Annotated[float, msgspec.Meta(ge=1, le=4)] = 2.0
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not self.recipes or not (self.motions or self.turntable):
             raise UsageError("clips need at least one recipe, and a motion or a turntable")
-        check_number("fps", self.fps, 0.1, 240)
-        check_whole("clips' views", self.views, 1, 360)
-        check_number("line_px", self.line_px, 1, 4)
-        if self.frames is not None:
-            check_whole("frames", self.frames, 1, 100_000)
 
     @property
     def pairs(self) -> bool:
@@ -127,42 +142,34 @@ class BuildConfig:
     source: str = DEFAULT_SOURCE
     like: str | None = None
     backends: tuple[str, ...] = ("relief",)
-    renderer: str = "fast"
-    views: int = 10
-    size: int = 512
-    look: str = "unlit"
+    renderer: RendererName = "fast"
+    views: Views = 10
+    size: Annotated[int, msgspec.Meta(ge=32, le=2048)] = 512
+    look: Look = "unlit"
     outline: str = RANDOM
-    seed: int = 42
-    frontal: str = "render"
-    pos_frame: str = "character"
-    min_iou: float = 0.5
-    low_iou: str = "quarantine"
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 42
+    frontal: Literal["render", "drawing"] = "render"
+    pos_frame: PosFrame = "character"
+    min_iou: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    low_iou: LowIou = "quarantine"
     shard: str | None = None
-    workers: int = 0
-    executor: str = "local"
-    limit: int | None = None
+    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    executor: ExecutorName = "local"
+    limit: Count | None = None
     exclude: str | None = None
     max_failures: str | None = None
-    timeout: float = 600.0
+    timeout: Annotated[float, msgspec.Meta(ge=1, le=10**9)] = 600.0
     memory: str = MEMORY
-    keep: str | None = None
+    keep: Keep | None = None
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _WHOLE.items():
-            if name != "limit" or self.limit is not None:
-                check_whole(name, getattr(self, name), low, high)
-        check_number("min_iou", self.min_iou, 0, 1)
-        check_number("timeout", self.timeout, 1, 10**9)
-        for name, known in _CHOICES.items():
-            check_choice(name, getattr(self, name), known)
+        check_types(self)
         memory_bytes(self.memory)
         check_failures(self.max_failures)
         in_shard("", self.shard or "1/1")
         if self.outline not in OUTLINES and not (self.outline.isdecimal() and int(self.outline) <= 255):
             raise UsageError(f"outline cannot be '{self.outline}': it is random, dark, or a grey from 0 to 255")
-        if self.renderer not in RENDERERS:
-            raise UsageError(no_such("renderer", self.renderer, RENDERERS))
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
             raise UsageError(f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once")
@@ -205,21 +212,6 @@ def in_shard(character_id: str, shard: str) -> bool:
     return int.from_bytes(digest[:8], "big") % int(shares) == int(share) - 1
 
 
-def check_choice(name: str, value: str | None, known: Sequence[str | None]) -> None:
-    """Raise a `UsageError` unless a setting is one of the known ones."""
-    if value not in known:
-        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(filter(None, known))}")
-
-
-def check_number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    """Raise a `UsageError` unless a setting is a number, or a `whole` one, from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
-        raise UsageError(f"{name} cannot be {value!r}: it is a {'whole ' * whole}number from {low} to {high}")
-
-
-check_whole = partial(check_number, whole=True)
-
-
 def result_settings(config: BuildConfig) -> dict[str, Any]:
     """Return the settings that decide the result, without `RUN_SETTINGS`, as plain values in order."""
     plain = json.loads(json.dumps(asdict(config)))
@@ -236,35 +228,29 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
 
     Raises UsageError, which names `where` they are from, if one is unknown or its value cannot be used.
     """
-    import msgspec
-
-    changes = _normalised(BuildConfig, settings, where)
-    if changes.get("clips") is not None:
-        if not isinstance(changes["clips"], Mapping):
-            raise UsageError(f"{where}: clips must hold settings as `name: value`")
-        changes["clips"] = asdict(config.clips or ClipSettings()) | _normalised(ClipSettings, changes["clips"], where)
     try:
-        return msgspec.convert(asdict(config) | changes, BuildConfig)
-    except msgspec.ValidationError as error:
-        message, _, name = str(error).partition(" - at `$.")
-        raise UsageError(f"{where}: {name.rstrip('`')} cannot be used: {message}") from error
+        changes = _normalised(BuildConfig, settings)
+        if isinstance(clips := changes.get("clips"), Mapping):
+            changes["clips"] = replace(config.clips or ClipSettings(), **_normalised(ClipSettings, clips))
+        return replace(config, **changes)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
-def _normalised(kind: type, settings: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Spell names as the fields of a dataclass, and make lists of single values."""
-    known, normalised = get_type_hints(kind), {}
+def _normalised(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell names as the fields of a dataclass, and make tuples of lists and single values."""
+    known, normalised = types_of(kind), {}
     for key, value in settings.items():
         name = "backends" if key == "backend" else str(key).replace("-", "_")
         if name not in known:
-            raise UsageError(f"{where}: {no_such('setting', str(key), sorted(known))}")
+            raise UsageError(no_such("setting", str(key), sorted(known)))
         if name in ("max_failures", "memory") and value is not None:
             # YAML reads "3" as a number.
             value = str(value)
-        if get_origin(known[name]) is tuple and isinstance(value, str):
-            value = [value]
-        # A backend that is named twice is refused, other repetitions are dropped.
-        if isinstance(value, list | tuple) and name != "backends":
-            value = [item for k, item in enumerate(value) if item not in value[:k]]
+        if get_origin(known[name]) is tuple and isinstance(value, str | list | tuple):
+            items = [value] if isinstance(value, str) else value
+            # A backend that is named twice is refused, other repetitions are dropped.
+            value = tuple(item for k, item in enumerate(items) if name == "backends" or item not in items[:k])
         normalised[name] = value
     return normalised
 
@@ -278,15 +264,8 @@ def read_settings(path: Path) -> dict[str, Any]:
 
     from specsia_build.files.records import PlainLoader
 
-    class Loader(PlainLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if twice := [key for key in keys if keys.count(key) > 1]:
-                raise yaml.YAMLError(f"'{twice[0]}' is there twice: keep one")
-            return super().construct_mapping(node, deep)
-
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506  a loader of plain values
+        settings = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)  # noqa: S506  plain values only
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"the config file {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict | None):
@@ -294,20 +273,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     return settings or {}
 
 
-def read_run_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of a run, unchecked; raises UsageError if the file cannot be read or was cut off."""
-    settings = read_settings(path)
-    # The first and the last setting that are written: a file that was cut off lacks one.
-    for name in ("source", "low_iou"):
-        if name not in settings:
-            raise UsageError(f"{path} is cut off ({name} is missing): delete it and give SOURCE and all settings again")
-    return settings
-
-
 def write_settings(config: BuildConfig, path: Path) -> None:
     """Write the settings that the next command inherits, see `result_settings`, as YAML."""
     import yaml
 
-    settings = result_settings(config)
-    settings["low_iou"] = settings.pop("low_iou")
-    write_bytes(path, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode(), lasting=True)
+    text = yaml.safe_dump(result_settings(config), sort_keys=False, allow_unicode=True)
+    write_bytes(path, text.encode(), lasting=True)

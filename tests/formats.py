@@ -9,7 +9,7 @@ import hashlib
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -19,7 +19,7 @@ from specsia_build.backends.upstream.pins import pins_folder, read_pins
 from specsia_build.backends.upstream.worker import PROTOCOL
 from specsia_build.characters import samples
 from specsia_build.dataset import schema
-from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
+from specsia_build.dravie.config import Architecture, ModelConfig
 from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
 from specsia_build.dravie.model.networks import build_generator
@@ -67,7 +67,7 @@ def formats() -> dict[str, Any]:
         "worker protocol": PROTOCOL,
         **{f"artefacts of {stage.name}": stage.version for stage in all_stages()},
         **{f"backend {name}": version for name, version in backends.items()},
-        **{f"checkpoint, {name}": _checkpoint(name) for name in ARCHITECTURES},
+        **{f"checkpoint, {name}": _checkpoint(name) for name in get_args(Architecture)},
         **{f"renderer {name}": _renderer_version(where) for name, where in RENDERERS.items()},
     }
 

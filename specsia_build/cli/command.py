@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -113,6 +113,11 @@ def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Join arguments and options to one decorator; help lists them in this order."""
     return lambda function: reduce(lambda decorated, option: option(decorated), reversed(decorators), function)
+
+
+def choice(kind: Any) -> click.Choice[str]:
+    """The type of an option that takes one of the values of a `Literal`."""
+    return click.Choice(get_args(kind))
 
 
 json_option = click.option(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from specsia_build.cli.command import FOLDER, OLD_FILE, command, conclude, configs, device, json_option
+from specsia_build.cli.command import FOLDER, OLD_FILE, choice, command, conclude, configs, device, json_option
+from specsia_build.config import checked, types_of
 from specsia_build.dravie.config import (
     ABLATIONS,
     ADAPTATION,
     DEFAULT_PRESET,
-    PERCEPTUAL,
     PRESETS,
-    REFERENCES,
+    Perceptual,
+    Reference,
     TrainConfig,
     need_torch,
     train_config,
@@ -37,8 +38,8 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @device
 @click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
 @click.option("--without", type=click.Choice(("pos",)), help="Train without positions, and so without the drawing.")
-@click.option("--reference", type=click.Choice(REFERENCES), help="Whether it sees the drawing.  [default: drawing]")
-@click.option("--perceptual", type=click.Choice(PERCEPTUAL), help="Network of the perceptual loss.")
+@click.option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
+@click.option("--perceptual", type=choice(Perceptual), help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
@@ -86,15 +87,10 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
 def _setting(text: str) -> tuple[str, Any]:
     """Parse `NAME=VALUE`, the value as the setting's type."""
     name, equals, value = text.partition("=")
-    kinds = {field.name: str(field.type) for field in fields(TrainConfig) if field.name not in ("preset", "configs")}
-    if name not in kinds or not equals:
+    kinds = types_of(TrainConfig)
+    if name not in kinds or name in ("preset", "configs") or not equals:
         raise UsageError(f"--set {text}: give NAME=VALUE with one of the names {', '.join(kinds)}")
-    try:
-        if kinds[name] == "bool":
-            return name, {"true": True, "false": False}[value.lower()]
-        return name, {"int": int, "float": float, "str": str}[kinds[name]](value)
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"--set {text}: the value must be of the kind {kinds[name]}") from error
+    return name, checked(f"--set {text}", value, kinds[name], strict=False)
 
 
 @command(

@@ -6,22 +6,22 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from specsia_build.cli.closing import end, failure_sentences, folded_warnings
-from specsia_build.cli.command import command, json_option, options, tell
+from specsia_build.cli.command import choice, command, json_option, options, tell
 from specsia_build.config import (
     DEFAULT_CLIPS_OUT,
     DRAVIE,
-    EXECUTORS,
     FRAMES,
-    KEEPS,
-    LOOKS,
-    LOW_IOU_ACTIONS,
-    RENDERERS,
     ClipSettings,
+    ExecutorName,
+    Keep,
+    Look,
+    LowIou,
+    RendererName,
     check_failures,
 )
 from specsia_build.errors import UsageError, plural, some
@@ -41,6 +41,8 @@ MOTION_HELP = (
 )
 RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
+RENDERERS = ", ".join(get_args(RendererName))
+
 source = click.argument("source", required=False)
 
 max_failures = click.option("--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]")
@@ -56,17 +58,21 @@ _SHARED = options(
         "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or a name in the package."
     ),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
-    click.option("--look", type=click.Choice(LOOKS), help="Plain or shaded colours.  [default: unlit]"),
+    click.option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
     click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
-    click.option("--executor", type=click.Choice(EXECUTORS), help="This machine, or a Ray cluster.  [default: local]"),
+    click.option(
+        "--executor",
+        type=choice(ExecutorName),
+        help="This machine, or a Ray cluster.  [default: local]",
+    ),
     click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
     click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
     click.option("--limit", type=int, help="Only the first N characters of the source."),
     click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."),
     click.option("--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"),
     max_failures,
-    click.option("--keep", type=click.Choice(KEEPS), help="Artefacts to keep once all is packed.  [default: all]"),
+    click.option("--keep", type=choice(Keep), help="Artefacts to keep once all is packed.  [default: all]"),
     click.option("--fresh", is_flag=True, help="Start over in a folder that holds a run."),
     json_option,
 )
@@ -83,10 +89,10 @@ _SHARED = options(
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
 @click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
-@click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {', '.join(RENDERERS)}.  [default: fast]")
+@click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {RENDERERS}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
-@click.option("--low-iou", type=click.Choice(LOW_IOU_ACTIONS), help="What to do with these.  [default: quarantine]")
+@click.option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
 @_SHARED
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.

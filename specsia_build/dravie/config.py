@@ -8,19 +8,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from specsia_build.config import check_choice, check_number, check_whole
-from specsia_build.errors import UsageError
+from specsia_build.config import check_types
+from specsia_build.errors import UsageError, no_such
 
-ARCHITECTURES = ("tiny", "paper")
-DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "float32", "bf16")
-SCHEDULES = ("constant", "cosine")
-REFERENCES = ("drawing", "none")
-PERCEPTUAL = ("vgg19", "random", "none")
+Architecture = Literal["tiny", "paper"]
+Reference = Literal["drawing", "none"]
+Perceptual = Literal["vgg19", "random", "none"]
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Steps = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 DEFAULT_PRESET = "tiny"
 
@@ -63,39 +64,22 @@ class ModelConfig:
     """Architecture and inputs of a generator.
 
     Attributes:
-        architecture: of `ARCHITECTURES`.
         with_pos: whether Zpos is an input.
         reference: `drawing` if the frontal drawing and the style of its contour are inputs, else `none`.
     """
 
-    architecture: str = "tiny"
+    architecture: Architecture = "tiny"
     with_pos: bool = True
-    reference: str = "none"
+    reference: Reference = "none"
 
     def __post_init__(self) -> None:
-        check_choice("architecture", self.architecture, ARCHITECTURES)
-        check_choice("reference", self.reference, REFERENCES)
+        check_types(self)
         if self.sees_drawing and not self.with_pos:
             raise UsageError("a model that does not see positions cannot see the drawing by position: reference none")
 
     @property
     def sees_drawing(self) -> bool:
         return self.reference == "drawing"
-
-
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0)),
-    **dict.fromkeys(("anchor", "l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e9)),
-    **dict.fromkeys(("steps", "warm_up"), (1, 10**9)),
-    "batch": (1, 65_536),
-    "patch": (16, 512),
-    "seed": (0, 2**63 - 1),
-    "learning_rate": (1e-9, 1.0),
-    "weight_decay": (0.0, 1.0),
-    "clip": (1e-9, math.inf),
-    "ema": (0.0, 0.999999),
-}
-"""Smallest and largest value of each number; those with whole limits are whole."""
 
 
 @dataclass(frozen=True)
@@ -117,52 +101,40 @@ class TrainConfig:
         anchor: strength of the pull back to the first weights, times the learning rate.
         ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
-        perceptual: network of the perceptual loss, of `PERCEPTUAL`.
+        perceptual: network of the perceptual loss.
         precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
         seed: of weights and patches.
     """
 
     preset: str = "tiny"
     configs: tuple[str, ...] = ()
-    architecture: str = "tiny"
+    architecture: Architecture = "tiny"
     with_pos: bool = True
-    reference: str = "drawing"
-    steps: int = 5_000
-    batch: int = 8
-    patch: int = 64
+    reference: Reference = "drawing"
+    steps: _Steps = 5_000
+    batch: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 8
+    patch: Annotated[int, msgspec.Meta(ge=16, le=512)] = 64
     augment: bool = True
-    no_drawing: float = 0.1
-    no_contour: float = 0.1
-    redrawn: float = 0.25
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warm_up: int = 100
-    weight_decay: float = 0.0
-    clip: float = 1.0
-    anchor: float = 0.0
-    ema: float = 0.998
-    l1: float = 1.0
-    gradient: float = 0.5
-    adversarial: float = 0.0
-    perceptual_weight: float = 0.5
-    perceptual: str = "none"
-    precision: str = "auto"
-    seed: int = 0
+    no_drawing: _Share = 0.1
+    no_contour: _Share = 0.1
+    redrawn: _Share = 0.25
+    learning_rate: Annotated[float, msgspec.Meta(ge=1e-9, le=1)] = 1e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warm_up: _Steps = 100
+    weight_decay: _Share = 0.0
+    clip: Annotated[float, msgspec.Meta(ge=1e-9)] = 1.0
+    anchor: _Weight = 0.0
+    ema: Annotated[float, msgspec.Meta(ge=0, le=0.999999)] = 0.998
+    l1: _Weight = 1.0
+    gradient: _Weight = 0.5
+    adversarial: _Weight = 0.0
+    perceptual_weight: _Weight = 0.5
+    perceptual: Perceptual = "none"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
 
     def __post_init__(self) -> None:
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("precision", self.precision, PRECISIONS)
-        check_choice("perceptual", self.perceptual, PERCEPTUAL)
-        for name, (low, high) in _LIMITS.items():
-            if isinstance(low, int) and isinstance(high, int):
-                check_whole(name, getattr(self, name), low, high)
-            else:
-                check_number(name, getattr(self, name), low, high)
-        for name in ("with_pos", "augment"):
-            if not isinstance(getattr(self, name), bool):
-                raise UsageError(f"{name} cannot be {getattr(self, name)!r}: it is True or False")
-        if isinstance(self.configs, str) or not all(isinstance(name, str) for name in self.configs):
-            raise UsageError(f"configs cannot be {self.configs!r}: it is a tuple of names, such as ('relief',)")
+        check_types(self)
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
         _ = self.model  # checked when it is created
@@ -213,10 +185,11 @@ ADAPTATION = TrainConfig(
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     """Return a preset with some settings changed; raises `UsageError` for unknown names and values."""
-    check_choice("preset", preset, tuple(PRESETS))
+    if preset not in PRESETS:
+        raise UsageError(no_such("preset", preset, tuple(PRESETS)))
     names = [field.name for field in fields(TrainConfig) if field.name != "preset"]
-    for name in changes:
-        check_choice("the name of a setting", name, names)
+    if unknown := [name for name in changes if name not in names]:
+        raise UsageError(no_such("setting", unknown[0], names))
     if changes.get("with_pos") is False:
         changes = {"reference": "none", **changes}
     return replace(PRESETS[preset], **changes)

@@ -63,13 +63,19 @@ def remembered_json(path: Path) -> Any:
 class PlainLoader(yaml.SafeLoader):
     """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the depth.
 
-    Merge keys are refused, a few lines of which expand beyond all memory.
+    Merge keys are refused, a few lines of which expand beyond all memory, and so are keys that are there twice.
     """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise yaml.YAMLError("it merges mappings")
         super().flatten_mapping(node)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.YAMLError(f"'{twice[0]}' is there twice: keep one")
+        return super().construct_mapping(node, deep)
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
         if self.flow_level == MOST_DEPTH:

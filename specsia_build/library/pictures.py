@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, overload
+from typing import Annotated, Any, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import POS_FRAMES, BuildConfig, check_choice, check_whole
+from specsia_build.config import BuildConfig, Look, PosFrame, RendererName, checked
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
@@ -31,7 +31,7 @@ from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.checks import check_mesh, check_pixels, plain
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.layers import Layers, Look, load_renderer
+from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
@@ -114,8 +114,8 @@ class Views(_Items[View]):
     placed: Normalisation
     outline: tuple[int, int]
     character_id: str
-    look: str
-    renderer: str
+    look: Look
+    renderer: RendererName
 
     def __repr__(self) -> str:
         return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
@@ -128,7 +128,7 @@ class Views(_Items[View]):
     def save(self, folder: str | Path) -> Path:
         """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view."""
         for number, view in enumerate(self):
-            pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
+            pos, _, _ = positioned(view.layers, self.mesh, view.camera, BuildConfig.pos_frame)
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
             for name, pixels in layers.items():
                 write_bytes(Path(folder) / view_file(name, number), png.encode(pixels))
@@ -164,18 +164,17 @@ def render(
     if not isinstance(outline, tuple | list) or len(outline) != 2:
         raise UsageError(f"outline is (thickness in px, grey level), not {outline!r}")
     thickness, grey = plain({"thickness": outline[0], "grey": outline[1]}).values()
-    check_whole("outline thickness", thickness, 0, int(MOST_THICKNESS))
-    check_whole("outline grey", grey, 0, 255)
+    checked("outline thickness", thickness, Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))])
+    checked("outline grey", grey, Annotated[int, msgspec.Meta(ge=0, le=255)])
     renderer = load_renderer(config.renderer)
     renderer.check()
     mesh = compacted(check_mesh(character))
     cameras = view_cameras(config.views, config.size)
     placed = normalise(mesh.vertices, cameras, thickness + 1)
     mesh = mesh.with_vertices(placed.apply(mesh.vertices))
-    look: Look = config.look  # type: ignore[assignment]
     drawn = [
         View(camera, layers, draw_contour(layers.color, layers.coverage, thickness, grey))
-        for camera, layers in zip(cameras, renderer.render(mesh, cameras, look), strict=True)
+        for camera, layers in zip(cameras, renderer.render(mesh, cameras, config.look), strict=True)
     ]
     return Views(tuple(drawn), mesh, placed, (thickness, grey), name, config.look, config.renderer)
 
@@ -263,14 +262,13 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
         guess: from `reconstruct`, from `load`, or a mesh of your own in the frame's axes, in any scale.
         pos_frame: whether Zpos shows places on the `character`, or in each `view`.
     """
-    check_choice("pos_frame", pos_frame, POS_FRAMES)
+    checked("pos_frame", pos_frame, PosFrame)
     made = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
     masks = np.stack([view.layers.mask for view in views])
     mesh = compacted(check_mesh(made.mesh))
-    look: Look = views.look  # type: ignore[assignment]
-    registration = registered(mesh, masks, views.cameras, views[0].target, look, any_yaw=made.needs_yaw)
+    registration = registered(mesh, masks, views.cameras, views[0].target, views.look, any_yaw=made.needs_yaw)
     placed = registration.similarity.apply_to(mesh)
-    layers = load_renderer(views.renderer).render(placed, views.cameras, look)
+    layers = load_renderer(views.renderer).render(placed, views.cameras, views.look)
     pairs, boxes = [], []
     for number, (view, drawn) in enumerate(zip(views, layers, strict=True)):
         pos, low, high = positioned(drawn, placed, view.camera, pos_frame)

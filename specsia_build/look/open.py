@@ -142,7 +142,7 @@ class TurnedReader:
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
         every, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
         cameras = [every[k] for k in frames]
-        views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)  # type: ignore[arg-type]
+        views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)
         pictures: dict[str, list[bytes]] = {layer: [] for layer in layers}
         for camera, view in zip(cameras, views, strict=True):
             for layer in layers:

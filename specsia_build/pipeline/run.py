@@ -19,7 +19,6 @@ from specsia_build.config import (
     BuildConfig,
     ClipSettings,
     backend_name,
-    read_run_settings,
     read_settings,
     with_settings,
 )
@@ -137,7 +136,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     layout = layout_of(folder)
     if not layout.config.is_file():
         raise UsageError(f"{spelled(layout.root)} holds no build: give the folder that `specsia build --out` wrote")
-    return with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config)), layout
+    return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 
 def named_settings(given: str) -> Path:
@@ -196,7 +195,7 @@ def effective(
     layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
     before: Mapping[str, Any] = {}
     if layout.config.is_file():
-        before = read_run_settings(layout.config)
+        before = read_settings(layout.config)
         _refuse_other_kind(before.get("clips") is not None, "clips" in flags, spelled(layout.root))
         if fresh:
             before = {name: before[name] for name in ("source",) if name in before}

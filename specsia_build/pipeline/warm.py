@@ -15,7 +15,6 @@ from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.worker import Unit, work
-from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
@@ -55,7 +54,7 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
         clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=2, turntable=False)
     specs = config.backends if any(stage.per_backend for stage in stages) else ()
     backends = tuple(spec for spec in specs if getattr(backend_of(spec), "compiles", False))
-    stills = BuildConfig("sample:1", look=config.look, size=128, views=2, renderer=FastRenderer.name)
+    stills = BuildConfig("sample:1", look=config.look, size=128, views=2)
     return replace(stills, backends=backends or (OWN_BACKEND,), low_iou="keep", clips=clips)
 
 

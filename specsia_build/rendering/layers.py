@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.errors import ByShape, UsageError
+from specsia_build.config import Look as Look
+from specsia_build.config import RendererName
+from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-
-Look = Literal["unlit", "lit"]
 
 HALF_COVERED = 128  # Least coverage byte that counts as inside a silhouette: half of 255, rounded up
 SUBPIXEL = 256  # Screen coordinates in one pixel
@@ -147,7 +147,7 @@ def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.floa
     return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)
 
 
-RENDERERS = {
+RENDERERS: dict[RendererName, str] = {
     "fast": "specsia_build.rendering.fast.renderer:FastRenderer",
     "cycles": "specsia_build.rendering.blender.renderer:CyclesRenderer",
     "pyrender": "specsia_build.rendering.pyrender:PyrenderRenderer",
@@ -155,14 +155,8 @@ RENDERERS = {
 """Module and class of each renderer; a module is imported when its renderer is asked for."""
 
 
-def load_renderer(name: str) -> Renderer:
-    """Load a renderer by its name.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    if name not in RENDERERS:
-        raise UsageError(f"there is no renderer '{name}'; the known ones are {', '.join(sorted(RENDERERS))}")
+def load_renderer(name: RendererName) -> Renderer:
+    """Load a renderer by its name."""
     module, _, attribute = RENDERERS[name].partition(":")
     return cast("Renderer", getattr(import_module(module), attribute)())
 

@@ -119,13 +119,12 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
     gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
-    look: Look = config.look  # type: ignore[assignment]
-    registration = registered(mesh, masks, cameras, gt, look, any_yaw=any_yaw)
+    registration = registered(mesh, masks, cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     drawn, ious, boxes = [], [], []
     front = behind = None
-    views = load_renderer(config.renderer).render(placed, cameras, look)
+    views = load_renderer(config.renderer).render(placed, cameras, config.look)
     for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
         pos, low, high = positioned(layers, placed, camera, config.pos_frame)
         edge = edge_image(pos)
@@ -142,7 +141,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         boxes.append([low.tolist(), high.tolist()])
     mean = float(np.mean(ious))
     assert front is not None
-    seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, look)
+    seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, config.look)
     warnings, why = doubts(seen, reconstructed.meta)
     meta = {
         "id": rendered.key,

@@ -173,8 +173,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:
-        look: Look = config.look  # type: ignore[assignment]
-        raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), look) from error
+        raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), config.look) from error
     encoded = mesh_to_files(mesh)
     meta = {
         "id": entry.id,

@@ -117,7 +117,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
     warnings = list(character.all_warnings)
-    views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
+    views = load_renderer(config.renderer).render(mesh, cameras, config.look)
     for view, layers in enumerate(views):
         if front is None:
             front = layers.color

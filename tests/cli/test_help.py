@@ -88,7 +88,7 @@ def test_help_imports_no_command() -> None:
         ("status --jsno x", "Did you mean '--json'?"),
         ("build sample:1 --stage rendr", "'render'"),
         ("build sample:1 --backend relie", "Did you mean 'relief'?"),
-        ("build sample:1 --renderer cicles", "Did you mean 'cycles'?"),
+        ("build sample:1 --renderer cicles", "it is one of cycles"),
         ("build --config sampel", "Did you mean 'sample'?"),
         ("build s3://bucket/mine", "is a URL"),
         ("clips sample:1 --recipe anidok", "Did you mean 'anidoc'?"),

@@ -19,7 +19,7 @@ from specsia_build.characters.actions import FRAMES, chosen, matching
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
-from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
+from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
 from specsia_build.frame import Camera
 from specsia_build.recipes.recipe import folder_recipes
@@ -235,7 +235,7 @@ def check_settings(config: BuildConfig) -> None:
     settings = clip_settings(config)
     for recipe in folder_recipes(settings.recipes):
         recipe.check(config)
-    for name, only in (("renderer", FastRenderer.name), ("pos_frame", POS_FRAMES[0])):
+    for name, only in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
         if getattr(config, name) != only:
             raise UsageError(f"clips are made with {name} '{only}', not '{getattr(config, name)}': take that out")
     origins: dict[str, str] = {}

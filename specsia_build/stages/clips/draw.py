@@ -108,14 +108,13 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     return {**source_inputs(job, earlier), **kept}
 
 
-def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) -> Iterator[Layers]:
+def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: Look, *, seen: bool = False) -> Iterator[Layers]:
     """Every frame of a moving mesh, with positions at rest; see `FastRenderer.animate`."""
     count = len(shot.times)
-    kind: Look = "lit" if look == "lit" else "unlit"
     if len(shot.poses.worlds) == 1 and count > 1:
-        yield from FastRenderer().render(mesh, shot.cameras, kind, seen=seen)
+        yield from FastRenderer().render(mesh, shot.cameras, look, seen=seen)
         return
-    still = _still(mesh, rig, shot.cameras[0].pixels_per_unit, kind)
+    still = _still(mesh, rig, shot.cameras[0].pixels_per_unit, look)
 
     def moved() -> Iterator[Mesh]:
         for k, pose in enumerate(posed_through(still.mesh, rig, shot.poses)):

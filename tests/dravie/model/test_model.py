@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
+from specsia_build.dravie.config import Architecture, ModelConfig
 from specsia_build.dravie.data.encoding import input_channels
 from specsia_build.dravie.model.networks import GEOMETRY, Paper, build_generator
 
 
-def _generator(architecture: str, with_pos: bool = True) -> nn.Module:
+def _generator(architecture: Architecture, with_pos: bool = True) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         return build_generator(ModelConfig(architecture, with_pos)).eval()
@@ -22,18 +24,18 @@ def _picture(height: int, width: int, channels: int = 7) -> torch.Tensor:
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(height)) * 2 - 1
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("with_pos", [True, False])
 @pytest.mark.parametrize("shape", [(32, 32), (37, 50), (1, 9)])
-def test_any_size_gives_four_bounded_channels(architecture: str, with_pos: bool, shape: tuple[int, int]) -> None:
+def test_any_size_gives_four_channels(architecture: Architecture, with_pos: bool, shape: tuple[int, int]) -> None:
     with torch.inference_mode():
         painted = _generator(architecture, with_pos)(_picture(*shape, input_channels(ModelConfig(with_pos=with_pos))))
     assert painted.shape == (1, 4, *shape)
     assert painted.abs().max() <= 1
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture) -> None:
     model, reach = _generator(architecture), GEOMETRY[architecture].reach
     # A low frame reaches as far along it as a square one, at a fraction of the work.
     seen = _picture(8, 200)
@@ -44,8 +46,8 @@ def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: str) -> None:
     assert reach / 2 < (columns - 101).abs().max() <= reach
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_window_on_the_grid_paints_the_same(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_window_on_the_grid_paints_the_same(architecture: Architecture) -> None:
     model, geometry = _generator(architecture), GEOMETRY[architecture]
     seen = _picture(8, 200)
     skip = geometry.multiple * 3
