@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zipfile
 import zlib
@@ -86,7 +85,8 @@ def decode_sparse(data: bytes) -> NDArray[Any]:
 def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return [_array(_unpacked(data, archive.getinfo(f"{name}.npy"))) for name in names]
+            members = (io.BytesIO(_unpacked(data, archive.getinfo(f"{name}.npy"))) for name in names)
+            return [npy.read_array(member, allow_pickle=False) for member in members]
     except _DAMAGES as error:
         raise ValueError(f"is not an array in a .npz under the name '{names[-1]}': {error}") from error
 
@@ -102,16 +102,3 @@ def _unpacked(data: bytes, member: zipfile.ZipInfo) -> bytes:
     if len(plain) != member.file_size or isal_zlib.crc32(plain) != member.CRC:
         raise ValueError("its content does not match its checksum")
     return plain
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    """Array of a `.npy` file."""
-    stream = io.BytesIO(content)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(stream))
-    if read is None:
-        raise ValueError("its header is of an unknown version")
-    shape, by_columns, dtype = read(stream)
-    if dtype.hasobject:
-        raise ValueError("it holds objects of Python")
-    values = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
-    return values.reshape(shape, order="F" if by_columns else "C").copy()

@@ -27,11 +27,8 @@ from specsia_build.memory import limit_process, shown
 T = TypeVar("T")
 R = TypeVar("R")
 
-ITEMS_PER_PROCESS = 500
-"""Items after which a worker is replaced, to bound what libraries leak."""
-
-LEAST_SECONDS = 60.0
-"""Time that a worker serves at least, so that workers with short items are not replaced all the time."""
+SERVED_SECONDS = 600.0
+"""Time after which a worker is replaced, to bound what libraries leak."""
 
 LOOK_SECONDS = 1.0
 """Longest time between two looks at a `Clock` by who waits for a deadline."""
@@ -172,7 +169,6 @@ class _Worker:
     ready: bool = False
     index: int | None = None
     deadline: float = math.inf
-    left: int = ITEMS_PER_PROCESS
     born: float = field(default_factory=time.monotonic)
 
     def terminate(self) -> None:
@@ -263,7 +259,7 @@ class Pool:
         for worker in [one for one in self._active.values() if one.ready and one.index is None]:
             if not todo:
                 return
-            if worker.left <= 0 and time.monotonic() - worker.born > LEAST_SECONDS:
+            if time.monotonic() - worker.born > SERVED_SECONDS:
                 self._remove(worker)
                 continue
             index, item = todo.popleft()
@@ -273,7 +269,7 @@ class Pool:
                 todo.appendleft((index, item))
                 self._remove(worker)
                 continue
-            worker.index, worker.left, worker.deadline = index, worker.left - 1, self._clock.now() + self.timeout
+            worker.index, worker.deadline = index, self._clock.now() + self.timeout
 
     def _start_more(self, context: BaseContext, function: Callable[..., Any], waiting: int) -> None:
         """Start workers if more items wait than workers are starting."""

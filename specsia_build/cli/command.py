@@ -13,7 +13,6 @@ from typing import Any, get_args
 
 import click
 
-from specsia_build.errors import meant
 from specsia_build.terminal.screen import Table, close, complain, show
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes
@@ -94,15 +93,6 @@ class CommandGroup(Command, click.Group):
     """A group of commands: ``@click.group(cls=CommandGroup, examples=(...))``."""
 
     command_class = Command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named first; the error for an unknown one names what may be meant."""
-        name, known = args[0], self.list_commands(ctx)
-        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(f"No such command '{name}'.{meant(name, known)}", ctx)
-        return super().resolve_command(ctx, args)
 
 
 def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:

@@ -146,6 +146,7 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
 
 @click.group(
     cls=_Commands,
+    commands=dict.fromkeys(COMMANDS),  # click names the nearest of an unknown one
     examples=("specsia build sample:3 --out my-samples", "specsia report my-samples"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

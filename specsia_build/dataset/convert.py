@@ -13,7 +13,7 @@ from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card import write_converted_card, write_teaser
 from specsia_build.dataset.checksums import write_checksums, write_sums
-from specsia_build.dataset.pairs import composite
+from specsia_build.dataset.pairs import composite, decode_column
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, Shard, open_dataset
@@ -105,9 +105,8 @@ def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[int, dict[str, st
 
 def _published(row: Mapping[str, Any], column: str) -> bytes:
     """An image of a row in the published schema: RGBA is composited, `mask` and `edge` stay as they are."""
-    mode = schema.IMAGE_COLUMNS[column]
     try:
-        image = png.decode(row[column] or b"", len(mode))
+        image = decode_column(row[column], column)
     except ValueError as error:
-        raise SpecsiaError(f"the row {row['uid']} cannot be converted: {column} {error}") from error
-    return png.encode(composite(image)) if mode == "RGBA" else bytes(row[column])
+        raise SpecsiaError(f"the row {row['uid']} cannot be converted: {error}") from error
+    return png.encode(composite(image)) if image.ndim == 3 else bytes(row[column])

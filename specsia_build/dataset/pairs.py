@@ -129,13 +129,10 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
     """
     own = schema.GT_MASK in row
     try:
-        images = {}
-        for name in (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK if own else schema.MASK):
-            mode = schema.IMAGE_COLUMNS[name] if own else schema.IMAGE_COLUMNS[name].removesuffix("A")
-            images[name] = _decode(row, name, len(mode))
-        if len(shapes := {image.shape[:2] for image in images.values()}) > 1:
+        names = (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK if own else schema.MASK)
+        color, pos, gt, mask = images = [decode_column(row[name], name, own) for name in names]
+        if len(shapes := {image.shape[:2] for image in images}) > 1:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
-        color, pos, gt, mask = images.values()
         if own:
             values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
             return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
@@ -145,12 +142,16 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
 
 
-def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
-    data = row[column]
+def decode_column(data: object, column: str, own: bool = True) -> Pixels:
+    """Decode the PNG bytes of an image column, of this project's schema or the published one.
+
+    Raises ValueError with the end of a sentence that begins with the name of the row.
+    """
     if not isinstance(data, bytes):
         raise ValueError(f"{column} holds no image, or only the name of a file")
+    mode = schema.IMAGE_COLUMNS[column] if own else schema.IMAGE_COLUMNS[column].removesuffix("A")
     try:
-        return png.decode(data, channels)
+        return png.decode(data, len(mode))
     except ValueError as error:
         raise ValueError(f"{column} {error}") from error
 

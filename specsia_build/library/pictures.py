@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.base import Context
-from specsia_build.backends.registry import call_backend, load_backend
+from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
@@ -34,7 +33,7 @@ from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.project import positioned, registered
-from specsia_build.stages.reconstruct import accepted, backend_seed
+from specsia_build.stages.reconstruct import reconstruct_picture
 from specsia_build.stages.render import outline as outline_of
 
 OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
@@ -207,20 +206,10 @@ def reconstruct(
     """
     image = picture.layers.color if isinstance(picture, View) else check_pixels(picture, "a picture")
     source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
-    if source.sees_ground_truth and ground_truth is None:
-        raise UsageError(f"the backend {source.name} damages the ground truth: give it as ground_truth=views.mesh")
     truth = None if ground_truth is None else check_mesh(ground_truth)
-    warnings: list[str] = []
-    context = Context(
-        character_id=safe_id(character_id),
-        seed=backend_seed(seed, character_id, source.name),
-        ground_truth=(lambda: truth) if source.sees_ground_truth and truth is not None else None,
-        note=lambda reading: warnings.extend(reading.warnings),
-        framed=isinstance(picture, View),
-        doubt=warnings.append,
-    )
-    mesh = accepted(call_backend(source, image, context), image, source, character_id)
-    return Reconstruction(mesh, source.name, source.needs_yaw, tuple(warnings))
+    framed = isinstance(picture, View)
+    mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, framed=framed)
+    return Reconstruction(mesh, source.name, source.needs_yaw, warnings)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -161,12 +161,9 @@ class Build:
             stage_done(self.tallies[step].summary(*step.name))
         return attempt.damaged
 
-    def _clips(self) -> list[Clip]:
-        metas = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
-        return [clip for meta in metas if meta is not None for clip in motions.clips_of(meta)]
-
     def _count_clips(self) -> None:
-        clips = len(self._clips())
+        metas = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
+        clips = sum(len(motions.clips_of(meta)) for meta in metas if meta is not None)
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def collect_warnings(self) -> None:

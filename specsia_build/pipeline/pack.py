@@ -7,11 +7,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
-from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.checksums import hash_files, parse_sums
 from specsia_build.dataset.exchange import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
@@ -29,7 +28,7 @@ from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.stages import pack
 from specsia_build.stages.clips import motions
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, file_digest
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
@@ -205,26 +204,14 @@ def _check_packed(build: Build) -> None:
     packed = [layout.dataset] if build.run.packs else []
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         packed += [layout.recipe(recipe.name, name) for name in (None, *moved_by(recipe, build.run))]
-    try:
-        sums = {folder: parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))[0] for folder in packed}
-        listed = [(folder / name, digest) for folder, files in sums.items() for name, digest in files.items()]
-        with progress.bar("check", len(listed), "file") as advance:
-            spoilt = []
-            for number, whole in build.execute(_is_whole, listed, Needs(config.timeout)):
-                advance(1)
-                spoilt += [] if whole is True else [str(listed[number][0])]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecsiaError(f"no artefact is removed, as what was packed cannot be read: {error}") from error
+    spoilt = []
+    with progress.bar("check", None, "B") as advance:
+        for folder in packed:
+            sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
+            digests = hash_files(folder, [*sums], advance)
+            spoilt += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
     if spoilt:
         raise SpecsiaError(
-            f"{some(sorted(spoilt))} differs from what was written, so no artefact is removed: delete it, check "
+            f"{some(spoilt)} differs from what was written, so no artefact is removed: delete it, check "
             "the disk, and run the same command again"
         )
-
-
-def _is_whole(listed: tuple[Path, str]) -> bool:
-    path, digest = listed
-    try:
-        return file_digest(path) == digest
-    except OSError:
-        return False

@@ -163,13 +163,6 @@ def _refuse_other_kind(of_clips: bool, wanted: bool, place: object) -> None:
         raise UsageError(f"{place} is of {kind}: continue it with `{command}`, or name another --out")
 
 
-def _layered(config: BuildConfig, levels: Sequence[tuple[Mapping[str, Any], str]]) -> BuildConfig:
-    """Replace settings level by level, each with where it is from."""
-    for level, where in levels:
-        config = with_settings(config, level, where)
-    return config
-
-
 def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
     """The recipes' defaults of all settings that no level states."""
     known = {field.name for field in fields(ClipSettings)}
@@ -203,9 +196,15 @@ def effective(
         _refuse_other_kind(True, "clips" in flags, config_file)
     given = stated(flags) | ({} if source is None else {"source": source})
     levels = ((before, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
-    config = _layered(BuildConfig(), levels)
+
+    def layered(config: BuildConfig) -> BuildConfig:
+        for level, where in levels:
+            config = with_settings(config, level, where)
+        return config
+
+    config = layered(BuildConfig())
     if config.clips is not None:
-        config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
+        config = layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]))
     if not config.source.startswith("sample:") and "://" not in config.source:
         config = replace(config, source=str(expanded(config.source).absolute()))
     if config.like is not None and expanded(config.like).is_dir():

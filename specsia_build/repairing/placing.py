@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig
-from specsia_build.backends.base import Context
-from specsia_build.backends.registry import call_backend, load_backend
+from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
@@ -24,7 +23,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.stages.project import registered
-from specsia_build.stages.reconstruct import accepted, backend_seed
+from specsia_build.stages.reconstruct import reconstruct_picture
 
 LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
@@ -91,25 +90,18 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
         CharacterError: if it gives no usable mesh.
         SpecsiaError: if the mesh does not fit the drawing.
     """
-    backend, warnings, truth = load_backend(spec), list[str](), front.mesh
-    if backend.sees_ground_truth and truth is None:
-        raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another")
+    backend = load_backend(spec)
     if back is not None and not getattr(backend, "sees_back", False):
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
-    context = Context(
-        character_id=front.name,
-        seed=backend_seed(BuildConfig().seed, front.name, backend.name),
-        ground_truth=(lambda: truth) if backend.sees_ground_truth and truth is not None else None,
-        note=lambda reading: warnings.extend(reading.warnings),
-        # How the size in the frontal view compares with the length is known for a character only.
-        framed=truth is not None,
-        back=None if back is None else back.color,
-        doubt=warnings.append,
+    drawn, seed = None if back is None else back.color, BuildConfig.seed
+    # How the size in the frontal view compares with the length is known for a character only.
+    framed = front.mesh is not None
+    mesh, warnings = reconstruct_picture(
+        backend, front.color, front.name, front.mesh, seed=seed, framed=framed, back=drawn
     )
-    mesh = accepted(call_backend(backend, front.color, context), front.color, backend, front.name)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
-    return replace(placed, warnings=tuple(warnings))
+    return replace(placed, warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:

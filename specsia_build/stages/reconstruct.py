@@ -21,7 +21,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
-from specsia_build.errors import CharacterError, LowQualityError
+from specsia_build.errors import CharacterError, LowQualityError, UsageError
 from specsia_build.files.records import parse_json
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -123,6 +123,32 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
             raise LowQualityError(sentence, {}) from error
         raise CharacterError(sentence) from error
     return mesh
+
+
+def reconstruct_picture(
+    backend: Backend, picture: NDArray[np.uint8], name: str, truth: Mesh | None, *, seed: int, **context: Any
+) -> tuple[Mesh, tuple[str, ...]]:
+    """Reconstruct a frontal picture (H, W, 4) without a contour; returns an accepted mesh and warnings.
+
+    `truth` is the character's own mesh, if there is one, and `context` are more fields of `Context`. Raises UsageError
+    if the backend needs one, and CharacterError as `accepted`.
+    """
+    if backend.sees_ground_truth and truth is None:
+        raise UsageError(f"the backend {backend.name} damages a character's own mesh, and there is none: name another")
+    warnings: list[str] = []
+    mesh = call_backend(
+        backend,
+        picture,
+        Context(
+            character_id=name,
+            seed=backend_seed(seed, name, backend.name),
+            ground_truth=(lambda: truth) if backend.sees_ground_truth and truth is not None else None,
+            note=lambda reading: warnings.extend(reading.warnings),
+            doubt=warnings.append,
+            **context,
+        ),
+    )
+    return accepted(mesh, picture, backend, name), tuple(warnings)
 
 
 def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:

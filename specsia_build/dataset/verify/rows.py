@@ -16,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.images import edge_image, window_of
-from specsia_build.dataset.pairs import content_of, is_frontal, split_uid
+from specsia_build.dataset.pairs import content_of, decode_column, is_frontal, split_uid
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, Shard, open_shard
@@ -271,11 +270,8 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
             findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
         if extra := extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
-        mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
-        try:
-            images[name] = png.decode(image["bytes"], len(mode))
-        except ValueError as error:
-            findings.add("images", uid, f"{name} {error}")
+        with findings.catching("images", uid):
+            images[name] = decode_column(image["bytes"], name, own)
     return images
 
 

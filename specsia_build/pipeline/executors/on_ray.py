@@ -28,7 +28,7 @@ from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors import PRELOADED, Executor, Needs
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
+from specsia_build.pool import Lost, R, Results, T, given_up, never
 
 ATTEMPTS = 3
 """How often an item is begun that its worker or node did not finish."""
@@ -225,7 +225,7 @@ def _run(
     import ray
 
     todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
-    limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": ITEMS_PER_PROCESS}
+    limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": 500}
     task: Any = ray.remote(num_cpus=1, memory=_TASK_BYTES, **limits)(apply)
     # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
     width = workers or 2 * max(1, _total("CPU"))
