@@ -22,27 +22,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-__all__ = [
-    "CharacterError",
-    "Dataset",
-    "Material",
-    "Mesh",
-    "Model",
-    "Pairs",
-    "Reconstruction",
-    "SpecsiaError",
-    "Texture",
-    "UsageError",
-    "View",
-    "Views",
-    "load",
-    "load_model",
-    "open_dataset",
-    "pair",
-    "reconstruct",
-    "render",
-    "train",
-]
+__all__ = ["CharacterError", "SpecsiaError", "UsageError"]
+__all__ += ["Dataset", "Model", "load_model", "open_dataset", "train"]
+__all__ += ["Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"]
+__all__ += ["Material", "Mesh", "Texture"]
 
 _HOMES = {
     "errors": ("CharacterError", "SpecsiaError", "UsageError"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from operator import call
 from typing import Any, TypeVar
 
 from specsia_build.errors import SpecsiaError
@@ -333,17 +334,14 @@ class Pool:
         worker.join()
 
 
-def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Generator[Any, None, None]:
-    """Results of calls, each a function and its argument, in their order; computed here if `workers` is 1.
-
-    Raises SpecsiaError if a worker is lost.
-    """
+def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None, None]:
+    """Results of calls in their order; computed here if `workers` is 1. Raises SpecsiaError if a worker is lost."""
     if workers <= 1:
-        yield from map(_call, calls)
+        yield from map(call, calls)
         return
-    waiting: dict[int, Any] = {}
+    waiting: dict[int, R] = {}
     turn = 0
-    run = Pool(workers).run(_call, list(calls), pause=lambda: len(waiting) > _AHEAD * workers)
+    run = Pool(workers).run(call, list(calls), pause=lambda: len(waiting) > _AHEAD * workers)
     with closing(run) as arriving:
         for index, result in arriving:
             if isinstance(result, Lost):
@@ -352,8 +350,3 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
             while turn in waiting:
                 yield waiting.pop(turn)
                 turn += 1
-
-
-def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:
-    function, argument = call
-    return function(argument)

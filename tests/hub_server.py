@@ -99,9 +99,8 @@ class HubServer:
     Attributes:
         repos: repositories in memory; their blobs are in a folder.
         fault: of some requests.
-        received: bytes of all request bodies, whole or not.
+        received: bytes of all request bodies.
         requests: method and path of all requests.
-        hold_at: number of received bytes from which bodies are read no further; `held` is set there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -110,8 +109,6 @@ class HubServer:
         self.received = 0
         self.requests: list[str] = []
         self.lock = threading.Lock()
-        self.hold_at: int | None = None
-        self.held, self.released = threading.Event(), threading.Event()
         self.url = ""
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -153,34 +150,11 @@ class HubServer:
         self.blob(blob.sha256).write_bytes(data)
         return blob
 
-    def blocks(self) -> Iterator[bytes]:
-        """The body of the request, which is held where a test asks for it."""
-        while block := request.stream.read(1 << 16):
-            with self.lock:
-                self.received += len(block)
-                hold = self.hold_at is not None and self.received >= self.hold_at
-            if hold:
-                self.held.set()
-                self.released.wait()
-            yield block
-
     def body(self) -> bytes:
-        return b"".join(self.blocks())
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[HubServer]:
-    """A server that runs in a thread of this process."""
-    hub = HubServer(folder)
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    server = make_server("127.0.0.1", 0, application(hub), threaded=True)
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
+        data = request.get_data()
+        with self.lock:
+            self.received += len(data)
+        return data
 
 
 @contextmanager
@@ -190,12 +164,20 @@ def logged_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServ
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub-cache"))
-    with serve(folder / "hub") as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        yield server
+    hub = HubServer(folder / "hub")
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server = make_server("127.0.0.1", 0, application(hub), threaded=True)
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def token() -> str:
@@ -296,14 +278,10 @@ def application(hub: HubServer) -> Flask:
 
     @app.put("/storage/<oid>")
     def store(oid: str) -> Any:
-        spooled, digest = hub.folder / f"body-{threading.get_ident()}-{time.monotonic_ns()}", hashlib.sha256()
-        with spooled.open("wb") as out:
-            for block in hub.blocks():
-                digest.update(block)
-                out.write(block)
-        if digest.hexdigest() != oid:
+        data = hub.body()
+        if hashlib.sha256(data).hexdigest() != oid:
             raise Refusal(422, "the content is not what its SHA-256 says")
-        spooled.replace(hub.blob(oid))
+        hub.blob(oid).write_bytes(data)
         return ""
 
     @app.post(f"{dataset}/commit/<revision>")

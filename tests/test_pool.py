@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -23,12 +24,17 @@ LONG = 600.0
 ASKING = f"""
 print("asking", flush=True)
 try:
-    for _ in results(((sleep, seconds) for seconds in (0.0, *[{LONG}] * 9)), 2):
+    for _ in results((partial(sleep, seconds) for seconds in (0.0, *[{LONG}] * 9)), 2):
         print("at work", flush=True)
 except KeyboardInterrupt:
     print("stopped", flush=True)
 """
-IMPORTS = "import os, pathlib, signal, sys, threading\nfrom time import sleep\nfrom specsia_build.pool import results\n"
+IMPORTS = """
+import os, pathlib, signal, sys, threading
+from functools import partial
+from time import sleep
+from specsia_build.pool import results
+"""
 
 
 def troubled(item: int) -> int:
@@ -83,9 +89,9 @@ def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
 
 
 def test_results_in_order_are_in_order_and_a_lost_worker_is_an_error() -> None:
-    assert list(results([(later, item) for item in range(12)], 2)) == list(range(12))
+    assert list(results([partial(later, item) for item in range(12)], 2)) == list(range(12))
     with pytest.raises(SpecsiaError, match="exit code 9"):
-        list(results([(troubled, item) for item in (1, 3, 2)], 2))
+        list(results([partial(troubled, item) for item in (1, 3, 2)], 2))
 
 
 def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
@@ -166,7 +172,7 @@ def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Pat
 def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, method: str) -> None:
     script = tmp_path / "count.py"
     script.write_text(
-        f'{IMPORTS}if __name__ == "__main__":\n    print(*results(((abs, number) for number in (-1, -2)), 2))\n'
+        f'{IMPORTS}if __name__ == "__main__":\n    print(*results((partial(abs, number) for number in (-1, -2)), 2))\n'
     )
     strangers = tmp_path / "strangers"
     strangers.mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files import sources
+from specsia_build.files.names import folded_name
 
 _REPLACED = frozenset({*IMAGE_SUFFIXES, ".psd", ".tif", ".tiff", ".exr", ".hdr", ".dds", ".gif"})
 """Suffixes of images, read or not, that one of the same name in another format replaces."""
@@ -149,7 +150,7 @@ class SideFiles:
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts
-            pairs = zip(map(sources.folded, own[::-1]), map(sources.folded, parts[::-1]), strict=False)
+            pairs = zip(map(folded_name, own[::-1]), map(folded_name, parts[::-1]), strict=False)
             same = takewhile(bool, (one == other for one, other in pairs))
             return -sum(same), len(own)
 

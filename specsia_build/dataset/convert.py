@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def to_published(
             for index, shard in enumerate(shards):
                 tasks.append((dataset, shard, data / schema.shard_name(split, index, len(shards))))
         # The workers must stop before the folder that they write into is removed.
-        with closing(results(((_convert, task) for task in tasks), workers)) as converted:
+        with closing(results((partial(_convert, *task) for task in tasks), workers)) as converted:
             for (_, shard, _), (count, licenses) in zip(tasks, converted, strict=True):
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
                 if count:
@@ -89,9 +90,8 @@ def _image_digests(dataset: OpenedDataset) -> Iterator[tuple[str, str, str, str]
                 yield shard.config, row["uid"], name, hashlib.sha256(row[name]).hexdigest()
 
 
-def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[int, dict[str, str | None]]:
+def _convert(dataset: OpenedDataset, shard: Shard, path: Path) -> tuple[int, dict[str, str | None]]:
     """Convert a shard; returns its number of rows, and the licence of each character."""
-    dataset, shard, path = task
     licenses: dict[str, str | None] = {}
 
     def rows() -> Iterator[schema.Row]:

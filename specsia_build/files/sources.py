@@ -23,6 +23,7 @@ from pathlib import Path
 
 from specsia_build import memory
 from specsia_build.errors import CharacterError
+from specsia_build.files.names import folded_name
 
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
@@ -222,8 +223,8 @@ class Listing:
     names: tuple[str, ...]
 
     def alike(self, name: str) -> tuple[str, ...]:
-        """Names that are equal once `folded`, in order."""
-        return tuple(self._alike.get(folded(name), ()))
+        """Names that are equal once folded, in order."""
+        return tuple(self._alike.get(folded_name(name), ()))
 
     @cached_property
     def of_images(self) -> tuple[str, ...]:
@@ -233,12 +234,8 @@ class Listing:
     def _alike(self) -> Mapping[str, list[str]]:
         names: dict[str, list[str]] = {}
         for name in self.names:
-            names.setdefault(folded(name), []).append(name)
+            names.setdefault(folded_name(name), []).append(name)
         return names
-
-
-def folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def listing(folder: Path) -> Listing:
@@ -278,7 +275,7 @@ def below(folder: Path, name: str) -> Sequence[Path]:
 
     Of a large tree only the first `MOST_WALKED` files are searched.
     """
-    return _tree(folder).files.get(folded(name), ())
+    return _tree(folder).files.get(folded_name(name), ())
 
 
 def is_whole(folder: Path) -> bool:
@@ -355,7 +352,7 @@ def _walked(top: Path) -> _Tree:
     paths.sort(key=lambda path: len(path.parts))
     exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
     for path in paths:
-        exact[folded(path.name)].append(path)
+        exact[folded_name(path.name)].append(path)
         for spelling in _misread(path.name):
             misread[spelling].append(path)
     return _Tree(folders, {**misread, **exact}, whole)
@@ -367,5 +364,5 @@ def _misread(name: str) -> list[str]:
     for encoding in () if name.isascii() else _ENCODINGS:
         with contextlib.suppress(UnicodeError):
             # Half of a character may be a backslash, which separates folders.
-            spellings.append(folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
+            spellings.append(folded_name(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
     return spellings

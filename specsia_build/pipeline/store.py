@@ -129,27 +129,21 @@ def read_meta(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def stamp_of(path: str | Path) -> str | None:
-    """Size and time of change of a file, links followed; None if there is none."""
+def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
+    """Size and time of modification of a file, links followed, and of its `changed` inode; None if there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
     except (OSError, ValueError):
         return None
-    return f"{status.st_size}:{status.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}" + (f":{status.st_ctime_ns}" if changed else "")
 
 
 def source_stamp(path: Path) -> str | None:
-    """Size and times of change of a source file, the inode's too, as unpacking may restore a time.
+    """Stamp of a source file, with its inode's time, as unpacking may restore the other; of a search, what it finds.
 
-    For a search this is what it finds. Whether the file may be read is for who reads it, see `source_digest`.
+    Whether the file may be read is for who reads it, see `source_digest`.
     """
-    try:
-        status = os.stat(path)  # noqa: PTH116  as above
-    except FileNotFoundError:
-        return searched(path)
-    except (OSError, ValueError):
-        return None
-    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+    return stamp_of(path, changed=True) or searched(path)
 
 
 def discard(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -89,9 +89,7 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     count, done = counts.total("parts"), 0
     progress(done, len(of_parts))
     check = partial(_check_part, folder, name if usable else None)
-    calls: Iterator[tuple[Callable[[Any], Any], Any]] = (
-        (check, part) for part in (islice(read_parts(folder), count) if count else ())
-    )
+    calls = (partial(check, part) for part in (islice(read_parts(folder), count) if count else ()))
     for checked, problems in results(calls, workers):
         findings.merge(problems)
         done += checked

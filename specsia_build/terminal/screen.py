@@ -41,20 +41,9 @@ class Table:
     def lines(self) -> list[str]:
         """Format as plain lines, the head first."""
         cells = self.cells
-        widths = [max(_width(row[i]) for row in cells) for i in range(len(self.head))]
-        return ["  ".join(self._pad(i, cell, widths[i]) for i, cell in enumerate(row)).rstrip() for row in cells]
-
-    def _pad(self, column: int, cell: str, width: int) -> str:
-        space = " " * (width - _width(cell))
-        return space + cell if column in self.right else cell + space
-
-
-def _width(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        sides = [str.rjust if i in self.right else str.ljust for i in range(len(widths))]
+        return ["  ".join(map(lambda side, *cell: side(*cell), sides, row, widths)).rstrip() for row in cells]
 
 
 def is_plain(stream: TextIO) -> bool:

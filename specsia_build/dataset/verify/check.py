@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
-    hashing: list[tuple[Callable[[Any], Any], Any]] = [(files.hash_file, (place, name)) for name in sums]
-    results = results_of(chain(hashing, ((check_group, group) for group in groups)), workers)
+    calls: list[Callable[[], Any]] = [partial(files.hash_file, place, name) for name in sums]
+    calls += [partial(check_group, group) for group in groups]
+    results = results_of(calls, workers)
     for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))

@@ -116,9 +116,8 @@ def read_sums(text: str | None, findings: Findings) -> dict[str, str]:
     return sums
 
 
-def hash_file(file: tuple[Place, str]) -> str | None:
+def hash_file(place: Place, name: str) -> str | None:
     """SHA-256 of a file in hexadecimal digits; None if it cannot be read."""
-    place, name = file
     digest = hashlib.sha256()
     try:
         with place.open(name) as stream:
