@@ -207,7 +207,7 @@ def test_no_more_is_unpacked_than_is_to_be_there(more: int) -> None:
 def test_objects_and_other_methods_are_refused() -> None:
     objects, packed = io.BytesIO(), io.BytesIO()
     np.savez(objects, allow_pickle=True, **{npz.KEY: np.array([{}])})
-    with pytest.raises(ValueError, match="objects of Python"):
+    with pytest.raises(ValueError, match="allow_pickle"):
         npz.decode(objects.getvalue())
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("i.npy", b"\x93NUMPY")
