@@ -14,8 +14,7 @@ from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
 from specsia_build.errors import argument, plural, some
 
 if TYPE_CHECKING:
-    from specsia_build.pipeline.failures import BuildSummary, Failure
-    from specsia_build.pipeline.progress import StageSummary
+    from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary
     from specsia_build.pipeline.run import RunLayout
 
 

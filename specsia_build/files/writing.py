@@ -109,6 +109,18 @@ def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> 
             sync(temporary)
 
 
+def link_or_copy(path: Path, new: Path) -> None:
+    """Have a file, link or empty folder at a new place too, by a hard link where the file system has those."""
+    if path.is_dir() and not path.is_symlink():
+        new.mkdir(parents=True, exist_ok=True)
+        return
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, new, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, new, follow_symlinks=False)
+
+
 def sync(path: Path) -> None:
     """Sync a file, or a folder with all its content, to the disk."""
     for inner in sorted(path.iterdir()) if path.is_dir() else ():

@@ -15,9 +15,8 @@ from specsia_build.pipeline.executors import Executor, local_executor
 from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
-from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.run import RunLayout, backend_of, open_run, steps_of
-from specsia_build.pipeline.selection import find_characters
+from specsia_build.pipeline.selection import find_characters, named
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.layers import load_renderer

@@ -1,11 +1,13 @@
-"""Failures, quarantined characters, warnings and times: the record written while a build runs, and its summary."""
+"""Failures, warnings and times: the record written while a build runs, counts of its stages, and its summary."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -14,12 +16,11 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.folder import forget_failure
-from specsia_build.pipeline.progress import StageSummary
 from specsia_build.pipeline.run import RunLayout, Step
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
-from specsia_build.terminal.screen import say
+from specsia_build.terminal.screen import above, say
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,46 @@ def read_failures(path: Path) -> list[Failure]:
     except (OSError, ValueError, SpecsiaError) as error:
         raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error
     return failures
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """Characters of one stage (of one backend) that were made now, kept, or failed now, and the workers' total time."""
+
+    stage: str
+    backend: str | None
+    made: int
+    kept: int
+    failed: int
+    seconds: float
+
+
+@dataclass
+class StageTally:
+    """Results of a stage by key of the character or clip, and the workers' total time."""
+
+    ends: dict[str, Literal["made", "kept", "failed"]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Count what was up to date, unless an earlier attempt made it or failed."""
+        for key in keys:
+            self.ends.setdefault(key, "kept")
+
+    def summary(self, stage: str, backend: str | None) -> StageSummary:
+        count = Counter(self.ends.values())
+        return StageSummary(stage, backend, count["made"], count["kept"], count["failed"], self.seconds)
+
+
+def stage_done(done: StageSummary) -> None:
+    """Print the closing line of a stage, unless a table shows it."""
+    if above:
+        return
+    name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
+    kept = f", {done.kept} up to date" if done.kept else ""
+    failed = f", {done.failed} left out" if done.failed else ""
+    seconds = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
+    say(f"{name:<20} {done.made} built{kept}{failed}{seconds}")
 
 
 @dataclass(frozen=True)

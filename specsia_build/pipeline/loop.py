@@ -14,12 +14,11 @@ from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.executors import Executor, Lost
-from specsia_build.pipeline.failures import BuildSummary, Failure, Record, concerning, counted
+from specsia_build.pipeline.failures import BuildSummary, Failure, Record, StageTally, concerning, counted, stage_done
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
-from specsia_build.pipeline.progress import StageTally, named, stage_done
 from specsia_build.pipeline.run import Run, Step, steps_of
-from specsia_build.pipeline.selection import Characters, parted_doubles
+from specsia_build.pipeline.selection import Characters, named, parted_doubles
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
 from specsia_build.stages.clips import motions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from specsia_build.backends.registry import portable_spec
 from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.errors import UsageError
-from specsia_build.files.writing import replacing, write_bytes
+from specsia_build.files.writing import link_or_copy, replacing, write_bytes
 from specsia_build.pipeline.failures import read_failures, write_failures
 from specsia_build.pipeline.folder import changes, check_folder, locked, settings_before, write_mark
 from specsia_build.pipeline.run import RunLayout, existing_run
@@ -70,7 +69,4 @@ def _copy(old: Path, new: Path, folder: str) -> None:
         target = new / path.relative_to(old)
         if path.is_file() and not path.is_symlink() and not os.path.lexists(target):
             with replacing(target) as temporary:
-                try:
-                    os.link(path, temporary)
-                except OSError:
-                    shutil.copyfile(path, temporary)
+                link_or_copy(path, temporary)

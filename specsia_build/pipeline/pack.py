@@ -15,13 +15,13 @@ from specsia_build.dataset.exchange import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
-from specsia_build.pipeline.failures import BuildSummary, Failure, counted
+from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary, counted, stage_done
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.parts import missed_reason, moved_by, pack_recipe
 from specsia_build.pipeline.plan import DONE, Standing
-from specsia_build.pipeline.progress import StageSummary, named, stage_done
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
+from specsia_build.pipeline.selection import named
 from specsia_build.pipeline.store import DamagedError, read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.recipes.recipe import folder_recipes

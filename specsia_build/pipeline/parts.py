@@ -14,11 +14,11 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.failures import Failure, StageSummary, stage_done
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.plan import judge_character
-from specsia_build.pipeline.progress import StageSummary, named, stage_done
 from specsia_build.pipeline.run import Run, RunLayout
+from specsia_build.pipeline.selection import named
 from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.folder import write_whole

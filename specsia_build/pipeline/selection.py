@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,13 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages.registry import character_stages
+
+
+def named(ids: Collection[str]) -> str:
+    """Characters by their ids in order, the first twelve of many."""
+    return some(sorted(ids, key=id_order_key), 12)
 
 
 @dataclass(frozen=True)

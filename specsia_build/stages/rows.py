@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow as pa
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.dataset.parquet import write_shard
+from specsia_build.files.writing import link_or_copy
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
@@ -167,10 +166,7 @@ def _rows(task: ShardTask, load: Load) -> Iterator[schema.Row]:
 def make_shard(task: ShardTask, load: Load) -> Shard:
     """Write a shard, or keep one that holds the same if that is whole."""
     if task.old is not None and file_digest(task.old[0]) == task.old[1]:
-        try:
-            os.link(task.old[0], task.path)
-        except OSError:
-            shutil.copyfile(task.old[0], task.path)
+        link_or_copy(task.old[0], task.path)
         return Shard(task.old[1], True)
     write_shard(task.path, _rows(task, load), task.schema)
     return Shard(file_digest(task.path) or "", False)
