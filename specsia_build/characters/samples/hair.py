@@ -7,22 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from specsia_build.characters.samples.body import Body
-from specsia_build.characters.samples.head import Skull, Triple
-from specsia_build.characters.samples.shapes import Array, blob, hoop, lathe, loft, turned
+from specsia_build.characters.samples.head import Skull, Triple, add_parts
+from specsia_build.characters.samples.shapes import blob, lathe, loft
 from specsia_build.characters.samples.traits import TABLES
-
-
-def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
-    """A shell over the skull down to an edge, given in half turns from the top and lowered by `jag`; closed inside."""
-    columns = 33
-    angle = np.linspace(-np.pi, np.pi, columns)
-    ahead = np.cos(angle)
-    edge = side + np.where(ahead > 0, (front - side) * ahead**2, (back - side) * ahead**2) + jag
-    share = np.linspace(0, 1, 9)[:, None]
-    shell = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :] * share, columns, scale)
-    inner = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :], columns, 0.93)
-    lid = np.broadcast_to(inner.mean(axis=1, keepdims=True), inner.shape)
-    return np.concatenate([shell, inner, lid])
 
 
 def add_hair(body: Body, skull: Skull) -> None:
@@ -56,7 +43,7 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
         "long": (fringe - 0.02, 0.6, 0.8), "parted": (0.2, 0.5, 0.66), "mohawk": (0.16, 0.2, 0.5),
     }  # fmt: skip
     if kind not in ("mohawk", "afro") or hatted:
-        body.add("hair", _cap(skull, *edges.get(kind, (fringe - 0.04, 0.42, 0.64)), thick, jag), detail=1.2)
+        body.add("hair", skull.cap(*edges.get(kind, (fringe - 0.04, 0.42, 0.64)), thick, jag), detail=1.2)
 
     def lock(points: Sequence[Triple], radii: Sequence[float], flat: float = 1.0, both: bool = True) -> None:
         grid = loft([at(*p) for p in points], [(r * size, r * size * flat) for r in radii], 9, 11)
@@ -80,9 +67,6 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
         root, tip = (0.75, 0.4, -0.4), (1.15, chance.between(-1.2, -0.5), -0.35)
         lock([root, (1.3, 0.3, -0.4), tip], (0.12, 0.26, 0.05))
         body.both("accent", blob(at(*root) + sized(0.08, 0, 0), sized(0.15, 0.15, 0.15), size=(7, 9)))
-    elif kind in ("bun", "buns"):
-        place = at(0, 0.98, -0.45) if kind == "bun" else at(0.62, 0.86, -0.25)
-        (body.add if kind == "bun" else body.both)("hair", blob(place, sized(0.36, 0.34, 0.36)))
     elif kind == "spiky":
         for x, z, high in TABLES["spikes"]:
             y = float(np.sqrt(max(1 - x * x - z * z, 0.05)))
@@ -99,73 +83,17 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
             foot = at(0, 0.85 * np.cos(turn * 1.3), 0.35 - 1.1 * turn * 0.8)
             peak = foot + sized(0, 0.55 * np.cos(turn), -0.35 * turn)
             body.add("hair", loft([foot, peak], [(0.12 * size, 0.26 * size), (0.05 * size, 0.08 * size)], 4, 9))
-    elif kind == "curly":
-        for x, z, y in TABLES["curls"]:
-            body.both("hair", blob(at(x, y, z), sized(0.36, 0.34, 0.34), size=(7, 11)))
     elif kind == "parted":
         lock([(-0.1, 0.9, 0.55), (0.55, 0.55, 0.8), (0.95, -0.05, 0.4)], (0.16, 0.2, 0.06), 0.7)
+    add_parts(body, skull, TABLES["hair_parts"].get(kind, ()))
 
 
 def add_hat(body: Body, skull: Skull) -> None:
     """Add the hat."""
-    kind, side = body.traits.hat, body.traits.side
-    at, sized, size, (a, b, c) = skull.at, skull.sized, skull.size, skull.radii
-    flat = (a / c, 1.0)
-
-    def turn(look: str, y: float, *profile: tuple[float, float], lean: float = -6.0) -> None:
-        """Add a round part: radii in half depths of the head, heights in half heights from y."""
-        rows = [(r * c, h * b) for r, h in profile]
-        body.add(look, lathe(at(0, y, -0.03), rows, flat, turned(lean), 25))
-
-    add = body.add
-    if kind in ("cap", "beanie", "helmet"):
-        add("hat", _cap(skull, 0.33, 0.42, 0.52, 1.14 if kind != "helmet" else 1.2))
-        if kind == "cap":
-            add("brim", blob(at(0, 0.5, 1.08), (a * 0.72, 0.05 * size, c * 0.62), 2.5, turned(12)))
-            add("accent", blob(at(0, 1.14, -0.02), sized(0.09, 0.05, 0.09), size=(5, 9)))
-        elif kind == "beanie":
-            add("brim", hoop(at(0, 0.36, -0.08), (a * 1.08, c * 1.08), (0.08 * size, 0.13 * size), turned(-9)))
-            add("accent", blob(at(0, 1.28, -0.05), sized(0.24, 0.24, 0.24)))
-        else:
-            add("brim", hoop(at(0, 0.34, -0.06), (a * 1.13, c * 1.13), (0.05 * size, 0.08 * size), turned(-9)))
-            for k in (0.35, 0.85) if body.chance.true(0.5) else ():
-                path = [at(0.9, 0.7, 0), at(1.4, 0.75 + 0.2 * k, 0), at(1.5, 1.3, 0.1)]
-                body.both("horn", loft(path, [0.16 * size, 0.13 * size, 0.03 * size], 6, 9))
-    elif kind == "knight":
-        add("metal", _cap(skull, 0.36, 0.9, 0.9, 1.16))
-        add("metal", blob(at(0, -0.72, 0.3), (a * 1.05, b * 0.4, c * 0.9), 2.3))
-        path = [at(0, 1.05, 0.4), at(0, 1.55, -0.2), at(0, 1.0, -1.2)]
-        add("accent", loft(path, [0.08 * size, 0.16 * size, 0.05 * size], 8, 9))
-    elif kind == "tophat":
-        turn("brim", 0.52, (1.35, 0), (1.35, 0.06))
-        turn("hat", 0.55, (0.93, 0), (0.88, 0.4), (0.98, body.chance.between(0.7, 1.1)))
-        turn("accent", 0.57, (0.97, 0.02), (0.95, 0.18))
-    elif kind == "wizard":
-        turn("brim", 0.42, (1.75, 0), (1.1, 0.1))
-        path = [at(0, 0.45, -0.03), at(0, 1.1, -0.08), at(0.25 * side, 1.75, -0.4), at(0.45 * side, 2.0, -0.8)]
-        add("hat", loft(path, [1.02 * c, 0.62 * c, 0.26 * c, 0.05 * c], 10, 19))
-        turn("accent", 0.5, (1.03, 0), (0.98, 0.17))
-    elif kind == "headband":
-        add("accent", hoop(at(0, 0.45, -0.03), (a * 0.99, c * 0.99), (0.06 * size, 0.1 * size), turned(-8)))
-    elif kind == "crown":
-        points = np.where(np.arange(25) % 4 < 2, 0.34, 0.14)
+    add_parts(body, skull, TABLES["hats"].get(body.traits.hat, ()))
+    if body.traits.hat == "crown":
+        (a, b, c), place = skull.radii, skull.at(0, 0.62, 0)
         rows = [(0.82 * c, 0), (0.84 * c, 0.1 * b), (0.9 * c, 0.34 * b), (0.76 * c, 0.1 * b)]
-        grid = lathe(at(0, 0.62, 0), rows, flat, None, 25)
-        grid[3, :, 1] = at(0, 0.62, 0)[1] + points * b
-        add("gold", grid)
-    elif kind == "straw":
-        turn("straw", 0.44, (1.6, -0.02), (1.55, 0.06))
-        turn("straw", 0.46, (1.02, 0), (0.95, 0.4), (0.6, 0.58))
-        turn("accent", 0.5, (1.05, 0), (1.03, 0.16))
-    elif kind == "hood":
-        add("cape", _cap(skull, 0.26, 0.86, 0.9, 1.18))
-        if body.chance.true(0.35):
-            body.both("cape", blob(at(0.62, 0.92, 0), sized(0.3, 0.32, 0.16)))
-    elif kind == "hairbow":
-        place = at(0.45 * side, 0.95, 0.2)
-        for way in (-1, 1):
-            add("accent", blob(place + sized(way * 0.26, 0.05, 0), sized(0.26, 0.2, 0.12), turn=turned(z_deg=way * 20)))
-        add("accent", blob(place, sized(0.1, 0.1, 0.12), size=(7, 9)))
-    elif kind == "chef":
-        turn("white", 0.5, (0.98, 0), (0.98, 0.3))
-        add("white", blob(at(0, 1.15, -0.08), (a * 1.15, b * 0.42, c * 1.15)))
+        grid = lathe(place, rows, (a / c, 1.0), None, 25)
+        grid[3, :, 1] = place[1] + np.where(np.arange(25) % 4 < 2, 0.34, 0.14) * b
+        body.add("gold", grid)

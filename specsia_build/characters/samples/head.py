@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from specsia_build.characters.samples.body import Body
@@ -39,11 +42,48 @@ class Skull:
         unit = np.stack([share * flat[:, 0], height, share * flat[:, 1]], axis=2)
         return np.asarray(self.centre + self.radii * unit * scale)
 
+    def cap(self, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
+        """A shell down to an edge, given in half turns from the top and lowered by `jag` (33,); closed inside."""
+        ahead = np.cos(np.linspace(-np.pi, np.pi, 33))
+        edge = side + np.where(ahead > 0, (front - side) * ahead**2, (back - side) * ahead**2) + jag
+        edge = np.pi * np.clip(edge, 0.02, 0.95)[None, :]
+        shell = self.shell(edge * np.linspace(0, 1, 9)[:, None], 33, scale)
+        inner = self.shell(edge, 33, 0.93)
+        return np.concatenate([shell, inner, np.broadcast_to(inner.mean(axis=1, keepdims=True), inner.shape)])
+
     def front(self, x: float, y: float) -> Array:
         """The place in front at x and y in half widths and heights."""
         share = max(1 - abs(y) ** self.power, 0.0) ** (1 / self.power) * (1 - self.jaw * max(-y, 0.0) ** 1.5)
         depth = share * max(1 - (abs(x) / max(share, 1e-6)) ** self.power, 0.0) ** (1 / self.power)
         return self.at(x, y, depth)
+
+
+def add_parts(body: Body, skull: Skull, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add parts of the head that a table describes, see `TABLES`."""
+    size, (a, b, c) = skull.size, skull.radii
+    units = {"size": (size, size, size), "head": (a, b, c), "brim": (a, size, c), "depth": (c, c, c)}
+
+    for row in rows:
+        if "parts" in row:
+            add_parts(body, skull, row["parts"] if body.chance.true(row["chance"]) else ())
+            continue
+        turn, unit = turned(**row["turn"]) if "turn" in row else None, np.array(units[row.get("unit", "size")])
+        side = body.traits.side if row.get("side") else 1
+        path = [skull.at(u * side, v, w) + skull.sized(*(step or (0,))) for u, v, w, *step in row.get("path", ())]
+        if "cap" in row:
+            grid = skull.cap(*row["cap"])
+        elif "tube" in row:
+            grid = loft(path, [r * unit[0] for r in row["tube"]], row["rows"], row.get("columns", 9))
+        elif "blob" in row:
+            grid = blob(path[0], unit * row["blob"], row.get("power", 2.0), turn, row.get("grid", (9, 13)))
+        elif "hoop" in row:
+            wide, out, up = row["hoop"]
+            grid = hoop(path[0], (a * wide, c * wide), (out * size, up * size), turn)
+        else:
+            heights = [body.chance.between(*high) if isinstance(high, list) else high for _, high in row["rings"]]
+            rings = [(r * c, high * b) for (r, _), high in zip(row["rings"], heights, strict=True)]
+            grid = lathe(path[0], rings, (a / c, 1.0), turned(-6.0), 25)
+        (body.both if row.get("pair") else body.add)(row["look"], grid)
 
 
 def add_head(body: Body, skull: Skull) -> None:
@@ -117,37 +157,17 @@ def _muzzle(body: Body, skull: Skull, kind: str) -> None:
 
 
 def _crown(body: Body, skull: Skull, kind: str) -> None:
-    at, sized, size = skull.at, skull.sized, skull.size
-
-    def stalk(points: list[Array], radii: list[float]) -> None:
-        body.both("horn", loft(points, [r * size for r in radii], 8, 9))
-
+    sized, size = skull.sized, skull.size
     if kind == "horns":
-        root = at(0.5, 0.8, 0)
+        root = skull.at(0.5, 0.8, 0)
         bend, high = body.chance.between(0.0, 0.35), body.chance.between(0.35, 0.75)
         middle, tip = root + sized(0.25, 0.6 * high, 0.05), root + sized(0.35 - bend, high, 0.12)
-        stalk([root, middle, tip], [0.14, 0.1, 0.02])
-    elif kind == "antlers":
-        root = at(0.35, 0.85, 0)
-        stalk([root, root + sized(0.3, 0.4, 0), root + sized(0.35, 0.85, 0)], [0.08, 0.07, 0.04])
-        stalk([root + sized(0.26, 0.36, 0), root + sized(0.62, 0.6, 0.05)], [0.06, 0.03])
-    elif kind in ("antenna", "antennae"):
-        for x in (0.0,) if kind == "antenna" else (0.35,):
-            root, tip = at(x, 0.92, 0), at(1.6 * x, 0.92, 0) + sized(0, 0.5, 0)
-            add = body.add if x == 0 else body.both
-            add("joint", loft([root, tip], [0.05 * size, 0.04 * size], 0, 9))
-            add("accent", blob(tip, sized(0.13, 0.13, 0.13)))
+        body.both("horn", loft([root, middle, tip], [r * size for r in (0.14, 0.1, 0.02)], 8, 9))
     elif kind == "mane":
         bumps = 1 + 0.07 * np.cos(np.linspace(0, 24 * np.pi, 49))[None, :, None]
         ring = skull.shell(np.linspace(0, np.pi, 15)[:, None], 49, np.array([1.28, 1.22, 0.8]))
         body.add("mane", skull.centre + (ring - skull.centre) * bumps - sized(0, 0, 0.22))
-    elif kind == "eyebumps":
-        body.both("head", blob(at(0.5, 0.86, 0.25), sized(0.32, 0.3, 0.3)))
-    elif kind == "tuft":
-        for k, lean in enumerate((-0.25, 0.05, 0.3)):
-            root = at(0, 0.9, 0)
-            tip = root + sized(lean, 0.4 - 0.06 * k, -0.1)
-            body.add("tip", loft([root, tip], [0.12 * size, 0.03 * size], 4, 9))
+    add_parts(body, skull, TABLES["crowns"].get(kind, ()))
 
 
 def _glasses(body: Body, skull: Skull) -> None:

@@ -133,7 +133,11 @@ TABLES: dict[str, Any] = json.loads(Path(__file__).with_name("tables.json").read
 - ``pointed_ears``: root, steps from there to each tip, radii, and depth over width.
 - ``round_ears``: middle, radii and degrees of turn of an ellipsoid.
 - ``spikes``: half widths, half depths and length of each; those beside the middle are on both sides.
-- ``curls``: half widths, depths and heights of each, on both sides.
+- ``hats``, ``crowns``, ``hair_parts``: parts of the head, each a ``cap`` (of `Skull.cap`), ``blob`` (radii), ``tube``
+  (radii), ``hoop`` (radius over the head's, half thickness outwards and up) or ``rings`` (radii over the head's depth,
+  heights over its height; two heights are the ends of a range). A point of a ``path`` is in half widths, heights and
+  depths of the head, then in mean radii from there. ``unit`` is what radii count in, mean radii unless stated; ``pair``
+  is on both sides, ``side`` on the character's; ``parts`` are there by ``chance``.
 """
 
 SPECIES = {row["name"]: msgspec.convert(row, Species) for row in TABLES["species"]}

@@ -14,16 +14,16 @@ from specsia_build.characters.bicar import RIG, rig_text
 from specsia_build.characters.character import Entry
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.characters.samples.make import Sample, draw_front, make_sample
-from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files.records import read_json
+from specsia_build.errors import UsageError
+from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import remove_empty
 
+MESH = "tpose/m.obj"
 FILES = (
-    "tpose/m.obj", "tpose/m.mtl", "tpose/m.png", RIG, "image/image_reshape512.jpeg", "image/mask512.png",
-    "metadata.json",
+    "metadata.json", "image/image_reshape512.jpeg", "image/mask512.png", RIG, "tpose/m.png", "tpose/m.mtl", MESH,
 )  # fmt: skip
-"""Every file of a complete character, relative to its folder."""
+"""Every file of a complete character, relative to its folder; the mesh, which says whose folder it is, goes last."""
 
 MARK = "# specsia procedural sample"
 """First line of an OBJ that this package wrote."""
@@ -41,7 +41,6 @@ def withdraw(entry: Entry) -> int:
         return 0
     freed = 0
     with writing(entry.path):
-        # The metadata, which say whose folder it is, go last, so that a killed removal can be repeated.
         for path in (entry.path / name for name in FILES if (entry.path / name).is_file()):
             freed += path.stat().st_size
             path.unlink()
@@ -70,7 +69,7 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
         "parameters": vars(sample.traits),
     }  # fmt: skip
     texts = {
-        "tpose/m.obj": obj_text(sample),
+        MESH: obj_text(sample),
         "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
         RIG: rig_text(sample.rig),
         "metadata.json": json.dumps(metadata, indent=1) + "\n",
@@ -85,28 +84,19 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
                 Image.fromarray(pictures[name]).save(temporary / name, quality=92)
 
 
-def _metadata(target: Path) -> dict[str, object]:
-    try:
-        metadata = read_json(target / "metadata.json")
-    except (OSError, SpecsiaError):
-        return {}
-    return metadata if isinstance(metadata, dict) else {}
-
-
 def _is_complete(target: Path, seed: int) -> bool:
-    metadata = _metadata(target)
-    if (metadata.get("source"), metadata.get("seed"), metadata.get("version")) != (SOURCE, seed, VERSION):
+    metadata = remembered_json(target / "metadata.json")
+    known = {"source": SOURCE, "seed": seed, "version": VERSION}
+    if not isinstance(metadata, dict) or metadata | known != metadata:
         return False
     return all((target / name).is_file() and (target / name).stat().st_size > 0 for name in FILES)
 
 
 def _is_ours(target: Path) -> bool:
-    """Whether a folder may be replaced: it is a sample, even without its metadata, or empty."""
-    if _metadata(target).get("source") == SOURCE:
-        return True
+    """Whether a folder may be replaced: it or its mesh is empty, or this package wrote the mesh."""
     try:
-        with (target / FILES[0]).open(encoding="ascii", errors="replace") as lines:
-            return lines.readline().strip() == MARK
+        with (target / MESH).open(encoding="ascii", errors="replace") as lines:
+            return lines.readline().strip() in ("", MARK)
     except FileNotFoundError:
         return target.is_dir() and not any(target.iterdir())
     except OSError:
