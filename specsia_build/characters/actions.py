@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import product, takewhile
 
@@ -22,12 +23,11 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
     """
     if indices := _indices(names, pose, str.__eq__):
         return indices, None
-    name, at, number = pose.rpartition("@")
-    try:
-        frame = float(number) if at else math.nan
-    except ValueError:
-        frame = math.nan
-    indices = _indices(names, name, str.__eq__) if math.isfinite(frame) else []
+    name, _, number = pose.rpartition("@")
+    frame = None
+    with suppress(ValueError):
+        frame = float(number)
+    indices = _indices(names, name, str.__eq__) if frame is not None and math.isfinite(frame) else []
     return indices, frame if indices else None
 
 

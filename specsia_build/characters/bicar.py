@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -20,13 +21,12 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig, padded
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin, is_unicode
+from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, SpecsiaError
-from specsia_build.files.records import parse_json
+from specsia_build.errors import CharacterError
 from specsia_build.files.sources import is_file, read_source
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import concatenate
@@ -46,6 +46,13 @@ _MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
 
+class _Metadata(msgspec.Struct):
+    """The texts of a ``metadata.json`` that are read; a damaged file counts as empty."""
+
+    license: str = ""
+    source: str = ""
+
+
 def is_bicar(folder: Path) -> bool:
     """Whether a folder is one character: it holds ``tpose/m.obj``."""
     return is_file(folder / "tpose" / "m.obj")
@@ -57,14 +64,17 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
     A folder without ``tpose/m.obj`` gives an entry that says so as its problem.
     """
     drawing = folder / DRAWING
-    stated = _metadata(folder / "metadata.json", root or folder)
+    metadata = _Metadata()
+    with suppress(CharacterError, ValueError):
+        text = read_source(folder / "metadata.json", root or folder, _MOST_METADATA_BYTES)
+        metadata = msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=_Metadata)
     return Entry(
         id=character_id,
         format="3dbicar",
         path=folder,
         drawing=drawing if is_file(drawing) else None,
-        license=stated.get("license"),
-        source=stated.get("source", "3DBiCar"),
+        license=metadata.license or None,
+        source=metadata.source or "3DBiCar",
         problem=None if is_bicar(folder) else f"{folder.name} has no tpose/m.obj",
         root=root,
     )
@@ -134,16 +144,6 @@ def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, .
         return replace(moving, warnings=(f"{name} has a rig and no motions: {error}",))
 
 
-def _metadata(path: Path, root: Path) -> dict[str, str]:
-    """The texts of a JSON object; nothing where the file is missing or damaged, as nothing in it is needed."""
-    try:
-        values = parse_json(read_source(path, root, _MOST_METADATA_BYTES).removeprefix(b"\xef\xbb\xbf"), path.name)
-    except SpecsiaError:
-        values = {}
-    pairs = values.items() if isinstance(values, dict) else ()
-    return {key: value for key, value in pairs if isinstance(value, str) and value and is_unicode(value)}
-
-
 _WHOLE = 10_000
 _MOST_BYTES = 64 * 2**20
 _MOST_JOINTS, _MOST_SHARES = 1_000, 16
@@ -204,18 +204,16 @@ def rig_text(rig: StoredRig) -> str:
         [name, int(parent), *(round(float(x), 6) for x in place)]
         for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
     ]
-    skins = {name: _rows(skin) for name, skin in rig.skins.items()}
+    skins = {}
+    for name, skin in rig.skins.items():
+        # Largest first; the largest has what rounding leaves.
+        order = np.argsort(-skin.weights, axis=1, kind="stable")
+        weights = np.take_along_axis(skin.weights, order, axis=1)
+        shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
+        shares[:, 0] += _WHOLE - shares.sum(axis=1)
+        pairs = np.stack([np.take_along_axis(skin.joints, order, axis=1), shares], axis=2)
+        skins[name] = [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
     return json.dumps({"joints": joints, "skins": skins}, separators=(",", ":")) + "\n"
-
-
-def _rows(skin: Skin) -> list[list[int]]:
-    """Joints and shares of each vertex by turns, largest first; the largest has what rounding leaves."""
-    order = np.argsort(-skin.weights, axis=1, kind="stable")
-    weights = np.take_along_axis(skin.weights, order, axis=1)
-    shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
-    shares[:, 0] += _WHOLE - shares.sum(axis=1)
-    pairs = np.stack([np.take_along_axis(skin.joints, order, axis=1), shares], axis=2)
-    return [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
 
 
 def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:

@@ -259,3 +259,12 @@ def safe_id(text: str) -> str:
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
     return safe.encode()[:MOST_ID_BYTES].decode(errors="ignore") or "_"
+
+
+def unused_id(wanted: str, taken: set[str]) -> str:
+    """Make an id unique by a number behind it where needed, and add it to the casefolded ones that are `taken`."""
+    number, unique = 2, wanted
+    while unique.casefold() in taken:
+        unique, number = f"{wanted}_{number}", number + 1
+    taken.add(unique.casefold())
+    return unique

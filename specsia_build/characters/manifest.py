@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, safe_id
+from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, safe_id, unused_id
 from specsia_build.characters.formats import FORMATS
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file, other_content
@@ -78,11 +78,16 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         raise UsageError(f"the manifest {error}") from error
     if not parsed:
         raise UsageError(f"the manifest {path.name} is empty: write one JSON object per line, with 'id' and 'path'")
-    first_use: dict[str, tuple[int, str]] = {}
+    taken = {entry.id.casefold() for _, entry in parsed}
+    first_use: dict[str, int] = {}
+    entries = []
     for number, entry in parsed:
-        if entry.id:
-            first_use.setdefault(entry.id.casefold(), (number, entry.id))
-    return tuple(_with_unique_id(number, entry, first_use) for number, entry in parsed)
+        first = first_use.setdefault(entry.id.casefold(), number)
+        if not entry.id or first != number:
+            problem = entry.problem or f"line {number}: the id '{entry.id}' is used on line {first} already"
+            entry = msgspec.structs.replace(entry, id=unused_id(f"line-{number}", taken), problem=problem)
+        entries.append(entry)
+    return tuple(entries)
 
 
 def is_manifest(path: Path, *, suggested: bool = False) -> bool:
@@ -112,17 +117,6 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if count > MOST_LINES:
             raise UsageError(f"the manifest {name} has more than {MOST_LINES:,} lines: split it")
         yield n, line
-
-
-def _with_unique_id(line: int, entry: Entry, first_use: dict[str, tuple[int, str]]) -> Entry:
-    first, other = first_use.get(entry.id.casefold(), (line, entry.id))
-    if entry.id and first == line:
-        return entry
-    unique = f"line-{line}"
-    while unique.casefold() in first_use:
-        unique += "-"
-    problem = entry.problem or f"line {line}: the id '{entry.id}' is used on line {first} already, as '{other}'"
-    return Entry(id=unique, format=entry.format, path=entry.path, problem=problem)
 
 
 def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) -> Entry:

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.bicar import StoredRig, read_bicar
 from specsia_build.characters.character import (
@@ -68,14 +66,12 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
         CharacterError: as `read_character`.
     """
     character = _read_within_memory(entry, moving=True)
-    moving = character.moving or RawMoving(_still(character.mesh.vertices))
+    moving, points = character.moving, character.mesh.vertices
+    if moving is None:
+        skin = Skin(np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)))
+        node = StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), {"": skin})
+        moving = RawMoving(node.rig(points, ("",)))
     return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
-
-
-def _still(points: NDArray[np.float32]) -> Rig:
-    """The rig of points (V, 3) on one node."""
-    skin = Skin(np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)))
-    return StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), {"": skin}).rig(points, ("",))
 
 
 def _read_within_memory(entry: Entry, *, moving: bool) -> Character:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,16 @@ from typing import Any
 import msgspec
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
-from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
+from specsia_build.characters.character import (
+    AUTO,
+    UNSETTLED,
+    Entry,
+    Sample,
+    id_order_key,
+    is_unicode,
+    safe_id,
+    unused_id,
+)
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
@@ -169,33 +178,22 @@ def _identified(top: Path, files: list[Path]) -> list[Entry]:
     their suffix alone the most complete format is the character; the others have a problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
-    by_place: dict[tuple[str, str], list[Path]] = {}
+    groups = defaultdict[tuple[Path, str], list[Path]](list)
     for file in files:
-        by_place.setdefault((str(file.parent), _stem(file)), []).append(file)
-    groups = [
-        sorted(same, key=lambda file: (rank.get(file.suffix.lower(), -1), file.name)) for same in by_place.values()
-    ]
-    shared = Counter(safe_id(_stem(chosen)).casefold() for chosen, *_ in groups)
+        groups[file.parent, _stem(file)].append(file)
+    shared = Counter(safe_id(stem).casefold() for _, stem in groups)
     taken: set[str] = set()
-
-    def unused(wanted: str) -> str:
-        number, character_id = 2, wanted
-        while character_id.casefold() in taken:
-            character_id, number = f"{wanted}_{number}", number + 1
-        taken.add(character_id.casefold())
-        return character_id
-
     entries: list[Entry] = []
-    for chosen, *_ in groups:
-        character_id = safe_id(_stem(chosen))
-        if shared[character_id.casefold()] > 1:
-            character_id = safe_id("_".join((*chosen.parent.relative_to(top).parts, _stem(chosen))))
-        entries.append(_entry(top, chosen, unused(character_id)))
-    for (chosen, *others), entry in zip(groups, list(entries), strict=True):
-        for other in others:
-            double = _entry(top, other, unused(f"{entry.id}_{other.suffix[1:].lower()}"))
-            problem = f"{other.name} has the same name as {chosen.name}: keep one, or list both in a manifest"
-            entries.append(msgspec.structs.replace(double, problem=problem))
+    doubles: list[tuple[Path, Entry]] = []
+    for (folder, stem), same in groups.items():
+        chosen, *others = sorted(same, key=lambda file: (rank.get(file.suffix.lower(), -1), file.name))
+        parts = folder.relative_to(top).parts if shared[safe_id(stem).casefold()] > 1 else ()
+        entries.append(_entry(top, chosen, unused_id(safe_id("_".join((*parts, stem))), taken)))
+        doubles += [(other, entries[-1]) for other in others]
+    for other, first in doubles:
+        double = _entry(top, other, unused_id(f"{first.id}_{other.suffix[1:].lower()}", taken))
+        problem = f"{other.name} has the same name as {first.path.name}: keep one, or list both in a manifest"
+        entries.append(msgspec.structs.replace(double, problem=problem))
     return entries
 
 

@@ -21,7 +21,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
-from specsia_build.files.sources import is_file, is_of_images, listing, source_digest
+from specsia_build.files.sources import is_file, listing, source_digest
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups
 
@@ -212,17 +212,16 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
 
 def _images(character: Character) -> list[Path]:
     """Images that a file names and does not show, or else those near it whose names begin with its own."""
-    entry = character.entry
-    named = [path for path in dict.fromkeys(character.files) if path.suffix.lower() in IMAGE_SUFFIXES and is_file(path)]
-    if named:
-        return named[:_MOST_IMAGES]
-    folder = entry.path.parent
-    beside = [top / name for top in (folder, folder.parent) for name in listing(top).names if is_of_images(name)]
-    places = [place for place in (folder, *beside) if place.is_dir()]
-    near = [place / name for place in places for name in listing(place).names[:_MOST_LISTED]]
+    entry, folder = character.entry, character.entry.path.parent
+    beside = [top / name for top in (folder, folder.parent) for name in listing(top).of_images]
+    near = [place / name for place in (folder, *beside) for name in listing(place).names[:_MOST_LISTED]]
     own = (entry.path.stem.casefold(), entry.id.casefold())
-    near = [path for path in near if path.suffix.lower() in IMAGE_SUFFIXES and path.name.casefold().startswith(own)]
-    return near[:_MOST_IMAGES]
+    alike = [path for path in near if path.name.casefold().startswith(own)]
+    named, alike = (
+        [path for path in dict.fromkeys(paths) if path.suffix.lower() in IMAGE_SUFFIXES and is_file(path)]
+        for paths in (character.files, alike)
+    )
+    return (named or alike)[:_MOST_IMAGES]
 
 
 def suggested_manifest(

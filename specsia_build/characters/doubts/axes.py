@@ -142,13 +142,6 @@ def _are_feet(probe: Probe, side: int) -> bool:
     return between < 0.05 and 0.3 < float((offset > 0).mean()) < 0.7
 
 
-def _is_head(probe: Probe, side: int) -> bool:
-    """Whether the highest part is in the middle, and more than the tip of a tail."""
-    offset = probe.points[:, side] - probe.low[side] - probe.extent[side] / 2
-    top = np.abs(offset[probe.levels > 1 - FOOT[1]]) < 0.1 * probe.extent[side]
-    return bool(top.size and top.mean() > 0.5 and (probe.levels > HEAD[0]).mean() >= 0.04)
-
-
 def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
     """Find the axis of a file's coordinates that points up, `usual` for its format.
 
@@ -166,7 +159,11 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
                 continue
             if _are_feet(standing, side):
                 votes.add(axis, 1, "feet below")
-                if _is_head(standing, side) and standing.extent[2] >= probe.extent[1:].max():
+                # The highest part is in the middle, and more than the tip of a tail.
+                offset = standing.points[:, side] - standing.low[side] - standing.extent[side] / 2
+                top = np.abs(offset[standing.levels > 1 - FOOT[1]]) < 0.1 * standing.extent[side]
+                is_head = top.size and top.mean() > 0.5 and (standing.levels > HEAD[0]).mean() >= 0.04
+                if is_head and standing.extent[2] >= probe.extent[1:].max():
                     votes.add(axis, 1, "a head above")
     if by_feet is None and min(_reach(probe, usual)) >= STRADDLES:
         for axis in ("+y", "+z"):

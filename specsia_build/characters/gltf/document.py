@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,7 +28,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 
 E = TypeVar("E", bound=Entry)
-S = TypeVar("S", bound=schema.Struct)
+T = TypeVar("T")
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -55,7 +55,8 @@ class Document:
     Attributes:
         path: the file.
         files: finds the files that it refers to, and says what folder they may not lie outside of.
-        root: its JSON.
+        root: its JSON but for its lists.
+        lists: JSON of the entries of each list; what is not there is empty.
         binary: the GLB's binary chunk, or None.
         fps: frames per second that poses are counted in.
         is_export: whether Blender exported it from another format.
@@ -65,6 +66,7 @@ class Document:
     path: Path
     files: SideFiles
     root: schema.Root
+    lists: Mapping[str, Sequence[Raw]]
     binary: memoryview | None
     fps: float = FRAMES
     is_export: bool = False
@@ -84,16 +86,19 @@ class Document:
         """Decode an entry of one of the document's lists; `kind` says which."""
         entry = self._entries.get((kind, index))
         if not isinstance(entry, kind):
-            texts = self.root.entries(kind.key)
-            if not 0 <= index < len(texts):
+            if not 0 <= index < self.count(kind):
                 raise self.error(kind, index, "is used and does not exist")
-            entry = _decode(texts[index], kind, f"{self.name}: {kind.key}[{index}]")
+            entry = _decode(self.lists[kind.key][index], kind, f"{self.name}: {kind.key}[{index}]")
             self._entries[kind, index] = entry
         return entry
 
     def entries(self, kind: type[E]) -> list[E]:
         """All entries of one of the document's lists."""
-        return [self.entry(kind, index) for index in range(self.root.count(kind.key))]
+        return [self.entry(kind, index) for index in range(self.count(kind))]
+
+    def count(self, kind: type[Entry]) -> int:
+        """Number of entries of one of the document's lists."""
+        return len(self.lists.get(kind.key, ()))
 
     def error(self, kind: type[Entry], index: int, problem: str) -> CharacterError:
         """Error about an entry."""
@@ -236,7 +241,11 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
     try:
         with memory.held():
             mesh = DracoPy.decode(data)
-            stored = {entry["unique_id"]: _draco_values(entry) for entry in mesh.attributes}
+            stored = {entry["unique_id"]: np.asarray(entry["data"]) for entry in mesh.attributes}
+            for entry in mesh.attributes:
+                # The decoder gives signed integers as floats.
+                if entry["data_type"] in _INTEGERS and stored[entry["unique_id"]].dtype.kind == "f":
+                    stored[entry["unique_id"]] = stored[entry["unique_id"]].astype(np.int32)
             faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
@@ -245,13 +254,6 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
         raise ValueError(f"no {missing[0]} in it")
     memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
     return faces, {name: stored[number] for name, number in attributes.items()}
-
-
-def _draco_values(attribute: Mapping[str, Any]) -> NDArray[Any]:
-    """Values of an attribute; the decoder gives signed integers as floats."""
-    values = np.asarray(attribute["data"])
-    is_integer = attribute["data_type"] in _INTEGERS and values.dtype.kind == "f"
-    return values.astype(np.int32) if is_integer else values
 
 
 def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -270,13 +272,13 @@ def load_document(path: Path, within: Path) -> Document:
 def parse_document(path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False) -> Document:
     """Open a glTF document held in memory; arguments are as in `Document`."""
     text, binary = _glb_chunks(data, path.name) if data[:4] == b"glTF" else (data, None)
-    root = _parse(text, path.name)
+    root, lists = _parse(text, path.name)
     for extension in root.extensions_required or ():
         if not extension.startswith(READABLE):
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
             )
-    return Document(path, files, root, binary, fps, is_export)
+    return Document(path, files, root, lists, binary, fps, is_export)
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
@@ -296,8 +298,8 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
     return bytes(chunks[0][1]), binary
 
 
-def _parse(text: bytes, name: str) -> schema.Root:
-    """Decode the root object of UTF-8 JSON, with or without a byte order mark."""
+def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
+    """Decode the root object of UTF-8 JSON, with or without a byte order mark, and split its lists into entries."""
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{"):
         raise CharacterError(f"{name} is not a glTF file that can be read: copy or export it again")
@@ -310,15 +312,16 @@ def _parse(text: bytes, name: str) -> schema.Root:
     version = str((root.asset or {}).get("version") or "unknown")
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
-    return root
+    stored, keys = _decode(Raw(text), dict[str, Raw], f"{name}:"), [kind.key for kind in Entry.__subclasses__()]
+    return root, {key: _decode(stored[key], list[Raw], f"{name}: {key}") for key in keys if key in stored}
 
 
-def _decode(text: bytes | Raw, kind: type[S], place: str) -> S:
+def _decode(text: bytes | Raw, kind: type[T], place: str) -> T:
     """Decode an object; `place` names it in errors. Whole numbers may be written as 5.0."""
     decoder = _decoder(kind)
     try:
         try:
-            entry: S = decoder.decode(text)
+            entry: T = decoder.decode(text)
         except msgspec.ValidationError:
             raise
         except ValueError:
@@ -335,5 +338,5 @@ def _decode(text: bytes | Raw, kind: type[S], place: str) -> S:
 
 
 @cache
-def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, strict=False)

@@ -91,8 +91,11 @@ class Materials:
         """Read a material; None, and a damaged one, is the default."""
         if index not in self._built:
             entry = schema.Material()
+            if index is None and self.document.is_export:
+                # Blender's default material is grey and double-sided.
+                entry = schema.Material(pbr=schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0)), double_sided=True)
             with self.document.tolerating("the default material was used"):
-                entry = self._default() if index is None else self.document.entry(schema.Material, index)
+                entry = entry if index is None else self.document.entry(schema.Material, index)
             self._built[index] = self._build(entry, index)
         return self._built[index]
 
@@ -106,11 +109,6 @@ class Materials:
         if key not in self._variants:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
-
-    def _default(self) -> schema.Material:
-        """The default material: white and single-sided in glTF, grey and double-sided in Blender."""
-        grey = schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0))
-        return schema.Material(pbr=grey, double_sided=True) if self.document.is_export else schema.Material()
 
     def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
         entry, is_mtoon, inside_out = _vrm0_material(self.document, index, entry)

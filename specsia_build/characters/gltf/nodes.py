@@ -70,7 +70,7 @@ class Hierarchy:
 
 def read_hierarchy(document: Document) -> Hierarchy:
     """Read the nodes of a file."""
-    if document.root.count("nodes") > MOST_NODES:
+    if document.count(schema.Node) > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
     nodes, broken = document.entries(schema.Node), set[int]()
     for index, node in enumerate(nodes):
@@ -132,7 +132,7 @@ def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArra
     """Joints of a skin (J,), as nodes of the file, and their inverse bind matrices (J, 4, 4)."""
     skin = document.entry(schema.Skin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
-    if not len(joints) or int(joints.max()) >= document.root.count("nodes"):
+    if not len(joints) or int(joints.max()) >= document.count(schema.Node):
         raise document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
     if skin.inverse_bind_matrices is None:
         return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
@@ -148,7 +148,7 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
     Of bind poses that differ those of the skin of most joints count, with others that agree with it.
     """
     held, poses = set[int](), []
-    for index in range(min(document.root.count("skins"), _MOST_SKINS)):
+    for index in range(min(document.count(schema.Skin), _MOST_SKINS)):
         with suppress(CharacterError):
             joints, inverse = read_skin(document, index)
             nodes = number[joints]
@@ -203,7 +203,7 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
 
 def _names(document: Document) -> list[str]:
     """Names of the animations; empty where one cannot be decoded."""
-    names = [""] * document.root.count("animations")
+    names = [""] * document.count(schema.Animation)
     for index in range(len(names)):
         with suppress(CharacterError):
             names[index] = document.entry(schema.Animation, index).name or ""

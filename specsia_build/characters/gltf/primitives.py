@@ -301,9 +301,15 @@ class MeshReader:
         if len(indices) and int(indices.max()) >= source.count:
             raise damaged(source.label, "uses vertices that do not exist")
         memory.ask(polygons.TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
-        if mode == MODE_TRIANGLES and len(indices) % 3:
-            self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
-        return _triangles(indices, mode)
+        if mode == MODE_TRIANGLES:
+            if len(indices) % 3:
+                self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
+            return indices[: len(indices) // 3 * 3].reshape(-1, 3)
+        step = np.arange(max(len(indices) - 2, 0))
+        if mode == MODE_FAN:
+            return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
+        swap = step % 2
+        return indices[np.stack([step, step + 1 + swap, step + 2 - swap], axis=1)]
 
     def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
@@ -320,16 +326,6 @@ class MeshReader:
             joints, binds = read_skin(self.document, index)
             self._palettes[index] = (self.worlds[joints] @ binds)[:, :3]
         return self._palettes[index]
-
-
-def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
-    if mode == MODE_TRIANGLES:
-        return indices[: len(indices) // 3 * 3].reshape(-1, 3)
-    step = np.arange(max(len(indices) - 2, 0))
-    if mode == MODE_FAN:
-        return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
-    swap = step % 2
-    return indices[np.stack([step, step + 1 + swap, step + 2 - swap], axis=1)]
 
 
 def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:

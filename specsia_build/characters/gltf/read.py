@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
-from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import Entry, Landmark, RawMesh, RawMoving, Skin
+from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
 from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
@@ -40,20 +39,6 @@ _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
 """Bytes of memory of a vertex of a rig, and of each of its influences."""
 
 
-@dataclass(frozen=True)
-class Scene:
-    """The default scene of a file, without dropped meshes; other attributes are as in `RawMesh` and `Hierarchy`."""
-
-    instances: tuple[Instance, ...]
-    worlds: NDArray[np.float64]
-    parts: tuple[str, ...]
-    names: frozenset[str]
-    landmarks: tuple[Landmark, ...]
-    rest_landmarks: tuple[Landmark, ...]
-    skeleton: Skeleton
-    number: NDArray[np.int32]
-
-
 def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
     """Read the default scene of a glTF file, at rest or in a pose, in the file's own coordinates (+Y up, metres).
 
@@ -72,47 +57,49 @@ def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
 def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
     """Read the default scene of a document; see `read_gltf`."""
     with np.errstate(all="ignore"):
-        scene = _read_scene(document, entry.drop, entry.pose)
-        reader = MeshReader(document, scene.worlds, Materials(document, entry.texture))
-        primitives = [(k, primitive) for k, each in enumerate(scene.instances) for primitive in reader.read(each)]
+        hierarchy, worlds, instances, named = _read_scene(document, entry.drop, entry.pose)
+        reader = MeshReader(document, worlds, Materials(document, entry.texture))
+        primitives = [(k, primitive) for k, each in enumerate(instances) for primitive in reader.read(each)]
         if not primitives:
-            is_dropped = bool(scene.parts) and not scene.instances
+            is_dropped = bool(named["parts"]) and not instances
             why = "every part is dropped" if is_dropped else "export it again with its meshes"
             raise CharacterError(f"{document.name} has no triangles: {why}")
         rig = None
         if moving:
             # A still picture is not warned about motions.
             apart = replace(document, warnings={})
-            motions = read_motions(apart, scene.number)
-            skeleton = with_binds(scene.skeleton, apart, scene.number)
-            own = _rig_of(document, scene, skeleton, primitives)
+            motions = read_motions(apart, hierarchy.number)
+            skeleton = with_binds(hierarchy.skeleton, apart, hierarchy.number)
+            own = _rig_of(document, replace(hierarchy, skeleton=skeleton), instances, primitives)
             rig = RawMoving(own, **vars(replace(motions, warnings=tuple(apart.warnings))))
     return RawMesh(
         mesh=concatenate([primitive.mesh for _, primitive in primitives]),
         up="+y",
         front="+y" if is_vrm0(document) else "-y",
-        parts=scene.parts,
-        names=scene.names,
-        part_names=tuple(instance.names for instance in scene.instances),
+        part_names=tuple(instance.names for instance in instances),
         face_part=np.concatenate([np.full(len(p.mesh.faces), k, np.int32) for k, p in primitives]),
         files=document.files.tried,
         warnings=(*document.files.warnings(), *document.warnings),
         skinned=any(primitive.influences is not None for _, primitive in primitives),
-        animations=document.root.count("animations"),
-        landmarks=scene.landmarks,
-        rest_landmarks=scene.rest_landmarks,
+        animations=document.count(schema.Animation),
         moving=rig,
+        **named,
     )
 
 
-def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: Iterable[tuple[int, Placed]]) -> Rig:
+def _rig_of(
+    document: Document,
+    hierarchy: Hierarchy,
+    instances: Sequence[Instance],
+    primitives: Iterable[tuple[int, Placed]],
+) -> Rig:
     """The rig of the vertices of primitives and the numbers of their instances, in the file's own coordinates."""
     first: dict[tuple[str, int], int] = {}
     nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
     morphs: list[Morph] = []
     vertex_count = slot_count = 0
     for number, primitive in primitives:
-        instance = scene.instances[number]
+        instance = instances[number]
         source, influences, skin = primitive.source, primitive.influences, instance.node.skin
         own = source.floats("POSITION", 3, morphed=False)
         key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
@@ -121,7 +108,7 @@ def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: It
             joints, inverse = np.array([instance.place], np.int32), np.eye(4)[None]
             if key[0] == "skin":
                 held, inverse = read_skin(document, key[1])
-                joints = scene.number[held]
+                joints = hierarchy.number[held]
             nodes.append(joints)
             binds.append(inverse)
             slot_count += len(joints)
@@ -142,7 +129,7 @@ def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: It
     most = max(own.shape[1] for own in slots)
     memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
     return Rig(
-        skeleton=skeleton,
+        skeleton=hierarchy.skeleton,
         points=np.concatenate(points),
         slots=np.concatenate([padded(own, most) for own in slots]),
         weights=np.concatenate([padded(own, most) for own in weights]),
@@ -153,18 +140,31 @@ def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: It
     )
 
 
-def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
+def _read_scene(
+    document: Document, drop: Sequence[str], pose: str
+) -> tuple[Hierarchy, NDArray[np.float64], list[Instance], dict[str, Any]]:
+    """Read the default scene.
+
+    Returns:
+        All nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's coordinates
+        (N, 4, 4); the meshes that are drawn; and parts, names and landmarks as in `RawMesh`.
+    """
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time = read_pose(document, number, pose)
     reached = below(nodes, _roots(document, hierarchy))
-    hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
+    visibility = {i: (nodes[i].extensions or schema.Extensions()).visibility for i in reached}
+    hidden = below(nodes, [i for i, stated in visibility.items() if stated and stated.visible is False])
     places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
     joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
     hierarchy.check(document, (*meshes, *joints))
-    weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
+    weights = {}
+    for i, mesh in meshes.items():
+        targets = max((len(primitive.targets or ()) for primitive in mesh.primitives or ()), default=0)
+        if stated := nodes[i].weights or mesh.weights or (0.0,) * targets:
+            weights[int(number[i])] = np.array(stated)
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     posed = poses(skeleton, motion, np.array([time]))
     worlds = posed.worlds[0][number]
@@ -181,28 +181,13 @@ def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
     rest_worlds = worlds if pose == "rest" else skeleton.rest_worlds[number]
     all_meshes = document.entries(schema.Mesh) if drop else ()
-    return Scene(
-        instances=tuple(instances),
-        worlds=worlds,
-        parts=tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
-        names=frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
-        landmarks=landmarks_of(named.values(), worlds[[*named], :3, 3]),
-        rest_landmarks=() if pose == "rest" else landmarks_of(named.values(), rest_worlds[[*named], :3, 3]),
-        skeleton=skeleton,
-        number=number,
-    )
-
-
-def _is_hidden(node: schema.Node) -> bool:
-    """Whether KHR_node_visibility hides a node and all below it."""
-    stated = (node.extensions or schema.Extensions()).visibility
-    return stated is not None and stated.visible is False
-
-
-def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
-    """Weights of a mesh's morph targets at a node, 0 where none are stated."""
-    targets = max((len(primitive.targets or ()) for primitive in mesh.primitives or ()), default=0)
-    return node.weights or mesh.weights or (0.0,) * targets
+    described = {
+        "parts": tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
+        "names": frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
+        "landmarks": landmarks_of(named.values(), worlds[[*named], :3, 3]),
+        "rest_landmarks": () if pose == "rest" else landmarks_of(named.values(), rest_worlds[[*named], :3, 3]),
+    }
+    return replace(hierarchy, skeleton=skeleton), worlds, instances, described
 
 
 def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) -> Collection[int]:
@@ -224,7 +209,7 @@ def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) ->
 
 
 def _roots(document: Document, hierarchy: Hierarchy) -> Sequence[int]:
-    if document.root.count("scenes") == 0:
+    if document.count(schema.Scene) == 0:
         return [i for i, parent in enumerate(hierarchy.parents) if parent is None]
     index = document.root.scene or 0
     starts = document.entry(schema.Scene, index).nodes or ()

@@ -6,7 +6,7 @@ import sys
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import Meta, Raw, field
+from msgspec import Meta, field
 
 Index = Annotated[int, Meta(ge=0, le=2**53)]
 Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
@@ -47,32 +47,12 @@ class Extensions(Struct):
 
 
 class Root(Struct):
-    """The document; entries of its lists stay text until `Document.entry` decodes them."""
+    """The document but for its lists of entries."""
 
     asset: dict[str, Any] | None = None
     extensions_required: list[str] | None = None
     extensions: Extensions | None = None
     scene: int | None = None
-    scenes: list[Raw] | None = None
-    nodes: list[Raw] | None = None
-    meshes: list[Raw] | None = None
-    skins: list[Raw] | None = None
-    animations: list[Raw] | None = None
-    materials: list[Raw] | None = None
-    textures: list[Raw] | None = None
-    images: list[Raw] | None = None
-    samplers: list[Raw] | None = None
-    accessors: list[Raw] | None = None
-    buffer_views: list[Raw] | None = None
-    buffers: list[Raw] | None = None
-
-    def entries(self, key: str) -> list[Raw]:
-        """One of the lists, by its name in the file."""
-        return getattr(self, "buffer_views" if key == "bufferViews" else key) or []
-
-    def count(self, key: str) -> int:
-        """Number of entries of one of the lists."""
-        return len(self.entries(key))
 
 
 class Entry(Struct, kw_only=True):

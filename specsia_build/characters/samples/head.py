@@ -70,10 +70,13 @@ def add_parts(body: Body, skull: Skull, rows: Sequence[Mapping[str, Any]]) -> No
         turn, unit = turned(**row["turn"]) if "turn" in row else None, np.array(units[row.get("unit", "size")])
         side = body.traits.side if row.get("side") else 1
         path = [skull.at(u * side, v, w) + skull.sized(*(step or (0,))) for u, v, w, *step in row.get("path", ())]
+        path += [skull.front(u, v) + skull.sized(*step) for u, v, *step in row.get("front", ())]
         if "cap" in row:
             grid = skull.cap(*row["cap"])
         elif "tube" in row:
             grid = loft(path, [r * unit[0] for r in row["tube"]], row["rows"], row.get("columns", 9))
+        elif "barrel" in row:
+            grid = lathe(path[0], [(r * size, high * size) for r, high in row["barrel"]], (1.15, 0.9), turn)
         elif "blob" in row:
             grid = blob(path[0], unit * row["blob"], row.get("power", 2.0), turn, row.get("grid", (9, 13)))
         elif "hoop" in row:
@@ -129,31 +132,19 @@ def _ears(body: Body, skull: Skull, kind: str) -> None:
 
 def _muzzle(body: Body, skull: Skull, kind: str) -> None:
     sized, root, size = skull.sized, skull.front(0, -0.36), skull.size
-    nose, lift = (0.09, 0.06, 0.06), 0.12
-    if kind == "small":
-        body.both("muzzle", blob(root + sized(0.1, 0, 0), sized(0.17, 0.14, 0.16)))
-        tip = 0.14
-    elif kind == "wide":
-        body.add("muzzle", blob(root, sized(0.36, 0.24, 0.24), 2.4))
-        tip, nose = 0.24, (0.13, 0.09, 0.06)
-    elif kind == "snout":
-        rows = [(0.27 * size, -0.1 * size), (0.24 * size, 0.28 * size)]
-        body.add("muzzle", lathe(root, rows, (1.15, 0.9), turned(x_deg=90)))
-        body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)))
+    add_parts(body, skull, TABLES["muzzles"].get(kind, ()))
+    if kind not in ("long", "point", "beak"):
         return
-    else:
-        tip = 0.42 if kind == "point" else body.chance.between(*((0.36, 0.55) if kind == "long" else (0.3, 0.55)))
-        ends, look, low, high, columns, detail = {
-            "long": (((0.32, 0.26), (0.24, 0.2)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
-            "point": (((0.3, 0.24), (0.09, 0.08)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
-            "beak": (((0.2, 0.13), (0.04, 0.03)), "beak", (0, 0.12, -0.1), 0.02, 13, 1.0),
-        }[kind]
-        path, radii = [root + sized(*low), root + sized(0, high, tip)], [(a * size, b * size) for a, b in ends]
-        body.add(look, loft(path, radii, 6, columns, front=(0, 1, 0)), detail=detail)
-        if kind == "beak":
-            return
-        lift = 0.1
-    body.add("noseink", blob(root + sized(0, lift, tip), sized(*nose)))
+    tip = 0.42 if kind == "point" else body.chance.between(*((0.36, 0.55) if kind == "long" else (0.3, 0.55)))
+    ends, look, low, high, columns, detail = {
+        "long": (((0.32, 0.26), (0.24, 0.2)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
+        "point": (((0.3, 0.24), (0.09, 0.08)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
+        "beak": (((0.2, 0.13), (0.04, 0.03)), "beak", (0, 0.12, -0.1), 0.02, 13, 1.0),
+    }[kind]
+    path, radii = [root + sized(*low), root + sized(0, high, tip)], [(a * size, b * size) for a, b in ends]
+    body.add(look, loft(path, radii, 6, columns, front=(0, 1, 0)), detail=detail)
+    if kind != "beak":
+        body.add("noseink", blob(root + sized(0, 0.1, tip), sized(0.09, 0.06, 0.06)))
 
 
 def _crown(body: Body, skull: Skull, kind: str) -> None:
@@ -207,7 +198,13 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> Stamps:
         body.both("eye", blob(place, (wide, high, ball)), detail=2.0)
     if style == "screen":
         stamps.put("box", (0, level - 0.12 * b), (0.78 * a, 0.5 * b), shade(INK, 0.2), _FACE)
-    _eyes(style, both, wide, high, tint, chance.between(0.5, 0.75))
+    iris = chance.between(0.5, 0.75)
+    for row in TABLES["eyes"]["box" if style == "screen" and iris <= 0.6 else style]:
+        (dx, dy), (width, height), tall = row["at"], row["size"], wide if row.get("round") else high
+        grow, colour = iris if row.get("iris") else 1.0, shade(tint[row["colour"]], row.get("shade", 0.0))
+        size = (width * grow * wide, height * grow * tall)
+        bend, soft = row.get("bend", 0.0) * high, row.get("soft", 0.006)
+        both(row["kind"], dx * wide, dy * tall, size, colour, bend=bend, soft=soft)
     lid = chance.between(0.2, 0.5)
     if style in ("anime", "toon") and chance.true(0.35):
         size, tilt = (1.15 * wide, 0.5 * high), chance.between(-12, 12)
@@ -227,33 +224,6 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> Stamps:
         stamps.put("ellipse", nose, (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",))
     _mouth(body, skull, tint, stamps, glowing=style == "screen")
     return stamps
-
-
-def _eyes(style: str, both, wide: float, high: float, tint: dict[str, Colour], iris: float) -> None:  # type: ignore[no-untyped-def]
-    dark = shade(tint["iris"], 0.75)
-    if style == "anime":
-        both("ellipse", 0, 0.06 * high, (1.06 * wide, 1.1 * high), INK)
-        both("ellipse", 0, 0, (wide, high), WHITE)
-        both("ellipse", -0.06 * wide, -0.05 * high, (0.72 * wide, 0.88 * high), tint["iris"])
-        both("ellipse", -0.06 * wide, 0.25 * high, (0.66 * wide, 0.55 * high), shade(tint["iris"], 0.45), soft=0.03)
-        both("ellipse", -0.06 * wide, -0.02 * high, (0.36 * wide, 0.48 * high), dark)
-        both("ellipse", 0.2 * wide, 0.4 * high, (0.22 * wide, 0.22 * high), WHITE)
-    elif style in ("toon", "ball"):
-        if style == "toon":
-            both("ellipse", 0, 0, (1.07 * wide, 1.07 * high), shade(tint["head"], 0.5))
-            both("ellipse", 0, 0, (wide, high), WHITE)
-        both("ellipse", -0.08 * wide, 0, (iris * wide, iris * high), tint["iris"])
-        both("ellipse", -0.08 * wide, 0, (0.55 * iris * wide, 0.55 * iris * high), INK)
-        both("ellipse", 0.1 * wide, 0.25 * high, (0.14 * wide, 0.14 * high), WHITE)
-    elif style == "happy":
-        both("arc", 0, 0, (wide, 0.2 * high), INK, bend=-0.7 * high)
-    elif style == "screen":
-        both("ellipse" if iris > 0.6 else "box", 0, -0.05 * high, (0.8 * wide, 0.7 * high), tint["accent"])
-    elif style == "hollow":
-        both("ellipse", 0, 0, (1.3 * wide, 1.1 * high), INK)
-    else:
-        both("ellipse", 0, 0, (0.8 * wide, high) if style == "simple" else (wide, wide), INK)
-        both("ellipse", 0.25 * wide, 0.3 * wide, (0.25 * wide, 0.25 * wide), WHITE)
 
 
 def _mouth(body: Body, skull: Skull, tint: dict[str, Colour], stamps: Stamps, *, glowing: bool) -> None:

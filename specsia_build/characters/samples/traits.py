@@ -133,11 +133,13 @@ TABLES: dict[str, Any] = json.loads(Path(__file__).with_name("tables.json").read
 - ``pointed_ears``: root, steps from there to each tip, radii, and depth over width.
 - ``round_ears``: middle, radii and degrees of turn of an ellipsoid.
 - ``spikes``: half widths, half depths and length of each; those beside the middle are on both sides.
-- ``hats``, ``crowns``, ``hair_parts``: parts of the head, each a ``cap`` (of `Skull.cap`), ``blob`` (radii), ``tube``
-  (radii), ``hoop`` (radius over the head's, half thickness outwards and up) or ``rings`` (radii over the head's depth,
-  heights over its height; two heights are the ends of a range). A point of a ``path`` is in half widths, heights and
-  depths of the head, then in mean radii from there. ``unit`` is what radii count in, mean radii unless stated; ``pair``
-  is on both sides, ``side`` on the character's; ``parts`` are there by ``chance``.
+- ``hats``, ``crowns``, ``muzzles``, ``hair_parts``: parts of the head, each a ``cap`` (of `Skull.cap`), ``blob``
+  (radii), ``tube`` (radii), ``hoop`` (radius over the head's, half thickness outwards and up), ``barrel`` (radii and
+  heights) or ``rings`` (radii over the head's depth, heights over its height; two heights are the ends of a range). A
+  point of a ``path`` is in half widths, heights and depths of the head, one of ``front`` in half widths and heights,
+  then in mean radii from there. ``unit`` is what radii count in, mean radii unless stated; ``pair`` is on both sides,
+  ``side`` on the character's; ``parts`` are there by ``chance``.
+- ``eyes``: stamps in half widths and heights of an eye, or half widths alone if ``round``; ``iris`` ones grow with it.
 """
 
 SPECIES = {row["name"]: msgspec.convert(row, Species) for row in TABLES["species"]}
