@@ -107,7 +107,7 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
         side = SideFiles(path, root)
         image = side.find_own(_SUFFIXES)
         files.extend(side.tried)
-        warnings.extend(side.warnings())
+        warnings.extend(side.warnings)
         if image is None and entry.texture is None:
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
         own = msgspec.structs.replace(entry, path=path, texture=image or entry.texture, root=root)

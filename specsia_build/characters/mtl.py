@@ -110,7 +110,6 @@ class MaterialBuilder:
         libraries: as in an OBJ's ``mtllib`` lines.
         texture: image for materials without one.
         own_image: whether an image named like the file replaces what is missing.
-        warnings: as keys, in order.
         library: materials by name.
     """
 
@@ -118,7 +117,6 @@ class MaterialBuilder:
     libraries: InitVar[Iterable[str]]
     texture: Path | None
     own_image: bool
-    warnings: dict[str, None] = field(default_factory=dict)
     library: dict[str, MtlMaterial] = field(default_factory=dict)
     _override: Texture | None = None
     _decoded: dict[Path, NDArray[np.uint8] | None] = field(default_factory=dict)
@@ -131,34 +129,31 @@ class MaterialBuilder:
             try:
                 path = self.files.find(name)
                 if path is None:
-                    self.warn(f"material library {base_name(name)} {self.files.nowhere}")
+                    self.files.warn(f"material library {base_name(name)} {self.files.nowhere}")
                 else:
                     self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
             except CharacterError as error:
-                self.warn(f"material library {error}")
+                self.files.warn(f"material library {error}")
 
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
         """Build all materials in use; None is that of faces before any ``usemtl``."""
-        is_complete = not self.warnings
+        is_complete = not self.files.warnings
         stated = [None if name is None else self.library.get(name) for name in names]
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:
-            self.warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
+            self.files.warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
         built = []
         for name, material in zip(names, stated, strict=True):
             if material is not None:
                 built.append(self._build(material, 1.0 if invisible else material.opacity))
                 continue
             if name is not None and is_complete:
-                self.warn(f"material '{name}' is in no library")
+                self.files.warn(f"material '{name}' is in no library")
             built.append(Material(name=name or "", texture=self._override or self._own_image()))
         if self.texture is not None:
-            self.files.note(self.texture)
+            self.files.tried[self.texture] = None
         return tuple(built)
-
-    def warn(self, sentence: str) -> None:
-        self.warnings[sentence] = None
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
         cutout = self._find(stated, "map_d")
@@ -184,9 +179,9 @@ class MaterialBuilder:
             return None
         path = self.files.find(reference.name)
         if path is None:
-            self.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
+            self.files.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
         elif reference.is_moved:
-            self.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
+            self.files.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
         return path if path is not None and self._pixels(path) is not None else None
 
     def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
@@ -194,7 +189,7 @@ class MaterialBuilder:
             try:
                 self._decoded[path] = load_texture(path, path.name, self.files.root)
             except CharacterError as error:
-                self.warn(str(error))
+                self.files.warn(str(error))
                 self._decoded[path] = None
         return self._decoded[path]
 
@@ -214,8 +209,8 @@ class MaterialBuilder:
         path = self.files.find_own(IMAGE_SUFFIXES) if self.own_image else None
         if path is None or self._pixels(path) is None:
             return None
-        if self.warnings:
-            self.warn(f"{path.name} is used instead")
+        if self.files.warnings:
+            self.files.warn(f"{path.name} is used instead")
         return self._texture(path)
 
 

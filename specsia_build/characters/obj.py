@@ -20,7 +20,6 @@ from specsia_build.characters.mtl import MaterialBuilder, decode_text
 from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, plural
-from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
 _SPACE, _NEWLINE = 32, 10
@@ -76,7 +75,7 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
     builder = MaterialBuilder(files, libraries, entry.texture, own_image)
     raw = _assemble(text, entry.drop, builder, path.name)
-    return replace(raw, files=files.tried, warnings=(*files.warnings(), *builder.warnings))
+    return replace(raw, files=tuple(files.tried), warnings=tuple(files.warnings))
 
 
 class _Lines:
@@ -246,22 +245,17 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     bare = int(((uv_at < 0).any(axis=1) & textured[face_material]).sum())
     if bare:
         share = f"{bare:,} of {plural(len(face), 'triangle')} of {name}"
-        builder.warn(f"{share} have a texture and no texture coordinates: they show its corner's colour")
+        builder.files.warn(f"{share} have a texture and no texture coordinates: they show its corner's colour")
     if text.missing > 0:
         corners = plural(text.missing, "face corner")
-        builder.warn(f"{corners} of {name} with a texture coordinate or normal that is not there")
+        builder.files.warn(f"{corners} of {name} with a texture coordinate or normal that is not there")
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     uv = colors = None
     if len(text.uv) and (uv_at >= 0).any():
-        mapped = np.where((uv_at >= 0)[..., None], text.uv[uv_at], 0.0)
-        with np.errstate(over="ignore"):
-            uv = np.stack([mapped[..., 0], 1.0 - mapped[..., 1]], axis=-1).astype(np.float32)
+        uv = polygons.image_uv(np.where((uv_at >= 0)[..., None], text.uv[uv_at], 0.0))
     if text.point_colors is not None:
-        colors = np.ones((len(text.points), 4), np.float32)
-        encoded = text.point_colors / polygons.full_scale(text.point_colors)
-        colors[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
-        colors = colors[point]
+        colors = polygons.linear_colors(text.point_colors, polygons.full_scale(text.point_colors))[point]
     mesh = polygons.without_covered_colours(
         Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
     )

@@ -18,7 +18,6 @@ from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMater
 from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
 _TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
@@ -80,7 +79,7 @@ def read_ply(entry: Entry) -> RawMesh:
     uv = _uv(vertex, face, sides, triangles, point)
     builder = MaterialBuilder(files, (), entry.texture, own_image=uv is not None)
     if len(textures) > (uv is not None):
-        builder.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
+        files.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
     name = textures[0] if textures and uv is not None else None
     if name is not None:
         builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
@@ -102,8 +101,8 @@ def read_ply(entry: Entry) -> RawMesh:
         colors=colors,
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
-    warnings = (*files.warnings(), *builder.warnings)
-    return RawMesh(polygons.without_covered_colours(mesh), "+z", "-y", files=files.tried, warnings=warnings)
+    mesh = polygons.without_covered_colours(mesh)
+    return RawMesh(mesh, "+z", "-y", files=tuple(files.tried), warnings=tuple(files.warnings))
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
@@ -221,8 +220,7 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
         if not tables:
             return None
         uv = tables[0][point]
-    with np.errstate(over="ignore"):
-        return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
+    return polygons.image_uv(uv)
 
 
 def _colors(columns: _Columns) -> NDArray[np.float32] | None:
@@ -233,8 +231,7 @@ def _colors(columns: _Columns) -> NDArray[np.float32] | None:
     whole = polygons.full_scale(rgb)
     if columns["red"].kind not in "fd":
         whole = 65535.0 if rgb.max(initial=0.0) > 255 else 255.0
-    linear = np.ones((len(rgb), 4), np.float32)
-    linear[:, :3] = srgb_to_linear(rgb / whole)
+    linear = polygons.linear_colors(rgb, whole)
     if alpha is not None:
         linear[:, 3] = np.clip(alpha[:, 0] / whole, 0.0, 1.0)
     return linear

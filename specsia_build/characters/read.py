@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,25 +86,16 @@ def _read_within_memory(entry: Entry, *, moving: bool) -> Character:
         with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
     except CharacterError as error:
-        content = _other_content(entry)
+        path, content = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path, None
+        with suppress(OSError, CharacterError), open_source_file(path, entry.within) as stream:
+            content = other_content(stream.read(BEGINNING), entry.format)
         if content is None:
             raise
-        raise CharacterError(content) from error
+        raise CharacterError(f"{path.name} {content}") from error
     except CostError as error:
         raise CharacterError(str(error)) from error
     except MemoryError as error:
         raise CharacterError(memory.exhausted(entry.path.name)) from error
-
-
-def _other_content(entry: Entry) -> str | None:
-    """The sentence about a mesh file that is something else than its name says, or None."""
-    path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
-    try:
-        with open_source_file(path, entry.within) as stream:
-            content = other_content(stream.read(BEGINNING), entry.format)
-    except (OSError, CharacterError):
-        return None
-    return None if content is None else f"{path.name} {content}"
 
 
 def _read(entry: Entry, *, moving: bool) -> Character:

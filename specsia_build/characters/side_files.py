@@ -18,7 +18,7 @@ _REPLACED = frozenset({*IMAGE_SUFFIXES, ".psd", ".tif", ".tiff", ".exr", ".hdr",
 
 
 class SideFiles:
-    """Finds files that a mesh file names, and records every place that was tried.
+    """Finds files that a mesh file names.
 
     Absolute paths, drives and ways out of the root belong to the author's machine: their last part counts. Links may
     lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
@@ -26,6 +26,10 @@ class SideFiles:
     Args:
         mesh_file: others are searched beside it, below its folder, and in folders of images above.
         root: folder that none of them may lie outside of, links followed; None is the mesh file's own.
+
+    Attributes:
+        tried: the mesh file, every file read or missing, and every search, as keys in order.
+        warnings: about files that were not read, or that are ambiguous, as keys in order.
     """
 
     def __init__(self, mesh_file: Path, root: Path | None = None) -> None:
@@ -33,27 +37,17 @@ class SideFiles:
         self.stem = mesh_file.stem
         self.name = mesh_file.name
         self.root = root or self.folder
-        self._tried: dict[Path, None] = {mesh_file: None}
-        self._warnings: dict[str, None] = {}
+        self.tried: dict[Path, None] = {mesh_file: None}
+        self.warnings: dict[str, None] = {}
 
-    @property
-    def tried(self) -> tuple[Path, ...]:
-        """The mesh file, every file read or missing, and every search, without repeats."""
-        return tuple(self._tried)
+    def warn(self, sentence: str) -> None:
+        self.warnings[sentence] = None
 
     @property
     def nowhere(self) -> str:
         """End of a sentence about a name that `find` finds nothing for."""
         above = "" if self.folder == self.root else ", nor in the folders above and their folders of images"
         return f"was not found in the folder of {self.name} or below it{above}"
-
-    def warnings(self) -> list[str]:
-        """A sentence for each file that was not read, or that is ambiguous."""
-        return list(self._warnings)
-
-    def note(self, path: Path) -> None:
-        """Record a file that was looked up elsewhere."""
-        self._tried[path] = None
 
     def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
         """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
@@ -75,7 +69,7 @@ class SideFiles:
         path = self._search(parts) or self._other_format(parts)
         if path is None and not sources.is_whole(self.folder):
             few = f"only {sources.MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
-            self._warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
+            self.warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
         return path
 
     def place(self, name: str) -> Path | None:
@@ -83,7 +77,7 @@ class SideFiles:
         path = self.stated(PurePosixPath(name.replace("\\", "/")).parts)
         if path is None or "\0" in name or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", name):
             return None
-        self._tried[path] = None
+        self.tried[path] = None
         return path
 
     def stated(self, parts: Sequence[str]) -> Path | None:
@@ -106,17 +100,14 @@ class SideFiles:
                 return self.folder / name
         return None
 
-    def _warn(self, sentence: str) -> None:
-        self._warnings[sentence] = None
-
     def _exists(self, path: Path) -> bool:
-        self._tried[path] = None
+        self.tried[path] = None
         try:
             sources.source_place(path, self.root)
         except OSError:
             return False
         except CharacterError as error:
-            self._warn(str(error))
+            self.warn(str(error))
             return False
         return True
 
@@ -126,21 +117,21 @@ class SideFiles:
         for suffix in IMAGE_SUFFIXES if name.suffix.lower() in _REPLACED else ():
             path = self._search((*parts[:-1], name.stem + suffix))
             if path is not None:
-                self._warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
+                self.warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
                 return path
         return None
 
     def _search(self, parts: Sequence[str]) -> Path | None:
         """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
         # Searches count as inputs, so that a file that turns up later is noticed.
-        self._tried[self.folder / sources.ANYWHERE / parts[-1]] = None
+        self.tried[self.folder / sources.ANYWHERE / parts[-1]] = None
         top, path = self.folder, None
         if paths := sources.below(top, parts[-1]):
             path = self._nearest(top, paths, parts)
         elif top.is_relative_to(self.root):
             while top != self.root and not paths:
                 top = top.parent
-                self._tried[top / sources.BESIDE / parts[-1]] = None
+                self.tried[top / sources.BESIDE / parts[-1]] = None
                 paths = sources.beside(top, parts[-1])
             path = self._nearest(top, paths, parts, sole=True) if paths else None
         return path if path is not None and self._exists(path) else None
@@ -160,5 +151,5 @@ class SideFiles:
             return best
         places = some([path.relative_to(top).as_posix() for path in alike])
         taken = "none" if sole else "the first"
-        self._warn(f"'{brief(parts[-1], 80)}' may be any of {places}: {taken} was used; leave one alone")
+        self.warn(f"'{brief(parts[-1], 80)}' may be any of {places}: {taken} was used; leave one alone")
         return None if sole else best

@@ -25,7 +25,7 @@ def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, 
     written(tmp_path, textures__blue="blue", textures__red="red", red__old="old", green="green")
     files = SideFiles(tmp_path / "hero.obj")
     assert files.find(name) == tmp_path / "textures" / "red" / "Body.png"
-    assert files.warnings() == []
+    assert not files.warnings
 
 
 @pytest.mark.parametrize(("content", "warnings"), [("blue", 0), ("red", 1)])
@@ -33,11 +33,11 @@ def test_one_of_several_alike_is_taken_below_and_none_beside(tmp_path: Path, con
     written(tmp_path / "hero", blue="blue", red=content)
     files = SideFiles(tmp_path / "hero" / "hero.obj")
     assert files.find("body.png") == tmp_path / "hero" / "blue" / "Body.png"
-    assert len(files.warnings()) == warnings
+    assert len(files.warnings) == warnings
     written(tmp_path, Knight_Textures="blue", Mage_Textures=content)
     files = SideFiles(tmp_path / "FBX" / "thief.fbx", tmp_path)
     assert (files.find("body.png") is None) == bool(warnings)
-    assert len(files.warnings()) == warnings
+    assert len(files.warnings) == warnings
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_pat
     files = SideFiles(mesh, tmp_path / "pack")
     assert files.find(name) == image
     assert files.find("secret.png") is files.find("skin.mtl") is None
-    assert len(files.warnings()) == name.endswith("PSD")
+    assert len(files.warnings) == name.endswith("PSD")
     assert SideFiles(mesh).find(name) is None
 
 

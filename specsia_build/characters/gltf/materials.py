@@ -213,7 +213,7 @@ class Materials:
     def _fallback_texture(self) -> Texture | None:
         path = self.fallback
         assert path is not None
-        self.document.files.note(path)
+        self.document.files.tried[path] = None
         with self.document.tolerating():
             name = f"texture '{path.name}' of {self.document.name}"
             return as_texture(load_texture(path, name, self.document.files.root))
