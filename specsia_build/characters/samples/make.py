@@ -13,8 +13,7 @@ from specsia_build import frame
 from specsia_build.characters.bicar import StoredRig
 from specsia_build.characters.character import Skin
 from specsia_build.characters.samples.body import SIDES, Body, add_body, add_extras, cloak, tail_points
-from specsia_build.characters.samples.hair import add_hair, add_hat
-from specsia_build.characters.samples.head import MOVING_EARS, Skull, add_face, add_head
+from specsia_build.characters.samples.head import MOVING_EARS, Skull, add_face, add_hair, add_hat, add_head
 from specsia_build.characters.samples.shapes import Array, Piece, by
 from specsia_build.characters.samples.texture import TEXTURE, Paint, body_stamps, colours, paint, placed, prints
 from specsia_build.characters.samples.traits import Build, Chance, Traits
