@@ -73,7 +73,10 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             return started[0].ask({"path": str(path.absolute()), **job}, EXPORT_SECONDS)
 
         try:
-            digest = _digest(path, files.root)
+            script = (scripts_folder() / SCRIPT).read_bytes()
+            with open_source_file(path, files.root) as stream:
+                content = hashlib.file_digest(stream, "sha256").digest()
+            digest = hashlib.sha256(path.suffix.lower().encode() + content + script).hexdigest()
             folder = _cached(digest)
             if not _is_whole(folder, _IMAGES):
                 named = ask({})["images"]
@@ -113,15 +116,3 @@ def _cached(digest: str) -> Path:
 def _is_whole(folder: Path, record: str) -> bool:
     """Whether a folder holds a record, which is written last, and the scene that belongs to the facts."""
     return isinstance(remembered_json(folder / record), dict) and (record != _FACTS or (folder / _SCENE).is_file())
-
-
-def _digest(path: Path, root: Path) -> str:
-    """SHA-256 over the file's bytes and the script that exports it."""
-    digest = hashlib.sha256(path.suffix.lower().encode())
-    try:
-        with open_source_file(path, root) as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    digest.update((scripts_folder() / SCRIPT).read_bytes())
-    return digest.hexdigest()

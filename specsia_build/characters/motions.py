@@ -58,17 +58,15 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
 
 def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise CharacterError(f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}")
     if suffix == ".bvh":
         return read_bvh(path, root)
-    if suffix in (".fbx", ".blend"):
-        from specsia_build.characters.blender import exported_document
+    from specsia_build.characters.blender import exported_document
+    from specsia_build.characters.gltf.document import load_document
 
-        return _of_document(exported_document(path, SideFiles(path, root)))
-    if suffix in SUFFIXES:
-        from specsia_build.characters.gltf.document import load_document
-
-        return _of_document(load_document(path, root))
-    raise CharacterError(f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}")
+    is_blender = suffix in (".fbx", ".blend")
+    return _of_document(exported_document(path, SideFiles(path, root)) if is_blender else load_document(path, root))
 
 
 def _of_document(document: Document) -> MotionFile:

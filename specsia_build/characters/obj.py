@@ -132,6 +132,13 @@ def _parse(data: bytes, name: str) -> _ObjText:
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
     coloured = numbered >= 6
+    named = np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))
+    memory.take(_STATEMENT_COST * len(named))
+    statements = []
+    for line in named.tolist():
+        keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
+        if keyword in ("o", "g", "usemtl", "mtllib"):
+            statements.append((keyword, value.strip(), line))
     return _ObjText(
         points=vertices[:, :3],
         point_colors=np.where(coloured[:, None], vertices[:, 3:], np.nan) if coloured.any() else None,
@@ -141,7 +148,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
         missing=missing,
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
-        statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
+        statements=statements,
     )
 
 
@@ -182,16 +189,6 @@ def _attribute(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
         return _rows(lines, at, 2, take, 0.0)[0]
     except ValueError:
         return np.full((len(at), take), np.nan)
-
-
-def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
-    memory.take(_STATEMENT_COST * len(at))
-    statements = []
-    for line in at.tolist():
-        keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
-        if keyword in ("o", "g", "usemtl", "mtllib"):
-            statements.append((keyword, value.strip(), line))
-    return statements
 
 
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, int]:

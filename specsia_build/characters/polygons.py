@@ -61,7 +61,9 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     large = np.flatnonzero(keep & (sides > 4) & (sides <= MOST_CORNERS))
     begin, spare = np.cumsum(per_polygon) - per_polygon, np.zeros(len(triangles), dtype=bool)
     for index, flat in _concave(points, corners, first, large):
-        ears = _ears(flat)
+        ears = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).reshape(-1, 3).astype(np.int64)
+        (ux, uy), (vx, vy) = ((flat[ears[:, k]] - flat[ears[:, 0]]).T for k in (1, 2))
+        ears = np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
         rows = slice(begin[index], begin[index] + per_polygon[index])
         # Corners on a straight line make no triangle; what makes none at all stays a fan.
         if len(ears):
@@ -110,16 +112,8 @@ def _concave(
     for number in np.flatnonzero(folded & np.isfinite(normal).all(axis=1)):
         axis = int(np.abs(normal[number]).argmax())
         flat = np.delete(here[begin[number] : begin[number] + sides[number]], axis, axis=1)
-        yield int(polygons[number]), flat[:, ::-1] if (normal[number, axis] < 0) != (axis == 1) else flat
-
-
-def _ears(flat: NDArray[np.float64]) -> Ints:
-    """Triangles (T, 3) of a polygon's corners (N, 2), counter-clockwise as they are."""
-    flat = np.ascontiguousarray(flat)
-    ears = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).reshape(-1, 3).astype(np.int64)
-    a, b, c = (flat[ears[:, k]] for k in range(3))
-    (ux, uy), (vx, vy) = (b - a).T, (c - a).T
-    return np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
+        flat = flat[:, ::-1] if (normal[number, axis] < 0) != (axis == 1) else flat
+        yield int(polygons[number]), np.ascontiguousarray(flat)
 
 
 def numbers(text: bytes, kind: type[Any] = np.float64) -> NDArray[Any]:

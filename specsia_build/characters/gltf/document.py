@@ -318,7 +318,7 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
 
 def _decode(text: bytes | Raw, kind: type[T], place: str) -> T:
     """Decode an object; `place` names it in errors. Whole numbers may be written as 5.0."""
-    decoder = _decoder(kind)  # type: ignore[arg-type]  mypy takes no generic alias for hashable
+    decoder = _decoder(kind)  # type: ignore[arg-type]
     try:
         try:
             entry: T = decoder.decode(text)
