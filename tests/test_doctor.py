@@ -11,7 +11,6 @@ import pytest
 from specsia_build import doctor
 from specsia_build.doctor import BROKEN, MISSING, OK
 from tests.commands import specsia
-from tests.docs.blocks import ROOT
 
 SECRET = "hf_" + "s3cret" * 5
 
@@ -20,7 +19,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "ray.py").write_text("__version__ = '9.9'\n")
     (tmp_path / "safetensors.py").write_text("")
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so: cannot open shared object file')\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]))
     monkeypatch.setenv("HF_TOKEN", SECRET)
     monkeypatch.setattr(doctor, "PATIENCE", 600.0)
     ran = specsia("doctor", "--json")
@@ -45,6 +44,7 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_packages_end_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_run_python", lambda *_: doctor.Fact(OK, "", ""))
     monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package>=1", "numpy", "ray; extra == 'ray'"])
     ran = specsia("doctor", "--json", code=1)
     assert [one["name"] for one in json.loads(ran.stdout)["facts"] if one["state"] == BROKEN] == ["packages"]

@@ -1,4 +1,4 @@
-"""Compiled code, memory and imports of a process."""
+"""Compiled code and memory of a process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from graphlib import TopologicalSorter
 from pathlib import Path
 
-import grimp
 import pytest
 
 from specsia_build import jit
@@ -78,11 +76,3 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_what_is_given_back_serves_again() -> None:
     found = subprocess.run([sys.executable, "-c", FRESH_PAGES], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 1000
-
-
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = grimp.build_graph("specsia_build", exclude_type_checking_imports=False)
-    # The package's own names are looked up when they are used.
-    modules = graph.modules - {"specsia_build"}
-    others = {module: graph.find_modules_directly_imported_by(module) & modules - {module} for module in modules}
-    assert set(TopologicalSorter(others).static_order()) == modules

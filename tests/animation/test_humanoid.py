@@ -157,31 +157,21 @@ def test_a_spine_that_carries_no_arm_is_a_neck_from_the_arms_up() -> None:
     assert skeleton.names[human.spine[-1]] == "DEF-spine.003"
 
 
-_LAST = ("Proximal", "Medial", "Distal")
+def chains(stem: str, *ends: object) -> list[str]:
+    return [f"{stem}{end}" for end in ends]
+
+
+BIPED = [chains(f"Bip001 L Finger{k}", "", 1, 2) for k in range(5)]
+XSENS = [
+    chains(f"LeftFinger{k}", "Metacarpal", "Proximal", *(["Medial"] if k > 1 else []), "Distal", "Tip")
+    for k in range(1, 6)
+]
+MIXED = [chains("LeftHandThumb", 1, 2), chains("LeftHandPinky", "", 1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize(
     ("fingers", "thumb", "little"),
-    [
-        (
-            [[f"Bip001 L Finger{k}{j}" for j in ("", "1", "2")] for k in range(5)],
-            ["Bip001 L Finger0", "Bip001 L Finger01", "Bip001 L Finger02"],
-            ["Bip001 L Finger4", "Bip001 L Finger41", "Bip001 L Finger42"],
-        ),
-        (
-            [
-                [f"LeftFinger{k}{p}" for p in ("Metacarpal", *_LAST, "Tip") if k > 1 or p != "Medial"]
-                for k in range(1, 6)
-            ],
-            [f"LeftFinger1{part}" for part in ("Metacarpal", "Proximal", "Distal")],
-            [f"LeftFinger5{part}" for part in _LAST],
-        ),
-        (
-            [["LeftHandThumb1", "LeftHandThumb2"], ["LeftHandPinky", *(f"LeftHandPinky{k}" for k in (1, 2, 3, 4))]],
-            ["LeftHandThumb1", "LeftHandThumb2"],
-            ["LeftHandPinky1", "LeftHandPinky2", "LeftHandPinky3"],
-        ),
-    ],
+    [(BIPED, BIPED[0], BIPED[4]), (XSENS, XSENS[0][:3], XSENS[4][1:4]), (MIXED, MIXED[0], MIXED[1][1:4])],
 )
 def test_fingers_by_numbers_and_by_their_bones(fingers: list[list[str]], thumb: list[str], little: list[str]) -> None:
     skeleton = tree("\n".join(">".join(["LeftArm", "LeftForeArm", "LeftHand", *finger]) for finger in fingers))

@@ -41,11 +41,14 @@ def bending(values: list[Any], times: list[float], interpolation: Any = "LINEAR"
     return Motion("bend", (track,), times[0], times[-1])
 
 
-def test_rest_is_the_mesh_itself() -> None:
+def test_rest_is_the_mesh_itself_and_a_placement_moves_the_whole_figure() -> None:
     mesh, rig = arm()
     still = posed(mesh, rig, None, 0.0)
     np.testing.assert_allclose(still.vertices, mesh.vertices)
     assert still.rest is not None and (still.rest == mesh.vertices).all()
+    lift = np.diag([2.0, 2, 2, 1])
+    lift[2, 3] = 1
+    np.testing.assert_allclose(posed(mesh, rig.placed(lift), None, 0).vertices, 2 * mesh.vertices + [0, 0, 1])
 
 
 @pytest.mark.parametrize(("interpolation", "degrees"), [("LINEAR", 45.0), ("STEP", 0.0)])
@@ -93,14 +96,6 @@ def test_a_mirrored_part_is_wound_the_other_way_and_its_normals_point_outside() 
     np.testing.assert_allclose(mirrored.normals[1], [[0, 0, -1]] * 3)
 
 
-def test_placement_moves_the_whole_figure() -> None:
-    mesh, rig = arm()
-    lift = np.eye(4)
-    lift[:3, :3] *= 2
-    lift[2, 3] = 1
-    np.testing.assert_allclose(posed(mesh, rig.placed(lift), None, 0).vertices, 2 * mesh.vertices + [0, 0, 1])
-
-
 def test_poses_of_many_times_are_those_of_each() -> None:
     _, rig = arm()
     motion = bending([about_z(0), about_z(80), about_z(-40)], [0, 1, 2])
@@ -129,6 +124,14 @@ def test_transforms_come_apart_and_back(translations: np.ndarray, rotations: np.
     parts = decomposed(matrices)
     np.testing.assert_allclose(composed(*parts), matrices, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(parts[1], axis=-1), 1)
+
+
+def test_of_a_sheared_matrix_the_nearest_rotation_is_taken() -> None:
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.5
+    translation, rotation, scale = decomposed(sheared)
+    assert np.abs(composed(translation, rotation, scale) - sheared).max() < 0.3
+    np.testing.assert_allclose(scale, (1, 1.25**0.5, 1))
 
 
 FEET, HANDS = ["leftFoot", "rightFoot"], ["leftHand", "rightHand"]
@@ -179,11 +182,3 @@ def test_a_turn_goes_all_the_way_round() -> None:
     left, right = np.moveaxis(places("turn", "leftUpperLeg", "rightUpperLeg"), 1, 0)
     heading = np.unwrap(np.arctan2(*(left - right)[:, [1, 0]].T))
     assert_allclose(heading[-1] - heading[0], 2 * np.pi, atol=1e-3)
-
-
-def test_of_a_sheared_matrix_the_nearest_rotation_is_taken() -> None:
-    sheared = np.eye(4)
-    sheared[0, 1] = 0.5
-    translation, rotation, scale = decomposed(sheared)
-    assert np.abs(composed(translation, rotation, scale) - sheared).max() < 0.3
-    np.testing.assert_allclose(scale, (1, 1.25**0.5, 1))

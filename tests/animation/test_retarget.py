@@ -48,10 +48,9 @@ def test_an_elbow_bends_by_the_same_angle_on_any_rig(names: dict[str, str] | Non
 
 
 def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
-    source, target = person(MIXAMO), person(KAYKIT, seed=3)
-    longer = person()
+    source = person(MIXAMO)
     motion = turning(source[0], source[1]["chest"], [(0, 0, 0), (40, 0, 0)])
-    for goal in (target, longer):
+    for goal in (person(KAYKIT, seed=3), person()):
         result = retargeted(motion, source[0], goal[0]).motion
         assert worst(source, goal, motion, result, [1.0]) < 0.1
 

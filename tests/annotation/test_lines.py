@@ -1,4 +1,4 @@
-"""Line art: known shapes give known pixels, nothing hidden shows, and nothing leaks."""
+"""Line art and segments: known shapes give known pixels, nothing hidden shows, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from specsia_build.annotation.lines import Lines, draw_lines, feature_edges, visible_lines
+from specsia_build.annotation.lines import (
+    Lines,
+    contents,
+    draw_lines,
+    feature_edges,
+    matching,
+    segments,
+    visible_lines,
+)
+from specsia_build.annotation.regions import regions
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Texture, concatenate
 from specsia_build.stages.render import in_frame
-from tests.annotation.pictures import drawn, enclosed, expected, leaks, lines_of, mixed, rectangle, uncovered
+from tests.annotation.scenes import enclosed, expected, leaks, line_art, lines_of, mixed, parts, rectangle, uncovered
 from tests.annotation.scenes import seen as seen_in
 from tests.rendering.scenes import SIZE, box, mesh_of, sheet, sphere
 
@@ -25,19 +35,19 @@ ROUNDING = 3
 
 @pytest.mark.parametrize("width", [1.0, 2.5, 4.0])
 def test_a_box_seen_straight_is_a_rectangle(width: float) -> None:
-    found = drawn(box((0, 0, 0), (0.25, 0.25, 0.325)), width=width)
+    found = line_art(box((0, 0, 0), (0.25, 0.25, 0.325)), width=width)
     np.testing.assert_allclose(found, expected([rectangle(17, 14, 37, 40)], width=width), atol=ROUNDING)
 
 
 def test_a_box_seen_from_its_corner_has_an_edge_in_the_middle() -> None:
-    found = drawn(box((0, 0, 0), (0.25, 0.25, 0.325)), yaw=45.0)
+    found = line_art(box((0, 0, 0), (0.25, 0.25, 0.325)), yaw=45.0)
     half = 10 * np.sqrt(2)
     outline, middle = rectangle(27 - half, 14, 27 + half, 40), [(27.0, 14.0), (27.0, 40.0)]
     np.testing.assert_allclose(found, expected([outline, middle]), atol=2 * ROUNDING)
 
 
 def test_a_ball_is_a_circle() -> None:
-    found = drawn(sphere(0.5), yaw=11.0)
+    found = line_art(sphere(0.5), yaw=11.0)
     row, column = np.indices(found.shape) + 0.5
     away = np.hypot(row - 27, column - 27)
     assert (found[abs(away - 20) > 1.5] == 255).all()
@@ -47,7 +57,7 @@ def test_a_ball_is_a_circle() -> None:
 
 def test_what_is_behind_is_cut_where_it_is_covered() -> None:
     far, near = sheet(8, 10, 40, 30, y=0.3), sheet(25.5, 20.25, 50, 45, y=-0.3)
-    found = drawn(concatenate([far, near]))
+    found = line_art(concatenate([far, near]))
     seen = [(25.5, 30.0), (8.0, 30.0), (8.0, 10.0), (40.0, 10.0), (40.0, 20.25)]
     np.testing.assert_allclose(found, expected([rectangle(25.5, 20.25, 50, 45), seen]), atol=ROUNDING)
 
@@ -113,20 +123,109 @@ def test_other_widths_are_refused(width: float) -> None:
         draw_lines(Lines(np.zeros((0, 2, 2), np.float32), np.zeros((0, 2), np.int32)), SIZE, width)
 
 
+WHITE, BLACK = 255, 0
+
+
+def paper(*shape: int) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
+    """White paper with nothing on it: lines, regions and mask."""
+    return np.full(shape, WHITE, np.uint8), np.full(shape, -1, np.int32), np.zeros(shape, np.uint8)
+
+
+def ring() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
+    """A square of region 0 with a hole, outlined, and region 3 beside 0 in its lower half without a line between."""
+    line, label, mask = paper(20, 20)
+    label[2:18, 2:18], label[11:18, 10:18], label[6:9, 6:9] = 0, 3, -1
+    mask[label >= 0] = 255
+    line[2:18, [2, 17]] = line[[2, 17], 2:18] = line[5:10, [5, 9]] = line[[5, 9], 5:10] = BLACK
+    return line, label, mask
+
+
+def test_lines_are_0_background_and_holes_1_and_segments_follow_in_reading_order() -> None:
+    line, label, mask = ring()
+    seg = segments(line, label, mask)
+    assert seg.dtype == np.int32
+    assert (seg[line == BLACK] == 0).all()
+    assert (seg[[0, 19]] == 1).all()
+    assert (seg[6:9, 6:9] == 1).all()
+    assert (seg[3, 3:17] == 2).all()
+    assert (seg[12:17, 10:17] == 3).all()
+    assert np.unique(seg).tolist() == [0, 1, 2, 3]
+
+
+def test_a_frame_that_shows_nothing_is_background() -> None:
+    seg = segments(*paper(5, 7))
+    assert (seg == 1).all()
+    found = contents(seg, paper(5, 7)[1], np.empty((0, 3), np.uint8))
+    assert (found.region.tolist(), found.pixels.tolist(), found.colors.tolist()) == ([-1, -1], [0, 35], [[0] * 4] * 2)
+    flow, unmatched = np.zeros((5, 7, 2), np.float32), np.ones((5, 7), np.bool_)
+    assert matching(seg, paper(5, 7)[1], seg, paper(5, 7)[1], flow, unmatched).tolist() == [0, 1]
+
+
+def test_what_segments_hold() -> None:
+    line, label, mask = ring()
+    palette = np.array([[10, 20, 30], [0, 0, 0], [0, 0, 0], [200, 100, 50]], np.uint8)
+    seg = segments(line, label, mask)
+    found = contents(seg, label, palette)
+    assert found.region.tolist() == [-1, -1, 0, 3]
+    assert found.pixels.tolist() == [int((seg == k).sum()) for k in range(4)]
+    assert found.colors.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [10, 20, 30, 255], [200, 100, 50, 255]]
+    label[3, 3:6] = 3
+    assert contents(seg, label, palette).region.tolist() == [-1, -1, 0, 3]
+
+
+def figure(shift: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Segments and regions of two boxes of regions 0 and 1 with a line around, and a third of region 1, moved."""
+    line, label, mask = paper(20, 40)
+    for left, region in ((2, 0), (10, 1), (22, 1)):
+        label[4:14, left + shift : left + shift + 8] = region
+        line[4:14, [left + shift, left + shift + 7]] = line[[4, 13], left + shift : left + shift + 8] = BLACK
+    mask[label >= 0] = 255
+    return segments(line, label, mask), label
+
+
+def test_segments_go_where_their_points_go_and_nowhere_where_these_are_hidden() -> None:
+    (seg, label), (later, later_label) = figure(0), figure(5)
+    flow = np.zeros((20, 40, 2), np.float32)
+    flow[..., 0] = 5
+    unmatched = label < 0
+    assert matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, 3, 4]
+    assert matching(later, later_label, seg, label, -flow, later_label < 0).tolist() == [0, 1, 2, 3, 4]
+    unmatched[seg == 3] = True
+    assert matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, -1, 4]
+
+
+def test_segments_go_only_where_the_same_region_is_and_never_outside() -> None:
+    (seg, label), (later, later_label) = figure(0), figure(0)
+    flow = np.zeros((20, 40, 2), np.float32)
+    flow[..., 0] = 8
+    assert matching(seg, label, later, later_label, flow, label < 0).tolist() == [0, 1, -1, 4, -1]
+    assert matching(seg, label, later, later_label, flow + 100, label < 0).tolist() == [0, 1, -1, -1, -1]
+
+
 REAL = ["kaykit/Knight.glb", "animated/animal_fox.glb", "animated/mech_george.glb", "animated/woman_witch.glb"]
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_characters_leak_nothing_and_all_their_regions_have_borders(characters_dir: Path, name: str) -> None:
-    character = read_character(Entry("one", "gltf", characters_dir / name))
-    mesh, _ = in_frame(character, BuildConfig())
+def test_real_characters_leak_nothing_and_segments_hold_one_region(characters_dir: Path, name: str) -> None:
+    mesh, _ = in_frame(read_character(Entry("one", "gltf", characters_dir / name)), BuildConfig())
+    found = regions(mesh)
+    by_part, by_region = feature_edges(mesh, parts(mesh)), feature_edges(mesh, found.of_face)
     for yaw, size in ((0.0, 96), (75.0, 160), (200.0, 256)):
-        lines, seen, features = lines_of(mesh, yaw, size)
+        seen = seen_in(mesh, Camera(yaw, size))
         for width in (1.0, 2.0):
-            picture = draw_lines(lines, size, width)
+            picture = draw_lines(visible_lines(seen, by_part), size, width)
             assert leaks(picture, seen) == 0
-            bare, total = uncovered(picture, seen, features.region)
+            bare, total = uncovered(picture, seen, by_part.region)
             # Specks, which have no line around them.
             assert bare <= 0.002 * total
-            astray, held = mixed(picture, seen, features.region)
+            astray, held = mixed(picture, seen, by_part.region)
             assert astray <= 0.001 * held
+    label = np.where(seen.face >= 0, found.of_face[seen.face], -1).astype(np.int32)
+    line = draw_lines(visible_lines(seen, by_region), size, 1.0)
+    seg = segments(line, label, np.where(label >= 0, 255, 0).astype(np.uint8))
+    inside = contents(seg, label, found.colors)
+    assert len(inside.region) > 12 and (inside.pixels[2:] >= 4).all()
+    right = np.bincount(seg.ravel(), inside.region[seg].ravel() == label.ravel(), len(inside.region))
+    assert (right[2:] >= 0.98 * inside.pixels[2:]).all()
+    flow = np.zeros((*seg.shape, 2), np.float32)
+    assert matching(seg, label, seg, label, flow, label < 0).tolist() == list(range(len(inside.region)))

@@ -13,8 +13,7 @@ from specsia_build.annotation.lines import Lines, feature_edges, visible_lines
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
-from tests.annotation.pictures import lines_of, parts
-from tests.annotation.scenes import running
+from tests.annotation.scenes import lines_of, parts, running
 from tests.annotation.scenes import seen as seen_in
 from tests.rendering.scenes import BLUE, RED, SIZE, box, sheet, sphere
 

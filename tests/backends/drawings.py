@@ -1,11 +1,16 @@
-"""Drawings made from signed distances, and renders of what backends make of them."""
+"""Drawings made from signed distances, renders of what backends make of them, and a backend that a test makes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import registration
+from specsia_build.backends.base import Backend, Context
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -74,3 +79,24 @@ def seen(mesh: Mesh, yaw: float = 0.0, size: int = 512) -> Image:
 
 def iou(one: Image, two: Image) -> float:
     return registration.iou(one[..., 3], two[..., 3])
+
+
+@dataclass
+class Fake(Backend):
+    """Gives what `make` makes, and counts how often it was closed."""
+
+    make: Callable[[Context], Mesh]
+    name: str = "mine"
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    closed: int = 0
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def reconstruct(self, image: Image, context: Context) -> Mesh:
+        return self.make(context)
+
+    def close(self) -> None:
+        self.closed += 1

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,25 +40,11 @@ def card(image: np.ndarray) -> Mesh:
     return Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
 
 
-class Theirs:
-    name = "theirs"
-    version: Any = 1
-    sees_ground_truth = False
-    needs_yaw = False
-
-    def __init__(self, make: Callable[[np.ndarray], Any] = card, **members: Any) -> None:
-        self.make = make
-        vars(self).update(members)
-
-    def settings(self) -> Mapping[str, Any]:
-        return {}
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
-
-    def reconstruct(self, image: np.ndarray, context: Context) -> Mesh:
-        mesh: Mesh = self.make(image)
-        return mesh
+def theirs(make: Callable[[np.ndarray], Any] = card, **members: Any) -> SimpleNamespace:
+    """A backend of somebody who has not read `Backend`."""
+    usual = {"name": "theirs", "version": 1, "sees_ground_truth": False, "needs_yaw": False, "settings": dict}
+    calls = {"inputs": lambda _: (), "reconstruct": lambda image, _: make(image)}
+    return SimpleNamespace(**usual | calls | members)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +61,7 @@ class Theirs:
 )
 def test_answers_that_are_no_mesh(make: Callable[[np.ndarray], Any]) -> None:
     with pytest.raises(CharacterError, match="the backend theirs gave no usable mesh for a: "):
-        call_backend(Theirs(make), picture(), Context("a", 1))
+        call_backend(theirs(make), picture(), Context("a", 1))
 
 
 def test_numbers_of_another_width_are_taken() -> None:
@@ -82,7 +69,7 @@ def test_numbers_of_another_width_are_taken() -> None:
         mesh, wider = card(image), {"vertices": np.float64, "faces": np.int64}
         return replace(mesh, **{name: getattr(mesh, name).astype(dtype) for name, dtype in wider.items()})
 
-    mesh = call_backend(Theirs(wide), picture(), Context("a", 1))
+    mesh = call_backend(theirs(wide), picture(), Context("a", 1))
     assert [str(array.dtype) for array in (mesh.vertices, mesh.faces)] == ["float32", "int32"]
 
 
@@ -92,7 +79,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
 
 
-def no_gpu(argument: str | None) -> Theirs:
+def no_gpu(argument: str | None) -> None:
     raise RuntimeError("no GPU")
 
 
@@ -102,10 +89,10 @@ def no_gpu(argument: str | None) -> Theirs:
         (no_gpu, "RuntimeError: no GPU"),
         (5, "TypeError"),
         (lambda _: None, "is a NoneType without name and version"),
-        (lambda _: Theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
-        (lambda _: Theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
-        (lambda _: Theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
-        (lambda _: Theirs(version="1.0"), "a version that is no int but '1.0'"),
+        (lambda _: theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
+        (lambda _: theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
+        (lambda _: theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
+        (lambda _: theirs(version="1.0"), "a version that is no int but '1.0'"),
     ],
 )
 def test_objects_that_are_no_backend(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:

@@ -23,10 +23,11 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.dravie.config import PRESETS, TrainConfig, to_json
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.model.networks import Generator, build_generator
+from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
 from specsia_build.errors import UsageError
 from tests.dataset.small import build_small
+from tests.dravie.made import model_of
 from tests.shapes import write_figure, write_folder
 
 SMALL = ("--size", "64", "--views", "2")
@@ -76,58 +77,31 @@ def test_plain_network_is_the_same_function() -> None:
         assert torch.allclose(plain(network)(x), wanted, atol=1e-4)
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Path:
-    folder = tmp_path / "upstream"
-    (folder / "lisiyao21+AnimeInbet").mkdir(parents=True)
-    return folder
-
-
-def table(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(check_loaders, [str(argument) for argument in arguments])
-    return done.exit_code, done.output
-
-
-def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: Path, tmp_path: Path) -> None:
-    code, said = table(tmp_path, "conr", "--upstream", upstream)
-    assert code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in said
-
-
-def real_characters(folder: Path) -> Path:
-    lines = []
-    for name in (*HELD_OUT[:2], "another"):
-        write_figure(folder / "figures" / f"{name}.obj")
-        lines.append({"id": name, "path": f"figures/{name}.obj", "front": "-y"})
-    lines[2]["split"] = "validation"
-    (folder / "characters.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
-    return folder / "characters.jsonl"
+def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
+    done = CliRunner().invoke(check_loaders, [str(tmp_path), "conr", "--upstream", str(tmp_path)])
+    assert done.exit_code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in done.output
 
 
 def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
-    manifest = write_source(tmp_path / "out", 3, real_characters(tmp_path / "real ones"))
+    given, lines = {HELD_OUT[0]: "test", HELD_OUT[1]: "test", "another": "validation"}, []
+    for name, split in given.items():
+        write_figure(tmp_path / "real ones" / "figures" / f"{name}.obj")
+        more = {"split": split} if name == "another" else {}
+        lines.append({"id": name, "path": f"figures/{name}.obj", "front": "-y", **more})
+    real = tmp_path / "real ones" / "characters.jsonl"
+    real.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    manifest = write_source(tmp_path / "out", 3, real)
     entries = open_source(str(manifest), tmp_path / "scratch").entries
     assert [entry.problem for entry in entries] == [None] * 6
-    splits = {entry.id: entry.split for entry in entries}
-    assert splits == {
-        "sample-0": "validation",
-        "sample-1": "train",
-        "sample-2": "train",
-        HELD_OUT[0]: "test",
-        HELD_OUT[1]: "test",
-        "another": "validation",
-    }
+    samples = {"sample-0": "validation", "sample-1": "train", "sample-2": "train"}
+    assert {entry.id: entry.split for entry in entries} == samples | given
     before = manifest.read_bytes()
-    assert write_source(tmp_path / "out", 3, tmp_path / "real ones" / "characters.jsonl").read_bytes() == before
+    assert write_source(tmp_path / "out", 3, real).read_bytes() == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "path", "clips"),
-    [
-        ("gltf", "animated/enemy_frog.glb", 4),
-        ("gltf", "animated/platformer_bee.glb", 4),
-        ("fbx", "quaternius/Zombie.fbx", 5),
-    ],
+    ("kind", "path", "clips"), [("gltf", "animated/enemy_frog.glb", 4), ("fbx", "quaternius/Zombie.fbx", 5)]
 )
 def test_a_characters_clips_are_as_blender_has_them(
     characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, path: str, clips: int
@@ -147,10 +121,7 @@ SEEN = Seen({"fusion": {"knight": ("0" * 32,)}})
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     folder, config = tmp_path / "run", TrainConfig(steps=7)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = build_generator(config.model)
-    save_model(folder, 7, Generator(model, config.model), {"moments": torch.zeros(3)})
+    save_model(folder, 7, model_of(config.model), {"moments": torch.zeros(3)})
     write_seen(folder, SEEN)
     (folder / RUN_FILE).write_text(json.dumps({"train": to_json(config), "where": "/home/someone/data"}))
     return folder

@@ -19,9 +19,10 @@ from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
 from tests.characters.bad_characters import figure, write_glb
+from tests.characters.gltf.packed import rewritten
 from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures
-from tests.hostile.sound import Gltf, gltf
+from tests.hostile.sound import gltf
 
 LITTLE = 2**28
 
@@ -35,8 +36,8 @@ def read(path: Path) -> str:
     return ""
 
 
-def written(folder: Path, file: Gltf) -> Path:
-    (folder / "a.glb").write_bytes(file.glb())
+def written(folder: Path, file: GltfWriter) -> Path:
+    (folder / "a.glb").write_bytes(rewritten(file))
     return folder / "a.glb"
 
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, shown_places, without_contour
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
-from tests.dravie.drawn import coloured, disc
+from tests.dravie.made import coloured, disc
 
 
 @settings(max_examples=25, deadline=None)
@@ -49,9 +50,14 @@ def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> Non
             assert apart[same].min() == pytest.approx(apart.min())
 
 
-def test_frontal_pixels_give_their_own_colours() -> None:
+def plane(depth: int) -> NDArray[np.uint8]:
+    """Zpos (64, 64, 4) of an upright square at one depth."""
     y, x = np.mgrid[:64, :64]
-    pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+    return np.stack([4 * x, 4 * y, depth + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+
+
+def test_frontal_pixels_give_their_own_colours() -> None:
+    pos, behind = plane(100), plane(20)
     gt = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     gt[..., 3] = 255
     reference = Drawing.of(pos, gt, gt[..., 3]).reference
@@ -59,17 +65,12 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     out = reference.look_up(pos, gt)
     assert_array_equal(out[..., :3], gt[..., :3])
     assert_array_equal(out[..., 4:7], gt[..., :3])
-    behind = pos.copy()
-    behind[..., 2] = 20
     assert_array_equal(reference.look_up(behind, gt)[..., 4:7], gt[..., :3])
     assert (reference.look_up(behind, gt)[..., :4] == [255, 255, 255, 0]).all()
 
 
 def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
-    y, x = np.mgrid[:64, :64]
-    front = np.stack([4 * x, 4 * y, 20 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
-    behind = front.copy()
-    behind[..., 2] = 220
+    front, behind = plane(20), plane(220)
     gt = np.full((64, 64, 4), [250, 230, 40, 255], np.uint8)
     hair = np.full((64, 64, 4), [240, 170, 60, 255], np.uint8)
     noisy = hair.copy()
@@ -91,8 +92,7 @@ def test_equal_places_are_one_of_their_mean_colour() -> None:
 def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     rng = np.random.default_rng(1)
     main = np.array([[200, 30, 30], [30, 160, 60], [240, 220, 180]], np.uint8)
-    y, x = np.mgrid[:64, :64]
-    pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+    pos, y = plane(100), np.indices((64, 64))[0]
     gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
     reference = Drawing.of(pos, gt, gt[..., 3]).reference
     assert reference is not None
@@ -136,15 +136,12 @@ def test_pasting_takes_near_colours_and_fades_out() -> None:
     assert_array_equal(NO_DRAWING.paste(z, pos), z)
 
 
-FIGURES = {"pale": (230, 120, 90), "dark": (20, 20, 60), "white": (255, 255, 255)}
-
-
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("colour", [(230, 120, 90), (20, 20, 60), (255, 255, 255)], ids=["pale", "dark", "white"])
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])
 @pytest.mark.parametrize("grey", [0, 90, 200])
-def test_style_of_a_contour(figure: str, thickness: int, grey: int) -> None:
+def test_style_of_a_contour(colour: tuple[int, int, int], thickness: int, grey: int) -> None:
     mask = disc(64, 40, 128)
-    drawn = draw_contour(coloured(mask, FIGURES[figure]), mask, thickness, grey)
+    drawn = draw_contour(coloured(mask, colour), mask, thickness, grey)
     for zmask in (None, mask):
         style = contour_style(drawn, zmask)
         assert style is not None and style[0] == thickness and abs(style[1] - grey) <= 3
@@ -160,12 +157,8 @@ def test_no_style_without_a_contour() -> None:
 
 
 def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> None:
-    pos = np.zeros((8, 8, 4), np.uint8)
-    pos[..., 0], pos[..., 1] = 30 * np.arange(8), 30 * np.arange(8)[:, None]
-    pos[..., 2:] = 255
-    behind = pos.copy()
-    behind[..., 2] = 0
-    red, blue = (np.broadcast_to(np.array(c, np.uint8), (8, 8, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
+    pos, behind = plane(255), plane(0)
+    red, blue = (np.broadcast_to(np.array(c, np.uint8), (64, 64, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
     drawing = replace(Drawing.of(pos, red, red[..., 3]), back=shown_places(behind, blue, blue[..., 3]))
     for view, colour in ((pos, red), (behind, blue)):
         channels = drawing.look_up(view, colour)

@@ -8,25 +8,18 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import specsia_build as specsia
-from specsia_build.cli import main
-from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL, load_generator
 from specsia_build.dravie.runs import WEIGHTS, checkpoints, read_run_config, read_seen
-from tests.dravie.drawn import drawn_pair
-from tests.dravie.repair.test_enhance import write_frames, write_run
+from tests.commands import specsia as command
+from tests.dravie.made import drawn_pair, write_run
+from tests.dravie.repair.test_enhance import write_frames
 
 CARD = WEIGHTS / "MODEL_CARD.md"
 MOST_BYTES = 1_200_000
-
-
-def command(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments), "--device", "cpu"])
 
 
 def trained_on() -> Mapping[str, tuple[str, ...]]:
@@ -39,14 +32,10 @@ def weights_file() -> Path:
     return checkpoints(WEIGHTS)[-1] / MODEL
 
 
-def l1(picture: np.ndarray, pair: Pair) -> float:
-    return view_scores(picture, pair)["l1"]
-
-
 def test_it_brings_a_figure_nearer_that_it_never_saw() -> None:
     pair = drawn_pair(size=256)
     repaired = specsia.load_model("pretrained", "cpu").enhance(pair)
-    assert l1(repaired, pair) < 0.9 * l1(pair.z, pair)
+    assert view_scores(repaired, pair)["l1"] < 0.9 * view_scores(pair.z, pair)["l1"]
 
 
 def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
@@ -56,12 +45,10 @@ def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
     folder = write_frames(tmp_path / "frames", 1)
     (tmp_path / "pretrained").mkdir()
     (tmp_path / "pretrained" / "others.pth").touch()
-    done = command("enhance", "pretrained", folder, "--out", "theirs")
-    assert done.exit_code == 0 and "specsia adapt pretrained --frames" in done.stderr
+    command("enhance", "pretrained", folder, "--out", "theirs")
     write_run(tmp_path / "pretrained")
-    refused = command("enhance", "pretrained", folder, "--out", "unclear")
-    assert refused.exit_code == 2 and "say ./pretrained for the folder" in refused.stderr
-    assert command("enhance", "./pretrained", folder, "--out", "own").exit_code == 0
+    assert "./pretrained" in command("enhance", "pretrained", folder, "--out", "unclear", code=2).stderr
+    command("enhance", "./pretrained", folder, "--out", "own")
     theirs, own = (Path(name, "8.png").read_bytes() for name in ("theirs", "own"))
     assert theirs != own
 

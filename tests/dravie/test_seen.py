@@ -6,38 +6,25 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from specsia_build.cli import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.adapt.adapt import find_frontal
 from specsia_build.dravie.runs import SEEN_FILE, checkpoints, read_seen
 from specsia_build.errors import SpecsiaError
+from tests.commands import specsia
 from tests.dataset.small import StoredRow, change, read_rows, shard
-from tests.dravie.drawn import drawn_pair
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-def command(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments), "--device", "cpu"])
-
-
-def train(dataset: Path, run: Path, *more: str) -> Path:
-    done = command("train", dataset, "--out", run, "--steps", 1, "--set", "batch=2", *more)
-    assert done.exit_code == 0, done.output
-    return run
+from tests.dravie.made import drawn_pair
 
 
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on `c` of both backends and watched by `a`; not to be changed."""
-    return train(dataset, tmp_path_factory.mktemp("seen") / "run", "--backend", "fat", "--backend", "thin")
+    run, options = tmp_path_factory.mktemp("seen") / "run", ("--backend", "fat", "--backend", "thin", "--device", "cpu")
+    specsia("train", dataset, "--out", run, "--steps", 1, "--set", "batch=2", *options)
+    return run
 
 
 def contents(dataset: Path, config: str, split: str) -> set[str]:
@@ -58,10 +45,10 @@ def test_a_training_says_what_it_saw(dataset: Path, trained: Path) -> None:
 
 
 def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    options = ("--dataset", dataset, "--steps", 1, "--backend", "thin")
+    options = ("--dataset", dataset, "--steps", 1, "--backend", "thin", "--device", "cpu")
     first, second = tmp_path / "first", tmp_path / "second"
-    assert command("adapt", trained, *options, "--character", "b", "--out", first).exit_code == 0
-    assert command("adapt", first, *options, "--character", "a", "--out", second).exit_code == 0
+    specsia("adapt", trained, *options, "--character", "b", "--out", first)
+    specsia("adapt", first, *options, "--character", "a", "--out", second)
     seen = read_seen(second)
     assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
     opened = open_dataset(dataset)
@@ -84,16 +71,15 @@ def test_a_content_is_the_picture_without_its_contour() -> None:
     assert drawn_pair(shift=3).content == thin.content
 
 
-def evaluate(run: Path, dataset: Path, out: Path, *more: str) -> Result:
-    few = ("--baselines", "raw", "--adapt-steps", 1, "--backend", "fat")
-    return command("evaluate", run, dataset, "--out", out, *few, *more)
+def evaluate(run: Path, dataset: Path, out: Path, *more: str, code: int = 0) -> Result:
+    few = ("--baselines", "raw", "--adapt-steps", 1, "--backend", "fat", "--device", "cpu")
+    return specsia("evaluate", run, dataset, "--out", out, *few, *more, code=code)
 
 
 def test_a_model_is_not_scored_on_what_it_was_trained_on(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    assert evaluate(trained, dataset, tmp_path / "test").exit_code == 0
-    refused = evaluate(trained, dataset, tmp_path / "out", "--split", "train")
-    assert refused.exit_code == 2 and not (tmp_path / "out").exists()
-    assert "characters of the split 'train': c." in refused.stderr
+    evaluate(trained, dataset, tmp_path / "test")
+    refused = evaluate(trained, dataset, tmp_path / "out", "--split", "train", code=2)
+    assert not (tmp_path / "out").exists() and ": c." in refused.stderr
 
 
 def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
@@ -106,5 +92,4 @@ def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_
             row |= {name: other[name] for name in IMAGE_COLUMNS}
 
     change(renamed, exchange, "test", "fat")
-    refused = evaluate(trained, renamed, tmp_path / "out")
-    assert refused.exit_code == 2 and "b (there called c)" in refused.stderr
+    assert "b (there called c)" in evaluate(trained, renamed, tmp_path / "out", code=2).stderr

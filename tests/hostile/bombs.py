@@ -10,7 +10,9 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from tests.hostile.sound import Files, Gltf, gltf, picture, vrm
+from tests.characters.gltf.packed import rewritten
+from tests.characters.gltf.writer import GltfWriter, glb_of
+from tests.hostile.sound import Files, gltf, picture, vrm
 
 _MANY = 100_000
 
@@ -52,7 +54,7 @@ def _packed_text() -> bytes:
 
 
 def _large_jpeg() -> bytes:
-    data = bytearray(picture(".jpg"))
+    data = bytearray(picture(".jpeg"))
     struct.pack_into(">HH", data, data.find(b"\xff\xc0") + 5, 65_000, 65_000)
     return bytes(data)
 
@@ -128,31 +130,30 @@ _CHANGES = (
 )
 
 
-def textures(file: Gltf, count: int, size: int) -> Gltf:
+def textures(file: GltfWriter, count: int, size: int) -> GltfWriter:
     """As many materials, each on a large texture of its own, on as many copies of the primitive."""
-    content = large_png(size)
     data, primitive = file.data, file.data["meshes"][0]["primitives"][0]
-    data["bufferViews"].append({"buffer": 0, "byteOffset": len(file.binary), "byteLength": len(content)})
-    data["buffers"][0] = {"byteLength": len(file.binary) + len(content)}
-    data["images"] = [{"bufferView": len(data["bufferViews"]) - 1, "mimeType": "image/png"}] * count
+    data["images"] = [{"bufferView": file.view(large_png(size)), "mimeType": "image/png"}] * count
+    data["buffers"][0] = {"byteLength": len(file.binary)}
     data["textures"] = [{"source": k} for k in range(count)]
     data["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": k}}} for k in range(count)]
     data["meshes"][0]["primitives"] = [{**primitive, "material": k} for k in range(count)]
-    return Gltf(data, file.binary + content)
+    return file
 
 
 def gltf_bomb(kind: str, files: Files, random: Random) -> Files:
     """A glTF file that asks for more than it holds."""
-    file, text = vrm() if kind == "VRM" else gltf(), None
+    file, name = vrm() if kind == "VRM" else gltf(), next(iter(files))
     chosen = random.choice((*_CHANGES, "a texture", "textures", "depth", "length"))
     if chosen in ("a texture", "textures"):
-        file = textures(file, *((1, 16384) if chosen == "a texture" else (16, 8192)))
+        textures(file, *((1, 16384) if chosen == "a texture" else (16, 8192)))
     elif chosen in ("depth", "length"):
         nested = b"[" * _MANY + b"]" * _MANY if chosen == "depth" else b"[" + b"[]," * 1_000_000 + b"0]"
         text = json.dumps(file.data).encode()[:-1] + b', "extras": ' + nested + b"}"
+        return {name: glb_of(text, bytes(file.binary))}
     else:
         change(chosen, file.data)
-    return {next(iter(files)): file.glb(text)}
+    return {name: rewritten(file)}
 
 
 def ply_bomb(random: Random) -> bytes:

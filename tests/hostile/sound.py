@@ -10,6 +10,7 @@ import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import trimesh
 from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
-from tests.characters.gltf.packed import draco, meshopted
-from tests.characters.gltf.writer import GltfWriter, glb_of
+from tests.characters.gltf.packed import draco, meshopted, rewritten
+from tests.characters.gltf.writer import GltfWriter
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,7 @@ Files = dict[str, Content]
 """Content by name, which may hold folders; the first is the one that is read first."""
 
 
-@dataclass(frozen=True)
-class Gltf:
-    """A glTF file in parts: JSON as plain values and the buffer behind it."""
-
-    data: dict[str, Any]
-    binary: bytes
-
-    def glb(self, text: bytes | None = None) -> bytes:
-        """The .glb file; `text` replaces its JSON."""
-        return glb_of(json.dumps(self.data).encode() if text is None else text, self.binary)
-
-
-def gltf() -> Gltf:
+def gltf() -> GltfWriter:
     """The figure of boxes with a texture, vertex colours, a skin, a morph target, a hierarchy and a sparse accessor."""
     points, faces, uv, colours = figure()
     file = GltfWriter()
@@ -83,10 +72,10 @@ def gltf() -> Gltf:
     file.add("skins", joints=[2, 1], inverseBindMatrices=file.accessor(np.array([np.eye(4)] * 2)))
     file.add("scenes", nodes=[2])
     file.data |= {"scene": 0, "buffers": [{"byteLength": len(file.binary)}]}
-    return Gltf(file.data, bytes(file.binary))
+    return file
 
 
-def vrm() -> Gltf:
+def vrm() -> GltfWriter:
     """The same as a VRM 0 avatar."""
     file = gltf()
     bones = [{"bone": "hips", "node": 2}, {"bone": "head", "node": 1}]
@@ -118,21 +107,21 @@ def mtl_text(image: str) -> str:
     return f"newmtl skin\nKd 0.9 0.7 0.5\nmap_Kd {image}\nnewmtl cloth\nKd 0.2 0.3 0.8\nd 1.0\n"
 
 
-def ply_bytes(binary: bool, image: str) -> bytes:
+def _ply_files(form: str, name: str) -> Files:
     """The figure of boxes as PLY with colours."""
     points, faces, _, colours = figure()
     upright = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
     mesh = trimesh.Trimesh(upright, faces, vertex_colors=(np.clip(colours, 0, 1) * 255).astype(np.uint8), process=False)
-    data: bytes = trimesh.exchange.ply.export_ply(mesh, "binary" if binary else "ascii")
+    data: bytes = trimesh.exchange.ply.export_ply(mesh, form)
     at = data.index(b"element vertex")
-    return data[:at] + f"comment TextureFile {image}\n".encode() + data[at:]
+    data = data[:at] + f"comment TextureFile {name}.png\n".encode() + data[at:]
+    return {f"{name}.ply": data, f"{name}.png": picture(".png")}
 
 
 def picture(suffix: str) -> bytes:
     """A picture in the format of a suffix, such as ``.tga``."""
     stream = io.BytesIO()
-    kind = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix, suffix[1:].upper())
-    Image.fromarray(checks(32)).save(stream, kind)
+    Image.fromarray(checks(32)).save(stream, suffix[1:])
     return stream.getvalue()
 
 
@@ -140,7 +129,11 @@ def _gltf_files(name: str) -> Files:
     file = gltf()
     file.data["buffers"][0]["uri"] = f"{name}.bin"
     file.data["images"][0] = {"uri": f"{name}.png"}
-    return {f"{name}.gltf": json.dumps(file.data).encode(), f"{name}.bin": file.binary, f"{name}.png": picture(".png")}
+    return {
+        f"{name}.gltf": json.dumps(file.data).encode(),
+        f"{name}.bin": bytes(file.binary),
+        f"{name}.png": picture(".png"),
+    }
 
 
 def _obj_files(name: str, suffix: str = ".png") -> Files:
@@ -162,19 +155,16 @@ def _bicar_files(name: str) -> Files:
 
 
 SOUND: dict[str, Callable[[str], Files]] = {
-    "GLB": lambda name: {f"{name}.glb": gltf().glb()},
-    "GLB Draco": lambda name: {f"{name}.glb": draco(gltf().glb())},
-    "GLB meshoptimizer": lambda name: {f"{name}.glb": meshopted(gltf().glb())},
+    "GLB": lambda name: {f"{name}.glb": rewritten(gltf())},
+    "GLB Draco": lambda name: {f"{name}.glb": draco(rewritten(gltf()))},
+    "GLB meshoptimizer": lambda name: {f"{name}.glb": meshopted(rewritten(gltf()))},
     "glTF": _gltf_files,
-    "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
+    "VRM": lambda name: {f"{name}.vrm": rewritten(vrm())},
     "OBJ": _obj_files,
-    "PLY text": lambda name: {f"{name}.ply": ply_bytes(False, f"{name}.png"), f"{name}.png": picture(".png")},
-    "PLY binary": lambda name: {f"{name}.ply": ply_bytes(True, f"{name}.png"), f"{name}.png": picture(".png")},
+    "PLY text": partial(_ply_files, "ascii"),
+    "PLY binary": partial(_ply_files, "binary"),
     "3DBiCar": _bicar_files,
-    "PNG": lambda name: _obj_files(name, ".png"),
-    "JPEG": lambda name: _obj_files(name, ".jpg"),
-    "BMP": lambda name: _obj_files(name, ".bmp"),
-    "TGA": lambda name: _obj_files(name, ".tga"),
+    **{kind: partial(_obj_files, suffix=f".{kind.lower()}") for kind in ("PNG", "JPEG", "BMP", "TGA")},
 }
 """Files of a sound character of each kind, for the name it is to have."""
 

@@ -20,7 +20,7 @@ from tests.shapes import write_folder
 
 FIGURES = 6
 BUILD = ("--size", "64", "--views", "2", "--workers", "2", "--max-failures", "100%", "--json")
-KINDS = ("the parent", "a child", "all of its processes", "at pack", "a child")
+KINDS = ("the parent", "a child", "all of its processes", "at pack")
 
 
 def results(yard: Yard) -> dict[str, str]:

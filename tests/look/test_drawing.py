@@ -76,12 +76,9 @@ def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path
         assert (told.frames, told.fps) == (6, Fraction(12 if shown is found else 6))
         sheet = Sheet(["", ""], [""], [""], across=2, tile=16)
         for frame, (picture, other) in enumerate(zip(frames(out), order, strict=True)):
-            wanted = (
-                read(found, "a-run", "relief", schema.COLOR, frame),
-                read(found, "a-sit", "relief", schema.COLOR, other),
-            )
-            np.testing.assert_array_equal(held(sheet, picture, 0), wanted[0])
-            np.testing.assert_array_equal(held(sheet, picture, 1), wanted[1])
+            for tile, (key, number) in enumerate((("a-run", frame), ("a-sit", other))):
+                wanted = read(found, key, "relief", schema.COLOR, number)
+                np.testing.assert_array_equal(held(sheet, picture, tile), wanted)
 
 
 def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:

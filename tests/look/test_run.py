@@ -11,16 +11,37 @@ import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.config import write_settings
+from specsia_build.config import BuildConfig, write_settings
 from specsia_build.look.run import open_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.run import RunLayout, layout_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages import project, render
 from tests.clips import FPS, SIZE
-from tests.look.conftest import Run
 from tests.look.shown import frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
+
+Run = tuple[BuildConfig, RunLayout]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that went through all stages, with one broken character."""
+    return tiny_run(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def copied(whole: Run, tmp_path: Path) -> Run:
+    """A copy of the run that a test may spoil."""
+    shutil.copytree(whole[1].root, tmp_path / "run")
+    return whole[0], RunLayout(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def shown(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The document of its page, and the page."""
+    page = tmp_path_factory.mktemp("shown") / "page.html"
+    return report_of(whole[1].root, page), page
 
 
 def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
@@ -93,33 +114,24 @@ def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None
     assert set(item_of(document, "1")["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
 
 
-@pytest.fixture
-def run(clips_run: RunLayout, tmp_path: Path) -> RunLayout:
-    return layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
-
-
 @pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
 def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
     page = tmp_path / "page.html"
     document = report_of(clips_run.root if of_run else clips_run.dataset, page)
-    assert document["moving"] is True
-    assert len(document["items"]) == 15
+    assert document["moving"] is True and len(document["items"]) == 15
     clip = item_of(document, "a-sway-00")
     assert (clip["character"], clip["action"], clip["yaws"]) == ("a", "sway", None)
     assert (clip["frames"], clip["fps"]) == (FPS, FPS)
-    assert list(clip["sides"]) == ["Y*", "relief"]
-    made = clip["sides"]["relief"]
-    assert len(made["values"]["iou"]) == FPS
-    assert set(clip["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
-    gt, color = (
-        frames_of(source, document, page) for source in (clip["sides"]["Y*"]["strips"]["gt"], made["strips"]["color"])
-    )
-    assert len(gt) == len(color) == FPS
-    assert gt[0].shape == (SIZE, SIZE, 4)
+    truth, result = clip["sides"]["Y*"], clip["sides"]["relief"]
+    assert len(clip["sides"]) == 2 and len(result["values"]["iou"]) == FPS
+    assert set(truth["strips"]) == {"gt", "gt_mask"}
+    gt, color = (frames_of(of, document, page) for of in (truth["strips"]["gt"], result["strips"]["color"]))
+    assert len(gt) == len(color) == FPS and gt[0].shape == (SIZE, SIZE, 4)
     assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
 
 
-def test_failures_have_their_clips(run: RunLayout, tmp_path: Path) -> None:
+def test_failures_have_their_clips(clips_run: RunLayout, tmp_path: Path) -> None:
+    run = layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
     for path in (run.root / "artefacts").rglob("a-sway-01.tar"):
         path.unlink()
     document = report_of(run.root, tmp_path / "page.html")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
-from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.run import RunLayout
 from tests.clips import at_once
 from tests.shapes import write_figure
@@ -34,20 +33,10 @@ def write_manifest(folder: Path, ids: tuple[str, ...] = IDS, broken: tuple[str, 
     return path
 
 
-def config_of(manifest: Path) -> BuildConfig:
-    """Settings that build quickly and put up with failures."""
-    return BuildConfig(source=str(manifest), views=4, size=64, workers=1, max_failures="100%")
-
-
-def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = STAGES) -> tuple[RunLayout, BuildSummary]:
-    """Build into a folder."""
-    layout = RunLayout(folder)
-    with patch("specsia_build.pipeline.build.open_executor", at_once):
-        return layout, build(config, layout, stages, False)
-
-
-def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: object) -> tuple[BuildConfig, RunLayout]:
+def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: Any) -> tuple[BuildConfig, RunLayout]:
     """A run of `IDS` and one broken file below a folder that is there."""
-    config = replace(config_of(write_manifest(top)), **settings)  # type: ignore[arg-type]
-    layout, _ = run(config, top / "run", stages)
+    stated = {"views": 4, "size": 64, "workers": 1, "max_failures": "100%", **settings}
+    config, layout = BuildConfig(source=str(write_manifest(top)), **stated), RunLayout(top / "run")
+    with patch("specsia_build.pipeline.build.open_executor", at_once):
+        build(config, layout, stages, False)
     return config, layout

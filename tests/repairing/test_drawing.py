@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.registration import iou
 from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.placing import place_file, read_one
 from tests.repairing.figures import front_of_figure, write_drawing, write_turned
@@ -41,8 +42,7 @@ def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> Non
     rendered = front_of_figure(tmp_path, 256)
     front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), 256)
     both = (front.mask >= 128) & (rendered.mask >= 128)
-    either = (front.mask >= 128) | (rendered.mask >= 128)
-    assert both.sum() / either.sum() > 0.95
+    assert iou(front.mask, rendered.mask) > 0.95
     assert np.abs(front.color[both].astype(int) - rendered.color[both]).mean() < 8
 
 

@@ -30,7 +30,7 @@ def test_whether_the_turn_is_to_be_found_decides_it_too() -> None:
     assert turned != still
 
 
-@pytest.mark.parametrize("yaw", [30.0, 130.0, 217.0, 300.0])
+@pytest.mark.parametrize("yaw", [30.0, 217.0])
 def test_colours_tell_the_front_where_silhouettes_do_not(yaw: float) -> None:
     face, back = (0.9, 0.7, 0.6), (0.2, 0.2, 0.6)
     body = concatenate(
@@ -73,12 +73,10 @@ def test_a_figure_is_cut_from_its_paper(tmp_path: Path, paper: int, alpha: int, 
     assert np.abs(laid[30, 30].astype(int) - (20, 20, 200, 255)).max() <= 2
 
 
-def test_a_drawing_that_cannot_be_told_from_its_paper_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CharacterError, match=r"drawing of a cannot be told from its paper.*mask\.png beside it"):
+def test_drawings_that_cannot_be_cut_out_are_refused(tmp_path: Path) -> None:
+    """Of an uneven paper without a mask, and with one of another size."""
+    with pytest.raises(CharacterError, match=r"mask\.png beside it"):
         drawn_frontal(drawing(tmp_path, 120), FRONT)
-
-
-def test_a_mask_of_another_size_is_not_passed_over(tmp_path: Path) -> None:
     mask(tmp_path / "mask.png", (50, 60))
-    with pytest.raises(CharacterError, match=r"mask\.png beside drawing\.png must have its 100 x 120 pixels"):
+    with pytest.raises(CharacterError, match=r"100 x 120 pixels"):
         drawn_frontal(drawing(tmp_path, 255), FRONT)

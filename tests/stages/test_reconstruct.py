@@ -24,7 +24,7 @@ from specsia_build.stages import render
 from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.reconstruct import accepted, reconstruct
 from specsia_build.stages.stage import Artefact, Job
-from tests.backends.fake import Fake
+from tests.backends.drawings import Fake
 from tests.rendering.scenes import look_at, sphere
 
 
@@ -57,9 +57,7 @@ def _doubting(context: Context) -> Mesh:
 def test_a_mesh_that_lies_is_refused_with_the_line_that_mends_it() -> None:
     with pytest.raises(LowQualityError) as caught:
         _reconstructed(_lying)
-    said = str(caught.value)
-    assert caught.value.pictures and "does not look like the picture" in said
-    assert 'it seems to lie or stand on its head: with axes: ["+x", "+y", "+z"] in backends.yaml' in said
+    assert caught.value.pictures and 'axes: ["+x", "+y", "+z"] in backends.yaml' in str(caught.value)
 
 
 def test_what_a_backend_doubts_is_a_warning() -> None:
@@ -91,19 +89,13 @@ UNSTATED = {**READING, "stated_in": None}
 @pytest.mark.parametrize(
     ("make", "reading", "sentence"),
     [
-        (
-            lambda: into_frame(TRUTH, AWAY),
-            READING,
-            'to face away: with axes: ["-x", "+z", "+y"] in manifest.yaml',
-        ),
+        (lambda: into_frame(TRUTH, AWAY), READING, 'axes: ["-x", "+z", "+y"] in manifest.yaml'),
         (lambda: into_frame(TRUTH, AWAY), None, 'axes: ["-x", "-y", "+z"] as its x, y, z'),
-        (lambda: into_frame(TRUTH, MIRRORED), READING, 'be mirrored: with axes: ["-x", "-z", "+y"] in manifest.yaml'),
-        (lambda: into_frame(TRUTH, MIRRORED), None, 'axes: ["-x", "+y", "+z"] as its x, y, z'),
-        (lambda: coloured(lambda c: np.full_like(c, 0.5)), READING, "one plain grey of 188 where the picture has more"),
-        (lambda: coloured(lambda c: 1 - c), READING, "mine has other colours than the picture"),
-        (lambda: coloured(linear_to_srgb), READING, "mine is too pale"),
+        (lambda: into_frame(TRUTH, MIRRORED), READING, 'axes: ["-x", "-z", "+y"] in manifest.yaml'),
+        (lambda: coloured(lambda c: np.full_like(c, 0.5)), READING, "one plain grey of 188"),
+        (lambda: coloured(lambda c: 1 - c), READING, "mine has other colours"),
         (lambda: coloured(linear_to_srgb), READING, "colors: srgb in manifest.yaml they would be 0.01 from"),
-        (lambda: coloured(linear_to_srgb), UNSTATED, "decoded once more they would be 0.01 from the picture's"),
+        (lambda: coloured(linear_to_srgb), UNSTATED, "decoded once more they would be 0.01 from"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_line_that_mends_it(make: Any, reading: Any, sentence: str) -> None:

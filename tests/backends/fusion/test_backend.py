@@ -86,12 +86,9 @@ def test_damage_grows_with_the_strength(strength: str, least_iou: float, damage:
     assert damage[0] <= result.damage[1:].mean() < damage[1]
     mesh = result.mesh
     assert 40_000 <= len(mesh.faces) <= 62_000
-    assert mesh.colors is not None
-    assert mesh.colors.shape == (len(mesh.faces), 3, 4)
+    assert mesh.colors is not None and mesh.colors.shape == (len(mesh.faces), 3, 4)
     assert 0 <= mesh.colors.min() <= mesh.colors.max() <= 1
-    volume = closed_volume(topology(mesh))
-    assert volume is not None
-    assert volume > 0
+    assert (closed_volume(topology(mesh)) or 0) > 0
     check_generated(mesh, front_of(truth))
 
 

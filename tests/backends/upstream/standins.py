@@ -19,6 +19,19 @@ SECONDS = 3.0
 
 TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
 
+CODE = {
+    "crash": "os._exit(7)",
+    "family": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', settings['starts']])\n"
+    "os.kill(os.getpid(), signal.SIGSEGV)",
+    "hang": "time.sleep(600)",
+    "freeze": "os.kill(os.getpid(), signal.SIGSTOP)",
+    "late": "time.sleep(settings['late'])",
+    "memory": "raise MemoryError('no room for 3 GiB')",
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "input": "raise InputError('the picture shows nobody')",
+}
+"""What a worker does for a picture with a fault; for "no mesh" it names a file that it did not write."""
+
 FAULTY = f"""
 import os, signal, subprocess, sys, time
 print("printed at import")
@@ -38,23 +51,7 @@ def load(settings):
             stream.write(item + "\\n")
         print("print", flush=True)
         os.system("echo echo")
-        if fault == "crash":
-            os._exit(7)
-        if fault == "family":
-            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", settings["starts"]])
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if fault == "hang":
-            time.sleep(600)
-        if fault == "freeze":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        if fault == "late":
-            time.sleep(settings["late"])
-        if fault == "memory":
-            raise MemoryError("no room for 3 GiB")
-        if fault == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "input":
-            raise InputError("the picture shows nobody")
+        exec({CODE!r}.get(fault, ""))
         with open(request.out("mesh.obj"), "w") as stream:
             stream.write(MESH)
         with open(os.path.join(request.scratch, "left.txt"), "w") as stream:
@@ -99,25 +96,15 @@ RAW = """
 # A worker that knows no library: it writes what it is told to, line by line, as a foreign program might.
 import json, os, sys, time
 
-def say(text):
-    os.write(1, text.encode())
-
-greeting = json.loads(sys.stdin.readline())
-for text in greeting["settings"]["hello"]:
-    say(text)
-for line in sys.stdin:
-    request = json.loads(line)
-    if request["type"] == "shutdown":
-        break
-    os.makedirs(request["folder"], exist_ok=True)
-    mesh = os.path.join(request["folder"], "mesh.obj")
-    with open(mesh, "w") as stream:
-        stream.write("v 0 0 0\\n")
-    for text in greeting["settings"]["answers"]:
-        if text == "WAIT":
-            time.sleep(greeting["settings"]["wait"])
-        else:
-            say(text.replace("ID", str(request["id"])).replace("MESH", mesh))
+settings = json.loads(sys.stdin.readline())["settings"]
+os.write(1, settings["hello"].encode())
+request = json.loads(sys.stdin.readline())
+os.makedirs(request["folder"])
+mesh = os.path.join(request["folder"], "mesh.obj")
+open(mesh, "w").write("v 0 0 0\\n")
+time.sleep(settings["wait"])
+os.write(1, settings["answer"].replace("ID", str(request["id"])).replace("MESH", mesh).encode())
+sys.stdin.readline()
 """
 
 HELLO = '{"type": "hello", "protocol": 1, "frame": {"axes": ["+x", "-z", "+y"], "framing": "free"}}\n'

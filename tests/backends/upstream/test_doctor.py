@@ -29,17 +29,13 @@ def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
         (root / file).write_text(text)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
     pins, root = read_pins("crm"), write_upstream(tmp_path, "crm")
-    file, read_text = next(iter(pins.uses)), Path.read_text
-
-    def refusing(path: Path, **options: str) -> str:
-        if path == root / file:
-            raise PermissionError(13, "Permission denied", str(path))
-        return read_text(path, **options)
-
     monkeypatch.setattr(Path, "read_text", refusing)
-    assert missing_names(pins, root) == [f"{file} cannot be read: Permission denied"]
+    assert missing_names(pins, root) == [f"{file} cannot be read: Permission denied" for file in pins.uses]
 
 
 def test_lacks_come_in_order_with_their_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,21 +55,15 @@ def test_lacks_come_in_order_with_their_fixes(tmp_path: Path, monkeypatch: pytes
         place = Installation(root, python, weights={"crm": str(weights)})
         return {check.name: check for check in diagnose(pins, place).checks}
 
-    states = {name: check.state for name, check in checks().items() if name != "GPU"}
-    assert states == {
-        "checkout": OK,
-        "commit": NOTE,
-        "names": OK,
-        "python": NOTE,
-        "packages": MISSING,
-        "weights crm": MISSING,
-        "weights clip": MISSING,
-    }
-    install = checks()["packages"].fix
+    first = checks()
+    states = {name: check.state for name, check in first.items() if name != "GPU"}
+    lacking = dict.fromkeys(("packages", "weights crm", "weights clip"), MISSING)
+    assert states == {"checkout": OK, "commit": NOTE, "names": OK, "python": NOTE, **lacking}
+    install = first["packages"].fix
     assert install.startswith(f"{python} -m pip install")
     assert all(name in install for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
-    assert "lacks ccm-diffusion.pth" in checks()["weights crm"].found
-    assert checks()["weights clip"].fix.startswith("hf download laion/CLIP")
+    assert "lacks ccm-diffusion.pth" in first["weights crm"].found
+    assert first["weights clip"].fix.startswith("hf download laion/CLIP")
     (weights / "ccm-diffusion.pth").touch()
     assert checks()["weights crm"].state == OK
     assert checks(tmp_path / "no-python")["python"].state == MISSING

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from numpy.testing import assert_array_equal
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
@@ -32,11 +30,14 @@ from specsia_build.dravie.config import ADAPTATION, ModelConfig
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
-from specsia_build.dravie.model.networks import Generator, build_generator
+from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator
+from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.runs import checkpoints
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError
+from specsia_build.pipeline.run import RunLayout
+from tests.commands import specsia
+from tests.dravie.made import model_of, write_run
 
 CONFIG = ModelConfig("tiny")
 QUICK = replace(ADAPTATION, steps=20, batch=4)
@@ -47,17 +48,9 @@ def frontal(dataset: Path) -> Pair:
     return find_frontal(open_dataset(dataset), "b").pair
 
 
-def _model(config: ModelConfig = CONFIG) -> Generator:
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        return Generator(build_generator(config).eval(), config)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("adapt") / "run"
-    save_model(folder, 1, _model())
-    return folder
+    return write_run(tmp_path_factory.mktemp("adapt") / "run")
 
 
 def _drawn(pair: Pair, scale: float = 2.0, turn: float = 4.0) -> NDArray[np.uint8]:
@@ -77,10 +70,10 @@ def _distance(one: Generator, two: Generator) -> float:
 
 
 def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
-    model = _model()
+    model = model_of(CONFIG)
     adapted = adapt_generator(model, DrawnPair(frontal), QUICK)
     assert _error(adapted, frontal) < _error(model, frontal)
-    assert _distance(model, _model()) == 0
+    assert _distance(model, model_of(CONFIG)) == 0
     assert not adapted.network.training
     again = adapt_generator(model, DrawnPair(frontal), QUICK)
     assert _distance(adapted, again) == 0
@@ -89,7 +82,7 @@ def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(fron
 def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     frontal: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, front = _model(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of_pair(frontal))
+    model, front = model_of(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of_pair(frontal))
 
     def adapted(blend: float, after: float) -> Generator:
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
@@ -173,20 +166,16 @@ def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) ->
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
 
 
-def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
+def test_drawings_that_cannot_be_laid_on_are_refused(frontal: Pair) -> None:
+    """In another pose, of paper alone, or on a ground of many colours."""
     bar = np.zeros((64, 64, 4), np.uint8)
     bar[28:36] = (90, 20, 20, 255)
-    with pytest.raises(SpecsiaError, match="another pose"):
-        place_drawing(bar, frontal.z[..., 3])
-    with pytest.raises(SpecsiaError, match="plain or transparent background"):
-        place_drawing(np.full((40, 40, 4), 255, np.uint8), frontal.z[..., 3])
-
-
-def _on(ground: ArrayLike, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A drawing with a ground (…, 3) of its own, opaque."""
-    alpha = drawing[..., 3:] / 255
-    colours = drawing[..., :3] * alpha + np.asarray(ground) * (1 - alpha)
-    return np.concatenate([np.rint(colours), np.full_like(alpha, 255)], axis=2).astype(np.uint8)
+    alpha = frontal.gt[..., 3:] / 255
+    faded = frontal.gt[..., :3] * alpha + np.linspace(120, 240, len(alpha))[:, None, None] * (1 - alpha)
+    shaded = np.dstack([np.rint(faded), np.full(alpha.shape, 255)]).astype(np.uint8)
+    for drawing, word in ((bar, "pose"), (np.full((40, 40, 4), 255, np.uint8), "plain"), (shaded, "one colour")):
+        with pytest.raises(SpecsiaError, match=word):
+            place_drawing(drawing, frontal.z[..., 3])
 
 
 def test_colours_of_another_character_are_told(frontal: Pair) -> None:
@@ -196,42 +185,26 @@ def test_colours_of_another_character_are_told(frontal: Pair) -> None:
     assert differs_in_colour(frontal.z, placed)
 
 
-def test_a_background_of_many_colours_is_told_from_another_pose(frontal: Pair) -> None:
-    faded = np.linspace(120, 240, len(frontal.gt))[:, None, None]
-    with pytest.raises(SpecsiaError, match="background is not of one colour"):
-        place_drawing(_on(faded, frontal.gt), frontal.z[..., 3])
-
-
-def _cli(*arguments: str | Path) -> Result:
-    options = ("--steps", "2", "--device", "cpu")
-    return CliRunner().invoke(main, ["adapt", *(str(argument) for argument in arguments), *options])
+def _adapt(*words: object, code: int = 0) -> Result:
+    return specsia("adapt", *words, "--steps", 2, "--device", "cpu", code=code)
 
 
 def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp_path: Path) -> None:
-    ran = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
-    assert ran.exit_code == 0, ran.output
+    _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     model = load_generator(tmp_path / "out")
     assert model.config == CONFIG
-    assert _distance(model, _model()) > 0
+    assert _distance(model, load_generator(run)) > 0
     assert (tmp_path / "out" / "frontal.png").is_file()
-    again = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
-    assert (again.exit_code, "not empty" in again.stderr) == (2, True)
-
-
-def _adapted_to_a_frame(run: Path, frontal: Pair, pos: NDArray[np.uint8], folder: Path) -> Result:
-    """What the command says of a frame with such positions beside the drawing of a pair."""
-    for name, picture in (("color", frontal.z), ("pos", pos)):
-        (folder / "frames" / name).mkdir(parents=True)
-        (folder / "frames" / name / "000.png").write_bytes(png.encode(picture))
-    (folder / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
-    return _cli(run, "--frames", folder / "frames", "--drawing", folder / "drawing.png", "--out", folder / "out")
+    _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out", code=2)
 
 
 def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) -> None:
-    ran = _adapted_to_a_frame(run, frontal, frontal.pos, tmp_path)
-    assert ran.exit_code == 0, ran.output
-    assert "the drawing lies on it with an IoU of 0.9" in ran.stdout
-    assert "warning" not in ran.output
+    for name, picture in (("color", frontal.z), ("pos", frontal.pos)):
+        (tmp_path / "frames" / name).mkdir(parents=True)
+        (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
+    (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
+    ran = _adapt(run, "--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
+    assert "IoU of 0.9" in ran.stdout and "warning" not in ran.output
 
 
 @pytest.mark.parametrize(
@@ -248,20 +221,15 @@ def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) 
 def test_options_that_do_not_name_a_frontal_view_are_refused(
     dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    ran = _cli(run, *(str(dataset) if o == "DATASET" else o for o in options), "--out", tmp_path / "out")
-    assert ran.exit_code == 2, ran.output
+    _adapt(run, *(dataset if o == "DATASET" else o for o in options), "--out", tmp_path / "out", code=2)
 
 
-def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, tmp_path: Path) -> None:
-    config = ModelConfig(reference="drawing")
-    save_model(tmp_path / "run", 1, _model(config))
-    ran = _cli(tmp_path / "run", "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
-    assert ran.exit_code == 0, ran.output
-    found, kept = load_generator(tmp_path / "out").config, load_drawing(tmp_path / "out")
-    frontal = find_frontal(open_dataset(dataset), "b").pair
-    drawing = Drawing.of_pair(frontal)
-    assert found == config and kept is not None
-    assert kept.style == drawing.style
+def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, frontal: Pair, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", reference="drawing")
+    _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
+    kept, drawing = load_drawing(tmp_path / "out"), Drawing.of_pair(frontal)
+    assert load_generator(tmp_path / "out").config == ModelConfig(reference="drawing")
+    assert kept is not None and kept.style == drawing.style
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))
     path = checkpoints(tmp_path / "out")[-1] / DRAWING
     whole = path.read_bytes()
@@ -269,3 +237,8 @@ def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, tm
         path.write_bytes(broken)
         with pytest.raises(SpecsiaError, match=DRAWING):
             load_drawing(tmp_path / "out")
+
+
+def test_the_frontal_pair_of_clips_is_the_first_frame_from_the_front(clips_run: RunLayout) -> None:
+    found = find_frontal(open_dataset(clips_run.dataset), "b").pair
+    assert (found.character_id, found.view, found.frame) == ("b", 0, 0)

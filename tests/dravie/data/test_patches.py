@@ -17,8 +17,7 @@ from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import prefetched
 from specsia_build.dravie.drawing import Drawing
-from tests.dravie.drawn import drawn_pair
-from tests.dravie.pairs import make_pair, sampler
+from tests.dravie.made import drawn_pair, make_pair, sampler
 
 SIZE = 16
 

@@ -6,46 +6,36 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from numpy.testing import assert_array_equal
 
 from specsia_build import png
-from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
-from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
+from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate import methods
-from specsia_build.dravie.evaluate.methods import BASELINES, Method, choose_methods, load_runs
+from specsia_build.dravie.evaluate.methods import BASELINES, choose_methods, load_runs
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
-from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.networks import Generator, build_generator
-from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import gallery_of_evaluation
+from tests.commands import specsia
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
+from tests.dravie import made
 
-CPU = torch.device("cpu")
-
-
-def write_run(run: Path, **settings: Any) -> Path:
-    """A run with fresh weights and the settings that it would have been trained with."""
-    config = TrainConfig(**{"configs": ("fat",), "steps": 1, **settings})
-    torch.manual_seed(config.seed)
-    save_model(run, 1, Generator(build_generator(config.model), config.model))
-    (run / RUN_FILE).write_text(json.dumps({"train": to_json(config)}))
-    return run
+write_run = partial(made.write_run, reference="drawing")
 
 
-def evaluate(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["evaluate", *map(str, arguments), "--adapt-steps", "1"])
+def evaluate(*arguments: object, code: int = 0) -> Result:
+    return specsia("evaluate", *arguments, "--adapt-steps", 1, code=code)
 
 
 def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
@@ -68,7 +58,6 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(methods, "SINGLE_STEPS", 1)
         done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
-    assert done.exit_code == 0, done.output
     return top / "out", done.stdout
 
 
@@ -121,61 +110,44 @@ def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tm
     record["config"]["pos_frame"] = "view"
     (turned / BUILD_FILE).write_text(json.dumps(record))
     run = write_run(tmp_path / "run")
-    done = evaluate(run, turned, "--out", tmp_path / "out", "--baselines", "line,look-up", "--backend", "fat")
-    assert done.exit_code == 0, done.output
+    evaluate(run, turned, "--out", tmp_path / "out", "--baselines", "line,look-up", "--backend", "fat")
     found = means(tmp_path / "out")
     assert found["fat", "look-up", "novel", "l1"]["mean"] == found["fat", "line", "novel", "l1"]["mean"]
 
 
 def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
-    options = ["--dataset", str(dataset), "--character", "a", "--out", str(tmp_path / "a"), "--steps", "1"]
-    assert CliRunner().invoke(main, ["adapt", str(run), *options, "--device", "cpu"]).exit_code == 0
-    done = evaluate(run, tmp_path / "a", dataset, "--out", out, "--baselines", "none", "--repeats", "2")
-    assert done.exit_code == 0, done.output
+    specsia("adapt", run, "--dataset", dataset, "--character", "a", "--out", tmp_path / "a", "--steps", 1)
+    evaluate(run, tmp_path / "a", dataset, "--out", out, "--baselines", "none", "--repeats", "2")
     assert means(out)["fat", OURS, "novel", "l1"]["deviation"] > 0
     assert ("fat", "DraViE a", "novel", "l1") in means(out)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--without", "pos"),
-        ("--split", "tset"),
-        ("--backend", "round"),
-        ("--baselines", "raw,lin"),
-    ],
-)
-def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str, str]) -> None:
-    done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", *arguments)
-    assert done.exit_code == 2, done.output
+def test_what_cannot_be_done(dataset: Path, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for option in (("--without", "pos"), ("--split", "tset"), ("--backend", "round"), ("--baselines", "raw,lin")):
+        evaluate(run, dataset, "--out", tmp_path / "out", *option, code=2)
 
 
 def planted(pair: Pair) -> Pair:
     """The view with another Y*: noise, opaque all over the frame."""
     noise = np.random.default_rng(pair.view).integers(0, 256, pair.gt.shape, dtype=np.uint8)
     noise[..., 3] = 255
-    return Pair(
-        **{**{name: getattr(pair, name) for name in pair.__dataclass_fields__}, "gt": noise, "gt_mask": noise[..., 3]}
-    )
-
-
-def every_method(top: Path, monkeypatch: pytest.MonkeyPatch) -> list[Method]:
-    monkeypatch.setattr(methods, "SINGLE_STEPS", 2)
-    runs = [
-        write_run(top / "run"),
-        write_run(top / "blind", reference="none"),
-        write_run(top / "plain", with_pos=False, reference="none"),
-    ]
-    ablations = ("adaptation", "drawing", "pos")
-    return choose_methods(load_runs(runs, CPU), BASELINES, ablations, 1, replace(ADAPTATION, steps=2))
+    return replace(pair, gt=noise, gt_mask=noise[..., 3])
 
 
 def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = open_dataset(dataset).stream("fat", "test", PAIR_COLUMNS("specsia"))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
-    compared = every_method(tmp_path, monkeypatch)
+    monkeypatch.setattr(methods, "SINGLE_STEPS", 2)
+    runs = [
+        write_run(tmp_path / "run"),
+        write_run(tmp_path / "blind", reference="none"),
+        write_run(tmp_path / "plain", with_pos=False, reference="none"),
+    ]
+    loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
+    compared = choose_methods(loaded, BASELINES, ("adaptation", "drawing", "pos"), 1, short)
     assert len({method.label for method in compared}) == 11
     for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of_pair(frontal)))
@@ -208,8 +180,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_clips_are_scored_for_flicker(turning: Path, tmp_path: Path) -> None:
     clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
-    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
-    assert done.exit_code == 0, done.output
+    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
     found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "flicker"}
     pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", PAIR_COLUMNS("clips"))]
     raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
@@ -230,7 +201,6 @@ def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_an
         row |= {"clip": clip, "frame": frame, "uid": frame_uid(clip, frame), "view": int(number < half)}
     write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
     reseal(clips)
-    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
-    assert done.exit_code == 0, done.output
+    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
     scores = json.loads((out / "scores.json").read_text())["views"]
     assert {(score["row"], score["view"]) for score in scores if score["frontal"]} == {(half, 0)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
-from tests.dravie.drawn import drawn_pair
+from tests.dravie.made import drawn_pair
 
 
 def generator(config: ModelConfig) -> Generator:
@@ -31,6 +32,18 @@ def generator(config: ModelConfig) -> Generator:
             torch.nn.init.kaiming_normal_(weight)
     torch.nn.init.normal_(made.get_parameter("head.weight"), std=0.02)
     return Generator(made, config)
+
+
+class Painter(torch.nn.Module):
+    """Gives what a function makes of its input (1, C, H, W)."""
+
+    def __init__(self, paint: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.forward = paint
+
+
+def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: str = "none") -> Generator:
+    return Generator(Painter(paint), ModelConfig(reference=reference))
 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
@@ -72,29 +85,24 @@ def test_what_lies_elsewhere_changes_nothing() -> None:
 
 
 def test_nothing_is_painted_beyond_what_patches_show() -> None:
-    class Ground(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.ones_like(x[:, :4])
-
     z = np.zeros((120, 200, 4), np.uint8)
     z[50:60, 30:40] = z[55, 150] = 255
     near = np.zeros((120, 200), np.bool_)
     near[50 - FARTHEST : 60 + FARTHEST, 30 - FARTHEST : 40 + FARTHEST] = True
     near[55 - FARTHEST : 56 + FARTHEST, 150 - FARTHEST : 151 + FARTHEST] = True
-    result = repair(Generator(Ground(), ModelConfig("tiny")), z, z)
+    result = repair(painter(lambda x: torch.ones_like(x[:, :4])), z, z)
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 
 
 def test_no_haze_is_left_about_a_figure() -> None:
-    class Haze(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            out = torch.full_like(x[:, :4], -0.4)
-            out[:, :, 20:23, 40:50] = out[:, :, 44:48, 36:46] = 1.0
-            return out
+    def haze(x: torch.Tensor) -> torch.Tensor:
+        out = torch.full_like(x[:, :4], -0.4)
+        out[:, :, 20:23, 40:50] = out[:, :, 44:48, 36:46] = 1.0
+        return out
 
     z = np.zeros((80, 80, 4), np.uint8)
     z[30:44, 30:50] = 255
-    alpha = repair(Generator(Haze(), ModelConfig("tiny")), z, z)[..., 3]
+    alpha = repair(painter(haze), z, z)[..., 3]
     figure = np.zeros((80, 80), np.bool_)
     figure[30:44, 30:50] = figure[44:48, 36:46] = True
     soft = scipy.ndimage.binary_dilation(figure, np.ones((2 * SOFT + 1, 2 * SOFT + 1), np.bool_))
@@ -103,15 +111,11 @@ def test_no_haze_is_left_about_a_figure() -> None:
 
 
 def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> None:
-    class Grey(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0)
-
+    grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
-    drawing, config = Drawing(style=(120, 20)), ModelConfig(reference="drawing")
-    result = repair(Generator(Grey(), config), pair.z, pair.pos, drawing)
-    without = repair(Generator(Grey(), config), pair.z, pair.pos)
+    result = repair(grey, pair.z, pair.pos, Drawing(style=(120, 20)))
+    without = repair(grey, pair.z, pair.pos)
     assert not without[:, 40:].any()
     assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])
     assert (result[:, 40:, :3][result[:, 40:, 3] > 0] == 20).all()
@@ -120,13 +124,12 @@ def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> 
 
 
 def test_too_little_memory_is_told() -> None:
-    class Short(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            raise torch.OutOfMemoryError
+    def short(_: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError
 
     pair = drawn_pair()
     with pytest.raises(SpecsiaError, match="--device cpu"):
-        repair(Generator(Short(), ModelConfig("tiny")), pair.z, pair.pos)
+        repair(painter(short), pair.z, pair.pos)
 
 
 def test_repairing_a_frame_imports_neither_datasets_nor_scores() -> None:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
-from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
-from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.errors import UsageError
+from specsia_build.films import GAP
+from specsia_build.pipeline.run import RunLayout
+from tests.artefacts import contents
+from tests.clips import FPS
+from tests.clips import SIZE as CLIP_SIZE
+from tests.commands import specsia
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dataset.small import StoredRow, change, pixels, put
-from tests.dravie.drawn import SIZE, drawn_pair
+from tests.dravie.made import SIZE, drawn_pair, write_run
 
 FRAMES = 3
 
@@ -33,13 +34,6 @@ FRAMES = 3
 def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
-
-
-def write_run(run: Path, with_pos: bool = True, seed: int = 0, reference: str = "none") -> Path:
-    torch.manual_seed(seed)
-    config = ModelConfig("tiny", with_pos, reference)
-    save_model(run, 1, Generator(build_generator(config), config))
-    return run
 
 
 def write_frames(folder: Path, count: int = FRAMES) -> Path:
@@ -56,14 +50,13 @@ def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run")
 
 
-def enhance(run: Path | str, source: object, out: Path, *more: str) -> Result:
-    return CliRunner().invoke(main, ["enhance", str(run), str(source), "--out", str(out), *more])
+def enhance(run: Path, source: Path, out: Path, *more: object, code: int = 0) -> Result:
+    return specsia("enhance", run, source, "--out", out, *more, code=code)
 
 
 def test_a_folder_of_frames(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot 1"), tmp_path / "out"
-    done = enhance(run, folder, out)
-    assert done.exit_code == 0, done.output
+    enhance(run, folder, out)
     results = sorted(path.name for path in out.glob("*.png"))
     assert results == ["10.png", "8.png", "9.png"]
     assert png.decode((out / "8.png").read_bytes(), 4).shape == (SIZE, SIZE, 4)
@@ -72,7 +65,7 @@ def test_a_folder_of_frames(run: Path, tmp_path: Path) -> None:
 
 def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot"), tmp_path / "out"
-    assert enhance(run, folder, out).exit_code == 0
+    enhance(run, folder, out)
     whole = {path.name: path.read_bytes() for path in out.glob("*.png")}
     (out / "9.png").unlink()
     kept = (out / "8.png").stat().st_mtime_ns
@@ -87,32 +80,24 @@ def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
 
 def test_results_of_something_else_are_left_alone(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot"), tmp_path / "out"
-    refused = enhance(run, folder, folder / "color")
-    assert refused.exit_code == 2 and "is not empty" in refused.output
-    assert enhance(run, folder, out).exit_code == 0
-    other = enhance(write_run(tmp_path / "other", seed=1), folder, out)
-    assert other.exit_code == 2 and "results of another model" in other.output
+    enhance(run, folder, folder / "color", code=2)
+    enhance(run, folder, out)
+    enhance(write_run(tmp_path / "other", seed=1), folder, out, code=2)
 
 
 def test_a_dataset_and_one_of_its_splits(run: Path, tmp_path: Path, dataset: Path) -> None:
     out = tmp_path / "out"
-    done = enhance(run, dataset, out, "--split", "test")
-    assert done.exit_code == 0, done.output
+    enhance(run, dataset, out, "--split", "test")
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
     assert found and all("test/" in name for name in found)
     assert png.decode((out / found[0]).read_bytes(), 4).shape == (DATASET_SIZE, DATASET_SIZE, 4)
-    missing = enhance(run, dataset, tmp_path / "no", "--split", "tset")
-    assert missing.exit_code == 2 and "has no split 'tset'" in missing.output
+    enhance(run, dataset, tmp_path / "no", "--split", "tset", code=2)
 
 
 def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else find(name))
+    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
     folder, out = write_frames(tmp_path / "shot", 4), tmp_path / "out"
-    done = enhance(run, folder, out, "--video")
-    assert done.exit_code == 0, done.output
+    enhance(run, folder, out, "--video")
     with Image.open(out / "film.webp") as film:
         assert film.n_frames == 4  # type: ignore[attr-defined]
         assert film.size == (2 * SIZE + 8, SIZE)
@@ -144,50 +129,41 @@ def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -
     assert (read_frame(list_frames(tmp_path, True)[0])[0] == pair.z).all()
 
 
-def test_what_is_wrong_with_a_folder(run: Path, tmp_path: Path) -> None:
-    def told(change: str) -> str:
-        folder = write_frames(tmp_path / change)
-        return folder.as_posix()
+def remove(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).unlink()
 
-    missing = Path(told("missing"))
-    (missing / "mask" / "9.png").unlink()
-    spare = Path(told("spare"))
-    (spare / "color" / "10.png").unlink()
-    sizes = Path(told("sizes"))
-    save(sizes / "pos" / "9.png", replace(drawn_pair(size=64)).pos)
-    twice = Path(told("twice"))
-    save(twice / "color" / "8.bmp", drawn_pair().z[..., :3])
-    hint = Path(told("hint"))
-    for path in (hint / "pos").iterdir():
-        path.unlink()
-    (hint / "pos").rmdir()
-    for folder, sentence in (
-        (missing, "'9'"),
-        (spare, "'10'"),
-        (sizes, "9.png"),
-        (twice, "8.png"),
-        (hint, "pos/"),
-    ):
-        done = enhance(run, folder, tmp_path / "out")
-        assert done.exit_code == 2 and sentence in done.output, done.output
-    assert len(list_frames(hint, False)) == FRAMES
-    broken = Path(told("broken"))
-    (broken / "color" / "9.png").write_bytes((broken / "color" / "9.png").read_bytes()[:200])
-    done = enhance(run, broken, tmp_path / "out2")
-    assert done.exit_code == 1 and "9.png cannot be read as a picture" in done.output
-    assert (tmp_path / "out2" / "8.png").is_file()
-    bare = tmp_path / "bare"
-    save(bare / "color" / "a.png", drawn_pair().z[..., :3])
-    with pytest.raises(UsageError, match="has no alpha, and there is no mask/"):
-        read_frame(list_frames(bare, False)[0])
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (remove("mask/9.png"), "'9'"),
+        (remove("color/10.png"), "'10'"),
+        (lambda folder: save(folder / "pos" / "9.png", drawn_pair(size=64).pos), "9.png"),
+        (lambda folder: save(folder / "color" / "8.bmp", drawn_pair().z[..., :3]), "8.png"),
+        (lambda folder: shutil.rmtree(folder / "pos"), "pos/"),
+    ],
+)
+def test_folders_that_lack_something(spoil: Callable[[Path], object], named: str, run: Path, tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "shot")
+    spoil(folder)
+    assert named in enhance(run, folder, tmp_path / "out", code=2).output
+
+
+def test_a_picture_that_cannot_be_read_costs_no_other(run: Path, tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "shot")
+    (folder / "color" / "9.png").write_bytes((folder / "color" / "9.png").read_bytes()[:200])
+    assert "9.png" in enhance(run, folder, tmp_path / "out", code=1).output
+    assert (tmp_path / "out" / "8.png").is_file()
+    save(tmp_path / "bare" / "color" / "a.png", drawn_pair().z[..., :3])
+    with pytest.raises(UsageError, match="alpha"):
+        read_frame(list_frames(tmp_path / "bare", False)[0])
 
 
 def test_frames_of_several_sizes_and_without_the_hint(tmp_path: Path) -> None:
     run, folder, out = write_run(tmp_path / "plain", with_pos=False), tmp_path / "shot", tmp_path / "out"
     save(folder / "color" / "a.png", drawn_pair(size=50).z[:41])
     save(folder / "color" / "b.png", drawn_pair(size=64).z)
-    done = enhance(run, folder, out, "--video")
-    assert done.exit_code == 0, done.output
+    enhance(run, folder, out, "--video")
     assert png.decode((out / "a.png").read_bytes(), 4).shape == (41, 50, 4)
 
 
@@ -218,7 +194,6 @@ def test_frames_that_cannot_be_meant_so_are_told(
         path = shot / layer / f"{number}.png"
         save(path, change(np.asarray(Image.open(path))))
     done = enhance(run, shot, tmp_path / "out")
-    assert done.exit_code == 0, done.output
     assert "2 frames such as '8'" in done.stderr and layer in done.stderr
 
 
@@ -232,60 +207,62 @@ def drawn_frames(tmp_path: Path) -> tuple[Path, Path, Path]:
 def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
     run, frames, front = drawn_frames(tmp_path)
     without = enhance(run, frames, tmp_path / "without")
-    with_it = enhance(run, frames, tmp_path / "with", "--drawing", str(front))
-    other = enhance(run, frames, tmp_path / "other", "--drawing", str(front), "--reference-frame", "10")
-    assert (without.exit_code, with_it.exit_code, other.exit_code) == (0, 0, 0), other.output
+    with_it = enhance(run, frames, tmp_path / "with", "--drawing", front)
+    enhance(run, frames, tmp_path / "other", "--drawing", front, "--reference-frame", "10")
     assert "--drawing" in without.stderr and "--drawing" not in with_it.stderr
     for name in ("8.png", "10.png"):
         one, two, three = ((tmp_path / out / name).read_bytes() for out in ("without", "with", "other"))
         assert len({one, two, three}) == 3
-    again = enhance(run, frames, tmp_path / "with")
-    assert again.exit_code == 2 and "another model" in again.output
+    enhance(run, frames, tmp_path / "with", code=2)
 
 
 def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
     seeing, frames, front = drawn_frames(tmp_path)
-    for refused in (
-        enhance(write_run(tmp_path / "plain", with_pos=False), frames, tmp_path / "out", "--drawing", str(front)),
-        enhance(run, frames, tmp_path / "out", "--drawing", str(front)),
-        enhance(seeing, frames, tmp_path / "out", "--reference-frame", "8"),
-        enhance(seeing, frames, tmp_path / "out", "--drawing", str(front), "--reference-frame", "7"),
-        enhance(seeing, dataset, tmp_path / "out", "--drawing", str(front)),
+    for model, source, options in (
+        (write_run(tmp_path / "plain", with_pos=False), frames, ("--drawing", front)),
+        (run, frames, ("--drawing", front)),
+        (seeing, frames, ("--reference-frame", "8")),
+        (seeing, frames, ("--drawing", front, "--reference-frame", "7")),
+        (seeing, dataset, ("--drawing", front)),
     ):
-        assert refused.exit_code == 2, refused.output
+        enhance(model, source, tmp_path / "out", *options, code=2)
 
 
 def test_a_dataset_shows_each_character_its_own_frontal_view_and_no_other(tmp_path: Path, dataset: Path) -> None:
     """Y* of other views changes no picture, and Y* of the frontal one changes those of its character alone."""
     run = write_run(tmp_path / "seeing", reference="drawing")
-    for name, chosen in (("same", lambda row: False), ("others", lambda row: row["view"]), ("front", _is_front_of_b)):
-        copied = copy_with_planted(dataset, tmp_path / name, chosen)
-        assert enhance(run, copied, tmp_path / f"{name}-out").exit_code == 0
-    before, other, front = (
-        {path.relative_to(tmp_path / f"{name}-out").as_posix(): path.read_bytes() for path in found}
-        for name in ("same", "others", "front")
-        for found in [sorted((tmp_path / f"{name}-out").rglob("*.png"))]
-    )
-    assert before == other
-    changed = {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]}
-    assert changed == {"b"}
 
+    def results(name: str, chosen: Callable[[StoredRow], bool] | None) -> dict[str, bytes]:
+        """Of the dataset with another Y* in the rows that are chosen."""
 
-def _is_front_of_b(row: StoredRow) -> bool:
-    return bool(row["character_id"] == "b" and row["view"] == 0)
-
-
-def copy_with_planted(dataset: Path, folder: Path, chosen: Callable[[StoredRow], bool]) -> Path:
-    """The same dataset, with another Y* in the rows that are chosen."""
-    shutil.copytree(dataset, folder)
-
-    def plant(rows: dict[str, StoredRow]) -> None:
-        for row in rows.values():
-            if chosen(row):
+        def plant(rows: dict[str, StoredRow]) -> None:
+            for row in filter(chosen, rows.values()):
                 picture = pixels(row, "gt")
                 put(row, "gt", np.dstack([255 - picture[..., :3], picture[..., 3]]))
 
-    for config in ("fat", "thin"):
-        for split in ("train", "validation", "test"):
-            change(folder, plant, split, config)
-    return folder
+        copied = Path(shutil.copytree(dataset, tmp_path / name))
+        for config, split in product(("fat", "thin"), ("train", "validation", "test") if chosen else ()):
+            change(copied, plant, split, config)
+        enhance(run, copied, tmp_path / f"{name}-out")
+        return {key: data for key, data in contents(tmp_path / f"{name}-out").items() if key.endswith(".png")}
+
+    before = results("same", None)
+    assert results("others", lambda row: row["view"] > 0) == before
+    front = results("front", lambda row: bool(row["character_id"] == "b" and row["view"] == 0))
+    assert {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]} == {"b"}
+
+
+def test_every_clip_gets_a_film_at_its_own_pace(
+    clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    out = tmp_path / "out"
+    done = enhance(run, clips_run.dataset, out, "--split", "test", "--video")
+    assert "28 frames repaired" in done.output
+    films = sorted((out / "film" / "test").iterdir())
+    assert [path.suffix for path in films] == [".webp"] * 5
+    with Image.open(films[0]) as film:
+        assert film.n_frames == FPS  # type: ignore[attr-defined]
+        assert film.size == (3 * CLIP_SIZE + 2 * GAP, CLIP_SIZE)
+        film.load()
+        assert film.info["duration"] == 1000 / FPS

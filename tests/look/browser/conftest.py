@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,14 +72,6 @@ def tab(browser: Browser) -> Page:
     return page
 
 
-def _cleared(tab: Page) -> None:
-    """Leave nothing of a test to the next one."""
-    tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
-    tab.emulate_media(media="null", color_scheme="null")
-    tab.mouse.move(0, 0)
-    tab.goto("about:blank")
-
-
 @pytest.fixture
 def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[Show]:
     """Open a page at an address; at the end see that nothing was said in any console, and close them all.
@@ -89,17 +80,13 @@ def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[S
     """
     contexts, said, shown = [], [], []
 
-    def heard(message: ConsoleMessage) -> None:
-        said.append(_line(message))
+    def heard(message: ConsoleMessage | Error | Dialog) -> None:
+        """A dialog is closed by the browser only if somebody does."""
+        said.append(message.message if isinstance(message, Error | Dialog) else message.text)
+        if isinstance(message, Dialog):
+            message.dismiss()
 
-    def failed(error: Error) -> None:
-        said.append(str(error))
-
-    def asked(dialog: Dialog) -> None:
-        said.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    hears: dict[Any, Callable[[Any], None]] = {"console": heard, "pageerror": failed, "dialog": asked}
+    events: tuple[Any, ...] = ("console", "pageerror", "dialog")
 
     def open_page(
         name: str | Path = "figures",
@@ -117,24 +104,23 @@ def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[S
         shown.append(page)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
-        for event, listener in hears.items():
-            page.on(event, listener)
+        for event in events:
+            page.on(event, heard)
         page.goto((site(name) if isinstance(name, str) else name).as_uri() + at)
         page.wait_for_selector("main h1")
         return page
 
     yield open_page
     if tab in shown:
-        _cleared(tab)
-        for event, listener in hears.items():
-            tab.remove_listener(event, listener)
+        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+        tab.emulate_media(media="null", color_scheme="null")
+        tab.mouse.move(0, 0)
+        tab.goto("about:blank")
+        for event in events:
+            tab.remove_listener(event, heard)
     for context in contexts:
         context.close()
     assert said == []
-
-
-def _line(message: ConsoleMessage) -> str:
-    return json.dumps([message.type, message.text])
 
 
 def serious(page: Page) -> list[str]:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from specsia_build.rendering.blender.renderer import render_views
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from tests.backends.upstream.standins import eventually, processes_naming
 from tests.rendering.scenes import mesh_of, real_mesh
 
 SIZE = 128
@@ -195,14 +195,4 @@ def test_child_ends_with_parent(stand_in: Callable[[], BlenderProcess], tmp_path
     )
     done = subprocess.run([sys.executable, "-c", parent], capture_output=True, check=True, timeout=300)
     child = int(done.stdout)
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and psutil.pid_exists(child) and not _is_zombie(child):
-        time.sleep(0.05)
-    assert not psutil.pid_exists(child) or _is_zombie(child)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
+    assert eventually(lambda: child not in processes_naming(str(tmp_path)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
-from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.mesh import Material, concatenate
 from tests.rendering.reference import reference
 from tests.rendering.scenes import (
     BLUE,
@@ -79,10 +79,7 @@ def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:
 def test_turning_the_mesh_back_equals_turning_the_camera() -> None:
     mesh = concatenate([compass(), soup(1, 20)])
     yaw = 36.0
-    a = np.deg2rad(-yaw)
-    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    turned = mesh.with_vertices(mesh.vertices @ turn.T)
-    turned = replace(turned, rest=mesh.vertices)
+    turned = replace(mesh.with_vertices(mesh.vertices @ Camera(yaw, SIZE).turn().T), rest=mesh.vertices)
     camera, back = look_at(mesh, yaw), look_at(turned, 0)
     assert np.abs(camera.coverage.astype(int) - back.coverage).max() <= 255 // 10
     assert np.abs(camera.coverage.astype(int) - back.coverage).mean() < 0.05
@@ -154,49 +151,33 @@ def test_faces_without_area_change_nothing() -> None:
     assert not edge_on.color.any()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_vertices_that_are_no_numbers_are_refused(bad: float) -> None:
-    mesh = compass()
-    vertices = mesh.vertices.copy()
-    vertices[3, 1] = bad
-    with pytest.raises(CharacterError, match="not finite"):
-        look_at(mesh.with_vertices(vertices))
-
-
-@pytest.mark.parametrize("far", [1e3, 1e6, 1e12, 1e30, 3e38])
-def test_a_mesh_that_reaches_absurdly_far_is_refused(far: float) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e3, 1e12, 3e38])
+def test_vertices_that_are_no_numbers_or_absurdly_far_are_refused(value: float) -> None:
     for axis in (0, 2):
         vertices = compass().vertices.copy()
-        vertices[0, axis] = far
-        with pytest.raises(CharacterError, match="far out"):
+        vertices[3, axis] = value
+        with pytest.raises(CharacterError, match="far out" if np.isfinite(value) else "not finite"):
             look_at(compass().with_vertices(vertices))
-
-
-def compare(mesh: Mesh, yaw: float, size: int = 48) -> None:
-    layers = look_at(mesh, yaw, size)
-    dtypes = [layers.color.dtype.name, layers.coverage.dtype.name, layers.position.dtype.name]
-    assert dtypes == ["uint8", "uint8", "float32"]
-    assert not layers.color[layers.mask == 0].any()
-    assert not layers.position[layers.mask == 0].any()
-    expected = reference(mesh, Camera(yaw, size))
-    coverage = layers.coverage / 255
-    assert_array_equal(layers.mask, layers.coverage)
-    error: NDArray[np.float64] = np.abs(coverage - expected.coverage)
-    edge = (expected.coverage > 0) & (expected.coverage < 1)
-    assert error[edge].sum() <= 0.02 * edge.sum()
-    # An unlucky edge may pass between the lines of the sample lattice: 7 of its 55 samples.
-    assert error.max() <= 7 / 55
-    assert error[~edge].max() <= 0.04
-    solid = expected.coverage > 0.2
-    colour_error = np.abs(layers.color[..., :3].astype(float) - expected.color)[solid]
-    assert colour_error.mean() <= 1.5
-    assert np.quantile(colour_error, 0.98) <= 16
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([0.0, 36.0, 77.7, 180.0]))
 def test_triangle_soups_look_like_a_brute_force_rendering(seed: int, count: int, yaw: float) -> None:
-    compare(soup(seed, count), yaw)
+    mesh = soup(seed, count)
+    layers, expected = look_at(mesh, yaw, 48), reference(mesh, Camera(yaw, 48))
+    assert [array.dtype.name for array in (layers.color, layers.coverage, layers.position)] == ["uint8"] * 2 + [
+        "float32"
+    ]
+    assert not layers.color[layers.mask == 0].any() and not layers.position[layers.mask == 0].any()
+    assert_array_equal(layers.mask, layers.coverage)
+    error: NDArray[np.float64] = np.abs(layers.coverage / 255 - expected.coverage)
+    edge = (expected.coverage > 0) & (expected.coverage < 1)
+    assert error[edge].sum() <= 0.02 * edge.sum()
+    # An unlucky edge may pass between the lines of the sample lattice: 7 of its 55 samples.
+    assert error.max() <= 7 / 55 and error[~edge].max() <= 0.04
+    solid = expected.coverage > 0.2
+    colour_error = np.abs(layers.color[..., :3].astype(float) - expected.color)[solid]
+    assert colour_error.mean() <= 1.5 and np.quantile(colour_error, 0.98) <= 16
 
 
 def test_small_and_thin_things_are_not_lost() -> None:

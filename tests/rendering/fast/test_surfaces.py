@@ -1,4 +1,4 @@
-"""The renderer's colours: textures, factors, vertex colours, emission, cut-outs, translucent layers and light."""
+"""The renderer's colours: textures, factors, vertex colours, cut-outs, translucent layers, light and mip levels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, srgb_to_linear
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.fast.textures import halve
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, Wrap, concatenate
 from tests.rendering.scenes import (
@@ -243,3 +244,52 @@ def test_a_hair_is_seen_whose_edges_belong_to_hidden_faces_too() -> None:
     expected = look_at(replace(hair, uv=None)).coverage
     assert expected.any()
     assert_array_equal(look_at(crowded).coverage, expected)
+
+
+def grainy(seed: int, size: int = 256) -> Texture:
+    """A texture of random texels."""
+    return Texture(np.random.default_rng(seed).integers(0, 256, (size, size, 4), np.uint8))
+
+
+def squares(*images: Texture) -> Mesh:
+    """A square facing -Y for each texture, side by side."""
+    side = 32 / len(images)
+    boards = [(11 + side * k, image) for k, image in enumerate(images)]
+    return concatenate([sheet(x, 11, x + side, 11 + side, material=Material(texture=image)) for x, image in boards])
+
+
+def picture(mesh: Mesh, size: int) -> bytes:
+    """The colours of its front."""
+    return look_at(mesh, size=size).color.tobytes()
+
+
+def renewed(mesh: Mesh) -> Mesh:
+    """The same mesh, with textures without computed levels."""
+    return replace(mesh, materials=tuple(replace(m, texture=replace(m.texture)) for m in mesh.materials if m.texture))
+
+
+@pytest.mark.parametrize("sizes", [(16, 32), (32, 16)], ids=["from afar first", "closely first"])
+@pytest.mark.parametrize("images", [1, 2])
+def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) -> None:
+    mesh = squares(*map(grainy, range(images)))
+    for size in sizes:
+        assert picture(mesh, size) == picture(renewed(mesh), size)
+    swapped = replace(mesh, materials=mesh.materials[::-1])
+    assert picture(swapped, 16) == picture(renewed(swapped), 16)
+
+
+@pytest.mark.parametrize("shape", [(8, 16), (6, 10), (7, 9), (2, 2), (1, 12), (12, 1), (1, 1)])
+@pytest.mark.parametrize("opaque", [True, False])
+@pytest.mark.parametrize("spread", [4, 200])
+def test_a_mip_level_is_the_mean_of_light(shape: tuple[int, int], opaque: bool, spread: int) -> None:
+    random = np.random.default_rng(5)
+    image = random.integers(40, 40 + spread, (*shape, 4)).astype(np.uint8)
+    image[..., 3] = 255 if opaque else random.integers(0, 256, shape)
+    rows, columns = max(1, shape[0] // 2), max(1, shape[1] // 2)
+    y, x = np.minimum(np.arange(2 * rows), shape[0] - 1), np.minimum(np.arange(2 * columns), shape[1] - 1)
+    four = image[y][:, x].reshape(rows, 2, columns, 2, 4).astype(float)
+    light = srgb_to_linear(four[..., :3] / 255) * four[..., 3:]
+    mean = light.sum((1, 3)) / np.maximum(four[..., 3:].sum((1, 3)), 1e-9)
+    level = halve(image)
+    assert_allclose(level[..., :3], linear_to_srgb(mean) * 255, atol=1.0)
+    assert_array_equal(level[..., 3], np.floor(four[..., 3].mean((1, 3)) + 0.5))

@@ -1,4 +1,4 @@
-"""Motions as strangers make them: that go far, that hold still, whose names mean something to a shell."""
+"""Reconstructions that move as their characters do, and motions as strangers make them: far, still, long or broken."""
 
 from __future__ import annotations
 
@@ -9,21 +9,80 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.layer_measures import first_hits
 from specsia_build import png
-from specsia_build.pipeline.store import read_artefact
+from specsia_build.animation.rig import posed_as
+from specsia_build.characters.sources import open_source
+from specsia_build.dataset.layers import POS, frame_file
+from specsia_build.frame import POSITION_AXES, position_codes
+from specsia_build.pipeline.store import read_artefact, read_meta
 from specsia_build.stages.clips import draw
+from specsia_build.stages.clips.actor import actor_of, shot_again
+from specsia_build.stages.stage import Clip, Job
 from tests.characters.gltf.writer import GltfWriter
-from tests.clips import add_motion, clips_config, run_clips
+from tests.clips import add_motion, clips_config, run_clips, write_figure
+from tests.dataset.small import read_rows
 from tests.shapes import BOX, PARTS, TRIANGLES
+
+
+def test_a_figure_whose_rest_is_not_its_bind_pose_moves_from_its_rest(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    for name, bent in (("plain", 0.0), ("bent", 0.6)):
+        write_figure(tmp_path / "figures" / f"{name}.glb", 1, bent=bent)
+    layout, _ = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", views=1))
+    rows = [
+        row for path in layout.dataset.rglob("data/*.parquet") for row in read_rows(path) if row["action"] == "sway"
+    ]
+    for name, least in (("plain", 0.85), ("bent", 0.7)):
+        assert np.mean([row["iou"] for row in rows if row["character_id"] == name]) > least
+    drawn = [read_meta(path) for path in layout.artefact(draw.STAGE, None, "plain-sway-00").parent.iterdir()]
+    loops = {meta["clip"]["action"]: meta["loops"] for meta in drawn if meta is not None}
+    assert loops == {"sway": True, "turntable": True, "walk": False}
+
+
+POINTS = 1000
+
+
+def test_points_of_a_surface_keep_their_colour_to_one_step(tmp_path: Path) -> None:
+    stated = clips_config(Path("sample:1"), recipes=["frames"], motions=["jump"], turntable=False, views=1, frames=4)
+    config = replace(stated, size=512)
+    layout, _ = run_clips(tmp_path / "out", config)
+    (entry,) = open_source("sample:1", tmp_path / "samples").entries
+    clip_id = f"{entry.id}-jump-00"
+    drawn = read_artefact(layout.artefact(draw.STAGE, None, clip_id), clip_id)
+    actor = actor_of(Job(entry=entry, config=config))
+    shot = shot_again(Clip(**drawn.meta["clip"]), actor, config, drawn.meta["width"], drawn.meta["shift"])
+    rest, faces = actor.mesh.vertices.astype(np.float64), actor.mesh.faces
+    gain, offset = position_codes(*drawn.meta["box"])
+    codes = rest[:, list(POSITION_AXES)] * gain + offset
+
+    sides = rest[faces[:, 1:]] - rest[faces[:, :1]]
+    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    random = np.random.default_rng(0)
+    face, weights = random.choice(len(faces), POINTS, p=areas / areas.sum()), random.dirichlet(np.ones(3), POINTS)
+    true = (weights[..., None] * codes[faces[face]]).sum(axis=1)
+    times_seen = np.zeros(POINTS, np.int64)
+    for k, camera in enumerate(shot.cameras):
+        shown = png.decode(drawn.files[frame_file(POS, k)], 4)
+        places = camera.project(posed_as(actor.mesh, actor.rig, shot.poses, k).vertices + shot.shifts[k])
+        column, row = np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
+        hit, at, _ = first_hits(np.stack([column, row], axis=1) + 0.5, places, faces)
+        # Where another face is at the pixel's centre, or the background shares it, the pixel shows another point.
+        seen = (hit == face) & (shown[row, column, 3] == 255)
+        aside = (true - (at[..., None] * codes[faces[hit]]).sum(axis=1))[seen]
+        assert np.abs(shown[row, column, :3][seen] + aside - true[seen]).max() <= 1.0
+        times_seen += seen
+    assert (times_seen > 1).sum() > POINTS / 8
+
 
 FAR = 20.0
 TURNS = [[0.0, 0.0, 0.0, 1.0], [0.5, 0.0, 0.0, 0.866]]
 
-Clip = tuple[str, str, str, list[Any]]
+Moves = tuple[str, str, str, list[Any]]
 """Name, node, path, and values a second apart."""
 
 
-def write_scene(path: Path, clips: list[Clip], *, under: bool = False) -> Path:
+def write_scene(path: Path, clips: list[Moves], *, under: bool = False) -> Path:
     """A figure below ``hips``, a stone of one side beside it, and a camera; `under` hangs all of them on one node."""
     writer = GltfWriter()
     nodes = {}
@@ -41,7 +100,7 @@ def write_scene(path: Path, clips: list[Clip], *, under: bool = False) -> Path:
     return writer.write_glb(path)
 
 
-def made(folder: Path, clips: list[Clip], *, under: bool = False, **settings: Any) -> tuple[str, list[Any]]:
+def made(folder: Path, clips: list[Moves], *, under: bool = False, **settings: Any) -> tuple[str, list[Any]]:
     """What is said of the clips of a scene, and the artefacts of those that were drawn."""
     write_scene(folder / "figures/a.glb", clips, under=under)
     config = clips_config(folder / "figures", recipes=["frames"], turntable=False, views=1, **settings)
@@ -62,7 +121,7 @@ def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path,
 
 
 def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
-    clips: list[Clip] = [
+    clips: list[Moves] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
         ("hold", "hips", "rotation", [TURNS[1], TURNS[1]]),
         ("nod", "head", "rotation", TURNS),
@@ -76,7 +135,7 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
 def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_path: Path, beside: bool) -> None:
     (tmp_path / "hop.bvh").write_text("HIERARCHY\n")
     broken = str(tmp_path / "hop.bvh")
-    nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
+    nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, drawn = made(tmp_path, nod, motions=["own", broken] if beside else [broken])
     assert "hop.bvh has no MOTION section" in said
     assert ("no motion of hop.bvh could be played on a" in said) == (not beside)
@@ -84,7 +143,7 @@ def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_
 
 
 def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
-    nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
+    nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
     assert "no longer than a frame at --fps 0.5, so that a clip is one frame: nod" in said
     said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)

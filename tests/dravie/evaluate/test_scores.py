@@ -1,0 +1,276 @@
+"""Scores against what is known of drawn figures, flicker, intervals over characters, and paired differences."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from specsia_build.dravie.evaluate import perceptual
+from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
+from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.dravie.evaluate.perceptual import find_perceptual, perceptual_scores
+from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
+from specsia_build.dravie.metrics import (
+    Step,
+    clip_flicker,
+    contour_f1,
+    contour_lines,
+    follow,
+    on_white,
+    region,
+    steps_between,
+    view_scores,
+)
+from specsia_build.dravie.runs import Seen
+from specsia_build.errors import SpecsiaError
+from specsia_build.rendering.contour import draw_contour
+from tests.dravie.made import coloured, disc, drawn_pair, make_pair
+
+
+def test_a_perfect_result() -> None:
+    pair = drawn_pair(shift=3)
+    best = {"l1": 0, "l1_black": 0, "l1_interior": 0, "psnr": 100, "ssim": pytest.approx(1), "contour_f1": 1}
+    assert view_scores(pair.gt, pair) == best
+
+
+def test_the_interior_leaves_out_the_contour() -> None:
+    clean = replace(drawn_pair(shift=0), z=coloured(disc()))
+    scores = view_scores(clean.z, clean)
+    assert scores["l1_interior"] < 0.001 < scores["l1"]
+    published = replace(drawn_pair(shift=0, thickness=3), gt_mask=None)
+    assert view_scores(published.z, published)["l1_interior"] < view_scores(published.z, published)["l1"] / 2
+
+
+def test_region_scores_equal_the_whole_frames() -> None:
+    pair = drawn_pair(shift=5)
+    scores = view_scores(pair.z, pair)
+    seen, wanted, where = on_white(pair.z), on_white(pair.gt), region(pair)
+    assert scores["l1"] == pytest.approx(np.abs(seen - wanted).mean(axis=2)[where].mean())
+    assert scores["psnr"] == pytest.approx(peak_signal_noise_ratio(wanted[where], seen[where], data_range=1))
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+    _, full = structural_similarity(seen, wanted, channel_axis=2, full=True, **settings)
+    assert scores["ssim"] == pytest.approx(full.mean(axis=2)[where].mean(), abs=1e-6)
+
+
+def test_white_paint_beyond_the_region_is_seen_on_black() -> None:
+    pair = drawn_pair()
+    result = pair.gt.copy()
+    result[:10, :10] = (255, 255, 255, 51)
+    scores = view_scores(result, pair)
+    assert scores["l1"] == 0
+    assert scores["l1_black"] == pytest.approx(0.2 * 100 / region(pair).sum())
+
+
+def test_contour_needs_a_line_at_its_place() -> None:
+    pair = drawn_pair(shift=0)
+    assert contour_f1(pair.z, pair) == 0
+    assert contour_f1(draw_contour(pair.z, pair.z[..., 3], 2, 0), pair) == 1
+    far = drawn_pair(shift=12)
+    missed = contour_f1(draw_contour(far.z, far.z[..., 3], 2, 0), far)
+    assert missed is not None and 0.1 < missed < 0.7
+
+
+def test_a_thin_line_is_found_and_dark_clothes_are_no_fault() -> None:
+    thin = drawn_pair(thickness=1)
+    lines = contour_lines(thin)
+    assert lines is not None and lines.sum() > 100
+    dark = drawn_pair(colour=(30, 20, 60))
+    assert contour_f1(dark.gt, dark) == 1
+
+
+def test_the_published_schema_has_no_silhouette() -> None:
+    pair = replace(drawn_pair(shift=0, thickness=3), gt_mask=None)
+    assert contour_f1(pair.gt, pair) == 1
+    assert contour_f1(pair.z, pair) == 0
+    found = contour_f1(draw_contour(pair.z, pair.z[..., 3], 3, 0), pair)
+    assert found is not None and found > 0.9
+
+
+def test_an_empty_view_is_an_error() -> None:
+    pair = drawn_pair()
+    empty = np.zeros_like(pair.z)
+    with pytest.raises(SpecsiaError, match="disc_00"):
+        view_scores(empty, replace(pair, z=empty, gt=empty))
+
+
+SIDE = 48
+
+
+def board(left: int, top: int, levels: float = 3.0, depth: int = 40) -> NDArray[np.uint8]:
+    """Zpos of a square of 24 pixels whose colours run along it."""
+    pos = np.zeros((SIDE, SIDE, 4), np.uint8)
+    along = np.floor(np.arange(24) * levels).astype(np.uint8)
+    square = np.stack(np.broadcast_arrays(along[None, :], along[:, None], np.uint8(depth), np.uint8(255)), axis=-1)
+    pos[top : top + 24, left : left + 24] = square
+    return pos
+
+
+@pytest.mark.parametrize(("levels", "off"), [(3.0, 0), (0.5, 1)])
+def test_points_are_found_where_they_went(levels: float, off: int) -> None:
+    step = follow(board(4, 10, levels), board(15, 7, levels))
+    assert len(step.here) == 24 * 24
+    rows, columns = (
+        there - here for here, there in zip(*(np.divmod(p, SIDE) for p in (step.here, step.there)), strict=True)
+    )
+    assert np.abs(columns - 11).max() <= off and np.abs(rows + 3).max() <= off
+
+
+def test_what_is_covered_or_was_not_there_is_not() -> None:
+    here, there = board(4, 10), board(4, 10)
+    there[10:34, 20:40] = board(20, 10, depth=200)[10:34, 20:40]
+    step = follow(here, there)
+    columns = step.here % SIDE
+    # What is covered next to what is not is taken for that, a pixel away.
+    assert set(range(4, 20)) <= set(columns.tolist()) <= set(range(4, 21))
+    assert (step.here == step.there)[columns < 20].all()
+
+
+def test_half_covered_pixels_and_empty_frames_show_no_point() -> None:
+    here = board(4, 10)
+    here[10, :, 3] //= 2
+    assert len(follow(here, board(4, 10)).here) == 23 * 24
+    for one, other in ((here, np.zeros_like(here)), (np.zeros_like(here), here)):
+        assert len(follow(one, other).here) == 0
+
+
+def test_steps_are_between_neighbouring_frames_of_a_clip() -> None:
+    pair = replace(make_pair(0, SIDE), pos=board(4, 10))
+    frames = [replace(pair, clip="walk", frame=number) for number in (0, 1, 3)]
+    assert [len(step.here) for step in steps_between(frames)] == [24 * 24, 0]
+    assert steps_between([pair, pair]) == []
+
+
+def test_clip_flicker_is_the_change_that_the_truth_does_not_have() -> None:
+    rng = np.random.default_rng(0)
+    first = np.full((8, 8, 4), 255, np.uint8)
+    first[..., :3] = rng.integers(0, 200, (8, 8, 3))
+    moved = np.roll(first, 2, axis=1)
+    here = np.arange(64, dtype=np.int32).reshape(8, 8)
+    step = Step(here[:, :6].ravel(), here[:, 2:].ravel())
+    truths = [first, moved]
+    assert clip_flicker(truths, truths, [step]) == 0
+    assert clip_flicker([np.full_like(first, 9)] * 2, truths, [step]) == pytest.approx(0, abs=1e-7)
+    assert clip_flicker(
+        [first, moved + np.uint8(51) * np.array([1, 1, 1, 0], np.uint8)], truths, [step]
+    ) == pytest.approx(0.2)
+    still = clip_flicker([first, first], truths, [step])
+    assert still is not None and still > 0.1
+    nothing = np.zeros(0, np.int32)
+    assert clip_flicker(truths, truths, [Step(nothing, nothing)]) is None
+
+
+@pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
+def test_what_cannot_be_had_is_absent_and_said(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(_: torch.device) -> None:
+        raise error
+
+    for name in ("_lpips", "_clip"):
+        monkeypatch.setattr(perceptual, name, fail)
+    networks, notes = find_perceptual(torch.device("cpu"))
+    pair = drawn_pair()
+    assert networks == {} and len(notes) == 2 and all(str(error) in note for note in notes)
+    assert perceptual_scores(networks, pair.gt, pair.gt) == {}
+    networks = {"lpips": lambda one, two: float(np.abs(one - two).mean())}
+    assert perceptual_scores(networks, pair.gt, pair.gt) == {"lpips": 0}
+    assert perceptual_scores(networks, pair.z, pair.gt)["lpips"] > 0
+
+
+def test_clip_is_the_cosine_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model(torch.nn.Module):
+        def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean((2, 3))
+
+    parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
+    monkeypatch.setitem(sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts))
+    monkeypatch.setattr(perceptual, "_lpips", lambda _: lambda one, two: 0.0)
+    networks, notes = find_perceptual(torch.device("cpu"))
+    red, yellow = (np.full((4, 4, 3), rgb, np.float32) / 255 for rgb in ((200, 0, 0), (90, 90, 0)))
+    assert notes == ()
+    assert networks["clip"](red, red) == pytest.approx(1)
+    assert networks["clip"](red, yellow) == pytest.approx(0.5**0.5)
+
+
+Scored = tuple[Method, NDArray[np.float64]]
+
+LEVELS = np.linspace(0.05, 0.15, 12)
+"""L1 of as many characters: they differ more than methods do."""
+
+NOISE = np.random.default_rng(3).normal(0, 0.001, 12)
+
+
+def method(label: str, repeat: int = 0) -> Method:
+    ours = label.startswith("DraViE")
+    return Method(label, lambda _: lambda view: view.z, repeat, Seen() if ours else None)
+
+
+def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
+    """One novel view of each character."""
+    scores = [
+        Score("fat", m.label, m.repeat, f"c{number}", 1, number, {score: float(value)})
+        for m, of in values
+        for number, value in enumerate(of)
+    ]
+    return Evaluation("somewhere", "test", ("fat",), tuple(m for m, _ in values), tuple(scores))
+
+
+def test_an_interval_is_as_wide_as_theory_has_it() -> None:
+    values = np.random.default_rng(0).normal(1, 0.5, 400)
+    low, high = bootstrap(values.tolist())
+    assert low is not None and high is not None
+    half = 1.96 * values.std(ddof=1) / 20
+    assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert bootstrap(values.tolist()) == (low, high)
+    assert bootstrap([0.5] * 4) == (0.5, 0.5)
+    assert bootstrap([0.5]) == bootstrap([]) == (None, None)
+
+
+def test_deviation_is_of_repeats_and_interval_of_characters() -> None:
+    two = [(method("DraViE", repeat=k), LEVELS + 0.002 * k) for k in (0, 1)]
+    summary = summarise(evaluation(*two))
+    value = summary["fat", "DraViE", NOVEL, "l1"]
+    assert value.low is not None and value.high is not None
+    assert value.mean == pytest.approx(0.101)
+    assert value.deviation == pytest.approx(0.002 / np.sqrt(2))
+    assert value.low < 0.09 and value.high > 0.11
+    assert f"0.1010 ± 0.0014 [{value.low:.4f}, {value.high:.4f}]" in to_markdown(evaluation(*two), summary)
+
+
+def found(*values: Scored, score: str = "l1") -> list[Difference]:
+    measured = evaluation(*values, score=score)
+    return list(differences(measured, summarise(measured)))
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")])
+def test_a_difference_on_the_same_characters_is_told_apart(gain: float, verdict: str) -> None:
+    (one,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
+    assert (one.verdict, one.baseline, one.characters) == (verdict, "line", 12)
+    assert one.mean == pytest.approx(gain, abs=1e-9)
+    (up,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim")
+    assert up.verdict == verdict
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(2, "too few characters"), (5, "too few characters"), (6, "better")])
+def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdict: str) -> None:
+    (one,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
+    assert one.high is not None and one.high < 0 and one.verdict == verdict
+
+
+def test_the_best_baseline_is_the_one_compared_with() -> None:
+    values = [
+        (method("raw"), LEVELS + 0.02),
+        (method("line"), LEVELS),
+        (method("look-up"), LEVELS - 0.01),
+        (method("DraViE without adaptation"), LEVELS - 0.005),
+        (method("DraViE"), LEVELS - 0.015),
+    ]
+    whole, adapted = found(*values)
+    assert (whole.method, whole.baseline, whole.verdict) == ("DraViE without adaptation", "look-up", "worse")
+    assert (adapted.method, adapted.baseline, adapted.verdict) == ("DraViE", "look-up", "better")
