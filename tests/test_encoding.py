@@ -22,11 +22,6 @@ from specsia_build import npz, png
 from specsia_build.png import decode, encode
 
 
-def noise(height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    return np.random.default_rng(height * 1000 + width * 10 + channels).integers(0, 256, shape).astype(np.uint8)
-
-
 def test_bytes_do_not_depend_on_where_memory_lies() -> None:
     # From 100 bytes before each multiple of 32768, the reach of a match, rows repeat what lies so far behind them; two
     # positions after it, inside of that match and so not remembered by the encoder, begin four bytes that come again.
@@ -53,25 +48,20 @@ def test_bytes_do_not_depend_on_where_memory_lies() -> None:
     assert_array_equal(decode(results.pop(), 1), image)
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((4, 4), np.uint16), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)]
-)
-def test_what_is_no_image_is_refused(array: NDArray[np.uint8]) -> None:
-    with pytest.raises(ValueError, match="cannot write"):
-        encode(array)
+def test_what_is_no_image_is_refused() -> None:
+    for array in (np.zeros((4, 4), np.uint16), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)):
+        with pytest.raises(ValueError, match="cannot write"):
+            encode(array)  # type: ignore[arg-type]
 
 
 def test_a_file_cut_or_changed_anywhere_is_refused() -> None:
-    data = encode(noise(6, 5, 3))
+    data = encode(np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8))
     for at in range(len(data)):
         broken = bytearray(data)
         broken[at] ^= 0x10
         for damaged in (bytes(broken), data[:at]):
             with pytest.raises(ValueError, match=r"PNG|cut off|damaged"):
                 decode(damaged, 3)
-
-
-RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,17 +113,11 @@ def test_every_filter(kind: int, channels: int) -> None:
 
 
 def test_pixels_that_do_not_unpack() -> None:
-    data = png.encode(RAMP)
+    data = png.encode(np.arange(60, dtype=np.uint8).reshape(6, 10))
     body = zlib.compress(b"\x02" + b"\x00" * 10)
-    for other, message in (
-        (body, "fewer or more pixels"),
-        (body[:-3], "fewer or more pixels"),
-        (b"\x00" * 30, "cannot be unpacked"),
-        (zlib.compress(bytes(66) + b"x"), "fewer or more pixels"),
-        (zlib.compress(bytes([9]) + bytes(65)), "no known filter"),
-        (b"", "fewer or more pixels|cannot be unpacked"),
-    ):
-        with pytest.raises(ValueError, match=message):
+    longer, unknown = zlib.compress(bytes(66) + b"x"), zlib.compress(bytes([9]) + bytes(65))
+    for other in (body, body[:-3], b"\x00" * 30, longer, unknown, b""):
+        with pytest.raises(ValueError, match=r"pixels|unpacked|filter"):
             decode(rebuilt(data, other), 1)
 
 

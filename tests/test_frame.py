@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
 from specsia_build.frame import (
     AXES,
@@ -28,10 +29,6 @@ TOP = np.array([0.0, 0.0, 0.5])
 
 numbers = st.floats(-1000, 1000, allow_nan=False, width=32)
 yaws = st.floats(-720, 720, allow_nan=False)
-
-
-def points_of(rows: list[tuple[float, float, float]]) -> NDArray[np.float64]:
-    return np.array(rows, dtype=np.float64)
 
 
 @given(yaws)
@@ -86,11 +83,9 @@ def test_up_lands_on_z_and_front_on_minus_y(axis: str) -> None:
 
 
 def test_normalised_points_have_centre_0_and_extent_1() -> None:
-    points = points_of([(10, 20, 30), (12, 21, 34), (11, 20, 31)])
+    points = np.array([(10.0, 20, 30), (12, 21, 34), (11, 20, 31)])
     placed = normalise(points, view_cameras(10, 512), margin_px=4)
-    assert placed.centre == (11, 20.5, 32)
-    assert placed.scale == 0.25
-    assert placed.fit == 1
+    assert (placed.centre, placed.scale, placed.fit) == ((11, 20.5, 32), 0.25, 1)
     moved = placed.apply(points)
     assert moved.dtype == np.float32
     assert_allclose(moved.min(axis=0), [-0.25, -0.125, -0.5])
@@ -99,7 +94,7 @@ def test_normalised_points_have_centre_0_and_extent_1() -> None:
 
 @given(st.lists(st.tuples(numbers, numbers, numbers), min_size=2, max_size=12), st.floats(0, 5))
 def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, float]], margin: float) -> None:
-    points = points_of(rows)
+    points = np.array(rows)
     if float(np.ptp(points, axis=0).max()) < 1e-3:
         return
     cameras = view_cameras(10, 128)
@@ -110,8 +105,7 @@ def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, floa
     assert float(np.ptp(moved, axis=0).max()) == pytest.approx(placed.fit, abs=1e-4)
     for camera in cameras:
         seen = camera.project(moved)[:, :2]
-        assert seen.min() >= margin - 1e-2
-        assert seen.max() <= 128 - margin + 1e-2
+        assert margin - 1e-2 <= seen.min() <= seen.max() <= 128 - margin + 1e-2
 
 
 def test_what_is_no_axis_and_what_cannot_be_framed_is_refused() -> None:
@@ -123,9 +117,9 @@ def test_what_is_no_axis_and_what_cannot_be_framed_is_refused() -> None:
         front_rotation("-z")
     for rows in ([(1.0, 2.0, 3.0)], [(0.0, 0.0, 0.0)] * 3, [(0.0, np.nan, 0.0), (1.0, 0.0, 0.0)]):
         with pytest.raises(ValueError, match="no extent"):
-            normalise(points_of(rows), view_cameras(10, 64), 4)
+            normalise(np.array(rows), view_cameras(10, 64), 4)
     with pytest.raises(ValueError, match="no room"):
-        normalise(points_of([(0, 0, 0), (1, 1, 1)]), [Camera(0, 8)], 4)
+        normalise(np.array([(0.0, 0, 0), (1, 1, 1)]), [Camera(0, 8)], 4)
 
 
 def code(point: tuple[float, float, float], low: list[float], high: list[float]) -> list[int]:
@@ -136,10 +130,8 @@ def code(point: tuple[float, float, float], low: list[float], high: list[float])
 
 def test_position_colours_of_the_corners() -> None:
     low, high = [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0]
-    assert code((-1, -2, -3), low, high) == [0, 0, 255]
-    assert code((1, 2, 3), low, high) == [255, 255, 0]
-    assert code((1, -2, -3), low, high) == [255, 0, 255]
-    assert code((-1, -2, 3), low, high) == [0, 255, 255]
+    for x, y, z in product((-1, 1), repeat=3):
+        assert code((x, 2 * y, 3 * z), low, high) == [255 * (x > 0), 255 * (z > 0), 255 * (y < 0)]
     assert code((0, 0, 0), low, high) == [128, 128, 128]
 
 
@@ -152,8 +144,7 @@ def test_position_codes_come_back_within_half_a_step(sides: list[tuple[float, fl
     extent = np.array([side[1] for side in sides])
     high, point = low + extent, low + extent * np.array(share)
     codes = np.array(code((point[0], point[1], point[2]), list(low), list(high)))
-    assert codes.min() >= 0
-    assert codes.max() <= 255
+    assert 0 <= codes.min() <= codes.max() <= 255
     back = decode_position(codes.astype(np.uint8), list(low), list(high))
     assert np.all(np.abs(back - point) <= extent / 255 * 0.5 + 1e-9)
 
@@ -161,9 +152,7 @@ def test_position_codes_come_back_within_half_a_step(sides: list[tuple[float, fl
 def test_a_flat_axis_has_code_0_and_decodes_to_its_one_value() -> None:
     low, high = [-1.0, 0.25, -1.0], [1.0, 0.25, 1.0]
     gain, offset = position_codes(low, high)
-    assert gain[2] == 0
-    assert offset[2] == 0
+    assert gain[2] == offset[2] == 0
     assert code((0, 0.25, 1), low, high) == [128, 255, 0]
     back = decode_position(np.array([[128, 255, 0]], np.uint8), low, high)
-    assert back[0, 1] == 0.25
-    assert back[0, 2] == 1
+    assert back[0, 1:].tolist() == [0.25, 1]

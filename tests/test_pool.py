@@ -81,9 +81,7 @@ def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
     assert sorted(outcomes) == list(range(20))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
     assert set(lost) == {3, 5, 7}
-    assert "exit code 9" in lost[3]
-    assert "8 seconds" in lost[5]
-    assert "SIGKILL" in lost[7]
+    assert "exit code 9" in lost[3] and "8 seconds" in lost[5] and "SIGKILL" in lost[7]
     assert all(outcomes[i] == 2 * i for i in range(20) if i not in lost)
     assert "signal 35" in _died(-35, None)
 

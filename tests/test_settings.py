@@ -46,17 +46,14 @@ def test_a_share_of_characters_is_exact(share: str, of: int, may: int) -> None:
     assert BuildConfig(max_failures=share).allowed_failures(of) == may
 
 
-@pytest.mark.parametrize("text", ["views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"])
-def test_a_setting_that_is_there_twice_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "c.yaml").write_text(text)
-    with pytest.raises(UsageError, match="twice"):
-        read_settings(tmp_path / "c.yaml")
-
-
-@pytest.mark.parametrize(("settings", "word"), [({"veiws": 4}, "'views'"), ({"memory": 2048}, "'2 GB'")])
-def test_what_is_no_setting_says_what_would_be_one(settings: dict[str, object], word: str) -> None:
-    with pytest.raises(UsageError, match=word):
-        with_settings(BuildConfig(), settings, "c")
+def test_what_is_no_setting_or_is_there_twice_is_refused(tmp_path: Path) -> None:
+    for text in ("views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"):
+        (tmp_path / "c.yaml").write_text(text)
+        with pytest.raises(UsageError, match="twice"):
+            read_settings(tmp_path / "c.yaml")
+    for settings, word in (({"veiws": 4}, "'views'"), ({"memory": 2048}, "'2 GB'")):
+        with pytest.raises(UsageError, match=word):
+            with_settings(BuildConfig(), settings, "c")
 
 
 def test_settings_of_a_run_come_back(tmp_path: Path) -> None:
@@ -98,26 +95,12 @@ def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
 
 
 @pytest.mark.usefixtures("nobody")
-@pytest.mark.parametrize(
-    "command",
-    ["characters ~x/hero.glb", "clips sample:1 --motion ~x/a.bvh --out o"],
-)
+@pytest.mark.parametrize("command", ["characters ~x/hero.glb", "clips sample:1 --motion ~x/a.bvh --out o"])
 def test_a_path_of_an_unknown_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
     result = specsia(*command.split(), code=None)
-    assert result.exit_code in (1, 2)
-    assert "~x" in result.stderr
-    assert "fault of specsia" not in result.stderr
-    assert len(result.stderr.strip().splitlines()) <= 3
-
-
-def kept(cache: Path, name: str, days: float = 0.0) -> Path:
-    folder = cache / name
-    folder.mkdir(parents=True)
-    (folder / "file").touch()
-    then = time.time() - days * 86400
-    os.utime(folder, (then, then))
-    return folder
+    assert result.exit_code in (1, 2) and "fault of specsia" not in result.stderr
+    assert "~x" in result.stderr and len(result.stderr.strip().splitlines()) <= 3
 
 
 def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -152,6 +135,15 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, kind: str) ->
     assert "can be entered by other users, so it is not used: remove it, or set TMPDIR" in ran.stderr
 
 
+def kept(cache: Path, name: str, days: float = 0.0) -> Path:
+    folder = cache / name
+    folder.mkdir(parents=True)
+    (folder / "file").touch()
+    then = time.time() - days * 86400
+    os.utime(folder, (then, then))
+    return folder
+
+
 def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
     old, new = kept(tmp_path, "0a", UNUSED_DAYS + 1), kept(tmp_path, "0b", UNUSED_DAYS - 1)
     foreign, used = kept(tmp_path, "notes", 1000), kept(tmp_path, "0c", 1000)
@@ -182,16 +174,15 @@ def test_a_folder_is_refused_that_has_no_mark(tmp_path: Path) -> None:
 
 
 def test_a_file_is_replaced_that_begins_as_ours_do(tmp_path: Path) -> None:
-    path = tmp_path / "page.html"
-    for content in (None, b"", b"<html><title>specsia: x"):
-        if content is not None:
-            path.write_bytes(content)
-        refuse_foreign_file(path, "report of specsia", b"<title>specsia: ")
+    path, ours = tmp_path / "page.html", ("report of specsia", b"<title>specsia: ")
+    refuse_foreign_file(path, *ours)
+    for content in (b"", b"<html><title>specsia: x"):
+        path.write_bytes(content)
+        refuse_foreign_file(path, *ours)
     path.write_text("<html>my own page")
-    with pytest.raises(UsageError, match="page"):
-        refuse_foreign_file(path, "report of specsia", b"<title>specsia: ")
-    with pytest.raises(UsageError, match="already"):
-        refuse_foreign_file(tmp_path, "report of specsia", b"")
+    for foreign in (path, tmp_path):
+        with pytest.raises(UsageError):
+            refuse_foreign_file(foreign, *ours)
 
 
 def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) -> None:
@@ -224,9 +215,6 @@ def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, mon
     assert spelled(Path("run")) == "run"
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("run", "run"), ("a run", "'a run'"), ("-run", "./-run"), ("--json", "./--json"), ("a-b", "a-b")],
-)
-def test_what_is_to_be_copied_is_no_option(name: str, shown: str) -> None:
-    assert argument(name) == argument(Path(name)) == shown
+def test_what_is_to_be_copied_is_no_option() -> None:
+    for name, shown in (("a run", "'a run'"), ("-run", "./-run"), ("--json", "./--json"), ("a-b", "a-b")):
+        assert argument(name) == argument(Path(name)) == shown

@@ -114,7 +114,7 @@ def test_a_frame_has_the_landmarks_of_what_it_shows() -> None:
     frame, other = drawn(mesh), drawn(moved(mesh, 7, -11))
     found = udp(frame, values)
     assert found.shape == (SIZE, SIZE, 4) and found.dtype == np.float32
-    assert found.min() >= 0 and found.max() <= 1
+    assert 0 <= found.min() <= found.max() <= 1
     occupied = found[..., 3] == 1
     np.testing.assert_array_equal(occupied, frame.mask >= 128)
     assert (found[~occupied] == 0).all()

@@ -36,24 +36,19 @@ def _numbers(folder: Path) -> list[int]:
 
 def test_a_sheet_and_its_targets_share_no_frame_and_lose_none(tmp_path: Path) -> None:
     clips = _clips()
-    facts = load_recipe("conr").write(part_of("hero", clips), tmp_path)
+    assert load_recipe("conr").write(part_of("hero", clips), tmp_path)["frames"] == 24
     folder = tmp_path / "train" / "hero"
     sheet, poses = _numbers(folder / SHEET), _numbers(folder / POSES)
-    assert len(sheet) == SHEETS
-    assert poses == _numbers(folder / IMAGES)
+    assert len(sheet) == SHEETS and poses == _numbers(folder / IMAGES)
     assert sorted(sheet + poses) == list(range(24))
-    assert facts["frames"] == 24
     number = poses[0]
     clip, frame = clips[number // 3], number % 3
     assert (folder / IMAGES / f"{number:06d}.png").read_bytes() == clip.raw("color", frame)
     pose = npz.decode((folder / POSES / f"{number:06d}.npz").read_bytes())
-    assert pose.dtype == np.float32
-    assert np.array_equal(pose, clip.frame("udp", frame))
+    np.testing.assert_array_equal(pose, clip.frame("udp", frame), strict=True)
     record = json.loads((folder / RECORD).read_text())
     assert record["sheet"] == sheet
-    assert [(one["clip"], one["first"]) for one in record["clips"]] == [
-        (clip.meta["id"], 3 * index) for index, clip in enumerate(clips)
-    ]
+    assert {one["clip"]: one["first"] for one in record["clips"]} == {c.meta["id"]: 3 * k for k, c in enumerate(clips)}
 
 
 def test_a_sheet_shows_all_sides_and_both_actions(tmp_path: Path) -> None:

@@ -37,32 +37,31 @@ def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
 
 def _clip(frames: int = FRAMES, fps: float = 12.0) -> ClipFrames:
     """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets lost."""
-    line = ring(SIZE)
-    tracks = [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32) for k in range(frames)]
-    layers: dict[str, Sequence[Any]] = {"color": [_moved(disc(SIZE, 12), k) for k in range(frames)], "tracks": tracks}
-    return clip_frames(KEY, {**layers, "line": [_moved(line, k) for k in range(frames)]}, fps=fps)
+    layers: dict[str, Sequence[Any]] = {
+        "color": [_moved(disc(SIZE, 12), k) for k in range(frames)],
+        "line": [_moved(ring(SIZE), k) for k in range(frames)],
+        "tracks": [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32) for k in range(frames)],
+    }
+    return clip_frames(KEY, layers, fps=fps)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a part was written; not to be changed."""
-    return tmp_path_factory.mktemp("anidoc")
-
-
-@pytest.fixture(scope="module")
-def record(folder: Path) -> Written:
-    found = written(AniDoc(), part_of(KEY, [_clip()]), folder)
-    assert found.facts == {"frames": 61, "drawn": FRAMES, "points": 2}
-    assert len(found.files) == 7
-    assert list(AniDoc().verify(folder, found)) == []
-    return found
+def anidoc(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
+    """Where a part was written, not to be changed, and its record."""
+    folder = tmp_path_factory.mktemp("anidoc")
+    record = written(AniDoc(), part_of(KEY, [_clip()]), folder)
+    assert record.facts == {"frames": 61, "drawn": FRAMES, "points": 2}
+    assert len(record.files) == 7
+    assert list(AniDoc().verify(folder, record)) == []
+    return folder, record
 
 
 def _frames(folder: Path, kind: str) -> NDArray[np.uint8]:
     return np.stack(list(read_mp4(folder / "train" / kind / f"{KEY}.mp4")[1]))
 
 
-def test_films_are_what_the_loader_and_the_inference_take(record: Written, folder: Path) -> None:
+def test_films_are_what_the_loader_and_the_inference_take(anidoc: tuple[Path, Written]) -> None:
+    folder, _ = anidoc
     color, line, control, sparse = (_frames(folder, kind) for kind in ("color", "line", "control", "sparse"))
     assert color.shape == line.shape == (61, 320, 512, 3)
     assert set(np.unique(line)) == {0, 255}
@@ -75,7 +74,8 @@ def test_films_are_what_the_loader_and_the_inference_take(record: Written, folde
     assert len(np.unique(reference[:100].reshape(-1, 3), axis=0)) > 10
 
 
-def test_tracks_are_where_the_film_shows_their_points(record: Written, folder: Path) -> None:
+def test_tracks_are_where_the_film_shows_their_points(anidoc: tuple[Path, Written]) -> None:
+    folder, _ = anidoc
     with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
         found = dict(opened)
     assert found["points"].shape == (61, 2, 2)
@@ -88,7 +88,8 @@ def test_tracks_are_where_the_film_shows_their_points(record: Written, folder: P
         np.testing.assert_array_equal(opened["points"], found["points"][np.linspace(0, 60, 14, dtype=int)])
 
 
-def test_a_film_of_another_length_is_a_problem(record: Written, folder: Path, tmp_path: Path) -> None:
+def test_a_film_of_another_length_is_a_problem(anidoc: tuple[Path, Written], tmp_path: Path) -> None:
+    folder, record = anidoc
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "train" / "control" / f"{KEY}.mp4"
     path.write_bytes((folder / "train" / "line" / f"{KEY}.mp4").read_bytes())
@@ -115,24 +116,13 @@ def test_films_have_the_length_that_was_asked_for_and_lie_on_white(tmp_path: Pat
 
 def test_the_tables_name_what_lies_beside_them_by_split(tmp_path: Path) -> None:
     record = _written(tmp_path)
-    parts = [
-        replace(record, key=key, split=split) for key, split in (("a", "train"), ("b", "validation"), ("c", "test"))
-    ]
+    splits = {KEY: "train", "b": "validation", "c": "test"}
+    parts = [replace(record, key=key, split=split) for key, split in splits.items()]
     tables = {name: list(csv.reader(io.StringIO(data.decode()))) for name, data in ControlVideo().whole(parts)}
-    rows = {
-        key: [
-            f"videos/{key}.mp4",
-            f"control/{key}.mp4",
-            f"reference/{key}.png",
-            "a hero character walks, on a white background",
-        ]
-        for key in "abc"
-    }
-    assert tables == {
-        "metadata.csv": [list(COLUMNS), rows["a"]],
-        "metadata_test.csv": [list(COLUMNS), rows["b"], rows["c"]],
-    }
-    assert all((tmp_path / name.replace("a.", f"{KEY}.")).is_file() for name in rows["a"][:3])
+    said = "a hero character walks, on a white background"
+    a, b, c = ([f"videos/{k}.mp4", f"control/{k}.mp4", f"reference/{k}.png", said] for k in splits)
+    assert tables == {"metadata.csv": [list(COLUMNS), a], "metadata_test.csv": [list(COLUMNS), b, c]}
+    assert all((tmp_path / name).is_file() for name in a[:3])
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(8.0, 16), (3.0, 16), (12.0, 32), (24.0, 48)])
@@ -148,9 +138,7 @@ def test_a_film_has_as_many_frames_as_an_item_takes(tmp_path: Path, fps: float, 
 
 def test_a_film_its_caption_and_its_first_frame_lie_side_by_side(tmp_path: Path) -> None:
     FlipSketch().write(part_of(KEY, [_clip(fps=8.0)]), tmp_path)
-    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == [
-        f"{KEY}.{end}" for end in ("mp4", "png", "txt")
-    ]
+    assert {path.name for path in (tmp_path / "train").iterdir()} == {f"{KEY}.{end}" for end in ("mp4", "png", "txt")}
     assert (tmp_path / "train" / f"{KEY}.txt").read_bytes() == b"a hero character walks"
     sketch = png.decode((tmp_path / "train" / f"{KEY}.png").read_bytes(), 3)
     np.testing.assert_array_equal(sketch[..., 0], _clip().frame("line", 0))

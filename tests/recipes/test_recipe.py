@@ -83,6 +83,8 @@ def test_mistakes_of_a_recipe_change_nothing(tmp_path: Path, write: Callable[[Pa
 
 
 def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:
+    assert defaults_of(["paintbucket", "animerun"], ()) == {"size": 640, "turntable": True}
+    assert defaults_of(["conr", "paintbucket"], {"size"}) == {"turntable": True}
     names = available_recipes()
     with pytest.raises(UsageError, match="--size"):
         defaults_of(names, ())
@@ -91,11 +93,6 @@ def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:
     config = with_settings(BuildConfig("a"), {"size": 256, "clips": clips}, "the test")
     for recipe in folder_recipes(names):
         recipe.check(config)
-
-
-def test_recipes_that_want_the_same_or_are_told_need_no_flags() -> None:
-    assert defaults_of(["paintbucket", "animerun"], ()) == {"size": 640, "turntable": True}
-    assert defaults_of(["conr", "paintbucket"], {"size"}) == {"turntable": True}
 
 
 @pytest.mark.parametrize(
@@ -126,13 +123,8 @@ def test_a_clip_that_begins_with_nothing_is_left_out(recipe: str, tmp_path: Path
         load_recipe(recipe).write(part_of("hero-walk-00", [clip], frames=9), tmp_path)
 
 
-MADE: dict[str, object] = {
-    "specsia": "1.0",
-    "config": {"source": "heroes"},
-    "stages": {"draw": 1},
-    "packages": {"numpy": "2"},
-}
-MADE |= {"backend": None, "planned": 5, "quarantined": 0, "left_out": 0}
+MADE: dict[str, object] = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1}}
+MADE |= {"packages": {"numpy": "2"}, "backend": None, "planned": 5, "quarantined": 0, "left_out": 0}
 
 
 def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
@@ -148,9 +140,7 @@ def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert "| MIT | by \\| me | 2 |" in text
     assert "specsia 1.0; stages draw 1; numpy 2." in text
     assert machine_path(text) is None
-    data = DatasetCard(text).data.to_dict()
-    assert data["license"] == "other"
-    assert data["viewer"] is False
+    assert DatasetCard(text).data.to_dict().items() >= {"license": "other", "viewer": False}.items()
     assert (tmp_path / "splits.json").read_text().index('"9"') < (tmp_path / "splits.json").read_text().index('"10"')
 
 

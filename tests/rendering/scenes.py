@@ -31,14 +31,8 @@ SIZE = 54
 
 PIXEL = ORTHO_WIDTH / SIZE
 
-_BOX_FACES = [
-    *([0, 2, 1], [1, 2, 3]),
-    *([4, 5, 6], [5, 7, 6]),
-    *([0, 1, 4], [1, 5, 4]),
-    *([2, 6, 3], [3, 6, 7]),
-    *([0, 4, 2], [2, 4, 6]),
-    *([1, 3, 5], [3, 7, 5]),
-]
+_QUADS = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
+_BOX_FACES = [triangle for a, b, c, d in _QUADS for triangle in ((a, b, c), (a, c, d))]
 
 
 def real_mesh(folder: Path, name: str, cameras: Sequence[Camera], margin: float = 4) -> Mesh:
@@ -96,15 +90,8 @@ def sheet(
     from the top left corner: left, top, right, bottom."""
     x0, x1 = (left - size / 2) * ORTHO_WIDTH / size, (right - size / 2) * ORTHO_WIDTH / size
     z0, z1 = (size / 2 - top) * ORTHO_WIDTH / size, (size / 2 - bottom) * ORTHO_WIDTH / size
-    corners = [[x0, y, z0], [x0, y, z1], [x1, y, z1], [x1, y, z0]]
-    u0, v0, u1, v1 = uv
-    return mesh_of(
-        corners,
-        [[0, 1, 2], [0, 2, 3]],
-        material,
-        [[u0, v0], [u0, v1], [u1, v1], [u1, v0]],
-        None if colors is None else colors,
-    )
+    corners, (u0, v0, u1, v1) = [[x0, y, z0], [x0, y, z1], [x1, y, z1], [x1, y, z0]], uv
+    return mesh_of(corners, [[0, 1, 2], [0, 2, 3]], material, [[u0, v0], [u0, v1], [u1, v1], [u1, v0]], colors)
 
 
 def sphere(radius: float, rows: int = 24, columns: int = 48, centre: Sequence[float] = (0, 0, 0)) -> Mesh:
@@ -118,9 +105,8 @@ def sphere(radius: float, rows: int = 24, columns: int = 48, centre: Sequence[fl
     for j in range(columns):
         k = (j + 1) % columns
         faces += [[north, j, k], [south, (rows - 2) * columns + k, (rows - 2) * columns + j]]
-        for i in range(rows - 2):
-            a, b, c, d = i * columns + j, (i + 1) * columns + j, (i + 1) * columns + k, i * columns + k
-            faces += [[a, b, c], [a, c, d]]
+        for top in range(0, (rows - 2) * columns, columns):
+            faces += [[top + j, top + columns + j, top + columns + k], [top + j, top + columns + k, top + k]]
     return mesh_of(vertices, faces)
 
 
@@ -147,13 +133,8 @@ def cape(material: Material) -> Mesh:
 
 def compass() -> Mesh:
     """A red box on the character's left (+X), a green one before it (-Y), a blue one above (+Z)."""
-    return concatenate(
-        [
-            box((0.4, 0, 0), (0.1, 0.1, 0.1), RED),
-            box((0, -0.4, 0), (0.1, 0.1, 0.1), GREEN),
-            box((0, 0, 0.4), (0.1, 0.1, 0.1), BLUE),
-        ]
-    )
+    places = {(0.4, 0, 0): RED, (0, -0.4, 0): GREEN, (0, 0, 0.4): BLUE}
+    return concatenate([box(centre, (0.1, 0.1, 0.1), color) for centre, color in places.items()])
 
 
 def look_at(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, look: Look = "unlit") -> Layers:
@@ -168,9 +149,7 @@ def soup(seed: int, count: int, spread: float = 0.45) -> Mesh:
     middle = generator.uniform(-spread, spread, (count, 1, 3))
     corners = middle + generator.normal(0, 0.25, (count, 3, 3)) * generator.uniform(0.1, 1, (count, 1, 1))
     colors = np.concatenate([generator.uniform(0, 1, (count, 3)), np.ones((count, 1))], axis=1)
-    return mesh_of(
-        corners.reshape(-1, 3), np.arange(3 * count).reshape(-1, 3), None, None, np.repeat(colors, 3, axis=0)
-    )
+    return mesh_of(corners.reshape(-1, 3), np.arange(3 * count), colors=np.repeat(colors, 3, axis=0))
 
 
 def checker(texels: int, dark: int = 0, bright: int = 255) -> NDArray[np.uint8]:

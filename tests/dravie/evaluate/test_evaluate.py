@@ -118,7 +118,7 @@ def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tm
 def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     specsia("adapt", run, "--dataset", dataset, "--character", "a", "--out", tmp_path / "a", "--steps", 1)
-    evaluate(run, tmp_path / "a", dataset, "--out", out, "--baselines", "none", "--repeats", "2")
+    evaluate(run, tmp_path / "a", dataset, "--out", out, "--baselines", "none", "--repeats", "2", "--backend", "fat")
     assert means(out)["fat", OURS, "novel", "l1"]["deviation"] > 0
     assert ("fat", "DraViE a", "novel", "l1") in means(out)
 

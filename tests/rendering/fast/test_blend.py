@@ -30,12 +30,8 @@ def shells(count: int, alpha: float = 0.1, rows: int = 6) -> Mesh:
     """Balls of several colours around one another."""
     colors = np.random.default_rng(0).uniform(0, 1, (count, 3)).tolist()
     radii = 0.3 + 0.2 * np.arange(1, count + 1) / count
-    return concatenate(
-        [
-            glassy(sphere(radius, rows, 2 * rows), (red, green, blue, alpha))
-            for radius, (red, green, blue) in zip(radii.tolist(), colors, strict=True)
-        ]
-    )
+    balls = zip(radii.tolist(), colors, strict=True)
+    return concatenate([glassy(sphere(radius, rows, 2 * rows), (*rgb, alpha)) for radius, rgb in balls])
 
 
 def assert_layered(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, atol: float = ROUNDING) -> None:

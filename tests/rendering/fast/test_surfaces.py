@@ -167,9 +167,7 @@ def test_invisible_parts_of_a_card_neither_cover_nor_have_a_position() -> None:
     texture = Texture(pixels, wrap=("clamp", "clamp"), nearest=True)
     card = Material(base_color=RED, texture=texture, alpha_mode="blend")
     layers = look_at(sheet(10, 10, 30, 30, material=card))
-    assert not layers.coverage[:, :20].any()
-    assert not layers.color[:, :20].any()
-    assert not layers.position[:, :20].any()
+    assert not any(array[:, :20].any() for array in (layers.coverage, layers.color, layers.position))
     assert_array_equal(layers.color[20, 22], [255, 0, 0, 255])
     behind = sheet(10, 10, 30, 30, y=0.3, material=Material(base_color=BLUE))
     layers = look_at(concatenate([sheet(10, 10, 30, 30, y=-0.3, material=card), behind]))
@@ -213,9 +211,7 @@ def test_a_one_sided_sheet_is_not_there_from_behind() -> None:
             assert_array_equal(one.color, two.color)
             assert_array_equal(one.position, two.position)
         behind = look_at(mesh, 180)
-        assert not behind.color.any()
-        assert not behind.coverage.any()
-        assert not behind.position.any()
+        assert not any(array.any() for array in (behind.color, behind.coverage, behind.position))
         assert look_at(both, 180).color.any()
 
 

@@ -10,23 +10,8 @@ import pytest
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.dataset.layers import (
-    BACK,
-    BACK_UNMATCHED,
-    COLOR,
-    FLOW,
-    LABEL,
-    LAYERS,
-    LINE,
-    MASK,
-    POS,
-    SEG,
-    STROKES,
-    TRACKS,
-    UDP,
-    UNMATCHED,
-    frame_file,
-)
+from specsia_build.dataset import layers
+from specsia_build.dataset.layers import LAYERS, frame_file
 from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS
 from specsia_build.stages.stage import Artefact, Job, seal
@@ -60,7 +45,7 @@ def frame(made: Artefact, layer: str, k: int) -> Any:
 def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact], tmp_path: Path) -> None:
     _, made = whole
     frames = range(len(made.meta["times"]))
-    forward, back = {FLOW, UNMATCHED}, {BACK, BACK_UNMATCHED}
+    forward, back = {layers.FLOW, layers.UNMATCHED}, {layers.BACK, layers.BACK_UNMATCHED}
     expected = {
         frame_file(layer, k)
         for layer in LAYERS
@@ -69,11 +54,10 @@ def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact
     }
     assert set(made.files) == expected
     with pytest.MonkeyPatch.context() as patch:
-        found, plain = drawn_with((COLOR,), tmp_path, patch)
-    assert set(plain.files) == {frame_file(COLOR, k) for k in frames}
-    assert not found.files
-    assert "palette" not in found.meta
-    assert plain.files[frame_file(COLOR, 1)] == made.files[frame_file(COLOR, 1)]
+        found, plain = drawn_with((layers.COLOR,), tmp_path, patch)
+    assert set(plain.files) == {frame_file(layers.COLOR, k) for k in frames}
+    assert not found.files and "palette" not in found.meta
+    assert plain.files[frame_file(layers.COLOR, 1)] == made.files[frame_file(layers.COLOR, 1)]
 
 
 @pytest.mark.parametrize("layer", sorted(ANNOTATIONS))
@@ -92,28 +76,30 @@ def test_layers_agree_with_each_other(whole: tuple[Artefact, Artefact]) -> None:
     assert palette == found.meta["palette"]
     assert REGIONS in found.files
     for k in range(len(made.meta["times"])):
-        mask, label, seg, line = (frame(made, layer, k) for layer in (MASK, LABEL, SEG, LINE))
+        mask, label, seg, line = (
+            frame(made, layer, k) for layer in (layers.MASK, layers.LABEL, layers.SEG, layers.LINE)
+        )
         np.testing.assert_array_equal(label >= 0, mask > 0)
         assert label.max() < len(palette)
-        assert (seg[line < 200] == 0).all()
-        assert seg.max() > 1
-        udp = frame(made, UDP, k)
-        assert udp.dtype == np.float32
-        assert udp.min() >= 0
-        assert udp.max() <= 1
+        assert (seg[line < 200] == 0).all() and seg.max() > 1
+        udp = frame(made, layers.UDP, k)
+        assert udp.dtype == np.float32 and 0 <= udp.min() <= udp.max() <= 1
         np.testing.assert_array_equal(udp[..., 3] > 0, mask >= 128)
-        strokes = frame(made, STROKES, k)
+        strokes = frame(made, layers.STROKES, k)
         assert len(strokes["vertex location"]) == len(strokes["connection"]) == len(set(strokes["original index"]))
 
 
 def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]) -> None:
     _, made = whole
-    for here, there, (layer, hidden) in ((1, 2, (FLOW, UNMATCHED)), (2, 1, (BACK, BACK_UNMATCHED))):
+    for here, there, (layer, hidden) in (
+        (1, 2, (layers.FLOW, layers.UNMATCHED)),
+        (2, 1, (layers.BACK, layers.BACK_UNMATCHED)),
+    ):
         flow, unmatched = frame(made, layer, here), frame(made, hidden, here)
         row, column = np.nonzero(~unmatched)
         to = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(int)
-        before, after = frame(made, POS, here)[row, column], frame(made, POS, there)[to[:, 1], to[:, 0]]
-        assert len(row) > 0.8 * np.count_nonzero(frame(made, MASK, here))
+        before, after = frame(made, layers.POS, here)[row, column], frame(made, layers.POS, there)[to[:, 1], to[:, 0]]
+        assert len(row) > 0.8 * np.count_nonzero(frame(made, layers.MASK, here))
         # A pixel is 1.35 / 96 wide, and the box of positions about 1.
         apart = np.abs(before[:, :3].astype(int) - after[:, :3]).max(axis=1)
         assert np.quantile(apart[after[:, 3] == 255], 0.95) < 255 * 2 * 1.35 / 96
@@ -121,12 +107,11 @@ def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]
 
 def test_tracks_go_as_the_flow_of_their_pixels_does(whole: tuple[Artefact, Artefact]) -> None:
     _, made = whole
-    first, second, last = (frame(made, TRACKS, k) for k in (0, 1, 3))
-    assert first.shape == second.shape == last.shape
-    assert first.dtype == np.float32
+    first, second, last = (frame(made, layers.TRACKS, k) for k in (0, 1, 3))
+    assert first.shape == second.shape == last.shape and first.dtype == np.float32
     assert (first[:, 2] == 1).all()
     column, row = np.floor(first[:, :2]).astype(int).T
-    np.testing.assert_allclose(second[:, :2] - first[:, :2], frame(made, FLOW, 0)[row, column], atol=1e-3)
-    np.testing.assert_array_equal(second[:, 2] == 0, frame(made, UNMATCHED, 0)[row, column])
+    np.testing.assert_allclose(second[:, :2] - first[:, :2], frame(made, layers.FLOW, 0)[row, column], atol=1e-3)
+    np.testing.assert_array_equal(second[:, 2] == 0, frame(made, layers.UNMATCHED, 0)[row, column])
     to = np.floor(last[last[:, 2] == 1, :2]).astype(int)
-    assert (frame(made, MASK, 3)[to[:, 1], to[:, 0]] > 0).all()
+    assert (frame(made, layers.MASK, 3)[to[:, 1], to[:, 0]] > 0).all()
