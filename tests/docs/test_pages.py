@@ -197,7 +197,7 @@ def run_line(line: str) -> None:
     words = shlex.split(line, comments=True)
     if not words:
         return
-    # What it starts takes seconds; tests/test_doctor.py runs it.
+    # What it starts takes seconds; tests/test_machine.py runs it.
     if words == ["specsia", "doctor"]:
         return
     if words[0] == "specsia":

@@ -1,8 +1,9 @@
-"""The networks: shapes, ranges, how far a pixel reaches; the losses, and what stands in for VGG."""
+"""The networks: shapes, ranges, reach; the losses, what stands in for VGG, and what the position hint is for."""
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import replace
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -11,9 +12,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from specsia_build.dravie.config import Architecture, ModelConfig
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dravie.config import ARCHITECTURES, ModelConfig, train_config
 from specsia_build.dravie.data.encoding import encode_input, input_channels
-from specsia_build.dravie.metrics import on_black, on_white
+from specsia_build.dravie.data.frames import frames_of
+from specsia_build.dravie.data.patches import PatchSampler
+from specsia_build.dravie.metrics import on_black, on_white, view_scores
 from specsia_build.dravie.model.losses import (
     Features,
     discriminator_loss,
@@ -23,11 +28,14 @@ from specsia_build.dravie.model.losses import (
     on_both_grounds,
 )
 from specsia_build.dravie.model.networks import GEOMETRY, Paper
+from specsia_build.dravie.repair.apply import repair
+from specsia_build.dravie.train.loop import Trainer
 from specsia_build.errors import UsageError
+from tests.dataset.small import build_small
 from tests.dravie.made import model_of
 
 
-def _generator(architecture: Architecture, with_pos: bool = True) -> nn.Module:
+def _generator(architecture: str, with_pos: bool = True) -> nn.Module:
     return model_of(ModelConfig(architecture, with_pos), 1).network
 
 
@@ -35,18 +43,18 @@ def _picture(height: int, width: int, channels: int = 7) -> torch.Tensor:
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(height)) * 2 - 1
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("with_pos", [True, False])
 @pytest.mark.parametrize("shape", [(32, 32), (37, 50), (1, 9)])
-def test_any_size_gives_four_channels(architecture: Architecture, with_pos: bool, shape: tuple[int, int]) -> None:
+def test_any_size_gives_four_bounded_channels(architecture: str, with_pos: bool, shape: tuple[int, int]) -> None:
     with torch.inference_mode():
         painted = _generator(architecture, with_pos)(_picture(*shape, input_channels(ModelConfig(with_pos=with_pos))))
     assert painted.shape == (1, 4, *shape)
     assert painted.abs().max() <= 1
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture) -> None:
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: str) -> None:
     model, reach = _generator(architecture), GEOMETRY[architecture].reach
     # A low frame reaches as far along it as a square one, at a fraction of the work.
     seen = _picture(8, 200)
@@ -57,8 +65,8 @@ def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture)
     assert reach / 2 < (columns - 101).abs().max() <= reach
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_a_window_on_the_grid_paints_the_same(architecture: Architecture) -> None:
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_window_on_the_grid_paints_the_same(architecture: str) -> None:
     model, geometry = _generator(architecture), GEOMETRY[architecture]
     seen = _picture(8, 200)
     skip = geometry.multiple * 3
@@ -133,3 +141,39 @@ def test_features_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
     with pytest.raises(UsageError, match="vgg19"):
         find_features("vgg19")
+
+
+SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "augment": False}
+"""Of a training that is over before the usual one has warmed up."""
+
+
+def dimmed(pair: Pair) -> Pair:
+    """Z is darker the farther back on the character it lies, down to half: only Zpos tells by how much."""
+    z = pair.z.copy()
+    z[..., :3] = np.rint(z[..., :3] * (0.5 + 0.5 * pair.pos[..., 2:3] / 255.0))
+    return replace(pair, z=z)
+
+
+def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
+    """Mean error inside the figures of some pairs, after a short training on others."""
+    config = train_config("tiny", SETTINGS | {"with_pos": with_pos, "reference": "none"})
+    trainer = Trainer(replace(config, precision="float32"), None, torch.device("cpu"))
+    for _ in trainer.learn(PatchSampler((frames_of(training),), config)):
+        pass
+    trainer.result.network.eval()
+    scores = [view_scores(repair(trainer.result, p.z, p.pos), p)["l1_interior"] for p in pairs]
+    return float(np.mean(scores))
+
+
+@pytest.mark.slow
+def test_damage_that_hangs_on_the_place_alone_is_undone_with_the_hint(tmp_path: Path) -> None:
+    ids = tuple(f"c{number}" for number in range(5))
+    dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
+    name = dataset.configs[0]
+    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, PAIR_COLUMNS(dataset.schema))]
+    pairs = [dimmed(decode_pair(row)) for row in rows]
+    unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
+    training = [pair for pair in pairs if pair.character_id != ids[-1]]
+    with_hint, without = (interior(unseen, training, with_pos) for with_pos in (True, False))
+    damage = float(np.mean([view_scores(pair.z, pair)["l1_interior"] for pair in unseen]))
+    assert with_hint < 0.7 * without < 0.7 * damage

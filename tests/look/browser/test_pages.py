@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.look.browser.conftest import Show, alike, serious
-from tests.look.browser.pages import HOSTILE
+from tests.look.browser.conftest import HOSTILE, Show, alike, serious
 
 VIEWS = ("#overview", "#gallery", "#failures")
 ITEM = "#/item/figure%202"

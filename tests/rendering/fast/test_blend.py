@@ -14,7 +14,7 @@ from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast import stacks
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
-from tests.rendering.fast.layered import layered
+from tests.rendering.reference import layered
 from tests.rendering.scenes import RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
 
 ROUNDING = 0.6
