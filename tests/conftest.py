@@ -98,6 +98,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServe
 
 
 @pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three characters, one in each split, four views of 96 px, two backends; not to be changed."""
+    from tests.dataset.small import build_small
+
+    return build_small(tmp_path_factory.mktemp("pairs") / "dataset", ("a", "b", "c"), backends=("fat", "thin"))
+
+
+@pytest.fixture(scope="session")
 def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
     """A read-only run of three figures in motion, one for each split, with frames and a dataset."""
     from tests.clips import clips_config, run_clips, write_figures

@@ -18,6 +18,7 @@ import pytest
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.pool import LOOK_SECONDS, Clock, Lost, Pool, _died, results
+from tests.backends.upstream.standins import eventually
 
 LONG = 600.0
 
@@ -158,9 +159,7 @@ def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Pat
         "    time.sleep(1.0)\n"
     )
     with asking(ASKING, tmp_path) as process:
-        deadline = time.monotonic() + 300
-        while not begun.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert eventually(begun.exists)
         os.killpg(process.pid, signal.SIGINT)
         said, complained = process.communicate(timeout=300)
     assert (said, complained) == ("stopped\n", "")

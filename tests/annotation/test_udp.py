@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.rig import Rig
-from specsia_build.annotation.udp import Landmarks, landmarks, udp
+from specsia_build.annotation.udp import landmarks, udp
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.rendering.mesh import Mesh, concatenate
@@ -50,11 +49,6 @@ def character(lowered: float = 0.0, **how: object) -> tuple[Mesh, Rig, dict[str,
     return mesh, rig, bones
 
 
-def at_bones(found: Landmarks, bones: dict[str, int]) -> dict[str, NDArray[np.float32]]:
-    """The middle of each bone's box."""
-    return {bone: found.values.reshape(-1, 8, 3)[k].mean(axis=0) for k, bone in enumerate(bones)}
-
-
 def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None:
     mesh, rig, _ = character(lowered=30.0)
     found = landmarks(mesh, rig, {})
@@ -86,7 +80,7 @@ def test_one_person_in_a_t_pose_and_in_an_a_pose_is_the_same(how: dict[str, obje
 @pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
 def test_left_is_left_front_is_front_and_up_is_up(names: dict[str, str] | None) -> None:
     mesh, rig, bones = character(names=names, up="+y")
-    at = at_bones(landmarks(mesh, rig, {}), bones)
+    at = dict(zip(bones, landmarks(mesh, rig, {}).values.reshape(-1, 8, 3).mean(axis=1), strict=True))
     assert at["leftHand"][0] > 0.95 and at["rightHand"][0] < 0.05 and abs(at["hips"][0] - 0.5) < 1e-3
     assert at["head"][2] > 0.95 and at["leftFoot"][2] < 0.1
     if "leftToes" in at:

@@ -79,14 +79,10 @@ def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
 
 
-def no_gpu(argument: str | None) -> None:
-    raise RuntimeError("no GPU")
-
-
 @pytest.mark.parametrize(
     ("create", "reason"),
     [
-        (no_gpu, "RuntimeError: no GPU"),
+        (lambda _: [][0], "IndexError: list index"),
         (5, "TypeError"),
         (lambda _: None, "is a NoneType without name and version"),
         (lambda _: theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),

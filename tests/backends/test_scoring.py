@@ -23,7 +23,7 @@ from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.backends.drawings import Fake
 from tests.commands import specsia
-from tests.rendering.scenes import look_at
+from tests.rendering.scenes import inside_out, look_at
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -38,10 +38,6 @@ TRIPOSR = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
 """Its files, Z up and left-handed, read as if Y were up."""
 
 
-def picture(mesh: Mesh, size: int = 256) -> Image:
-    return look_at(mesh, size=size).color
-
-
 def blob(x: float = 0.0, z: float = 0.0, radius: float = 0.3) -> Mesh:
     return ellipsoid((x, 0.0, z), (radius, radius, radius), GREY, GREY)
 
@@ -54,16 +50,6 @@ def scaled(factor: float) -> Mesh:
     return blob().with_vertices(blob().vertices * factor)
 
 
-def inside_out(mesh: Mesh) -> Mesh:
-    return mesh.rewound(np.ones(len(mesh.faces), np.bool_))
-
-
-def with_nan(mesh: Mesh) -> Mesh:
-    vertices = mesh.vertices.copy()
-    vertices[5, 1] = np.nan
-    return mesh.with_vertices(vertices)
-
-
 def crumbs() -> Mesh:
     places = np.linspace(-0.5, 0.5, 8)
     return concatenate([blob(float(x), float(z), 0.06) for x in places for z in places])
@@ -71,7 +57,7 @@ def crumbs() -> Mesh:
 
 UNUSABLE: dict[str, Callable[[], Mesh]] = {
     "empty": lambda: replace(blob(), faces=np.zeros((0, 3), np.int32), colors=None),
-    "not finite": lambda: with_nan(blob()),
+    "not finite": lambda: concatenate([blob(), scaled(np.nan)]),
     "no size": lambda: scaled(0),
     "beyond": lambda: scaled(1e8),
 }
@@ -88,7 +74,7 @@ BAD: dict[str, Callable[[], Mesh]] = {
 def test_the_gate_names_each_fault(fault: str) -> None:
     mesh = {**UNUSABLE, **BAD}[fault]()
     with pytest.raises(CharacterError, match=fault):
-        check_generated(mesh, picture(blob()))
+        check_generated(mesh, look_at(blob(), size=256).color)
     if fault in UNUSABLE:
         with pytest.raises(CharacterError, match=fault):
             check_mesh(mesh)
@@ -100,17 +86,17 @@ def test_the_gate_names_each_fault(fault: str) -> None:
 def test_a_turn_is_no_fault_where_registration_looks_for_one(yaw: float) -> None:
     wide = stretched(0.5, 0.05, 0.3)
     turned = wide.rotated(Camera(yaw, 64).turn())
-    check_generated(turned, picture(wide), any_yaw=True)
+    check_generated(turned, look_at(wide, size=256).color, any_yaw=True)
     for mesh, any_yaw in ((turned, False), (stretched(0.1, 0.1, 0.5), True)):
         with pytest.raises(CharacterError, match="not look like the picture"):
-            check_generated(mesh, picture(wide), any_yaw=any_yaw)
+            check_generated(mesh, look_at(wide, size=256).color, any_yaw=any_yaw)
 
 
 def test_thin_lines_are_compared_in_the_pictures_own_pixels() -> None:
     line = stretched(0.003, 0.003, 0.5)
-    check_generated(line, picture(line, 768))
+    check_generated(line, look_at(line, size=768).color)
     with pytest.raises(CharacterError, match="not look like the picture"):
-        check_generated(stretched(0.1, 0.1, 0.5, at=0.2), picture(line, 768))
+        check_generated(stretched(0.1, 0.1, 0.5, at=0.2), look_at(line, size=768).color)
 
 
 def put(matrix: Matrix) -> Mesh:

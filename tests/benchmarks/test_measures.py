@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import layers
-from benchmarks.layer_measures import Counts, Frame, flow_counts
+from benchmarks.layer_measures import Frame, flow_counts
 from benchmarks.parity import compare
 from specsia_build.characters.character import Entry
 from specsia_build.config import ClipSettings
@@ -87,14 +87,6 @@ def pair(entry: Entry) -> tuple[Frame, Frame, Mesh]:
     return first, second, actor.mesh
 
 
-def flowing(here: Frame, there: Frame, mesh: Mesh) -> Counts:
-    return flow_counts(here, there, mesh, 10, np.random.default_rng(0))
-
-
-def with_layer(frame: Frame, name: str, value: object) -> Frame:
-    return replace(frame, layers={**frame.layers, name: value})
-
-
 def test_right_layers_are_counted_as_right(entry: Entry) -> None:
     result = layers.measured([entry], 1, SETTINGS, 96)
     for row in layers.ROWS:
@@ -106,7 +98,8 @@ def test_right_layers_are_counted_as_right(entry: Entry) -> None:
 
 def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
     here, there, mesh = pair
-    right, wrong = (flowing(frame, there, mesh) for frame in (here, with_layer(here, "flow", here.layers["flow"] + 1)))
+    off = replace(here, layers={**here.layers, "flow": here.layers["flow"] + 1})
+    right, wrong = (flow_counts(frame, there, mesh, 10, np.random.default_rng(0)) for frame in (here, off))
     for name in ("matched, projected", "matched, same position"):
         assert wrong[name] < 0.1 * right[name]
     assert right["matched, same place"] > wrong["matched, same place"]

@@ -153,6 +153,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(learning.TrainConfig, "__post_init__", shortened)
         patch.setitem(learning.PRESETS, "tiny", tiny)
         patch.setattr("specsia_build.pipeline.build.open_executor", at_once)
+        patch.setattr("specsia_build.dravie.adapt.adapt.WITHHELD", 1)
         patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "datasets")
         patch.setattr(os, "sched_getaffinity", lambda _: {0})
         patch.setenv("HF_DATASETS_CACHE", str(folder / "datasets"))

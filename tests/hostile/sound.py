@@ -102,11 +102,6 @@ def obj_text(library: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def mtl_text(image: str) -> str:
-    """Two materials, one of them textured."""
-    return f"newmtl skin\nKd 0.9 0.7 0.5\nmap_Kd {image}\nnewmtl cloth\nKd 0.2 0.3 0.8\nd 1.0\n"
-
-
 def _ply_files(form: str, name: str) -> Files:
     """The figure of boxes as PLY with colours."""
     points, faces, _, colours = figure()
@@ -138,7 +133,8 @@ def _gltf_files(name: str) -> Files:
 
 def _obj_files(name: str, suffix: str = ".png") -> Files:
     library, image = f"{name}.mtl", f"{name}{suffix}"
-    return {f"{name}.obj": obj_text(library).encode(), library: mtl_text(image).encode(), image: picture(suffix)}
+    materials = f"newmtl skin\nKd 0.9 0.7 0.5\nmap_Kd {image}\nnewmtl cloth\nKd 0.2 0.3 0.8\nd 1.0\n"
+    return {f"{name}.obj": obj_text(library).encode(), library: materials.encode(), image: picture(suffix)}
 
 
 def _bicar_files(name: str) -> Files:

@@ -9,11 +9,10 @@ import resource
 import secrets
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,6 @@ class Command:
     process: subprocess.Popen[str]
     token: str
     peak: float = 0.0
-    watch: threading.Thread | None = field(default=None, repr=False)
 
     def family(self) -> list[psutil.Process]:
         """Processes that it started and that are alive, whatever their parents are now, itself first."""
@@ -80,20 +78,6 @@ class Command:
                     members.append(process)
         return sorted(members, key=lambda process: process.pid != self.process.pid)
 
-    def follow(self) -> None:
-        """Measure its memory from now on."""
-
-        def measure() -> None:
-            root = psutil.Process(self.process.pid)
-            while self.process.returncode is None:
-                with suppress(psutil.Error):
-                    for process in (root, *root.children(recursive=True)):
-                        self.peak = max(self.peak, peak_mb(process.pid))
-                time.sleep(0.2)
-
-        self.watch = threading.Thread(target=measure, daemon=True)
-        self.watch.start()
-
     def kill(self) -> None:
         """Kill it and all that it started."""
         for process in self.family():
@@ -102,15 +86,19 @@ class Command:
         self.process.communicate()
 
     def end(self, patience: float = PATIENCE) -> Ran:
-        """Wait for its end; one that hangs is killed and fails the test."""
-        try:
-            out, err = self.process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"it still ran after {patience:.0f} s") from None
-        if self.watch is not None:
-            self.watch.join()
-        return Ran(self.process.returncode, out, err, self.peak)
+        """Wait for its end and measure its memory until then; one that hangs is killed and fails the test."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                out, err = self.process.communicate(timeout=0.2)
+                return Ran(self.process.returncode, out, err, self.peak)
+            except subprocess.TimeoutExpired:
+                with suppress(psutil.Error):
+                    root = psutil.Process(self.process.pid)
+                    self.peak = max(self.peak, *(peak_mb(each.pid) for each in (root, *root.children(recursive=True))))
+                if time.monotonic() > deadline:
+                    self.kill()
+                    raise AssertionError(f"it still ran after {patience:.0f} s") from None
 
     def orphans(self, patience: float = 10.0) -> list[str]:
         """What still runs a moment after its end."""
@@ -176,7 +164,6 @@ class Yard:
     def run(self, *arguments: str | Path) -> Ran:
         """Run the command to its end; none of its processes may be left running."""
         command = self.start(*arguments)
-        command.follow()
         ran = command.end()
         assert command.orphans() == []
         return ran

@@ -28,7 +28,7 @@ from specsia_build.stages import project, render
 from tests.characters.bodies import write_glb
 from tests.clips import FPS, SIZE
 from tests.commands import specsia
-from tests.dataset.small import VIEWS, build_small
+from tests.dataset.small import VIEWS
 from tests.look.shown import document_of, frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 
@@ -152,11 +152,6 @@ def test_failures_have_their_clips(clips_run: RunLayout, tmp_path: Path) -> None
     document = report_of(run.root, tmp_path / "page.html")
     assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
     assert document["missing"] == []
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_small(tmp_path_factory.mktemp("page") / "dataset", ("0", "1", "2"), backends=("fat", "thin"))
 
 
 def test_sides_are_configurations(dataset: Path, tmp_path: Path) -> None:

@@ -89,12 +89,8 @@ def test_a_real_character_shows_the_same_points(characters_dir: Path) -> None:
     np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=1e-5)
 
 
-def block() -> Mesh:
-    return box((0, 0, 0), (0.2, 0.2, 0.2))
-
-
 def test_poses_are_drawn_as_by_themselves() -> None:
-    still, cameras = block(), [Camera(30.0, 64), Camera(100.0, 64, width=2.0)]
+    still, cameras = box((0, 0, 0), (0.2, 0.2, 0.2)), [Camera(30.0, 64), Camera(100.0, 64, width=2.0)]
     moves = [np.array([0.0, 0, 0]), np.array([0.1, 0, 0.2]), np.array([0, 0, -0.3])]
     moved = [replace(still.with_vertices(still.vertices + move), rest=still.vertices) for move in moves]
     bound = np.zeros(len(still.vertices), np.int32)
@@ -109,7 +105,7 @@ def test_poses_are_drawn_as_by_themselves() -> None:
 
 def test_parts_that_come_apart_show_their_inside() -> None:
     """A closed box whose lid hangs on something else shows its inside once the lid is off."""
-    mesh = block()
+    mesh = box((0, 0, 0), (0.2, 0.2, 0.2))
     corners = mesh.vertices[mesh.faces]
     lid = (corners[..., 2] == corners[..., 2].max()).all(axis=1)
     vertices = corners.reshape(-1, 3)
@@ -136,13 +132,8 @@ def covered(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.asarray(share * 255 + 0.5).astype(np.uint8)
 
 
-def fine_points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    at = (np.arange(SIZE * FINE) + 0.5) / FINE
-    return np.meshgrid(at, at)
-
-
 def square(x: float, y: float, half: float, degrees: float) -> NDArray[np.uint8]:
-    u, v = fine_points()
+    v, u = (np.indices((SIZE * FINE,) * 2) + 0.5) / FINE
     a = np.deg2rad(degrees)
     right, down = (u - x) * np.cos(a) + (v - y) * np.sin(a), (v - y) * np.cos(a) - (u - x) * np.sin(a)
     return covered((np.abs(right) <= half) & (np.abs(down) <= half))

@@ -17,7 +17,6 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
 from specsia_build.dravie.adapt.adapt import (
-    WITHHELD,
     Frontal,
     adapt_generator,
     agreed,
@@ -103,7 +102,7 @@ def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> Non
     """The place of each centre is looked up less surely than with the whole drawing, or as surely as of Z's rim."""
     front = DrawnPair(frontal, Drawing.of_pair(frontal))
     frames = withheld_frames(front, 0)
-    assert len(frames) == WITHHELD
+    assert len(frames) == adapt.WITHHELD
     whole = front.drawing.look_up(frontal.pos, frontal.z)[..., 3]
     for one, other in zip(frames, withheld_frames(front, 0), strict=True):
         assert_array_equal(one.pixels, other.pixels)

@@ -257,7 +257,7 @@ def test_a_difference_on_the_same_characters_is_told_apart(gain: float, verdict:
     assert up.verdict == verdict
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(2, "too few characters"), (5, "too few characters"), (6, "better")])
+@pytest.mark.parametrize(("count", "verdict"), [(5, "too few characters"), (6, "better")])
 def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdict: str) -> None:
     (one,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
     assert one.high is not None and one.high < 0 and one.verdict == verdict

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
@@ -81,16 +80,6 @@ def test_the_paper_model_is_the_published_one_in_size() -> None:
     assert isinstance(model, Paper)
     assert 3.27e6 < sum(p.numel() for p in model.parameters()) < 3.3e6
     assert sum(isinstance(m, nn.BatchNorm2d) for m in model.modules()) == 13
-
-
-def test_enlarging_is_a_convolution_of_the_repeated_picture() -> None:
-    model = _generator("paper")
-    assert isinstance(model, Paper)
-    layer = model.up1[0]
-    assert isinstance(layer, nn.Conv2d)
-    seen = torch.randn(2, layer.in_channels, 5, 7)
-    plain = functional.conv2d(functional.interpolate(seen, scale_factor=2.0), layer.weight, layer.bias, padding=1)
-    assert torch.allclose(layer(seen), plain, atol=1e-4)
 
 
 def _weights() -> dict[str, torch.Tensor]:

@@ -167,22 +167,14 @@ def test_frames_of_several_sizes_and_without_the_hint(tmp_path: Path) -> None:
     assert png.decode((out / "a.png").read_bytes(), 4).shape == (41, 50, 4)
 
 
-def _inverted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(255 - mask, np.uint8)
-
-
-def _greyed(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.dstack([*[pos[..., 2]] * 3, *np.moveaxis(pos[..., 3:], -1, 0)])
-
-
 @pytest.mark.parametrize(
     ("layer", "change"),
     [
-        ("mask", _inverted),
+        ("mask", np.invert),
         ("mask", lambda mask: mask // 255),
         ("mask", np.zeros_like),
         ("pos", np.zeros_like),
-        ("pos", _greyed),
+        ("pos", lambda pos: np.dstack([pos[..., 2]] * 3)),
     ],
 )
 def test_frames_that_cannot_be_meant_so_are_told(

@@ -92,7 +92,7 @@ def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
     assert len(run["dataset"]) == 64
     rows = _log(trained / "log.csv")
     assert [row["step"] for row in rows] == ["4", "8", "10"]
-    assert all(float(row["l1"]) > 0 and float(row["norm"]) > 0 for row in rows)
+    assert all(float(row[name]) > 0 for row in rows for name in ("l1", "norm"))
     (validated,) = _log(trained / "validation.csv")
     assert 0 < float(validated["raw_l1"]) < 1
     picture = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
@@ -181,12 +181,6 @@ def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Pa
     specsia(*resume)
 
 
-def _edit(checkpoint: Path, **changes: Any) -> None:
-    state = json.loads((checkpoint / STATE).read_bytes())
-    state["model"] |= changes
-    (checkpoint / STATE).write_text(json.dumps(state))
-
-
 def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
     """Change a tensor of a file, or replace the tensor `old` by one of another name."""
     tensors = load_file(path)
@@ -200,8 +194,8 @@ def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
         lambda checkpoint: os.truncate(checkpoint / MODEL, 5000),
         lambda checkpoint: _put(checkpoint / MODEL, "head.bias", torch.full((10,), float("nan"))),
         lambda checkpoint: (checkpoint / MODEL).unlink(),
-        lambda checkpoint: _edit(checkpoint, architecture="paper"),
-        lambda checkpoint: _edit(checkpoint, architecture=["tiny"]),
+        lambda checkpoint: (checkpoint / STATE).write_text('{"step": 10, "model": {"architecture": "paper"}}'),
+        lambda checkpoint: (checkpoint / STATE).write_text('{"step": 10, "model": {"architecture": ["tiny"]}}'),
         lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000),
         lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
     ],
@@ -302,9 +296,7 @@ def test_wrong_options_are_refused(dataset: Path, tmp_path: Path, options: Seque
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("option", "inputs"), [("--reference=drawing", 21), ("--reference=none", 7), ("--without=pos", 4)]
-)
+@pytest.mark.parametrize(("option", "inputs"), [("--reference=drawing", 21), ("--without=pos", 4)])
 def test_the_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, option: str, inputs: int) -> None:
     options = ("--steps", "1", "--set", "batch=2", option, "--device", "cpu")
     specsia("train", dataset, "--out", tmp_path / "run", *options)

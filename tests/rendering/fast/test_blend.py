@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.frame import Camera
 from specsia_build.rendering.fast import stacks
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.rendering.reference import layered
-from tests.rendering.scenes import RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
+from tests.rendering.scenes import PIXEL, RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
 
 ROUNDING = 0.6
 """Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function add."""
@@ -76,25 +75,17 @@ def test_layers_of_textures_that_change_within_a_pixel(texels: int) -> None:
     assert_layered(concatenate(veils), atol=1.0)
 
 
-def in_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns, rows and depths of a frontal picture as points of the frame."""
-    scale = ORTHO_WIDTH / SIZE
-    return np.stack([(points[:, 0] - SIZE / 2) * scale, points[:, 2], (SIZE / 2 - points[:, 1]) * scale], axis=1)
-
-
 @pytest.mark.parametrize("moved", [(1, 0), (stacks.TILE - 1, stacks.TILE + 3)])
 def test_a_picture_does_not_depend_on_where_tiles_begin(moved: tuple[int, int]) -> None:
     generator = np.random.default_rng(8)
     middle = generator.uniform(6, 28, (40, 1, 2))
-    corners = np.rint((middle + generator.uniform(-8, 8, (40, 3, 2))) * 256) / 256
-    points = np.concatenate([corners, generator.uniform(-0.5, 0.5, (40, 3, 1))], axis=2).reshape(-1, 3)
+    columns, rows = (np.rint((middle + generator.uniform(-8, 8, (40, 3, 2))) * 256) / 256).reshape(-1, 2).T
+    depths = generator.uniform(-0.5, 0.5, 120)
     colors = generator.uniform(0, 1, (120, 4))
 
     def drawn(right: int, down: int) -> Layers:
-        mesh = mesh_of(
-            in_pixels(points + np.array([right, down, 0])), np.arange(120).reshape(-1, 3), None, None, colors
-        )
-        return look_at(glassy(mesh, WHITE))
+        x, z = (columns + right - SIZE / 2) * PIXEL, (SIZE / 2 - rows - down) * PIXEL
+        return look_at(glassy(mesh_of(np.stack([x, depths, z], axis=1), np.arange(120), colors=colors), WHITE))
 
     here, there = drawn(0, 0), drawn(*moved)
     right, down = moved

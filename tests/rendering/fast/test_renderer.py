@@ -34,12 +34,6 @@ from tests.rendering.scenes import (
 )
 
 
-def pixel_of(point: tuple[float, float, float], yaw: float, size: int = SIZE) -> tuple[int, int]:
-    """Row and column that show a point."""
-    column, row, _ = Camera(yaw, size).project(np.array(point))
-    return int(row), int(column)
-
-
 @pytest.mark.parametrize("view", range(10))
 def test_every_view_of_ten_shows_each_box_where_it_projects(view: int) -> None:
     yaw, centres = 36.0 * view, {(0.4, 0.0, 0.0): RED, (0.0, -0.4, 0.0): GREEN, (0.0, 0.0, 0.4): BLUE}
@@ -47,7 +41,8 @@ def test_every_view_of_ten_shows_each_box_where_it_projects(view: int) -> None:
     for centre, color in centres.items():
         nearer = [c for c in centres if c[2] == centre[2] and away @ np.subtract(c, centre) < -0.4]
         if not nearer or abs(right @ (0.4, 0.4, 0)) >= 0.2:
-            assert layers.color[pixel_of(centre, yaw)].tolist() == [int(255 * c) for c in color]
+            column, row, _ = Camera(yaw, SIZE).project(np.array(centre)).astype(int)
+            assert layers.color[row, column].tolist() == [int(255 * c) for c in color]
 
 
 def test_positions_are_those_of_the_nearest_surface() -> None:
