@@ -73,10 +73,9 @@ def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: f
     found = regions(painted(31, 31, np.round(gaussian_filter(image, (0, blur, 0)))))
     assert len(found.colors) == 2
     cells = found.of_face.reshape(31, 31, 2)
-    assert (cells[:, :15] == cells[0, 0, 0]).all()
-    assert (cells[:, 16:] == cells[0, -1, 0]).all()
-    assert np.abs(found.colors[cells[0, 0, 0]] - np.array(red)).max() <= 4
-    assert np.abs(found.colors[cells[0, -1, 0]] - np.array(skin)).max() <= 4
+    for side, colour in ((cells[:, :15], red), (cells[:, 16:], skin)):
+        (region,) = np.unique(side)
+        assert np.abs(found.colors[region] - np.array(colour)).max() <= 4
 
 
 def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> None:
@@ -113,8 +112,7 @@ def test_specks_belong_to_their_neighbour_and_what_is_seen_does_not() -> None:
     found = regions(dyed(grid(200, 200), colors))
     shown = found.of_face.reshape(200, 200, 2)
     assert len(found.colors) == 2
-    assert (shown[50, 50] == 0).all()
-    assert (shown[150, 100:102] == 0).all()
+    assert (shown[50, 50] == 0).all() and (shown[150, 100:102] == 0).all()
     assert (shown[100:105, 100:105] == 1).all()
 
 
@@ -151,7 +149,6 @@ def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
     [
         ("animated/man_casual.glb", 25, 50),
         ("animated/animal_shibainu.glb", 8, 15),
-        ("animated/mech_mike.glb", 60, 180),
         ("kaykit/Knight.glb", 60, 280),
         ("kenney/kenney_character.glb", 10, 20),
     ],

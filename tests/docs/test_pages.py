@@ -37,22 +37,18 @@ CARD = "specsia_build/dravie/weights/MODEL_CARD.md"
 
 PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")), CARD)
 
-CLUSTER = "it needs several machines; tests/pipeline builds on a cluster of one"
-MEASURES = "it takes minutes, and characters that do not come along; tests/benchmarks runs the commands"
-MINUTE = "it takes a minute; tests/repairing runs the command"
 REPEATS = "README and the tutorial run these commands"
-UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins"
 
 NOT_RUN = {
-    ("README.md", "ray start"): CLUSTER,
-    ("docs/backends.md", "specsia backends doctor"): UPSTREAM,
+    ("README.md", "ray start"): "it needs several machines; tests/pipeline builds on a cluster of one",
+    ("docs/backends.md", "specsia backends doctor"): "it needs the upstream project; tests/backends has stand-ins",
     ("docs/backends.md", "specsia build SOURCE"): "it starts a process for each character, as tests/backends does",
-    ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
+    ("docs/benchmarks.md", "python -m benchmarks stages"): "it takes minutes; tests/benchmarks runs the commands",
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/pictures.md", "specsia turntable"): REPEATS,
     ("docs/reliability.md", "pytest"): "it runs tests",
-    ("docs/repair.md", "specsia repair"): MINUTE,
+    ("docs/repair.md", "specsia repair"): "it takes a minute; tests/repairing runs the command",
     ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
     (CARD, "pip install"): REPEATS,
     (CARD, "python -m benchmarks.validation_source"): "it takes hours",

@@ -146,60 +146,31 @@ def pixels(screenshot: bytes) -> NDArray[np.uint8]:
         return np.asarray(opened.convert("RGB"))
 
 
-@pytest.fixture(scope="session")
-def tab(browser: Browser) -> Page:
-    """A page that one test after the other looks at: to begin another takes three times what it takes to show one."""
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    return page
-
-
 @pytest.fixture
-def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[Show]:
-    """Open a page at an address; at the end see that nothing was said in any console, and close them all.
-
-    The first that asks for nothing more has `tab`, each other one a page of its own.
-    """
-    contexts, said, shown = [], [], []
+def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
+    """Open a page at an address; at the end see that nothing was said in any console."""
+    contexts, said = [], []
 
     def heard(message: ConsoleMessage | Error | Dialog) -> None:
-        """A dialog is closed by the browser only if somebody does."""
-        said.append(message.message if isinstance(message, Error | Dialog) else message.text)
+        said.append(message.text if isinstance(message, ConsoleMessage) else message.message)
         if isinstance(message, Dialog):
             message.dismiss()
 
     events: tuple[Any, ...] = ("console", "pageerror", "dialog")
 
     def open_page(
-        name: str | Path = "figures",
-        at: str = "",
-        width: int = 1280,
-        theme: Literal["light", "dark"] = "light",
-        **more: Any,
+        name: str = "figures", at: str = "", width: int = 1280, theme: Literal["light", "dark"] = "light"
     ) -> Page:
-        if more or tab in shown:
-            contexts.append(browser.new_context(**more))
-            page = contexts[-1].new_page()
-            page.set_default_timeout(PATIENCE_MS)
-        else:
-            page = tab
-        shown.append(page)
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme)
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
         for event in events:
             page.on(event, heard)
-        page.goto((site(name) if isinstance(name, str) else name).as_uri() + at)
+        page.goto(site(name).as_uri() + at)
         page.wait_for_selector("main h1")
         return page
 
     yield open_page
-    if tab in shown:
-        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
-        tab.emulate_media(media="null", color_scheme="null")
-        tab.mouse.move(0, 0)
-        tab.goto("about:blank")
-        for event in events:
-            tab.remove_listener(event, heard)
     for context in contexts:
         context.close()
     assert said == []
