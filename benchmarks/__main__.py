@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from benchmarks import stages
-from specsia_build.dravie.config import DEVICES, PRESETS
+from specsia_build.dravie.config import PRESETS
 
 SAMPLE = "sample:4"
 
@@ -55,7 +55,7 @@ def stages_command(source: str, size: int, views: int, limit: int | None, backen
 @click.option("--look", type=click.Choice(("unlit", "lit")), default="unlit", show_default=True)
 @click.option("--against", multiple=True, required=True, help="Renderer to compare with; may be repeated.")
 def renderers_command(
-    source: str, size: int, views: int, limit: int | None, look: str, against: tuple[str, ...]
+    source: str, size: int, views: int, limit: int | None, look: Any, against: tuple[str, ...]
 ) -> None:
     """Draw the same views by `fast` and by others: milliseconds a view, and how alike they are."""
     from benchmarks.renderers import measure
@@ -90,7 +90,7 @@ def load_command(dataset: str) -> None:
 @main.command("train")
 @click.argument("dataset")
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), default="paper", show_default=True)
-@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto", show_default=True)
 def train_command(dataset: str, preset: str, device: str) -> None:
     """Take training steps on DATASET in turn with the plainly written step."""
     from benchmarks.loading import open_frames

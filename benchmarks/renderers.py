@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.parity import Parity, compare, summarised
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, RendererName
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -98,7 +98,7 @@ def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[st
 def _peer(name: str) -> Renderer:
     if name not in (*PEERS, *RENDERERS):
         raise UsageError(no_such("renderer", name, (*RENDERERS, *PEERS)))
-    return PEERS[name]() if name in PEERS else load_renderer(name)
+    return PEERS[name]() if name in PEERS else load_renderer(cast(RendererName, name))
 
 
 def _timed(
@@ -106,7 +106,7 @@ def _timed(
 ) -> Iterator[tuple[Layers, float]]:
     """Each view and the seconds until it was there: one at a time, as a build takes them."""
     start = time.perf_counter()
-    for layers in renderer.render(mesh, cameras, cast("Look", config.look)):
+    for layers in renderer.render(mesh, cameras, config.look):
         yield layers, time.perf_counter() - start
         start = time.perf_counter()
 

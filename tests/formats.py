@@ -44,7 +44,7 @@ def _renderer_version(where: str) -> int:
     return int(getattr(import_module(module), name).version)
 
 
-def _checkpoint(architecture: str) -> str:
+def _checkpoint(architecture: Architecture) -> str:
     """Of the files of a checkpoint, and the names, shapes and kinds of a model's numbers."""
     with torch.device("meta"):
         weights = build_generator(ModelConfig(architecture)).state_dict()

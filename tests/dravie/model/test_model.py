@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from urllib.error import URLError
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.config import ARCHITECTURES, ModelConfig, train_config
+from specsia_build.dravie.config import Architecture, ModelConfig, train_config
 from specsia_build.dravie.data.encoding import encode_input, input_channels
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
@@ -34,7 +35,7 @@ from tests.dataset.small import build_small
 from tests.dravie.made import model_of
 
 
-def _generator(architecture: str, with_pos: bool = True) -> nn.Module:
+def _generator(architecture: Architecture, with_pos: bool = True) -> nn.Module:
     return model_of(ModelConfig(architecture, with_pos), 1).network
 
 
@@ -42,18 +43,18 @@ def _picture(height: int, width: int, channels: int = 7) -> torch.Tensor:
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(height)) * 2 - 1
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("with_pos", [True, False])
 @pytest.mark.parametrize("shape", [(32, 32), (37, 50), (1, 9)])
-def test_any_size_gives_four_bounded_channels(architecture: str, with_pos: bool, shape: tuple[int, int]) -> None:
+def test_any_size_gives_four_channels(architecture: Architecture, with_pos: bool, shape: tuple[int, int]) -> None:
     with torch.inference_mode():
         painted = _generator(architecture, with_pos)(_picture(*shape, input_channels(ModelConfig(with_pos=with_pos))))
     assert painted.shape == (1, 4, *shape)
     assert painted.abs().max() <= 1
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture) -> None:
     model, reach = _generator(architecture), GEOMETRY[architecture].reach
     # A low frame reaches as far along it as a square one, at a fraction of the work.
     seen = _picture(8, 200)
@@ -64,8 +65,8 @@ def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: str) -> None:
     assert reach / 2 < (columns - 101).abs().max() <= reach
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_window_on_the_grid_paints_the_same(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_window_on_the_grid_paints_the_same(architecture: Architecture) -> None:
     model, geometry = _generator(architecture), GEOMETRY[architecture]
     seen = _picture(8, 200)
     skip = geometry.multiple * 3

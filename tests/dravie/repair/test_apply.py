@@ -12,7 +12,7 @@ import scipy
 import torch
 from numpy.testing import assert_array_equal
 
-from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.config import Architecture, ModelConfig, Reference
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.networks import Generator, build_generator
@@ -42,12 +42,12 @@ class Painter(torch.nn.Module):
         self.forward = paint
 
 
-def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: str = "none") -> Generator:
+def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: Reference = "none") -> Generator:
     return Generator(Painter(paint), ModelConfig(reference=reference))
 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
-def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_have_no_seams(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "has_bf16", lambda device: False)
     config = ModelConfig(architecture)
     model = generator(config)
