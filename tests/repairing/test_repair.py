@@ -15,7 +15,7 @@ from PIL import Image
 from specsia_build.dravie.config import ADAPTATION
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
-from tests.repairing.figures import write_drawing, write_turned
+from tests.repairing.test_drawing import write_drawing, write_turned
 
 SMALL = ("--views", "4", "--size", "64")
 
