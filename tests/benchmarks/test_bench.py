@@ -1,4 +1,4 @@
-"""The commands of `benchmarks`: what they report, not how fast the machine is, and the model that they keep."""
+"""The commands of benchmarks, what they keep, and figures that tell right pictures and layers from wrong ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import loading, poses, training
+from benchmarks import layers, loading, poses, training
 from benchmarks.__main__ import main
+from benchmarks.layer_measures import Frame, flow_counts
 from benchmarks.loaders.__main__ import main as check_loaders
+from benchmarks.parity import compare
 from benchmarks.plain_training import plain
 from benchmarks.pretrained import main as keep_model
 from benchmarks.pretrained import write_pretrained
@@ -21,13 +24,18 @@ from benchmarks.validation_source import HELD_OUT, write_source
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
+from specsia_build.config import ClipSettings
 from specsia_build.dravie.config import PRESETS, TrainConfig, to_json
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
 from specsia_build.errors import UsageError
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.stages.clips.actor import shot_of
 from tests.dataset.small import build_small
 from tests.dravie.made import model_of
+from tests.pipeline.moving import write_moving_figure
 from tests.shapes import write_figure, write_folder
 
 SMALL = ("--size", "64", "--views", "2")
@@ -146,3 +154,91 @@ def test_weights_of_another_step_are_not_left_beside(run: Path, tmp_path: Path) 
     (tmp_path / "weights" / "checkpoints" / "0000003").mkdir(parents=True)
     with pytest.raises(UsageError, match="delete it first"):
         write_pretrained(run, tmp_path / "weights")
+
+
+BOX = ([0.0, 0.0, 0.0], [1.0, 2.0, 0.5])
+
+
+def square() -> Layers:
+    """A covered square of 4 x 4 in 8 x 8 pixels whose left column is covered by half."""
+    coverage = np.zeros((8, 8), np.uint8)
+    coverage[2:6, 2:6] = 255
+    coverage[2:6, 2] = 128
+    color = np.zeros((8, 8, 4), np.uint8)
+    color[..., 3] = coverage
+    color[coverage > 0, :3] = 100
+    position = np.zeros((8, 8, 3), np.float32)
+    position[coverage > 0] = [0.5, 1.0, 0.25]
+    return Layers(color, coverage, position)
+
+
+def test_the_same_picture() -> None:
+    parity = compare(square(), square(), *BOX)
+    assert parity.iou == 1
+    assert {v for k, v in parity.as_dict().items() if k != "iou"} == {0}
+
+
+def test_coverage_counts_at_edges_and_at_half() -> None:
+    other = square()
+    coverage = other.coverage.copy()
+    coverage[2:6, 2] = 127
+    parity = compare(square(), replace(other, coverage=coverage), *BOX)
+    assert parity.iou == 12 / 16
+    assert parity.coverage_edge_mae == pytest.approx(1 / 255)
+    assert parity.coverage_mae == pytest.approx(4 / 64 / 255)
+
+
+def test_colour_counts_inside_only() -> None:
+    color = square().color.copy()
+    color[2:6, 2, :3] = 0
+    assert compare(square(), replace(square(), color=color), *BOX).color_mae == 0
+    color[2, 3, 0] = 112
+    parity = compare(square(), replace(square(), color=color), *BOX)
+    assert parity.color_mae == pytest.approx(12 / 36)
+    assert parity.color_p99 > 0
+
+
+def test_positions_count_in_shares_of_the_box() -> None:
+    position = square().position.copy()
+    position[3, 4] += [0, 0, 0.5 * 3 / 255]
+    parity = compare(square(), replace(square(), position=position), *BOX)
+    assert parity.position_max == pytest.approx(3, rel=1e-5)
+    assert parity.position_off == 1 / 12
+    assert parity.position_p95 == pytest.approx(3 * 0.45, rel=1e-3)
+
+
+SETTINGS = ClipSettings(fps=8, frames=3, patterns=("wave",))
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    path = tmp_path_factory.mktemp("figure") / "figure.glb"
+    write_moving_figure(path)
+    return Entry("figure", "gltf", path)
+
+
+@pytest.fixture(scope="module")
+def pair(entry: Entry) -> tuple[Frame, Frame, Mesh]:
+    """Two frames of a figure that waves, from its left, and the figure at rest."""
+    ((job, clip, actor),) = layers.shots([entry], 1, SETTINGS, 96)
+    surface = layers.surface_in_mind(actor)
+    first, second, _ = layers.frames_of(actor, shot_of(replace(clip, yaw=90.0), actor, job.config, 2), surface, 1.0)
+    return first, second, actor.mesh
+
+
+def test_right_layers_are_counted_as_right(entry: Entry) -> None:
+    result = layers.measured([entry], 1, SETTINGS, 96)
+    for row in layers.ROWS:
+        (share,) = (row.share(counts) for counts in result.values())
+        if row.goal is not None and "hides" not in row.what and "interpolated" not in row.what:
+            assert share is None or share >= row.goal, row.what
+    assert layers.table(result).count("\n|") > 20
+
+
+def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    here, there, mesh = pair
+    off = replace(here, layers={**here.layers, "flow": here.layers["flow"] + 1})
+    right, wrong = (flow_counts(frame, there, mesh, 10, np.random.default_rng(0)) for frame in (here, off))
+    for name in ("matched, projected", "matched, same position"):
+        assert wrong[name] < 0.1 * right[name]
+    assert right["matched, same place"] > wrong["matched, same place"]

@@ -140,7 +140,7 @@ def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
 
 
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(3))
 def test_killed_anywhere_it_is_the_old_or_the_new_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -164,8 +164,7 @@ def test_killed_anywhere_it_is_the_old_or_the_new_dataset(
         patch.setattr(Path, "replace", replace)
         exchange.put(finished, folder)
     exchange.recover(folder)
-    (found,) = {(folder / name).read_text() for name in ("a", "b")}
-    assert found in {0: ("old",), 5: ("new",)}.get(step, ("old", "new"))
+    assert [(folder / name).read_text() for name in ("a", "b")] == ["old" if step < 2 else "new"] * 2
     assert (folder / "raw" / "photo.txt").read_text() == "mine"
     assert "a" in exchange.listed_names(folder)
     assert not (tmp_path / ".dataset.replaced").exists()
