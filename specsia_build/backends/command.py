@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, picture_file, read_placed
 from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
-from specsia_build.backends.upstream.processes import Program, worker_environment
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
+from specsia_build.processes import Program, worker_environment
 from specsia_build.rendering.mesh import Mesh
 
 DEFAULT_MESH = "mesh.glb"

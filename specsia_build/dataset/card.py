@@ -309,12 +309,11 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
 
 def _positions(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int, int]]:
     """Split, number of the first row and number of rows of each character or clip, whose rows stand together."""
-    column = {"clips": "clip", "specsia": "character_id", "published": "uid"}[dataset.kind]
+    key = "clip" if dataset.moving else "character_id"
     positions: dict[str, tuple[str, int, int]] = {}
     for split in dataset.splits(config):
-        for index, row in enumerate(dataset.stream(config, split, [column])):
-            key = row[column].rpartition("_")[0] if column == "uid" else row[column]
-            of, start, count = positions.get(key, (split, index, 0))
+        for index, row in enumerate(dataset.stream(config, split, [key if key in dataset.columns else "uid"])):
+            of, start, count = positions.get(row[key], (split, index, 0))
             # Rows of one key in two splits are a fault that `verify` reports.
-            positions[key] = of, start, count + (of == split)
+            positions[row[key]] = of, start, count + (of == split)
     return positions

@@ -97,7 +97,7 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
 
     `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole. The local
     file `journal` remembers what was sent, so that an interrupted upload continues; `advance` counts files. Returns how
-    many files were sent or renamed, and names of others there.
+    many files were sent, and names of others there.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
@@ -131,13 +131,7 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
             fs.rm_file(f"{root}/{SUMS_FILE}")
         remember({name: [wanted[name], ""] for name in changed})
         for name in changed:
-            # A shard that has only another name than before.
-            twin = next((other for other, digest in known.items() if digest == wanted[name]), None)
-            if twin is None:
-                fs.put_file(str(folder / name), f"{root}/{name}")
-            else:
-                fs.cp_file(f"{root}/{twin}", f"{root}/{name}")
-            known[name] = wanted[name]
+            fs.put_file(str(folder / name), f"{root}/{name}")
             remember({name: [wanted[name], checksum(name)]})
             advance(1)
         for name in surplus:

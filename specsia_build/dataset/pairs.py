@@ -15,7 +15,7 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
-from specsia_build.errors import ByShape, SpecsiaError, brief
+from specsia_build.errors import ByShape, SpecsiaError
 from specsia_build.films import Pixels
 
 if TYPE_CHECKING:
@@ -95,31 +95,6 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
     return view == 0 and not frame
 
 
-def split_uid(uid: str) -> tuple[str, int]:
-    """Character id and view of `{character_id}_{view:02d}`. Raises ValueError if it is not such an id."""
-    character_id, _, view = uid.rpartition("_")
-    number = int(view) if view.isascii() and view.isdigit() and len(view) <= len(str(schema.MOST_VIEWS)) else -1
-    if not character_id or not 0 <= number < schema.MOST_VIEWS:
-        raise ValueError(f"the uid {brief(uid, 80)!r} does not end in the number of a view, such as 12_03")
-    return character_id, number
-
-
-def place_columns(kind: str) -> tuple[str, ...]:
-    """Columns that `place_of` needs of a row of a dataset of that kind."""
-    own = ("uid", "character_id", "view")
-    return {"specsia": own, "clips": (*own, "frame"), "published": ("uid",)}[kind]
-
-
-def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
-    """Character's id, view and, of a clip, the frame of a row that holds `place_columns`; `where` names the dataset."""
-    if "character_id" in row:
-        return row["character_id"], row.get("view", 0), row.get("frame")
-    try:
-        return *split_uid(row["uid"]), None
-    except ValueError as error:
-        raise SpecsiaError(f"{where}: {error}") from error
-
-
 def decode_pair(row: Mapping[str, Any]) -> Pair:
     """The pair of a row that holds the columns of `PAIR_COLUMNS`, images as PNG bytes.
 
@@ -137,7 +112,9 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
             values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
             return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
         alpha = silhouette_of(color, pos, mask)
-        return Pair(row["uid"], *split_uid(row["uid"]), lift(color, alpha), lift(pos, alpha), _cut_out(gt, alpha))
+        return Pair(
+            row["uid"], row["character_id"], row["view"], lift(color, alpha), lift(pos, alpha), _cut_out(gt, alpha)
+        )
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
 
@@ -167,7 +144,7 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
     splits: dict[str, str] = {}
     for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):
         for row in dataset.stream(config, split, columns):
-            character = place_of(row, dataset.where)[0]
+            character = row["character_id"]
             if splits.setdefault(character, split) != split:
                 raise SpecsiaError(f"{dataset.where} has the character {character} in two splits")
     return {character: splits[character] for character in sorted(splits, key=id_order_key)}

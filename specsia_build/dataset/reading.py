@@ -107,7 +107,7 @@ class OpenedDataset:
         """Read the rows of one shard as `stream` does."""
         with self._parquet(shard, columns, _STREAM_BYTES) as parquet:
             for batch in batches(parquet, columns, most=_BATCH_ROWS):
-                yield from _rows(batch, self.where)
+                yield from _rows(batch, self.where, self.kind)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Read rows of a split by number, in the given order; only the row groups that hold them are decoded."""
@@ -126,7 +126,7 @@ class OpenedDataset:
                     for group, first, inside in groups:
                         numbers = array_of([i - first for i in inside], pa.int64())
                         chosen = table(parquet, columns, [group]).take(numbers)
-                        rows.update(zip(inside, _rows(chosen, self.where), strict=True))
+                        rows.update(zip(inside, _rows(chosen, self.where, self.kind), strict=True))
         if absent := [i for i in wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]
@@ -196,8 +196,11 @@ def read_footer(place: Place, name: str) -> pq.FileMetaData:
         return parquet.metadata
 
 
-def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
-    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does."""
+def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[dict[str, Any]]:
+    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does.
+
+    With a `uid`, rows in the published schema have `character_id` and `view` too.
+    """
     # Takes 0.1 s to import, which commands that read no row need not wait for.
     import pyarrow.compute as pc
 
@@ -213,6 +216,11 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, An
         row = dict(zip(columns, values, strict=True))
         for name in ids:
             file_name(row[name] or "", f"{name} of a row of {where}")
+        if kind == "published" and ids:
+            try:
+                row["character_id"], row["view"] = schema.split_uid(row["uid"])
+            except ValueError as error:
+                raise SpecsiaError(f"{where}: {error}") from error
         for name, least, most in ranges:
             value = row[name]
             if not least <= value <= most if value is not None else name in ("view", "frame", "time"):

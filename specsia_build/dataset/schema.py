@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specsia_build.characters import character
+from specsia_build.errors import brief
 from specsia_build.files.names import file_name
 
 if TYPE_CHECKING:
@@ -92,6 +93,15 @@ class Row:
 def row_uid(character_id: str, view: int) -> str:
     """Unique id of a character's view."""
     return f"{character_id}_{view:02d}"
+
+
+def split_uid(uid: str) -> tuple[str, int]:
+    """Character id and view of `{character_id}_{view:02d}`. Raises ValueError if it is not such an id."""
+    character_id, _, view = uid.rpartition("_")
+    number = int(view) if view.isascii() and view.isdigit() and len(view) <= len(str(MOST_VIEWS)) else -1
+    if not character_id or not 0 <= number < MOST_VIEWS:
+        raise ValueError(f"the uid {brief(uid, 80)!r} does not end in the number of a view, such as 12_03")
+    return character_id, number
 
 
 def frame_uid(clip: str, frame: int) -> str:

@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.pairs import place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.errors import SpecsiaError, plural
@@ -101,12 +100,11 @@ def _members(dataset: OpenedDataset, config: str) -> dict[str, _Member]:
     members: dict[str, _Member] = {}
     for split in dataset.splits(config):
         for number, row in enumerate(dataset.stream(config, split, columns)):
-            character, view, frame = place_of(row, dataset.where)
-            key = row["clip"] if dataset.moving else character
+            key = row["clip" if dataset.moving else "character_id"]
             if key in members and members[key].split != split:
                 key = f"{key} ({split})"
-            member = members.setdefault(key, _Member(config, split, {**row, "character_id": character}))
-            place = view if frame is None else frame
+            member = members.setdefault(key, _Member(config, split, row))
+            place = row["frame" if dataset.moving else "view"]
             member.numbers[place], member.ious[place] = number, row.get("iou")
             member.end = max(member.end, row.get("time") or 0.0)
     return members

@@ -30,10 +30,10 @@ from specsia_build.backends.upstream.pins import (
     find_installation,
     read_pins,
 )
-from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import STOP_SECONDS, Supervisor, WorkerCommand
 from specsia_build.errors import CharacterError, UsageError, WriteError
 from specsia_build.folders import private_folder
+from specsia_build.processes import worker_environment
 from specsia_build.rendering.mesh import Mesh
 
 SEEDS = 2**53  # Seeds are below it, so that a worker in any language reads them from JSON as they are

@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from specsia_build.backends.upstream.pins import Installation, Pins, Weights, checkout_commit
-from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.folders import expanded
+from specsia_build.processes import worker_environment
 
 OK, NOTE, MISSING = "ok", "note", "missing"  # States of a check; a note is a difference from the pins
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from specsia_build.backends.placing import axes_matrix
-from specsia_build.backends.upstream.processes import MAX_QUOTED, Program
 from specsia_build.backends.upstream.worker import INPUT, PROTOCOL
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
 from specsia_build.pool import Clock
+from specsia_build.processes import MAX_QUOTED, Program
 
 MOST_STARTS = 3  # Failed starts in a row after which no other is tried
 STOP_SECONDS = 5.0  # Time for a worker to leave by itself
@@ -101,7 +99,7 @@ class Supervisor:
         request = {"id": self._number, "image": str(image), "folder": str(folder), "seed": seed}
         try:
             program = self._started()
-            _send(program, {"type": "reconstruct", **request})
+            program.send({"type": "reconstruct", **request})
             answer = _wait(program, Done, self._number, command.item)
             if isinstance(answer, Done):
                 mesh = folder / answer.mesh
@@ -112,7 +110,7 @@ class Supervisor:
             reason = f"failed: {brief(answer.message, MAX_QUOTED)}"
             if answer.kind != INPUT:
                 self.kill()
-        except WorkerError as error:
+        except (WorkerError, EOFError) as error:
             self.kill()
             reason = str(error)
         remove_tree(folder)
@@ -128,8 +126,8 @@ class Supervisor:
     def close(self) -> None:
         """Ask the worker to leave, then kill it. Can be called twice."""
         if self._program is not None:
-            with suppress(WorkerError, subprocess.TimeoutExpired):
-                _send(self._program, {"type": "shutdown"})
+            with suppress(EOFError, subprocess.TimeoutExpired):
+                self._program.send({"type": "shutdown"})
                 self._program.process.wait(STOP_SECONDS)
         self.kill()
 
@@ -143,7 +141,7 @@ class Supervisor:
         command = self._command
         try:
             self._program = program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
-            _send(program, {"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
+            program.send({"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
             hello = _wait(program, Hello, None, command.start)
             if isinstance(hello, Failed):
                 raise WorkerError(brief(hello.message, MAX_QUOTED))
@@ -151,7 +149,7 @@ class Supervisor:
                 raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
             # A ValueError if these are not axes.
             axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
-        except (OSError, ValueError, WorkerError) as error:
+        except (OSError, EOFError, ValueError, WorkerError) as error:
             self._failed_starts += 1
             self._failure = f"does not start: {error}; {command.hint}"
             raise WorkerError(self._failure) from error
@@ -159,41 +157,20 @@ class Supervisor:
         return program
 
 
-def _send(program: Program, message: Mapping[str, Any]) -> None:
-    assert program.process.stdin is not None
-    try:
-        program.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
-        program.process.stdin.flush()
-    except OSError as error:
-        raise WorkerError(_ending(program)) from error
-
-
 def _wait(program: Program, kind: type[_Answer], number: int | None, seconds: float) -> _Answer | Failed:
     """Wait for an answer of a kind, or a failure, to the greeting (None) or to a numbered request."""
     clock = Clock()
     deadline = clock.now() + seconds
-    while clock.now() < deadline:
-        # A process that the worker left behind may hold its output open.
-        gone = program.process.poll() is not None
+    while True:
         try:
-            line = program.lines.get(timeout=clock.left(deadline))
-        except Empty:
-            if gone:
-                raise WorkerError(_ending(program)) from None
-            continue
-        if line is None:
-            raise WorkerError(_ending(program))
+            line = program.receive(clock, deadline)
+        except TimeoutError:
+            raise WorkerError(f"gave no answer within {seconds:g} seconds") from None
+        except EOFError as error:
+            raise WorkerError(str(error)) from error
         try:
             message = msgspec.json.decode(line, type=Hello | Progress | Done | Failed)
         except (ValueError, RecursionError) as error:
             raise WorkerError(f"wrote a line that is not a message: {brief(str(error), 80)}") from error
         if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
             return message
-    raise WorkerError(f"gave no answer within {seconds:g} seconds")
-
-
-def _ending(program: Program) -> str:
-    """How the worker ended, or that it closed its output while it lives on."""
-    with suppress(subprocess.TimeoutExpired):
-        program.process.wait(STOP_SECONDS)
-    return program.ending()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.images import edge_image, window_of
-from specsia_build.dataset.pairs import content_of, decode_column, is_frontal, split_uid
+from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, Shard, open_shard
@@ -237,7 +237,7 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
         if len(backends) == 1 and values["backend"] != backends[0]:
             findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
     else:
-        values["character_id"], values["view"] = split_uid(uid)
+        values["character_id"], values["view"] = schema.split_uid(uid)
     for name, text in (values | {name: image.get("path") for name, image in stored.items()}).items():
         if isinstance(text, str) and (path := machine_path(text)):
             findings.add("files", uid, f"{name} holds a path: {path}")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
-from specsia_build.dataset.pairs import Pair, is_frontal, pair_at, place_columns, place_of
+from specsia_build.dataset.pairs import Pair, is_frontal, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 
@@ -17,9 +17,10 @@ KEPT = 4  # Drawings kept in memory; each takes some 10 MB
 def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
     """Yield each character of a split with the number of its first frontal row, see `is_frontal`."""
     known: set[str] = set()
-    for number, row in enumerate(dataset.stream(config, split, place_columns(dataset.kind))):
-        character_id, view, frame = place_of(row, dataset.where)
-        if is_frontal(view, frame) and character_id not in known:
+    columns = [name for name in ("uid", "character_id", "view", "frame") if name in dataset.columns]
+    for number, row in enumerate(dataset.stream(config, split, columns)):
+        character_id = row["character_id"]
+        if is_frontal(row["view"], row.get("frame")) and character_id not in known:
             known.add(character_id)
             yield character_id, number
 

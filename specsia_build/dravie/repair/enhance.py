@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import __version__, png
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, place_of
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -117,8 +117,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(counts[config])) if with_drawing else None
             for row in dataset.stream(config, name, columns):
-                character_id = place_of(row, dataset.where)[0]
-                drawing = partial(drawings.of, character_id) if drawings is not None else lambda: NO_DRAWING
+                drawing = partial(drawings.of, row["character_id"]) if drawings is not None else lambda: NO_DRAWING
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 yield Frame(f"{above}/{row['uid']}", partial(_layers, row), (), drawing, film, time)
 

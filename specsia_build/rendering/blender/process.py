@@ -5,22 +5,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib.util
-import json
 import os
 import re
-import select
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.files.records import MOST_JSON_BYTES, parse_json
+from specsia_build.files.records import parse_json
 from specsia_build.folders import homed, shipped
 from specsia_build.pool import Clock
+from specsia_build.processes import Program
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
@@ -90,21 +87,7 @@ class BlenderProcess:
         if command is None:
             raise UsageError(how_to_get(purpose))
         self.answered = 0
-        self._unread = b""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
-        self._answers, theirs = os.pipe()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  the program is the user's own choice
-                [*command, "--serve", str(theirs)],
-                stdin=subprocess.PIPE,
-                stdout=self._log,
-                stderr=self._log,
-                pass_fds=(theirs,),
-                start_new_session=True,
-                env=homed(),
-            )
-        finally:
-            os.close(theirs)
+        self._program = Program([*command, "--serve"], homed(), piped=True, apart=True)
         atexit.register(self.close)
         try:
             self.blender = str(self._receive(START_SECONDS).get("blender", ""))
@@ -125,13 +108,8 @@ class BlenderProcess:
             OSError: if the disk is full, or a quota used up; the process is closed then.
             SpecsiaError: if it failed otherwise; likewise.
         """
-        stdin = self._process.stdin
-        assert stdin is not None
-        try:
-            stdin.write(json.dumps(job).encode() + b"\n")
-            stdin.flush()
-        except OSError as error:
-            raise SpecsiaError(f"Blender ended: {self._ending()}") from error
+        with self._ended():
+            self._program.send(job)
         answer = self._receive(seconds)
         self.answered += 1
         if "error" in answer:
@@ -148,22 +126,12 @@ class BlenderProcess:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._process.poll() is None and self._answers >= 0
+        return self._program.process.poll() is None
 
     def close(self) -> None:
         """Kill it with all that it started. Closing twice is not an error."""
         atexit.unregister(self.close)
-        if self._answers < 0:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        os.close(self._answers)
-        self._answers = -1
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        self._log.close()
+        self._program.end()
 
     def __enter__(self) -> BlenderProcess:
         return self
@@ -175,32 +143,20 @@ class BlenderProcess:
         """The next line of the answers as an object; closes the process if there is none."""
         clock = Clock()
         deadline = clock.now() + seconds
-        try:
-            while b"\n" not in self._unread and len(self._unread) <= MOST_JSON_BYTES:
-                if not select.select([self._answers], [], [], clock.left(deadline))[0]:
-                    if clock.now() < deadline:
-                        continue
-                    raise SpecsiaError(f"Blender did not answer within {seconds:g} seconds")
-                data = os.read(self._answers, 1 << 16)
-                if not data:
-                    raise SpecsiaError(f"Blender ended unexpectedly: {self._ending()}")
-                self._unread += data
-            line, _, self._unread = self._unread.partition(b"\n")
-            message = parse_json(line, "Blender's answer")
+        with self._ended():
+            try:
+                message = parse_json(self._program.receive(clock, deadline), "Blender's answer")
+            except TimeoutError:
+                raise SpecsiaError(f"Blender did not answer within {seconds:g} seconds") from None
             if not isinstance(message, dict):
                 raise SpecsiaError("Blender's answer is not an object")
-        except SpecsiaError:
-            self.close()
-            raise
         return message
 
-    def _ending(self) -> str:
-        """The line that names a missing library, or else the last that Blender printed, and how it ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        code = self._process.returncode
-        ending = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 20_000))
-        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        line = next(filter(_MISSING_LIBRARY.search, lines), lines[-1] if lines else "")
-        return f"{line[:300]} ({ending})" if line else ending
+    @contextlib.contextmanager
+    def _ended(self) -> Iterator[None]:
+        """Close the process if it cannot be asked, with an error that says how it ended."""
+        try:
+            yield
+        except (EOFError, SpecsiaError) as error:
+            self.close()
+            raise SpecsiaError(f"Blender {error}" if isinstance(error, EOFError) else str(error)) from error

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from specsia_build.backends.upstream import worker
-from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import WorkerCommand
+from specsia_build.processes import worker_environment
 
 SECONDS = 3.0
 """Limit for a picture."""

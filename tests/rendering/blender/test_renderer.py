@@ -183,7 +183,7 @@ def test_child_ends_with_parent(stand_in: Callable[[], BlenderProcess], tmp_path
         "process = blender_process.BlenderProcess('script.py', 'testing')\n"
         f"threading.Thread(target=process.ask, args=({job!r}, 99)).start()\n"
         "time.sleep(0.5)\n"
-        "print(process._process.pid, flush=True)\n"
+        "print(process._program.process.pid, flush=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", parent], capture_output=True, check=True, timeout=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -15,13 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
 from specsia_build.errors import brief
+from specsia_build.files.records import MOST_JSON_BYTES
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
+from specsia_build.pool import Clock
 
 MAX_QUOTED = 200  # Characters of a program's last line that an error quotes
 MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at once
@@ -29,7 +32,7 @@ _MARK = "SPECSIA_PROCESS"  # Environment variable that marks a program's descend
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")  # Would break another interpreter
 MOST_LINES = 64  # Lines that wait to be read; a program that writes more waits, so that memory is bounded
 
-_KILL_SECONDS = 10.0
+_KILL_SECONDS, _LEAVE_SECONDS = 10.0, 5.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
@@ -57,6 +60,7 @@ class Program:
         argv, env, cwd: as of `subprocess.Popen`.
         log: file for its standard error, and for its standard output unless it is piped.
         piped: whether standard input and output are pipes; otherwise there is no input.
+        apart: whether `lines` come from a pipe of their own, whose number is added to `argv`, and prints go to the log.
 
     Raises:
         OSError, ValueError: if it cannot be started.
@@ -71,34 +75,69 @@ class Program:
         log: Path | None = None,
         *,
         piped: bool,
+        apart: bool = False,
     ) -> None:
         self._mark, self._log = uuid.uuid4().hex, _opened(log)
+        own, theirs = os.pipe() if apart else (-1, -1)
         self.lines: Queue[bytes | None] = Queue(MOST_LINES)
         try:
             with unlimited():
                 self.process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
-                    list(argv),
+                    [*argv, *([str(theirs)] if apart else [])],
                     cwd=cwd,
                     env={**env, _MARK: self._mark},
                     stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-                    stdout=subprocess.PIPE if piped else self._log,
+                    stdout=subprocess.PIPE if piped and not apart else self._log,
                     stderr=self._log,
+                    pass_fds=(theirs,) if apart else (),
                     start_new_session=True,
                     # A program with pipes notices the end of its input instead.
                     preexec_fn=None if piped else _end_with_parent,
                 )
         except BaseException:
             self._log.close()
+            if apart:
+                os.close(own)
             raise
-        if piped:
-            Thread(target=self._listen, daemon=True).start()
+        finally:
+            if apart:
+                os.close(theirs)
+        stream = os.fdopen(own, "rb") if apart else self.process.stdout
+        if stream is not None:
+            Thread(
+                target=self._listen, args=(stream, MOST_JSON_BYTES if apart else MAX_LINE_BYTES), daemon=True
+            ).start()
 
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stream:
-            while line := stream.readline(MAX_LINE_BYTES):
+    def _listen(self, stream: IO[bytes], most: int) -> None:
+        with stream:
+            while line := stream.readline(most):
                 self.lines.put(line)
         self.lines.put(None)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write a line of JSON to the program's input. Raises EOFError, which says how it ended, if it has."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise EOFError(self.ending()) from error
+
+    def receive(self, clock: Clock, deadline: float) -> bytes:
+        """The next of `lines`. Raises TimeoutError at the deadline, and EOFError, which says how the program ended."""
+        while clock.now() < deadline:
+            # A process that the program left behind may hold its output open.
+            gone = self.process.poll() is not None
+            try:
+                line = self.lines.get(timeout=clock.left(deadline))
+            except Empty:
+                if gone:
+                    raise EOFError(self.ending()) from None
+                continue
+            if line is None:
+                raise EOFError(self.ending())
+            return line
+        raise TimeoutError
 
     def last_line(self) -> str:
         """The last line of the log that is not blank, short and printable, or nothing."""
@@ -107,7 +146,12 @@ class Program:
         return next((brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), "")
 
     def ending(self) -> str:
-        """Describe how the program ended, such as "ended with exit code 3; the last it printed: ..."."""
+        """Describe how the program ended, such as "ended with exit code 3; the last it printed: ...".
+
+        It may also have closed its output while it lives on.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LEAVE_SECONDS)
         code, last = self.process.returncode, self.last_line()
         if code is None:
             how = "closed its output"
