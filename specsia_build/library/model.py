@@ -62,10 +62,7 @@ class Dataset(_Rows[Row]):
     def pair(self, index: int) -> Pair:
         """Read and decode a row. Raises IndexError if there is no such row."""
         number = operator.index(index)
-        number += self._size if number < 0 else 0
-        if not 0 <= number < self._size:
-            raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")
-        return pair_at(self.opened, self.config, self.split, number)
+        return pair_at(self.opened, self.config, self.split, number + self._size if number < 0 else number)
 
     def __getitem__(self, index: int) -> Row:
         pair = self.pair(index)

@@ -41,6 +41,8 @@ OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license",
 
 T = TypeVar("T")
 
+_Outline = tuple[Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]]
+
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]  # The smallest and the largest x, y, z
 
 
@@ -160,11 +162,7 @@ def render(
     name = file_name(str(character_id or own), "character's id")
     if outline is None:
         outline = outline_of(config.seed, name)
-    if not isinstance(outline, tuple | list) or len(outline) != 2:
-        raise UsageError(f"outline is (thickness in px, grey level), not {outline!r}")
-    thickness, grey = plain({"thickness": outline[0], "grey": outline[1]}).values()
-    checked("outline thickness", thickness, Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))])
-    checked("outline grey", grey, Annotated[int, msgspec.Meta(ge=0, le=255)])
+    thickness, grey = checked("outline", np.asarray(outline).tolist(), _Outline)
     renderer = load_renderer(config.renderer)
     renderer.check()
     mesh = compacted(check_mesh(character))
