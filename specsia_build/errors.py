@@ -59,12 +59,9 @@ def no_such(kind: str, given: str, known: Sequence[str]) -> str:
     return f"there is no {kind} '{brief(given, 80)}'; the known ones are {', '.join(known)}.{meant(given, known)}"
 
 
-_PLURALS = {"vertex": "vertices"}
-
-
 def plural(count: int, noun: str) -> str:
     """`1 character`, `2,300 characters`."""
-    return f"{count:,} {noun if count == 1 else _PLURALS.get(noun, noun + 's')}"
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def spelled(folder: str | Path) -> str:

@@ -25,6 +25,7 @@ from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.films import Pixels, has_ffmpeg, side_by_side
+from specsia_build.folders import is_vacant
 from specsia_build.picture_files import write_moving, write_still
 from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
 from specsia_build.repairing.frames import FPS, Frame, moving, turntable
@@ -108,9 +109,7 @@ def require_own_folder(out: Path) -> None:
     Raises:
         UsageError: if it holds something else.
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{spelled(out)} is a file: name another --out")
-    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    names = set() if is_vacant(out) else {path.name for path in out.iterdir()}
     if names and (RECORD not in names or not names <= _OURS):
         other = min(names - _OURS, default=min(names))
         raise UsageError(f"{spelled(out)} holds {other}, which no `specsia repair` wrote: name another --out")
