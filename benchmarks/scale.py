@@ -137,7 +137,7 @@ def _timed(what: str, function: Callable[[], R]) -> R:
 @click.argument("count", type=int)
 @click.option("--workers", type=int, default=2, show_default=True)
 @click.option("--executor", type=click.Choice(get_args(ExecutorName)), default="local", show_default=True)
-def driver(count: int, workers: int, executor: str) -> None:
+def driver(count: int, workers: int, executor: ExecutorName) -> None:
     """Hand out COUNT items of which nothing is done."""
     config = BuildConfig(source="sample:1", workers=workers, executor=executor)
     with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from specsia_build.config import check_types
 from specsia_build.errors import UsageError, no_such
 
 Architecture = Literal["tiny", "paper"]
+Device = Literal["auto", "cpu", "cuda"]
 Reference = Literal["drawing", "none"]
 Perceptual = Literal["vgg19", "random", "none"]
 

@@ -17,7 +17,7 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, PosFrame
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.verify.report import Report
@@ -76,7 +76,7 @@ def build_small(
     fixed: Mapping[str, str] | None = None,
     views: int = VIEWS,
     size: int = SIZE,
-    pos_frame: str = "character",
+    pos_frame: PosFrame = "character",
     write: Callable[[Path, int], Entry] = write_character,
 ) -> Path:
     """Render, deform, project and pack characters into `folder`.

@@ -13,7 +13,7 @@ from datasets import Features, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
+from specsia_build.config import BuildConfig, PosFrame, read_settings, result_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.card import CardFacts, write_card
 from specsia_build.dataset.licences import forbids, redistribution_problems, spdx_id
@@ -104,7 +104,7 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
 
 
 @pytest.mark.parametrize("frame", ["character", "view"])
-def test_the_frame_of_positions_and_settings_for_a_build_are_stated(frame: str, tmp_path: Path) -> None:
+def test_the_frame_of_positions_and_settings_for_a_build_are_stated(frame: PosFrame, tmp_path: Path) -> None:
     config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame)
     build = {"specsia": "9.9", "config": result_settings(config)}
     card = write_card(facts(build=build, licenses=[("see | here\n# or not", "me\nand | you")]))

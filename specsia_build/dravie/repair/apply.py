@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import scipy
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from specsia_build.config import checked
-from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH
+from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
@@ -33,7 +32,7 @@ TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the 
 
 def find_device(name: str) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`; raises `UsageError` if there is none."""
-    checked("device", name, Literal["auto", "cpu", "cuda"])
+    checked("device", name, Device)
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA")
     return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from specsia_build.config import PosFrame
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import MOST_LISTED, OF_DATASETS
@@ -58,7 +59,7 @@ def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> No
 
 
 @pytest.mark.parametrize(("views", "size", "pos_frame"), [(4, 96, "view"), (1, 50, "character")])
-def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: str) -> None:
+def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: PosFrame) -> None:
     folder = build_small(tmp_path / "d", ("a", "b"), views=views, size=size, pos_frame=pos_frame)
     assert verify(folder).ok, verify(folder).lines()
     for name in (schema.SUMS_FILE, schema.CHECKSUMS_FILE):
