@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from specsia_build.dataset.places import Place, place_of_url
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.records import remembered_json
-from specsia_build.files.writing import link_or_copy, write_bytes
+from specsia_build.files.writing import write_bytes
 from specsia_build.folders import listed_below, remove_empty
 
 
@@ -39,25 +38,33 @@ def remove(folder: Path) -> list[str]:
     return listed_below(folder)
 
 
-def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.replaced")
-
-
 def recover(folder: Path) -> None:
     """Finish a `put` that was killed, or undo it if the new dataset is not in place."""
-    if _aside(folder).is_dir() and folder.exists():
-        shutil.rmtree(_aside(folder))
-    elif _aside(folder).is_dir():
-        _aside(folder).replace(folder)
+    aside = folder.with_name(f".{folder.name}.replaced")
+    if not aside.is_dir():
+        return
+    if not folder.exists():
+        aside.replace(folder)
+        return
+    for name in remove(aside):
+        old, new = aside / name, folder / name
+        if not os.path.lexists(new):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.replace(new)
+        elif old.is_symlink() or not old.is_dir():
+            old.unlink()
+    remove_empty(aside)
 
 
 def put(finished: Path, folder: Path) -> list[str]:
     """Replace a dataset by a finished one in the same parent folder; returns names of other files, which stay.
 
-    A kill leaves one of the two whole: other files are linked into the new one and the old one is renamed first, so
-    that `recover` can bring it back.
+    A kill leaves one of the two whole: the old one is renamed first, and `recover` brings it back.
     """
     recover(folder)
+    if not folder.exists():
+        finished.replace(folder)
+        return []
     own = listed_names(folder)
     # A folder of the dataset counts as its own when its files are gone.
     own |= {str(parent) for name in own for parent in Path(name).parents if (folder / parent).is_dir()}
@@ -73,10 +80,7 @@ def put(finished: Path, folder: Path) -> list[str]:
             f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
             "move that elsewhere and run the same command again"
         )
-    for name in foreign:
-        link_or_copy(folder / name, finished / name)
-    if folder.exists():
-        folder.replace(_aside(folder))
+    folder.replace(folder.with_name(f".{folder.name}.replaced"))
     finished.replace(folder)
     recover(folder)
     return foreign

@@ -110,15 +110,11 @@ def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> 
 
 
 def link_or_copy(path: Path, new: Path) -> None:
-    """Have a file, link or empty folder at a new place too, by a hard link where the file system has those."""
-    if path.is_dir() and not path.is_symlink():
-        new.mkdir(parents=True, exist_ok=True)
-        return
-    new.parent.mkdir(parents=True, exist_ok=True)
+    """Have a file at a new place too, by a hard link where the file system has those."""
     try:
-        os.link(path, new, follow_symlinks=False)
+        os.link(path, new)
     except OSError:
-        shutil.copy2(path, new, follow_symlinks=False)
+        shutil.copyfile(path, new)
 
 
 def sync(path: Path) -> None:
