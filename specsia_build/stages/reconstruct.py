@@ -134,7 +134,10 @@ def reconstruct_picture(
     if the backend needs one, and CharacterError as `accepted`.
     """
     if backend.sees_ground_truth and truth is None:
-        raise UsageError(f"the backend {backend.name} damages a character's own mesh, and there is none: name another")
+        raise UsageError(
+            f"the backend {backend.name} damages a character's own mesh, and none is given: name another backend, or "
+            "in Python give ground_truth=views.mesh"
+        )
     warnings: list[str] = []
     mesh = call_backend(
         backend,
