@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import scipy
@@ -25,6 +25,7 @@ from specsia_build.files.sources import is_file, listing, source_digest
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups
 
+T = TypeVar("T")
 FRONT, UNSURE = "front", "unsure"
 """Names for what view 0 shows, with a known and an unknown front."""
 
@@ -169,23 +170,25 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     counts = values[near][:, :, :2]
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
     groups = linked_groups(near[:, 0], near[:, 1], len(values))
-    alike = defaultdict[int, list[str]](list)
-    for (character_id, _), group in zip(shaped, groups[which.ravel()].tolist(), strict=True):
-        alike[group].append(character_id)
-    return [tuple(ids) for ids in alike.values() if len(ids) > 1]
+    return _together(
+        (group, character_id) for (character_id, _), group in zip(shaped, groups[which.ravel()], strict=True)
+    )
 
 
 def same_files(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
     """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
-    by_size = defaultdict[int, list[Entry]](list)
-    for entry in entries:
-        if entry.problem is None and is_file(entry.path):
-            by_size[entry.path.stat().st_size].append(entry)
-    alike = defaultdict[str, list[str]](list)
-    for entry in chain.from_iterable(same for same in by_size.values() if len(same) > 1):
-        if (digest := source_digest(entry.path, entry.within)) is not None:
-            alike[digest].append(entry.id)
-    return [tuple(ids) for ids in alike.values() if len(ids) > 1]
+    files = [entry for entry in entries if entry.problem is None and is_file(entry.path)]
+    same_size = chain.from_iterable(_together((entry.path.stat().st_size, entry) for entry in files))
+    digests = ((source_digest(entry.path, entry.within), entry.id) for entry in same_size)
+    return _together((digest, character_id) for digest, character_id in digests if digest is not None)
+
+
+def _together(pairs: Iterable[tuple[object, T]]) -> list[tuple[T, ...]]:
+    """The values of each key that has several, by pairs of key and value."""
+    groups = defaultdict[object, list[T]](list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return [tuple(values) for values in groups.values() if len(values) > 1]
 
 
 def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:

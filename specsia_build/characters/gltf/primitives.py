@@ -83,16 +83,24 @@ class Vertices:
     def attributes(self) -> Mapping[str, int]:
         return self.primitive.attributes or {}
 
-    def floats(self, name: str, width: int, *, morphed: bool = True) -> NDArray[np.float32]:
-        """An attribute as (V, width) float32, with or without its morph targets."""
-        values, is_normalised = self._stored(name, (width,))
-        floats = denormalise(values) if is_normalised else values.astype(np.float32)
-        return self._morphed(floats, name, (width,)) if morphed else floats
+    def floats(self, name: str, *widths: int, morphed: bool = True) -> NDArray[np.float32]:
+        """An attribute of one of some widths as (V, width) float32, with or without its morph targets."""
+        stored, is_normalised = self._stored(name, widths)
+        # Integers of colours always stand for 0-1, even where an exporter forgot to say so.
+        whole = is_normalised or name == "COLOR_0"
+        values = denormalise(stored) if whole else stored.astype(np.float32)
+        if morphed and any(self.morph):
+            values = values.copy()
+            for index, offsets in self.morphs(name, widths):
+                if index < len(self.morph) and self.morph[index]:
+                    width = min(values.shape[1], offsets.shape[1])
+                    values[:, :width] += np.float32(self.morph[index]) * offsets[:, :width]
+        return values
 
-    def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
+    def optional(self, name: str, *widths: int) -> NDArray[np.float32] | None:
         """Return `floats`; None where the primitive lacks the attribute or, with a warning, it is damaged."""
         with self.document.tolerating():
-            return self.floats(name, width) if name in self.attributes else None
+            return self.floats(name, *widths) if name in self.attributes else None
         return None
 
     def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -101,17 +109,6 @@ class Vertices:
             if name in target:
                 stored, is_normalised = self._stored(name, widths, target)
                 yield index, denormalise(stored) if is_normalised else stored.astype(np.float32)
-
-    def colors(self) -> NDArray[np.float32] | None:
-        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN; None as in `optional`."""
-        with self.document.tolerating():
-            if "COLOR_0" in self.attributes:
-                stored, _ = self._stored("COLOR_0", (3, 4))
-                # Integers always stand for 0-1 here, even where an exporter forgot to say so.
-                rgba = np.ones((len(stored), 4), np.float32)
-                rgba[:, : stored.shape[1]] = denormalise(stored)
-                return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
-        return None
 
     def influences(self, joint_count: int) -> Skin:
         """Joints and weights of each vertex, of all sets, in a skin of `joint_count` joints.
@@ -161,14 +158,6 @@ class Vertices:
         if len(values) != self.count or values.shape[1] not in widths:
             raise damaged(self.label, f"has {name} of another number or width than its POSITION asks for")
         return values if self.used is None else values[self.used], self.document.is_normalised(accessor)
-
-    def _morphed(self, values: NDArray[np.float32], name: str, widths: tuple[int, ...]) -> NDArray[np.float32]:
-        if any(self.morph):
-            values = values.copy()
-            for index, offsets in self.morphs(name, widths):
-                if index < len(self.morph) and self.morph[index]:
-                    values[:, : offsets.shape[1]] += np.float32(self.morph[index]) * offsets
-        return values
 
 
 @dataclass(frozen=True)
@@ -244,8 +233,10 @@ class MeshReader:
         if uv is not None:
             moved = material.placement.apply(uv)
             uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
-        colors = source.colors()
-        opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
+        colors, opaque = source.optional("COLOR_0", 3, 4), True
+        if colors is not None:
+            colors = np.clip(np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0), 0.0, 1.0)
+            opaque = not bool((colors[:, 3] < 1.0).any())
         surface = Mesh(
             vertices=np.zeros((0, 3), np.float32),
             faces=faces,
