@@ -27,8 +27,8 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import COMPONENTS, load_document, unpack_draco
 from specsia_build.characters.gltf.primitives import Vertices
-from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.read import AnimatedCharacter, read_animated
+from specsia_build.characters.sources import read_manifest
 from specsia_build.frame import Camera, normalise, up_rotation
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Material, Mesh

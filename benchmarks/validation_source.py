@@ -13,9 +13,8 @@ from typing import Any
 
 import click
 
-from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.samples.write import provide
-from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED, open_source
+from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED, open_source, read_manifest
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 

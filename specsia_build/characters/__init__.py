@@ -1,6 +1,6 @@
 """Characters: from files to a mesh in the project's frame, or one sentence that says why not.
 
-`sources` and `manifest` list characters; `read` reads one, by the reader of its format, with its rig where that is
-asked; `motions` reads files of motions. `doubts/` holds the checks of what was read; `survey` describes characters and
-suggests manifests. Readers share `character`, `images`, `polygons` and `side_files`.
+`sources` lists characters, also those of a manifest; `read` reads one, by the reader of its format, with its rig where
+that is asked; `motions` reads files of motions. `doubts/` holds the checks of what was read; `survey` describes
+characters and suggests manifests. Readers share `character`, `images`, `polygons` and `side_files`.
 """

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.images import IMAGE_SUFFIXES
-from specsia_build.characters.manifest import SUGGESTED
-from specsia_build.characters.sources import Source
+from specsia_build.characters.sources import SUGGESTED, Source
 from specsia_build.errors import UsageError, some
 from specsia_build.files.sources import is_file, listing, source_digest
 from specsia_build.rendering.mesh import Mesh

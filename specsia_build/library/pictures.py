@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
-from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
+from specsia_build.characters.sources import open_source, problem_of
 from specsia_build.config import BuildConfig, Look, PosFrame, RendererName, checked
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair

@@ -30,8 +30,8 @@ from specsia_build.backends.relief.net import COLOURS, guides, inputs, on_white,
 from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
-from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.read import read_animated, read_character
+from specsia_build.characters.sources import read_manifest
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
