@@ -19,7 +19,7 @@ from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, decode_text
 from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, plural
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
 _SPACE, _NEWLINE = 32, 10
@@ -40,7 +40,7 @@ class _ObjText:
         points: (V, 3), with colours (V, 3) as written after the coordinates, NaN where a vertex has none; or None.
         uv, normals: (T, 2), v up, and (N, 3); NaN where they are not numbers.
         corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
-        missing: number of texture coordinates and normals of corners that the file lacks.
+        is_incomplete: whether the file lacks a texture coordinate or normal that a corner names.
         first: (F + 1,), where each face's corners begin in `corners`.
         face_line: (F,), the line of each face, to place it among `statements`.
     """
@@ -50,7 +50,7 @@ class _ObjText:
     uv: NDArray[np.float64]
     normals: NDArray[np.float64]
     corners: Ints
-    missing: int
+    is_incomplete: bool
     first: Ints
     face_line: Ints
     statements: list[_Statement]
@@ -128,7 +128,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
         vertices, numbered = _rows(lines, at_v, 1, 6, np.nan)
         if (numbered < 3).any():
             raise ValueError("too few numbers")
-        corners, counts, missing = _faces(lines, at_f, (at_v, at_vt, at_vn))
+        corners, counts, is_incomplete = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
     coloured = numbered >= 6
@@ -145,7 +145,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
         uv=_attribute(lines, at_vt, 2),
         normals=_attribute(lines, at_vn, 3),
         corners=corners,
-        missing=missing,
+        is_incomplete=is_incomplete,
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
         statements=statements,
@@ -191,8 +191,8 @@ def _attribute(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
         return np.full((len(at), take), np.nan)
 
 
-def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, int]:
-    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and of missing indices.
+def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, bool]:
+    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and whether some lack.
 
     A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged otherwise.
     """
@@ -203,7 +203,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     text = np.frombuffer(data, np.uint8)
     begins = np.flatnonzero(_word_starts(text))
     if len(begins) == 0:
-        return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64), 0
+        return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64), False
     slashes = np.searchsorted(begins, np.flatnonzero(text == ord("/")), side="right") - 1
     per_corner = 1 + np.bincount(slashes, minlength=len(begins))
     values = polygons.numbers(data.replace(b"/", b" "), np.int64)
@@ -211,7 +211,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         raise ValueError("not one to three indices a corner")
     first = np.cumsum(per_corner) - per_corner
     row = np.searchsorted(_row_starts(text), begins, side="right") - 1
-    corners, lost = np.full((len(begins), 3), -1, np.int64), 0
+    corners, lost = np.full((len(begins), 3), -1, np.int64), False
     for slot, lines_before in enumerate(declared):
         has = np.flatnonzero(per_corner > slot)
         index, total = values[first[has] + slot], len(lines_before)
@@ -222,7 +222,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         if slot == 0 and missing.any():
             raise ValueError(f"a face names vertex {index[missing.argmax()]}, the file has {total}")
         corners[has, slot] = np.where(missing, -1, resolved)
-        lost += int(np.count_nonzero(missing & (index != 0)))
+        lost |= bool((missing & (index != 0)).any())
     return corners, np.bincount(row, minlength=len(at)), lost
 
 
@@ -239,13 +239,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     face_material = np.argsort(order)[slots].astype(np.int32)
     materials = builder.build_all([material_names[k] for k in used[order]])
     textured = np.array([m.texture is not None or m.emissive_texture is not None for m in materials])
-    bare = int(((uv_at < 0).any(axis=1) & textured[face_material]).sum())
-    if bare:
-        share = f"{bare:,} of {plural(len(face), 'triangle')} of {name}"
-        builder.files.warn(f"{share} have a texture and no texture coordinates: they show its corner's colour")
-    if text.missing > 0:
-        corners = plural(text.missing, "face corner")
-        builder.files.warn(f"{corners} of {name} with a texture coordinate or normal that is not there")
+    if text.is_incomplete or ((uv_at < 0).any(axis=1) & textured[face_material]).any():
+        builder.files.warn(f"{name} lacks some texture coordinates or normals of its faces")
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     uv = colors = None

@@ -122,7 +122,10 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
                 f'front only; "sides": "{BOTH}" in its manifest line draws it as it stands'
             )
         )
-        mesh = _single_sided(mesh, hiding)
+        # Their materials become single-sided there and not elsewhere.
+        both = (*mesh.materials, *mesh.with_sides(double=False).materials)
+        used, slots = np.unique(mesh.face_material + hiding * len(mesh.materials), return_inverse=True)
+        mesh = replace(mesh, materials=tuple(both[k] for k in used), face_material=slots.astype(np.int32))
     if float(areas[~closed & ~hull & mesh.single_sided()].sum()) >= LEAST_OPEN * whole:
         lost = _lost(mesh.of_faces(~hull) if hull.any() else mesh)
         if lost > MOST_LOST:
@@ -184,11 +187,3 @@ def _placed(mesh: Mesh) -> Mesh:
 def _depths(mesh: Mesh) -> NDArray[np.float32]:
     """Depth at each pixel of small views, (V, H, W)."""
     return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))
-
-
-def _single_sided(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
-    """Make the materials of chosen faces (F,) single-sided there and not elsewhere."""
-    moved = np.where(chosen, mesh.face_material + len(mesh.materials), mesh.face_material)
-    both = (*mesh.materials, *mesh.with_sides(double=False).materials)
-    used, slots = np.unique(moved, return_inverse=True)
-    return replace(mesh, materials=tuple(both[k] for k in used), face_material=slots.astype(np.int32))

@@ -104,7 +104,10 @@ class Materials:
         built = self.material(index)
         bare = not textured and built.is_textured
         material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material
-        solid = opaque_corners and material.alpha_mode != "opaque" and _is_solid(material)
+        # Neither a factor nor a texel makes any of it translucent.
+        solid = opaque_corners and material.alpha_mode != "opaque" and material.base_color[3] >= 1.0
+        solid = solid and (material.alpha_mode != "mask" or material.alpha_cutoff <= 1.0)
+        solid = solid and (material.texture is None or bool((material.texture.pixels[..., 3] == 255).all()))
         key = (index, bare, solid)
         if key not in self._variants:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
@@ -234,13 +237,6 @@ def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Mate
             pixels[..., 3] = 255
             texture = replace(texture, pixels=pixels)
     return replace(material, texture=texture, base_color=(r, g, b, a * left), alpha_mode="blend")
-
-
-def _is_solid(material: Material) -> bool:
-    """Whether no factor and no texel makes any of it translucent."""
-    if material.base_color[3] < 1.0 or (material.alpha_mode == "mask" and material.alpha_cutoff > 1.0):
-        return False
-    return material.texture is None or bool((material.texture.pixels[..., 3] == 255).all())
 
 
 def _unit(value: float) -> float:

@@ -223,8 +223,11 @@ class MeshReader:
         indexed = self._faces(whole, corners)
         if not len(indexed):
             return None
-        used, faces = _compacted(indexed, count)
-        source = replace(whole, used=used)
+        # Primitives often share one large set of vertices, and unused ones may hold anything.
+        is_used = np.zeros(count, bool)
+        is_used[indexed] = True
+        faces = (np.cumsum(is_used, dtype=np.int32) - 1)[indexed]
+        source = whole if is_used.all() else replace(whole, used=np.flatnonzero(is_used))
         normals = source.optional("NORMAL", 3)
         material = self.materials.material(primitive.material)
         if material.inside_out:
@@ -317,16 +320,3 @@ class MeshReader:
             joints, binds = read_skin(self.document, index)
             self._palettes[index] = (self.worlds[joints] @ binds)[:, :3]
         return self._palettes[index]
-
-
-def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:
-    """Rows that faces use (None for all) and the faces into them.
-
-    Primitives often share one large set of vertices, and unused ones may hold anything.
-    """
-    is_used = np.zeros(count, bool)
-    is_used[faces] = True
-    if is_used.all():
-        return None, faces.astype(np.int32)
-    renumbered = np.cumsum(is_used, dtype=np.int32) - 1
-    return np.flatnonzero(is_used), renumbered[faces]

@@ -152,7 +152,13 @@ def _read_scene(
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time = read_pose(document, number, pose)
-    reached = below(nodes, _roots(document, hierarchy))
+    starts: Sequence[int] = [i for i, parent in enumerate(hierarchy.parents) if parent is None]
+    if document.count(schema.Scene):
+        index = document.root.scene or 0
+        starts = document.entry(schema.Scene, index).nodes or ()
+        if any(start >= len(nodes) for start in starts):
+            raise document.error(schema.Scene, index, "names a node that does not exist")
+    reached = below(nodes, starts)
     visibility = {i: (nodes[i].extensions or schema.Extensions()).visibility for i in reached}
     hidden = below(nodes, [i for i, stated in visibility.items() if stated and stated.visible is False])
     places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
@@ -206,13 +212,3 @@ def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) ->
                 break
             used.add(above)
     return used
-
-
-def _roots(document: Document, hierarchy: Hierarchy) -> Sequence[int]:
-    if document.count(schema.Scene) == 0:
-        return [i for i, parent in enumerate(hierarchy.parents) if parent is None]
-    index = document.root.scene or 0
-    starts = document.entry(schema.Scene, index).nodes or ()
-    if any(start >= len(hierarchy.nodes) for start in starts):
-        raise document.error(schema.Scene, index, "names a node that does not exist")
-    return starts

@@ -71,17 +71,15 @@ def weights_of(
             _hang(points, shares, names, body, 1.0 if piece.bones == ("skirt",) else 0.35)
         else:
             bones = [bone for bone in piece.bones if bone in joints] or ["head"]
-            away = np.stack([_distance(points, joints[bone][1], ends[bone]) for bone in bones], axis=1)
+            away = np.empty((len(points), len(bones)))
+            for k, bone in enumerate(bones):
+                start, length = joints[bone][1], ends[bone] - joints[bone][1]
+                along = np.clip((points - start) @ length / max(float(length @ length), 1e-12), 0, 1)
+                away[:, k] = np.linalg.norm(points - start - along[:, None] * length, axis=1)
             near = np.clip(1 - (away - away.min(axis=1, keepdims=True)) / _SEAM, 0, 1) ** 2
             shares[:, [names.index(bone) for bone in bones]] = near
         weights.append(shares / shares.sum(axis=1, keepdims=True))
     return np.concatenate(weights)
-
-
-def _distance(points: Array, start: Array, end: Array) -> Array:
-    way = end - start
-    along = np.clip((points - start) @ way / max(float(way @ way), 1e-12), 0, 1)
-    return np.asarray(np.linalg.norm(points - start - along[:, None] * way, axis=1))
 
 
 def _hang(points: Array, shares: Array, names: list[str], body: Body, follow: float) -> None:
