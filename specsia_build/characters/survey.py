@@ -94,6 +94,12 @@ def unread(entry: Entry, problem: str) -> CharacterFacts:
 def facts_of(character: Character) -> CharacterFacts:
     """Facts about a character that was read."""
     mesh, entry = character.mesh, character.entry
+    likely = next((str(fix.value) for fix in character.fixes if fix.key == "front"), character.front)
+    front = FRONT if character.unsure is None else UNSURE
+    if likely != character.front:
+        front = "turned 180°" if likely[1] == character.front[1] else "turned 90°"
+    elif any("stands sideways" in doubt.sentence for doubt in character.doubts):
+        front = "turned 90°"
     textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
     images = {id(texture.pixels): texture.pixels for texture in textures}
     return CharacterFacts(
@@ -109,20 +115,11 @@ def facts_of(character: Character) -> CharacterFacts:
         skinned=character.skinned,
         animations=character.animations,
         faces=character.front,
-        front=_front(character),
+        front=front,
         warnings=character.warnings,
         fixes=character.fixes,
         shape=shape_of(mesh),
     )
-
-
-def _front(character: Character) -> str:
-    """Return what view 0 shows."""
-    likely = next((fix.value for fix in character.fixes if fix.key == "front"), character.front)
-    if likely != character.front:
-        return "turned 180°" if str(likely)[1] == character.front[1] else "turned 90°"
-    sideways = any("stands sideways" in doubt.sentence for doubt in character.doubts)
-    return "turned 90°" if sideways else FRONT if character.unsure is None else UNSURE
 
 
 def _pieces(character: Character) -> tuple[PartFacts, ...]:
@@ -240,17 +237,8 @@ def suggested_manifest(
     if source.kind == "sample":
         raise UsageError(f"{source.name} is made again by each command, so no manifest can name its files")
     folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
-    splits = _splits(source.entries, alike)
-    described = zip(source.entries, facts, strict=True)
-    lines = [_line(entry, fact, folder, splits.get(entry.id)) for entry, fact in described if not entry.problem]
-    if not lines:
-        raise UsageError(f"{source.name} holds no character that a manifest could name")
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-
-
-def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
-    """Split and evidence for characters without one: that of those that are alike, if they agree."""
-    stated = {entry.id: entry.split for entry in entries}
+    # Split and evidence for characters without one: that of those that are alike, if they agree.
+    stated = {entry.id: entry.split for entry in source.entries}
     splits: dict[str, tuple[str, str]] = {}
     for ids in alike:
         known = {split for character in ids if (split := stated[character]) is not None}
@@ -258,7 +246,11 @@ def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[st
             if stated[character] is None:
                 why = f"split: the same for {some([other for other in ids if other != character])}, which are alike"
                 splits.setdefault(character, (next(iter(known), TOGETHER), why))
-    return splits
+    described = zip(source.entries, facts, strict=True)
+    lines = [_line(entry, fact, folder, splits.get(entry.id)) for entry, fact in described if not entry.problem]
+    if not lines:
+        raise UsageError(f"{source.name} holds no character that a manifest could name")
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
 _KEYS = ("id", "path", "texture", "up", "front", "sides", "pose", "drop", "drawing", "split", "license", "source")
