@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.filesize import decimal
+
 from specsia_build.terminal.screen import above, console_of, is_plain, say, shortened, style_of
 
 if TYPE_CHECKING:
@@ -133,11 +135,5 @@ def bar(name: str, total: int | None, unit: str = "char", backend: str | None = 
 
 
 def amount(count: float, unit: str) -> str:
-    """Format a count; bytes (unit ``B``) as kB, MB, GB or TB."""
-    if unit != "B" or count < 1000:
-        return f"{count:,.0f}" if unit != "B" else f"{count:.0f} B"
-    for prefix in "kMGT":
-        count /= 1000
-        if count < 999.5 or prefix == "T":
-            break
-    return f"{count:.3g} {prefix}B"
+    """Format a count; bytes (unit ``B``) as kB, MB or GB."""
+    return decimal(int(count)) if unit == "B" else f"{count:,.0f}"
