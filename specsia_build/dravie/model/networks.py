@@ -62,6 +62,10 @@ SHARPNESS = 2.0
 
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
 
+BOUND = 6.0
+"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have no gradient, and one of three
+trainings in bfloat16 never came back from there."""
+
 
 class Tiny(_Padded):
     """U-net of four levels.
@@ -99,6 +103,7 @@ class Tiny(_Padded):
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
     """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and weights."""
+    output = BOUND * torch.tanh(output / BOUND)
     weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
