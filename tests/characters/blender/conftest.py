@@ -15,7 +15,7 @@ from specsia_build.characters import blender
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry, RawMesh
 
-Write = Callable[..., Path]
+Write = Callable[[Path, str], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +26,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def write() -> Write:
-    """Have a script for a Python with bpy write a file, whose path is its first argument."""
+    """Have a script for a Python with bpy, which finds all of `making`, make a scene, and write it to a file."""
     if importlib.util.find_spec("bpy") is None:
         pytest.skip("needs the bpy package to write a file")
 
-    def written(path: Path, script: str | Path, *more: str) -> Path:
-        how = [str(script)] if isinstance(script, Path) else ["-c", script]
-        command = [sys.executable, *how, str(path), *more]
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
+    def written(path: Path, script: str) -> Path:
+        code = f"from tests.characters.blender.making import *\n{script}\nsave()"
+        command = [sys.executable, "-c", code, str(path)]
+        subprocess.run(command, check=True, capture_output=True, timeout=600, cwd=Path(__file__).parents[3])
         return path
 
     return written

@@ -1,52 +1,42 @@
-"""Run by a Python with bpy: ``make_blend.py FILE.blend`` writes a scene whose reading can be worked out by hand."""
+"""Write a .blend file whose reading can be worked out by hand: surfaces of every kind behind y = 100, and what moves.
+
+Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upper bone to -Y while it moves to
+(1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.
+"""
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import bpy
 from mathutils import Matrix
 
-
-def material(name: str, colour: Sequence[float], alpha: float = 1.0) -> tuple[Any, Any]:
-    made = bpy.data.materials.new(name)
-    made.use_nodes = True
-    shader = made.node_tree.nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (*colour, 1.0)
-    shader.inputs["Alpha"].default_value = alpha
-    return made, shader
+from tests.characters.blender.making import SQUARE, add, material
 
 
-def square(name: str, place: Sequence[float], made: Any, scale: Sequence[float] = (1.0, 1.0, 1.0)) -> Any:
-    corners = ((0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1))
-    mesh = bpy.data.meshes.new(name + "Mesh")
-    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
-    layer = mesh.uv_layers.new(name="map")
-    for loop, uv in zip(layer.data, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
-        loop.uv = uv
-    mesh.materials.append(made)
-    item = bpy.data.objects.new(name, mesh)
-    item.matrix_world = Matrix.LocRotScale(place, None, scale)
-    bpy.context.scene.collection.objects.link(item)
+def square(name: str, x: float, y: float, look: Any) -> Any:
+    item = add(name, SQUARE, [(0, 1, 2, 3)], look)
+    item.location = (x, 100 + y, 0)
     return item
 
 
-bpy.ops.wm.read_factory_settings(use_empty=True)
-
 red, _ = material("red", (1.0, 0.0, 0.0))
-body = square("Body", (0, 0, 0), red)
-mirror = body.modifiers.new("mirror", "MIRROR")
+square("Body", 0, 0, red).modifiers.new("mirror", "MIRROR")
+square("Furry", 15, 0, red).modifiers.new("hair", "PARTICLE_SYSTEM")
+bpy.data.objects["Furry"].particle_systems[0].settings.type = "HAIR"
+square("Unseen", 0, 20, red).hide_viewport = True
+square("Hidden", 0, 20, red).hide_render = True
 
 glass, _ = material("glass", (0.0, 0.0, 1.0), alpha=0.25)
 glass.use_backface_culling = True
-flipped = square("Flipped", (0, 5, 0), glass, scale=(-2.0, 1.0, 1.0))
+square("Flipped", 0, 5, glass).scale = (-2.0, 1.0, 1.0)
 
 image = bpy.data.images.new("painted", 2, 2, alpha=True)
 image.pixels = [1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0]
 image.pack()
-cloth, shader = material("cloth", (1.0, 1.0, 1.0))
+cloth, shader = material("cloth")
 tree = cloth.node_tree
 texture = tree.nodes.new("ShaderNodeTexImage")
 texture.image, texture.extension, texture.interpolation = image, "EXTEND", "Closest"
@@ -65,41 +55,78 @@ tree.links.new(mapping.outputs[0], texture.inputs["Vector"])
 tree.links.new(texture.outputs["Color"], colours[0])
 tree.links.new(next(s for s in mix.outputs if s.type == "RGBA"), shader.inputs["Base Color"])
 tree.links.new(texture.outputs["Alpha"], shader.inputs["Alpha"])
-square("Cloth", (0, 10, 0), cloth)
+square("Cloth", 0, 10, cloth)
 
-painted, shader = material("painted", (1.0, 1.0, 1.0))
+painted, shader = material("painted")
 attribute = painted.node_tree.nodes.new("ShaderNodeVertexColor")
 attribute.layer_name = "paint"
 painted.node_tree.links.new(attribute.outputs["Color"], shader.inputs["Base Color"])
-hand = square("Hand", (0, 15, 0), painted)
-paint = hand.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
+paint = square("Hand", 0, 15, painted).data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
 for k, value in enumerate(paint.data):
     value.color = (k / 4, 0.5, 1.0, 1.0)
 
-for name, hide in (("Unseen", "hide_viewport"), ("Hidden", "hide_render")):
-    setattr(square(name, (0, 20, 0), red), hide, True)
-
-furry = square("Furry", (15, 0, 0), red)
-furry.modifiers.new("hair", "PARTICLE_SYSTEM")
-furry.particle_systems[0].settings.type = "HAIR"
-
-bpy.context.scene.collection.objects.link(bpy.data.objects.new("Brows", bpy.data.grease_pencils.new("Lines")))
+scene = bpy.context.scene
+scene.collection.objects.link(bpy.data.objects.new("Brows", bpy.data.grease_pencils.new("Lines")))
+scene.render.fps, scene.render.fps_base = 20, 2.0
 
 bones = bpy.data.armatures.new("Bones")
 rig = bpy.data.objects.new("Rig", bones)
-bpy.context.scene.collection.objects.link(rig)
+scene.collection.objects.link(rig)
 bpy.context.view_layer.objects.active = rig
 bpy.ops.object.mode_set(mode="EDIT")
-bone = bones.edit_bones.new("arm")
-bone.head, bone.tail = (0, 0, 0), (0, 0, 1)
+lower, upper = bones.edit_bones.new("lower"), bones.edit_bones.new("upper")
+lower.head, lower.tail = (0, 0, 0), (0, 0, 1)
+upper.head, upper.tail, upper.parent = (0, 0, 1), (0, 0, 2), lower
 bpy.ops.object.mode_set(mode="OBJECT")
-hand.parent = rig
-hand.modifiers.new("rig", "ARMATURE").object = rig
-hand.vertex_groups.new(name="arm").add([0, 1, 2, 3], 1.0, "REPLACE")
-rig.animation_data_create()
-rig.animation_data.action = bpy.data.actions.new("Lift")
-for frame, height in ((1, 1.0), (11, 3.0)):
-    rig.pose.bones["arm"].location = (0, height, 0)
-    rig.pose.bones["arm"].keyframe_insert("location", frame=frame)
+rig.location, rig.scale = (1, 0, 0), (2, 2, 2)
+bpy.context.view_layer.update()
 
-bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
+corners = [(x, 0, z) for z in (0, 1.5, 2) for x in (0, 0.5)]
+strip = add("Strip", corners, [(0, 1, 3, 2), (2, 3, 5, 4)], material("strip")[0])
+strip.parent = rig
+strip.modifiers.new("rig", "ARMATURE").object = rig
+# Weights count by their share; bones beside them and groups that are none do not.
+for group, rows, weight in (("lower", (0, 1), 1.0), ("lower", (2, 3), 0.25), ("upper", (2, 3), 0.25)):
+    (strip.vertex_groups.get(group) or strip.vertex_groups.new(name=group)).add(rows, weight, "REPLACE")
+strip.vertex_groups["upper"].add((4, 5), 1.0, "REPLACE")
+strip.vertex_groups.new(name="pinned").add((0, 4), 1.0, "REPLACE")
+
+sword = add("Sword", [(0, 0, 0), (0, 0, 1), (1, 0, 1)])
+sword.parent, sword.parent_type, sword.parent_bone = rig, "BONE", "upper"
+sword.matrix_world = Matrix.Translation((1, 0, 4))
+
+box = add("Box", [(0, 0, 0), (1, 0, 0), (1, 0, 1)])
+box.location = (0, 20, 0)
+
+face = add("Face", [(1, 10, 0), (2, 10, 0), (2, 10, 1)])
+face.modifiers.new("mirror", "MIRROR")
+for name in ("Basis", "Frown", "Smile"):
+    face.shape_key_add(name=name)
+keys = face.data.shape_keys
+keys.name = "FaceKeys"
+keys.key_blocks["Smile"].data[2].co = (3, 10, 2)
+keys.key_blocks["Frown"].data[1].co = (2, 11, 0)
+keys.key_blocks["Frown"].value = 0.5
+
+
+def curve(action: str, path: str, index: int, keys: Sequence[tuple[float, float]]) -> None:
+    """Let an action, which is new or has other curves, change a value by keys."""
+    made = bpy.data.actions.get(action) or bpy.data.actions.new(action)
+    made.use_fake_user = True
+    found = made.fcurves.new(path, index=index)
+    for frame, value in keys:
+        found.keyframe_points.insert(frame, value).interpolation = "LINEAR"
+
+
+curve("Rig|Bend", "location", 1, [(1, 0), (11, 3)])
+for index, values in ((0, (1, math.cos(math.pi / 4))), (1, (0, math.sin(math.pi / 4)))):
+    curve("Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True)))
+curve("BoxAction", "location", 0, [(1, 0), (11, 10)])
+curve("Smiling", 'key_blocks["Smile"].value', 0, [(1, 0.2), (11, 1.0)])
+for thing, name in ((rig, "Rig|Bend"), (box, "BoxAction"), (keys, "Smiling")):
+    thing.animation_data_create()
+    thing.animation_data.action = bpy.data.actions[name]
+# Nothing has these, so that they are the rig's.
+curve("Lift", 'pose.bones["lower"].location', 1, [(1, 0), (6, 1)])
+curve("Endless", 'pose.bones["lower"].location', 1, [(0, 0), (100_000, 1)])
+bpy.data.actions.new("Nothing").use_fake_user = True

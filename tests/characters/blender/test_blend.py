@@ -1,4 +1,4 @@
-"""A .blend file whose reading can be worked out by hand: what a render shows, in its colours."""
+"""A .blend file whose reading can be worked out by hand: what a render shows, in its colours, and how it moves."""
 
 from __future__ import annotations
 
@@ -9,36 +9,45 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from specsia_build.animation.rig import posed
 from specsia_build.characters.blender import CACHE_SETTING
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import RawMesh, RawMoving
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 from tests.characters.blender.conftest import Write, read_with_blender
 
 UNRENDERED = """
-import sys
-import bpy
-
-bpy.ops.wm.read_factory_settings(use_empty=True)
-mesh = bpy.data.meshes.new("mesh")
-mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
 for name in ("body", "old"):
-    item = bpy.data.objects.new(name, mesh)
-    bpy.context.scene.collection.objects.link(item)
+    item = add(name)
     item.hide_render = True
 item.hide_set(True)
-bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
 """
+
+STRIP = ((1.0, 0.0, 0.0), (1.0, 0.0, 3.0), (1.0, 0.0, 4.0))
+"""Its lowest, middle and uppermost left corner at rest."""
+
+SWORD, BOX, CHEEK = (2.0, 0.0, 5.0), (1.0, 20.0, 1.0), (2.2, 10.0, 1.2)
+MIRRORED, CHIN = (-2.2, 10.0, 1.2), (2.0, 10.5, 0.0)
 
 
 @pytest.fixture(scope="module")
 def blend(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
-    return write(tmp_path_factory.mktemp("blend") / "scene.blend", Path(__file__).with_name("make_blend.py"))
+    return write(tmp_path_factory.mktemp("blend") / "scene.blend", "from tests.characters.blender import make_blend")
 
 
 @pytest.fixture
-def raw(blend: Path, monkeypatch: pytest.MonkeyPatch) -> RawMesh:
+def kept(blend: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Blender exports of the file is kept for all tests of this module."""
     monkeypatch.setenv(CACHE_SETTING, str(blend.parent))
-    return read_with_blender(blend)
+
+
+@pytest.fixture
+def raw(blend: Path, kept: None) -> RawMesh:
+    return read_with_blender(blend, moving=True)
+
+
+def moving_of(raw: RawMesh) -> RawMoving:
+    assert raw.moving is not None
+    return raw.moving
 
 
 def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Material]:
@@ -50,7 +59,7 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
 def test_a_blend_file_is_what_a_render_would_show(raw: RawMesh) -> None:
     assert "Hidden" not in raw.parts
     assert {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
-    assert (raw.skinned, raw.animations) == (True, 1)
+    assert (raw.skinned, raw.animations) == (True, 4)
     mesh, chosen, red = part_of(raw, "red")
     # The mirror modifier doubles the square to the other side of x.
     assert (chosen.sum(), red.base_color, red.alpha_mode) == (8, (1, 0, 0, 1), "opaque")
@@ -87,15 +96,49 @@ def test_vertex_colours_that_a_material_asks_for(raw: RawMesh) -> None:
     assert set(mesh.colors[chosen][..., 0].round(2).ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
 
 
-@pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 1.0), ("Lift@11", 3.0), ("Lift@6", 2.0)])
-def test_a_pose_moves_what_is_bound_to_it(
-    blend: Path, monkeypatch: pytest.MonkeyPatch, pose: str, height: float
-) -> None:
-    monkeypatch.setenv(CACHE_SETTING, str(blend.parent))
-    mesh, chosen, _ = part_of(read_with_blender(blend, pose=pose), "painted")
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 0.0), ("Lift@6", 2.0), ("Lift@3", 0.8)])
+def test_a_pose_moves_what_is_bound_to_it(blend: Path, pose: str, height: float) -> None:
+    mesh, chosen, _ = part_of(read_with_blender(blend, pose=pose), "strip")
     assert mesh.vertices[mesh.faces[chosen]][..., 2].min() == pytest.approx(height, abs=1e-4)
 
 
 def test_what_the_viewport_shows_is_read_where_a_render_would_show_no_mesh(tmp_path: Path, write: Write) -> None:
     raw = read_with_blender(write(tmp_path / "melon.blend", UNRENDERED))
     assert (raw.parts, len(raw.warnings)) == (("body",), 1)
+
+
+def test_at_rest_the_mesh_is_the_still_one(raw: RawMesh) -> None:
+    assert_allclose(posed(raw.mesh, moving_of(raw).rig, None, 0.0).vertices, raw.mesh.vertices, atol=1e-5)
+    for point in (*STRIP, SWORD, BOX, CHEEK, MIRRORED, CHIN):
+        assert np.linalg.norm(raw.mesh.vertices - point, axis=1).min() < 1e-5, point
+
+
+@pytest.mark.parametrize(
+    ("points", "name", "t", "expected"),
+    [
+        (STRIP, "Bend", 0.0, STRIP),
+        # Half of what the middle's bones say, bent and not: (0, -0.5, 1) and (0, 0, 1.5) of the rig, which is twice.
+        (STRIP, "Bend", 1.0, ((1, 3, 0), (1, 2.5, 2.5), (1, 1, 2))),
+        ((SWORD,), "Bend", 1.0, ((2, 0, 2),)),
+        ((BOX,), "BoxAction", 1.0, ((11, 20, 1),)),
+        # A take is of one thing and is not played with what is no take of it.
+        (STRIP, "BoxAction", 1.0, STRIP),
+        ((CHEEK, MIRRORED, CHIN), "Smiling", 1.0, ((3, 10, 2), (-3, 10, 2), (2, 10.5, 0))),
+        ((CHEEK, CHIN), "Smiling", 0.5, ((2.6, 10, 1.6), (2, 10.5, 0))),
+        # One unit along the bone, upwards, of a rig that is twice as large.
+        ((*STRIP, SWORD), "Lift", 0.5, tuple((x, y, z + 2) for x, y, z in (*STRIP, SWORD))),
+    ],
+)
+def test_points_are_where_they_belong(raw: RawMesh, points: object, name: str, t: float, expected: object) -> None:
+    moving = moving_of(raw)
+    (motion,) = [motion for motion in moving.motions if motion.name == name]
+    rows = [int(np.argmin(np.linalg.norm(raw.mesh.vertices - point, axis=1))) for point in np.array(points)]
+    placed = posed(raw.mesh, moving.rig, motion, motion.start + t).vertices[rows]
+    assert_allclose(placed, np.array(expected), atol=1e-4)
+
+
+def test_motions_have_their_seconds(raw: RawMesh) -> None:
+    lengths = {motion.name: round(motion.duration, 6) for motion in moving_of(raw).motions}
+    assert lengths == {"Bend": 1.0, "BoxAction": 1.0, "Lift": 0.5, "Smiling": 1.0}
+    assert any("'Endless'" in warning for warning in raw.warnings)

@@ -16,59 +16,34 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.blender.process import find_command
 from tests.characters.blender.conftest import Write, read_with_blender
 
-BEGIN = """
-import sys
-import bpy, addon_utils
+MATERIALS = """
+def triangle(name, *look):
+    made, shader = material(name, *look)
+    return add(name, look=made), shader
 
-bpy.ops.wm.read_factory_settings(use_empty=True)
-addon_utils.enable("io_scene_fbx")
-
-def triangle(name):
-    mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
-    mesh.uv_layers.new(name="map")
-    material = bpy.data.materials.new(name)
-    material.use_nodes = True
-    mesh.materials.append(material)
-    item = bpy.data.objects.new(name, mesh)
-    bpy.context.scene.collection.objects.link(item)
-    return item, material.node_tree
-"""
-
-MATERIALS = (
-    BEGIN
-    + """
 for name, alpha in (("solid", 1.0), ("visor", 0.25), ("hidden", 0.0)):
-    shader = triangle(name)[1].nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (0.1, 0.4, 0.9, 1.0)
-    shader.inputs["Alpha"].default_value = alpha
+    triangle(name, (0.1, 0.4, 0.9), alpha)
 for name in ("hair", "gone"):
-    tree = triangle(name)[1]
+    shader = triangle(name)[1]
     image = bpy.data.images.new(name, 2, 2)
     image.source, image.filepath = "FILE", "/elsewhere/" + name + ".png"
-    picture = tree.nodes.new("ShaderNodeTexImage")
+    picture = shader.id_data.nodes.new("ShaderNodeTexImage")
     picture.image = image
-    tree.links.new(picture.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    shader.id_data.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
 paint = triangle("painted")[0].data.color_attributes.new("paint", "BYTE_COLOR", "CORNER")
 for point in paint.data:
     point.color = (1.0, 0.0, 0.0, 1.0)
-bpy.ops.export_scene.fbx(filepath=sys.argv[1])
 """
-)
 
-TAKES = (
-    BEGIN
-    + """
-box = triangle("box")[0]
+TAKES = """
+box = add("box")
 box.animation_data_create()
 for name, index in (("slide", 0), ("rise", 2)):
     box.animation_data.action = bpy.data.actions.new(name)
     for frame in (1, 11):
         box.location[index] = frame
         box.keyframe_insert("location", index=index, frame=frame)
-bpy.ops.export_scene.fbx(filepath=sys.argv[1], bake_anim_use_nla_strips=False)
 """
-)
 
 
 def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
