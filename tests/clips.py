@@ -58,7 +58,7 @@ def write_figure(path: Path, number: int, still: bool = False, bent: float = 0.0
     nothing = np.zeros(count)
     body = writer.primitive(
         points,
-        np.asarray(whole.faces).ravel().tolist(),
+        whole.faces,
         COLOR_0=writer.accessor(np.asarray(whole.visual.vertex_colors)[:, :3] / 255.0),
         JOINTS_0=writer.accessor(np.tile([0, 1, 0, 0], (count, 1)), "u1"),
         WEIGHTS_0=writer.accessor(np.stack([1 - above, above, nothing, nothing], axis=1)),

@@ -37,11 +37,7 @@ def write_glb(path: Path, points: Any, faces: Any, colours: Any) -> None:
     """Write one double-sided primitive; None for faces that are every three points."""
     file = GltfWriter()
     material = file.add("materials", doubleSided=True)
-    primitive = file.primitive(points, material=material, COLOR_0=file.accessor(colours))
-    if faces is not None:
-        primitive["indices"] = file.accessor(np.asarray(faces).reshape(-1), "u4")
-    file.mesh_node(primitive)
-    file.add("scenes", nodes=[0])
+    file.mesh_node(file.primitive(points, faces, material, COLOR_0=file.accessor(colours)))
     file.write_glb(path)
 
 

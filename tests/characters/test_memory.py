@@ -19,7 +19,6 @@ from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
 from tests.characters.bad_characters import figure, write_glb
-from tests.characters.gltf.packed import rewritten
 from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures
 from tests.hostile.sound import gltf
@@ -37,8 +36,7 @@ def read(path: Path) -> str:
 
 
 def written(folder: Path, file: GltfWriter) -> Path:
-    (folder / "a.glb").write_bytes(rewritten(file))
-    return folder / "a.glb"
+    return file.write_glb(folder / "a.glb")
 
 
 def changed(folder: Path, kind: str) -> Path:
@@ -52,9 +50,7 @@ def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
     """One mesh at very many nodes."""
     points, faces, _, _ = figure()
     file = GltfWriter()
-    primitive = file.primitive(points)
-    primitive["indices"] = file.accessor(np.resize(faces, (triangles, 3)).reshape(-1), "u4")
-    file.add("meshes", primitives=[primitive])
+    file.add("meshes", primitives=[file.primitive(points, np.resize(faces, (triangles, 3)))])
     file.data["nodes"] = [{"mesh": 0, "translation": [k % 100, k // 100, 0]} for k in range(instances)]
     file.add("scenes", nodes=list(range(instances)))
     return file.write_glb(folder / "shared.glb")

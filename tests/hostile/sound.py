@@ -19,8 +19,8 @@ import trimesh
 from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
-from tests.characters.gltf.packed import draco, meshopted, rewritten
-from tests.characters.gltf.writer import GltfWriter
+from tests.characters.gltf.packed import draco, meshopted
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,33 @@ Files = dict[str, Content]
 
 
 def gltf() -> GltfWriter:
-    """The figure of boxes with a texture, vertex colours, a skin, a morph target, a hierarchy and a sparse accessor."""
+    """The figure of boxes with a bit of everything: skin, morph target, sparse accessor, texture, colours, hierarchy.
+
+    Its nodes are the body, a strip of triangles that is mirrored, the joint that both hang on, and the root.
+    """
     points, faces, uv, colours = figure()
     file = GltfWriter()
     image = file.image(picture(".png"))
-    slot = {"index": file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071))}
-    material = file.add("materials", name="cloth", pbrMetallicRoughness={"baseColorTexture": slot}, doubleSided=True)
+    slot = {
+        "index": file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071)),
+        "extensions": {"KHR_texture_transform": {"offset": [0.5, 0.0], "rotation": 0.3}},
+    }
+    material = file.add(
+        "materials",
+        name="cloth",
+        alphaMode="BLEND",
+        doubleSided=True,
+        pbrMetallicRoughness={"baseColorTexture": slot},
+        emissiveTexture=slot,
+        emissiveFactor=[0.1, 0.2, 0.3],
+    )
     count = len(points)
     attributes: dict[str, Any] = {
-        "TEXCOORD_0": file.accessor(uv),
+        "NORMAL": file.accessor([[0, 0, 1]] * count),
+        "TEXCOORD_0": file.accessor(uv * 65535, "u2", normalized=True),
         "COLOR_0": file.accessor(colours),
-        "JOINTS_0": file.accessor(np.tile([0, 1, 0, 0], (count, 1)), "u1"),
-        "WEIGHTS_0": file.accessor(np.tile([0.5, 0.5, 0.0, 0.0], (count, 1))),
+        "JOINTS_0": file.accessor([[0, 1, 0, 0]] * count, "u1"),
+        "WEIGHTS_0": file.accessor([[0.5, 0.5, 0, 0]] * count),
     }
     delta = file.accessor(np.zeros((count, 3)))
     file.data["accessors"][delta]["sparse"] = {
@@ -63,14 +78,16 @@ def gltf() -> GltfWriter:
         "indices": {"bufferView": file.view(struct.pack("<H", 1)), "componentType": 5123},
         "values": {"bufferView": file.view(struct.pack("<3f", 0, 0.01, 0))},
     }
-    body = file.primitive(points, material=material, targets=[{"POSITION": delta}], **attributes)
-    body["indices"] = file.accessor(faces.reshape(-1), "u4")
+    targets = [{"POSITION": delta}]
+    body = file.primitive(points, faces, material=material, targets=targets, **attributes)
     mesh = file.add("meshes", name="body", primitives=[body], weights=[0.5])
     file.add("nodes", name="body", mesh=mesh, skin=0)
-    file.add("nodes", name="upper", translation=[0, 0.1, 0])
-    file.add("nodes", name="root", children=[0, 1])
-    file.add("skins", joints=[2, 1], inverseBindMatrices=file.accessor(np.array([np.eye(4)] * 2)))
-    file.add("scenes", nodes=[2])
+    strip = file.primitive(np.array([*TRIANGLE, (1, 1, 0)]) / 10, mode=5)
+    file.mesh_node(strip, name="prop", rotation=[0, 0, 0.6, 0.8], scale=[1, -1, 1])
+    file.add("nodes", name="upper", translation=[0, 0.1, 0], children=[1])
+    file.add("nodes", name="root", matrix=np.eye(4).ravel().tolist(), children=[0, 2])
+    file.add("skins", joints=[3, 2], inverseBindMatrices=file.accessor([np.eye(4), np.eye(4)]))
+    file.add("scenes", nodes=[3])
     file.data |= {"scene": 0, "buffers": [{"byteLength": len(file.binary)}]}
     return file
 
@@ -78,7 +95,7 @@ def gltf() -> GltfWriter:
 def vrm() -> GltfWriter:
     """The same as a VRM 0 avatar."""
     file = gltf()
-    bones = [{"bone": "hips", "node": 2}, {"bone": "head", "node": 1}]
+    bones = [{"bone": "hips", "node": 3}, {"bone": "head", "node": 2}]
     avatar = {
         "specVersion": "0.0",
         "meta": {"title": "figure", "author": "somebody", "texture": 0},
@@ -151,11 +168,11 @@ def _bicar_files(name: str) -> Files:
 
 
 SOUND: dict[str, Callable[[str], Files]] = {
-    "GLB": lambda name: {f"{name}.glb": rewritten(gltf())},
-    "GLB Draco": lambda name: {f"{name}.glb": draco(rewritten(gltf()))},
-    "GLB meshoptimizer": lambda name: {f"{name}.glb": meshopted(rewritten(gltf()))},
+    "GLB": lambda name: {f"{name}.glb": gltf().glb()},
+    "GLB Draco": lambda name: {f"{name}.glb": draco(gltf().glb())},
+    "GLB meshoptimizer": lambda name: {f"{name}.glb": meshopted(gltf().glb())},
     "glTF": _gltf_files,
-    "VRM": lambda name: {f"{name}.vrm": rewritten(vrm())},
+    "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
     "OBJ": _obj_files,
     "PLY text": partial(_ply_files, "ascii"),
     "PLY binary": partial(_ply_files, "binary"),

@@ -88,7 +88,7 @@ def written(path: Path, *parts: tuple[str, Mesh, tuple[float, ...], bool]) -> Pa
         points = mesh.vertices[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
         look = {"pbrMetallicRoughness": {"baseColorFactor": list(color)}, "doubleSided": double_sided}
         material = writer.add("materials", name=name, **look)
-        writer.mesh_node(writer.primitive(points, mesh.faces.ravel().tolist(), material), name=name)
+        writer.mesh_node(writer.primitive(points, mesh.faces, material), name=name)
     return writer.write_glb(path)
 
 

@@ -11,11 +11,11 @@ import meshopt
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.characters.gltf.writer import GltfWriter, glb_of
+from tests.characters.gltf.writer import COMPONENT_TYPES, TYPES, GltfWriter, glb_of
 
 DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
-DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+DTYPES = {number: "<" + name for name, number in COMPONENT_TYPES.items()}
+WIDTHS = {name: width for width, name in TYPES.items()}
 
 
 def opened(content: bytes) -> GltfWriter:
@@ -43,7 +43,7 @@ def draco(content: bytes, **options: Any) -> bytes:
     """The same .glb with its triangles in Draco's form; `options` are those of `DracoPy.encode`."""
     writer = opened(content)
     for mesh in writer.data["meshes"]:
-        for primitive in mesh["primitives"]:
+        for primitive in (p for p in mesh["primitives"] if "indices" in p):
             _pack_draco(writer, primitive, options)
     writer.data["extensionsUsed"] = writer.data["extensionsRequired"] = [DRACO]
     return writer.glb()
@@ -78,7 +78,7 @@ def meshopted(content: bytes, extension: str = MESHOPT, version: int = 0) -> byt
     """The same .glb with every buffer view of vertices or triangles in meshoptimizer's form, and no plain copy."""
     writer = opened(content)
     data = writer.data
-    triangles = {p["indices"] for mesh in data["meshes"] for p in mesh["primitives"]}
+    triangles = {p.get("indices") for mesh in data["meshes"] for p in mesh["primitives"]}
     modes: dict[int, str] = {}
     for index, accessor in enumerate(data["accessors"]):
         if "bufferView" in accessor:

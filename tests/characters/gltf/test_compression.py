@@ -105,7 +105,7 @@ def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monk
     writer = GltfWriter()
     points = np.zeros((count, 3))
     points[:3] = TRIANGLE
-    writer.mesh_node({**writer.primitive(points), "indices": writer.accessor(np.arange(count), "u4")})
+    writer.mesh_node(writer.primitive(points, np.arange(count)))
     path = tmp_path / "a.glb"
     path.write_bytes(draco(writer.glb(), preserve_order=True))
     with pytest.raises(CharacterError, match=r"a\.glb needs (at least|more)"):

@@ -15,7 +15,6 @@ from scipy.spatial.transform import Rotation
 
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.read import read_animated
-from specsia_build.errors import CharacterError
 from tests.characters.gltf.packed import opened, values
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
@@ -240,13 +239,6 @@ def test_a_vertex_whose_weights_are_no_numbers_is_moved_as_the_nearest_of_its_me
     moving = read_animated(Entry("a", "gltf", writer.write_glb(tmp_path / "a.glb")))
     assert_allclose(corners(read_gltf(tmp_path / "a.glb"))[0], [[4, 0, 9], [5, 0, 9], [4, 1, 9]], atol=1e-6)
     assert_array_equal(moving.rig.nodes[moving.rig.slots[:, 0]], [2, 2, 2, 1, 1, 1])
-
-
-def test_a_joint_that_the_skin_lacks_is_an_error(tmp_path: Path) -> None:
-    writer = skinned_writer()
-    writer.data["skins"][0]["joints"].pop()
-    with pytest.raises(CharacterError, match=r"a\.glb"):
-        read_gltf(writer.write_glb(tmp_path / "a.glb"))
 
 
 def test_vertices_that_no_face_uses_do_not_count(tmp_path: Path) -> None:

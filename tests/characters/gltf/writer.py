@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +72,16 @@ class GltfWriter:
     def primitive(
         self,
         positions: Any = TRIANGLE,
-        indices: Sequence[int] | None = None,
+        indices: Any = None,
         material: int | None = None,
         mode: int | None = None,
         targets: list[dict[str, int]] | None = None,
         **attributes: int,
     ) -> dict[str, Any]:
-        """A primitive; `attributes` are accessor indices by name."""
+        """A primitive of points and, unless each three points are a triangle, indices into them; accessors by name."""
         entry: dict[str, Any] = {"attributes": {"POSITION": self.accessor(positions), **attributes}}
         if indices is not None:
-            entry["indices"] = self.accessor(indices, "u2")
+            entry["indices"] = self.accessor(np.ravel(indices), "u4")
         for key, value in (("material", material), ("mode", mode), ("targets", targets)):
             if value is not None:
                 entry[key] = value
