@@ -17,6 +17,7 @@ from PIL import Image
 from specsia_build import memory
 from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError, CostError
+from tests.hostile.bombs import chunk
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -56,9 +57,6 @@ def test_an_orientation_tag_is_followed_where_that_is_asked_for(upright: bool, s
 
 @pytest.mark.parametrize("side", [17000, 60000])
 def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
     with pytest.raises(CharacterError, match=r"^bomb\.png has more than 8192x8192 pixels: make it smaller$"):

@@ -18,7 +18,7 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
-from tests.characters.bad_characters import figure, write_glb
+from tests.characters.bad_characters import figure, write_drawn
 from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures
 from tests.hostile.sound import gltf
@@ -110,8 +110,7 @@ def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(t
 
 def test_ordinary_characters_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**24)
-    points, faces, _, colours = figure()
-    write_glb(tmp_path / "a.glb", points, faces, colours)
+    write_drawn("plain", tmp_path / "a.glb")
     assert read(tmp_path / "a.glb") == ""
 
 

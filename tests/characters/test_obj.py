@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.obj import read_obj
+from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
 
@@ -43,19 +45,6 @@ def colour_of(raw: RawMesh, material: int = 0) -> list[int]:
     return pixel
 
 
-def test_a_textured_square(tmp_path: Path) -> None:
-    raw = read(tmp_path, TRIANGLES)
-    assert (raw.up, raw.front) == ("+y", "-y")
-    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0]])
-    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
-    assert raw.mesh.uv is not None
-    # v is up in an OBJ and down here.
-    assert_array_equal(raw.mesh.uv[0], [[0, 1], [1, 1], [1, 0]])
-    assert raw.mesh.vertices.dtype == np.float32
-    assert raw.mesh.faces.dtype == np.int32
-    assert raw.warnings == ()
-
-
 FACES = {
     "plain": "f 1 2 3\nf 1 3 4\n",
     "uv": "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n",
@@ -74,6 +63,7 @@ FACES = {
 @pytest.mark.parametrize("faces", FACES.values(), ids=FACES.keys())
 def test_every_way_to_write_a_face_gives_the_same_surface(tmp_path: Path, faces: str) -> None:
     raw = read(tmp_path, SQUARE + "vn 0 0 1\n" + faces)
+    assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
     if raw.mesh.normals is not None:
         assert_allclose(raw.mesh.normals, np.broadcast_to([0, 0, 1], (2, 3, 3)))
@@ -132,15 +122,16 @@ def test_an_opacity_that_would_hide_everything_is_not_meant(tmp_path: Path, othe
     assert len(raw.warnings) == (seen == [1.0, 1.0])
 
 
-def textured(folder: Path, statement: str, tail: str = "") -> RawMesh:
+def textured(folder: Path, statement: str, tail: str = "", text: str = TRIANGLES) -> RawMesh:
     (folder / "hero.mtl").write_text(f"newmtl m\nKd 0.2 0.2 0.2\n{statement}\n{tail}")
-    return read(folder, "mtllib hero.mtl\nusemtl m\n" + TRIANGLES)
+    return read(folder, "mtllib hero.mtl\nusemtl m\n" + text)
 
 
-def test_a_texture_replaces_kd(tmp_path: Path) -> None:
+def test_a_texture_replaces_kd_and_vertex_colours(tmp_path: Path) -> None:
     paint(tmp_path / "skin colour.png", GREEN)
-    raw = textured(tmp_path, "map_Kd skin colour.png")
+    raw = textured(tmp_path, "map_Kd skin colour.png", text=re.sub("(?m)^(v .*)$", r"\1 1 0 0", TRIANGLES))
     assert colour_of(raw) == [*GREEN]
+    assert raw.mesh.colors is not None and (raw.mesh.colors == 1.0).all()
     assert raw.mesh.materials[0].base_color == (1, 1, 1, 1)
     assert raw.warnings == ()
 
@@ -186,6 +177,17 @@ def test_a_missing_texture_falls_back_on_the_image_named_like_the_obj(tmp_path: 
     assert colour_of(raw) == [*BLUE]
     missing, used = raw.warnings
     assert "gone.png" in missing and "hero.BMP" in used
+
+
+@pytest.mark.parametrize("lamp", ["skin.png", "lamp.png"])
+def test_light_that_is_the_image_again_is_shown_once_and_another_added(tmp_path: Path, lamp: str) -> None:
+    for name, colour in (("skin.png", GREEN), ("lamp.png", RED)):
+        paint(tmp_path / name, colour)
+    textured(tmp_path, f"map_Kd skin.png\nmap_Ke {lamp}")
+    (material,) = read_character(Entry("hero", "obj", tmp_path / "hero.obj")).mesh.materials
+    again = lamp == "skin.png"
+    assert material.texture is not None and (material.emissive_texture is None) == again == material.unlit
+    assert (material.base_color, material.emissive) == ((1, 1, 1, 1), (0, 0, 0) if again else (1, 1, 1))
 
 
 def test_map_options(tmp_path: Path) -> None:
@@ -285,5 +287,6 @@ def test_what_is_written_is_read(tmp_path: Path, surface: tuple[list[list[float]
     assert_array_equal(raw.mesh.vertices, np.array(points, np.float32))
     assert_array_equal(raw.mesh.faces, faces)
     if "/{p}" in form.replace("//", "#"):
-        assert raw.mesh.uv is not None
-        assert_allclose(raw.mesh.uv[..., 0], np.array(points, np.float32)[np.array(faces)][..., 0])
+        # v is up in an OBJ and down here.
+        u, v, _ = np.array(points, np.float32)[np.array(faces)].transpose(2, 0, 1)
+        assert_allclose(raw.mesh.uv, np.stack([u, 1 - v], axis=2))

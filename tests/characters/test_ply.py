@@ -34,22 +34,13 @@ def read(folder: Path, data: str | bytes) -> RawMesh:
     return read_ply(Entry("a", "ply", path))
 
 
-def test_a_square_in_our_frame(tmp_path: Path) -> None:
-    raw = read(tmp_path, text_ply(SQUARE, ["3 0 1 2", "3 0 2 3"]))
-    assert (raw.up, raw.front) == ("+z", "-y")
-    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 0, 1], [0, 0, 1]])
-    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
-    assert raw.mesh.colors is None
-    assert raw.mesh.uv is None
-    assert raw.warnings == ()
-
-
 @pytest.mark.parametrize("encoding", ["binary", "ascii"])
 def test_agrees_with_trimesh(tmp_path: Path, encoding: str) -> None:
     ball = trimesh.creation.icosphere(subdivisions=2)
     rgba = np.random.default_rng(3).integers(0, 256, (len(ball.vertices), 4)).astype(np.uint8)
     ball.visual.vertex_colors = rgba
     raw = read(tmp_path, ball.export(file_type="ply", encoding=encoding))
+    assert (raw.up, raw.front, raw.warnings) == ("+z", "-y", ())
     assert_allclose(raw.mesh.vertices, ball.vertices, atol=1e-6)
     assert_array_equal(raw.mesh.faces, ball.faces)
     assert raw.mesh.colors is not None
@@ -84,17 +75,18 @@ def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
-def test_uv_of_vertices(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_uv_of_vertices_and_a_texture_that_replaces_their_colours(tmp_path: Path, names: tuple[str, str]) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "skin.png")
-    rows = ["0 0 0 0 0", "2 0 0 1 0", "2 0 1 1 0.75"]
+    rows = ["0 0 0 0 0 255 0 0", "2 0 0 1 0 9 9 9", "2 0 1 1 0.75 0 0 0"]
     head = HEAD + "comment TextureFile C:\\art\\skin.png\n"
-    vertex = XYZ + "".join(f"property float {n}\n" for n in names)
+    vertex = XYZ + "".join(f"property float {n}\n" for n in names) + RGB
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=vertex, head=head))
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[0], np.array([[0, 1], [1, 1], [1, 0.25]]))
     texture = raw.mesh.materials[0].texture
     assert texture is not None
     assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+    assert raw.mesh.colors is not None and (raw.mesh.colors == 1.0).all()
     assert tmp_path / "skin.png" in raw.files
 
 

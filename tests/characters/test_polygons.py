@@ -1,23 +1,14 @@
-"""Polygons to triangles, and vertex colours beside a texture."""
+"""Polygons to triangles."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
-from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.obj import read_obj
-from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import triangulate
-from specsia_build.characters.read import read_character
-from specsia_build.rendering.mesh import Material
-from tests.characters.test_ply import HEAD, RGB, XYZ, text_ply
 
 ARROW = [(0, 0), (4, 0), (4, 4), (3, 1), (1, 1), (0, 4)]
 """Concave at two corners, none of which sees all others."""
@@ -72,54 +63,3 @@ def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> N
     assert (triangles // 6 == polygon[:, None]).all()
     for index, size in ((0, 7.0), (2, 7.0), (3, 10.0)):
         assert float(areas(points, triangles[polygon == index])[:, 2].sum()) == pytest.approx(size)
-
-
-LEVELS = ((200, 40, 40), (40, 120, 60), (60, 60, 180), (120, 100, 20))
-PLACES = ((0, 0), (1, 0), (1, 1), (0, 1))
-
-
-def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) -> RawMesh:
-    """A square of four colours by its image, and of `levels` by its corners."""
-    pixels = np.array([[LEVELS[3], LEVELS[2]], [LEVELS[0], LEVELS[1]]], np.uint8)
-    Image.fromarray(pixels).save(folder / "skin.png")
-    path = folder / f"hero.{kind}"
-    if kind == "obj":
-        (folder / "hero.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
-        lines = ["mtllib hero.mtl", "usemtl skin"]
-        lines += [f"v {x} {y} 0 {r} {g} {b}" for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)]
-        lines += [f"vt {0.1 + 0.8 * x} {0.1 + 0.8 * y}" for x, y in PLACES]
-        path.write_text("\n".join([*lines, "f 1/1 2/2 3/3 4/4", ""]))
-        return read_obj(Entry("a", "obj", path))
-    vertex, head = XYZ + "property float s\nproperty float t\n" + RGB, HEAD + "comment TextureFile skin.png\n"
-    rows = [
-        f"{x} {y} 0 {0.1 + 0.8 * x} {0.1 + 0.8 * y} {r} {g} {b}"
-        for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)
-    ]
-    path.write_text(text_ply(rows, ["4 0 1 2 3"], vertex, head=head))
-    return read_ply(Entry("a", "ply", path))
-
-
-@pytest.mark.parametrize("kind", ["obj", "ply"])
-def test_a_texture_replaces_vertex_colours(tmp_path: Path, kind: str) -> None:
-    raw = square(tmp_path, kind, LEVELS)
-    assert raw.mesh.colors is not None
-    assert (raw.mesh.colors == 1.0).all()
-
-
-def lit_square(folder: Path, library: str) -> Material:
-    """The material of a square with two images, `skin.png` and `lamp.png`, read as a character's."""
-    square(folder, "obj", ((255, 255, 255),) * 4)
-    Image.new("RGB", (2, 2), (40, 40, 0)).save(folder / "lamp.png")
-    (folder / "hero.mtl").write_text(f"newmtl skin\n{library}\n")
-    (material,) = read_character(Entry("hero", "obj", folder / "hero.obj")).mesh.materials
-    return material
-
-
-def test_light_that_is_the_image_again_is_shown_once_and_another_added(tmp_path: Path) -> None:
-    material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke skin.png")
-    assert material.texture is not None
-    assert (material.emissive_texture, material.emissive) == (None, (0.0, 0.0, 0.0))
-    assert (material.base_color, material.unlit) == ((1.0, 1.0, 1.0, 1.0), True)
-    material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke lamp.png")
-    assert material.emissive_texture is not material.texture is not None
-    assert (material.emissive, material.unlit) == ((1.0, 1.0, 1.0), False)

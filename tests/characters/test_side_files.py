@@ -46,11 +46,10 @@ def test_one_of_several_alike_is_taken_below_and_none_beside(tmp_path: Path, con
 )
 @pytest.mark.parametrize("name", ["C:\\work\\Skin.PNG", "C:\\work\\Skin.PSD"])
 def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_path: Path, place: str, name: str) -> None:
-    image = tmp_path / "pack" / place / "skin.png"
-    image.parent.mkdir(parents=True)
-    image.write_text("skin")
-    (tmp_path / "Textures").mkdir()
-    (tmp_path / "Textures" / "secret.png").touch()
+    image, secret = tmp_path / "pack" / place / "skin.png", tmp_path / "Textures" / "secret.png"
+    for file in (image, secret):
+        file.parent.mkdir(parents=True)
+        file.write_text("skin")
     mesh = tmp_path / "pack" / "Models" / "OBJ" / "hero.obj"
     files = SideFiles(mesh, tmp_path / "pack")
     assert files.find(name) == image
@@ -61,10 +60,9 @@ def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_pat
 
 def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_path: Path) -> None:
     written(tmp_path, Textures="shared", knight__Textures="knight", mage__Textures="mage")
-    assert (
-        SideFiles(tmp_path / "mage" / "FBX" / "a.fbx", tmp_path).find("body.png") == tmp_path / "mage/Textures/Body.png"
-    )
-    assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") == tmp_path / "Textures/Body.png"
+    mage, thief = (SideFiles(tmp_path / name / "FBX" / "a.fbx", tmp_path) for name in ("mage", "thief"))
+    assert mage.find("body.png") == tmp_path / "mage/Textures/Body.png"
+    assert thief.find("body.png") == tmp_path / "Textures/Body.png"
     (tmp_path / "Textures" / "Body.png").unlink()
     assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") is None
 

@@ -22,7 +22,7 @@ from specsia_build.files.sources import source_digest
 from specsia_build.folders import RUN_MARK
 from specsia_build.pipeline.store import open_index
 from specsia_build.stages.stage import Sources
-from tests.characters.bad_characters import figure, write_glb
+from tests.characters.bad_characters import write_drawn
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -153,14 +153,6 @@ STRANGE: dict[str, Callable[[Path], object]] = {
 }
 """What stands in a file's place, by name; a link to a file of the system or a device leaves the root."""
 
-REFUSED = r"is not a regular file|is a link that leads out of"
-
-
-def glb(path: Path) -> Path:
-    points, faces, _, colours = figure()
-    write_glb(path, points, faces, colours)
-    return path
-
 
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize("name", ["x.glb", "x.gltf", "x.obj", "x.ply", "x.fbx"])
@@ -170,7 +162,7 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     monkeypatch.chdir(tmp_path)
     STRANGE[kind](Path(name))
     entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
-    with pytest.raises(CharacterError, match=REFUSED):
+    with pytest.raises(CharacterError, match=r"is not a regular file|is a link that leads out of"):
         read_character(entry)
     assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
     with open_index(tmp_path / "run.sqlite", tmp_path, writes=False) as index:
@@ -178,10 +170,8 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
 
 
 def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:
-    hub = tmp_path / "hub"
-    for folder in ("blobs", "snapshots/1"):
-        (hub / folder).mkdir(parents=True)
-    blob = glb(tmp_path / "a.glb").rename(hub / "blobs" / "b7")
+    hub = touch(tmp_path / "hub", "blobs/b7", "snapshots/1/b")
+    write_drawn("plain", hub / "blobs" / "b7")
     (hub / "snapshots" / "1" / "a.glb").symlink_to("../../blobs/b7")
     (whole,) = open_source(str(hub), tmp_path).entries
     assert len(read_character(whole).mesh.faces)
@@ -189,7 +179,6 @@ def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> N
     (part,) = open_source(str(hub / "snapshots"), tmp_path).entries
     with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
         read_character(part)
-    assert blob.exists()
 
 
 def test_numeric_ids_come_first_as_integers() -> None:
@@ -222,30 +211,16 @@ def entries(folder: Path, *lines: str | dict[str, Any]) -> tuple[Entry, ...]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder beside a secret, holding a.glb, a drawing and a 3DBiCar character."""
-    (tmp_path / "secret.glb").write_bytes(b"")
-    folder = tmp_path / "set"
-    (folder / "sub dir" / "7" / "tpose").mkdir(parents=True)
-    (folder / "sub dir" / "7" / "tpose" / "m.obj").write_text("")
-    for name in ("a.glb", "b.VRM", "skin.png", "note.txt", "hero.STL", "sub dir/8"):
-        (folder / name).write_bytes(b"")
-    return folder
+    touch(tmp_path, "secret.glb")
+    return touch(tmp_path / "set", "a.glb", "skin.png", "a.txt", "sub dir/7/tpose/m.obj")
 
 
 def test_a_line_with_everything(folder: Path) -> None:
-    same = {"up": "+z", "front": "+x", "sides": "both", "pose": "Walk@12", "split": "validation", "license": "MIT"}
-    line = {"id": "héro-1_x", "path": "a.glb", "texture": "skin.png", "drawing": "skin.png", "drop": ["Sword", "Mug"]}
-    expected = Entry(
-        id="héro-1_x",
-        format="gltf",
-        path=folder / "a.glb",
-        texture=folder / "skin.png",
-        drawing=folder / "skin.png",
-        drop=("Sword", "Mug"),
-        source="me",
-        root=folder,
-        **same,  # type: ignore[arg-type]
-    )
-    assert entries(folder, {**line, **same, "source": "me"}) == (expected,)
+    line: dict[str, Any] = {"id": "héro-1_x", "sides": "both", "pose": "Walk@12", "split": "validation", "source": "me"}
+    line |= {"up": "+z", "front": "+x", "drop": ("Sword", "Mug"), "license": "MIT"}
+    files = {"path": "a.glb", "texture": "skin.png", "drawing": "skin.png"}
+    placed: dict[str, Any] = {key: folder / name for key, name in files.items()}
+    assert entries(folder, line | files) == (Entry(format="gltf", root=folder, **line, **placed),)
 
 
 def test_blank_lines_and_a_byte_order_mark_are_passed_over(folder: Path) -> None:
@@ -253,44 +228,39 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over(folder: Path) -> None
     assert entry.problem is None
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "oops",
-        "[1]",
-        "[" * 100_000,
-        {"path": "a.glb"},
-        {"id": "a"},
-        {"id": "a", "path": "a.glb", "colour": "red"},
-        {"id": 7, "path": "a.glb"},
-        {"id": "a", "path": "a.glb", "license": ["MIT"]},
-        {"id": "a", "path": " "},
-        {"id": "../x", "path": "a.glb"},
-        {"id": "x" * 181, "path": "a.glb"},
-        {"id": "a", "path": "a.glb", "drop": "Mug"},
-        {"id": "a", "path": "a.glb", "drop": [1]},
-        {"id": "a", "path": "a.glb", "split": "val"},
-        {"id": "a", "path": "a.glb", "up": "y up"},
-        {"id": "a", "path": "a.glb", "sides": "back"},
-        {"id": "a", "path": "a.glb", "front": "+z"},
-        {"id": "a", "path": "gone.glb"},
-        {"id": "a", "path": "a.glb", "texture": "gone.png"},
-        {"id": "a", "path": "a.glb", "drawing": "sub dir"},
-        {"id": "a", "path": "../secret.glb"},
-        {"id": "a", "path": "link.glb"},
-        {"id": "a", "path": "a.glb", "texture": "..\\secret.glb"},
-        {"id": "a", "path": "/etc/passwd"},
-        {"id": "a", "path": "C:\\x\\a.glb"},
-        {"id": "a", "path": "a\0.glb"},
-        {"id": "a", "path": "note.txt"},
-        {"id": "a", "path": "hero.STL"},
-        {"id": "a", "path": "sub dir"},
-    ],
-    ids=str,
-)
+BAD: dict[str, tuple[Any, ...]] = {
+    "id": (None, 7, "../x", "x" * 181),
+    "path": (
+        " ",
+        "gone.glb",
+        "../secret.glb",
+        "link.glb",
+        "/etc/passwd",
+        "C:\\a.glb",
+        "a\0.glb",
+        "note.txt",
+        "sub dir",
+    ),
+    "texture": ("gone.png", "..\\secret.glb"),
+    "drawing": ("sub dir",),
+    "drop": ("Mug", [1]),
+    "up": ("y up",),
+    "front": ("+z",),
+    "sides": ("back",),
+    "split": ("val",),
+    "license": (["MIT"],),
+    "colour": ("red",),
+}
+"""Values that no line may have, by key."""
+
+ENTRY = {"id": "a", "path": "a.glb"}
+LINES = ["oops", "[1]", "[" * 100_000, {"id": "a"}, *(ENTRY | {key: value} for key in BAD for value in BAD[key])]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: str(line)[:60])
 def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, line: str | dict[str, Any]) -> None:
     (folder / "link.glb").symlink_to(folder.parent / "secret.glb")
-    good, bad, other = entries(folder, {"id": "g", "path": "a.glb"}, line, {"id": "h", "path": "a.glb"})
+    good, bad, other = entries(folder, ENTRY | {"id": "g"}, line, ENTRY | {"id": "h"})
     assert good.problem is None
     assert other.problem is None
     assert bad.problem is not None and bad.problem.startswith("line 2: ")
@@ -299,8 +269,7 @@ def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, line: str | 
 
 
 def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
-    line = {"id": "a", "path": "a.glb"}
-    first, second, third = entries(folder, line, line, {"id": "A", "path": "a.glb"})
+    first, second, third = entries(folder, ENTRY, ENTRY, ENTRY | {"id": "A"})
     assert first.problem is None
     assert [(entry.id, entry.problem is None) for entry in (second, third)] == [("line-2", False), ("line-3", False)]
 

@@ -16,7 +16,8 @@ from tests.hostile.sound import Files, gltf, picture, vrm
 _MANY = 100_000
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A piece of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -27,7 +28,7 @@ def with_sums(data: bytes) -> bytes:
         size = struct.unpack_from(">I", data, at)[0]
         if at + 12 + size > len(data):
             break
-        out += _chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size])
+        out += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size])
         at += 12 + size
     return out + data[at:]
 
@@ -38,7 +39,7 @@ def large_png(size: int) -> bytes:
     header = struct.pack(">2I5B", size, size, 1, 0, 0, 0, 0)
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(1 + size // 8)) for _ in range(size)) + packer.flush()
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def _with_chunks(*chunks: bytes) -> bytes:
@@ -49,7 +50,7 @@ def _with_chunks(*chunks: bytes) -> bytes:
 
 def _packed_text() -> bytes:
     packed = zlib.compress(bytes(50_000_000), 9)
-    return _with_chunks(_chunk(b"zTXt", b"a\0\0" + packed), _chunk(b"iCCP", b"p\0\0" + packed))
+    return _with_chunks(chunk(b"zTXt", b"a\0\0" + packed), chunk(b"iCCP", b"p\0\0" + packed))
 
 
 def _large_jpeg() -> bytes:
@@ -67,7 +68,7 @@ def _large_bmp() -> bytes:
 _PICTURES: dict[str, tuple[Callable[[], bytes], ...]] = {
     "PNG": (
         *(lambda size=size: large_png(size) for size in (16384, 8192, 40_000)),
-        lambda: _with_chunks(_chunk(b"tEXt", b"a\0b") * _MANY),
+        lambda: _with_chunks(chunk(b"tEXt", b"a\0b") * _MANY),
         _packed_text,
     ),
     "JPEG": (_large_jpeg,),
