@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,12 +29,19 @@ from tests.shapes import write_folder
 from tests.test_pool import troubled
 
 HEAD = """
-import sys
+import json, sys
 from ray.cluster_utils import Cluster
-head = {"num_cpus": 2, "num_gpus": 2, "include_dashboard": False, "object_store_memory": 100 * 2**20}
-cluster = Cluster(initialize_head=True, head_node_args=head)
+room = {"object_store_memory": 100 * 2**20}
+first = {"num_cpus": 2, "num_gpus": 2, "include_dashboard": False, **room}
+cluster = Cluster(initialize_head=True, head_node_args=first)
 print(cluster.address, flush=True)
-sys.stdin.read()
+nodes = []
+for line in sys.stdin:
+    if line.strip() == "remove":
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+    else:
+        nodes.append(cluster.add_node(num_cpus=1, env_vars=json.loads(line), **room))
+    print("done", flush=True)
 cluster.shutdown()
 """
 COMMAND = "from specsia_build.cli import main; main()"
@@ -46,6 +54,22 @@ class Head:
 
     address: str
     site: Path
+    process: subprocess.Popen[str]
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == "done"
+
+    def add_node(self, **environment: str) -> None:
+        """A node of one CPU, whose workers have other variables."""
+        self._tell(json.dumps(environment))
+
+    def remove_node(self) -> None:
+        """Kill the node that was added last."""
+        self._tell("remove")
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "RAY_ADDRESS": self.address, "PYTHONPATH": python_path(self.site)}
@@ -77,7 +101,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     assert address
-    yield Head(address, top / "site")
+    yield Head(address, top / "site", process)
     process.communicate(timeout=300)
     token.undo()
     assert eventually(lambda: processes_naming(f"_{process.pid}/") == [])
@@ -96,6 +120,12 @@ def command(*arguments: str | Path, environment: dict[str, str], cwd: Path, befo
 def troubled_or_empty(item: int) -> int | None:
     """As `troubled`, but for item 8, which gives nothing."""
     return None if item == 8 else troubled(item)
+
+
+def where(item: int) -> str:
+    """Name of the node; takes its time, so that each gets something to do."""
+    time.sleep(0.6)
+    return os.environ.get("NODE", "first")
 
 
 @pytest.fixture
@@ -146,6 +176,20 @@ def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, mon
     }
     assert len(said) == 1
     assert "2 CPUs, 2 GPUs" in said[0]
+
+
+def test_a_node_that_is_killed_costs_nothing(head: Head, layout: RunLayout) -> None:
+    from specsia_build.pipeline.executors.on_ray import ray_executor
+
+    head.add_node(NODE="second")
+    found: dict[int, Any] = {}
+    with ray_executor(BuildConfig(source="sample:1"), layout, print) as execute:
+        for index, place in execute(where, list(range(60)), Needs(timeout=100.0)):
+            if place == "second" and place not in found.values():
+                head.remove_node()
+            found[index] = place
+    assert found.keys() == set(range(60))
+    assert set(found.values()) == {"first", "second"}
 
 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str], together: int = 1) -> str:
