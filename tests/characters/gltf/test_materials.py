@@ -1,4 +1,4 @@
-"""Materials, textures and where they are looked up; materials of VRM 0.x as its specification, UniVRM and three-vrm read."""
+"""Materials, textures and where they are looked up; materials of VRM 0.x as UniVRM and three-vrm read them."""
 
 from __future__ import annotations
 

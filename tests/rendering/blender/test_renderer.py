@@ -1,4 +1,4 @@
-"""The reference renderers: the fast one against Cycles, and faults of Blender."""
+"""The other renderers: Cycles and OpenGL draw what the fast one does; faults of Blender, and what OpenGL cannot."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +16,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benchmarks.parity import Parity, compare, summarised
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera, view_cameras
+from specsia_build.rendering import pyrender as optional
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender import renderer as blender
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
 from specsia_build.rendering.blender.renderer import render_views
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.backends.upstream.standins import eventually, processes_naming
-from tests.rendering.scenes import mesh_of, real_mesh
+from tests.rendering.scenes import box, compass, mesh_of, real_mesh, sheet
 
 SIZE = 128
 SAMPLES = 64
@@ -189,3 +191,58 @@ def test_child_ends_with_parent(stand_in: Callable[[], BlenderProcess], tmp_path
     done = subprocess.run([sys.executable, "-c", parent], capture_output=True, check=True, timeout=300)
     child = int(done.stdout)
     assert eventually(lambda: child not in processes_naming(str(tmp_path)))
+
+
+@pytest.fixture
+def needs_gl() -> None:
+    try:
+        optional.offscreen(96 * optional.GRID)
+    except SpecsiaError as error:
+        pytest.skip(str(error))
+
+
+def dressed() -> Mesh:
+    """Boxes, a texture with a factor and an emission, and vertex colours."""
+    smooth = np.linspace(0, 255, 8 * 8 * 4).reshape(8, 8, 4).astype(np.uint8)
+    smooth[..., 3] = 255
+    cloth = Material("cloth", (0.9, 0.5, 0.3, 1.0), Texture(smooth, ("clamp", "repeat")), emissive=(0.0, 0.05, 0.1))
+    corners = [(1.0, 0.2, 0.2, 1.0), (0.2, 1.0, 0.2, 1.0), (0.4, 0.4, 0.8, 1.0), (0.5, 0.5, 0.5, 1.0)]
+    return concatenate(
+        [
+            compass(),
+            sheet(12, 12, 40, 40, -0.1, cloth, 96, uv=(0.0, 0.0, 1.5, 1.5)),
+            sheet(12, 56, 40, 84, 0.1, None, 96, colors=corners),
+        ]
+    )
+
+
+@pytest.mark.usefixtures("needs_gl")
+@pytest.mark.parametrize("yaw", [0.0, 36.0])
+def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
+    mesh, camera = dressed(), Camera(yaw, 96)
+    (theirs,) = load_renderer("pyrender").render(mesh, [camera])
+    (ours,) = FastRenderer().render(mesh, [camera])
+    parity = compare(ours, theirs, *mesh.bounds())
+    assert parity.iou >= 0.99
+    assert parity.coverage_edge_mae <= 0.05
+    # Vertex colours are interpolated as they are encoded.
+    assert parity.color_mae <= 3
+    assert parity.position_p95 <= 1
+    assert not theirs.color[theirs.mask == 0].any()
+    assert (theirs.mask == 0).any()
+
+
+BOX = box((0, 0, 0), (0.1, 0.1, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("mesh", "look", "error"),
+    [
+        (BOX, "lit", UsageError),
+        (replace(BOX, rest=np.zeros((8, 3), np.float32)), "unlit", UsageError),
+        (box((0, 0, 0), (0.1, 0.1, 0.1), alpha_mode="blend"), "unlit", CharacterError),
+    ],
+)
+def test_what_it_cannot_draw_is_refused(mesh: Mesh, look: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="use --renderer fast"):
+        next(load_renderer("pyrender").render(mesh, [Camera(0.0, 96)], look))
