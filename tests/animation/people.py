@@ -152,9 +152,10 @@ def turning(figure: Figure, node: int, vectors: list[tuple[float, float, float]]
 
 def into_bvh(figure: Figure, motion: Motion) -> str:
     """A skeleton that is turned nowhere at rest, and a motion's keys, as a BVH file."""
-    skeleton = figure.skeleton
+    skeleton, order = figure.skeleton, list[int]()
 
     def joint(node: int) -> str:
+        order.append(node)
         offset = " ".join(f"{value:.6f}" for value in skeleton.translations[node])
         children = "".join(joint(child) for child in np.flatnonzero(skeleton.parents == node).tolist())
         kind = "JOINT" if skeleton.parents[node] >= 0 else "ROOT"
@@ -162,20 +163,13 @@ def into_bvh(figure: Figure, motion: Motion) -> str:
         end = "" if children else "End Site\n{\nOFFSET 0 0 0\n}\n"
         return f"{kind} {skeleton.names[node]}\n{{\nOFFSET {offset}\n{channels}\n{children}{end}}}\n"
 
-    order: list[int] = []
-
-    def visit(node: int) -> None:
-        order.append(node)
-        for child in np.flatnonzero(skeleton.parents == node).tolist():
-            visit(child)
-
-    visit(0)
+    hierarchy = joint(0)
     times = motion.tracks[0].times
     angles = np.zeros((len(times), len(order), 3))
     for track in motion.tracks:
         angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("YZX", degrees=True)
     rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in angles.reshape(len(times), -1))
-    return f"HIERARCHY\n{joint(0)}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
+    return f"HIERARCHY\n{hierarchy}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
 
 
 def places(figure: Figure, motion: Motion | None, time: float) -> NDArray[np.float64]:

@@ -18,16 +18,15 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from tests.annotation.scenes import dyed, grid, mesh_of, painted, ramp
-from tests.shapes import BOX, QUADS
+from tests.shapes import BOX, TRIANGLES
 
 SIX = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [255, 255, 255], [1, 2, 3], [128, 127, 126]])
 
 
 def cube(colors: np.ndarray = SIX) -> Mesh:
     """A cube whose sides are of one material each, in display colours (6, 3)."""
-    faces = np.array([[(a, b, c), (a, c, d)] for a, b, c, d in QUADS]).reshape(-1, 3)
     materials = tuple(Material(f"side {k}", (*srgb_to_linear(rgb / 255), 1.0)) for k, rgb in enumerate(colors))
-    return mesh_of(BOX, faces, materials=materials, face_material=np.repeat(np.arange(6, dtype=np.int32), 2))
+    return mesh_of(BOX, TRIANGLES, materials=materials, face_material=np.repeat(np.arange(6, dtype=np.int32), 2))
 
 
 def moved(mesh: Mesh, *by: float) -> Mesh:

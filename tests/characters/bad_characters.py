@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.characters.gltf.writer import GltfWriter
-from tests.shapes import BOX, PARTS, QUADS
+from tests.shapes import BOX, PARTS, TRIANGLES
 
 Points = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-BOX_TRIANGLES = np.array([t for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))])
+BOX_TRIANGLES = np.reshape(TRIANGLES, (-1, 3))
 CORNER_UV = np.array([[x, 1 - y] for x, y, _ in BOX + 0.5])
 
 

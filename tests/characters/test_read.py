@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
-import msgspec
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -28,22 +28,16 @@ from tests.characters.bad_characters import DRAWN, write_drawn
 ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"
 
 
-def entry_of(folder: Path, text: str, name: str = "hero.obj", format: str = "obj") -> Entry:
-    (folder / name).write_text(text)
-    return Entry(id="hero", format=format, path=folder / name, front="-y")
-
-
-def test_an_obj_is_turned_to_z_up_facing_minus_y(tmp_path: Path) -> None:
-    character = read_character(entry_of(tmp_path, ARROW))
-    # y of the file is up, and its z, where a glTF-like character looks, is -y.
-    assert_allclose(character.mesh.vertices, [[0, 0, 0], [3, 0, 0], [0, 0, 2], [0, -1, 0]], atol=1e-6)
-    assert character.mesh.vertices.dtype == np.float32
-    assert character.files[0] == tmp_path / "hero.obj"
+def entry_of(folder: Path, text: str, **more: Any) -> Entry:
+    (folder / "hero.obj").write_text(text)
+    return Entry(**{"id": "hero", "format": "obj", "path": folder / "hero.obj", "front": "-y"} | more)
 
 
 @pytest.mark.parametrize(
     ("up", "front", "expected"),
     [
+        # y of the file is up, and its z, where a glTF-like character looks, is -y.
+        (None, "-y", [[3, 0, 0], [0, 0, 2], [0, -1, 0]]),
         ("+z", None, [[3, 0, 0], [0, 2, 0], [0, 0, 1]]),
         (None, "+y", [[-3, 0, 0], [0, 0, 2], [0, 1, 0]]),
         (None, "+x", [[0, -3, 0], [0, 0, 2], [-1, 0, 0]]),
@@ -53,25 +47,20 @@ def test_an_obj_is_turned_to_z_up_facing_minus_y(tmp_path: Path) -> None:
 def test_up_and_front_replace_the_format_s(
     tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
 ) -> None:
-    character = read_character(msgspec.structs.replace(entry_of(tmp_path, ARROW), up=up, front=front))
+    character = read_character(entry_of(tmp_path, ARROW, up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
+    assert (character.mesh.vertices.dtype, character.files[0]) == (np.float32, tmp_path / "hero.obj")
 
 
 def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
-    character = read_character(msgspec.structs.replace(entry_of(tmp_path, "o body\n" + ARROW), drop=("Hat",)))
-    assert character.warnings == ("'Hat' is to be dropped but hero.obj has no such part",)
+    character = read_character(entry_of(tmp_path, "o body\n" + ARROW, drop=("Hat",)))
+    (warning,) = character.warnings
+    assert "'Hat'" in warning
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (ARROW.replace("v 3", "v nan"), "hero.obj has vertices with numbers that are not finite"),
-        (ARROW.replace("v 3", "v 1e300"), "hero.obj has vertices with numbers that are not finite"),
-        ("v 1 1 1\nf 1 1 1\n", "hero.obj has no extent"),
-    ],
-)
-def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str, sentence: str) -> None:
-    with pytest.raises(CharacterError, match=sentence):
+@pytest.mark.parametrize("text", [ARROW.replace("v 3", "v nan"), ARROW.replace("v 3", "v 1e300"), "v 1 1 1\nf 1 1 1\n"])
+def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CharacterError, match=r"^hero\.obj has "):
         read_character(entry_of(tmp_path, text))
 
 
@@ -140,8 +129,7 @@ def test_a_character_at_rest_is_the_still_one(characters_dir: Path, path: str, d
 
 
 def test_what_has_no_rig_hangs_on_one_node(tmp_path: Path) -> None:
-    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 2 0\nf 1 2 3\n")
-    moving = read_animated(Entry("a", "obj", tmp_path / "a.obj"))
+    moving = read_animated(entry_of(tmp_path, ARROW))
     assert len(moving.rig.skeleton.names) == 1
     assert moving.motions == ()
     mesh = moving.character.mesh

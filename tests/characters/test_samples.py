@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.animation.motion import poses
-from specsia_build.characters import bicar
-from specsia_build.characters.bicar import RIG, bicar_entry
+from specsia_build.characters.bicar import RIG, bicar_entry, read_bicar
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
 from specsia_build.characters.samples.make import Sample, make_sample
@@ -242,12 +241,12 @@ def make(folder: Path, eyes: bool = True, body_image: str | None = "m.BMP") -> P
     return folder
 
 
-def read_bicar(folder: Path, drop: tuple[str, ...] = ()) -> RawMesh:
-    return bicar.read_bicar(Entry("a", "3dbicar", folder, drop=drop))
+def read_folder(folder: Path, drop: tuple[str, ...] = ()) -> RawMesh:
+    return read_bicar(Entry("a", "3dbicar", folder, drop=drop))
 
 
 def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
-    raw = read_bicar(make(tmp_path / "12"))
+    raw = read_folder(make(tmp_path / "12"))
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [3, 4, 5], [3, 5, 6]])
     assert_array_equal(raw.mesh.face_material, [0, 1, 1])
     body, eyes = (m.texture for m in raw.mesh.materials)
@@ -263,16 +262,16 @@ def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
 
 def test_parts_can_be_dropped(tmp_path: Path) -> None:
     folder = make(tmp_path / "12")
-    assert len(read_bicar(folder, drop=("e",)).mesh.faces) == 1
-    eyes_only = read_bicar(folder, drop=("m",))
+    assert len(read_folder(folder, drop=("e",)).mesh.faces) == 1
+    eyes_only = read_folder(folder, drop=("m",))
     assert (len(eyes_only.mesh.faces), eyes_only.parts) == (2, ("m", "e", "eyes"))
-    assert len(read_bicar(folder, drop=("eyes",)).mesh.faces) == 1
+    assert len(read_folder(folder, drop=("eyes",)).mesh.faces) == 1
     with pytest.raises(CharacterError, match="12"):
-        read_bicar(folder, drop=("m", "e"))
+        read_folder(folder, drop=("m", "e"))
 
 
 def test_eyes_and_images_may_be_missing(tmp_path: Path) -> None:
-    raw = read_bicar(make(tmp_path / "12", eyes=False, body_image=None))
+    raw = read_folder(make(tmp_path / "12", eyes=False, body_image=None))
     assert (raw.parts, raw.mesh.materials[0].texture, len(raw.warnings)) == (("m", "torso"), None, 1)
     assert tmp_path / "12" / "tpose" / "e.obj" in raw.files
 

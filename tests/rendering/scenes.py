@@ -17,6 +17,7 @@ from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from tests.shapes import BOX, TRIANGLES
 
 Floats = NDArray[np.float64]
 RGBA = tuple[float, float, float, float]
@@ -30,9 +31,6 @@ SIZE = 54
 """Pixels of most test pictures: 40 to a unit."""
 
 PIXEL = ORTHO_WIDTH / SIZE
-
-_QUADS = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
-_BOX_FACES = [triangle for a, b, c, d in _QUADS for triangle in ((a, b, c), (a, c, d))]
 
 
 def real_mesh(folder: Path, name: str, cameras: Sequence[Camera], margin: float = 4) -> Mesh:
@@ -51,7 +49,7 @@ def net(rows: int, columns: int) -> NDArray[np.int32]:
 
 def mesh_of(
     vertices: Sequence[Sequence[float]] | Floats,
-    faces: Sequence[Sequence[int]] | NDArray[np.integer[Any]],
+    faces: Sequence[int] | Sequence[Sequence[int]] | NDArray[np.integer[Any]],
     material: Material | None = None,
     uv: Sequence[Sequence[float]] | Floats | None = None,
     colors: Sequence[Sequence[float]] | Floats | None = None,
@@ -70,9 +68,8 @@ def mesh_of(
 
 def box(centre: Sequence[float], half: Sequence[float], color: RGBA = WHITE, **material: object) -> Mesh:
     """A closed box, wound outwards."""
-    signs = np.array([(x, y, z) for z in (-1, 1) for y in (-1, 1) for x in (-1, 1)], np.float64)
     look = replace(Material(base_color=color), **material)  # type: ignore[arg-type]
-    return mesh_of(np.array(centre) + signs * np.array(half), _BOX_FACES, look)
+    return mesh_of(np.array(centre) + 2 * BOX * half, TRIANGLES, look)
 
 
 def sheet(

@@ -132,11 +132,11 @@ def covered(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.asarray(share * 255 + 0.5).astype(np.uint8)
 
 
-def square(x: float, y: float, half: float, degrees: float) -> NDArray[np.uint8]:
-    v, u = (np.indices((SIZE * FINE,) * 2) + 0.5) / FINE
-    a = np.deg2rad(degrees)
-    right, down = (u - x) * np.cos(a) + (v - y) * np.sin(a), (v - y) * np.cos(a) - (u - x) * np.sin(a)
-    return covered((np.abs(right) <= half) & (np.abs(down) <= half))
+def turned(degrees: float, fine: int = 1) -> NDArray[np.float64]:
+    """Distances to the right and down from (32.3, 31.8) in turned axes, (2, SIZE * fine, SIZE * fine)."""
+    v, u = (np.indices((SIZE * fine,) * 2) + 0.5) / fine - np.reshape((31.8, 32.3), (2, 1, 1))
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.stack([u * c + v * s, v * c - u * s])
 
 
 def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 90)) -> NDArray[np.uint8]:
@@ -149,11 +149,9 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
 def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
-    coverage = square(32.3, 31.8, 13, degrees)
+    coverage = covered((np.abs(turned(degrees, FINE)) <= 13).all(axis=0))
     out = draw_contour(painted(coverage), coverage, thickness, 0)
-    v, u = np.mgrid[:SIZE, :SIZE] + 0.5
-    a = np.deg2rad(degrees)
-    right, down = (u - 32.3) * np.cos(a) + (v - 31.8) * np.sin(a), (v - 31.8) * np.cos(a) - (u - 32.3) * np.sin(a)
+    right, down = turned(degrees)
     for along, across in ((right, down), (down, right)):
         for side in (-1, 1):
             beside = (np.abs(across) < 8) & (along * side > 0)

@@ -154,16 +154,14 @@ def test_an_image_of_another_format_and_the_plain_one_beside_it(
 
 @pytest.mark.parametrize(("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")])
 def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri: str, place: str) -> None:
-    image = tmp_path / place
-    image.parent.mkdir(parents=True, exist_ok=True)
+    image, folder = tmp_path / place, tmp_path / "gltf"
+    for made in (image.parent, folder):
+        made.mkdir()
     image.write_bytes(png(RED_GREEN))
     writer = textured(GltfWriter())
     writer.data["images"] = [{"uri": uri}]
-    (tmp_path / "gltf").mkdir(exist_ok=True)
-    writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV), material=0))
-    raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
-    assert raw.mesh.materials[0].texture is not None
-    assert image in raw.files
+    raw = read_gltf(writer.write_glb(folder / "a.glb"), root=tmp_path)
+    assert only_material(raw).texture is not None and image in raw.files
 
 
 def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:
