@@ -18,7 +18,7 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
-from tests.characters.bad_characters import figure, write_drawn
+from tests.characters.bodies import figure, write_drawn
 from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures
 from tests.hostile.sound import gltf

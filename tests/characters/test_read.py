@@ -22,7 +22,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.stages.render import FRONT, render
 from specsia_build.stages.stage import Job
-from tests.characters.bad_characters import DRAWN, write_drawn
+from tests.characters.bodies import DRAWN, write_drawn
 
 # A red arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
 ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"

@@ -22,7 +22,7 @@ from specsia_build.files.sources import source_digest
 from specsia_build.folders import RUN_MARK
 from specsia_build.pipeline.store import open_index
 from specsia_build.stages.stage import Sources
-from tests.characters.bad_characters import write_drawn
+from tests.characters.bodies import write_drawn
 
 
 def touch(folder: Path, *names: str) -> Path:

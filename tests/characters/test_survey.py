@@ -25,7 +25,7 @@ from specsia_build.characters.survey import (
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Material, Mesh
 from tests.characters.bodies import FIGURE, box, boxes, into_file, write_glb, write_obj
-from tests.characters.doubts.test_contents import TETRAHEDRON
+from tests.characters.doubts.test_doubts import TETRAHEDRON
 from tests.commands import specsia
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from tests.characters.bad_characters import checks, figure
+from tests.characters.bodies import checks, figure
 from tests.characters.gltf.packed import draco, meshopted
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 

@@ -20,7 +20,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from specsia_build.errors import printable
-from tests.characters.bad_characters import checks, figure, write_glb
+from tests.characters.bodies import checks, write_drawn
 from tests.characters.gltf.writer import png
 from tests.commands import COMMAND
 from tests.shapes import write_figure
@@ -137,8 +137,7 @@ class Yard:
         for folder in (self.source, self.outside, self.home, self.temporary):
             folder.mkdir(parents=True)
         write_figure(self.outside / "secret.obj")
-        points, faces, _, colours = figure()
-        write_glb(self.outside / "secret.glb", points, faces, colours)
+        write_drawn("plain", self.outside / "secret.glb")
         (self.outside / "secret.png").write_bytes(png(255 - checks(48)))
         self._before: dict[str, Snapshot] = {}
 

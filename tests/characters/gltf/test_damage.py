@@ -86,12 +86,14 @@ def test_unknown_required_extensions_are_named() -> None:
         "file:///etc/hostname",
         "http://127.0.0.1/secret.bin",
         "nul\0byte.bin",
+        "inside.bin",
     ],
 )
 @pytest.mark.parametrize("kind", ["buffer", "image"])
 def test_nothing_outside_the_folder_is_read(tmp_path: Path, uri: str, kind: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
+    (home / "inside.bin").symlink_to(tmp_path / "secret.bin")
     writer = gltf()
     (tmp_path / "secret.bin").write_bytes(writer.binary)
     if kind == "image":
@@ -101,21 +103,8 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path, uri: str, kind: str)
         assert all(file.is_relative_to(home) for file in raw.files)
         return
     path = writer.write_gltf(home / "a.gltf", uri)
-    with pytest.raises(CharacterError, match=r"a\.gltf refers to"):
+    with pytest.raises(CharacterError, match=r"a\.gltf refers to|inside\.bin"):
         read_gltf(path)
-
-
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    writer = gltf()
-    (tmp_path / "secret.bin").write_bytes(writer.binary)
-    (home / "inside.bin").symlink_to(tmp_path / "secret.bin")
-    with pytest.raises(CharacterError, match=r"inside\.bin"):
-        read_gltf(writer.write_gltf(home / "a.gltf", "inside.bin"))
-    writer.data["images"][0] = {"uri": "inside.bin"}
-    raw = read_gltf(writer.write_gltf(home / "a.gltf"))
-    assert any("inside.bin" in warning for warning in raw.warnings)
 
 
 def test_buffers_and_images_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
