@@ -137,11 +137,6 @@ Change = Callable[[Points, Ints, Points], tuple[Any, Any, Any]]
 """From points, faces and colours of the figure to those that are written."""
 
 
-def _half_turned(faces: Ints) -> Ints:
-    """Every other face wound the other way."""
-    return np.where((np.arange(len(faces)) % 2 == 0)[:, None], faces, faces[:, ::-1])
-
-
 DRAWN: dict[str, Change] = {
     "plain": lambda p, f, c: (p, f, c),
     "degenerate": lambda p, f, c: (p, np.concatenate([f, f[:, [0, 0, 1]], f[:, [2, 2, 2]]]), c),
@@ -153,7 +148,7 @@ DRAWN: dict[str, Change] = {
     "duplicate_faces": lambda p, f, c: (p, np.concatenate([f, f, f[:, [1, 2, 0]]]), c),
     "doubled_inside_out": lambda p, f, c: (p, np.concatenate([f, f[:, ::-1]]), c),
     "inside_out": lambda p, f, c: (p, f[:, ::-1], c),
-    "half_inside_out": lambda p, f, c: (p, _half_turned(f), c),
+    "half_inside_out": lambda p, f, c: (p, np.where(np.indices(f.shape)[0] % 2 == 0, f, f[:, ::-1]), c),
     "holes": lambda p, f, c: (p, f[np.arange(len(f)) % 12 != 10], c),
     "soup": lambda p, f, c: (p[f].reshape(-1, 3), None, c[f].reshape(-1, 3)),
     "huge": lambda p, f, c: (p * 1e30, f, c),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from tests.characters.gltf.packed import opened, rewritten
+from tests.characters.gltf.writer import opened, rewritten
 from tests.hostile import bombs
 from tests.hostile.sound import SOUND, Content, Files, Link, Special
 

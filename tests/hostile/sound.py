@@ -19,8 +19,7 @@ import trimesh
 from PIL import Image
 
 from tests.characters.bodies import checks, figure
-from tests.characters.gltf.packed import draco, meshopted
-from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter, draco, meshopted
 
 
 @dataclass(frozen=True)

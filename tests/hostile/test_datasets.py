@@ -61,17 +61,17 @@ def changed(**values: Any) -> Damage:
     return rows_changed(lambda rows: rows[-1].update(values))
 
 
-def texts(folder: Path) -> None:
+def tables_changed(how: Callable[[pa.Table], pa.Table]) -> Damage:
+    def damage(folder: Path) -> None:
+        for path in (folder / schema.DATA).glob("*.parquet"):
+            pq.write_table(how(pq.read_table(path)), path)
+
+    return damage
+
+
+def texts(table: pa.Table) -> pa.Table:
     """Texts in place of pictures."""
-    for path in (folder / schema.DATA).glob("*.parquet"):
-        table = pq.read_table(path)
-        at = table.column_names.index("color")
-        pq.write_table(table.set_column(at, "color", pa.array(["x"] * len(table))), path)
-
-
-def emptied(folder: Path) -> None:
-    for path in (folder / schema.DATA).glob("*.parquet"):
-        pq.write_table(pq.read_table(path).slice(0, 0), path)
+    return table.set_column(table.column_names.index("color"), "color", pa.array(["x"] * len(table)))
 
 
 def linked_out(name: str) -> Damage:
@@ -121,11 +121,11 @@ DATASETS: dict[str, Damage] = {
         schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
     ),
     "shard, cut off": cut,
-    "shards without rows": emptied,
+    "shards without rows": tables_changed(lambda table: table.slice(0, 0)),
     "uid is null": changed(uid=None),
     "character leads out": lambda folder: changed(character_id=str(folder.parent / "elsewhere"))(folder),
     "view is huge": changed(view=2**31 - 1),
-    "pictures are texts": texts,
+    "pictures are texts": tables_changed(texts),
     "uid twice": rows_changed(lambda rows: rows.append(rows[0])),
     "pictures missing and false": rows_changed(no_picture),
 }

@@ -126,12 +126,6 @@ SIZE = 64
 FINE = 16
 
 
-def covered(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Coverage of a shape given at `FINE` x `FINE` points of every pixel."""
-    share = inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
-    return np.asarray(share * 255 + 0.5).astype(np.uint8)
-
-
 def turned(degrees: float, fine: int = 1) -> NDArray[np.float64]:
     """Distances to the right and down from (32.3, 31.8) in turned axes, (2, SIZE * fine, SIZE * fine)."""
     v, u = (np.indices((SIZE * fine,) * 2) + 0.5) / fine - np.reshape((31.8, 32.3), (2, 1, 1))
@@ -149,7 +143,8 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
 def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
-    coverage = covered((np.abs(turned(degrees, FINE)) <= 13).all(axis=0))
+    inside = (np.abs(turned(degrees, FINE)) <= 13).all(axis=0)
+    coverage = np.asarray(inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) * 255 + 0.5).astype(np.uint8)
     out = draw_contour(painted(coverage), coverage, thickness, 0)
     right, down = turned(degrees)
     for along, across in ((right, down), (down, right)):

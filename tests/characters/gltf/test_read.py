@@ -23,9 +23,18 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.stages.render import in_frame
-from tests.characters.gltf.packed import DRACO, draco, meshopted, opened, rewritten, values
 from tests.characters.gltf.test_damage import is_clear, refused
-from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
+from tests.characters.gltf.writer import (
+    DRACO,
+    TRIANGLE,
+    GltfWriter,
+    draco,
+    meshopted,
+    opened,
+    read_gltf,
+    rewritten,
+    values,
+)
 
 HALF = 0.5**0.5
 QUARTER_TURN_Z = [0.0, 0.0, HALF, HALF]

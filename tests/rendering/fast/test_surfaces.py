@@ -46,10 +46,6 @@ def grid(*rows: list[int]) -> NDArray[np.uint8]:
     return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
 
 
-def solid(r: int, g: int, b: int, a: int = 255) -> NDArray[np.uint8]:
-    return np.full((1, 1, 4), (r, g, b, a), np.uint8)
-
-
 def inner(layers: Layers) -> NDArray[np.uint8]:
     """The pixels well inside a sheet from 10 to 30."""
     return layers.color[12:28, 12:28]
@@ -108,7 +104,7 @@ def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: W
 
 def test_factor_vertex_colour_and_texture_multiply() -> None:
     half = 188
-    material = Material(base_color=(0.5, 1.0, 0.25, 1.0), texture=Texture(solid(half, 255, half)))
+    material = replace(textured(np.array([[[half, 255, half, 255]]], np.uint8)), base_color=(0.5, 1.0, 0.25, 1.0))
     colors: list[RGBA] = [(1.0, 0.5, 0.5, 1.0)] * 4
     color = inner(look_at(sheet(10, 10, 30, 30, material=material, colors=colors)))
     light = float(srgb_to_linear(np.array(half / 255)))
@@ -221,13 +217,6 @@ def test_a_hair_is_seen_whose_edges_belong_to_hidden_faces_too() -> None:
     assert_array_equal(look_at(crowded).coverage, expected)
 
 
-def squares(*images: Texture) -> Mesh:
-    """A square facing -Y for each texture, side by side."""
-    side = 32 / len(images)
-    boards = [(11 + side * k, image) for k, image in enumerate(images)]
-    return concatenate([sheet(x, 11, x + side, 11 + side, material=Material(texture=image)) for x, image in boards])
-
-
 def picture(mesh: Mesh, size: int) -> bytes:
     """The colours of its front."""
     return look_at(mesh, size=size).color.tobytes()
@@ -242,7 +231,7 @@ def renewed(mesh: Mesh) -> Mesh:
 @pytest.mark.parametrize("images", [1, 2])
 def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) -> None:
     grain = np.random.default_rng(0).integers(0, 256, (images, 256, 256, 4), np.uint8)
-    mesh = squares(*map(Texture, grain))
+    mesh = concatenate([sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=textured(grain[k])) for k in range(images)])
     for size in sizes:
         assert picture(mesh, size) == picture(renewed(mesh), size)
     swapped = replace(mesh, materials=mesh.materials[::-1])
