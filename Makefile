@@ -65,7 +65,7 @@ compiled: .venv/core
 
 # The same for imported modules, and for translucent surfaces, which samples do not have.
 imported: .venv/dev compiled
-	$(BIN)/python -m pytest -q tests/rendering/fast/test_surfaces.py -k "layers or cross" >/dev/null
+	$(BIN)/python -m pytest -q tests/rendering/fast/test_blend.py >/dev/null
 	-$(BIN)/python -m pytest --collect-only -q >/dev/null
 
 lint: .venv/dev

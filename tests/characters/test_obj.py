@@ -289,6 +289,7 @@ def test_what_is_written_is_read(tmp_path: Path, surface: tuple[list[list[float]
     assert_array_equal(raw.mesh.vertices, np.array(points, np.float32))
     assert_array_equal(raw.mesh.faces, faces)
     if "/{p}" in form.replace("//", "#"):
+        assert raw.mesh.uv is not None
         # v is up in an OBJ and down here.
         u, v, _ = np.array(points, np.float32)[np.array(faces)].transpose(2, 0, 1)
         assert_allclose(raw.mesh.uv, np.stack([u, 1 - v], axis=2))

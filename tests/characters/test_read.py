@@ -30,7 +30,8 @@ ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 
 
 def entry_of(folder: Path, text: str, **more: Any) -> Entry:
     (folder / "hero.obj").write_text(text)
-    return Entry(**{"id": "hero", "format": "obj", "path": folder / "hero.obj", "front": "-y"} | more)
+    more = {"front": "-y", **more}
+    return Entry("hero", "obj", folder / "hero.obj", **more)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_up_and_front_replace_the_format_s(
 ) -> None:
     character = read_character(entry_of(tmp_path, ARROW, up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
-    assert (character.mesh.vertices.dtype, character.files[0]) == (np.float32, tmp_path / "hero.obj")
+    assert character.mesh.vertices.dtype == np.float32 and character.files[0] == tmp_path / "hero.obj"
 
 
 def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:

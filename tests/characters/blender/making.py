@@ -43,7 +43,7 @@ def save() -> None:
     """Write the scene to the file that the command line names, as its suffix says."""
     path = sys.argv[-1]
     if path.endswith(".fbx"):
-        import addon_utils
+        import addon_utils  # type: ignore[import-not-found]
 
         addon_utils.enable("io_scene_fbx")
         bpy.ops.export_scene.fbx(filepath=path, bake_anim_use_nla_strips=False)

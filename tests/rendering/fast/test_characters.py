@@ -17,7 +17,7 @@ from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import concatenate
-from tests.rendering.fast.test_surfaces import half_glassy, noise
+from tests.rendering.fast.test_blend import half_glassy, noise
 from tests.rendering.scenes import checker, look_at, real_mesh, sheet, sphere, textured
 
 NAMES = ["kaykit_knight", "kaykit_barbarian", "kenney_character"]

@@ -160,7 +160,7 @@ def test_vertices_that_are_no_numbers_or_absurdly_far_are_refused(value: float) 
 def test_triangle_soups_look_like_a_brute_force_rendering(seed: int, count: int, yaw: float) -> None:
     mesh = soup(seed, count)
     layers, expected = look_at(mesh, yaw, 48), reference(mesh, Camera(yaw, 48))
-    assert (layers.color.dtype, layers.coverage.dtype, layers.position.dtype) == (np.uint8, np.uint8, np.float32)
+    assert [a.dtype.name for a in (layers.color, layers.coverage, layers.position)] == ["uint8", "uint8", "float32"]
     assert not layers.color[layers.mask == 0].any() and not layers.position[layers.mask == 0].any()
     assert_array_equal(layers.mask, layers.coverage)
     error: NDArray[np.float64] = np.abs(layers.coverage / 255 - expected.coverage)
