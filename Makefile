@@ -25,11 +25,11 @@ CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
 RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
 # Settings of `make pretrained`, which trains the model in specsia_build/dravie/weights. Its samples have a seed of their
-# own, so that the model has not seen those of `sample:N`.
+# own, so that the model has not seen those of `sample:N`, nor `relief` these.
 PRETRAINED ?= specsia-pretrained
-PRETRAINED_SAMPLES ?= 200
-PRETRAINED_SEED ?= 1
-PRETRAINED_STEPS ?= 24000
+PRETRAINED_SAMPLES ?= 100
+PRETRAINED_SEED ?= 2
+PRETRAINED_STEPS ?= 12000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
@@ -100,8 +100,8 @@ pretrained: .venv/train
 	$(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --out "$(PRETRAINED)/build" --size 512 --max-failures 10% \
 	  --backend relief --backend fusion
 	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" \
-	  $$(test -f "$(PRETRAINED)/run/run.json" && echo --resume || true) --device cpu \
-	  --backend relief --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
+	  $$(test -f "$(PRETRAINED)/run/run.json" && echo --resume || true) \
+	  --backend relief --backend fusion --preset tiny --set batch=32 --steps $(PRETRAINED_STEPS) --seed 2
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without drawing

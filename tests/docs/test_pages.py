@@ -51,7 +51,7 @@ NOT_RUN = {
     ("docs/repair.md", "specsia repair"): "it takes a minute; tests/repairing runs the command",
     ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
     (CARD, "pip install"): REPEATS,
-    (CARD, "python -m benchmarks.validation_source"): "it takes hours",
+    (CARD, "specsia build characters.jsonl"): "it takes hours",
 }
 """Blocks that cannot run here, by page and beginning, with the reason; their commands are parsed."""
 
