@@ -47,7 +47,7 @@ LONGEST = (
     "dravie/evaluate/test_evaluate.py",
     "dravie/model/test_model.py",
     "pipeline/test_shards.py",
-    "characters/blender/test_fbx.py",
+    "characters/blender/test_blender.py",
 )
 """The slowest test files, slowest first."""
 

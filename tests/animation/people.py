@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import Figure
@@ -53,6 +53,14 @@ for _name, _capital in (("left", "Left"), ("right", "Right")):
     QUATERNIUS |= {_name + part: f"{part}.{_capital[0]}" for part in _parts[:-1]}
 
 
+def skeleton_of(names: Iterable[str], parents: Sequence[int], translations: ArrayLike = 0.0, **more: Any) -> Skeleton:
+    """A skeleton whose joints are turned nowhere, at (J, 3) places from their parents."""
+    names = tuple(names)
+    places = np.broadcast_to(translations, (len(names), 3)).astype(float)
+    still = np.tile([0.0, 0, 0, 1], (len(names), 1))
+    return Skeleton(names, np.array(parents, np.int32), places, still, np.ones_like(places), **more)
+
+
 def two_joints(
     points: NDArray[np.float32], upper: NDArray[Any], offset: tuple[float, float, float], place: Any = None
 ) -> Rig:
@@ -63,16 +71,9 @@ def two_joints(
     place, binds = np.eye(4) if place is None else place, np.stack([np.eye(4)] * 2)
     binds[1, :3, 3] = np.negative(offset)
     inverse = np.linalg.inv(place)
-    skeleton = Skeleton(
-        names=("root", "upper"),
-        parents=np.array([-1, 0], np.int32),
-        translations=np.array([(0.0, 0.0, 0.0), offset]),
-        rotations=np.array([[0.0, 0, 0, 1]] * 2),
-        scales=np.ones((2, 3)),
-        morph_weights={0: np.zeros(1), 1: np.zeros(1)},
-    )
+    weights = {0: np.zeros(1), 1: np.zeros(1)}
     return Rig(
-        skeleton=skeleton,
+        skeleton=skeleton_of(("root", "upper"), (-1, 0), [(0, 0, 0), offset], morph_weights=weights),
         points=(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.float32),
         slots=np.tile(np.array([0, 1], np.int32), (len(points), 1)),
         weights=np.stack([1 - upper, upper], axis=1).astype(np.float32),

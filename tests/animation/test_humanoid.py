@@ -12,7 +12,7 @@ from specsia_build.animation.figure import Figure, figure_of
 from specsia_build.animation.humanoid import humanoid, part_of
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
-from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, person
+from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, person, skeleton_of
 
 LEG = ("UpperLeg", "LowerLeg", "Foot", "Toes")
 ARM = ("Shoulder", "UpperArm", "LowerArm", "Hand")
@@ -34,14 +34,7 @@ def tree(text: str) -> Skeleton:
         for name in chain.split(">"):
             parents.setdefault(name, above)
             above = list(parents).index(name)
-    count = len(parents)
-    return Skeleton(
-        tuple(parents),
-        np.array(list(parents.values()), np.int32),
-        np.zeros((count, 3)),
-        np.tile([0.0, 0, 0, 1], (count, 1)),
-        np.ones((count, 3)),
-    )
+    return skeleton_of(parents, list(parents.values()))
 
 
 RIGS = [block.splitlines() for block in (Path(__file__).parent / "rigs.txt").read_text().split("\n\n")[1:]]

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from specsia_build.animation.carry import INFLUENCES, carried
 from specsia_build.animation.motion import TRANSLATION, Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig, posed
-from specsia_build.animation.skeleton import Skeleton, composed, decomposed
+from specsia_build.animation.skeleton import composed, decomposed
 from specsia_build.characters.motions import BUILT_IN, built_in
 from specsia_build.errors import CharacterError
 from specsia_build.frame import up_rotation
-from specsia_build.rendering.mesh import Material, Mesh, concatenate, flat_normals
-from tests.animation.people import two_joints
+from specsia_build.rendering.mesh import Mesh, concatenate, flat_normals
+from tests.animation.people import skeleton_of, two_joints
+from tests.rendering.scenes import mesh_of, net
 
 
 def arm() -> tuple[Mesh, Rig]:
     """Two triangles, one at each of two joints of an arm along x, the second joint at x = 1."""
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [2, 0, 0], [1, 1, 0]], np.float32)
-    mesh = Mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), (Material(),), np.zeros(2, np.int32))
+    mesh = mesh_of(vertices, [[0, 1, 2], [3, 4, 5]])
     rig = two_joints(vertices, np.repeat([0.0, 1.0], 3), (1, 0, 0))
     rise = Morph(1, 0, np.array([4], np.int32), np.array([[0, 0, 0.5]], np.float32))
     return mesh, replace(rig, morphs=(rise,))
@@ -200,10 +201,8 @@ def tube(
     heights = np.linspace(low, high, rings)
     circle = np.stack([x + radius * np.cos(turn), radius * np.sin(turn)], axis=1)
     vertices = np.concatenate([np.column_stack([circle, np.full(sides, h)]) for h in heights]).astype(np.float32)
-    a = (np.arange(rings - 1)[:, None] * sides + np.arange(sides)).ravel()
-    b = (np.arange(rings - 1)[:, None] * sides + (np.arange(sides) + 1) % sides).ravel()
-    faces = np.concatenate([np.column_stack([a, b, b + sides]), np.column_stack([a, b + sides, a + sides])])
-    return Mesh(vertices, faces.astype(np.int32), (Material(),), np.zeros(len(faces), np.int32))
+    ring, place = np.divmod(net(rings, sides + 1), sides + 1)
+    return mesh_of(vertices, ring * sides + place % sides)
 
 
 def rigged(mesh: Mesh, upper: NDArray[np.floating], place: NDArray[np.float64] | None = None) -> Rig:
@@ -313,12 +312,10 @@ def test_placement_and_morphs_are_carried() -> None:
 def test_few_influences_whatever_the_skeleton() -> None:
     mesh = tube(rings=41)
     rig = rigged(mesh, smooth(mesh))
-    roots, still = np.full(40, -1, np.int32), np.tile([0.0, 0, 0, 1], (40, 1))
-    many = Skeleton(("",) * 40, roots, np.zeros((40, 3)), still, np.ones((40, 3)))
     slots = np.minimum(mesh.vertices[:, 2] * 40, 39).astype(np.int32)[:, None]
     rig = replace(
         rig,
-        skeleton=many,
+        skeleton=skeleton_of([""] * 40, [-1] * 40),
         slots=slots,
         weights=np.ones((len(slots), 1), np.float32),
         nodes=np.arange(40, dtype=np.int32),

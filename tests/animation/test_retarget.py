@@ -11,11 +11,10 @@ import pytest
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import TRANSLATION, WEIGHTS, Motion, Track
 from specsia_build.animation.retarget import retargeted
-from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import sample_times
 from specsia_build.errors import CharacterError
 from specsia_build.frame import front_rotation
-from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, degrees, person, places, turning, way
+from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, degrees, person, places, skeleton_of, turning, way
 
 LIMBS = [
     (side + upper, side + lower)
@@ -185,11 +184,8 @@ def test_missing_joints_are_named() -> None:
 
 def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     def snake(step: float) -> Figure:
-        count = 4
-        names, parents = ("Root", "Tail1", "Tail2", "Tail3"), np.arange(-1, count - 1, dtype=np.int32)
-        places = np.array([[0, 0, 0]] + [[0, step, 0]] * (count - 1), np.float64)
-        skeleton = Skeleton(names, parents, places, np.tile([0.0, 0, 0, 1], (count, 1)), np.ones((count, 3)))
-        return Figure(skeleton, np.eye(3), {})
+        places = [[0, 0, 0]] + [[0, step, 0]] * 3
+        return Figure(skeleton_of(("Root", "Tail1", "Tail2", "Tail3"), range(-1, 3), places), np.eye(3), {})
 
     source, target = snake(1.0), snake(0.25)
     motion = turning(source, 2, [(0, 0, 0), (0, 0, 90)])

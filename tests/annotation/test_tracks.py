@@ -25,7 +25,7 @@ from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.stage import Job
 from tests.animation.people import BODY, KAYKIT, MIXAMO, QUATERNIUS, person
 from tests.annotation.scenes import CAMERA, SIZE, boards, cube, drawn, lies_open, moved, running, seen, turned
-from tests.rendering.scenes import box, cape, mesh_of, sheet, soup, sphere, textured
+from tests.rendering.scenes import box, cape, mesh_of, net, sheet, soup, sphere, textured
 
 
 def between(here: Mesh, there: Mesh, camera: Camera = CAMERA, other: Camera = CAMERA) -> tuple[Flow, Seen]:
@@ -104,9 +104,7 @@ def slivers(count: int) -> Mesh:
     """A board cut into upright slivers, each of which is edge on as often as not by what vertices are rounded to."""
     x = np.linspace(-0.3, 0.3, count + 1)
     ends = [np.stack([x, 0 * x, np.full_like(x, z)], axis=1) for z in (-0.3, 0.3)]
-    i = np.arange(count)
-    up, down = np.stack([i, i + 1, i + count + 2], axis=1), np.stack([i, i + count + 2, i + count + 1], axis=1)
-    return mesh_of(np.concatenate(ends), np.concatenate([up, down]))
+    return mesh_of(np.concatenate(ends), net(2, count + 1))
 
 
 @pytest.mark.parametrize("mesh", [sphere(0.4, 120, 240), slivers(20000)], ids=["ball", "slivers"])

@@ -21,12 +21,9 @@ from specsia_build.errors import CharacterError
 from tests.animation.people import BODY, KAYKIT, MIXAMO, degrees, into_bvh, person, turning
 from tests.characters.gltf.writer import GltfWriter
 
-REAL = {
-    "kaykit/Knight.glb": ("upperarm.l", "lowerarm.l", "wrist.l", "upperleg.r", "lowerleg.r", "foot.r"),
-    "animated/man_casual.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
-    "animated/woman_witch.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
-    "animated/cyber_character.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
-}
+JOINTS = ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R")
+REAL = {"kaykit/Knight.glb": ("upperarm.l", "lowerarm.l", "wrist.l", "upperleg.r", "lowerleg.r", "foot.r")}
+REAL |= {f"animated/{name}.glb": JOINTS for name in ("man_casual", "woman_witch", "cyber_character")}
 
 
 def into_gltf(figure: Figure, motion: Motion | None = None, **extensions: Any) -> GltfWriter:

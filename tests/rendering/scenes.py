@@ -112,13 +112,6 @@ def inside_out(mesh: Mesh) -> Mesh:
     return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]))
 
 
-def outlined(radius: float, thickness: float, *, double_sided: bool) -> Mesh:
-    """A red ball in a black hull that is wound inwards, as toon outlines are."""
-    ball, hull = sphere(radius), inside_out(sphere(radius + thickness))
-    red, black = Material("skin", RED), Material("outline", (0.0, 0.0, 0.0, 1.0), double_sided=double_sided)
-    return concatenate([replace(ball, materials=(red,)), replace(hull, materials=(black,))])
-
-
 def cape(material: Material) -> Mesh:
     """A sheet bent about the Z axis like a half pipe, its outside to the character's left, right and back."""
     turn = np.linspace(0, np.pi, 13)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import tempfile
 from pathlib import Path
@@ -90,9 +91,13 @@ def test_unknown_required_extensions_are_named() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["buffer", "image"])
-def test_nothing_outside_the_folder_is_read(tmp_path: Path, uri: str, kind: str) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+@pytest.mark.parametrize("name", ["home", "."])
+def test_nothing_outside_the_folder_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, kind: str, name: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home" if name == "." else tmp_path)
+    home = Path(name)
     (home / "inside.bin").symlink_to(tmp_path / "secret.bin")
     writer = gltf()
     (tmp_path / "secret.bin").write_bytes(writer.binary)
@@ -100,7 +105,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path, uri: str, kind: str)
         writer.data["images"][0] = {"uri": uri}
         raw = read_gltf(writer.write_gltf(home / "a.gltf"))
         assert raw.mesh.materials[0].texture is None and len(raw.warnings) >= 1
-        assert all(file.is_relative_to(home) for file in raw.files)
+        assert all(Path(os.path.normpath(file.absolute())).is_relative_to(tmp_path / "home") for file in raw.files)
         return
     path = writer.write_gltf(home / "a.gltf", uri)
     with pytest.raises(CharacterError, match=r"a\.gltf refers to|inside\.bin"):

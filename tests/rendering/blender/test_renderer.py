@@ -114,13 +114,10 @@ def test_every_kind_of_surface_is_the_same() -> None:
     assert len(np.unique(theirs.mask[seen])) > 20, "there should be see-through pixels"
 
 
-def test_a_mesh_that_cannot_be_drawn_costs_no_blender() -> None:
-    flat = mesh_of([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 1]])
-    with pytest.raises(CharacterError, match="no faces"):
-        next(render_views(flat, [Camera(0.0, 16)], "unlit"))
-    broken = mesh_of([[0, 0, 0], [1, 0, np.nan], [0, 0, 1]], [[0, 1, 2]])
-    with pytest.raises(CharacterError, match="not finite"):
-        next(render_views(broken, [Camera(0.0, 16)], "unlit"))
+@pytest.mark.parametrize(("z", "last", "why"), [(0, 1, "no faces"), (np.nan, 2, "not finite")])
+def test_a_mesh_that_cannot_be_drawn_costs_no_blender(z: float, last: int, why: str) -> None:
+    with pytest.raises(CharacterError, match=why):
+        next(render_views(mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]]), [Camera(0.0, 16)], "unlit"))
 
 
 SCRIPT = """

@@ -25,7 +25,6 @@ from tests.rendering.scenes import (
     look_at,
     mesh_of,
     net,
-    outlined,
     sheet,
     sphere,
     textured,
@@ -184,7 +183,8 @@ def test_a_one_sided_sheet_is_not_there_from_behind() -> None:
 
 def test_an_outline_hull_is_a_rim_and_hides_nothing() -> None:
     ball = replace(sphere(0.3), materials=(Material(base_color=RED),))
-    hulled = look_at(outlined(0.3, 0.05, double_sided=False), 20)
+    black = Material("outline", (0.0, 0.0, 0.0, 1.0), double_sided=False)
+    hulled = look_at(concatenate([ball, replace(inside_out(sphere(0.35)), materials=(black,))]), 20)
     alone = look_at(ball, 20)
     inside = alone.coverage == 255
     assert_array_equal(hulled.color[inside], alone.color[inside])
