@@ -48,7 +48,7 @@ def net(rows: int, columns: int) -> NDArray[np.int32]:
 
 
 def mesh_of(
-    vertices: Sequence[Sequence[float]] | Floats,
+    vertices: Sequence[Sequence[float]] | NDArray[np.floating[Any]],
     faces: Sequence[int] | Sequence[Sequence[int]] | NDArray[np.integer[Any]],
     material: Material | None = None,
     uv: Sequence[Sequence[float]] | Floats | None = None,
