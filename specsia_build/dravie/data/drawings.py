@@ -11,7 +11,7 @@ from specsia_build.dataset.pairs import Pair, is_frontal, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 
-KEPT = 4  # Drawings kept in memory; each takes some 10 MB
+KEPT = 8  # Drawings kept in memory; each takes some 10 MB
 
 
 def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
@@ -33,7 +33,10 @@ class DrawnPair(NamedTuple):
 
 
 class Drawings:
-    """Drawings of one configuration's characters, whose frontal views are in some splits; prepared on demand."""
+    """Drawings of one configuration's characters, whose frontal views are in some splits; prepared on demand.
+
+    Threads may prepare several characters at once.
+    """
 
     def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
         rows = {name: (split, number) for split in splits for name, number in frontal_rows(dataset, config, split)}
@@ -47,9 +50,9 @@ class Drawings:
             _ = drawing.reference  # computed here, under the lock, and not by two threads at once
             return drawing
 
-        self._prepare, self._lock = prepare, Lock()
+        self._prepare, self._locks = prepare, dict[str, Lock]()
 
     def of(self, character_id: str) -> Drawing:
         """Return the drawing of a character; `NO_DRAWING` if it has no frontal view."""
-        with self._lock:
+        with self._locks.setdefault(character_id, Lock()):
             return self._prepare(character_id)

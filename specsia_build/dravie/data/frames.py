@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from specsia_build.config import cores
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
@@ -41,7 +42,7 @@ VERSION = 5  # Version of the files' layout; part of their fingerprint
 
 PIXEL_BYTES = 24
 
-DECODERS = 2  # Threads that decode rows
+MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
@@ -244,7 +245,7 @@ def _complete(cache: Path) -> _Index | None:
 
 def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _Index:
     """Write the cache whole or not at all."""
-    drawings = Drawings(dataset, config, (split,))
+    drawings, decoders = Drawings(dataset, config, (split,)), min(cores(), MOST_DECODERS)
 
     def cut_out(row: dict[str, Any]) -> tuple[Row, _Box | None]:
         pair = decode_pair(row)
@@ -253,8 +254,8 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
     def boxes() -> Iterator[tuple[Row, _Box | None]]:
         stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
         total = dataset.splits(config).get(split, 0)
-        with progress.bar(f"decode {split}", total) as advance, ThreadPoolExecutor(DECODERS) as pool:
-            for row in made_ahead(pool, cut_out, stream, 2 * DECODERS):
+        with progress.bar(f"decode {split}", total) as advance, ThreadPoolExecutor(decoders) as pool:
+            for row in made_ahead(pool, cut_out, stream, 2 * decoders):
                 yield row
                 advance(1)
 
