@@ -268,13 +268,13 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     write_page(*open_with_sections(str(out)), out / REPORT)
     folder = argument(out)
     facts = {
-        "compared": [", ".join(scores.labels)],
+        "compared": [", ".join(scores.labels())],
         "note": list(scores.notes),
         "tables": [str(out / TABLES)],
         "report": [str(out / REPORT)],
         "next": [f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
     }
-    title = f"{plural(len(scores.labels), 'method')} on {plural(characters, 'character')} of {dataset}"
+    title = f"{plural(len(scores.labels()), 'method')} on {plural(characters, 'character')} of {dataset}"
     conclude(document, sentences, title, {"results": sentences, **facts})
 
 

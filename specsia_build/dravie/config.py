@@ -6,13 +6,13 @@ import importlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from specsia_build.config import check_types
+from specsia_build.config import check_types, types_of
 from specsia_build.errors import UsageError, no_such
 
 Architecture = Literal["tiny", "paper"]
@@ -188,9 +188,9 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     """Return a preset with some settings changed; raises `UsageError` for unknown names and values."""
     if preset not in PRESETS:
         raise UsageError(no_such("preset", preset, tuple(PRESETS)))
-    names = [field.name for field in fields(TrainConfig) if field.name != "preset"]
+    names = set(types_of(TrainConfig)) - {"preset"}
     if unknown := [name for name in changes if name not in names]:
-        raise UsageError(no_such("setting", unknown[0], names))
+        raise UsageError(no_such("setting", unknown[0], sorted(names)))
     if changes.get("with_pos") is False:
         changes = {"reference": "none", **changes}
     return replace(PRESETS[preset], **changes)
@@ -204,13 +204,11 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
     """Parse the result of `to_json`; raises `ValueError` or `UsageError` if it is not one."""
     values = msgspec.convert(values, dict[str, Any])
-    names = {field.name for field in fields(TrainConfig)}
-    if set(values) != names:
-        raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ names))}")
-    clip = math.inf if values["clip"] is None else values["clip"]
-    return msgspec.convert({**values, "clip": clip}, TrainConfig)
+    if other := values.keys() ^ types_of(TrainConfig).keys():
+        raise UsageError(f"settings are missing or unknown: {', '.join(sorted(other))}")
+    return msgspec.convert({**values, "clip": math.inf if values["clip"] is None else values["clip"]}, TrainConfig)
 
 
 def differences(one: TrainConfig, two: TrainConfig) -> list[str]:
     """Return the names of the settings in which two differ."""
-    return [field.name for field in fields(one) if getattr(one, field.name) != getattr(two, field.name)]
+    return [name for name in types_of(TrainConfig) if getattr(one, name) != getattr(two, name)]

@@ -57,6 +57,11 @@ def shown_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tupl
     return np.ascontiguousarray(pos[shown][:, :3]), np.ascontiguousarray(gt[shown][:, :3])
 
 
+def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each pixel of a mask (H, W) from its edge; outside the frame it is False."""
+    return np.asarray(scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1])
+
+
 def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, int] | None:
     """Thickness in pixels (1 to `MOST_WIDTH`) and grey (0…255) of a drawing's contour; None where it has none.
 
@@ -72,7 +77,7 @@ def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, in
     inside = alpha >= HALF_COVERED
     if not inside.any():
         return None
-    depth = np.rint(scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]).astype(np.int32)
+    depth = np.rint(_depth(inside)).astype(np.int32)
     rim, fringe = depth == 1, (alpha >= 8) & (alpha < HALF_COVERED)
     # Half transparent pixels belong to the contour alone; a drawing with hard edges has none.
     evidence = fringe if 5 * np.count_nonzero(fringe) >= np.count_nonzero(rim) else rim
@@ -99,12 +104,8 @@ def without_contour(drawing: Pixels, zmask: Pixels | None = None) -> Pixels:
     style = contour_style(drawing, zmask)
     if style is None:
         return drawing[..., 3]
-    depth = scipy.ndimage.distance_transform_edt(np.pad(drawing[..., 3] >= HALF_COVERED, 1))[1:-1, 1:-1]
+    depth = _depth(drawing[..., 3] >= HALF_COVERED)
     return np.where(depth > style[0] + 0.5, drawing[..., 3], np.uint8(0))
-
-
-def _nowhere() -> Pixels:
-    return np.zeros((0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,8 +118,8 @@ class Drawing:
         back: positions and colours of a drawn back; None without one.
     """
 
-    places: Pixels = field(default_factory=_nowhere)
-    colours: Pixels = field(default_factory=_nowhere)
+    places: Pixels = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    colours: Pixels = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
     style: tuple[int, int] = UNKNOWN_STYLE
     back: tuple[Pixels, Pixels] | None = None
 

@@ -54,6 +54,13 @@ MOST_DIFFERENT, FAR = 60, 40
 which the drawing does not show a place."""
 
 
+def box_around(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of a mask (H, W) within `margin` of the pixels, at least one, that are True."""
+    sides = [(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis]) for axis in (0, 1)]
+    rows, columns = (slice(max(0, int(at[0]) - margin), min(n, int(at[-1]) + 1 + margin)) for at, n in sides)
+    return rows, columns
+
+
 @inlined
 def _confidence(square):  # type: ignore[no-untyped-def]
     return np.uint8(255.0 * np.exp(-np.sqrt(np.float64(square)) / FALLOFF))
@@ -61,9 +68,10 @@ def _confidence(square):  # type: ignore[no-untyped-def]
 
 @compiled
 def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  # type: ignore[no-untyped-def]
-    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and the feature of that i.
+    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and the feature of that i; -1 is none.
 
-    Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions", 2012. `squares` are in units of steps.
+    At least one has a feature. `squares` are in units of steps. Felzenszwalb and Huttenlocher, "Distance transforms of
+    sampled functions", 2012.
     """
     n, count = len(squares), 0
     for i in range(n):
@@ -81,9 +89,6 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
         count += 1
     at = 0
     for k in range(n):
-        if count == 0:
-            out_squares[k], out_features[k] = 0, -1
-            continue
         while at + 1 < count and cuts[at + 1] < k:
             at += 1
         i = hull[at]
@@ -111,18 +116,12 @@ def _spread_3d(features: NDArray[np.int32]) -> None:
         _spread_along(squares.swapaxes(axis, 2), features.swapaxes(axis, 2))
 
 
-def _columns() -> NDArray[np.int64]:
-    """Steps (dx, dz) to columns that may hold the nearest place, and their squares: (N, 3), near ones first."""
-    reach = int(EXACT + SLACK)
-    dx, dz = (side.ravel() for side in np.mgrid[-reach : reach + 1, -reach : reach + 1])
-    squares = dx**2 + dz**2
-    near = np.argsort(squares, kind="stable")
-    kept = near[squares[near] <= (EXACT + SLACK) ** 2]
-    return np.ascontiguousarray(np.stack([dx, dz, squares], axis=1)[kept], np.int64)
-
-
-_COLUMNS = _columns()
 _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
+
+_REACH = range(-int(EXACT + SLACK), int(EXACT + SLACK) + 1)
+_STEPS = [(dx**2 + dz**2, dx, dz) for dx in _REACH for dz in _REACH]
+_COLUMNS = np.array(sorted(step for step in _STEPS if step[0] <= _EXACT_SQUARE), np.int64)
+"""Squared lengths (N,) of steps to columns that may hold the nearest place, and the steps (dx, dz): (N, 3)."""
 
 
 @inlined
@@ -135,37 +134,30 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 def _look_up(  # type: ignore[no-untyped-def]
     out, pos, z, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns
 ):
-    """Fill (H, W, 12); see the module. The tables are those of a `Reference`, and `columns` those of `_columns`."""
+    """Fill (H, W, 12) zeros; see the module. The tables are those of a `Reference`, and `columns` is `_COLUMNS`."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
-                for c in range(12):
-                    out[row, at, c] = 0
                 continue
             px, pz, py = np.int64(pos[row, at, 0]), np.int64(pos[row, at, 1]), np.int64(pos[row, at, 2])
             best = cells[px >> 1, pz >> 1, py >> 1]
             least = _square(places, best, px, pz, py)
             if least <= _EXACT_SQUARE:
                 for column in range(len(columns)):
-                    if columns[column, 2] >= least:
+                    if columns[column, 0] >= least:
                         break
-                    at_x, at_z = px + columns[column, 0], pz + columns[column, 1]
+                    at_x, at_z = px + columns[column, 1], pz + columns[column, 2]
                     if at_x < 0 or at_x > 255 or at_z < 0 or at_z > 255:
                         continue
                     for number in range(first[at_x * 256 + at_z], first[at_x * 256 + at_z + 1]):
                         square = _square(places, number, px, pz, py)
                         if square < least:
                             least, best = square, np.int32(number)
-            if least <= _FARTHEST_SQUARE:
-                for c in range(3):
-                    out[row, at, c] = colours[best, c]
-                out[row, at, 3] = _confidence(least)
-            else:
-                for c in range(3):
-                    out[row, at, c] = 255
-                out[row, at, 3] = 0
+            near = least <= _FARTHEST_SQUARE
+            out[row, at, 3] = _confidence(least) if near else 0
             through = flat[px, pz]
             for c in range(3):
+                out[row, at, c] = colours[best, c] if near else 255
                 out[row, at, 4 + c] = flat_colours[through, c]
             out[row, at, 7] = _confidence(flat_squares[px, pz])
             cost, chosen = np.float32(1e9), 0
@@ -221,8 +213,7 @@ def _keep_even_colours(looked_up: Pixels, z: Pixels) -> Pixels:
     differs &= (looked_up[..., 3] < FAR) & (z[..., 3] == 255)
     if not differs.any():
         return looked_up
-    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
-    box = tuple(slice(max(0, at[0] - EVEN_PX), at[-1] + 1 + EVEN_PX) for at in (rows, columns))
+    box = box_around(differs, EVEN_PX)
     opaque = (z[box][..., 3] == 255).astype(np.float32)
     colour = z[box][..., :3] * opaque[..., None]
     window = (EVEN_PX, EVEN_PX, 1)
@@ -283,6 +274,6 @@ class Reference(NamedTuple):
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""
-        out = np.empty((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
+        out = np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
         return _keep_even_colours(out, z)

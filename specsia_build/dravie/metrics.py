@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH, near
+from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
 
@@ -38,15 +39,15 @@ MOST_PSNR = 100.0  # Decibels of a perfect picture
 ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
 
 
-def on_white(picture: Pixels) -> NDArray[np.float32]:
-    """Composite a picture on white: (H, W, 3) float32 in 0…1."""
-    alpha = picture[..., 3:].astype(np.float32) / 255
-    return np.asarray(picture[..., :3].astype(np.float32) / 255 * alpha + (1 - alpha), np.float32)
-
-
 def on_black(picture: Pixels) -> NDArray[np.float32]:
     """Composite a picture on black: (H, W, 3) float32 in 0…1."""
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
+
+
+def on_white(picture: Pixels) -> NDArray[np.float32]:
+    """Composite a picture on white: (H, W, 3) float32 in 0…1."""
+    alpha = picture[..., 3:].astype(np.float32) / 255
+    return np.asarray(on_black(picture) + (1 - alpha), np.float32)
 
 
 def region(pair: Pair) -> NDArray[np.bool_]:
@@ -98,12 +99,6 @@ def contour_f1(result: Pixels, pair: Pair) -> float | None:
     return 2 * recall * precision / (recall + precision) if recall + precision > 0 else 0.0
 
 
-def _box(covered: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
-    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
-
-
 def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     """Score a repair of the pair's Z.
 
@@ -123,7 +118,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     if not region(pair).any():
         raise SpecsiaError(f"view {pair.uid} is all background: neither Z nor Y* shows anything there")
     # The window sees 5 px, and what it returns at the box's edge must not depend on the edge.
-    box = _box(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
+    box = box_around(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
     result, pair = result[box], replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask)
     seen, wanted, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
@@ -176,23 +171,18 @@ def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray
 
     The nearer, because positions jump across a fold, which is on one side only.
     """
-    total = np.zeros(covered.shape, np.float32)
-    for axis in (0, 1):
-        levels, inside = np.swapaxes(positions, 0, axis), np.swapaxes(covered, 0, axis)
-        apart = np.linalg.norm(np.diff(levels, axis=0), axis=-1)
-        apart[~(inside[1:] & inside[:-1])] = np.inf
-        least = np.full(inside.shape, np.inf, np.float32)
-        least[:-1] = apart
-        least[1:] = np.minimum(least[1:], apart)
-        total += np.swapaxes(np.where(np.isfinite(least), least, 0), 0, axis)
-    return total
+    known = np.where(covered[..., None], positions, np.float32(np.nan))
+    known = np.pad(known, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    down = np.linalg.norm(np.diff(known[:, 1:-1], axis=0), axis=-1)
+    across = np.linalg.norm(np.diff(known[1:-1], axis=1), axis=-1)
+    nearer = np.fmin(down[1:], down[:-1]), np.fmin(across[:, 1:], across[:, :-1])
+    return np.asarray(np.nan_to_num(nearer[0]) + np.nan_to_num(nearer[1]))
 
 
 def steps_between(pairs: Sequence[Pair]) -> list[Step]:
     """Match each frame of a clip with the next; empty for views."""
-    nothing = np.zeros(0, np.int32)
     return [
-        follow(pair.pos, other.pos) if other.frame == pair.frame + 1 else Step(nothing, nothing)
+        follow(pair.pos, other.pos) if other.frame == pair.frame + 1 else Step(*np.zeros((2, 0), np.int32))
         for pair, other in pairwise(pairs)
         if pair.frame is not None
     ]

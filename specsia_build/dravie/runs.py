@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from specsia_build.dravie.config import TrainConfig, differences, train_from_json
-from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
+from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
+from specsia_build.folders import refuse_foreign_folder
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
@@ -59,20 +60,22 @@ def run_name(run: Path) -> str:
     return NAME if run == WEIGHTS else str(run)
 
 
-def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
-    path = run / RUN_FILE
-    if not path.is_file():
-        return {}, None
+def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record = msgspec.convert(read_json(path), dict[str, Any])
-        return record, None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
+        record: dict[str, Any] = msgspec.convert(read_json(path), dict[str, Any])
+        return record
     except (SpecsiaError, ValueError) as error:
         raise damaged(path, error) from error
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
     """Read the settings of a training; None if the folder holds none, such as an adapted model's."""
-    return _read_record(run)[1]
+    path = run / RUN_FILE
+    record = _read_record(path) if path.is_file() else {ADAPTED_FROM: None}
+    try:
+        return None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
+    except (SpecsiaError, ValueError) as error:
+        raise damaged(path, error) from error
 
 
 def write_record(
@@ -84,14 +87,13 @@ def write_record(
     `UsageError` if the folder holds something else.
     """
     path = run / RUN_FILE
+    refuse_foreign_folder(run, "training", RUN_FILE)
     if not path.is_file():
-        if run.is_dir() and any(run.iterdir()):
-            raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
         write_bytes(path, json.dumps({**decisive, **environment}, indent=1).encode())
         return
     if not resume:
         raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
-    record, earlier = _read_record(run)
+    earlier, record = read_run_config(run), _read_record(path)
     if earlier is None:
         raise UsageError(f"{run} holds an adapted model and no training to continue: name another --out")
     other = differences(earlier, config)
@@ -151,12 +153,10 @@ def write_seen(run: Path, seen: Seen) -> None:
 def read_seen(run: Path) -> Seen:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
-    if not path.is_file():
-        return Seen()
+    record = _read_record(path) if path.is_file() else asdict(Seen())
+    if record.keys() != asdict(Seen()).keys():
+        raise damaged(path, ValueError("it lacks a part of the record"))
     try:
-        record = msgspec.convert(read_json(path), dict[str, Any])
-        if record.keys() != {field.name for field in fields(Seen)}:
-            raise ValueError("it lacks a part of the record")
         return msgspec.convert(record, Seen)
-    except (SpecsiaError, ValueError) as error:
+    except ValueError as error:
         raise damaged(path, error) from error

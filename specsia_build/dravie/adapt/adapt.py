@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from specsia_build.dravie.train.loop import Trainer
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
+from specsia_build.folders import is_vacant
 from specsia_build.terminal import progress
 
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
@@ -59,7 +60,7 @@ def adapt_generator(
     (`Augment.HINT`). A model that sees the drawing is trained with parts of it withheld (`withheld_frames`), and only
     `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
 
-    Settings of the network are ignored, and `advance` is called after each step. Raises `SpecsiaError` if the pair
+    `advance` is called after each step. Raises `SpecsiaError` if the pair
     shows nothing, or a loss is not finite.
     """
     network, config, device = generator
@@ -68,20 +69,16 @@ def adapt_generator(
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     trainer = Trainer(replace(settings, **asdict(config)), None, device, copied)
-    guided = config.sees_drawing and len(front.drawing.places) > 0
-    if guided:
-        frames = withheld_frames(front, settings.seed)
-    else:
+    if not config.sees_drawing or not len(front.drawing.places):
         frames = [frames_of([front.pair], front.drawing, agreed(front.pair))]
-    adapted = _fitted(trainer, PatchSampler(frames, trainer.config, Augment.HINT), advance)
-    if guided:
-        with torch.no_grad():
-            for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
-                weight.lerp_(start, 1 - BLEND)
-        before, after = (validate(each, [front])[0] for each in (generator, adapted))
-        if after >= before:
-            return generator._replace(network=copy.deepcopy(network))
-    return adapted
+        return _fitted(trainer, PatchSampler(frames, trainer.config, Augment.HINT), advance)
+    sampler = PatchSampler(withheld_frames(front, settings.seed), trainer.config, Augment.HINT)
+    adapted = _fitted(trainer, sampler, advance)
+    with torch.no_grad():
+        for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
+            weight.lerp_(start, 1 - BLEND)
+    before, after = (validate(each, [front])[0] for each in (generator, adapted))
+    return adapted if after < before else generator._replace(network=copy.deepcopy(network))
 
 
 def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
@@ -127,24 +124,18 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
     shown = agreeing & (silhouette >= HALF_COVERED) & (frontal.z[..., 3] >= HALF_COVERED)
     if not shown.any():
         return [frames_of([frontal], drawing, agreeing)]
-    frames = []
-    for part in _parts(shown, seed):
-        rest = Drawing.of(frontal.pos, frontal.gt, np.where(part, np.uint8(0), silhouette))
-        frames.append(frames_of([frontal], replace(rest, style=drawing.style), agreeing & part))
-    return frames
-
-
-def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Yield discs, halves and bands (H, W) about random pixels of a figure."""
-    rng = np.random.default_rng(seed)
+    rng, frames = np.random.default_rng(seed), []
     (rows, columns), (y, x) = np.nonzero(shown), np.indices(shown.shape)
     side = np.sqrt(len(rows))
     for number in range(WITHHELD):
         centre, angle = rng.integers(len(rows)), rng.uniform(0, np.pi)
         down, right = y - rows[centre], x - columns[centre]
         across = down * np.sin(angle) + right * np.cos(angle)
-        kinds = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
-        yield np.asarray(kinds[number % len(kinds)])
+        parts = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
+        part = parts[number % len(parts)]
+        rest = Drawing.of(frontal.pos, frontal.gt, np.where(part, np.uint8(0), silhouette))
+        frames.append(frames_of([frontal], replace(rest, style=drawing.style), agreeing & part))
+    return frames
 
 
 class Adapted(NamedTuple):
@@ -177,17 +168,6 @@ class Frontal(NamedTuple):
         return DrawnPair(self.pair, Drawing.of_pair(self.pair, self.places))
 
 
-class FrontalOptions(NamedTuple):
-    """The options of `specsia adapt` that name a frontal view: a dataset's, or a frame with a drawing."""
-
-    dataset: str | None = None
-    character: str | None = None
-    config_name: str | None = None
-    frames: Path | None = None
-    frame: str | None = None
-    drawing: Path | None = None
-
-
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
     """Find the frontal pair of a character in any split of a configuration, by default the first.
 
@@ -214,9 +194,8 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool)
         raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
     z, pos = read_frame(frame)
     warning = frame_warning(z, pos if with_pos else None)
-    warnings = () if warning is None else (f"the frame '{frame.name}': {warning}",)
     pair = Pair(frame.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
-    return with_drawing(Frontal(pair, warnings), drawing)
+    return with_drawing(Frontal(pair, (f"the frame '{frame.name}': {warning}",) if warning else ()), drawing)
 
 
 def with_drawing(frontal: Frontal, path: Path) -> Frontal:
@@ -236,33 +215,40 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     return frontal._replace(pair=laid, warnings=warnings, iou=placed.iou)
 
 
-def load_frontal(options: FrontalOptions, with_pos: bool) -> Frontal:
-    """Load the frontal pair that the options name; raises `UsageError` unless they name exactly one."""
-    dataset, character, config_name, frames, frame, drawing = options
-    if dataset and character and not (frames or frame):
-        frontal = find_frontal(open_dataset(dataset), character, config_name)
-        return frontal if drawing is None else with_drawing(frontal, drawing)
-    if frames and drawing and not (dataset or character or config_name):
-        return frontal_frame(frames, frame, drawing, with_pos)
-    raise UsageError(
-        "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
-        "or as --frames DIR --drawing PNG [--frame NAME]"
-    )
+class FrontalOptions(NamedTuple):
+    """The options of `specsia adapt` that name a frontal view: a dataset's, or a frame with a drawing."""
+
+    dataset: str | None = None
+    character: str | None = None
+    config_name: str | None = None
+    frames: Path | None = None
+    frame: str | None = None
+    drawing: Path | None = None
+
+    def load(self, with_pos: bool) -> Frontal:
+        """Load the frontal pair; raises `UsageError` unless the options name exactly one."""
+        if self.dataset and self.character and not (self.frames or self.frame):
+            frontal = find_frontal(open_dataset(self.dataset), self.character, self.config_name)
+            return frontal if self.drawing is None else with_drawing(frontal, self.drawing)
+        if self.frames and self.drawing and not (self.dataset or self.character or self.config_name):
+            return frontal_frame(self.frames, self.frame, self.drawing, with_pos)
+        raise UsageError(
+            "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
+            "or as --frames DIR --drawing PNG [--frame NAME]"
+        )
 
 
-def adapt_run(
-    run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal | FrontalOptions
-) -> Adapted:
+def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal | FrontalOptions) -> Adapted:
     """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
 
     Raises:
         UsageError: if the folder is not empty, or the options name no frontal pair.
         SpecsiaError: if the model cannot be used, or the pair shows nothing.
     """
-    generator = load_generator(run, find_device(device_name))
+    generator = load_generator(run, find_device(device))
     if isinstance(frontal, FrontalOptions):
-        frontal = load_frontal(frontal, generator.config.with_pos)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        frontal = frontal.load(generator.config.with_pos)
+    if not is_vacant(out):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)
     pair, drawing = front = frontal.drawn()
@@ -285,9 +271,8 @@ def adapt_run(
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as making:
         write_seen(making, seen.adapted_to(pair))
         write_bytes(making / PICTURE, picture)
-        kept = drawing if adapted.config.sees_drawing else None
-        save_model(making, settings.steps, adapted, None, kept)
+        save_model(making, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
         write_bytes(making / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}): use {run_name(run)}"
-    warnings = (*frontal.warnings, *((worse,) if after >= before else ()))
+    warnings = frontal.warnings if after < before else (*frontal.warnings, worse)
     return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

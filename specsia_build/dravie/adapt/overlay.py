@@ -69,13 +69,18 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
-    best, similarity = _best_fit(figure, mask)
+    source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF_COVERED)
+    # The drawing covers its contour and Zmask does not; its thickness is unknown.
+    reaches = [line * max(1.0, max(mask.shape) / 512) for line in LINES]
+    grown = [_small(np.where(distance <= reach, np.uint8(255), np.uint8(0))) for reach in reaches]
+    _, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
+    best, similarity = max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
     if best < LEAST_IOU:
         raise SpecsiaError(
             f"the drawing does not fit the frontal view (IoU {best:.2f}, at least {LEAST_IOU} is needed): it shows "
             "another pose or character, its background is not plain, or it is of lines alone"
         )
-    return Placed(_placed(figure, mask.shape, similarity), best)
+    return Placed(_placed(figure, (mask.shape[0], mask.shape[1]), similarity), best)
 
 
 def differs_in_colour(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> bool:
@@ -94,23 +99,6 @@ class _Similarity(NamedTuple):
     x: float
     y: float
 
-    def lookup(self) -> tuple[float, ...]:
-        """Return the coefficients of Pillow's affine transformation."""
-        c, s = self.scale * np.cos(self.angle), self.scale * np.sin(self.angle)
-        return (c, -s, self.x, s, c, self.y)
-
-
-def _best_fit(figure: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, _Similarity]:
-    """Find the similarity of best overlap with a silhouette grown by each of `LINES`; return IoU and similarity."""
-    source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF_COVERED)
-    # The drawing covers its contour and Zmask does not; its thickness is unknown.
-    grown = [
-        _small(np.where(distance <= line * max(1.0, max(mask.shape) / 512), np.uint8(255), np.uint8(0)))
-        for line in LINES
-    ]
-    _, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
-    return max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
-
 
 def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: float) -> tuple[float, _Similarity]:
     """Optimise a similarity of the source from a turn; return IoU and similarity."""
@@ -124,7 +112,7 @@ def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: floa
         return _Similarity(scale, angle, from_x + move_x - c * x + s * y, from_y + move_y - s * x - c * y)
 
     def loss(values: NDArray[np.float64]) -> float:
-        moved = np.asarray(_warp(picture, target.shape, similarity(values)))
+        moved = np.asarray(_warp(picture, (target.shape[0], target.shape[1]), similarity(values)))
         return -float(np.minimum(moved, target).sum()) / max(float(np.maximum(moved, target).sum()), 1e-9)
 
     corners = np.vstack([np.zeros(4), 0.05 * np.eye(4)])
@@ -150,12 +138,13 @@ def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
     return x, y, float(np.sqrt(area))
 
 
-def _warp(image: Image.Image, shape: tuple[int, ...], similarity: _Similarity) -> Image.Image:
-    size = (shape[1], shape[0])
-    return image.transform(size, Image.Transform.AFFINE, similarity.lookup(), Image.Resampling.BILINEAR)
+def _warp(image: Image.Image, shape: tuple[int, int], similarity: _Similarity) -> Image.Image:
+    scale, angle, x, y = similarity
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    return image.transform(shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR)
 
 
-def _placed(figure: NDArray[np.uint8], shape: tuple[int, ...], similarity: _Similarity) -> NDArray[np.uint8]:
+def _placed(figure: NDArray[np.uint8], shape: tuple[int, int], similarity: _Similarity) -> NDArray[np.uint8]:
     """Resample the figure at full size by the similarity of the small images."""
     larger, smaller = max(figure.shape[:2]) / FIT_SIZE, FIT_SIZE / max(shape)
     scale = similarity.scale * larger * smaller

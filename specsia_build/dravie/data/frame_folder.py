@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ ALIKE = 4.0
 tens of levels apart."""
 
 
-@dataclass(frozen=True)
-class FrameFiles:
+class FrameFiles(NamedTuple):
     """The pictures of a frame; `mask` is None where the colour's alpha is used."""
 
     name: str
@@ -33,7 +32,7 @@ class FrameFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return tuple(path for path in (self.color, self.mask, self.pos) if path is not None)
+        return tuple(path for path in self[1:] if path is not None)
 
 
 def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
@@ -45,23 +44,24 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
     """
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    wanted = [COLOR, *(name for name in (MASK, POS)[: 1 + with_pos] if (folder / name).is_dir())]
-    layers = {name: _pictures(folder / name) for name in wanted}
-    colors = layers[COLOR]
-    for other, pictures in layers.items():
-        if pictures.keys() != colors.keys():
-            odd = min(pictures.keys() ^ colors.keys(), key=_number_order)
+    colors = _pictures(folder / COLOR)
+    layers = [
+        _pictures(folder / layer) if wanted else None
+        for layer, wanted in ((MASK, (folder / MASK).is_dir()), (POS, with_pos))
+    ]
+    for other, pictures in zip((MASK, POS), layers, strict=True):
+        if pictures is not None and (only := pictures.keys() ^ colors.keys()):
+            odd = min(only, key=_number_order)
             raise UsageError(f"{folder}: {COLOR}/ and {other}/ must hold the same frames, and '{odd}' is only in one")
-    frames = tuple(
-        FrameFiles(name, colors[name], *(layers[layer][name] if layer in layers else None for layer in (MASK, POS)))
-        for name in sorted(colors, key=_number_order)
-    )
-    for frame in frames:
+    frames = []
+    for name in sorted(colors, key=_number_order):
+        frame = FrameFiles(name, colors[name], *(None if pictures is None else pictures[name] for pictures in layers))
         size = _open(frame.color).size
         for path in frame.paths[1:]:
             if _open(path).size != size:
                 raise UsageError(f"{path} differs in size from {frame.color}")
-    return frames
+        frames.append(frame)
+    return tuple(frames)
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -106,7 +106,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
 def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Undo the compositing on one colour; a background of several colours is left as it is."""
     background = color[alpha == 0]
-    if len(background) == 0 or (background != background[0]).any():
+    if not len(background) or (background != background[0]).any():
         return color
     share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
     straight = (color - background[0].astype(np.float32) * (1 - share)) / share

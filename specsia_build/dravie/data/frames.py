@@ -29,6 +29,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
+from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
@@ -117,27 +118,21 @@ class _Index(msgspec.Struct):
 
 
 class _Box(NamedTuple):
-    """Foreground of a row; the extent counts from byte and run 0."""
+    """Foreground of a row; the extent counts from byte and run 0, and is None if Z or Y* is empty."""
 
+    row: Row
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
-    extent: Extent
+    extent: Extent | None
 
 
-def _reach(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and last + 1 index where a mask (N,) is true, extended by `REACH`."""
-    hit = np.flatnonzero(mask)
-    return max(0, int(hit[0]) - REACH), min(len(mask), int(hit[-1]) + 1 + REACH)
-
-
-def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> tuple[Row, _Box | None]:
-    """Cut out the foreground of a pair; None if Z or Y* is empty. Patches are centred only where `where` is true."""
+def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box:
+    """Cut out the foreground of a pair. Patches are centred only where `where` is true."""
     row = Row(pair.uid, pair.character_id, pair.view, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
-        return row, None
+        return _Box(row, pair.z, np.zeros((0, 3), np.int32), None)
     foreground: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
-    (top, bottom), (left, right) = (_reach(np.asarray(foreground.any(axis=axis))) for axis in (1, 0))
-    box = np.s_[top:bottom, left:right]
+    box = rows, columns = box_around(foreground, REACH)
     centres = near(foreground[box], REACH)
     if where is not None:
         centres &= where[box]
@@ -149,19 +144,23 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     looked_up = drawing.look_up(pair.pos[box], pair.z[box])
     layers = [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up]
     ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
-    place = 0, top, left, bottom - top, right - left, 0, len(runs), int(lengths.sum())
-    return row, _Box(np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
+    sides = rows.stop - rows.start, columns.stop - columns.start
+    place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
+    return _Box(row, np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
 
 
-def _write(boxes: Iterable[tuple[Row, _Box | None]], pixels: BinaryIO, runs: BinaryIO) -> _Index:
-    """Write boxes to two files and return their index, without sizes."""
+def _write(
+    boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO, advance: Callable[[], object] = lambda: None
+) -> _Index:
+    """Write boxes to two files and return their index, without sizes; `advance` is called after each box."""
     index = _Index({}, [], [], [])
     offset = first_run = 0
-    for row, box in boxes:
-        if box is None:
-            index.empty.append(row.uid)
+    for box in boxes:
+        advance()
+        if box.extent is None:
+            index.empty.append(box.row.uid)
             continue
-        index.rows.append(row)
+        index.rows.append(box.row)
         index.extents.append(box.extent._replace(offset=offset, first_run=first_run))
         offset += pixels.write(box.pixels.data)
         runs.write(box.runs.data)
@@ -247,21 +246,18 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
     """Write the cache whole or not at all."""
     drawings, decoders = Drawings(dataset, config, (split,)), min(cores(), MOST_DECODERS)
 
-    def cut_out(row: dict[str, Any]) -> tuple[Row, _Box | None]:
+    def cut_out(row: dict[str, Any]) -> _Box:
         pair = decode_pair(row)
         return _cut_out(pair, drawings.of(pair.character_id))
 
-    def boxes() -> Iterator[tuple[Row, _Box | None]]:
-        stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
-        total = dataset.splits(config).get(split, 0)
-        with progress.bar(f"decode {split}", total) as advance, ThreadPoolExecutor(decoders) as pool:
-            for row in made_ahead(pool, cut_out, stream, 2 * decoders):
-                yield row
-                advance(1)
-
-    with replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary:
+    with (
+        replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary,
+        progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
+        ThreadPoolExecutor(decoders) as pool,
+    ):
+        boxes = made_ahead(pool, cut_out, dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)), 2 * decoders)
         with (temporary / PIXELS).open("wb") as pixels, (temporary / RUNS).open("wb") as runs:
-            index = _write(boxes(), pixels, runs)
+            index = _write(boxes, pixels, runs, advance)
         index.sizes = {file: (temporary / file).stat().st_size for file in (PIXELS, RUNS)}
         (temporary / INDEX).write_bytes(msgspec.json.encode(index))
     return index

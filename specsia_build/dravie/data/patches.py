@@ -51,10 +51,7 @@ MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
 
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
-_OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = map(
-    Extent._fields.index,
-    ("offset", "height", "width", "first_run", "runs", "centres", "thickness", "grey", "ink"),
-)
+_OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = range(len(Extent._fields))
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
 _FAINT, _CONTRAST, _PIVOT = range(17, 20)
@@ -71,12 +68,6 @@ def _hashed(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _key(seed, step, slot):  # type: ignore[no-untyped-def]
-    """Key that all random choices of a patch are hashed from."""
-    return _hashed(_hashed(_hashed(np.uint64(seed)) + np.uint64(step)) + np.uint64(slot))
-
-
-@inlined
 def _below(key, choice, count):  # type: ignore[no-untyped-def]
     """A whole number in [0, count), count < 2**32."""
     high = _hashed(key + np.uint64(choice)) >> np.uint64(32)
@@ -90,35 +81,35 @@ def _unit(key, choice):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _recoloured(out, turn, value):  # type: ignore[no-untyped-def]
-    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, and scale its value."""
+def _around(key, choice, most):  # type: ignore[no-untyped-def]
+    """A float32 in [-most, most)."""
+    return most * (np.float32(2) * _unit(key, choice) - np.float32(1))
+
+
+@inlined
+def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-def]
+    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, scale its value, and fade it to grey.
+
+    A contrast below 1 scales the differences from the grey level `pivot`.
+    """
     red, green, blue = out[0], out[1], out[2]
     most, least = max(red, green, blue), min(red, green, blue)
     chroma = most - least
     scale = min(value, np.float32(255) / max(most, np.float32(1)))
-    if chroma == 0 or turn == 0:
+    if chroma != 0 and turn != 0:
+        if most == red:
+            hue = (green - blue) / chroma + np.float32(6)
+        elif most == green:
+            hue = (blue - red) / chroma + np.float32(2)
+        else:
+            hue = (red - green) / chroma + np.float32(4)
         for c in range(3):
-            out[c] = min(out[c] * scale, np.float32(255))
-        return
-    if most == red:
-        hue = (green - blue) / chroma + np.float32(6)
-    elif most == green:
-        hue = (blue - red) / chroma + np.float32(2)
-    else:
-        hue = (red - green) / chroma + np.float32(4)
+            k = hue + turn + np.float32(5 - 2 * c)
+            while k >= np.float32(6):
+                k -= np.float32(6)
+            out[c] = most - chroma * max(np.float32(0), min(k, np.float32(4) - k, np.float32(1)))
     for c in range(3):
-        k = hue + turn + np.float32(5 - 2 * c)
-        while k >= np.float32(6):
-            k -= np.float32(6)
-        drop = max(np.float32(0), min(k, np.float32(4) - k, np.float32(1)))
-        out[c] = min((most - chroma * drop) * scale, np.float32(255))
-
-
-@inlined
-def _faded(out, contrast, pivot):  # type: ignore[no-untyped-def]
-    """Scale the differences of `out` (3,) float32 levels from a grey."""
-    for c in range(3):
-        out[c] = pivot + contrast * (out[c] - pivot)
+        out[c] = pivot + contrast * (min(out[c] * scale, np.float32(255)) - pivot)
 
 
 @inlined
@@ -129,12 +120,6 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
     x, y = across - np.float32(127.5), depth - np.float32(127.5)
     turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
     return min(max(turned[0], np.float32(0)), np.float32(255)), min(max(turned[1], np.float32(0)), np.float32(255))
-
-
-@inlined
-def _around(key, choice, most):  # type: ignore[no-untyped-def]
-    """A float32 in [-most, most)."""
-    return most * (np.float32(2) * _unit(key, choice) - np.float32(1))
 
 
 @inlined
@@ -159,7 +144,8 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(inputs)):
-        key = _key(seed, step, slot)
+        # All random choices of a patch are hashed from this.
+        key = _hashed(_hashed(_hashed(np.uint64(seed)) + np.uint64(step)) + np.uint64(slot))
         row = _below(key, _ROW, place[1]) - place[0]
         if row < 0 or row >= len(extents):
             continue
@@ -223,11 +209,9 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                     _bare(drawn, p[10], alpha, np.float32(extent[_INK]))
                 if augment == _COLOURS:
                     if p[3] > 0:
-                        _recoloured(colour, turn, value)
-                        _faded(colour, contrast, pivot)
+                        _recoloured(colour, turn, value, contrast, pivot)
                     if alpha > 0:
-                        _recoloured(drawn, turn, value)
-                        _faded(drawn, contrast, pivot)
+                        _recoloured(drawn, turn, value, contrast, pivot)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
                 if with_drawing:
@@ -246,8 +230,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                     if augment == _COLOURS or redrawn:
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
-                                _recoloured(looked_up[c : c + 3], other_turn, other_value)
-                                _faded(looked_up[c : c + 3], contrast, pivot)
+                                _recoloured(looked_up[c : c + 3], other_turn, other_value, contrast, pivot)
                 put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
                 put_picture(painted, drawn[0], drawn[1], drawn[2], alpha)
 
@@ -267,7 +250,7 @@ class PatchSampler:
     augment: Augment | None = None
 
     def batch(self, step: int) -> Batch:
-        """Draw the patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
+        """Draw the patches of a step."""
         config = self.config
         shape = (config.batch, config.patch, config.patch)
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)

@@ -20,7 +20,7 @@ from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
 from specsia_build.dravie.evaluate.perceptual import Perceptual, perceptual_scores
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents
-from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
@@ -66,20 +66,9 @@ class Evaluation:
     scores: tuple[Score, ...]
     notes: tuple[str, ...] = ()
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the methods, each once, in order."""
-        return tuple(dict.fromkeys(method.label for method in self.methods))
-
-    @property
-    def trained(self) -> tuple[str, ...]:
-        """Labels of the trained methods."""
-        return tuple(dict.fromkeys(method.label for method in self.methods if method.seen is not None))
-
-    @property
-    def baselines(self) -> tuple[str, ...]:
-        """Labels of the others."""
-        return tuple(dict.fromkeys(method.label for method in self.methods if method.seen is None))
+    def labels(self, trained: bool | None = None) -> tuple[str, ...]:
+        """Labels of the methods, each once, in order: of all, of the trained ones, or of the baselines."""
+        return tuple(dict.fromkeys(m.label for m in self.methods if trained in (None, m.seen is not None)))
 
 
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
@@ -112,7 +101,6 @@ def evaluate(
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
-    `perceptual` has the networks of LPIPS and CLIP.
     Of repeats on a configuration that a method was not trained on, and another was, only the first is scored.
 
     Raises:
@@ -123,13 +111,16 @@ def evaluate(
     configs = tuple(configs) or dataset.configs
     for config in configs:
         if split not in (splits := dataset.splits(config)):
-            names = ", ".join(splits)
-            raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
+            raise UsageError(f"{dataset.where}, configuration {config}: {no_such('split', split, tuple(splits))}")
     _refuse_seen(dataset, configs, split, methods)
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
     fronts = {config: dict(frontal_rows(dataset, config, split)) for config in configs}
-    wanted = {config: [m for m in methods if not _needless(m, config, methods)] for config in configs}
+    known = {config for method in methods for config in method.trained}
+    # Further repeats are not needed on a configuration that they were not trained on and another method was.
+    wanted = {
+        c: [m for m in methods if m.repeat == 0 or not m.trained or c in m.trained or c not in known] for c in configs
+    }
     views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
     scores: list[Score] = []
     with progress.bar("evaluate", views, "view") as bar:
@@ -141,9 +132,7 @@ def evaluate(
                 character_id = pairs[0].character_id
                 if front is None or front.pair.character_id != character_id:
                     if character_id not in fronts[config]:
-                        raise SpecsiaError(
-                            f"{character_id} has no frontal view (number 0), which every method is given"
-                        )
+                        raise SpecsiaError(f"{character_id} has no frontal view, number 0, which every method is given")
                     frontal = pair_at(dataset, config, split, fronts[config][character_id])
                     front, painters = DrawnPair(frontal, Drawing.of_pair(frontal, dataset.keeps_places())), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
@@ -168,12 +157,6 @@ def evaluate(
                         scores.append(Score(*of, values, pair.uid == front.pair.uid, *frame))
                     bar(len(pairs))
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
-
-
-def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
-    """Whether a method is a further repeat on a configuration that it was not trained on and another was."""
-    foreign = bool(method.trained) and config not in method.trained
-    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)
 
 
 def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
-from specsia_build.dravie.config import ADAPTATION, ModelConfig, TrainConfig, differences
+from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP
 from specsia_build.dravie.model.checkpoint import load_generator
@@ -74,10 +74,6 @@ class Run:
     settings: TrainConfig | None
     seen: Seen
 
-    @property
-    def config(self) -> ModelConfig:
-        return self.generator.config
-
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     """Load the models of run folders onto a device."""
@@ -101,25 +97,23 @@ def _baseline(name: str) -> Method:
 
 
 def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None = None, drawing: bool = True) -> Method:
-    """Return a trained model as it is or adapted, with or without the drawing."""
+    """Return a trained model as it is or adapted, with or without the drawing; or, of that label, `SINGLE`.
+
+    That is the network of the run, trained from nothing on the frontal pair alone.
+    """
 
     def fit(front: DrawnPair) -> Painter:
-        generator = run.generator if adaptation is None else adapt_generator(run.generator, front, adaptation)
-        shown = front.drawing if drawing else NO_DRAWING
-        return lambda view: repair(generator, view.z, view.pos, shown)
+        generator = run.generator
+        if label == SINGLE:
+            settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=SINGLE_STEPS)
+            generator = fit_single(generator, front, settings)
+        elif adaptation is not None:
+            generator = adapt_generator(generator, front, adaptation)
+        return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
+    if label == SINGLE:
+        return Method(label, fit, repeat)
     return Method(label, fit, repeat, run.seen, () if run.settings is None else run.settings.configs)
-
-
-def _single(repeat: int, run: Run) -> Method:
-    """Return the sample-wise baseline: the network of a run, trained from nothing on the frontal pair alone."""
-    settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=SINGLE_STEPS)
-
-    def fit(front: DrawnPair) -> Painter:
-        generator = fit_single(run.generator, front, settings)
-        return lambda view: repair(generator, view.z, view.pos, front.drawing)
-
-    return Method(SINGLE, fit, repeat)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -127,7 +121,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
     A label names the backends and the settings in which a run differs from the first that sees positions.
     """
-    trained = sorted((run for run in runs if run.settings is not None), key=lambda run: not run.config.with_pos)
+    trained = sorted((run for run in runs if run.settings), key=lambda run: not run.generator.config.with_pos)
     groups: dict[str, list[Run]] = {}
     for run in runs:
         if run.settings is None or trained[0].settings is None:
@@ -137,9 +131,9 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             other = differences(trained[0].settings, run.settings)
             words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
             words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
-            if not run.config.with_pos:
+            if not run.generator.config.with_pos:
                 words.append("without pos")
-            elif not run.config.sees_drawing:
+            elif not run.generator.config.sees_drawing:
                 words.append("trained without drawing")
         groups.setdefault(" ".join(filter(None, words)), []).append(run)
     return groups
@@ -157,15 +151,15 @@ def choose_methods(
     `baselines` are of `BASELINES`, `without` of `config.ABLATIONS`, and `repeats` is the least number of seeds of
     adaptations and sample-wise fits. Raises `UsageError` if an ablation needs a model that is not among the runs.
     """
-    if "pos" in without and all(run.config.with_pos for run in runs):
+    if "pos" in without and all(run.generator.config.with_pos for run in runs):
         raise UsageError("--without pos: train one with `specsia train --without pos`")
-    if "drawing" in without and not any(run.config.sees_drawing for run in runs):
+    if "drawing" in without and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in baselines]
     if SINGLE in baselines:
-        methods += [_single(k, runs[0]) for k in range(repeats)]
+        methods += [_trained(SINGLE, k, runs[0]) for k in range(repeats)]
     for label, alike in _groups(runs).items():
-        whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
+        whole, sees_drawing = f"{label} without adaptation", alike[0].generator.config.sees_drawing
         if sees_drawing or "adaptation" in without:
             methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
         if sees_drawing and "drawing" in without:

@@ -17,7 +17,9 @@ from specsia_build.dravie.metrics import on_white
 from specsia_build.errors import brief
 from specsia_build.films import Pixels
 
-Perceptual = Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]]
+Metric = Callable[[NDArray[Any], NDArray[Any]], float]
+
+Perceptual = Mapping[str, Metric]
 """Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not available."""
 
 
@@ -27,18 +29,18 @@ def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> di
     return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
 
 
-def _lpips(device: torch.device) -> Callable[[NDArray[Any], NDArray[Any]], float]:
+def _lpips(device: torch.device) -> Metric:
     import lpips
 
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
 
-    def prepared(picture: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(2 * picture - 1).permute(2, 0, 1)[None].to(device)
+    def score(*pictures: NDArray[Any]) -> float:
+        return float(network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)))
 
-    return lambda one, two: float(network(prepared(one), prepared(two)))
+    return score
 
 
-def _clip(device: torch.device) -> Callable[[NDArray[Any], NDArray[Any]], float]:
+def _clip(device: torch.device) -> Metric:
     import open_clip
 
     model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")

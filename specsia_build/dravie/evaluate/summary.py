@@ -32,33 +32,31 @@ K = TypeVar("K")
 
 
 class Metric(NamedTuple):
-    """Heading of a score, with an arrow towards better values; its decimals; its meaning."""
+    """Name of a score, which values are better (`high` or `low`), its decimals, and its meaning."""
 
-    heading: str
-    decimals: int
+    name: str
+    better: str
+    digits: int
     note: str
 
     @property
-    def name(self) -> str:
-        return self.heading.rpartition(" ")[0]
-
-    @property
-    def better(self) -> str:
-        """`high` or `low`."""
-        return "high" if "↑" in self.heading else "low"
+    def heading(self) -> str:
+        return f"{self.name} {'↑' if self.better == 'high' else '↓'}"
 
 
 METRICS: Mapping[str, Metric] = {
-    "l1": Metric("L1 ↓", 4, "absolute error over Z ∪ Y*, on white"),
-    "psnr": Metric("PSNR ↑", 2, "decibels, over Z ∪ Y*"),
-    "ssim": Metric("SSIM ↑", 4, "structural similarity over Z ∪ Y*"),
-    "contour_f1": Metric("F1 ↑", 3, "lines of the result and Y*'s dark contour, within 2 px"),
-    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the contour"),
-    "l1_black": Metric("L1 on black ↓", 4, "absolute error on black, which sees white paint"),
-    "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
-    "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
-    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
+    "l1": Metric("L1", "low", 4, "absolute error over Z ∪ Y*, on white"),
+    "psnr": Metric("PSNR", "high", 2, "decibels, over Z ∪ Y*"),
+    "ssim": Metric("SSIM", "high", 4, "structural similarity over Z ∪ Y*"),
+    "contour_f1": Metric("F1", "high", 3, "lines of the result and Y*'s dark contour, within 2 px"),
+    "l1_interior": Metric("interior L1", "low", 4, "the same where both silhouettes cover, off the contour"),
+    "l1_black": Metric("L1 on black", "low", 4, "absolute error on black, which sees white paint"),
+    "flicker": Metric("flicker", "low", 4, "change from frame to frame that Y* has not"),
+    "lpips": Metric("LPIPS", "low", 3, "distance to Y* by AlexNet"),
+    "clip": Metric("CLIP", "high", 3, "cosine to Y* by ViT-B/32"),
 }
+
+NUMBERS = ("mean", "deviation", "low", "high")  # Attributes of a `Value`, in the order of the files
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,13 @@ class Value:
     low: float | None
     high: float | None
 
-    def numbers(self) -> dict[str, float | None]:
-        return {"mean": self.mean, "deviation": self.deviation, "low": self.low, "high": self.high}
-
-    def text(self, decimals: int) -> str:
+    def text(self, digits: int) -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
-        deviation = "" if self.deviation is None else f" ± {self.deviation:.{decimals}f}"
-        return f"{self.mean:.{decimals}f}{deviation}{_interval(self.low, self.high, decimals)}"
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
+        return f"{self.mean:.{digits}f}{deviation}{_interval(self, digits)}"
 
 
-def _interval(low: float | None, high: float | None, decimals: int) -> str:
-    return "" if low is None or high is None else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
-
+KEYS = ("config", "method", "views", "score")  # Of a `Summary`, in the order of the files
 
 Summary = Mapping[tuple[str, str, str, str], Value]
 """By configuration, method, kind of view and score."""
@@ -119,6 +112,11 @@ class Difference:
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "not significant"
         return "better" if (self.mean < 0) == (METRICS[self.score].better == "low") else "worse"
+
+
+def _interval(value: Value | Difference, digits: int) -> str:
+    low, high = value.low, value.high
+    return "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -165,15 +163,15 @@ def summarise(evaluation: Evaluation) -> Summary:
 
 def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
     """Compare each trained method with the baseline that is best in a score."""
-    for config, label, score in itertools.product(evaluation.configs, evaluation.trained, METRICS):
+    for config, label, score in itertools.product(evaluation.configs, evaluation.labels(True), METRICS):
         ours = summary.get((config, label, NOVEL, score))
-        known = [(name, summary.get((config, name, NOVEL, score))) for name in evaluation.baselines]
-        baselines = [(name, value) for name, value in known if value is not None]
+        known = ((name, summary.get((config, name, NOVEL, score))) for name in evaluation.labels(False))
+        baselines = {name: value for name, value in known if value is not None}
         if ours is not None and baselines:
             sign = 1 if METRICS[score].better == "low" else -1
-            best, theirs = min(baselines, key=lambda baseline: sign * baseline[1].mean)
-            both = [character for character in ours.characters if character in theirs.characters]
-            apart = [ours.characters[character] - theirs.characters[character] for character in both]
+            best = min(baselines, key=lambda name: sign * baselines[name].mean)
+            theirs = baselines[best].characters
+            apart = [value - theirs[character] for character, value in ours.characters.items() if character in theirs]
             yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
 
 
@@ -187,13 +185,12 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
     measured = {name for where, _, views, name in summary if (where, views) == (config, kind)}
-    names = [name for name in METRICS if name in measured]
+    metrics = {name: metric for name, metric in METRICS.items() if name in measured}
     rows = []
-    for label in evaluation.labels:
-        values = [(name, summary.get((config, label, kind, name))) for name in names]
-        cells = ["–" if value is None else value.text(METRICS[name].decimals) for name, value in values]
-        rows.append([label, *cells])
-    return _markdown_table([f"{kind} views", *(METRICS[name].heading for name in names)], rows)
+    for label in evaluation.labels():
+        values = [(summary.get((config, label, kind, name)), metric.digits) for name, metric in metrics.items()]
+        rows.append([label, *("–" if value is None else value.text(digits) for value, digits in values)])
+    return _markdown_table([f"{kind} views", *(metric.heading for metric in metrics.values())], rows)
 
 
 def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
@@ -211,9 +208,9 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
         parts += [f"## {config}", *(_table(evaluation, summary, config, kind) for kind in (NOVEL, FRONTAL))]
     rows = []
     for d in differences(evaluation, summary):
-        decimals = METRICS[d.score].decimals
-        gap = f"{d.mean:+.{decimals}f}{_interval(d.low, d.high, decimals)}"
-        rows.append((d.config, d.method, METRICS[d.score].heading, d.baseline, gap, d.verdict))
+        metric = METRICS[d.score]
+        gap = f"{d.mean:+.{metric.digits}f}{_interval(d, metric.digits)}"
+        rows.append((d.config, d.method, metric.heading, d.baseline, gap, d.verdict))
     if rows:
         about = (
             f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
@@ -227,7 +224,7 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
 def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     """Describe each trained method on each backend in one sentence."""
     lines = []
-    for config, label in itertools.product(evaluation.configs, evaluation.trained):
+    for config, label in itertools.product(evaluation.configs, evaluation.labels(True)):
         ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
         of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if ours is not None and raw is not None and raw.mean else ""
         if ours is not None:
@@ -241,17 +238,15 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "dataset": evaluation.dataset,
         "split": evaluation.split,
         "specsia": __version__,
-        "methods": [
-            {"label": method.label, "repeat": method.repeat, "folder": method.folder} for method in evaluation.methods
-        ],
+        "methods": [{"label": m.label, "repeat": m.repeat, "folder": m.folder} for m in evaluation.methods],
         "measures": [
-            {"key": key, "name": m.name, "better": m.better, "digits": m.decimals, "note": m.note}
-            for key, m in METRICS.items()
+            {"key": key, **metric._asdict()}
+            for key, metric in METRICS.items()
             if any(key in score.values for score in evaluation.scores)
         ],
         "means": [
-            {"config": config, "method": method, "views": kind, "score": name, **value.numbers()}
-            for (config, method, kind, name), value in summary.items()
+            dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in NUMBERS}
+            for key, value in summary.items()
         ],
         "differences": [vars(d) | {"verdict": d.verdict} for d in differences(evaluation, summary)],
         "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
@@ -259,7 +254,7 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+def _csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([head, *rows])
     return stream.getvalue().encode()
@@ -268,14 +263,10 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict[str, Any]]:
     """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
-    text, document = to_markdown(evaluation, summary), to_document(evaluation, summary)
-    means = [
-        (*key, *("" if number is None else repr(number) for number in value.numbers().values()))
-        for key, value in summary.items()
-    ]
-    each = [(*key, repr(value)) for key, value in by_character(evaluation).items()]
-    write_bytes(out / TABLES, text.encode())
-    write_bytes(out / MEANS, _csv(("config", "method", "views", "score", "mean", "deviation", "low", "high"), means))
+    document = to_document(evaluation, summary)
+    each = [(*key, value) for key, value in by_character(evaluation).items()]
+    write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
+    write_bytes(out / MEANS, _csv((*KEYS, *NUMBERS), (mean.values() for mean in document["means"])))
     write_bytes(out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each))
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document

@@ -8,6 +8,7 @@ drawing, adds a change to Z.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import NamedTuple, cast
 
 import torch
@@ -30,6 +31,7 @@ GEOMETRY = {"tiny": Geometry(8, 56), "paper": Geometry(4, 80)}
 TINY_WIDTHS = (20, 36, 64, 96)
 PAPER_FILTERS = (32, 64, 128, 128, 128, 64)
 PAPER_BLOCKS = 7
+DISCRIMINATOR_WIDTH = 12
 
 
 class _Padded(nn.Module):
@@ -49,12 +51,8 @@ class _Padded(nn.Module):
 
 
 def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1),
-        nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(outputs, outputs, 3, 1, 1),
-        nn.LeakyReLU(0.2, inplace=True),
-    )
+    first, second = nn.Conv2d(inputs, outputs, 3, stride, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+    return nn.Sequential(first, nn.LeakyReLU(0.2, inplace=True), second, nn.LeakyReLU(0.2, inplace=True))
 
 
 SHARPNESS = 2.0
@@ -178,27 +176,6 @@ class Paper(_Padded):
         return torch.tanh(self.head(features))
 
 
-class Discriminator(nn.Module):
-    """Two-layer patch discriminator with instance norm: (N, 4, H, W) -> (N, 1, H', W') scores, 1 for real."""
-
-    def __init__(self, width: int = 12) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(TARGET_CHANNELS, width, 4, 2, 1),
-            nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(width, 2 * width, 4, 2, 1),
-            nn.InstanceNorm2d(2 * width),
-            nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(2 * width, 4 * width, 4, 1, 1),
-            nn.InstanceNorm2d(4 * width),
-            nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(4 * width, 1, 4, 1, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.body(x))
-
-
 CPU = torch.device("cpu")
 
 
@@ -221,5 +198,22 @@ def build_generator(config: ModelConfig) -> nn.Module:
 
 
 def build_discriminator() -> nn.Module:
-    """Build a discriminator, channels last, with new weights."""
-    return Discriminator().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    """Build a two-layer patch discriminator with instance norm, channels last, with new weights.
+
+    It maps (N, 4, H, W) to scores (N, 1, H', W'), 1 for real patches.
+    """
+    width = DISCRIMINATOR_WIDTH
+    body = nn.Sequential(
+        nn.Conv2d(TARGET_CHANNELS, width, 4, 2, 1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(width, 2 * width, 4, 2, 1),
+        nn.InstanceNorm2d(2 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(2 * width, 4 * width, 4, 1, 1),
+        nn.InstanceNorm2d(4 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(4 * width, 1, 4, 1, 1),
+    )
+    # Checkpoints hold the weights under `body`.
+    module = nn.Sequential(OrderedDict(body=body))
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -13,6 +13,7 @@ from specsia_build.config import checked
 from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
+from specsia_build.dravie.look_up import box_around
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.rendering.contour import draw_contour
@@ -48,19 +49,6 @@ def has_bf16(device: torch.device) -> bool:
 def computes_in_bf16(precision: str, device: torch.device) -> bool:
     """Return whether a training of a precision (see `TrainConfig`) computes in bfloat16 on a device."""
     return has_bf16(device) if precision == "auto" else precision == "bf16"
-
-
-def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | None:
-    """Rows and columns within `MARGIN` of covered pixels, aligned to the network's grid."""
-    if not alpha.any():
-        return None
-    spans = []
-    for axis, side in enumerate(alpha.shape):
-        covered = np.flatnonzero(alpha.any(axis=1 - axis))
-        first = max(0, int(covered[0]) - MARGIN) // multiple * multiple
-        last = min(side, -(-(int(covered[-1]) + 1 + MARGIN) // multiple) * multiple)
-        spans.append(slice(first, last))
-    return spans[0], spans[1]
 
 
 def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
@@ -102,9 +90,12 @@ def repair(
     of at least half coverage. A contour of Z in the drawing's style lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
-    window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
-    if window is None:
+    if not z[..., 3].any():
         return out
+    # Aligned to the network's grid; slices may end beyond the frame.
+    grid = GEOMETRY[config.architecture].multiple
+    sides = box_around(z[..., 3] > 0, MARGIN)
+    window = tuple(slice(side.start // grid * grid, -(-side.stop // grid) * grid) for side in sides)
     seen = encode_input(z[window], pos[window], config, drawing)
     try:
         painted = paint(generator, seen)

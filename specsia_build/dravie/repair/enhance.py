@@ -24,11 +24,12 @@ from specsia_build.dravie.data.frames import made_ahead
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
+from specsia_build.errors import SpecsiaError, UsageError, no_such, plural
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import side_by_side
+from specsia_build.folders import refuse_foreign_folder
 from specsia_build.picture_files import write_film
 from specsia_build.terminal import progress
 
@@ -100,33 +101,25 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
     With `with_drawing` each has a drawing: Y* of its character's frontal view. Raises `UsageError` if there is no such
     split.
     """
-    counts = {config: dataset.splits(config) for config in dataset.configs}
-    chosen = [
-        (config, name, rows)
-        for config, splits in counts.items()
-        for name, rows in splits.items()
-        if split is None or name == split
-    ]
+    splits = {(config, name): rows for config in dataset.configs for name, rows in dataset.splits(config).items()}
+    chosen = {key: rows for key, rows in splits.items() if split in (None, key[1])}
     if not chosen:
-        there = ", ".join(sorted({name for splits in counts.values() for name in splits}))
-        raise UsageError(f"{dataset.where} has no split '{split}': it has {there}")
-    columns = PAIR_COLUMNS(dataset.kind)
+        raise UsageError(f"{dataset.where}: {no_such('split', str(split), sorted({name for _, name in splits}))}")
+
+    def layers(row: dict[str, object]) -> Sequence[Picture]:
+        pair = decode_pair(row)
+        return pair.z, pair.pos, pair.gt
 
     def each() -> Iterator[Frame]:
-        for config, name, _ in chosen:
+        for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
-            drawings = Drawings(dataset, config, tuple(counts[config])) if with_drawing else None
-            for row in dataset.stream(config, name, columns):
-                drawing = partial(drawings.of, row["character_id"]) if drawings is not None else lambda: NO_DRAWING
+            drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
+            for row in dataset.stream(config, name, PAIR_COLUMNS(dataset.kind)):
+                drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
-                yield Frame(f"{above}/{row['uid']}", partial(_layers, row), (), drawing, film, time)
+                yield Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
 
-    return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
-
-
-def _layers(row: dict[str, object]) -> Sequence[Picture]:
-    pair = decode_pair(row)
-    return pair.z, pair.pos, pair.gt
+    return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(chosen.values()), DATASET_FPS, each)
 
 
 def _check_folder(out: Path, generator: Generator, identity: str) -> None:
@@ -135,14 +128,11 @@ def _check_folder(out: Path, generator: Generator, identity: str) -> None:
     for name, tensor in sorted(generator.network.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     record = {"model": digest.hexdigest(), "input": identity, "specsia": __version__}
-    path = out / RECORD
-    if path.is_file():
-        if read_json(path) != record:
-            raise UsageError(f"{out} holds results of another model, input or version: name another --out")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{spelled(out)} is not empty and holds no results of `specsia enhance`: name another --out")
-    else:
-        write_bytes(path, json.dumps(record, indent=1).encode())
+    refuse_foreign_folder(out, "results of `specsia enhance`", RECORD)
+    if not (out / RECORD).is_file():
+        write_bytes(out / RECORD, json.dumps(record, indent=1).encode())
+    elif read_json(out / RECORD) != record:
+        raise UsageError(f"{out} holds results of another model, input or version: name another --out")
 
 
 def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
@@ -159,12 +149,10 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
         def unfinished() -> Iterator[Frame]:
             names: set[str] = set()
             for frame in frames.each():
-                target = _target(out, frame)
-                if folded_name(frame.name) in names:
-                    raise SpecsiaError(
-                        f"two frames would be written to {target} (or differ only in case): rename one of them"
-                    )
-                names.add(folded_name(frame.name))
+                target, name = _target(out, frame), folded_name(frame.name)
+                if name in names:
+                    raise SpecsiaError(f"two frames would be written to {target}, or differ only in case: rename one")
+                names.add(name)
                 since = target.stat().st_mtime_ns if target.is_file() else 0
                 if since and all(path.stat().st_mtime_ns < since for path in frame.files):
                     bar()
@@ -178,10 +166,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                     warned.setdefault(warning, []).append(frame.name)
                 yield _target(out, frame), repair(generator, z, pos, frame.drawing())
 
-        def write(result: tuple[Path, Picture]) -> None:
-            write_bytes(result[0], png.encode(result[1]))
-
-        for _ in made_ahead(pool, write, repaired(), AHEAD):
+        for _ in made_ahead(pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD):
             written += 1
             bar()
     warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
