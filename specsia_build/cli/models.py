@@ -237,8 +237,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
-    from specsia_build.dravie.evaluate.perceptual import find_perceptual
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
+    from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES

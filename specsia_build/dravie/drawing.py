@@ -46,10 +46,8 @@ def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 def shown_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tuple[Pixels, Pixels]:
     """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its pictures.
 
-    Args:
-        pos: (H, W, 4) uint8, Zpos with the alpha of Z; all 0 if there are no positions.
-        gt: (H, W, 4) uint8, Y* or a drawing laid onto Z.
-        gt_mask: (H, W) uint8, silhouette without the contour; by default that of `without_contour`.
+    These are Zpos with the alpha of Z, all 0 if there are no positions; Y*, or a drawing laid onto Z, both (H, W, 4)
+    uint8; and its silhouette (H, W) uint8 without the contour, by default that of `without_contour`.
     """
     if gt_mask is None:
         gt_mask = without_contour(gt, pos[..., 3])
@@ -69,9 +67,8 @@ def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, in
     has the grey, less the share of that grey deeper inside. In 144 frontal views of datasets the grey was right within
     3 levels, and the thickness in 140, with Zmask in all; else it was off by one.
 
-    Args:
-        drawing: (H, W, 4) uint8, straight alpha.
-        zmask: (H, W) uint8, silhouette of the reconstruction under it, which a contour lies outside of.
+    The drawing is (H, W, 4) uint8 with straight alpha. A contour lies outside of Zmask (H, W) uint8, the silhouette of
+    the reconstruction under it.
     """
     alpha = drawing[..., 3]
     inside = alpha >= HALF_COVERED

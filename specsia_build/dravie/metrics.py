@@ -5,25 +5,31 @@ least half covered by Z and by the silhouette of Y*, and off the contour. Pictur
 alpha; all scores but `l1_black` are measured on white.
 
 Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip.
+
+LPIPS and CLIP compare whole frames by networks, whose packages download their weights once. LPIPS is AlexNet's, version
+0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 import skimage
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.dravie.look_up import box_around
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
 
 DARK = 128  # Luma below which a pixel is dark
@@ -100,18 +106,15 @@ def contour_f1(result: Pixels, pair: Pair) -> float | None:
 
 
 def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
-    """Score a repair of the pair's Z.
+    """Score a repair of the pair's Z; raises `SpecsiaError` if sizes differ, or neither Z nor Y* shows anything.
 
-    Returns:
-        - ``l1``, ``psnr``, ``ssim``: absolute error (0…1), decibels and structural similarity over the region;
-        - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
-        - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint;
-        - ``contour_f1``: see `contour_f1`.
+    Returns ``contour_f1``, see there, and
 
-        A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a side.
+    - ``l1``, ``psnr``, ``ssim``: absolute error (0…1), decibels and structural similarity over the region;
+    - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
+    - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint.
 
-    Raises:
-        SpecsiaError: if sizes differ, or neither Z nor Y* shows anything.
+    A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a side.
     """
     if result.shape != pair.gt.shape:
         raise SpecsiaError(f"the result for {pair.uid} is {result.shape}, not {pair.gt.shape}")
@@ -133,10 +136,9 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     if inside.any():
         scores["l1_interior"] = float(error[inside].mean())
     if min(seen.shape[:2]) > 2 * SSIM_REACH:
-        settings = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
-        _, similar = skimage.metrics.structural_similarity(
-            seen, wanted, data_range=1.0, channel_axis=2, full=True, **settings
-        )
+        window = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
+        settings = window | {"data_range": 1.0, "channel_axis": 2, "full": True}
+        _, similar = skimage.metrics.structural_similarity(seen, wanted, **settings)
         scores["ssim"] = float(similar.mean(axis=2, dtype=np.float64)[where].mean())
     f1 = contour_f1(result, pair)
     return scores if f1 is None else scores | {"contour_f1": f1}
@@ -195,10 +197,57 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
     """
     total, count = 0.0, 0
     for k, step in enumerate(steps):
-        changes = [
-            on_white(frames[k + 1]).reshape(-1, 3)[step.there] - on_white(frames[k]).reshape(-1, 3)[step.here]
-            for frames in (results, truths)
-        ]
-        total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
+        pairs = [[on_white(frames[i]).reshape(-1, 3) for i in (k, k + 1)] for frames in (results, truths)]
+        ours, wanted = (after[step.there] - before[step.here] for before, after in pairs)
+        total += float(np.abs(ours - wanted).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
+
+
+Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
+
+Perceptual = Mapping[str, Comparison]
+"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not available."""
+
+
+@torch.inference_mode()
+def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
+    """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
+    return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
+
+
+def _lpips(device: torch.device) -> Comparison:
+    import lpips
+
+    network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
+
+    def score(*pictures: NDArray[Any]) -> float:
+        return float(network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)))
+
+    return score
+
+
+def _clip(device: torch.device) -> Comparison:
+    import open_clip
+
+    model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")
+    model = model.eval().to(device)
+
+    def embedded(picture: NDArray[Any]) -> Tensor:
+        image = Image.fromarray((picture * 255 + 0.5).astype("uint8"))
+        embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
+        return embedding
+
+    return lambda one, two: float(torch.nn.functional.cosine_similarity(embedded(one), embedded(two)))
+
+
+def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
+    """Load the networks, and return a sentence for each that is not available."""
+    networks, notes = {}, []
+    for score, load in {"lpips": _lpips, "clip": _clip}.items():
+        try:
+            networks[score] = load(device)
+        # Packages raise many kinds of errors where they cannot download.
+        except Exception as error:
+            notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'.")
+    return networks, tuple(notes)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from specsia_build.folders import refuse_foreign_folder
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
+
+T = TypeVar("T")
 
 RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
 
@@ -60,22 +62,21 @@ def run_name(run: Path) -> str:
     return NAME if run == WEIGHTS else str(run)
 
 
-def _read_record(path: Path) -> dict[str, Any]:
+def _read(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
+    """Read and parse a JSON object of a run."""
     try:
-        record: dict[str, Any] = msgspec.convert(read_json(path), dict[str, Any])
-        return record
+        return parse(msgspec.convert(read_json(path), dict[str, Any]))
     except (SpecsiaError, ValueError) as error:
         raise damaged(path, error) from error
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
     """Read the settings of a training; None if the folder holds none, such as an adapted model's."""
-    path = run / RUN_FILE
-    record = _read_record(path) if path.is_file() else {ADAPTED_FROM: None}
-    try:
+
+    def parse(record: dict[str, Any]) -> TrainConfig | None:
         return None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
-    except (SpecsiaError, ValueError) as error:
-        raise damaged(path, error) from error
+
+    return _read(run / RUN_FILE, parse) if (run / RUN_FILE).is_file() else None
 
 
 def write_record(
@@ -93,7 +94,7 @@ def write_record(
         return
     if not resume:
         raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
-    earlier, record = read_run_config(run), _read_record(path)
+    earlier, record = read_run_config(run), _read(path, dict)
     if earlier is None:
         raise UsageError(f"{run} holds an adapted model and no training to continue: name another --out")
     other = differences(earlier, config)
@@ -153,10 +154,10 @@ def write_seen(run: Path, seen: Seen) -> None:
 def read_seen(run: Path) -> Seen:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
-    record = _read_record(path) if path.is_file() else asdict(Seen())
-    if record.keys() != asdict(Seen()).keys():
-        raise damaged(path, ValueError("it lacks a part of the record"))
-    try:
+
+    def parse(record: dict[str, Any]) -> Seen:
+        if record.keys() != asdict(Seen()).keys():
+            raise ValueError("it lacks a part of the record")
         return msgspec.convert(record, Seen)
-    except ValueError as error:
-        raise damaged(path, error) from error
+
+    return _read(path, parse) if path.is_file() else Seen()

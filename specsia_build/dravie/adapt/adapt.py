@@ -22,9 +22,8 @@ from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig, to_json
-from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import Frames, frames_of
+from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
@@ -152,12 +151,8 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair with warnings.
-
-    Attributes:
-        places: whether positions mean the same place in every view.
-        iou: of a drawing laid onto it; None without one.
-    """
+    """A frontal pair, warnings, whether positions mean the same place in every view, and the IoU of a drawing laid onto
+    it, if any."""
 
     pair: Pair
     warnings: tuple[str, ...] = ()
@@ -241,9 +236,8 @@ class FrontalOptions(NamedTuple):
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal | FrontalOptions) -> Adapted:
     """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
 
-    Raises:
-        UsageError: if the folder is not empty, or the options name no frontal pair.
-        SpecsiaError: if the model cannot be used, or the pair shows nothing.
+    Raises `UsageError` if the folder is not empty, or the options name no frontal pair, and `SpecsiaError` if the model
+    cannot be used, or the pair shows nothing.
     """
     generator = load_generator(run, find_device(device))
     if isinstance(frontal, FrontalOptions):

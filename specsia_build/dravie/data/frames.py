@@ -12,10 +12,12 @@ import io
 import json
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import msgspec
@@ -24,10 +26,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from specsia_build.config import cores
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
-from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
@@ -45,7 +46,53 @@ PIXEL_BYTES = 24
 
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 
+KEPT = 8  # Drawings kept in memory; each takes some 10 MB
+
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
+
+
+def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
+    """Yield each character of a split with the number of its first frontal row, see `is_frontal`."""
+    known: set[str] = set()
+    columns = [name for name in ("uid", "character_id", "view", "frame") if name in dataset.columns]
+    for number, row in enumerate(dataset.stream(config, split, columns)):
+        character_id = row["character_id"]
+        if is_frontal(row["view"], row.get("frame")) and character_id not in known:
+            known.add(character_id)
+            yield character_id, number
+
+
+class DrawnPair(NamedTuple):
+    """A view, and the drawing of its character."""
+
+    pair: Pair
+    drawing: Drawing = NO_DRAWING
+
+
+class Drawings:
+    """Drawings of one configuration's characters, whose frontal views are in some splits; prepared on demand.
+
+    Threads may prepare several characters at once.
+    """
+
+    def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
+        rows = {name: (split, number) for split in splits for name, number in frontal_rows(dataset, config, split)}
+        places = dataset.keeps_places()
+
+        @lru_cache(maxsize=KEPT)
+        def prepare(character_id: str) -> Drawing:
+            if character_id not in rows:
+                return NO_DRAWING
+            drawing = Drawing.of_pair(pair_at(dataset, config, *rows[character_id]), places)
+            _ = drawing.reference  # computed here, under the lock, and not by two threads at once
+            return drawing
+
+        self._prepare, self._locks = prepare, dict[str, Lock]()
+
+    def of(self, character_id: str) -> Drawing:
+        """Return the drawing of a character; `NO_DRAWING` if it has no frontal view."""
+        with self._locks.setdefault(character_id, Lock()):
+            return self._prepare(character_id)
 
 
 class Row(NamedTuple):

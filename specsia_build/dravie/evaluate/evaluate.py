@@ -14,11 +14,10 @@ from types import MappingProxyType
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
+from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
-from specsia_build.dravie.evaluate.perceptual import Perceptual, perceptual_scores
-from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
+from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
@@ -83,9 +82,8 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
         name = folded_name(character_id), folded_name(clip or "")
         if name in known:
             raise SpecsiaError(
-                f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places (or of two "
-                "whose ids differ only in case), and their results would share a folder: sort rows that were shuffled "
-                "by uid, as sort('uid') of `datasets` does"
+                f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places, or of two "
+                "whose ids differ only in case: sort shuffled rows by uid, as sort('uid') of `datasets` does"
             )
         known.add(name)
         yield list(views)
@@ -101,12 +99,9 @@ def evaluate(
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
-    Of repeats on a configuration that a method was not trained on, and another was, only the first is scored.
-
-    Raises:
-        UsageError: if there is no such split or configuration, a model has seen a character, or `out` holds something
-            else.
-        SpecsiaError: if a character has no frontal view, or a view shows nothing.
+    Of repeats on a configuration that a method was not trained on, and another was, only the first is scored. Raises
+    `UsageError` if there is no such split or configuration, a model has seen a character, or `out` holds something
+    else, and `SpecsiaError` if a character has no frontal view, or a view shows nothing.
     """
     configs = tuple(configs) or dataset.configs
     for config in configs:
@@ -141,8 +136,7 @@ def evaluate(
                 for method in wanted[config]:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
-                    if name not in painters:
-                        painters[name] = method.fit(front)
+                    painters[name] = painters.get(name) or method.fit(front)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
                     if method.label != RAW:
                         _write_pictures(out, config, pairs, method.folder, results)
@@ -174,8 +168,7 @@ def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, met
     characters = group_contents((pair.character_id, pair.content) for views in sequenced for _, pair in views)
     for label, record in trained:
         seen = record.among(characters)
-        names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
-        if names:
+        if names := [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]:
             raise UsageError(
                 f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their "
                 "scores tell nothing of others: name another split or dataset"

@@ -14,7 +14,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
-from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator

@@ -52,14 +52,8 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 3, 1, 1),
-            nn.ReLU(),
-            nn.Conv2d(64, 64, 3, 1, 1),
-            nn.ReLU(),
-            nn.MaxPool2d(2, 2),
-            nn.Conv2d(64, 128, 3, 1, 1),
-        )
+        first, second, third = nn.Conv2d(3, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 128, 3, 1, 1)
+        self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2, 2), third)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         levels = []
@@ -81,8 +75,7 @@ class Features(nn.Module):
 def find_features(perceptual: str) -> Features | None:
     """Return the network of the perceptual loss; raises `UsageError` if its weights cannot be read.
 
-    `vgg19` is downloaded once into torch's cache; `random` stands for the same layers with random weights of a fixed
-    seed.
+    `vgg19` is downloaded once into torch's cache; `random` has the same layers with random weights of a fixed seed.
     """
     if perceptual == "none":
         return None

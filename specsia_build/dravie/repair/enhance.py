@@ -18,9 +18,8 @@ from PIL import Image
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import made_ahead
+from specsia_build.dravie.data.frames import Drawings, made_ahead
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair

@@ -70,22 +70,10 @@ class Adam:
     @torch.no_grad()
     def update(self, learning_rate: float) -> None:
         """Update the weights by their gradients, and clear these."""
-        adam(
-            self._weights,
-            [weight.grad for weight in self._weights if weight.grad is not None],
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            fused=True,
-            amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=learning_rate,
-            weight_decay=self._weight_decay,
-            eps=EPSILON,
-            maximize=False,
-        )
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        settings = {"lr": learning_rate, "weight_decay": self._weight_decay, "beta1": BETAS[0], "beta2": BETAS[1]}
+        settings |= {"eps": EPSILON, "fused": True, "amsgrad": False, "maximize": False}
+        adam(self._weights, gradients, self._means, self._squares, [], self._steps, **settings)  # type: ignore[arg-type]
         for weight in self._weights:
             weight.grad = None
 
@@ -97,7 +85,7 @@ class Adam:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load the result of `state`; raises `ValueError` if it is of other weights."""
         own = self.state()
-        if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
+        if {name: t.shape for name, t in own.items()} != {name: t.shape for name, t in state.items()}:
             raise ValueError("the state of the optimiser is of other weights")
         for name, tensor in own.items():
             # The fused update runs over memory, so moments keep their layout, which is that of their weights.
@@ -108,11 +96,8 @@ class Trainer:
     """Networks and optimisers of a training; new weights depend on the seed alone.
 
     `features` is the network of the perceptual loss, and `generator` one in training mode to continue. Networks may be
-    `compiled` on a GPU, which pays off in long trainings.
-
-    Attributes:
-        modules: `generator` and, with an adversarial loss, `discriminator`, each with its optimiser.
-        average: running average of the generator's weights; None without one.
+    `compiled` on a GPU, which pays off in long trainings. `modules` are `generator` and, with an adversarial loss,
+    `discriminator`, each with its optimiser; `average` is the running average of the generator's weights, if any.
     """
 
     def __init__(
@@ -140,7 +125,7 @@ class Trainer:
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in networks.items()}
         self._features = None if features is None else features.to(device)
-        # The weights that an anchor pulls back to.
+        # What an anchor pulls back to.
         self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
 
     @property
@@ -190,14 +175,10 @@ class Trainer:
         return losses.generator_loss(scores.float()), loss
 
     def step(self, number: int, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Update both networks in place.
+        """Update both networks in place by step `number`, from 0.
 
-        Args:
-            number: of the step, from 0.
-            inputs, targets: (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the device.
-
-        Returns:
-            (6,) float32 on the device: the values named by `TERMS`, 0 for those of weight 0.
+        Inputs and targets are (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the device, and so is the result:
+        (6,), the values named by `TERMS`, 0 for those of weight 0.
         """
         config, learning_rate = self.config, rate(self.config, number)
         gradient = perceptual = adversarial = discriminator = torch.zeros((), device=self.device)
@@ -230,14 +211,10 @@ class Trainer:
     def learn(self, sampler: PatchSampler, start: int = 0) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
         """Train up to `config.steps`, from step `start`.
 
-        Yields:
-            After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
-
-        Raises:
-            SpecsiaError: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
+        Yields after each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
+        Raises `SpecsiaError` at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
         """
         pending: list[Tensor] = []
-        step = start
 
         def means() -> dict[str, float]:
             values = torch.stack(pending).cpu()
@@ -251,9 +228,8 @@ class Trainer:
                 )
             return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
 
-        for patches in prefetched(sampler, start, self.config.steps):
-            pending.append(self.step(step, *(to_device(side, self.device) for side in patches)))
-            step += 1
+        for step, patches in enumerate(prefetched(sampler, start, self.config.steps), start + 1):
+            pending.append(self.step(step - 1, *(to_device(side, self.device) for side in patches)))
             yield step, means
             if len(pending) >= CHECK_EVERY or (step == self.config.steps and pending):
                 means()

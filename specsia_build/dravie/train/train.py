@@ -25,10 +25,8 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.data.drawings import Drawings, DrawnPair
-from specsia_build.dravie.data.frames import open_frames
+from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import NO_DRAWING
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.losses import find_features
@@ -52,16 +50,11 @@ _NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
 
 @dataclass(frozen=True)
 class Trained:
-    """Result of a training.
+    """Result of a training: its folder, updates in all, rows of the dataset, and what this call took.
 
     Attributes:
-        run: its folder.
-        steps: updates in all.
-        rows: of the dataset that it was trained on.
-        seconds, patches_per_second: of this call.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
-        warnings: sentences.
     """
 
     run: Path
@@ -86,9 +79,8 @@ def train(
 ) -> Trained:
     """Train a generator on the train split of a dataset (see `open_dataset`) and write a run folder, or `resume` it.
 
-    Raises:
-        UsageError: if the folder holds another run, or none to resume.
-        SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is not finite.
+    Raises `UsageError` if the folder holds another run, or none to resume, and `SpecsiaError` if the dataset or a
+    checkpoint cannot be read, or a loss is not finite.
     """
     if resume and not (run / RUN_FILE).is_file():
         raise UsageError(f"{spelled(run)} holds no training to continue: leave --resume out to begin one there")
@@ -109,10 +101,8 @@ def train(
 
     watched = validation_pairs(dataset, config.configs, config.model)
     views = [group_contents((row.character_id, row.content) for row in part.rows) for part in frames]
-    seen = Seen(
-        training=dict(zip(config.configs, views, strict=True)),
-        validation=group_contents((pair.character_id, pair.content) for pair, _ in watched),
-    )
+    validation = group_contents((pair.character_id, pair.content) for pair, _ in watched)
+    seen = Seen(dict(zip(config.configs, views, strict=True)), validation)
     if not (run / SEEN_FILE).is_file():
         write_seen(run, seen)
     warnings: list[str] = []
@@ -129,9 +119,8 @@ def train(
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 
-    trainer = Trainer(config, features, device, compiled=True)
-    last = next(reversed(checkpoints(run)), None)
-    step = start = 0 if last is None else trainer.restore(last)
+    trainer, kept = Trainer(config, features, device, compiled=True), checkpoints(run)
+    step = start = trainer.restore(kept[-1]) if kept else 0
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 
@@ -143,50 +132,36 @@ def train(
         _log(run / VALIDATION_LOG, step, (ours, raw))
         return ours, raw
 
-    errors: tuple[float | None, float | None] = (None, None)
-    began = since = time.perf_counter()
-    logged = start
+    ours = raw = None
+    began, since, logged = time.perf_counter(), time.perf_counter(), start
     with deferred_signals() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
-            ending = step == config.steps
-            stopped = stopping()
+            ending, stopped = step == config.steps, stopping()
             saving = ending or stopped or step % checkpoint_every == 0
-
             if saving or step % LOG_EVERY == 0:
                 now, values, count = time.perf_counter(), means(), step - logged
                 bar(count)
                 bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
                 _log(run / LOG, step, (rate(config, step - 1), *values.values(), count * config.batch / (now - since)))
                 logged, since = step, now
-
             if saving:
                 save_model(run, step, trainer.result, trainer.state())
-
             if watched and (ending or step % VALIDATE_EVERY == 0):
-                errors = run_validation()
+                ours, raw = run_validation()
                 since = time.perf_counter()
             if stopped:
                 break
     if watched and step == start:
-        errors = run_validation()
+        ours, raw = run_validation()
     seconds = time.perf_counter() - began
-    ours, raw = errors
     if ours is not None and raw is not None and ours >= raw:
         warn(
             f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
             "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
         )
-    return Trained(
-        run=run,
-        steps=config.steps,
-        rows=sum(map(len, frames)),
-        seconds=seconds,
-        patches_per_second=(config.steps - start) * config.batch / seconds,
-        perceptual=config.perceptual,
-        l1=ours,
-        raw_l1=raw,
-        warnings=tuple(warnings),
-    )
+    speed = (config.steps - start) * config.batch / seconds
+    rows = sum(map(len, frames))
+    return Trained(run, config.steps, rows, seconds, speed, config.perceptual, ours, raw, tuple(warnings))
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
@@ -239,20 +214,19 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
         count = dataset.splits(config).get(VALIDATION, 0)
         if not count:
             continue
-        drawings = Drawings(dataset, config, (VALIDATION,)) if model.sees_drawing else None
+        drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
         for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
-                watched.append(DrawnPair(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
+                watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched
 
 
 def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float, float, bytes]:
     """Repair at least one pair, and measure the results.
 
-    Returns:
-        The mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result and
-        Y*.
+    Returns the mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result
+    and Y*.
     """
     height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0) + SEAM
     grid = np.ones((len(watched), height, 3, width, 3), np.float32)

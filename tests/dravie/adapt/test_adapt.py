@@ -26,8 +26,7 @@ from specsia_build.dravie.adapt.adapt import (
 )
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
-from specsia_build.dravie.data.drawings import DrawnPair
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
+from specsia_build.dravie.data.frames import PIXEL_BYTES, DrawnPair, Extent
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator
 from specsia_build.dravie.model.networks import Generator

@@ -21,7 +21,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.config import ADAPTATION
-from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate import methods
 from specsia_build.dravie.evaluate.methods import BASELINES, choose_methods, load_runs

@@ -12,18 +12,19 @@ import torch
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from specsia_build.dravie.evaluate import perceptual
+from specsia_build.dravie import metrics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluate.methods import Method
-from specsia_build.dravie.evaluate.perceptual import find_perceptual, perceptual_scores
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
 from specsia_build.dravie.metrics import (
     Step,
     clip_flicker,
     contour_f1,
     contour_lines,
+    find_perceptual,
     follow,
     on_white,
+    perceptual_scores,
     region,
     steps_between,
     view_scores,
@@ -172,7 +173,7 @@ def test_what_cannot_be_had_is_absent_and_said(monkeypatch: pytest.MonkeyPatch, 
         raise error
 
     for name in ("_lpips", "_clip"):
-        monkeypatch.setattr(perceptual, name, fail)
+        monkeypatch.setattr(metrics, name, fail)
     networks, notes = find_perceptual(torch.device("cpu"))
     pair = drawn_pair()
     assert networks == {} and len(notes) == 2 and all(str(error) in note for note in notes)
@@ -189,7 +190,7 @@ def test_clip_is_the_cosine_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> No
 
     parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
     monkeypatch.setitem(sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts))
-    monkeypatch.setattr(perceptual, "_lpips", lambda _: lambda one, two: 0.0)
+    monkeypatch.setattr(metrics, "_lpips", lambda _: lambda one, two: 0.0)
     networks, notes = find_perceptual(torch.device("cpu"))
     red, yellow = (np.full((4, 4, 3), rgb, np.float32) / 255 for rgb in ((200, 0, 0), (90, 90, 0)))
     assert notes == ()
