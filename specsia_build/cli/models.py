@@ -69,18 +69,13 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"stopped; {RESUMED}") from error
     steps, rows, folder = plural(result.steps, "step"), plural(result.rows, "row"), argument(result.run)
-    lines = [
-        f"{steps} on {rows} {'is' if result.steps == 1 else 'are'} in {result.run} ({result.patches_per_second:.0f} "
-        f"patches a second, perceptual loss: {result.perceptual})"
-    ]
+    speed = f"{result.patches_per_second:.0f} patches a second, perceptual loss: {result.perceptual}"
+    lines = [f"{steps} on {rows}: {result.run} ({speed})"]
     if result.l1 is not None and result.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
     follows = [f"enhance {folder} my-frames --out repaired", f"evaluate {folder} {argument(dataset)} --out scores"]
-    facts = {
-        "warnings": list(result.warnings),
-        "model": [str(result.run)],
-        "next": [f"specsia {command}" for command in follows],
-    }
+    next_ = [f"specsia {command}" for command in follows]
+    facts = {"warnings": result.warnings, "model": [str(result.run)], "next": next_}
     conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
 
 
@@ -130,7 +125,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
         lines.append(f"the drawing lies on it with an IoU of {result.iou:.2f}")
     frames = argument(of_frontal["frames"] or of_frontal["dataset"])
     facts = {
-        "warnings": list(result.warnings),
+        "warnings": result.warnings,
         "model": [str(result.run)],
         "picture": [str(result.run / PICTURE)],
         "next": [f"specsia enhance {argument(result.run)} {frames} --out repaired"],

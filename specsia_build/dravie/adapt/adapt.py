@@ -198,16 +198,16 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     pair, warnings = frontal.pair, frontal.warnings
     try:
         # Links to drawings may lead anywhere.
-        placed = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
+        image, iou = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
-    if differs_in_colour(pair.z, placed.image):
+    if differs_in_colour(pair.z, image):
         warnings += (
             f"{path.name} and the frontal view '{pair.uid}' differ much in colour: "
             "is it this character, in colour, upright and from the front?",
         )
-    laid = replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
-    return frontal._replace(pair=laid, warnings=warnings, iou=placed.iou)
+    laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None)
+    return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 
 
 class FrontalOptions(NamedTuple):

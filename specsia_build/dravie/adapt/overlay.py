@@ -11,6 +11,7 @@ from PIL import Image
 
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import SpecsiaError
+from specsia_build.films import Pixels
 
 LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
 
@@ -34,14 +35,7 @@ FOREIGN = 0.15
 sound ones it was 0.06 at most, of backs and figures upside down 0.08 to 0.35."""
 
 
-class Placed(NamedTuple):
-    """A drawing in the frame of the frontal view: (H, W, 4) uint8 with straight alpha, and the IoU it reaches."""
-
-    image: NDArray[np.uint8]
-    iou: float
-
-
-def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def cut_out(drawing: Pixels) -> Pixels:
     """Remove the background of a drawing (H, W, 4) uint8 that has no transparency.
 
     Raises `SpecsiaError` if nothing or everything is background, or it is not of one colour.
@@ -61,10 +55,11 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed:
+def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
     """Lay a drawing (h, w, 4), see `cut_out`, onto a silhouette (H, W) by the similarity with the best overlap.
 
-    Raises `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
+    Returns the drawing in the frame of the view, (H, W, 4) uint8 with straight alpha, and the IoU it reaches. Raises
+    `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
     """
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
@@ -80,10 +75,10 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
             f"the drawing does not fit the frontal view (IoU {best:.2f}, at least {LEAST_IOU} is needed): it shows "
             "another pose or character, its background is not plain, or it is of lines alone"
         )
-    return Placed(_placed(figure, (mask.shape[0], mask.shape[1]), similarity), best)
+    return _placed(figure, (mask.shape[0], mask.shape[1]), similarity), best
 
 
-def differs_in_colour(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> bool:
+def differs_in_colour(z: Pixels, placed: Pixels) -> bool:
     """Return whether a drawing and the view Z that it was laid onto differ much in colour, as backs and sketches do."""
     both = scipy.ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
     if not both.any():
@@ -122,7 +117,7 @@ def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: floa
     return -float(least), similarity(values)
 
 
-def _small(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _small(mask: Pixels) -> NDArray[np.float32]:
     height, width = mask.shape
     scale = FIT_SIZE / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -144,7 +139,7 @@ def _warp(image: Image.Image, shape: tuple[int, int], similarity: _Similarity) -
     return image.transform(shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR)
 
 
-def _placed(figure: NDArray[np.uint8], shape: tuple[int, int], similarity: _Similarity) -> NDArray[np.uint8]:
+def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> Pixels:
     """Resample the figure at full size by the similarity of the small images."""
     larger, smaller = max(figure.shape[:2]) / FIT_SIZE, FIT_SIZE / max(shape)
     scale = similarity.scale * larger * smaller

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.films import Pixels
 
 COLOR, MASK, POS = "color", "mask", "pos"
 
@@ -91,7 +91,7 @@ def _open(path: Path, decoded: bool = False) -> Image.Image:
         raise SpecsiaError(f"{path} cannot be read as a picture: {error}") from error
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
+def _decode(path: Path) -> Pixels:
     """Decode a picture to (H, W, C) uint8, C = 1 grey, 3 RGB or 4 RGBA; deeper greys are reduced to 8 bits."""
     image = _open(path, decoded=True)
     if image.mode[0] in "IF":
@@ -103,7 +103,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _without_background(color: Pixels, alpha: Pixels) -> Pixels:
     """Undo the compositing on one colour; a background of several colours is left as it is."""
     background = color[alpha == 0]
     if not len(background) or (background != background[0]).any():
@@ -113,7 +113,7 @@ def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
     return np.asarray(np.floor(np.clip(straight, 0, 255) + 0.5), np.uint8)
 
 
-def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     """Read Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
 
     A mask may be grey, colour or alpha; Zpos is 0 without positions. A colour without alpha that was rendered on one
@@ -141,10 +141,10 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     return z, pos
 
 
-def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | None:
+def frame_warning(z: Pixels, pos: Pixels | None) -> str | None:
     """Return what seems wrong with Z and, unless the model does not see it, Zpos of a frame, or None."""
     covered = z[..., 3] >= HALF_COVERED
-    if not covered.any() or min(edge.min() for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1])):
+    if not covered.any() or (covered[[0, -1]].all() and covered[:, [0, -1]].all()):
         return "the mask covers nothing, or all of the border: the character is 255, and the rest 0"
     if pos is None:
         return None

@@ -41,11 +41,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 VERSION = 5  # Version of the files' layout; part of their fingerprint
-
 PIXEL_BYTES = 24
-
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
-
 KEPT = 8  # Drawings kept in memory; each takes some 10 MB
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
@@ -196,14 +193,11 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     return _Box(row, np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
 
 
-def _write(
-    boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO, advance: Callable[[], object] = lambda: None
-) -> _Index:
-    """Write boxes to two files and return their index, without sizes; `advance` is called after each box."""
+def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
+    """Write boxes to two files and return their index, without sizes."""
     index = _Index({}, [], [], [])
     offset = first_run = 0
     for box in boxes:
-        advance()
         if box.extent is None:
             index.empty.append(box.row.uid)
             continue
@@ -221,18 +215,13 @@ def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArr
     `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises `SpecsiaError` if
     a pair has no such pixel.
     """
+    boxes = [_cut_out(pair, drawing, where) for pair in pairs]
+    if blank := [box.row.uid for box in boxes if box.extent is None or box.extent.centres == 0]:
+        raise SpecsiaError(f"'{blank[0]}' is all background in Z or in Y*: there is nothing to learn from it")
     pixels, runs = io.BytesIO(), io.BytesIO()
-    index = _write((_cut_out(pair, drawing, where) for pair in pairs), pixels, runs)
-    without = [row.uid for row, extent in zip(index.rows, index.extents, strict=True) if extent.centres == 0]
-    if index.empty or without:
-        uid = (index.empty + without)[0]
-        raise SpecsiaError(f"'{uid}' is all background in Z or in Y*: there is nothing to learn from it")
-    return Frames(
-        np.frombuffer(pixels.getbuffer(), np.uint8),
-        np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
-        np.array(index.extents, np.int64),
-        tuple(index.rows),
-    )
+    index = _write(boxes, pixels, runs)
+    arrays = np.frombuffer(pixels.getbuffer(), np.uint8), np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3)
+    return Frames(*arrays, np.array(index.extents, np.int64), tuple(index.rows))
 
 
 def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
@@ -297,14 +286,19 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         pair = decode_pair(row)
         return _cut_out(pair, drawings.of(pair.character_id))
 
+    def rows() -> Iterator[dict[str, Any]]:
+        for row in dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)):
+            yield row
+            advance()
+
     with (
         replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary,
         progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
         ThreadPoolExecutor(decoders) as pool,
     ):
-        boxes = made_ahead(pool, cut_out, dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)), 2 * decoders)
+        boxes = made_ahead(pool, cut_out, rows(), 2 * decoders)
         with (temporary / PIXELS).open("wb") as pixels, (temporary / RUNS).open("wb") as runs:
-            index = _write(boxes, pixels, runs, advance)
+            index = _write(boxes, pixels, runs)
         index.sizes = {file: (temporary / file).stat().st_size for file in (PIXELS, RUNS)}
         (temporary / INDEX).write_bytes(msgspec.json.encode(index))
     return index

@@ -30,6 +30,8 @@ from specsia_build.jit import compiled, inlined
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
+ZERO, ONE = np.float32(0), np.float32(1)
+
 PLAIN = np.float32(0.5)  # Share of patches that keep their hue
 TURNED = np.float32(0.8)  # Share of patches whose positions `Augment.HINT` turns
 
@@ -161,9 +163,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
         mirror = augment != 0 and _unit(key, _MIRROR) < np.float32(0.5)
-        turn, value = np.float32(0), np.float32(1)
-        contrast, pivot = np.float32(1), np.float32(0)
-        cosine, sine = np.float32(1), np.float32(0)
+        turn, value, contrast, pivot, cosine, sine = ZERO, ONE, ONE, ZERO, ONE, ZERO
         if augment == _HINT and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
             cosine, sine = np.cos(angle), np.sin(angle)
@@ -172,19 +172,18 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
             if _unit(key, _TURNED) >= PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
             if _unit(key, _FAINT) < LOW_CONTRAST:
-                contrast = FAINTEST + (np.float32(1) - FAINTEST) * _unit(key, _CONTRAST)
+                contrast = FAINTEST + (ONE - FAINTEST) * _unit(key, _CONTRAST)
                 pivot = np.float32(255) * _unit(key, _PIVOT)
         with_drawing = guided and _unit(key, _DROP) >= shares[0]
         bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
         redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
-        style[0] = np.float32(extent[_THICKNESS]) if with_drawing else np.float32(0)
-        style[1] = np.float32(extent[_GREY]) if with_drawing else np.float32(0)
+        style[0] = np.float32(extent[_THICKNESS]) if with_drawing else ZERO
+        style[1] = np.float32(extent[_GREY]) if with_drawing else ZERO
         if augment == _COLOURS and style[0] > 0:
             style[1] = pivot + contrast * (min(style[1] * value, np.float32(255)) - pivot)
         if bare:
-            style[0], style[1] = np.float32(0), np.float32(255)
-        shift_x, shift_y, scale = np.float32(0), np.float32(0), np.float32(0)
-        other_turn, other_value = turn, value
+            style[0], style[1] = ZERO, np.float32(255)
+        shift_x, shift_y, scale, other_turn, other_value = ZERO, ZERO, ZERO, turn, value
         if redrawn:
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
             scale = _around(key, _SCALE, MOST_SCALE)
@@ -215,18 +214,17 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
                 if with_drawing:
-                    for c in range(LOOKED_UP_CHANNELS):
-                        looked_up[c] = p[12 + c]
+                    other = at
                     if redrawn:
                         # Where a drawing does not fit, a pixel shows what belongs beside it.
                         other_v = v + np.int64(np.rint(shift_y + scale * (v - height // 2)))
                         other_u = u + np.int64(np.rint(shift_x + scale * (u - width // 2)))
                         if 0 <= other_v < height and 0 <= other_u < width:
                             other = extent[_OFFSET] + (other_v * width + other_u) * PIXEL_BYTES
-                            if pixels[other + 3] > 0:
-                                for c in range(LOOKED_UP_CHANNELS):
-                                    if c % 4 < 3:
-                                        looked_up[c] = pixels[other + 12 + c]
+                            if pixels[other + 3] == 0:
+                                other = at
+                    for c in range(LOOKED_UP_CHANNELS):
+                        looked_up[c] = p[12 + c] if c % 4 == 3 else pixels[other + 12 + c]
                     if augment == _COLOURS or redrawn:
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:

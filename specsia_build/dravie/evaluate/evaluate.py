@@ -16,12 +16,13 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
+from specsia_build.dravie.evaluate.methods import RAW, Method, Painter
 from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
+from specsia_build.films import Pixels
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, picture_name, pictures_folder
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
@@ -153,7 +154,7 @@ def evaluate(
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
 
 
-def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
+def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Pixels]) -> None:
     for pair, picture in zip(pairs, pictures, strict=True):
         folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
         write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))

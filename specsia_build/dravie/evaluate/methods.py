@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
@@ -21,6 +19,7 @@ from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import Seen, read_run_config, read_seen
 from specsia_build.errors import UsageError
+from specsia_build.films import Pixels
 from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
 from specsia_build.rendering.contour import draw_contour
@@ -35,9 +34,7 @@ OURS = "DraViE"
 
 UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words, or not at all
 
-Picture = NDArray[np.uint8]
-
-Painter = Callable[[Pair], Picture]
+Painter = Callable[[Pair], Pixels]
 """Repairs a view, without access to its Y* (`Pair.without_truth`)."""
 
 
@@ -84,7 +81,7 @@ def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
     def fit(front: DrawnPair) -> Painter:
-        def paint(view: Pair) -> Picture:
+        def paint(view: Pair) -> Pixels:
             if name == RAW:
                 return view.z
             picture = view.z if name == LINE else front.drawing.paste(view.z, view.pos)

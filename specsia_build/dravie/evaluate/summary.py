@@ -254,19 +254,17 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([head, *rows])
-    return stream.getvalue().encode()
-
-
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict[str, Any]]:
     """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
     document = to_document(evaluation, summary)
-    each = [(*key, value) for key, value in by_character(evaluation).items()]
     write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
-    write_bytes(out / MEANS, _csv((*KEYS, *NUMBERS), (mean.values() for mean in document["means"])))
-    write_bytes(out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each))
+    means = [(*KEYS, *NUMBERS), *(mean.values() for mean in document["means"])]
+    head = ("config", "method", "repeat", "views", "character", "score", "value")
+    each = [head, *((*key, value) for key, value in by_character(evaluation).items())]
+    for name, rows in ((MEANS, means), (CHARACTERS, each)):
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows(rows)
+        write_bytes(out / name, stream.getvalue().encode())
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import scipy
@@ -14,8 +15,9 @@ from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
 from specsia_build.dravie.look_up import box_around
-from specsia_build.dravie.model.networks import GEOMETRY, Generator
+from specsia_build.dravie.model.networks import GEOMETRY, Generator, Geometry
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32  # Pixels around Z that the network sees
@@ -51,9 +53,9 @@ def computes_in_bf16(precision: str, device: torch.device) -> bool:
     return has_bf16(device) if precision == "auto" else precision == "bf16"
 
 
-def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
+def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, slice, slice]]:
     """Yield the input of each tile along a side, the part of its output to keep, and where that belongs."""
-    overlap = -(-reach // multiple) * multiple
+    overlap = -(-geometry.reach // geometry.multiple) * geometry.multiple
     for start in range(0, length, tile):
         stop = min(length, start + tile)
         first, last = max(0, start - overlap), min(length, stop + overlap)
@@ -68,21 +70,18 @@ def paint(generator: Generator, seen: NDArray[np.float32], tile: int = TILE) -> 
     """
     height, width = seen.shape[:2]
     network, config, device = generator
-    geometry = GEOMETRY[config.architecture]
+    spans = (_spans(side, tile, GEOMETRY[config.architecture]) for side in (height, width))
     painted = np.empty((height, width, 4), np.float32)
     whole = torch.from_numpy(seen).permute(2, 0, 1)[None]
-    for in_y, keep_y, to_y in _spans(height, tile, geometry.reach, geometry.multiple):
-        for in_x, keep_x, to_x in _spans(width, tile, geometry.reach, geometry.multiple):
-            piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
-                answer = network(piece)[0, :, keep_y, keep_x]
-            painted[to_y, to_x] = answer.float().permute(1, 2, 0).cpu().numpy()
+    for (in_y, keep_y, to_y), (in_x, keep_x, to_x) in product(*spans):
+        piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+            answer = network(piece)[0, :, keep_y, keep_x]
+        painted[to_y, to_x] = answer.float().permute(1, 2, 0).cpu().numpy()
     return painted
 
 
-def repair(
-    generator: Generator, z: NDArray[np.uint8], pos: NDArray[np.uint8], drawing: Drawing = NO_DRAWING
-) -> NDArray[np.uint8]:
+def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_DRAWING) -> Pixels:
     """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
     Z and Zpos, which a model without positions ignores, are (H, W, 4) uint8 with straight alpha, of any size. So is the
@@ -110,7 +109,7 @@ def repair(
     return out
 
 
-def _over_line(result: NDArray[np.uint8], z: NDArray[np.uint8], style: tuple[int, int]) -> NDArray[np.uint8]:
+def _over_line(result: Pixels, z: Pixels, style: tuple[int, int]) -> Pixels:
     """Composite a result over a contour of Z in the style of the drawing (see `Drawing`)."""
     width, grey = style[0] / STYLE_STEP, style[1]
     if width == 0:
@@ -119,5 +118,5 @@ def _over_line(result: NDArray[np.uint8], z: NDArray[np.uint8], style: tuple[int
     alpha = result[..., 3:].astype(np.float32) / 255
     below = (1 - alpha) * line
     colour = (alpha * result[..., :3] + below * grey) / np.maximum(alpha + below, 1e-6)
-    laid: NDArray[np.uint8] = np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)
+    laid: Pixels = np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)
     return laid

@@ -11,8 +11,6 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import __version__, png
@@ -27,7 +25,7 @@ from specsia_build.errors import SpecsiaError, UsageError, no_such, plural
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
-from specsia_build.films import side_by_side
+from specsia_build.films import Pixels, side_by_side
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.picture_files import write_film
 from specsia_build.terminal import progress
@@ -37,8 +35,6 @@ RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
 
 THREADS, AHEAD = 2, 4  # Threads that decode and encode beside the network, and frames that wait on either side of it
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Frame:
     """
 
     name: str
-    load: Callable[[], Sequence[Picture]]
+    load: Callable[[], Sequence[Pixels]]
     files: tuple[Path, ...] = ()
     drawing: Callable[[], Drawing] = lambda: NO_DRAWING
     film: str | None = None
@@ -105,7 +101,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
     if not chosen:
         raise UsageError(f"{dataset.where}: {no_such('split', str(split), sorted({name for _, name in splits}))}")
 
-    def layers(row: dict[str, object]) -> Sequence[Picture]:
+    def layers(row: dict[str, object]) -> Sequence[Pixels]:
         pair = decode_pair(row)
         return pair.z, pair.pos, pair.gt
 
@@ -158,7 +154,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                 else:
                     yield frame
 
-        def repaired() -> Iterator[tuple[Path, Picture]]:
+        def repaired() -> Iterator[tuple[Path, Pixels]]:
             for frame, (z, pos, *_) in made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
                 warning = frame_warning(z, pos if generator.config.with_pos else None)
                 if warning is not None:
@@ -199,7 +195,7 @@ def _write_film(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps
             sizes.append(image.size)
     shape = max(height for _, height in sizes), max(width for width, _ in sizes)
 
-    def composed() -> Iterator[Picture]:
+    def composed() -> Iterator[Pixels]:
         for frame in each():
             z, _, *gt = frame.load()
             result = png.decode(_target(out, frame).read_bytes(), 4)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -195,7 +194,7 @@ def deferred_signals() -> Iterator[Callable[[], bool]]:
         received.append(number)
         restore()
         # `print` could be interrupted while it holds its lock.
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _NOTICE)
+        os.write(2, _NOTICE)
 
     for kind in before:
         signal.signal(kind, handle)

@@ -141,12 +141,12 @@ def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
 
 
 def test_a_drawing_is_laid_onto_the_silhouette(frontal: Pair) -> None:
-    placed = place_drawing(_drawn(frontal), frontal.z[..., 3])
-    assert placed.iou > 0.85
-    covered = (frontal.gt[..., 3] > 200) & (placed.image[..., 3] > 200)
+    image, iou = place_drawing(_drawn(frontal), frontal.z[..., 3])
+    assert iou > 0.85
+    covered = (frontal.gt[..., 3] > 200) & (image[..., 3] > 200)
     assert covered.sum() > 0.9 * (frontal.gt[..., 3] > 200).sum()
-    assert np.abs(placed.image[covered].astype(int) - frontal.gt[covered]).mean() < 20
-    assert not placed.image[placed.image[..., 3] == 0].any()
+    assert np.abs(image[covered].astype(int) - frontal.gt[covered]).mean() < 20
+    assert not image[image[..., 3] == 0].any()
 
 
 def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_drawings_that_cannot_be_laid_on_are_refused(frontal: Pair) -> None:
 
 
 def test_colours_of_another_character_are_told(frontal: Pair) -> None:
-    placed = place_drawing(_drawn(frontal), frontal.z[..., 3]).image
+    placed, _ = place_drawing(_drawn(frontal), frontal.z[..., 3])
     assert not differs_in_colour(frontal.z, placed)
     placed[..., :3] = np.where(placed[..., 3:] > 0, 255 - placed[..., :3], 0)
     assert differs_in_colour(frontal.z, placed)
