@@ -22,7 +22,7 @@ from specsia_build.dravie.config import (
     train_config,
 )
 from specsia_build.dravie.runs import find_run, run_name
-from specsia_build.errors import UsageError, WriteError, argument, plural
+from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
@@ -73,9 +73,9 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     lines = [f"{steps} on {rows}: {result.run} ({speed})"]
     if result.l1 is not None and result.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
-    follows = [f"enhance {folder} my-frames --out repaired", f"evaluate {folder} {argument(dataset)} --out scores"]
-    next_ = [f"specsia {command}" for command in follows]
-    facts = {"warnings": result.warnings, "model": [str(result.run)], "next": next_}
+    evaluation = f"specsia evaluate {folder} {argument(dataset)} --out scores"
+    follows = [f"specsia enhance {folder} my-frames --out repaired", evaluation]
+    facts = {"warnings": result.warnings, "model": [str(result.run)], "next": follows}
     conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
 
 
@@ -171,12 +171,8 @@ def enhance(
     of_folder = (Path(source) / COLOR).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
-    if frame is not None and drawing is None:
-        raise UsageError("--reference-frame also needs --drawing PNG")
-    if not of_folder and drawing is not None:
-        raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own")
-    if of_folder and split is not None:
-        raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
+    if (frame and not drawing) or (drawing and not of_folder) or (split and of_folder):
+        raise UsageError("--split is for a dataset, --drawing PNG [--reference-frame NAME] for a folder of frames")
     if not of_folder:
         frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     else:
@@ -189,9 +185,7 @@ def enhance(
     result = work.enhance(generator, frames, out, given["video"])
     kept = f", {result.kept} were already there" if result.kept else ""
     lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
-    if result.film is not None:
-        several = result.film.is_dir()
-        lines.append(f"the films of its clips are in {result.film}" if several else f"the film is {result.film}")
+    lines += [] if result.film is None else [f"film{'s' * result.film.is_dir()}: {result.film}"]
     name, folder = argument(source), argument(run_name(run))
     follows = [f"specsia evaluate {folder} {name} --out scores"]
     if of_folder:
@@ -242,19 +236,16 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 
     refuse_other_file(out / REPORT)
     baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
-    if unknown := [name for name in baselines if name not in known.BASELINES]:
-        raise UsageError(f"--baselines: there is no '{unknown[0]}'; they are {', '.join(known.BASELINES)}")
+    if other := [name for name in baselines if name not in known.BASELINES]:
+        raise UsageError(no_such("baseline", other[0], known.BASELINES))
     opened, where = open_dataset(dataset), find_device(device)
     trained = known.load_runs(runs, where)
     networks, absent = find_perceptual(where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
     chosen = known.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
     scores = measure(opened, split, chosen, out, given["configs"], networks)
-    notes = [
-        f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
-        for run in trained
-        if run.seen.training is None
-    ]
+    unknown = [run.path for run in trained if run.seen.training is None]
+    notes = [f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown]
     characters = len({score.character for score in scores.scores})
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
     scores = replace(scores, notes=(*notes, *absent, *([few] if characters < FEWEST else ())))

@@ -97,7 +97,7 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
 
 @compiled
 def _spread_along(squares, features):  # type: ignore[no-untyped-def]
-    """Spread features of cells (N, N, N) along the last axis, adding to their squared distances."""
+    """Spread features of cells (N, N, N), -1 is none, along the last axis, adding to their squared distances."""
     n = features.shape[2]
     cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
     least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
@@ -107,13 +107,6 @@ def _spread_along(squares, features):  # type: ignore[no-untyped-def]
                 _lower_envelope(squares[a, b], features[a, b], cuts, hull, least, owners)
                 squares[a, b] = least
                 features[a, b] = owners
-
-
-def _spread_3d(features: NDArray[np.int32]) -> None:
-    """Set each cell of a grid (N, N, N) to the feature of the nearest cell that has one, in place; -1 is none."""
-    squares = np.zeros(features.shape, np.int32)
-    for axis in (2, 1, 0):
-        _spread_along(squares.swapaxes(axis, 2), features.swapaxes(axis, 2))
 
 
 _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
@@ -262,15 +255,17 @@ class Reference(NamedTuple):
         cells = np.full((CELLS, CELLS, CELLS), -1, np.int32)
         # Of several places in one cell the last one stays; near ones are compared one by one anyway.
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
-        _spread_3d(cells)
+        squares = np.zeros(cells.shape, np.int32)
+        for axis in (2, 1, 0):
+            _spread_along(squares.swapaxes(axis, 2), cells.swapaxes(axis, 2))
         # The look-up through the body sees the front alone.
         columns, flat_colours = _means(front[:, 0] * 256 + front[:, 1], colours)
         numbers = np.full((256, 256), -1, np.int32)
         numbers[columns >> 8, columns & 255] = np.arange(len(columns))
         apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
-        flat, squares = numbers[x, z], np.rint(apart**2).astype(np.int32)
+        flat, flat_squares = numbers[x, z], np.rint(apart**2).astype(np.int32)
         fine = (ready(distinct), ready(means), ready(first), cells)
-        return Reference(*fine, flat, squares, ready(flat_colours), *_palette(columns, flat_colours))
+        return Reference(*fine, flat, flat_squares, ready(flat_colours), *_palette(columns, flat_colours))
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""

@@ -184,13 +184,13 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool)
     Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
     """
     frames = list_frames(folder, with_pos)
-    frame = next((frame for frame in frames if name in (None, frame.name)), None)
-    if frame is None:
-        raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
-    z, pos = read_frame(frame)
+    name = next(iter(frames)) if name is None else name
+    if name not in frames:
+        raise UsageError(f"{folder} has no frame '{name}': the first is '{next(iter(frames))}'")
+    z, pos = read_frame(frames[name])
     warning = frame_warning(z, pos if with_pos else None)
-    pair = Pair(frame.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
-    return with_drawing(Frontal(pair, (f"the frame '{frame.name}': {warning}",) if warning else ()), drawing)
+    pair = Pair(name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
+    return with_drawing(Frontal(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
 
 
 def with_drawing(frontal: Frontal, path: Path) -> Frontal:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,21 +22,12 @@ ALIKE = 4.0
 tens of levels apart."""
 
 
-class FrameFiles(NamedTuple):
-    """The pictures of a frame; `mask` is None where the colour's alpha is used."""
-
-    name: str
-    color: Path
-    mask: Path | None
-    pos: Path | None
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        return tuple(path for path in self[1:] if path is not None)
+FrameFiles = Mapping[str, Path]
+"""Pictures of a frame by layer: `color` and, where there are such, `mask` and `pos`."""
 
 
-def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
-    """List the frames of a folder in the order of their numbers.
+def list_frames(folder: Path, with_pos: bool) -> dict[str, FrameFiles]:
+    """List the frames of a folder by name, in the order of their numbers.
 
     The folder holds `color/`, `mask/` if the colours have no alpha, and `pos/` if positions are needed; the pictures of
     a frame share a name, whatever their suffixes. Raises `UsageError` if pictures are missing, left over, or differ in
@@ -44,24 +35,20 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
     """
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    colors = _pictures(folder / COLOR)
-    layers = [
-        _pictures(folder / layer) if wanted else None
-        for layer, wanted in ((MASK, (folder / MASK).is_dir()), (POS, with_pos))
-    ]
-    for other, pictures in zip((MASK, POS), layers, strict=True):
-        if pictures is not None and (only := pictures.keys() ^ colors.keys()):
+    wanted = {COLOR: True, MASK: (folder / MASK).is_dir(), POS: with_pos}
+    layers = {layer: _pictures(folder / layer) for layer in wanted if wanted[layer]}
+    for layer, pictures in layers.items():
+        if only := pictures.keys() ^ layers[COLOR].keys():
             odd = min(only, key=_number_order)
-            raise UsageError(f"{folder}: {COLOR}/ and {other}/ must hold the same frames, and '{odd}' is only in one")
-    frames = []
-    for name in sorted(colors, key=_number_order):
-        frame = FrameFiles(name, colors[name], *(None if pictures is None else pictures[name] for pictures in layers))
-        size = _open(frame.color).size
-        for path in frame.paths[1:]:
-            if _open(path).size != size:
-                raise UsageError(f"{path} differs in size from {frame.color}")
-        frames.append(frame)
-    return tuple(frames)
+            raise UsageError(f"{folder}: {COLOR}/ and {layer}/ must hold the same frames, and '{odd}' is only in one")
+    frames: dict[str, FrameFiles] = {}
+    for name in sorted(layers[COLOR], key=_number_order):
+        frames[name] = {layer: pictures[name] for layer, pictures in layers.items()}
+        sizes = {path: _open(path).size for path in frames[name].values()}
+        for path, size in sizes.items():
+            if size != sizes[layers[COLOR][name]]:
+                raise UsageError(f"{path} differs in size from {layers[COLOR][name]}")
+    return frames
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -119,23 +106,23 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     A mask may be grey, colour or alpha; Zpos is 0 without positions. A colour without alpha that was rendered on one
     background loses it where the mask is partly covered.
     """
-    color = _decode(frame.color)
+    color = _decode(frame[COLOR])
     rgb = np.repeat(color, 3, axis=2) if color.shape[2] == 1 else color[..., :3]
-    if frame.mask is not None:
-        mask = _decode(frame.mask)
+    if MASK in frame:
+        mask = _decode(frame[MASK])
         has_alpha = mask.shape[2] == 4 and (mask[..., 3] < 255).any()
         alpha = mask[..., 3] if has_alpha else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
         rgb = rgb if color.shape[2] == 4 else _without_background(rgb, alpha)
     elif color.shape[2] == 4:
         alpha = color[..., 3]
     else:
-        raise UsageError(f"{frame.color} has no alpha, and there is no {MASK}/: the silhouette must come from one")
+        raise UsageError(f"{frame[COLOR]} has no alpha, and there is no {MASK}/: the silhouette must come from one")
     z = np.dstack([np.where(alpha[..., None] > 0, rgb, 0), alpha]).astype(np.uint8)
     pos = np.zeros_like(z)
-    if frame.pos is not None:
-        codes = _decode(frame.pos)
+    if POS in frame:
+        codes = _decode(frame[POS])
         if codes.shape[2] == 1:
-            raise UsageError(f"{frame.pos} is grey: positions are colours, R = x, G = z, B = -y; see docs/frame.md")
+            raise UsageError(f"{frame[POS]} is grey: positions are colours, R = x, G = z, B = -y; see docs/frame.md")
         pos[..., :3] = np.where(alpha[..., None] > 0, codes[..., :3], 0)
         pos[..., 3] = alpha
     return z, pos

@@ -31,7 +31,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.dravie.look_up import box_around
-from specsia_build.errors import SpecsiaError, WriteError, plural, some
+from specsia_build.errors import SpecsiaError, WriteError, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
 from specsia_build.terminal import progress
@@ -256,8 +256,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     except WriteError as error:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
-        rows = plural(len(index.empty), "row")
-        say(f"{rows} of {split} left out, all background in Z or in Y*: {some(index.empty, 3)}")
+        say(f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}")
     if not index.rows:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     with (cache / PIXELS).open("rb") as stream:

@@ -61,13 +61,9 @@ NUMBERS = ("mean", "deviation", "low", "high")  # Attributes of a `Value`, in th
 
 @dataclass(frozen=True)
 class Value:
-    """Mean over characters and repeats.
+    """Mean over repeats of each character, by its id, and mean and standard deviation of the repeats' means over them.
 
-    Attributes:
-        characters: mean over repeats of each character, by its id.
-        mean: of the repeats' means over characters.
-        deviation: standard deviation of these, None for one repeat.
-        low, high: interval of the mean over characters, None for one character.
+    The deviation is None for one repeat, the interval of the mean over characters for one character.
     """
 
     characters: Mapping[str, float]
@@ -186,22 +182,24 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
     measured = {name for where, _, views, name in summary if (where, views) == (config, kind)}
     metrics = {name: metric for name, metric in METRICS.items() if name in measured}
-    rows = []
-    for label in evaluation.labels():
-        values = [(summary.get((config, label, kind, name)), metric.digits) for name, metric in metrics.items()]
-        rows.append([label, *("–" if value is None else value.text(digits) for value, digits in values)])
+
+    def cell(label: str, name: str) -> str:
+        value = summary.get((config, label, kind, name))
+        return "–" if value is None else value.text(metrics[name].digits)
+
+    rows = [[label, *(cell(label, name) for name in metrics)] for label in evaluation.labels()]
     return _markdown_table([f"{kind} views", *(metric.heading for metric in metrics.values())], rows)
 
 
 def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
     """Format all tables of an evaluation."""
-    ids = {score.character for score in evaluation.scores}
+    count = len({score.character for score in evaluation.scores})
     repeats = max((method.repeat for method in evaluation.methods), default=0) + 1
     over = f" ± standard deviation over up to {repeats} repeats" if repeats > 1 else ""
-    within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over resampled characters]" if len(ids) > 1 else ""
+    within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over resampled characters]" if count > 1 else ""
     parts = [
         f"# Evaluation on the {evaluation.split} split",
-        f"{plural(len(ids), 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "
+        f"{plural(count, 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "
         "Every method is given the frontal pair.",
     ]
     for config in evaluation.configs:

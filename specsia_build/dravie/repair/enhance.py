@@ -84,8 +84,8 @@ def folder_frames(folder: Path, with_pos: bool, drawing: Drawing = NO_DRAWING) -
     digest = hashlib.sha256(drawing.places.tobytes() + drawing.colours.tobytes() + bytes(drawing.style)).hexdigest()
 
     def each() -> Iterator[Frame]:
-        for files in listed:
-            yield Frame(files.name, partial(read_frame, files), files.paths, lambda: drawing)
+        for name, files in listed.items():
+            yield Frame(name, partial(read_frame, files), tuple(files.values()), lambda: drawing)
 
     return FrameSource(f"{folder.resolve()} {digest}", len(listed), FOLDER_FPS, each)
 
