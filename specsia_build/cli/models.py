@@ -224,8 +224,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie.evaluate import methods as known
-    from specsia_build.dravie.evaluate.evaluate import evaluate as measure
+    from specsia_build.dravie.evaluate import evaluate as work
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.repair.apply import find_device
@@ -236,14 +235,14 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 
     refuse_other_file(out / REPORT)
     baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
-    if other := [name for name in baselines if name not in known.BASELINES]:
-        raise UsageError(no_such("baseline", other[0], known.BASELINES))
+    if other := [name for name in baselines if name not in work.BASELINES]:
+        raise UsageError(no_such("baseline", other[0], work.BASELINES))
     opened, where = open_dataset(dataset), find_device(device)
-    trained = known.load_runs(runs, where)
+    trained = work.load_runs(runs, where)
     networks, absent = find_perceptual(where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
-    chosen = known.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
-    scores = measure(opened, split, chosen, out, given["configs"], networks)
+    chosen = work.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
+    scores = work.evaluate(opened, split, chosen, out, given["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     notes = [f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown]
     characters = len({score.character for score in scores.scores})

@@ -61,11 +61,6 @@ def box_around(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     return rows, columns
 
 
-@inlined
-def _confidence(square):  # type: ignore[no-untyped-def]
-    return np.uint8(255.0 * np.exp(-np.sqrt(np.float64(square)) / FALLOFF))
-
-
 @compiled
 def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  # type: ignore[no-untyped-def]
     """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and the feature of that i; -1 is none.
@@ -125,7 +120,7 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _look_up(  # type: ignore[no-untyped-def]
-    out, pos, z, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns
+    out, pos, z, places, colours, first, cells, flat, palette, distances, columns
 ):
     """Fill (H, W, 12) zeros; see the module. The tables are those of a `Reference`, and `columns` is `_COLUMNS`."""
     for row in range(pos.shape[0]):
@@ -147,12 +142,12 @@ def _look_up(  # type: ignore[no-untyped-def]
                         if square < least:
                             least, best = square, np.int32(number)
             near = least <= _FARTHEST_SQUARE
-            out[row, at, 3] = _confidence(least) if near else 0
-            through = flat[px, pz]
+            if near:
+                out[row, at, 3] = np.uint8(255.0 * np.exp(-np.sqrt(np.float64(least)) / FALLOFF))
             for c in range(3):
                 out[row, at, c] = colours[best, c] if near else 255
-                out[row, at, 4 + c] = flat_colours[through, c]
-            out[row, at, 7] = _confidence(flat_squares[px, pz])
+            for c in range(4):
+                out[row, at, 4 + c] = flat[px, pz, c]
             cost, chosen = np.float32(1e9), 0
             for number in range(len(palette)):
                 this = np.float32(distances[px, pz, number])
@@ -225,9 +220,7 @@ class Reference(NamedTuple):
         places, colours: (N, 3) uint8, distinct positions (x, z, -y) as in Zpos, sorted, and the colours there.
         first: (65537,) int32, first place of each column (x, z).
         cells: (128, 128, 128) int32, place nearest to the centre of each cell.
-        flat, flat_squares: (256, 256) int32, column nearest to each (x, z), as a row of `flat_colours`, and its squared
-            distance.
-        flat_colours: (M, 3) uint8, mean colour of each column that holds a place.
+        flat: (256, 256, 4) uint8, mean colour of the column that is nearest to each (x, z), and its confidence.
         palette: (`COLOURS`, 3) float32, the drawing's main colours in levels; equal ones where it has fewer.
         distances: (256, 256, `COLOURS`) uint8, levels of (x, z) to the nearest column of each, 255 at most.
     """
@@ -236,9 +229,7 @@ class Reference(NamedTuple):
     colours: Pixels
     first: NDArray[np.int32]
     cells: NDArray[np.int32]
-    flat: NDArray[np.int32]
-    flat_squares: NDArray[np.int32]
-    flat_colours: Pixels
+    flat: Pixels
     palette: NDArray[np.float32]
     distances: Pixels
 
@@ -259,13 +250,13 @@ class Reference(NamedTuple):
         for axis in (2, 1, 0):
             _spread_along(squares.swapaxes(axis, 2), cells.swapaxes(axis, 2))
         # The look-up through the body sees the front alone.
-        columns, flat_colours = _means(front[:, 0] * 256 + front[:, 1], colours)
+        columns, drawn = _means(front[:, 0] * 256 + front[:, 1], colours)
         numbers = np.full((256, 256), -1, np.int32)
         numbers[columns >> 8, columns & 255] = np.arange(len(columns))
         apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
-        flat, flat_squares = numbers[x, z], np.rint(apart**2).astype(np.int32)
-        fine = (ready(distinct), ready(means), ready(first), cells)
-        return Reference(*fine, flat, flat_squares, ready(flat_colours), *_palette(columns, flat_colours))
+        confidence = 255 * np.exp(-np.sqrt(np.rint(apart**2)) / FALLOFF)
+        flat = np.dstack([drawn[numbers[x, z]], confidence.astype(np.uint8)])
+        return Reference(ready(distinct), ready(means), ready(first), cells, flat, *_palette(columns, drawn))
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""

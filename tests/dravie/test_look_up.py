@@ -163,4 +163,4 @@ def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> No
     for view, colour in ((pos, red), (behind, blue)):
         channels = drawing.look_up(view, colour)
         assert (channels[..., :3] == colour[..., :3]).all() and (channels[..., 3] == 255).all()
-    assert drawing.reference is not None and (drawing.reference.flat_colours == [255, 0, 0]).all()
+    assert drawing.reference is not None and (drawing.reference.flat[..., :3] == [255, 0, 0]).all()

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from specsia_build import __version__
-from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
-from specsia_build.dravie.evaluate.methods import RAW
+from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, RAW, Evaluation
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORES, TABLES

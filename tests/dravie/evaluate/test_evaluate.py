@@ -23,8 +23,8 @@ from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.evaluate import methods
-from specsia_build.dravie.evaluate.methods import BASELINES, choose_methods, load_runs
+from specsia_build.dravie.evaluate import evaluate as module
+from specsia_build.dravie.evaluate.evaluate import BASELINES, choose_methods, load_runs
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.look.evaluation import gallery_of_evaluation
 from tests.commands import specsia
@@ -56,7 +56,7 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     ]
     ablations = [option for name in ("adaptation", "drawing", "pos") for option in ("--without", name)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(methods, "SINGLE_STEPS", 1)
+        patched.setattr(module, "SINGLE_STEPS", 1)
         done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
     return top / "out", done.stdout
 
@@ -140,7 +140,7 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, m
     rows = open_dataset(dataset).stream("fat", "test", PAIR_COLUMNS("specsia"))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
-    monkeypatch.setattr(methods, "SINGLE_STEPS", 2)
+    monkeypatch.setattr(module, "SINGLE_STEPS", 2)
     runs = [
         write_run(tmp_path / "run"),
         write_run(tmp_path / "blind", reference="none"),

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from specsia_build.dravie import metrics
-from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
-from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Method, Score
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
 from specsia_build.dravie.metrics import (
     Step,
