@@ -95,9 +95,7 @@ def write_record(
     if not resume:
         raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
     earlier, record = read_run_config(run), _read(path, dict)
-    if earlier is None:
-        raise UsageError(f"{run} holds an adapted model and no training to continue: name another --out")
-    other = differences(earlier, config)
+    other = ["adapted to a character"] if earlier is None else differences(earlier, config)
     other += [key for key in decisive if key != "train" and record.get(key) != decisive[key]]
     if other:
         raise UsageError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
@@ -93,17 +94,13 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
 def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
-    def fit(front: DrawnPair) -> Painter:
-        def paint(view: Pair) -> Pixels:
-            if name == RAW:
-                return view.z
-            picture = view.z if name == LINE else front.drawing.paste(view.z, view.pos)
-            width, grey = front.drawing.style
-            return draw_contour(picture, picture[..., 3], width / STYLE_STEP, grey)
+    def paint(drawing: Drawing, view: Pair) -> Pixels:
+        if name == RAW:
+            return view.z
+        picture = view.z if name == LINE else drawing.paste(view.z, view.pos)
+        return draw_contour(picture, picture[..., 3], drawing.style[0] / STYLE_STEP, drawing.style[1])
 
-        return paint
-
-    return Method(name, fit)
+    return Method(name, lambda front: partial(paint, front.drawing))
 
 
 def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None = None, drawing: bool = True) -> Method:
