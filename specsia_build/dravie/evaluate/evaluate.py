@@ -46,10 +46,16 @@ SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 
 OURS = "DraViE"
 
+FRONTAL, NOVEL = "frontal", "novel"
+"""Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
+
 UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words, or not at all
 
 Painter = Callable[[Pair], Pixels]
 """Repairs a view, without access to its Y* (`Pair.without_truth`)."""
+
+Fitted = Callable[..., Generator]
+"""Returns a generator for a character's frontal pair, `front`."""
 
 
 @dataclass(frozen=True)
@@ -103,23 +109,13 @@ def _baseline(name: str) -> Method:
     return Method(name, lambda front: partial(paint, front.drawing))
 
 
-def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None = None, drawing: bool = True) -> Method:
-    """Return a trained model as it is or adapted, with or without the drawing; or, of that label, `SINGLE`.
-
-    That is the network of the run, trained from nothing on the frontal pair alone.
-    """
+def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, drawing: bool = True) -> Method:
+    """Return a trained model, as it is or fitted to the frontal pair, with or without the drawing."""
 
     def fit(front: DrawnPair) -> Painter:
-        generator = run.generator
-        if label == SINGLE:
-            settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=SINGLE_STEPS)
-            generator = fit_single(generator, front, settings)
-        elif adaptation is not None:
-            generator = adapt_generator(generator, front, adaptation)
+        generator = run.generator if fitted is None else fitted(front=front)
         return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
-    if label == SINGLE:
-        return Method(label, fit, repeat)
     return Method(label, fit, repeat, run.seen, () if run.settings is None else run.settings.configs)
 
 
@@ -163,8 +159,10 @@ def choose_methods(
     if "drawing" in without and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in baselines]
-    if SINGLE in baselines:
-        methods += [_trained(SINGLE, k, runs[0]) for k in range(repeats)]
+    for k in range(repeats if SINGLE in baselines else 0):
+        settings = replace(runs[0].settings or TrainConfig(), seed=k, configs=(), steps=SINGLE_STEPS)
+        single = _trained(SINGLE, k, runs[0], partial(fit_single, runs[0].generator, settings=settings))
+        methods.append(replace(single, seen=None, trained=()))
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].generator.config.sees_drawing
         if sees_drawing or "adaptation" in without:
@@ -172,12 +170,9 @@ def choose_methods(
         if sees_drawing and "drawing" in without:
             methods += [_trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)]
         for k in range(max(repeats, len(alike))):
-            methods.append(_trained(label, k, alike[k % len(alike)], replace(adaptation, seed=k)))
+            run, settings = alike[k % len(alike)], replace(adaptation, seed=k)
+            methods.append(_trained(label, k, run, partial(adapt_generator, run.generator, settings=settings)))
     return methods
-
-
-FRONTAL, NOVEL = "frontal", "novel"
-"""Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
 
 @dataclass(frozen=True)
