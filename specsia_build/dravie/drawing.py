@@ -121,19 +121,14 @@ class Drawing:
     back: tuple[Pixels, Pixels] | None = None
 
     @staticmethod
-    def of(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None, places: bool = True) -> Drawing:
+    def of(frontal: Pair, places: bool = True) -> Drawing:
         """Return the drawing of a frontal pair, see `shown_places`.
 
         Without `places`, positions do not mean the same place in every view, and only the style is known.
         """
-        style = contour_style(gt, pos[..., 3])
+        style = contour_style(frontal.gt, frontal.pos[..., 3])
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
-        return Drawing(*shown_places(pos, gt, gt_mask), code) if places else Drawing(style=code)
-
-    @staticmethod
-    def of_pair(frontal: Pair, places: bool = True) -> Drawing:
-        """Return the drawing of a `Pair`."""
-        return Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places)
+        return Drawing(*shown_places(frontal.pos, frontal.gt, frontal.gt_mask), code) if places else Drawing(style=code)
 
     @cached_property
     def reference(self) -> Reference | None:

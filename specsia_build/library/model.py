@@ -140,7 +140,7 @@ class Model:
         if frontal is None or not self._generator.config.sees_drawing:
             return NO_DRAWING
         if self._last is None or self._last[0] is not frontal:
-            self._last = frontal, Drawing.of_pair(frontal)
+            self._last = frontal, Drawing.of(frontal)
         return self._last[1]
 
 

@@ -144,7 +144,7 @@ def run_repair(
         # The drawing is Y* of the frontal pair.
         pair = Pair("front", front.name, 0, *next(turntable(placed, 1, size)), front.image, front.mask, placed.iou)
         adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
-        drawing = Drawing.of_pair(pair)
+        drawing = Drawing.of(pair)
         if back is not None:
             drawing = with_back(drawing, back.shrunk(placed.fit), placed)
         generator = load_generator(run if adapted is None else folder / MODEL, find_device(device))

@@ -12,10 +12,15 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, shown_places, without_contour
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.made import coloured, disc
+
+
+def drawing_of(pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> Drawing:
+    return Drawing.of(Pair("c_00", "c", 0, pos, pos, gt, gt_mask))
 
 
 @settings(max_examples=25, deadline=None)
@@ -29,7 +34,7 @@ def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> Non
     gt = rng.integers(0, 256, (30, 30, 4), dtype=np.uint8)
     gt[..., 3] = 255
     view[..., 3] = rng.choice([0, 1, 255], (30, 30))
-    reference = Drawing.of(frontal, gt, frontal[..., 3]).reference
+    reference = drawing_of(frontal, gt, frontal[..., 3]).reference
     assert reference is not None
     out, shown = reference.look_up(view, gt), view[..., 3] > 0
     assert not out[~shown].any()
@@ -60,7 +65,7 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     pos, behind = plane(100), plane(20)
     gt = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     gt[..., 3] = 255
-    reference = Drawing.of(pos, gt, gt[..., 3]).reference
+    reference = drawing_of(pos, gt, gt[..., 3]).reference
     assert reference is not None
     out = reference.look_up(pos, gt)
     assert_array_equal(out[..., :3], gt[..., :3])
@@ -75,7 +80,7 @@ def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
     hair = np.full((64, 64, 4), [240, 170, 60, 255], np.uint8)
     noisy = hair.copy()
     noisy[..., :3] = np.random.default_rng(0).integers(100, 256, (64, 64, 3))
-    drawing = Drawing.of(front, gt, gt[..., 3])
+    drawing = drawing_of(front, gt, gt[..., 3])
     assert_array_equal(drawing.look_up(behind, hair)[..., 4:7], hair[..., :3])
     assert_array_equal(drawing.look_up(behind, noisy)[..., 4:7], gt[..., :3])
     assert_array_equal(drawing.look_up(front, hair)[..., 4:7], gt[..., :3])
@@ -84,7 +89,7 @@ def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
 def test_equal_places_are_one_of_their_mean_colour() -> None:
     pos = np.full((1, 2, 4), [9, 9, 9, 255], np.uint8)
     gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)
-    reference = Drawing.of(pos, gt, gt[..., 3]).reference
+    reference = drawing_of(pos, gt, gt[..., 3]).reference
     assert reference is not None and len(reference.places) == 1
     assert_array_equal(reference.look_up(pos, gt)[0, 0, :8], [50, 15, 21, 255, 50, 15, 21, 255])
 
@@ -94,7 +99,7 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     main = np.array([[200, 30, 30], [30, 160, 60], [240, 220, 180]], np.uint8)
     pos, y = plane(100), np.indices((64, 64))[0]
     gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
-    reference = Drawing.of(pos, gt, gt[..., 3]).reference
+    reference = drawing_of(pos, gt, gt[..., 3]).reference
     assert reference is not None
     assert {tuple(colour) for colour in reference.palette.round().astype(int)} == {tuple(c) for c in main.tolist()}
     z = rng.integers(0, 256, (64, 64, 4), dtype=np.uint8)
@@ -117,11 +122,11 @@ def test_only_what_is_opaque_in_all_three_counts() -> None:
     pos = np.full((4, 4, 4), 255, np.uint8)
     gt, mask = np.full((4, 4, 4), 255, np.uint8), np.full((4, 4), 255, np.uint8)
     clear = np.zeros((4, 4), np.uint8)
-    assert Drawing.of(pos, gt, mask).reference is not None
-    assert Drawing.of(pos, gt, clear).reference is None
-    assert Drawing.of(np.dstack([pos[..., :3], clear]), gt, mask).reference is None
-    assert Drawing.of(pos, np.dstack([gt[..., :3], clear]), mask).reference is None
-    assert Drawing.of(np.dstack([0 * pos[..., :3], mask]), gt, mask).reference is None
+    assert drawing_of(pos, gt, mask).reference is not None
+    assert drawing_of(pos, gt, clear).reference is None
+    assert drawing_of(np.dstack([pos[..., :3], clear]), gt, mask).reference is None
+    assert drawing_of(pos, np.dstack([gt[..., :3], clear]), mask).reference is None
+    assert drawing_of(np.dstack([0 * pos[..., :3], mask]), gt, mask).reference is None
 
 
 def test_pasting_takes_near_colours_and_fades_out() -> None:
@@ -159,7 +164,7 @@ def test_no_style_without_a_contour() -> None:
 def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> None:
     pos, behind = plane(255), plane(0)
     red, blue = (np.broadcast_to(np.array(c, np.uint8), (64, 64, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
-    drawing = replace(Drawing.of(pos, red, red[..., 3]), back=shown_places(behind, blue, blue[..., 3]))
+    drawing = replace(drawing_of(pos, red, red[..., 3]), back=shown_places(behind, blue, blue[..., 3]))
     for view, colour in ((pos, red), (behind, blue)):
         channels = drawing.look_up(view, colour)
         assert (channels[..., :3] == colour[..., :3]).all() and (channels[..., 3] == 255).all()

@@ -132,7 +132,7 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
         across = down * np.sin(angle) + right * np.cos(angle)
         parts = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
         part = parts[number % len(parts)]
-        rest = Drawing.of(frontal.pos, frontal.gt, np.where(part, np.uint8(0), silhouette))
+        rest = Drawing.of(replace(frontal, gt_mask=np.where(part, np.uint8(0), silhouette)))
         frames.append(frames_of([frontal], replace(rest, style=drawing.style), agreeing & part))
     return frames
 
@@ -160,7 +160,7 @@ class Frontal(NamedTuple):
     iou: float | None = None
 
     def drawn(self) -> DrawnPair:
-        return DrawnPair(self.pair, Drawing.of_pair(self.pair, self.places))
+        return DrawnPair(self.pair, Drawing.of(self.pair, self.places))
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
@@ -169,13 +169,11 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     Raises `UsageError` if there is no such character or configuration.
     """
     name = config or dataset.configs[0]
-    ids = set()
-    for split in dataset.splits(name):
-        for character_id, number in frontal_rows(dataset, name, split):
-            if character_id == character:
-                return Frontal(pair_at(dataset, name, split, number), (), dataset.keeps_places())
-            ids.add(character_id)
-    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some(sorted(ids))}")
+    rows = frontal_rows(dataset, name, dataset.splits(name))
+    if character not in rows:
+        names = some(sorted(rows))
+        raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {names}")
+    return Frontal(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places())
 
 
 def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool) -> Frontal:

@@ -48,15 +48,15 @@ KEPT = 8  # Drawings kept in memory; each takes some 10 MB
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 
-def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
-    """Yield each character of a split with the number of its first frontal row, see `is_frontal`."""
-    known: set[str] = set()
+def frontal_rows(dataset: OpenedDataset, config: str, splits: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Return the split and the number of the first frontal row, see `is_frontal`, of each character."""
+    rows: dict[str, tuple[str, int]] = {}
     columns = [name for name in ("uid", "character_id", "view", "frame") if name in dataset.columns]
-    for number, row in enumerate(dataset.stream(config, split, columns)):
-        character_id = row["character_id"]
-        if is_frontal(row["view"], row.get("frame")) and character_id not in known:
-            known.add(character_id)
-            yield character_id, number
+    for split in splits:
+        for number, row in enumerate(dataset.stream(config, split, columns)):
+            if is_frontal(row["view"], row.get("frame")):
+                rows.setdefault(row["character_id"], (split, number))
+    return rows
 
 
 class DrawnPair(NamedTuple):
@@ -73,14 +73,13 @@ class Drawings:
     """
 
     def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
-        rows = {name: (split, number) for split in splits for name, number in frontal_rows(dataset, config, split)}
-        places = dataset.keeps_places()
+        rows, places = frontal_rows(dataset, config, splits), dataset.keeps_places()
 
         @lru_cache(maxsize=KEPT)
         def prepare(character_id: str) -> Drawing:
             if character_id not in rows:
                 return NO_DRAWING
-            drawing = Drawing.of_pair(pair_at(dataset, config, *rows[character_id]), places)
+            drawing = Drawing.of(pair_at(dataset, config, *rows[character_id]), places)
             _ = drawing.reference  # computed here, under the lock, and not by two threads at once
             return drawing
 

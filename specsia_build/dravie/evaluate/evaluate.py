@@ -254,7 +254,7 @@ def evaluate(
     _refuse_seen(dataset, configs, split, methods)
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
-    fronts = {config: dict(frontal_rows(dataset, config, split)) for config in configs}
+    fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
     known = {config for method in methods for config in method.trained}
     # Further repeats are not needed on a configuration that they were not trained on and another method was.
     wanted = {
@@ -272,8 +272,8 @@ def evaluate(
                 if front is None or front.pair.character_id != character_id:
                     if character_id not in fronts[config]:
                         raise SpecsiaError(f"{character_id} has no frontal view, number 0, which every method is given")
-                    frontal = pair_at(dataset, config, split, fronts[config][character_id])
-                    front, painters = DrawnPair(frontal, Drawing.of_pair(frontal, dataset.keeps_places())), {}
+                    frontal = pair_at(dataset, config, *fronts[config][character_id])
+                    front, painters = DrawnPair(frontal, Drawing.of(frontal, dataset.keeps_places())), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])

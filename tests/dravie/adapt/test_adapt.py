@@ -80,7 +80,7 @@ def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(fron
 def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     frontal: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, front = model_of(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of_pair(frontal))
+    model, front = model_of(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of(frontal))
 
     def adapted(blend: float, after: float) -> Generator:
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
@@ -99,7 +99,7 @@ def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
 
 def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> None:
     """The place of each centre is looked up less surely than with the whole drawing, or as surely as of Z's rim."""
-    front = DrawnPair(frontal, Drawing.of_pair(frontal))
+    front = DrawnPair(frontal, Drawing.of(frontal))
     frames = withheld_frames(front, 0)
     assert len(frames) == adapt.WITHHELD
     whole = front.drawing.look_up(frontal.pos, frontal.z)[..., 3]
@@ -225,7 +225,7 @@ def test_options_that_do_not_name_a_frontal_view_are_refused(
 def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, frontal: Pair, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", reference="drawing")
     _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
-    kept, drawing = load_drawing(tmp_path / "out"), Drawing.of_pair(frontal)
+    kept, drawing = load_drawing(tmp_path / "out"), Drawing.of(frontal)
     assert load_generator(tmp_path / "out").config == ModelConfig(reference="drawing")
     assert kept is not None and kept.style == drawing.style
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))

@@ -281,7 +281,7 @@ GUIDED: dict[str, Any] = {"reference": "drawing", "no_drawing": 0.0, "no_contour
 
 def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, Frames]:
     pair = drawn_pair(shift)
-    drawing = Drawing.of(pair.pos, pair.gt, pair.gt_mask)
+    drawing = Drawing.of(pair)
     return pair, drawing, frames_of([pair], drawing=drawing)
 
 
@@ -330,7 +330,7 @@ def test_the_drawing_is_recoloured_as_z_is() -> None:
     pair = drawn_pair()
     assert pair.gt_mask is not None
     same = replace(pair, z=np.dstack([pair.gt[..., :3], pair.gt_mask]))
-    drawing = Drawing.of(same.pos, same.gt, same.gt_mask)
+    drawing = Drawing.of(same)
     inputs, _ = sampler([frames_of([same], drawing=drawing)], 64, Augment.COLOURS, **GUIDED).batch(0)
     inside = (inputs[..., 3] == 1) & (inputs[..., 10] == 1)
     assert inside.any() and np.abs(inputs[inside][:, :3] - inputs[inside][:, 7:10]).max() < 0.03

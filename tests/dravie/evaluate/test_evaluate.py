@@ -150,7 +150,7 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, m
     compared = choose_methods(loaded, BASELINES, ("adaptation", "drawing", "pos"), 1, short)
     assert len({method.label for method in compared}) == 11
     for method in compared:
-        paint = method.fit(DrawnPair(frontal, Drawing.of_pair(frontal)))
+        paint = method.fit(DrawnPair(frontal, Drawing.of(frontal)))
         for pair in novel:
             seen, found = (paint(each) for each in (pair, planted(pair)))
             assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")
