@@ -51,8 +51,7 @@ def find_run(where: str | Path) -> Path:
         return Path(where)
     if any((Path(NAME) / name).exists() for name in (FOLDER, STATE)):
         raise UsageError(
-            f"'{NAME}' is the model that comes with the package, and there is a run in the folder {NAME} as well: "
-            f"say ./{NAME} for the folder, or rename it"
+            f"'{NAME}' is the package's model, and a folder {NAME} holds a run: say ./{NAME}, or rename it"
         )
     return WEIGHTS
 

@@ -200,10 +200,8 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
     if differs_in_colour(pair.z, image):
-        warnings += (
-            f"{path.name} and the frontal view '{pair.uid}' differ much in colour: "
-            "is it this character, in colour, upright and from the front?",
-        )
+        doubt = "is it this character, in colour, upright and from the front?"
+        warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {doubt}",)
     laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None)
     return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 

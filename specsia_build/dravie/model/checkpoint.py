@@ -91,8 +91,7 @@ def read_state(checkpoint: Path) -> State:
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load finite weights of the right names and shapes into a network."""
     module.load_state_dict(weights)
-    infinite = [name for name, weight in weights.items() if not weight.isfinite().all()]
-    if infinite:
+    if infinite := [name for name, weight in weights.items() if not weight.isfinite().all()]:
         raise ValueError(f"weights of '{infinite[0]}' are not finite")
 
 
@@ -100,9 +99,7 @@ def _last(run: Path) -> Path:
     """Return the last checkpoint of a run, or the checkpoint itself."""
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
-        raise UsageError(
-            f"{spelled(run)} holds no model: give the folder of a training that has written a checkpoint, or `{NAME}`"
-        )
+        raise UsageError(f"{spelled(run)} holds no model: give a run that has written a checkpoint, or `{NAME}`")
     return checkpoint
 
 

@@ -111,10 +111,8 @@ def train(
         warnings.append(sentence)
 
     if both := sorted(seen.among(seen.validation)):
-        warn(
-            f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
-            f"{both[0]}: they tell nothing of others, so give each character one split"
-        )
+        many = plural(len(both), "character")
+        warn(f"the validation frames show {many} of the training, such as {both[0]}: give each character one split")
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 
@@ -158,8 +156,7 @@ def train(
             f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
             "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
         )
-    speed = (config.steps - start) * config.batch / seconds
-    rows = sum(map(len, frames))
+    rows, speed = sum(map(len, frames)), (config.steps - start) * config.batch / seconds
     return Trained(run, config.steps, rows, seconds, speed, config.perceptual, ours, raw, tuple(warnings))
 
 
