@@ -27,7 +27,7 @@ from specsia_build.dravie.model.losses import (
     gradient_loss,
     on_both_grounds,
 )
-from specsia_build.dravie.model.networks import GEOMETRY, Paper
+from specsia_build.dravie.model.networks import GEOMETRY, Paper, _blend
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.errors import UsageError
@@ -87,6 +87,15 @@ def _weights() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
     weights = {n: torch.randn(t.shape, generator=generator) for n, t in Features().state_dict().items()}
     return weights | {"features.7.weight": torch.zeros(128, 128, 3, 3), "classifier.0.bias": torch.zeros(4)}
+
+
+def test_an_alpha_that_is_shut_still_learns() -> None:
+    x = torch.full((1, input_channels(ModelConfig(reference="drawing")), 1, 1), -1.0)
+    output = torch.zeros(1, 9, 1, 1)
+    output[:, 3] = -15
+    output.requires_grad_()
+    _blend(x, output)[:, 3].sum().backward()
+    assert output.grad is not None and output.grad[0, 3] > 1e-6
 
 
 def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
