@@ -308,11 +308,12 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    root = _decode(Raw(text), schema.Root, f"{name}:")
+    stored, keys = _decode(text, dict[str, Raw], f"{name}:"), [kind.key for kind in Entry.__subclasses__()]
+    rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
+    root = _decode(rest, schema.Root, f"{name}:")
     version = str((root.asset or {}).get("version") or "unknown")
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
-    stored, keys = _decode(Raw(text), dict[str, Raw], f"{name}:"), [kind.key for kind in Entry.__subclasses__()]
     return root, {key: _decode(stored[key], list[Raw], f"{name}: {key}") for key in keys if key in stored}
 
 
