@@ -95,7 +95,6 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
         for part in re.sub(r"([{}])", r"\n\1\n", line).split("\n"):
             words = part.split()
             keyword = words[0].upper() if words else ""
-            channels = {word.upper() for word in words[2:] if _CHANNEL.fullmatch(word)}
             if keyword in ("", "HIERARCHY", "{"):
                 continue
             if keyword in ("ROOT", "JOINT", "END") and (keyword == "ROOT") != bool(open_):
@@ -105,13 +104,19 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
                 open_.pop()
             elif keyword == "OFFSET" and open_ and _OFFSET.fullmatch(part.strip()):
                 joints[open_[-1]].offset = tuple(map(float, words[1:]))
-            elif keyword == "CHANNELS" and open_ and words[1:2] == [str(len(words) - 2)] == [str(len(channels))]:
+            elif keyword == "CHANNELS" and open_ and _are_channels(words[1:]):
                 joints[open_[-1]].channels = [(word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]]
             else:
                 raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
     if open_ or len(joints) > MOST_JOINTS or not any(joint.channels for joint in joints):
         raise CharacterError(f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints")
     return joints
+
+
+def _are_channels(words: Sequence[str]) -> bool:
+    """Whether words are a count and as many different channels."""
+    named = {word.upper() for word in words[1:] if _CHANNEL.fullmatch(word)}
+    return bool(words) and words[0] == str(len(words) - 1) == str(len(named))
 
 
 def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:

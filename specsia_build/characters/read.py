@@ -86,7 +86,8 @@ def _read_within_memory(entry: Entry, *, moving: bool) -> Character:
         with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
     except CharacterError as error:
-        path, content = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path, None
+        path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
+        content = None
         with suppress(OSError, CharacterError), open_source_file(path, entry.within) as stream:
             content = other_content(stream.read(BEGINNING), entry.format)
         if content is None:

@@ -110,7 +110,7 @@ def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> 
 
 
 def link_or_copy(path: Path, new: Path) -> None:
-    """Have a file at a new place too, by a hard link where the file system has those."""
+    """Make a hard link to a file, or a copy where the file system has no hard links."""
     try:
         os.link(path, new)
     except OSError:

@@ -217,7 +217,10 @@ class _Attempt:
         return []
 
     def _lost(self, unit: Unit, reason: str) -> list[Unit]:
-        """Blame the only step that a lost worker can have been at; of several, try each apart with what needs it."""
+        """Blame the step at which the worker was lost.
+
+        If it may have been at several, each gets a unit of its own, with the steps that need it.
+        """
         judged = [(task, judge(task)[1]) for task in unit.tasks(self._build.run)]
         left = [task.step for task, state in judged if state != DONE]
         suspects = [task.step for task, state in judged if state not in (DONE, BLOCKED)]

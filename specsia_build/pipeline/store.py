@@ -130,7 +130,10 @@ def read_meta(path: Path) -> dict[str, Any] | None:
 
 
 def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
-    """Size and time of modification of a file, links followed, and of its `changed` inode; None if there is none."""
+    """Size and time of modification of a file, links followed; with `changed` also the time when its inode changed.
+
+    None if there is no such file.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
     except (OSError, ValueError):
@@ -139,8 +142,9 @@ def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
 
 
 def source_stamp(path: Path) -> str | None:
-    """Stamp of a source file, with its inode's time, as unpacking may restore the other; of a search, what it finds.
+    """Stamp of a source file, with the time of its inode, as unpacking may restore the time of modification.
 
+    The stamp of a search is what it finds.
     Whether the file may be read is for who reads it, see `source_digest`.
     """
     return stamp_of(path, changed=True) or searched(path)

@@ -43,7 +43,8 @@ class Table:
         cells = self.cells
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         sides = [str.rjust if i in self.right else str.ljust for i in range(len(widths))]
-        return ["  ".join(map(lambda side, *cell: side(*cell), sides, row, widths)).rstrip() for row in cells]
+        padded = [[pad(cell, n) for pad, cell, n in zip(sides, row, widths, strict=True)] for row in cells]
+        return ["  ".join(row).rstrip() for row in padded]
 
 
 def is_plain(stream: TextIO) -> bool:

@@ -151,8 +151,12 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair, warnings, whether positions mean the same place in every view, and the IoU of a drawing laid onto
-    it, if any."""
+    """A frontal pair with warnings.
+
+    Attributes:
+        places: whether positions mean the same place in every view.
+        iou: of a drawing laid onto it; None without one.
+    """
 
     pair: Pair
     warnings: tuple[str, ...] = ()

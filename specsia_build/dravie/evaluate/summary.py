@@ -60,9 +60,13 @@ NUMBERS = ("mean", "deviation", "low", "high")  # Attributes of a `Value`, in th
 
 @dataclass(frozen=True)
 class Value:
-    """Mean over repeats of each character, by its id, and mean and standard deviation of the repeats' means over them.
+    """Mean over characters and repeats.
 
-    The deviation is None for one repeat, the interval of the mean over characters for one character.
+    Attributes:
+        characters: mean over repeats of each character, by its id.
+        mean: of the repeats' means over characters.
+        deviation: standard deviation of these, None for one repeat.
+        low, high: interval of the mean over characters, None for one character.
     """
 
     characters: Mapping[str, float]

@@ -61,8 +61,8 @@ SHARPNESS = 2.0
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
 
 BOUND = 6.0
-"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have no gradient, and one of three
-trainings in bfloat16 never came back from there."""
+"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so that a
+training that gets there cannot return."""
 
 
 class Tiny(_Padded):

@@ -71,9 +71,22 @@ class Adam:
     def update(self, learning_rate: float) -> None:
         """Update the weights by their gradients, and clear these."""
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
-        settings = {"lr": learning_rate, "weight_decay": self._weight_decay, "beta1": BETAS[0], "beta2": BETAS[1]}
-        settings |= {"eps": EPSILON, "fused": True, "amsgrad": False, "maximize": False}
-        adam(self._weights, gradients, self._means, self._squares, [], self._steps, **settings)  # type: ignore[arg-type]
+        adam(
+            self._weights,
+            gradients,
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=learning_rate,
+            weight_decay=self._weight_decay,
+            eps=EPSILON,
+            maximize=False,
+        )
         for weight in self._weights:
             weight.grad = None
 

@@ -49,9 +49,13 @@ _NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
 
 @dataclass(frozen=True)
 class Trained:
-    """Result of a training: its folder, updates in all, rows of the dataset, and what this call took.
+    """Result of a training.
 
     Attributes:
+        run: its folder.
+        steps: updates in all.
+        rows: of the dataset that it was trained on.
+        seconds, patches_per_second: of this call.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
     """
@@ -156,8 +160,17 @@ def train(
             f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
             "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
         )
-    rows, speed = sum(map(len, frames)), (config.steps - start) * config.batch / seconds
-    return Trained(run, config.steps, rows, seconds, speed, config.perceptual, ours, raw, tuple(warnings))
+    return Trained(
+        run=run,
+        steps=config.steps,
+        rows=sum(map(len, frames)),
+        seconds=seconds,
+        patches_per_second=(config.steps - start) * config.batch / seconds,
+        perceptual=config.perceptual,
+        l1=ours,
+        raw_l1=raw,
+        warnings=tuple(warnings),
+    )
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:

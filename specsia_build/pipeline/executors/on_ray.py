@@ -33,6 +33,9 @@ from specsia_build.pool import Lost, R, Results, T, given_up, never
 ATTEMPTS = 3
 """How often an item is begun that its worker or node did not finish."""
 
+ITEMS_PER_PROCESS = 500
+"""Items after which a worker is replaced, to bound what libraries leak."""
+
 _TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
 """Memory that a task asks for (a worker with this package loaded, and a usual character), and the object store of a
 cluster that is started here."""
@@ -225,7 +228,7 @@ def _run(
     import ray
 
     todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
-    limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": 500}
+    limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": ITEMS_PER_PROCESS}
     task: Any = ray.remote(num_cpus=1, memory=_TASK_BYTES, **limits)(apply)
     # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
     width = workers or 2 * max(1, _total("CPU"))
