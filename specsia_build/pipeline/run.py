@@ -241,6 +241,11 @@ def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step
     return [Step(stage, one) for stage in stages for one in (config.backends if stage.per_backend else (None,))]
 
 
+@lru_cache(maxsize=8)
+def _steps(config: BuildConfig) -> list[Step]:
+    return steps_of(config, character_stages(config))
+
+
 @dataclass(frozen=True)
 class Run:
     """Settings and paths of a run, and a cache of its artefacts' meta data and its source files' digests."""
@@ -255,7 +260,7 @@ class Run:
 
     @property
     def steps(self) -> list[Step]:
-        return steps_of(self.config, character_stages(self.config))
+        return _steps(self.config)
 
     @property
     def packs(self) -> bool:

@@ -30,7 +30,7 @@ from specsia_build.files.sources import searched, source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
-VERSION = 4
+VERSION = 5
 """Version of the cache's table; a cache of another one is started over."""
 
 _COMMIT_SECONDS = 1.0
@@ -291,11 +291,9 @@ def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
         table.isolation_level = "DEFERRED" if writes else None
         table.execute("PRAGMA synchronous = OFF")
         table.execute("PRAGMA cache_spill = OFF")
-        # For a new table: a row of the usual size then fits into its page.
-        table.execute("PRAGMA page_size = 16384")
         (version,) = table.execute("PRAGMA user_version").fetchone()
         if writes and version == 0:
-            table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB) WITHOUT ROWID")
+            table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB)")
             table.execute(f"PRAGMA user_version = {VERSION}")
             table.commit()
         elif version != VERSION:
