@@ -131,9 +131,7 @@ def hub() -> Fact:
     return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
 
 
-_TORCH = (
-    "import safetensors, torch; print(torch.__version__, 'with GPU' if torch.cuda.is_available() else 'without GPU')"
-)
+_TORCH = "import torch; print(torch.__version__, 'with GPU' if torch.cuda.is_available() else 'without GPU')"
 _FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
 _OPENGL = "from specsia_build.rendering.layers import load_renderer; load_renderer('pyrender').check(); print('draws')"
 

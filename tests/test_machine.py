@@ -22,7 +22,6 @@ SECRET = "hf_" + "s3cret" * 5
 
 def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ray.py").write_text("__version__ = '9.9'\n")
-    (tmp_path / "safetensors.py").write_text("")
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so: cannot open shared object file')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])]))
     monkeypatch.setenv("HF_TOKEN", SECRET)

@@ -36,16 +36,15 @@ REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 
 
 def need_torch() -> None:
-    """Import torch; raises `UsageError` if it or safetensors is not installed."""
+    """Import torch; raises `UsageError` if it is not installed."""
     if "OMP_WAIT_POLICY" not in os.environ:
         # How often a thread looks for work before it sleeps. The default of hundreds of thousands slows down other
         # work on a busy machine, and gains nothing on a quiet one.
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         importlib.import_module("torch")
-        importlib.import_module("safetensors")
     except ImportError as error:
-        raise UsageError(f"this needs torch and safetensors ({error}): pip install 'specsia[train]'") from error
+        raise UsageError(f"this needs torch ({error}): pip install 'specsia[train]'") from error
 
 
 class Augment(IntEnum):

@@ -95,7 +95,7 @@ def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = Non
 
 def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """Depths and logits of `net.decode`: the mean over a crop and its mirror image, continued outwards."""
-    tensors = net.weights()
+    tensors = net.tensors_of(net.WEIGHTS)
     straight = net.decode(*net.forward(inputs(small, length), tensors), labels, length)
     mirrored = net.decode(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1], length)
     inside = small[..., 3] >= FULL if (small[..., 3] >= FULL).any() else small[..., 3] >= HALF_COVERED

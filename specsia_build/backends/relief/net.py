@@ -5,7 +5,6 @@ A U-net of 3 x 3 convolutions, compiled, whose sums have one order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from specsia_build.backends.relief.sheets import SIZE
-from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -119,26 +118,10 @@ def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
     return out
 
 
-def _tensors(path: Path) -> dict[str, Floats]:
-    """Read a safetensors file of float16, as float32; a SpecsiaError if it is none."""
-    try:
-        content = path.read_bytes()
-        size = int.from_bytes(content[:8], "little")
-        header, data = json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :]
-        tensors = {}
-        for name, entry in header.items():
-            if name != "__metadata__":
-                start, end = entry["data_offsets"]
-                tensors[name] = np.frombuffer(data[start:end], "<f2").reshape(entry["shape"]).astype(np.float32)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SpecsiaError(f"the weights of relief cannot be read: {path}: {error}") from error
-    return tensors
-
-
 @cache
-def weights() -> Mapping[str, Floats]:
-    """The network's tensors; convolutions are (3, 3, in, out)."""
-    return _tensors(WEIGHTS)
+def tensors_of(path: Path) -> Mapping[str, Floats]:
+    """The network's tensors, as float32; convolutions are (3, 3, in, out)."""
+    return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
 
 
 def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
@@ -146,7 +129,7 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
 
     Args:
         x: (S, S, C) float32, see `inputs`.
-        tensors: see `weights`.
+        tensors: see `tensors_of`.
     """
 
     def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:

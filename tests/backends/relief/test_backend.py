@@ -20,7 +20,7 @@ from specsia_build.backends.relief.sheets import SIZE, contour_width
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
@@ -152,14 +152,8 @@ def test_same_bytes_from_any_number_of_threads() -> None:
         assert other.uv is not None and first.uv is not None and other.uv.tobytes() == first.uv.tobytes()
 
 
-def test_weights_that_cannot_be_read(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_small() -> None:
     assert net.WEIGHTS.stat().st_size < 4 << 20
-    broken = net.WEIGHTS.with_name("no-such-file")
-    monkeypatch.setattr(net, "WEIGHTS", broken)
-    net.weights.cache_clear()
-    with pytest.raises(SpecsiaError, match="no-such-file"):
-        net.weights()
-    net.weights.cache_clear()
 
 
 torch = pytest.importorskip("torch")
@@ -184,7 +178,7 @@ def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_training_makes_weights_that_give_the_same_without_torch(workers: int, picture: Any, tmp_path: Path) -> None:
     model = train.train([(picture, 1.0)], tmp_path, train.Effort(steps=1, workers=workers), seed=0)
-    tensors = net._tensors(tmp_path / "weights.safetensors")
+    tensors = net.tensors_of(tmp_path / "weights.safetensors")
     planes = {name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value for name, value in tensors.items()}
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
     example = train.example(picture, np.random.default_rng(3))
