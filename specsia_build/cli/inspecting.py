@@ -24,8 +24,6 @@ from specsia_build.terminal.screen import Table
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
 
-_MOST_SHAPES = 20  # Shapes that several characters share which are listed
-
 
 @command(
     "specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html", takes_source=True
@@ -41,7 +39,7 @@ _MOST_SHAPES = 20  # Shapes that several characters share which are listed
 def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""
     from specsia_build.characters.sources import open_source
-    from specsia_build.characters.survey import same_files, same_shapes, suggested_manifest
+    from specsia_build.characters.survey import same_files, suggested_manifest
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.pipeline.survey import survey_all
@@ -63,10 +61,9 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
         facts, views = survey_all(opened.entries, config, pictured=pictures is not None)
         sound = {one.id for one in facts if one.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
-        alike = same_shapes(opened.entries, [one.shape for one in facts])
         if suggest is not None:
-            manifest = suggested_manifest(opened, facts, suggest, [*alike, *doubles])
-    notes = [*opened.notes, *_notes(facts, doubles, alike)] if parts is None else []
+            manifest = suggested_manifest(opened, facts, suggest, doubles)
+    notes = [*opened.notes, *_notes(facts, doubles)] if parts is None else []
     lines = _part_lines(facts[0]) if parts is not None else _lines(facts, notes)
     if suggest is not None:
         write_bytes(suggest, manifest)
@@ -80,39 +77,22 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     tell(document, lines, ok=bool(sound))
 
 
-def _part_lines(facts: CharacterFacts) -> list[str | Table]:
-    rows = [
-        (
-            piece.names[0] if piece.names else "(no name)",
-            f"{piece.triangles:,}",
-            *(f"{100 * extent:.1f} %" for extent in piece.size),
-            ", ".join(piece.names[1:]) or "-",
-        )
-        for piece in facts.pieces
-    ]
-    head = ("part", "triangles", "width", "depth", "height", "also called, or below")
-    lines: list[str | Table] = [Table(head, rows, right=range(1, 5))] if rows else []
-    lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
+def _part_lines(facts: CharacterFacts) -> list[str]:
+    warnings = [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
     if facts.problem is not None:
-        return [*lines, f"problem: {facts.id}: {facts.problem}"]
-    return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
+        return [*warnings, f"problem: {facts.id}: {facts.problem}"]
+    return [*facts.parts, *warnings, plural(len(facts.parts), "part") + f" of {facts.id}"]
 
 
-def _notes(
-    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], alike: Sequence[Sequence[str]]
-) -> list[str]:
-    """Notes about several characters: unsure fronts, files and shapes that are there twice."""
+def _notes(facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]]) -> list[str]:
+    """Notes about several characters: unsure fronts, and files that are there twice."""
     from specsia_build.characters.survey import UNSURE
 
     notes = []
     if unsure := [one.id for one in facts if one.front == UNSURE]:
         verb, whose = ("faces", "its picture") if len(unsure) == 1 else ("face", "their pictures")
         notes.append(f"cannot tell which way {some(unsure)} {verb}: look at {whose} (--pictures FILE.html)")
-    notes += [f"{some(ids)} are one file" for ids in doubles]
-    shapes = [ids for ids in alike if not any(set(ids) <= set(files) for files in doubles)]
-    keep = 'have one shape: keep one of them, or give them the same "split" in a manifest'
-    notes += [f"{some(ids)} {keep}" for ids in shapes[:_MOST_SHAPES]]
-    return notes + [f"{plural(len(shapes) - _MOST_SHAPES, 'more shape')} likewise"] * (len(shapes) > _MOST_SHAPES)
+    return notes + [f'{some(ids)} are one file: keep one, or give them the same "split"' for ids in doubles]
 
 
 def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | Table]:

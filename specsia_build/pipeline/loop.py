@@ -166,12 +166,11 @@ class Build:
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def collect_warnings(self) -> None:
-        """Collect warnings of what is up to date, and name files or shapes that lie in several splits."""
+        """Collect warnings of what is up to date, and name files that lie in several splits."""
         for entry in self.entries:
             if warnings := self.standing(entry).warnings:
                 self.record.warn(entry.id, warnings)
-        shapes = [self.standing(entry).shape for entry in self.entries]
-        doubles = parted_doubles(self.entries, self.characters.splits, shapes)
+        doubles = parted_doubles(self.entries, self.characters.splits)
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
 

@@ -149,7 +149,6 @@ class Standing:
 
     Attributes:
         states: state of each artefact, by the names of its step and by its key.
-        shape: as `same_shapes` compares it, empty if nothing was made.
         members: what pack takes, by backend, if the run packs.
         waiting: keys of what pack does not take, by backend.
     """
@@ -157,7 +156,6 @@ class Standing:
     states: Mapping[tuple[str, str | None], Mapping[str, str]]
     clips: tuple[Clip, ...] = ()
     warnings: tuple[str, ...] = ()
-    shape: tuple[float, ...] = ()
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -197,5 +195,4 @@ def standing(run: Run, entry: Entry) -> Standing:
                 members[name] += (_member(index, task.key, name, metas),)
             else:
                 waiting[name] += (task.key,)
-    shape = (run.meta(run.steps[0].stage, None, entry.id) or {}).get("shape", ())
-    return Standing(states, tuple(clips.values()), tuple(warnings), tuple(shape), members, waiting)
+    return Standing(states, tuple(clips.values()), tuple(warnings), members, waiting)

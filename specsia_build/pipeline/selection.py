@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.characters.survey import Shape, same_files, same_shapes
+from specsia_build.characters.survey import same_files
 from specsia_build.config import BuildConfig, in_shard
 from specsia_build.dataset import splits
 from specsia_build.dataset.pairs import splits_of
@@ -125,11 +125,11 @@ def _split(
     return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
 
 
-def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:
-    """A sentence for each mesh file, and each shape, of several characters in different splits."""
+def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:
+    """A sentence for each mesh file of several characters in different splits."""
     return [
-        f"{some(ids)} are one file or one shape and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one "
-        "of them, or give them the same `split` in a manifest"
-        for ids in dict.fromkeys((*same_files(entries), *same_shapes(entries, shapes)))
+        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of them, or "
+        "give them the same `split` in a manifest"
+        for ids in same_files(entries)
         if len({splits[i] for i in ids}) > 1
     ]

@@ -1,31 +1,18 @@
-"""What `specsia characters` says: facts, equal shapes and files, suggested manifests."""
+"""What `specsia characters` says: facts, equal files, suggested manifests."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import (
-    CharacterFacts,
-    PartFacts,
-    Shape,
-    facts_of,
-    same_files,
-    same_shapes,
-    shape_of,
-)
-from specsia_build.frame import front_rotation, up_rotation
-from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.characters.survey import CharacterFacts, facts_of, same_files
 from tests.characters.bodies import FIGURE, box, boxes, into_file, write_glb, write_obj
-from tests.characters.doubts.test_doubts import TETRAHEDRON
 from tests.commands import specsia
 
 
@@ -46,41 +33,10 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         textures=("8x4",),
         materials=3,
         parts=("body", "hat"),
-        pieces=(PartFacts(("body",), 2, (1.0, 0.5, 1.0)), PartFacts(("hat",), 2, (1.0, 0.0, 1.0))),
         faces="-y",
         front="unsure",
         warnings=("texture gone.png was not found in the folder of a.obj or below it",),
-        shape=facts.shape,
     )
-
-
-def lump(seed: int) -> Mesh:
-    """Forty triangles that share points."""
-    random = np.random.default_rng(seed)
-    return Mesh(
-        vertices=random.random((30, 3)).astype(np.float32),
-        faces=random.permuted(np.tile(np.arange(30), (40, 1)), axis=1)[:, :3].astype(np.int32),
-        materials=(Material("skin"),),
-        face_material=np.zeros(40, np.int32),
-    )
-
-
-def apart(mesh: Mesh) -> Mesh:
-    """Each triangle with points of its own, turned, grown and elsewhere, as another format may have it."""
-    turned = mesh.vertices[mesh.faces[::-1]].reshape(-1, 3) @ (front_rotation("+x") @ up_rotation("+y")).T
-    return replace(
-        mesh, vertices=(100 * turned - 7).astype(np.float32), faces=np.arange(120, dtype=np.int32).reshape(-1, 3)
-    )
-
-
-def test_a_shape_stays_the_same_in_another_format_and_changes_with_the_pose() -> None:
-    mesh = lump(1)
-    bent = replace(mesh, vertices=mesh.vertices * np.where(mesh.vertices[:, 2:] > 0.8, 1.1, 1.0).astype(np.float32))
-    found = {"a": mesh, "b": lump(2), "c": apart(mesh), "d": bent, "e": lump(2)}
-    entries = [Entry(name, "obj", Path(f"{name}.obj")) for name in (*found, "lost")]
-    shapes: list[Shape] = [*map(shape_of, found.values()), ()]
-    assert same_shapes(entries, shapes) == [("a", "c"), ("b", "e")]
-    assert same_shapes([Entry(one.id, "3dbicar", one.path) for one in entries], shapes) == []
 
 
 def test_files_of_the_same_bytes_are_one_character(tmp_path: Path) -> None:
@@ -96,12 +52,9 @@ def lines_of(path: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
-    """A grey figure with its texture beside it, one that faces aside, one with scenery, and a sound one."""
+    """A figure that faces aside, one with scenery, and a sound one."""
     folder = tmp_path / "zoo"
-    for name in ("meshes", "textures"):
-        (folder / name).mkdir(parents=True)
-    Image.new("RGB", (8, 8), (200, 60, 20)).save(folder / "textures" / "ghost_diffuse.png")
-    (folder / "meshes" / "ghost.obj").write_text(TETRAHEDRON)
+    folder.mkdir()
     write_obj(folder / "aside.obj", {"": boxes()}, into_file("+y", "+x"))
     write_glb(folder / "sound.glb", {}, {})
     write_obj(folder / "staged.obj", FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}, into_file("+y", "-y"))
@@ -114,10 +67,9 @@ def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     specsia("characters", "zoo", "--suggest", "zoo/all.jsonl")
     lines = lines_of(zoo / "all.jsonl")
-    assert {**lines["sound"], "comment": ""} == {"id": "sound", "path": "sound.glb", "split": "train", "comment": ""}
-    assert lines["ghost"]["texture"] == "textures/ghost_diffuse.png"
-    assert lines["ghost"]["comment"].startswith("suggested; texture: ")
+    assert lines["sound"] == {"id": "sound", "path": "sound.glb", "comment": "suggested"}
     assert lines["aside"]["front"] == "+x"
+    assert lines["aside"]["comment"].startswith("suggested; front: ")
     assert lines["staged"]["drop"] == ["Ground"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -147,11 +99,11 @@ def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) ->
     assert (zoo / "mine.jsonl").read_text() == '{"id": "sound", "path": "sound.glb"}\n'
 
 
-def test_characters_of_one_shape_get_one_split(tmp_path: Path) -> None:
+def test_characters_of_one_file_get_one_split(tmp_path: Path) -> None:
     folder = tmp_path / "herd"
     folder.mkdir()
     for name in ("walk", "run"):
-        write_obj(folder / f"{name}.obj", {"": boxes()}, into_file("+y", "-y") * (2.0 if name == "run" else 1.0))
+        write_obj(folder / f"{name}.obj", {"": boxes()}, into_file("+y", "-y"))
     write_obj(folder / "other.obj", FIGURE | {"Hat": box((0, 0, 1.2), (1, 1, 0.5))})
     specsia("characters", folder, "--suggest", folder / "all.jsonl")
     lines = lines_of(folder / "all.jsonl")

@@ -85,13 +85,11 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     assert "all stages are up to date" in specsia("status", out).output
 
 
-def test_one_file_or_shape_in_several_splits_is_told(tmp_path: Path) -> None:
+def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     for name, content in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
         (tmp_path / f"{name}.glb").write_text(content)
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries
     splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
-    shapes = [(4.0, 4.0, 1.0 if entry.id in "ab" else 0.5) for entry in entries]
-    (double,) = parted_doubles(entries, splits, shapes)
-    assert double.startswith("a, b are one file or one shape and lie in test and train")
-    assert not parted_doubles(entries, splits | {"b": "train"}, shapes)
-    assert len(parted_doubles(entries, splits, [shapes[0]] * 4)) == 2
+    (double,) = parted_doubles(entries, splits)
+    assert double.startswith("a, b are one file and lie in test and train")
+    assert not parted_doubles(entries, splits | {"b": "train"})

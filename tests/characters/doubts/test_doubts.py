@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from specsia_build.characters.character import Character, Doubt, Entry
 from specsia_build.characters.doubts.axes import front_of, opposite, up_of
@@ -256,19 +255,10 @@ def facts(folder: Path, mtl: str = "", text: str = TETRAHEDRON) -> CharacterFact
 
 
 @pytest.mark.parametrize("mtl", ["", "Kd 1 1 1", "Kd 0.2 0.8 0.1"], ids=["no material", "white", "one green"])
-def test_one_colour_without_an_image_is_told(tmp_path: Path, mtl: str) -> None:
+def test_one_colour_is_told(tmp_path: Path, mtl: str) -> None:
     found = facts(tmp_path, mtl)
     assert [fix for fix in found.fixes if fix.key == "texture"] == []
     assert sum("one plain" in warning for warning in found.warnings) == 1
-
-
-@pytest.mark.parametrize("name", ["Hero_diffuse.png", "textures/hero.png"])
-def test_an_image_of_its_name_is_offered(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    Image.new("RGB", (8, 8), (200, 60, 20)).save(tmp_path / name)
-    Image.new("RGB", (8, 8)).save(tmp_path / "ground.png")
-    found = facts(tmp_path, "Kd 0.8 0.8 0.8")
-    assert [(fix.key, fix.value) for fix in found.fixes if fix.key == "texture"] == [("texture", name)]
 
 
 def test_a_plain_picture_is_one_of_covered_pixels_alone() -> None:
