@@ -129,7 +129,7 @@ class MaterialBuilder:
             try:
                 path = self.files.find(name)
                 if path is None:
-                    self.files.warn(f"material library {base_name(name)} {self.files.nowhere}")
+                    self.files.warn(f"material library {base_name(name)} is not there")
                 else:
                     self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
             except CharacterError as error:
@@ -179,7 +179,7 @@ class MaterialBuilder:
             return None
         path = self.files.find(reference.name)
         if path is None:
-            self.files.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
+            self.files.warn(f"texture {base_name(reference.name)} is not there")
         elif reference.is_moved:
             self.files.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
         return path if path is not None and self._pixels(path) is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +33,6 @@ from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
 from specsia_build.errors import CharacterError, CostError
-from specsia_build.files.sources import BEGINNING, open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
@@ -85,14 +83,6 @@ def _read_within_memory(entry: Entry, *, moving: bool) -> Character:
             provide(entry)
         with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
-    except CharacterError as error:
-        path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
-        content = None
-        with suppress(OSError, CharacterError), open_source_file(path, entry.within) as stream:
-            content = other_content(stream.read(BEGINNING), entry.format)
-        if content is None:
-            raise
-        raise CharacterError(f"{path.name} {content}") from error
     except CostError as error:
         raise CharacterError(str(error)) from error
     except MemoryError as error:

@@ -13,9 +13,6 @@ from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files import sources
 from specsia_build.files.names import folded_name
 
-_REPLACED = frozenset({*IMAGE_SUFFIXES, ".psd", ".tif", ".tiff", ".exr", ".hdr", ".dds", ".gif"})
-"""Suffixes of images, read or not, that one of the same name in another format replaces."""
-
 
 class SideFiles:
     """Finds files that a mesh file names.
@@ -35,19 +32,12 @@ class SideFiles:
     def __init__(self, mesh_file: Path, root: Path | None = None) -> None:
         self.folder = mesh_file.parent
         self.stem = mesh_file.stem
-        self.name = mesh_file.name
         self.root = root or self.folder
         self.tried: dict[Path, None] = {mesh_file: None}
         self.warnings: dict[str, None] = {}
 
     def warn(self, sentence: str) -> None:
         self.warnings[sentence] = None
-
-    @property
-    def nowhere(self) -> str:
-        """End of a sentence about a name that `find` finds nothing for."""
-        above = "" if self.folder == self.root else ", nor in the folders above and their folders of images"
-        return f"was not found in the folder of {self.name} or below it{above}"
 
     def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
         """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
@@ -57,8 +47,9 @@ class SideFiles:
         """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.
 
         Of several below, the one whose folders match the name best counts, then the nearest. Above, the folders up to
-        the root and their folders of images are searched, nearest first (``FBX/hero.fbx``, ``Textures/skin.png``); of
-        several that differ none counts. An image of that name in another format replaces one that is missing.
+        the root and their folders of images are searched, nearest first (``FBX/hero.fbx``, ``Textures/skin.png``). Of
+        several that match as well and differ none counts. An image of that name in another format replaces one that is
+        missing.
         """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
@@ -66,11 +57,15 @@ class SideFiles:
         for path in (self.stated(parts), self.folder / parts[-1]):
             if path is not None and self._exists(path):
                 return path
-        path = self._search(parts) or self._other_format(parts)
-        if path is None and not sources.is_whole(self.folder):
-            few = f"only {sources.MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
-            self.warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
-        return path
+        own = PurePosixPath(parts[-1])
+        others = () if own.suffix.lower() == ".mtl" else (own.stem + suffix for suffix in IMAGE_SUFFIXES)
+        for wanted in (own.name, *others):
+            path = self._search((*parts[:-1], wanted))
+            if path is not None:
+                if wanted != own.name:
+                    self.warn(f"'{brief(own.name, 80)}' is not there: {path.name} was used instead")
+                return path
+        return None
 
     def place(self, name: str) -> Path | None:
         """Where a relative path leads; None if that is outside of the root."""
@@ -94,10 +89,10 @@ class SideFiles:
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
         """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that exists."""
         near = sources.listing(self.folder)
-        exact = [f"{self.stem}{suffix}" for suffix in suffixes]
-        for name in (*exact, *(alike for own in exact for alike in near.alike(own)[:1])):
-            if self._exists(self.folder / name):
-                return self.folder / name
+        for own in (f"{self.stem}{suffix}" for suffix in suffixes):
+            for name in (own, *near.alike(own)):
+                if self._exists(self.folder / name):
+                    return self.folder / name
         return None
 
     def _exists(self, path: Path) -> bool:
@@ -111,33 +106,21 @@ class SideFiles:
             return False
         return True
 
-    def _other_format(self, parts: Sequence[str]) -> Path | None:
-        """An image of the same name in another format."""
-        name = PurePosixPath(parts[-1])
-        for suffix in IMAGE_SUFFIXES if name.suffix.lower() in _REPLACED else ():
-            path = self._search((*parts[:-1], name.stem + suffix))
-            if path is not None:
-                self.warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
-                return path
-        return None
-
     def _search(self, parts: Sequence[str]) -> Path | None:
         """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
         # Searches count as inputs, so that a file that turns up later is noticed.
-        self.tried[self.folder / sources.ANYWHERE / parts[-1]] = None
-        top, path = self.folder, None
-        if paths := sources.below(top, parts[-1]):
-            path = self._nearest(top, paths, parts)
-        elif top.is_relative_to(self.root):
-            while top != self.root and not paths:
-                top = top.parent
-                self.tried[top / sources.BESIDE / parts[-1]] = None
-                paths = sources.beside(top, parts[-1])
-            path = self._nearest(top, paths, parts, sole=True) if paths else None
+        top = self.folder
+        self.tried[top / sources.ANYWHERE / parts[-1]] = None
+        paths = sources.below(top, parts[-1])
+        while not paths and top != self.root and top.is_relative_to(self.root):
+            top = top.parent
+            self.tried[top / sources.BESIDE / parts[-1]] = None
+            paths = sources.beside(top, parts[-1])
+        path = self._nearest(top, paths, parts) if paths else None
         return path if path is not None and self._exists(path) else None
 
-    def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str], *, sole: bool = False) -> Path | None:
-        """The path below `top` that matches a name best; warns where others that differ match too, None if `sole`."""
+    def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str]) -> Path | None:
+        """The path below `top` that matches a name best; None, with a warning, where others that differ match too."""
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts
@@ -150,6 +133,5 @@ class SideFiles:
         if len({sources.source_digest(path, self.root) for path in alike}) == 1:
             return best
         places = some([path.relative_to(top).as_posix() for path in alike])
-        taken = "none" if sole else "the first"
-        self.warn(f"'{brief(parts[-1], 80)}' may be any of {places}: {taken} was used; leave one alone")
-        return None if sole else best
+        self.warn(f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; leave one alone")
+        return None

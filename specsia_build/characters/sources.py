@@ -30,7 +30,7 @@ from specsia_build.characters.character import (
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import CharacterError, UsageError, brief, some
-from specsia_build.files.sources import is_folder, open_source_file, other_content
+from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
 from specsia_build.frame import front_rotation, signed_axis
 
@@ -109,35 +109,19 @@ def _samples(source: str, scratch: Path) -> Source:
 
 
 def _folder(folder: Path, name: str) -> Source:
-    """Find the characters of a folder: through its manifest if `--suggest` wrote it, else its meshes."""
+    """Find the characters of a folder: the 3DBiCar folders below it, else the mesh files."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    with os.scandir(folder) as listed:
-        visible = sorted((entry for entry in listed if entry.name[0] != "."), key=lambda entry: entry.name)
-    manifests = [Path(entry.path) for entry in visible if entry.name.lower().endswith(".jsonl")]
-    suggested = [manifest for manifest in manifests if is_manifest(manifest, suggested=True)]
-    if len(suggested) > 1:
-        raise UsageError(f"'{name}' holds several manifests ({some([m.name for m in suggested])}): give one of them")
-    if suggested:
-        note = f"{name} is read through its manifest {suggested[0].name}"
-        return Source(name, "manifest", _sorted(read_manifest(suggested[0])), (note,))
-    notes = [f"{m.name} was not read: give it in the folder's place" for m in manifests if is_manifest(m)]
-    # Of a million files none is looked up.
-    entries = (e for e in visible if e.is_dir(follow_symlinks=False) or e.is_symlink())
-    children = [child for child in map(Path, entries) if is_folder(child)]
-    if any(is_bicar(child) for child in children):
-        # A folder beside 3DBiCar characters is meant to be one, complete or not.
-        files = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
-        kind = "3dbicar"
-    else:
-        files, links = _meshes(folder)
-        if not files:
-            what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-            raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
-        if links:
-            notes.append(f"links to folders are not followed: {some(links)}")
-        kind = "folder" if any(_stem(file) != file.name for file in files) else "3dbicar"
-    return Source(name, kind, _sorted(_identified(folder, files)), tuple(notes))
+    meshes, posed = _walked(folder)
+    found = posed if any(map(is_bicar, posed)) else meshes
+    if not found:
+        what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
+        raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
+    notes = [f"{path.name} was not read: give it in the folder's place" for path in sorted(folder.glob("*.jsonl"))]
+    entries, unread = _identified(folder, found)
+    if unread:
+        notes.append(f"of one name only the most complete format is read, and not {some(unread)}")
+    return Source(name, "3dbicar" if found is posed else "folder", _sorted(entries), tuple(notes))
 
 
 def _stem(path: Path) -> str:
@@ -145,41 +129,38 @@ def _stem(path: Path) -> str:
     return path.stem if path.suffix.lower() in FORMATS else path.name
 
 
-def _meshes(top: Path) -> tuple[list[Path], list[str]]:
-    """Mesh files and 3DBiCar folders below a folder, and links to folders.
+def _walked(top: Path) -> tuple[list[Path], list[Path]]:
+    """Mesh files, and folders that hold a folder ``tpose``, below a folder.
 
-    Hidden folders and runs are skipped.
+    Hidden folders, runs and links to folders are skipped.
     """
 
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
     meshes: list[Path] = []
-    links: list[str] = []
-    walked = 0
+    posed: list[Path] = []
+    suffixes, walked = tuple(FORMATS), 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
         walked += 1 + len(names)
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
-        is_character = folder != top and is_bicar(folder)
-        if is_character:
-            meshes.append(folder)
-        if is_character or (folder != top and RUN_MARK in names):
+        if folder != top and RUN_MARK in names:
             subfolders.clear()
             continue
+        if "tpose" in subfolders:
+            posed.append(folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        links += [name for name in subfolders if (folder / name).is_symlink()]
-        suffixes = tuple(FORMATS)
         meshes += [folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."]
-    return meshes, links
+    return meshes, posed
 
 
-def _identified(top: Path, files: list[Path]) -> list[Entry]:
-    """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
+def _identified(top: Path, files: list[Path]) -> tuple[list[Entry], list[str]]:
+    """An entry for each character, ids unique whatever the letter case, and names of files that are left out.
 
     The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
-    their suffix alone the most complete format is the character; the others have a problem.
+    their suffix alone the most complete format is the character.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     groups = defaultdict[tuple[Path, str], list[Path]](list)
@@ -188,17 +169,13 @@ def _identified(top: Path, files: list[Path]) -> list[Entry]:
     shared = Counter(safe_id(stem).casefold() for _, stem in groups)
     taken: set[str] = set()
     entries: list[Entry] = []
-    doubles: list[tuple[Path, Entry]] = []
+    unread: list[str] = []
     for (folder, stem), same in groups.items():
         chosen, *others = sorted(same, key=lambda file: (rank.get(file.suffix.lower(), -1), file.name))
         parts = folder.relative_to(top).parts if shared[safe_id(stem).casefold()] > 1 else ()
         entries.append(_entry(top, chosen, unused_id(safe_id("_".join((*parts, stem))), taken)))
-        doubles += [(other, entries[-1]) for other in others]
-    for other, first in doubles:
-        double = _entry(top, other, unused_id(f"{first.id}_{other.suffix[1:].lower()}", taken))
-        problem = f"{other.name} has the same name as {first.path.name}: keep one, or list both in a manifest"
-        entries.append(msgspec.structs.replace(double, problem=problem))
-    return entries
+        unread += [file.name for file in others]
+    return entries, unread
 
 
 def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
@@ -213,12 +190,6 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
 
 MOST_BYTES, MOST_LINES = 2**29, 1_000_000
 """Size of a manifest, and its lines that are not blank."""
-
-SUGGESTED = "suggested"
-"""Beginning of the comments in a manifest that `specsia characters --suggest` wrote."""
-
-_NOT_LINES = (b"\xff\xfe", b"\xfe\xff", b"[")
-"""Beginnings of UTF-16 and of a JSON list."""
 
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
@@ -259,7 +230,7 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     ``line-{n}``. Blank lines are skipped.
 
     Raises:
-        UsageError: if the file cannot be read, does not begin as UTF-8 lines of JSON, is empty or too long.
+        UsageError: if the file cannot be read or is too long, or no line of it has an id.
     """
     folders = {path.parent: path.parent.resolve()}
     try:
@@ -269,8 +240,9 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
     except CharacterError as error:
         raise UsageError(f"the manifest {error}") from error
-    if not parsed:
-        raise UsageError(f"the manifest {path.name} is empty: write one JSON object per line, with 'id' and 'path'")
+    if not any(entry.id for _, entry in parsed):
+        form = "one JSON object per line, in UTF-8, with 'id' and 'path'"
+        raise UsageError(f"the manifest {path.name} cannot be read: write {form}")
     taken = {entry.id.casefold() for _, entry in parsed}
     first_use: dict[str, int] = {}
     entries = []
@@ -283,18 +255,6 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def is_manifest(path: Path, *, suggested: bool = False) -> bool:
-    """Whether the first line of a file that is not blank is one of a manifest, or of a `suggested` one."""
-    with (
-        contextlib.suppress(OSError, CharacterError, UsageError, *_LINE_ERRORS),
-        open_source_file(path, path.parent, MOST_BYTES) as stream,
-    ):
-        _, line = next(_lines(stream, path.name), (0, b""))
-        comment = msgspec.json.decode(line, type=_Line).comment
-        return not suggested or str(comment).startswith(SUGGESTED)
-    return False
-
-
 def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
     """Number and content of each line that is not blank."""
     count = 0
@@ -303,10 +263,6 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line.strip():
             continue
         count += 1
-        if count == 1 and (line.lstrip().startswith(_NOT_LINES) or line.strip() == b"{"):
-            raise UsageError(f"the manifest {name} cannot be read: write one JSON object per line, in UTF-8")
-        if count == 1 and (content := other_content(line)) is not None:
-            raise UsageError(f"the manifest {name} {content}")
         if count > MOST_LINES:
             raise UsageError(f"the manifest {name} has more than {MOST_LINES:,} lines: split it")
         yield n, line

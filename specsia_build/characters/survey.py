@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
-from specsia_build.characters.sources import SUGGESTED, Source
+from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
 from specsia_build.files.sources import is_file, source_digest
 
@@ -159,7 +159,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, s
     line = {key: None if value == unstated.get(key) else value for key, value in line.items()}
     for key in ("path", "texture", "drawing"):
         line[key] = line[key] and _below(line[key], folder, entry)
-    evidence = [SUGGESTED]
+    evidence: list[str] = []
     if split is not None:
         line["split"], why = split
         evidence.append(why)
@@ -170,7 +170,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, s
         evidence.append(f"{fix.key}: {fix.why}")
     if facts.problem is not None:
         evidence.append(f"problem: {facts.problem}")
-    line["comment"] = "; ".join(evidence)
+    line["comment"] = "; ".join(evidence) or None
     return {key: value for key, value in line.items() if value is not None}
 
 

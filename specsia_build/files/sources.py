@@ -1,19 +1,16 @@
 """Files that users chose: regular ones only, inside their source's folder, of bounded size; and searches for them.
 
-Listings and trees are cached while folders do not change: thousands of characters may share one.
+Listings are cached while folders do not change: thousands of characters may share one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import stat
 import time
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,26 +25,7 @@ from specsia_build.files.names import folded_name
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
 
-BEGINNING = 256
-"""Bytes of a file that `other_content` needs."""
-
-_WEB_PAGE = "is a web page and not the file itself: download that again"
-
-_BEGINNINGS: tuple[tuple[bytes, tuple[str, ...], str], ...] = (
-    (
-        b"version https://git-lfs.github.com/spec/",
-        (),
-        "is a Git LFS pointer and not the file itself: fetch that with `git lfs pull`",
-    ),
-    (b"<!doctype html", (), _WEB_PAGE),
-    (b"<html", (), _WEB_PAGE),
-    (b"pk\x03\x04", (), "is a ZIP archive: unpack it"),
-    (b"gltf", ("gltf", "vrm"), "is a GLB file: let its name end in .glb"),
-    (b"kaydara fbx binary", ("fbx",), "is an FBX file: let its name end in .fbx"),
-    (b"blender", ("blend",), "is a .blend file: let its name end in .blend"),
-    (b"ply\n", ("ply",), "is a PLY file: let its name end in .ply"),
-)
-"""Beginnings in lower case, the formats that begin so, and the end of a sentence about a file of another format."""
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 _State = tuple[int, int, int] | None
 """Inode, size and modification time of a regular file, or None."""
@@ -65,27 +43,11 @@ ANYWHERE = "**"
 BESIDE = "*"
 """Last folder of a path: search the name in the folder above and below image folders in it."""
 
-_IMAGE_FOLDERS = frozenset(
-    {"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap", "sourceimages"}
-    | {"pbr", "png", "jpg", "jpeg", "tga", "贴图", "纹理", "テクスチャ"}
-)
-"""Words in names of image folders."""
+_OF_IMAGES = re.compile(r"texture|(^|[\W_])(tex|maps?|images?|materials?)($|[\W_])", re.IGNORECASE)
+"""Names of image folders."""
 
-_TEXTURES, _SETS = frozenset({"texture", "textures", "tex"}), frozenset({"set", "sets", "pack"})
-"""Last words that are enough, and words that may stand beside the others."""
-
-IMAGE_KINDS = re.compile(
-    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
-)
-"""Words for kinds of images."""
-
-MOST_WALKED = 20_000
-"""Files of a folder's tree that are searched."""
-
-_MOST_TREES = 64
-
-_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
-"""Encodings of names in text files that are neither UTF-8 nor Western European."""
+MOST_FOLDERS = 1000
+"""Folders of a tree that are searched."""
 
 
 @contextmanager
@@ -115,10 +77,6 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113  Path.is_file raises where a link's target is too long
 
 
-def is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises where a link's target is too long
-
-
 def source_place(path: Path, root: Path) -> Path:
     """Resolve the path of a source file, which may pass through links inside `root`; nothing of it is read.
 
@@ -142,7 +100,7 @@ def source_place(path: Path, root: Path) -> Path:
 def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> Iterator[BufferedReader]:
     """Open a source file of at most `most` bytes; every file of a character is opened here.
 
-    Raises as `source_place`; also CharacterError if it is too large or cannot be opened.
+    Raises as `source_place`; also CharacterError if it is too large, a Git LFS pointer or cannot be opened.
     """
 
     def regular(name: str, flags: int) -> int:
@@ -160,6 +118,8 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
         size = os.fstat(stream.fileno()).st_size
         if size > most:
             raise CharacterError(f"{path.name} has {size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read")
+        if stream.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
+            raise CharacterError(f"{path.name} is a Git LFS pointer and not the file itself: run `git lfs pull`")
         yield stream
 
 
@@ -204,31 +164,16 @@ def source_digest(path: Path, root: Path) -> str | None:
         return None
 
 
-def other_content(start: bytes, own: str = "") -> str | None:
-    """The end of a sentence about a file whose beginning contradicts its name, None if nothing is recognised.
-
-    Args:
-        start: its first `BEGINNING` bytes or more.
-        own: format that its name says, as `Entry.format`.
-    """
-    text = start[:BEGINNING].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
-    matches = (end for beginning, formats, end in _BEGINNINGS if text.startswith(beginning) and own not in formats)
-    return next(matches, None)
-
-
 @dataclass(frozen=True)
 class Listing:
-    """The sorted names of files and folders in a folder."""
+    """Sorted names in a folder, of files and folders, and of folders alone."""
 
     names: tuple[str, ...]
+    folders: tuple[str, ...] = ()
 
     def alike(self, name: str) -> tuple[str, ...]:
         """Names that are equal once folded, in order."""
         return tuple(self._alike.get(folded_name(name), ()))
-
-    @cached_property
-    def of_images(self) -> tuple[str, ...]:
-        return tuple(filter(is_of_images, self.names))
 
     @cached_property
     def _alike(self) -> Mapping[str, list[str]]:
@@ -249,71 +194,36 @@ def listing(folder: Path) -> Listing:
         return Listing(())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2 * MOST_FOLDERS)
 def _settled(folder: Path, _: int) -> Listing:
     return _read(folder)
 
 
 def _read(folder: Path) -> Listing:
-    return Listing(tuple(sorted(path.name for path in folder.iterdir())))
+    with os.scandir(folder) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    folders = tuple(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return Listing(tuple(entry.name for entry in entries), folders)
 
 
-@dataclass(frozen=True)
-class _Tree:
-    """A folder's tree: folders with modification times, files by folded name, and whether those are all."""
-
-    folders: Mapping[str, int]
-    files: Mapping[str, Sequence[Path]]
-    whole: bool
-
-
-_trees: dict[Path, _Tree] = {}
-
-
-def below(folder: Path, name: str) -> Sequence[Path]:
-    """Files of a name in a folder's tree, in any letter case or misread in other encodings, nearest to the top first.
-
-    Of a large tree only the first `MOST_WALKED` files are searched.
-    """
-    return _tree(folder).files.get(folded_name(name), ())
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether `below` searches all files in a folder's tree."""
-    return _tree(folder).whole
-
-
-def _tree(folder: Path) -> _Tree:
-    known = _trees.pop(folder, None)
-    if known is None or any(_changed(one) != when for one, when in known.folders.items()):
-        known = _walked(folder)
-    if time.time_ns() - max(known.folders.values(), default=0) >= _SETTLED:
-        # The least recently used one makes room.
-        if len(_trees) >= _MOST_TREES:
-            del _trees[next(iter(_trees))]
-        _trees[folder] = known
-    return known
-
-
-def beside(folder: Path, name: str) -> Sequence[Path]:
-    """Files of a name in a folder, in any letter case, and those that `below` finds in its image folders."""
-    near = listing(folder)
-    paths = [folder / one for one in near.alike(name)]
-    for one in near.of_images:
-        if os.path.isdir(folder / one):  # noqa: PTH112  Path.is_dir raises where a link's target is too long
-            paths += below(folder / one, name)
+def below(top: Path, name: str) -> list[Path]:
+    """Files of a name in a folder's tree, in any letter case, nearest to the top first; links are not followed."""
+    paths, folders = list[Path](), [top]
+    # The list grows while it is read: level by level.
+    for folder in folders:
+        near = listing(folder)
+        paths += [folder / one for one in near.alike(name) if one not in near.folders]
+        folders += [folder / one for one in near.folders[: MOST_FOLDERS - len(folders)]]
     return paths
 
 
-def is_of_images(folder: str) -> bool:
-    """Whether a name is one of image folders: "textures", "Color Maps", "Hero_Tex"."""
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFC", folder))
-    words = [word.casefold() for word in re.split(r"[\W_]+", spaced) if word]
-    if folder.casefold() in _IMAGE_FOLDERS or (words and words[-1] in _TEXTURES):
-        return True
-    return not _IMAGE_FOLDERS.isdisjoint(words) and all(
-        word in _IMAGE_FOLDERS | _SETS or IMAGE_KINDS.fullmatch(word) for word in words
-    )
+def beside(folder: Path, name: str) -> list[Path]:
+    """Files of a name in a folder, in any letter case, and those that `below` finds in its image folders."""
+    near = listing(folder)
+    paths = [folder / one for one in near.alike(name)]
+    for one in filter(_OF_IMAGES.search, near.folders):
+        paths += below(folder / one, name)
+    return paths
 
 
 def searched(path: str | Path) -> str | None:
@@ -326,43 +236,3 @@ def searched(path: str | Path) -> str | None:
     if look is None:
         return None
     return ", ".join(one.relative_to(top).as_posix() for one in look(top, search.name)) or None
-
-
-def _changed(folder: str) -> int:
-    try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116  there may be many
-    except OSError:
-        return -1
-
-
-def _walked(top: Path) -> _Tree:
-    folders: dict[str, int] = {}
-    paths: list[Path] = []
-    walked, whole = 0, True
-    # Times are read before the listing, so that later changes show.
-    folders[str(top)] = _changed(str(top))
-    for parent, subfolders, names in os.walk(top):
-        if walked > MOST_WALKED:
-            whole = False
-            break
-        subfolders.sort()
-        folders.update((inner, _changed(inner)) for inner in (os.path.join(parent, one) for one in subfolders))  # noqa: PTH118
-        paths.extend(Path(parent) / name for name in sorted(names))
-        walked += 1 + len(names)
-    paths.sort(key=lambda path: len(path.parts))
-    exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
-    for path in paths:
-        exact[folded_name(path.name)].append(path)
-        for spelling in _misread(path.name):
-            misread[spelling].append(path)
-    return _Tree(folders, {**misread, **exact}, whole)
-
-
-def _misread(name: str) -> list[str]:
-    """Folded spellings of a name that was written in another encoding and is read as Western European."""
-    spellings, name = [], unicodedata.normalize("NFC", name)
-    for encoding in () if name.isascii() else _ENCODINGS:
-        with contextlib.suppress(UnicodeError):
-            # Half of a character may be a backslash, which separates folders.
-            spellings.append(folded_name(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
-    return spellings

@@ -135,10 +135,12 @@ def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("content", "warnings"), [("blue", 0), ("red", 1)])
-def test_one_of_several_alike_is_taken_below_and_none_beside(tmp_path: Path, content: str, warnings: int) -> None:
+def test_one_of_several_alike_is_taken_and_none_of_several_that_differ(
+    tmp_path: Path, content: str, warnings: int
+) -> None:
     written(tmp_path / "hero", blue="blue", red=content)
     files = SideFiles(tmp_path / "hero" / "hero.obj")
-    assert files.find("body.png") == tmp_path / "hero" / "blue" / "Body.png"
+    assert (files.find("body.png") is None) == bool(warnings)
     assert len(files.warnings) == warnings
     written(tmp_path, Knight_Textures="blue", Mage_Textures=content)
     files = SideFiles(tmp_path / "FBX" / "thief.fbx", tmp_path)
@@ -148,7 +150,17 @@ def test_one_of_several_alike_is_taken_below_and_none_beside(tmp_path: Path, con
 
 @pytest.mark.parametrize(
     "place",
-    ["Textures", "textures/png", "Texture", "Materials", "Hero Textures", "Models/Tex", "PBR Set", "Textures_PBR", "."],
+    [
+        "Textures",
+        "textures/png",
+        "Texture",
+        "Materials",
+        "Hero Textures",
+        "Models/Tex",
+        "HeroTextures",
+        "Textures_PBR",
+        ".",
+    ],
 )
 @pytest.mark.parametrize("name", ["C:\\work\\Skin.PNG", "C:\\work\\Skin.PSD"])
 def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_path: Path, place: str, name: str) -> None:

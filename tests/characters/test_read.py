@@ -168,17 +168,6 @@ def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
         assert np.mean(difference > 8) < 0.005, name
 
 
-def test_a_mesh_of_another_format_is_called_what_it_is(tmp_path: Path) -> None:
-    write_drawn("plain", tmp_path / "plain.glb")
-    path = (tmp_path / "plain.glb").rename(tmp_path / "plain.obj")
-    with pytest.raises(CharacterError, match=r"^plain\.obj is a GLB file"):
-        read_character(Entry("figure", "obj", path))
-    path = path.rename(tmp_path / "cut.glb")
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(CharacterError, match=r"^cut\.glb "):
-        read_character(Entry("figure", "gltf", path))
-
-
 LITTLE = 2**28
 
 

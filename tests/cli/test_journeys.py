@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,17 +22,15 @@ def build(source: Path, out: Path, *more: object, code: int = 0) -> Result:
     return specsia("build", source, "--out", out, *SMALL, *more, code=code)
 
 
-def test_a_folder_is_read_through_the_manifest_that_was_suggested_for_it(tmp_path: Path) -> None:
+def test_a_suggested_manifest_is_edited_and_built(tmp_path: Path) -> None:
     folder, manifest = write_folder(tmp_path / "zoo", 3), tmp_path / "zoo" / "all.jsonl"
     specsia("characters", folder, "--suggest", manifest)
     first, *others = map(json.loads, manifest.read_text().splitlines())
     manifest.write_text("".join(json.dumps(line) + "\n" for line in (first | {"license": "CC0-1.0"}, *others[:1])))
-    built = build(folder, tmp_path / "run")
-    assert "8 rows of zoo" in built.stdout
-    assert "zoo is read through its manifest all.jsonl" in built.stderr
+    built = build(manifest, tmp_path / "run")
+    assert "8 rows of all.jsonl" in built.stdout
     assert "CC0-1.0" in (tmp_path / "run" / "dataset" / "README.md").read_text()
-    shutil.copy(manifest, folder / "more.jsonl")
-    assert "all.jsonl, more.jsonl" in build(folder, tmp_path / "run", code=2).stderr
+    assert "all.jsonl was not read" in build(folder, tmp_path / "other").stderr
 
 
 def test_a_planned_split_without_rows_is_told(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.names import file_name, relative_name
 from specsia_build.files.records import MOST_DEPTH, PlainLoader, parse_json
-from specsia_build.files.sources import listing, other_content, read_source, source_digest
+from specsia_build.files.sources import listing, read_source, source_digest
 
 
 def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looked_at(tmp_path: Path) -> None:
@@ -42,11 +42,10 @@ def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looke
         read_source(root / "large", root, most=2**20)
 
 
-def test_a_file_that_is_something_else_is_recognised_by_its_beginning() -> None:
-    for start in (b"version https://git-lfs.github.com/spec/v1\n", b"\xef\xbb\xbf\r\n <!DOCTYPE HTML>", b"PK\x03\x04"):
-        assert other_content(start)
-    assert other_content(b"glTF\2\0\0\0", "vrm") is None
-    assert other_content(b"glTF\2\0\0\0", "obj") == "is a GLB file: let its name end in .glb"
+def test_a_pointer_of_git_lfs_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "hero.glb").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(CharacterError, match="Git LFS pointer"):
+        read_source(tmp_path / "hero.glb", tmp_path)
 
 
 def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None:
