@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from itertools import product, takewhile
 
 from specsia_build.errors import some
 
@@ -39,29 +38,15 @@ def matching(names: Sequence[str], pattern: str) -> list[int]:
 def _indices(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
     """Indices of the actions whose name (first argument of `fits`) fits a text.
 
-    The whole name counts; if none fits, what follows a ``|`` in it; then it without what all names begin with, as in
-    ``Man_Walk`` and ``Man_Idle``; then each of these in any letter case.
+    The whole name counts, if none fits what follows the last ``|`` in it, then each of these in any letter case.
     """
     ends = [name.rpartition("|")[2] for name in names]
-    alike = (len(set(letters)) == 1 for letters in zip(*filter(None, ends), strict=False))
-    shared = len(list(takewhile(bool, alike)))
-    ways = (
-        [[name] for name in names],
-        [[end, name.partition("|")[2]] if "|" in name else [] for name, end in zip(names, ends, strict=True)],
-        [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _begins_word(end, cut)] for end in ends],
-    )
-    cases: tuple[Callable[[str], str], ...] = (str, str.casefold)
-    for case, way in product(cases, ways):
-        indices = [k for k, short in enumerate(way) if any(fits(case(name), case(text)) for name in short)]
-        if indices:
-            return indices
+    for case in (str, str.casefold):
+        for kind in (names, ends):
+            indices = [k for k, name in enumerate(kind) if fits(case(name), case(text))]
+            if indices:
+                return indices
     return []
-
-
-def _begins_word(name: str, cut: int) -> bool:
-    """Whether a word of a name begins at a place in it."""
-    before, after = name[cut - 1], name[cut]
-    return not before.isalnum() or (before.islower() and after.isupper())
 
 
 def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -42,15 +41,7 @@ RIG = "tpose/rig.json"
 _NO_BONES = frozenset(("leftEar", "rightEar", "tail1", "tail2", "tail3"))
 """Joints of samples that are not bones of a humanoid."""
 
-_MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
-
-
-class _Metadata(msgspec.Struct):
-    """The texts of a ``metadata.json`` that are read; a damaged file counts as empty."""
-
-    license: str = ""
-    source: str = ""
 
 
 def is_bicar(folder: Path) -> bool:
@@ -59,22 +50,14 @@ def is_bicar(folder: Path) -> bool:
 
 
 def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> Entry:
-    """The character in a folder, with its drawing, and licence and source where ``metadata.json`` states them.
-
-    A folder without ``tpose/m.obj`` gives an entry that says so as its problem.
-    """
+    """The character in a folder, with its drawing; without ``tpose/m.obj`` its problem says so."""
     drawing = folder / DRAWING
-    metadata = _Metadata()
-    with suppress(CharacterError, ValueError):
-        text = read_source(folder / "metadata.json", root or folder, _MOST_METADATA_BYTES)
-        metadata = msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=_Metadata)
     return Entry(
         id=character_id,
         format="3dbicar",
         path=folder,
         drawing=drawing if is_file(drawing) else None,
-        license=metadata.license or None,
-        source=metadata.source or "3DBiCar",
+        source="3DBiCar",
         problem=None if is_bicar(folder) else f"{folder.name} has no tpose/m.obj",
         root=root,
     )

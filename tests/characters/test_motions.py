@@ -190,7 +190,6 @@ def test_people_without_clips_walk_by_anothers_on_the_spot(characters_dir: Path,
 
 
 MAN = ("HumanArmature|HumanArmature|Man_Idle", "HumanArmature|HumanArmature|Man_Walk", "HumanArmature|Man_Walk@run")
-ZOMBIE = ("Zombie|ZombieBite", "Zombie|ZombieWalk")
 PLAIN = ("Idle", "Idle_Gun", "Take@2")
 
 
@@ -198,15 +197,13 @@ PLAIN = ("Idle", "Idle_Gun", "Take@2")
     ("names", "pose", "indices", "frame"),
     [
         (MAN, "HumanArmature|HumanArmature|Man_Idle", [0], None),
-        (MAN, "Idle", [0], None),
-        (MAN, "Walk@12", [1], 12.0),
-        (MAN, "Walk@run@3", [2], 3.0),
-        (MAN, "dle", [], None),
-        (MAN, "Walk@nan", [], None),
-        (MAN, "walk@12", [1], 12.0),
+        (MAN, "Man_Idle", [0], None),
+        (MAN, "Man_Walk@12", [1], 12.0),
+        (MAN, "Man_Walk@run@3", [2], 3.0),
+        (MAN, "Idle", [], None),
+        (MAN, "Man_Walk@nan", [], None),
+        (MAN, "man_walk@12", [1], 12.0),
         (MAN, "", [], None),
-        (ZOMBIE, "Bite", [0], None),
-        (ZOMBIE, "ite", [], None),
         (PLAIN, "Idle", [0], None),
         (PLAIN, "Gun", [], None),
         (PLAIN, "Take@2@5", [2], 5.0),
@@ -214,7 +211,7 @@ PLAIN = ("Idle", "Idle_Gun", "Take@2")
         ((), "Walk", [], None),
     ],
 )
-def test_an_action_is_named_whole_by_its_end_or_without_what_all_begin_with(
+def test_an_action_is_named_whole_or_by_its_end(
     names: tuple[str, ...], pose: str, indices: list[int], frame: float | None
 ) -> None:
     assert chosen(names, pose) == (indices, frame)
@@ -223,9 +220,9 @@ def test_an_action_is_named_whole_by_its_end_or_without_what_all_begin_with(
 @pytest.mark.parametrize(
     ("names", "pattern", "indices"),
     [
-        (MAN, "Walk*", [1, 2]),
+        (MAN, "Man_Walk*", [1, 2]),
         (MAN, "*Walk", [1]),
-        (MAN, "walk", [1]),
+        (MAN, "man_walk", [1]),
         (("Walk", "walk"), "walk", [1]),
         (MAN, "Man_[IW]*", [0, 1, 2]),
         (("AnimalArmature|Walk",), "Walk", [0]),
