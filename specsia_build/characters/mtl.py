@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,32 +19,33 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture
 MOST_LIBRARY_BYTES = 16 * 2**20
 """Largest material library that is read."""
 
-_MAPS = ("map_kd", "map_d", "map_ke")
-"""Statements of the maps that are read, in lower case."""
+_OPTION = re.compile(r"\s*-(\w+)((\s+[-+.\de]+){1,3}|\s+\S+)(?=\s)")
+"""An option of a map: its name, and up to three numbers or one other word."""
 
-
-class MapReference(NamedTuple):
-    """A texture as a material names it, and whether it scales or shifts it."""
-
-    name: str
-    is_moved: bool = False
+_NUMBER = re.compile(r"(?<!\S)-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(?!\S)", re.IGNORECASE)
 
 
 @dataclass
 class MtlMaterial:
-    """A material as written: colours 0-1 in display (sRGB) encoding, opacity 0-1, and maps by statement."""
+    """A material as written.
+
+    Attributes:
+        diffuse: display (sRGB) colour, 0-1.
+        opacity: 0-1.
+        texture, cutout: names of the images of ``map_Kd`` and ``map_d``, or None.
+        is_moved: whether one of them is scaled or shifted.
+    """
 
     name: str
     diffuse: tuple[float, ...] = (1.0, 1.0, 1.0)
     opacity: float = 1.0
-    emissive: tuple[float, ...] = (0.0, 0.0, 0.0)
-    maps: dict[str, MapReference] = field(default_factory=dict)
+    texture: str | None = None
+    cutout: str | None = None
+    is_moved: bool = False
 
 
 def decode_text(data: bytes) -> str:
-    """Text of a file: UTF-16 with a byte order mark, else UTF-8, or Western European where it is not."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
+    """Text of a file in UTF-8, or in Western European where it is not."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -59,46 +59,23 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
     for line in text.splitlines():
         keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
         keyword, rest = keyword.lower(), rest.strip()
-        values = [min(max(value, 0.0), 1.0) for value in _numbers(rest.removeprefix("-halo").strip())]
         if keyword == "newmtl":
             current = materials[rest] = MtlMaterial(rest)
-        elif keyword in ("kd", "ke") and (len(values) == 1 or len(values) >= 3):
-            colour = tuple(values * 3)[:3] if len(values) == 1 else tuple(values[:3])
-            setattr(current, "diffuse" if keyword == "kd" else "emissive", colour)
-        elif keyword == "d" and values:
-            current.opacity = values[0]
-        elif keyword == "tr" and values and values[0] < 1:
-            # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common mistake.
-            current.opacity = 1 - values[0]
-        elif keyword in _MAPS and (reference := _map(rest)).name:
-            current.maps[keyword] = reference
+        elif keyword in ("map_kd", "map_d"):
+            while (option := _OPTION.match(rest)) is not None:
+                current.is_moved |= option[1] in ("s", "o")
+                rest = rest[option.end() :].lstrip()
+            setattr(current, "texture" if keyword == "map_kd" else "cutout", rest or None)
+        elif keyword in ("kd", "d", "tr"):
+            values = [min(max(float(number[0]), 0.0), 1.0) for number in _NUMBER.finditer(rest)]
+            if keyword == "kd" and len(values) >= 3:
+                current.diffuse = tuple(values[:3])
+            elif keyword == "d" and values:
+                current.opacity = values[0]
+            elif keyword == "tr" and values and values[0] < 1:
+                # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common mistake.
+                current.opacity = 1 - values[0]
     return materials
-
-
-def _map(rest: str) -> MapReference:
-    """File name of a map statement, which may hold spaces, without its options."""
-    is_moved = False
-    words = rest.split(" ")
-    while words and (not words[0] or words[0].startswith("-")):
-        if option := words.pop(0).lower():
-            is_moved = is_moved or option in ("-s", "-o", "-t")
-            # Up to three numbers follow an option, or one other word.
-            del words[: len(_numbers(" ".join(words[:3]))) or 1]
-    return MapReference(" ".join(words).strip(), is_moved)
-
-
-def _numbers(text: str) -> list[float]:
-    """The finite numbers that a text begins with."""
-    values: list[float] = []
-    for word in text.split():
-        try:
-            value = float(word)
-        except ValueError:
-            break
-        if not math.isfinite(value):
-            break
-        values.append(value)
-    return values
 
 
 @dataclass
@@ -137,7 +114,6 @@ class MaterialBuilder:
 
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
         """Build all materials in use; None is that of faces before any ``usemtl``."""
-        is_complete = not self.files.warnings
         stated = [None if name is None else self.library.get(name) for name in names]
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
@@ -148,7 +124,7 @@ class MaterialBuilder:
             if material is not None:
                 built.append(self._build(material, 1.0 if invisible else material.opacity))
                 continue
-            if name is not None and is_complete:
+            if name is not None and self.library:
                 self.files.warn(f"material '{name}' is in no library")
             built.append(Material(name=name or "", texture=self._override or self._own_image()))
         if self.texture is not None:
@@ -156,32 +132,29 @@ class MaterialBuilder:
         return tuple(built)
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
-        cutout = self._find(stated, "map_d")
-        texture = self._texture(self._find(stated, "map_kd"), cutout)
+        cutout = self._find(stated.cutout)
+        texture = self._texture(self._find(stated.texture), cutout)
         if texture is None:
-            texture = self._override or (self._own_image() if "map_kd" in stated.maps else None)
+            texture = self._override or (self._own_image() if stated.texture else None)
+        if stated.is_moved:
+            self.files.warn(f"textures of material '{stated.name}' are scaled or shifted, which was ignored")
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
-        is_textured = texture is not None and "map_kd" in stated.maps
-        red, green, blue = _linear((1.0, 1.0, 1.0) if is_textured else stated.diffuse)
-        emissive_texture = self._texture(self._find(stated, "map_ke"))
+        display = (1.0, 1.0, 1.0) if texture is not None and stated.texture else stated.diffuse
+        red, green, blue = srgb_to_linear(np.array(display)).tolist()
         return Material(
             name=stated.name,
             base_color=(red, green, blue, opacity),
             texture=texture,
-            emissive=_linear((1.0, 1.0, 1.0) if emissive_texture is not None else stated.emissive),
-            emissive_texture=emissive_texture,
             alpha_mode=_alpha_mode(opacity, texture if cutout is not None else None),
         )
 
-    def _find(self, stated: MtlMaterial, key: str) -> Path | None:
-        """The file of a material's map; None where it has none that can be read."""
-        if (reference := stated.maps.get(key)) is None:
+    def _find(self, name: str | None) -> Path | None:
+        """The file of a map; None where there is none that can be read."""
+        if name is None:
             return None
-        path = self.files.find(reference.name)
+        path = self.files.find(name)
         if path is None:
-            self.files.warn(f"texture {base_name(reference.name)} is not there")
-        elif reference.is_moved:
-            self.files.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
+            self.files.warn(f"texture {base_name(name)} is not there")
         return path if path is not None and self._pixels(path) is not None else None
 
     def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
@@ -193,7 +166,7 @@ class MaterialBuilder:
                 self._decoded[path] = None
         return self._decoded[path]
 
-    def _texture(self, base: Path | None, cutout: Path | None = None) -> Texture | None:
+    def _texture(self, base: Path | None, cutout: Path | None) -> Texture | None:
         if (base, cutout) not in self._textures:
             pixels = None if base is None else self._pixels(base)
             opacity = None if cutout is None else self._pixels(cutout)
@@ -211,7 +184,7 @@ class MaterialBuilder:
             return None
         if self.files.warnings:
             self.files.warn(f"{path.name} is used instead")
-        return self._texture(path)
+        return self._texture(path, None)
 
 
 def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:
@@ -227,8 +200,3 @@ def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:
 def base_name(name: str) -> str:
     """Last part of a path of any system."""
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-
-
-def _linear(display: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = srgb_to_linear(np.array(display)).tolist()
-    return red, green, blue

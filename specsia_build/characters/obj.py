@@ -23,7 +23,6 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
 _SPACE, _NEWLINE = 32, 10
-_WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 
@@ -59,8 +58,8 @@ class _ObjText:
 def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
-    Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture replaces
-    Kd and vertex colours. Where a texture or the library is missing, an image named like the OBJ is used.
+    Objects and groups are the parts. Kd and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture replaces
+    them. Where a texture or the library is missing, an image named like the OBJ is used.
 
     A `plain` one has one material, with the entry's texture.
 
@@ -82,12 +81,9 @@ class _Lines:
     """Bytes of a file, where each line starts and where its newline is."""
 
     def __init__(self, data: bytes) -> None:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            data = decode_text(data).encode()
-        data = data.removeprefix(b"\xef\xbb\xbf")
+        data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\t", b" ")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        data = data.translate(_WHITE)
         if data.startswith(b" ") or b"\n " in data:
             data = re.sub(rb"(?m)^ +", b"", data)
         self.data = data + b"\n"
@@ -234,11 +230,10 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     if len(triangles) == 0:
         raise CharacterError(f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
-    used, first, slots = np.unique(material[face], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    face_material = np.argsort(order)[slots].astype(np.int32)
-    materials = builder.build_all([material_names[k] for k in used[order]])
-    textured = np.array([m.texture is not None or m.emissive_texture is not None for m in materials])
+    used, slots = np.unique(material[face], return_inverse=True)
+    face_material = slots.astype(np.int32)
+    materials = builder.build_all([material_names[k] for k in used])
+    textured = np.array([m.texture is not None for m in materials])
     if text.is_incomplete or ((uv_at < 0).any(axis=1) & textured[face_material]).any():
         builder.files.warn(f"{name} lacks some texture coordinates or normals of its faces")
     with np.errstate(over="ignore"):

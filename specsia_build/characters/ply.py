@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial, base_name
+from specsia_build.characters.mtl import MaterialBuilder, MtlMaterial, base_name
 from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
@@ -34,20 +34,18 @@ _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 
 class _Property(NamedTuple):
-    """A property: its declared type, and the types of its values and of the length of its list, None for a scalar."""
+    """A property: the types of its values and of the length of its list, None for a scalar."""
 
     name: str
-    kind: str
     value: str
     length: struct.Struct | None
 
 
 class _Column(NamedTuple):
-    """Values of a property of all rows, how many each row has (None for a scalar), and its declared type."""
+    """Values of a property of all rows, and how many each row has, None for a scalar."""
 
     values: NDArray[Any]
     counts: Ints | None
-    kind: str
 
 
 _Columns = dict[str, _Column]
@@ -56,7 +54,7 @@ _Columns = dict[str, _Column]
 def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    Colours of vertices, else of faces, are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
+    Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
     coordinates of face corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line,
     else the entry's, else an image named like the file. A PLY has no parts to drop.
 
@@ -67,7 +65,7 @@ def read_ply(entry: Entry) -> RawMesh:
     elements, textures = _parse(files.read(path), path.name)
     vertex, face = elements.get("vertex", {}), elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
-    corners, sides, _ = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None, "i")
+    corners, sides = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
     if not (np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)):
@@ -82,14 +80,10 @@ def read_ply(entry: Entry) -> RawMesh:
         files.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
     name = textures[0] if textures and uv is not None else None
     if name is not None:
-        builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
+        builder.library[name] = MtlMaterial(base_name(name), texture=name)
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else polygons.unit_normals(normals)[point].astype(np.float32)
-    colors, painted = _colors(vertex), _colors(face)
-    if colors is not None:
-        colors = colors[point]
-    elif painted is not None:
-        colors = np.repeat(painted[polygon, None], 3, axis=1)
+    colors = _colors(vertex)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -98,7 +92,7 @@ def read_ply(entry: Entry) -> RawMesh:
         materials=builder.build_all([name]),
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
-        colors=colors,
+        colors=None if colors is None else colors[point],
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     mesh = polygons.without_covered_colours(mesh)
@@ -119,10 +113,10 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
                 elements.append((words[1], max(0, int(words[2])), []))
             elif words[:1] == ["property"]:
                 # All numbers of a text become float64.
-                kind, length = (_TYPES[words[k]] for k in (-2, 2 if words[1] == "list" else 1))
-                value, count = (order + code if order else "<d" for code in (kind, length))
                 is_list = words[1] == "list"
-                elements[-1][2].append(_Property(words[-1], kind, value, struct.Struct(count) if is_list else None))
+                codes = (_TYPES[words[-2]], _TYPES[words[2 if is_list else 1]])
+                value, count = (order + code if order else "<d" for code in codes)
+                elements[-1][2].append(_Property(words[-1], value, struct.Struct(count) if is_list else None))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
         # Rhino ends lines in \r alone.
@@ -164,7 +158,7 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
             if (table[f"count {k}"] != values.shape[1]).any():
                 return None
             counts = np.full(rows, values.shape[1], np.int64)
-        columns[prop.name] = _Column(values.reshape(-1), counts, prop.kind)
+        columns[prop.name] = _Column(values.reshape(-1), counts)
     return columns, at + row.itemsize * rows
 
 
@@ -190,7 +184,7 @@ def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tup
     for prop, _, pieces, counts in plan:
         memory.take(_VALUE_COST * sum(counts))
         values, many = np.frombuffer(b"".join(pieces), prop.value), np.array(counts, np.int64)
-        columns[prop.name] = _Column(values, None if prop.length is None else many, prop.kind)
+        columns[prop.name] = _Column(values, None if prop.length is None else many)
     return columns, at
 
 
@@ -223,15 +217,12 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
     return polygons.image_uv(uv)
 
 
-def _colors(columns: _Columns) -> NDArray[np.float32] | None:
-    """Linear RGB and opacity of each row, (N, 4); integers count to 255, or to 65535 where they are larger."""
-    if (rgb := _stacked(columns, ("red", "green", "blue"))) is None:
+def _colors(vertex: _Columns) -> NDArray[np.float32] | None:
+    """Linear RGB and opacity of each vertex, (N, 4)."""
+    if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
         return None
-    alpha = _stacked(columns, ("alpha",))
     whole = polygons.full_scale(rgb)
-    if columns["red"].kind not in "fd":
-        whole = 65535.0 if rgb.max(initial=0.0) > 255 else 255.0
     linear = polygons.linear_colors(rgb, whole)
-    if alpha is not None:
+    if (alpha := _stacked(vertex, ("alpha",))) is not None:
         linear[:, 3] = np.clip(alpha[:, 0] / whole, 0.0, 1.0)
     return linear

@@ -74,19 +74,16 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the third."""
+    a, b, c, d = quads.transpose(1, 0, 2)
+
+    def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
+        """Whether the diagonal from a to c lies inside: the triangles on both sides of it face one way."""
+        return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)) > 0)
+
     with np.errstate(invalid="ignore", over="ignore"):
-        a, b, c, d = quads.transpose(1, 0, 2)
-        normal = np.cross(c - a, d - b)
-        least = -_REFLEX * np.square(normal).sum(axis=1)
-
-        def outside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
-            """Whether the diagonal from a to c lies outside: the area beyond it counts against the quad's."""
-            sides = np.cross(b - a, c - a), np.cross(c - a, d - a)
-            return np.asarray(np.min([np.einsum("ij,ij->i", side, normal) for side in sides], axis=0) < least)
-
         shorter = np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1)
-        first_outside, second_outside = outside(a, b, c, d), outside(b, c, d, a)
-    across: NDArray[np.bool_] = np.where(first_outside == second_outside, shorter, first_outside)
+        first_inside, second_inside = is_inside(a, b, c, d), is_inside(b, c, d, a)
+    across: NDArray[np.bool_] = np.where(first_inside == second_inside, shorter, second_inside)
     return across
 
 

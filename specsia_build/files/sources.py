@@ -43,7 +43,7 @@ ANYWHERE = "**"
 BESIDE = "*"
 """Last folder of a path: search the name in the folder above and below image folders in it."""
 
-_OF_IMAGES = re.compile(r"texture|(^|[\W_])(tex|maps?|images?|materials?)($|[\W_])", re.IGNORECASE)
+_OF_IMAGES = re.compile(r"texture|(^|[\W_])(tex|skins?|maps?|images?|materials?)($|[\W_])", re.IGNORECASE)
 """Names of image folders."""
 
 MOST_FOLDERS = 1000

@@ -54,12 +54,6 @@ def test_vertex_colours_become_linear(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
 
 
-def test_colours_of_faces_show_where_vertices_have_none(tmp_path: Path) -> None:
-    raw = read(tmp_path, text_ply(SQUARE, ["4 0 1 2 3 255 0 0", "3 0 1 2 0 0 255"], face=LIST + RGB))
-    assert raw.mesh.colors is not None
-    assert raw.mesh.colors[:, 2].tolist() == [[1, 0, 0, 1], [1, 0, 0, 1], [0, 0, 1, 1]]
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
