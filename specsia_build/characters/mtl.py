@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture, with_opacity
+from specsia_build.characters.images import as_texture, load_texture, with_opacity
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
@@ -86,18 +86,16 @@ class MaterialBuilder:
         files: finds libraries and textures.
         libraries: as in an OBJ's ``mtllib`` lines.
         texture: image for materials without one.
-        own_image: whether an image named like the file replaces what is missing.
         library: materials by name.
     """
 
     files: SideFiles
     libraries: InitVar[Iterable[str]]
     texture: Path | None
-    own_image: bool
     library: dict[str, MtlMaterial] = field(default_factory=dict)
     _override: Texture | None = None
-    _decoded: dict[Path, NDArray[np.uint8] | None] = field(default_factory=dict)
-    _textures: dict[tuple[Path | None, Path | None], Texture] = field(default_factory=dict)
+    _decoded: dict[str, NDArray[np.uint8] | None] = field(default_factory=dict)
+    _textures: dict[tuple[str | None, str | None], Texture] = field(default_factory=dict)
 
     def __post_init__(self, libraries: Iterable[str]) -> None:
         if self.texture is not None:
@@ -126,16 +124,14 @@ class MaterialBuilder:
                 continue
             if name is not None and self.library:
                 self.files.warn(f"material '{name}' is in no library")
-            built.append(Material(name=name or "", texture=self._override or self._own_image()))
+            built.append(Material(name=name or "", texture=self._override))
         if self.texture is not None:
             self.files.tried[self.texture] = None
         return tuple(built)
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
-        cutout = self._find(stated.cutout)
-        texture = self._texture(self._find(stated.texture), cutout)
-        if texture is None:
-            texture = self._override or (self._own_image() if stated.texture else None)
+        color, cutout = self._pixels(stated.texture), self._pixels(stated.cutout)
+        texture = self._override if color is None and cutout is None else self._texture(stated)
         if stated.is_moved:
             self.files.warn(f"textures of material '{stated.name}' are scaled or shifted, which was ignored")
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
@@ -148,43 +144,31 @@ class MaterialBuilder:
             alpha_mode=_alpha_mode(opacity, texture if cutout is not None else None),
         )
 
-    def _find(self, name: str | None) -> Path | None:
-        """The file of a map; None where there is none that can be read."""
+    def _pixels(self, name: str | None) -> NDArray[np.uint8] | None:
+        """Pixels of an image; None, with a warning, where there is none that can be read."""
         if name is None:
             return None
-        path = self.files.find(name)
-        if path is None:
-            self.files.warn(f"texture {base_name(name)} is not there")
-        return path if path is not None and self._pixels(path) is not None else None
-
-    def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
-        if path not in self._decoded:
+        if name not in self._decoded:
+            self._decoded[name] = None
+            path = self.files.find(name)
             try:
-                self._decoded[path] = load_texture(path, path.name, self.files.root)
+                if path is None:
+                    raise CharacterError(f"texture {base_name(name)} is not there")
+                self._decoded[name] = load_texture(path, path.name, self.files.root)
             except CharacterError as error:
                 self.files.warn(str(error))
-                self._decoded[path] = None
-        return self._decoded[path]
+        return self._decoded[name]
 
-    def _texture(self, base: Path | None, cutout: Path | None) -> Texture | None:
-        if (base, cutout) not in self._textures:
-            pixels = None if base is None else self._pixels(base)
-            opacity = None if cutout is None else self._pixels(cutout)
-            if opacity is not None:
-                pixels = with_opacity(pixels, opacity)
-            if pixels is None:
-                return None
-            self._textures[base, cutout] = as_texture(pixels)
-        return self._textures[base, cutout]
-
-    def _own_image(self) -> Texture | None:
-        """The image named like the file."""
-        path = self.files.find_own(IMAGE_SUFFIXES) if self.own_image else None
-        if path is None or self._pixels(path) is None:
-            return None
-        if self.files.warnings:
-            self.files.warn(f"{path.name} is used instead")
-        return self._texture(path, None)
+    def _texture(self, stated: MtlMaterial) -> Texture:
+        """The texture of a material of which one image can be read."""
+        key = (stated.texture, stated.cutout)
+        if key not in self._textures:
+            pixels, cutout = map(self._pixels, key)
+            if cutout is not None:
+                pixels = with_opacity(pixels, cutout)
+            assert pixels is not None
+            self._textures[key] = as_texture(pixels)
+        return self._textures[key]
 
 
 def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:

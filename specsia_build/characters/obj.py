@@ -6,6 +6,7 @@ differ in normals only, skip damaged lines silently, and follow names of librari
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ class _ObjText:
     """Content of an OBJ file.
 
     Attributes:
-        points: (V, 3), with colours (V, 3) as written after the coordinates, NaN where a vertex has none; or None.
+        points: (V, 3), with colours (V, 3) as written after the coordinates; or None.
         uv, normals: (T, 2), v up, and (N, 3); NaN where they are not numbers.
         corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
         is_incomplete: whether the file lacks a texture coordinate or normal that a corner names.
@@ -59,7 +60,7 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
     Objects and groups are the parts. Kd and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture replaces
-    them. Where a texture or the library is missing, an image named like the OBJ is used.
+    them.
 
     A `plain` one has one material, with the entry's texture.
 
@@ -71,8 +72,7 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     if plain:
         text = replace(text, statements=[s for s in text.statements if s[0] in ("o", "g")])
     libraries = [name for keyword, name, _ in text.statements if keyword == "mtllib"]
-    own_image = len(text.uv) > 0 and text.point_colors is None and not plain
-    builder = MaterialBuilder(files, libraries, entry.texture, own_image)
+    builder = MaterialBuilder(files, libraries, entry.texture)
     raw = _assemble(text, entry.drop, builder, path.name)
     return replace(raw, files=tuple(files.tried), warnings=tuple(files.warnings))
 
@@ -90,20 +90,19 @@ class _Lines:
         self.ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
         self.starts = np.concatenate([[0], self.ends[:-1] + 1])
 
-    def block(self, at: Ints, keyword: int) -> bytes:
-        """The lines `at`, their keyword of `keyword` bytes and their comments blanked out."""
+    def block(self, at: Ints) -> bytes:
+        """The lines `at`."""
+        cuts = np.flatnonzero(np.diff(at, prepend=-2) != 1)
+        begins = self.starts[at[cuts]].tolist()
+        stops = self.ends[at[np.append(cuts[1:], len(at)) - 1]].tolist() if len(at) else []
+        return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
+
+    def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
+        """The first `count` numbers behind the keyword of lines, (L, count); a ValueError if one is missing or none."""
         if len(at) == 0:
-            return b""
-        cuts = np.flatnonzero(np.diff(at) != 1)
-        begins = self.starts[at[np.concatenate([[0], cuts + 1])]].tolist()
-        stops = self.ends[at[np.concatenate([cuts, [len(at) - 1]])]].tolist()
-        text = bytearray().join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
-        array = np.frombuffer(text, np.uint8)
-        rows = _row_starts(array)
-        for k in range(keyword):
-            array[rows + k] = _SPACE
-        data = bytes(text)
-        return re.sub(rb"#[^\n]*", b"", data) if b"#" in data else data
+            return np.zeros((0, count))
+        columns = range(1, count + 1)
+        return np.asarray(np.loadtxt(io.BytesIO(self.block(at)), usecols=columns, ndmin=2, encoding="latin1"))
 
 
 def _parse(data: bytes, name: str) -> _ObjText:
@@ -120,14 +119,12 @@ def _parse(data: bytes, name: str) -> _ObjText:
     at_vt = np.flatnonzero(is_v & (head[:, 1] == ord("t")) & blank2)
     at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
+    is_coloured = len(lines.block(at_v[:1]).split()) >= 1 + 6
     try:
-        vertices, numbered = _rows(lines, at_v, 1, 6, np.nan)
-        if (numbered < 3).any():
-            raise ValueError("too few numbers")
+        vertices = lines.numbers(at_v, 6 if is_coloured else 3)
         corners, counts, is_incomplete = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
-    coloured = numbered >= 6
     named = np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))
     memory.take(_STATEMENT_COST * len(named))
     statements = []
@@ -137,7 +134,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
             statements.append((keyword, value.strip(), line))
     return _ObjText(
         points=vertices[:, :3],
-        point_colors=np.where(coloured[:, None], vertices[:, 3:], np.nan) if coloured.any() else None,
+        point_colors=vertices[:, 3:] if is_coloured else None,
         uv=_attribute(lines, at_vt, 2),
         normals=_attribute(lines, at_vn, 3),
         corners=corners,
@@ -148,43 +145,12 @@ def _parse(data: bytes, name: str) -> _ObjText:
     )
 
 
-def _row_starts(text: NDArray[np.uint8]) -> Ints:
-    return np.concatenate([[0], np.flatnonzero(text == _NEWLINE)[:-1] + 1])
-
-
-def _word_starts(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    solid = text > _SPACE
-    begins = solid.copy()
-    begins[1:] &= ~solid[:-1]
-    return begins
-
-
-def _rows(lines: _Lines, at: Ints, keyword: int, take: int, fill: float) -> tuple[NDArray[np.float64], Ints]:
-    """The first `take` numbers of lines, (L, take), else `fill`, and their number; a ValueError if a word is none."""
-    data = lines.block(at, keyword)
-    if not data:
-        return np.zeros((0, take)), np.zeros(0, np.int64)
-    text = np.frombuffer(data, np.uint8)
-    counts = np.add.reduceat(_word_starts(text).astype(np.int64), _row_starts(text))
-    values = polygons.numbers(data)
-    if len(values) != counts.sum():
-        raise ValueError("words are not numbers")
-    table = np.full((len(counts), take), fill)
-    if (counts == counts[0]).all():
-        table[:, : counts[0]] = values.reshape(len(counts), -1)[:, :take]
-        return table, counts
-    places = (np.cumsum(counts) - counts)[:, None] + np.arange(take)
-    present = np.arange(take) < counts[:, None]
-    table[present] = values[places[present]]
-    return table, counts
-
-
-def _attribute(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
-    """Numbers of ``vt`` or ``vn`` lines, (L, take): 0 where there are fewer, NaN if any word is not a number."""
+def _attribute(lines: _Lines, at: Ints, count: int) -> NDArray[np.float64]:
+    """Numbers of ``vt`` or ``vn`` lines, (L, count); NaN if a line is damaged."""
     try:
-        return _rows(lines, at, 2, take, 0.0)[0]
+        return lines.numbers(at, count)
     except ValueError:
-        return np.full((len(at), take), np.nan)
+        return np.full((len(at), count), np.nan)
 
 
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, bool]:
@@ -192,12 +158,15 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
 
     A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged otherwise.
     """
-    data = lines.block(at, 1)
+    data = lines.block(at).replace(b"f", b" ")
+    if b"#" in data:
+        data = re.sub(rb"#[^\n]*", b"", data)
     memory.ask(_INDEX_COST * (data.count(b" ") + data.count(b"/")))
     if b"/" in data:
         data = data.replace(b"//", b"/0/").replace(b"/ ", b"/0 ").replace(b"/\n", b"/0\n")
     text = np.frombuffer(data, np.uint8)
-    begins = np.flatnonzero(_word_starts(text))
+    solid = text > _SPACE
+    begins = np.flatnonzero(solid & ~np.concatenate([[False], solid[:-1]]))
     if len(begins) == 0:
         return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64), False
     slashes = np.searchsorted(begins, np.flatnonzero(text == ord("/")), side="right") - 1
@@ -206,7 +175,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     if len(values) != per_corner.sum() or per_corner.max() > 3:
         raise ValueError("not one to three indices a corner")
     first = np.cumsum(per_corner) - per_corner
-    row = np.searchsorted(_row_starts(text), begins, side="right") - 1
+    row = np.searchsorted(np.flatnonzero(text == _NEWLINE), begins)
     corners, lost = np.full((len(begins), 3), -1, np.int64), False
     for slot, lines_before in enumerate(declared):
         has = np.flatnonzero(per_corner > slot)

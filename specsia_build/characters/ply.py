@@ -56,7 +56,7 @@ def read_ply(entry: Entry) -> RawMesh:
 
     Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
     coordinates of face corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line,
-    else the entry's, else an image named like the file. A PLY has no parts to drop.
+    else the entry's. A PLY has no parts to drop.
 
     Raises:
         CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
@@ -75,7 +75,7 @@ def read_ply(entry: Entry) -> RawMesh:
     triangles, polygon = polygons.triangulate(points, corners, first, np.ones(len(sides), dtype=bool))
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
-    builder = MaterialBuilder(files, (), entry.texture, own_image=uv is not None)
+    builder = MaterialBuilder(files, (), entry.texture)
     if len(textures) > (uv is not None):
         files.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
     name = textures[0] if textures and uv is not None else None
