@@ -50,7 +50,6 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
         up="+z",
         front="-y",
         landmarks=turned(raw.landmarks, turn),
-        rest_landmarks=turned(raw.rest_landmarks, turn),
         moving=raw.moving and raw.moving.turned(turn),
     )
 

@@ -39,9 +39,6 @@ _WORD_COST = 64
 _LOOKED_AT = 100  # Frames that decide where the ground is, and which way is up.
 _GROUND = 10.0  # Percentile of the frames' lowest joints that is taken for the ground.
 
-_LEAST_STEPS, _LEAP, _LEAPS = 3, np.pi, 2.5
-"""Steps, radians of all joints together, and ratio to the other steps, from which the first step leaves a T-pose."""
-
 
 @dataclass
 class _Joint:
@@ -57,7 +54,7 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
 
     Channels may be of any order and number, positions of any joint; a position replaces the joint's offset. The joints
     of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn or move is upright,
-    where the motion begins, on the ground. The motion starts at the second frame where the first is a T-pose.
+    where the motion begins, on the ground.
 
     Raises:
         CharacterError: if it is damaged or has no frames.
@@ -74,18 +71,8 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     skeleton = Skeleton(tuple(joint.name for joint in joints), parents, np.array(offsets, np.float64), unturned, scales)
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
-    motion = Motion(path.stem, tracks, float(times[1] if _leaps(tracks) else 0.0), float(times[-1]))
+    motion = Motion(path.stem, tracks, 0.0, float(times[-1]))
     return _standing(path.name, skeleton, motion)
-
-
-def _leaps(tracks: Sequence[Track]) -> bool:
-    """Whether joints turn so much more from the first frame to the second than later that it is a T-pose."""
-    steps = np.zeros(max(len(tracks[0].times) - 1, 0))
-    for track in tracks:
-        if track.path == ROTATION:
-            cosines = np.abs(np.sum(track.values[1:] * track.values[:-1], axis=1))
-            steps += 2 * np.arccos(np.clip(cosines, 0.0, 1.0))
-    return len(steps) >= _LEAST_STEPS and bool(steps[0] > max(_LEAP, _LEAPS * steps[1:].max()))
 
 
 def _hierarchy(name: str, text: str) -> list[_Joint]:

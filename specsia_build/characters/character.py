@@ -188,7 +188,6 @@ class RawMesh(ByShape):
         skinned: whether a skin posed the vertices.
         animations: number of clips in the file.
         landmarks: names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates.
-        rest_landmarks: the same at rest, where a pose took them elsewhere; else empty.
         names: further names that `drop` may give: of nodes above a part, of meshes.
         part_names: names of each part, its own first, then those of the nodes above, nearest first.
         face_part: (F,) int32 into `part_names`; None where there is one part.
@@ -204,7 +203,6 @@ class RawMesh(ByShape):
     skinned: bool = False
     animations: int = 0
     landmarks: tuple[Landmark, ...] = ()
-    rest_landmarks: tuple[Landmark, ...] = ()
     names: frozenset[str] = frozenset()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
@@ -217,18 +215,13 @@ class Character(RawMesh):
 
     Attributes:
         entry: where it comes from.
-        unsure: a sentence if the front is neither stated nor found, else None.
+        unsure: whether the front is neither stated nor found.
         doubts: results of checks; their sentences are among the warnings.
     """
 
     entry: Entry
-    unsure: str | None = None
+    unsure: bool = False
     doubts: tuple[Doubt, ...] = ()
-
-    @property
-    def all_warnings(self) -> tuple[str, ...]:
-        """`warnings` and `unsure`."""
-        return self.warnings if self.unsure in (None, *self.warnings) else (*self.warnings, self.unsure or "")
 
     @property
     def fixes(self) -> tuple[Fix, ...]:

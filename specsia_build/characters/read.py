@@ -26,14 +26,13 @@ from specsia_build.characters.character import (
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
-from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.doubts.looks import AROUND, with_sides
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
 from specsia_build.errors import CharacterError, CostError
-from specsia_build.frame import front_rotation, signed_axis, up_rotation
+from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
 READING = 18
@@ -98,12 +97,9 @@ def _read(entry: Entry, *, moving: bool) -> Character:
     _check_shape(raw.mesh, name)
     mesh, warnings = _repaired(without_repeated_light(raw.mesh), name)
     probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
-    try:
-        with np.errstate(all="ignore"):
-            up, front, unsure, doubts = _axes(entry, raw, probe)
-        turn = front_rotation(front) @ up_rotation(up)
-    except ValueError as error:
-        raise CharacterError(f"{name}: {error}") from error
+    with np.errstate(all="ignore"):
+        up, front, unsure, doubts = _axes(entry, raw, probe)
+    turn = front_rotation(front) @ up_rotation(up)
     upright = probe.turned(turn)
     sided, of_sides = with_sides(upright.placed, entry.sides, name)
     with np.errstate(all="ignore"):
@@ -114,7 +110,6 @@ def _read(entry: Entry, *, moving: bool) -> Character:
         "mesh": sided,
         "warnings": (*raw.warnings, *warnings, *(doubt.sentence for doubt in doubts)),
         "landmarks": tuple(upright.landmarks),
-        "rest_landmarks": turned(raw.rest_landmarks, turn),
         "up": up,
         "front": front,
         "moving": raw.moving and raw.moving.turned(turn),
@@ -165,28 +160,23 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
     return replace(mesh, **repaired) if repaired else mesh, warnings
 
 
-def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | None, tuple[Doubt, ...]]:
+def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tuple[Doubt, ...]]:
     """Find the axes of a character: what its entry states, and a check of that by its joints and shape.
 
-    Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; a sentence if the
-    front is neither stated nor found, else None; and warnings about axes that differ from what was found.
+    Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether the front
+    is neither stated nor found; and warnings about axes that differ from what was found.
     """
-    name = entry.path.name
-    stated_up, stated_front = (
-        axis if axis in (None, AUTO, OWN) else signed_axis(axis) for axis in (entry.up, entry.front)
-    )
+    name, stated_up, stated_front = entry.path.name, entry.up, entry.front
     up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
     front = raw.front if stated_front in (None, OWN, AUTO) else stated_front
-    front_rotation(front)  # Raises a ValueError for a vertical axis.
     doubts: list[Doubt] = []
-    if _is_checked(entry, stated_up, raw.up):
-        # A pose may lay a character down, which has nothing to do with its file's axes.
-        resting = replace(probe, landmarks=raw.rest_landmarks) if raw.rest_landmarks else probe
-        evidence = up_of(resting, up, settled=stated_up != AUTO)
+    # A pose may lay a character down, which has nothing to do with its file's axes.
+    if entry.pose == "rest" and _is_checked(entry, stated_up, raw.up):
+        evidence = up_of(probe, up, settled=stated_up != AUTO)
         doubts += _axis_doubt("up", stated_up, up, evidence, f"{name} stands along {evidence.axis}")
         up = (evidence.axis or up) if stated_up == AUTO else up
     if not _is_checked(entry, stated_front, raw.front):
-        return up, front, None, tuple(doubts)
+        return up, front, False, tuple(doubts)
     stated = None if stated_front in (None, AUTO) else front
     evidence = Evidence(None, "it does not stand")
     if not doubts or stated_up in (None, AUTO):
@@ -194,13 +184,10 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | Non
         evidence = front_of(probe.turned(up_rotation(up)), usual, stated)
         doubts += _axis_doubt("front", stated_front, front, evidence, f"{name} faces {evidence.axis}")
         front = (evidence.axis or front) if stated_front == AUTO else front
-    unsure = None
-    if evidence.axis is None:
-        sideways = evidence.along not in (None, front[1])
-        unsure = _unsure(name, front, evidence, sideways)
-        if sideways and (stated is None or evidence.strong):
-            doubts.append(Doubt(unsure))
-    return up, front, None if stated is not None else unsure, tuple(doubts)
+    sideways = evidence.along not in (None, front[1])
+    if evidence.axis is None and (stated is None or (sideways and evidence.strong)):
+        doubts.append(Doubt(_unsure(name, front, evidence, sideways)))
+    return up, front, evidence.axis is None and stated is None, tuple(doubts)
 
 
 def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
@@ -223,9 +210,10 @@ def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, wh
 def _unsure(name: str, front: str, evidence: Evidence, sideways: bool) -> str:
     at = AROUND.index(front)
     right, away, left = (AROUND[(at + turns) % 4] for turns in (1, 2, 3))
-    problem = f"cannot tell which way {name} faces (as {evidence.why})"
-    others = f', "{front}" to the viewer, "{away}" away'
-    if sideways:
-        problem, others = f"{name} stands sideways, along {evidence.along}, its front at either end", ""
     sides = f'"{right}" if it looks to the right in view 0, "{left}" to the left'
-    return f'{problem}: state as "front" in its manifest line {sides}{others}'
+    if sideways:
+        problem = f"{name} stands sideways, along {evidence.along}, its front at either end"
+    else:
+        problem = f"cannot tell which way {name} faces (as {evidence.why})"
+        sides += f', "{front}" to the viewer, "{away}" away'
+    return f'{problem}: state as "front" in its manifest line {sides}'

@@ -32,7 +32,6 @@ from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import CharacterError, UsageError, brief, some
 from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
-from specsia_build.frame import front_rotation, signed_axis
 
 MAX_SAMPLES = 100_000
 
@@ -198,8 +197,8 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     id: _Text
     path: _Text
     texture: _Text | None = None
-    up: _Text | None = None
-    front: _Text | None = None
+    up: Literal["+x", "-x", "+y", "-y", "+z", "-z", "auto"] | None = None
+    front: Literal["+x", "-x", "+y", "-y", "auto"] | None = None
     sides: Literal["both", "front"] | None = None
     pose: _Text | None = None
     drawing: _Text | None = None
@@ -213,10 +212,6 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         if safe_id(self.id) != self.id:
             allowed = f"letters (in NFC), digits, '_' and '-' only, {MOST_ID_BYTES} bytes at most"
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
-        if self.up not in (None, AUTO):
-            signed_axis(self.up)
-        if self.front not in (None, AUTO):
-            front_rotation(self.front)
 
 
 _LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)

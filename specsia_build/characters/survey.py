@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.sources import Source
-from specsia_build.errors import UsageError, some
+from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_file, source_digest
 
 T = TypeVar("T")
 FRONT, UNSURE = "front", "unsure"
 """Names for what view 0 shows, with a known and an unknown front."""
-
-TOGETHER = "train"
-"""Split of characters of one file if the source states none."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def facts_of(character: Character) -> CharacterFacts:
     """Facts about a character that was read."""
     mesh, entry = character.mesh, character.entry
     likely = next((str(fix.value) for fix in character.fixes if fix.key == "front"), character.front)
-    front = FRONT if character.unsure is None else UNSURE
+    front = UNSURE if character.unsure else FRONT
     if likely != character.front:
         front = "turned 180°" if likely[1] == character.front[1] else "turned 90°"
     elif any("stands sideways" in doubt.sentence for doubt in character.doubts):
@@ -120,12 +117,10 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
         yield Doubt(f'{problem}: look at it, and at its textures; "texture" in its manifest line names one')
 
 
-def suggested_manifest(
-    source: Source, facts: Sequence[CharacterFacts], place: Path, alike: Sequence[Sequence[str]] = ()
-) -> bytes:
+def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
     """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is evidence for.
 
-    What entries state is kept; `facts` are theirs, in their order. Characters of one file (`alike`) get one split.
+    What entries state is kept; `facts` are theirs, in their order.
 
     Raises:
         UsageError: if a character lies outside that folder, or none has a file of its own.
@@ -133,17 +128,8 @@ def suggested_manifest(
     if source.kind == "sample":
         raise UsageError(f"{source.name} is made again by each command, so no manifest can name its files")
     folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
-    # Split and evidence for characters without one: that of those that are alike, if they agree.
-    stated = {entry.id: entry.split for entry in source.entries}
-    splits: dict[str, tuple[str, str]] = {}
-    for ids in alike:
-        known = {split for character in ids if (split := stated[character]) is not None}
-        for character in ids if len(known) < 2 else ():
-            if stated[character] is None:
-                why = f"split: the same for {some([other for other in ids if other != character])}, which are alike"
-                splits.setdefault(character, (next(iter(known), TOGETHER), why))
     described = zip(source.entries, facts, strict=True)
-    lines = [_line(entry, fact, folder, splits.get(entry.id)) for entry, fact in described if not entry.problem]
+    lines = [_line(entry, fact, folder) for entry, fact in described if not entry.problem]
     if not lines:
         raise UsageError(f"{source.name} holds no character that a manifest could name")
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
@@ -152,7 +138,7 @@ def suggested_manifest(
 _KEYS = ("id", "path", "texture", "up", "front", "sides", "pose", "drop", "drawing", "split", "license", "source")
 
 
-def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, str] | None) -> dict[str, Any]:
+def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
     unstated = {"up": usual, "front": usual, "pose": "rest", "drop": ()}
     line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS}
@@ -160,9 +146,6 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, s
     for key in ("path", "texture", "drawing"):
         line[key] = line[key] and _below(line[key], folder, entry)
     evidence: list[str] = []
-    if split is not None:
-        line["split"], why = split
-        evidence.append(why)
     for fix in facts.fixes:
         line[fix.key] = fix.value
         if fix.key == "drop":

@@ -62,8 +62,9 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
         sound = {one.id for one in facts if one.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         if suggest is not None:
-            manifest = suggested_manifest(opened, facts, suggest, doubles)
-    notes = [*opened.notes, *_notes(facts, doubles)] if parts is None else []
+            manifest = suggested_manifest(opened, facts, suggest)
+    same = [f'{some(ids)} are one file: keep one, or give them the same "split"' for ids in doubles]
+    notes = [*opened.notes, *same] if parts is None else []
     lines = _part_lines(facts[0]) if parts is not None else _lines(facts, notes)
     if suggest is not None:
         write_bytes(suggest, manifest)
@@ -82,17 +83,6 @@ def _part_lines(facts: CharacterFacts) -> list[str]:
     if facts.problem is not None:
         return [*warnings, f"problem: {facts.id}: {facts.problem}"]
     return [*facts.parts, *warnings, plural(len(facts.parts), "part") + f" of {facts.id}"]
-
-
-def _notes(facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]]) -> list[str]:
-    """Notes about several characters: unsure fronts, and files that are there twice."""
-    from specsia_build.characters.survey import UNSURE
-
-    notes = []
-    if unsure := [one.id for one in facts if one.front == UNSURE]:
-        verb, whose = ("faces", "its picture") if len(unsure) == 1 else ("face", "their pictures")
-        notes.append(f"cannot tell which way {some(unsure)} {verb}: look at {whose} (--pictures FILE.html)")
-    return notes + [f'{some(ids)} are one file: keep one, or give them the same "split"' for ids in doubles]
 
 
 def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | Table]:

