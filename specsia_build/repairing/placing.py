@@ -126,7 +126,9 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
         note += f", turned by {similarity.yaw_deg:.0f}°"
     if abs(similarity.pitch_deg) > 3:
         note += f", tilted by {similarity.pitch_deg:.0f}°"
-    return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=character.warnings)
+    # The drawing shows which way it faces, whatever the file says.
+    warnings = tuple(warning for warning in character.warnings if '"front"' not in warning)
+    return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=warnings)
 
 
 def _preference(turned: Turned) -> float:
