@@ -21,8 +21,8 @@ from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_file, source_digest
 
 T = TypeVar("T")
-FRONT, UNSURE = "front", "unsure"
-"""Names for what view 0 shows, with a known and an unknown front."""
+UNSURE = "unsure"
+"""A front that is neither stated nor found."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class CharacterFacts:
         vertices, triangles: numbers, of vertices in the file and of triangles after cutting polygons.
         textures: ``{width}x{height}`` of each image in use.
         parts: names that `drop` may give.
-        faces: signed axis of its front.
-        front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
+        faces: signed axis of its front, or `UNSURE`.
         problem: why it cannot be built, or None.
     """
 
@@ -50,7 +49,6 @@ class CharacterFacts:
     skinned: bool = False
     animations: int = 0
     faces: str = ""
-    front: str = ""
     warnings: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     problem: str | None = None
@@ -64,12 +62,6 @@ def unread(entry: Entry, problem: str) -> CharacterFacts:
 def facts_of(character: Character) -> CharacterFacts:
     """Facts about a character that was read."""
     mesh, entry = character.mesh, character.entry
-    likely = next((str(fix.value) for fix in character.fixes if fix.key == "front"), character.front)
-    front = UNSURE if character.unsure else FRONT
-    if likely != character.front:
-        front = "turned 180°" if likely[1] == character.front[1] else "turned 90°"
-    elif any("stands sideways" in doubt.sentence for doubt in character.doubts):
-        front = "turned 90°"
     textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
     images = {id(texture.pixels): texture.pixels for texture in textures}
     return CharacterFacts(
@@ -83,8 +75,7 @@ def facts_of(character: Character) -> CharacterFacts:
         parts=character.parts,
         skinned=character.skinned,
         animations=character.animations,
-        faces=character.front,
-        front=front,
+        faces=UNSURE if character.unsure else character.front,
         warnings=character.warnings,
         fixes=character.fixes,
     )

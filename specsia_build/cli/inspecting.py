@@ -86,7 +86,7 @@ def _part_lines(facts: CharacterFacts) -> list[str]:
 
 
 def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | Table]:
-    head = ("id", "format", "vertices", "triangles", "textures", "front", "rig")
+    head = ("id", "format", "vertices", "triangles", "textures", "faces", "rig")
     rows = [
         (
             one.id,
@@ -94,7 +94,7 @@ def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | 
             f"{one.vertices:,}",
             f"{one.triangles:,}",
             ", ".join(one.textures) or "-",
-            one.front or "-",
+            one.faces or "-",
             ("skin" if one.skinned else "no skin") + (f", {plural(one.animations, 'clip')}" if one.animations else ""),
         )
         for one in facts

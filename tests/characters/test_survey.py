@@ -33,8 +33,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         textures=("8x4",),
         materials=3,
         parts=("body", "hat"),
-        faces="-y",
-        front="unsure",
+        faces="unsure",
         warnings=("texture gone.png is not there", facts.warnings[1]),
     )
 
