@@ -1,14 +1,13 @@
 """Characters in the layout of 3DBiCar: ``{uid}/tpose`` holds the meshes, ``{uid}/image`` the drawing.
 
 Procedural samples have a rig, ``tpose/rig.json``. One JSON object: `joints`, a row of name, parent (-1 for none) and
-place for each; `skins`, by mesh (`m`, `e`) a row for each vertex of its OBJ, of joints and their shares in ten
-thousandths by turns.
+place for each; `skins`, whose `m` has a row for each vertex of ``m.obj``, of joints and their shares in ten thousandths
+by turns.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.rig import Rig, padded
+from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
 from specsia_build.characters.images import IMAGE_SUFFIXES
@@ -104,7 +103,7 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     stored = read_rig(folder, root) if moving else None
     return RawMesh(
         mesh=mesh,
-        moving=None if stored is None else _moving(stored, mesh.vertices, tuple(raws), folder.name),
+        moving=None if stored is None else _moving(stored, mesh.vertices, folder.name),
         parts=tuple(dict.fromkeys((*whole, *(part for raw in raws.values() for part in raw.parts)))),
         part_names=tuple(_PARTS[name] for name in raws),
         face_part=np.repeat(np.arange(len(raws), dtype=np.int32), [len(raw.mesh.faces) for raw in raws.values()]),
@@ -113,11 +112,11 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     )
 
 
-def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, ...], name: str) -> RawMoving:
-    """The rig of some meshes' vertices, and the built-in motions on its skeleton."""
+def _moving(stored: StoredRig, points: NDArray[np.float32], name: str) -> RawMoving:
+    """The rig of a character's vertices, and the built-in motions on its skeleton."""
     bones = {bone: node for node, bone in enumerate(stored.names) if bone not in _NO_BONES}
     try:
-        moving = RawMoving(stored.rig(points, meshes), humanoid=bones)
+        moving = RawMoving(stored.rig(points), humanoid=bones)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
     placed, file = moving.turned(up_rotation("+y")).rig, built_in()
@@ -147,25 +146,19 @@ class StoredRig:
         names: of the joints, VRM's where it has one.
         parents: (J,) int32, every parent before its children, -1 for roots.
         places: (J, 3) float64 at rest, where no joint is turned.
-        skins: by the mesh's name.
+        skin: of the vertices of ``m.obj``.
     """
 
     names: tuple[str, ...]
     parents: NDArray[np.int32]
     places: NDArray[np.float64]
-    skins: Mapping[str, Skin]
+    skin: Skin
 
-    def rig(self, points: NDArray[np.float32], meshes: Iterable[str]) -> Rig:
-        """The rig of some meshes' vertices (V, 3), placed in the OBJs' coordinates.
-
-        Raises:
-            ValueError: if it is of another number of vertices.
-        """
-        none = Skin(np.empty((0, 1), np.int32), np.empty((0, 1)))
-        skins = [self.skins.get(name, none) for name in meshes]
-        if (count := sum(len(skin.joints) for skin in skins)) != len(points):
-            raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}: write or delete it")
-        width, joints = max((skin.joints.shape[1] for skin in skins), default=1), len(self.names)
+    def rig(self, points: NDArray[np.float32]) -> Rig:
+        """The rig of vertices (V, 3), placed in the OBJ's coordinates; a ValueError if it is of another number."""
+        if (count := len(self.skin.joints)) != len(points):
+            raise ValueError(f"{RIG} is of {count} vertices, its meshes {len(points)}: write or delete it")
+        joints = len(self.names)
         from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
         unturned = np.tile([0.0, 0.0, 0.0, 1.0], (joints, 1))
         binds = np.tile(np.eye(4), (joints, 1, 1))
@@ -173,8 +166,8 @@ class StoredRig:
         return Rig(
             skeleton=Skeleton(self.names, self.parents, from_parent, unturned, np.ones((joints, 3))),
             points=points,
-            slots=np.concatenate([padded(skin.joints, width) for skin in skins]),
-            weights=np.concatenate([padded(skin.weights, width) for skin in skins]).astype(np.float32),
+            slots=self.skin.joints,
+            weights=self.skin.weights.astype(np.float32),
             nodes=np.arange(joints, dtype=np.int32),
             inverse_binds=binds,
             placement=np.eye(4),
@@ -187,16 +180,14 @@ def rig_text(rig: StoredRig) -> str:
         [name, int(parent), *(round(float(x), 6) for x in place)]
         for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
     ]
-    skins = {}
-    for name, skin in rig.skins.items():
-        # Largest first; the largest has what rounding leaves.
-        order = np.argsort(-skin.weights, axis=1, kind="stable")
-        weights = np.take_along_axis(skin.weights, order, axis=1)
-        shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
-        shares[:, 0] += _WHOLE - shares.sum(axis=1)
-        pairs = np.stack([np.take_along_axis(skin.joints, order, axis=1), shares], axis=2)
-        skins[name] = [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
-    return json.dumps({"joints": joints, "skins": skins}, separators=(",", ":")) + "\n"
+    # Largest first; the largest has what rounding leaves.
+    order = np.argsort(-rig.skin.weights, axis=1, kind="stable")
+    weights = np.take_along_axis(rig.skin.weights, order, axis=1)
+    shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
+    shares[:, 0] += _WHOLE - shares.sum(axis=1)
+    pairs = np.stack([np.take_along_axis(rig.skin.joints, order, axis=1), shares], axis=2)
+    rows = [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
+    return json.dumps({"joints": joints, "skins": {"m": rows}}, separators=(",", ":")) + "\n"
 
 
 def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
@@ -210,10 +201,10 @@ def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
         places = np.array([joint[2:] for joint in stored.joints], np.float64).reshape(-1, 3)
         if not len(parents) or not ((parents >= -1) & (parents < np.arange(len(parents)))).all():
             raise ValueError("it has no joints, or one comes before its parent")
-        skins = {name: _skin(rows, len(parents)) for name, rows in stored.skins.items()}
-    except (CharacterError, ValueError, OverflowError) as error:
+        skin = _skin(stored.skins["m"], len(parents))
+    except (CharacterError, LookupError, ValueError, OverflowError) as error:
         raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}): write or delete it") from error
-    return StoredRig(tuple(joint[0] for joint in stored.joints), parents, places, skins)
+    return StoredRig(tuple(joint[0] for joint in stored.joints), parents, places, skin)
 
 
 def _skin(rows: list[list[int]], joint_count: int) -> Skin:

@@ -67,8 +67,8 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
     moving, points = character.moving, character.mesh.vertices
     if moving is None:
         skin = Skin(np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)))
-        node = StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), {"": skin})
-        moving = RawMoving(node.rig(points, ("",)))
+        node = StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), skin)
+        moving = RawMoving(node.rig(points))
     return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
 
 

@@ -107,7 +107,7 @@ def rig_of(pieces: Sequence[Piece], vertices: Sequence[Array], body: Body, skull
     skin = Skin(order.astype(np.int32), kept / kept.sum(axis=1, keepdims=True))
     parents = [names.index(parent) if parent else -1 for parent, _ in joints.values()]
     places = np.stack([place for _, place in joints.values()])
-    return StoredRig(names, np.array(parents, np.int32), places, {"m": skin})
+    return StoredRig(names, np.array(parents, np.int32), places, skin)
 
 
 @dataclass(frozen=True)
