@@ -108,11 +108,13 @@ def _samples(source: str, scratch: Path) -> Source:
 
 
 def _folder(folder: Path, name: str) -> Source:
-    """Find the characters of a folder: the 3DBiCar folders below it, else the mesh files."""
+    """Find the characters of a folder: 3DBiCar folders alone if some lie right in it, else those and mesh files."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     meshes, posed = _walked(folder)
-    found = posed if any(map(is_bicar, posed)) else meshes
+    bicars = [path for path in posed if is_bicar(path)]
+    # A folder beside 3DBiCar characters is meant to be one, complete or not.
+    found = posed if any(path.parent == folder for path in bicars) else [*meshes, *bicars]
     if not found:
         what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
         raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
@@ -120,7 +122,7 @@ def _folder(folder: Path, name: str) -> Source:
     entries, unread = _identified(folder, found)
     if unread:
         notes.append(f"of one name only the most complete format is read, and not {some(unread)}")
-    return Source(name, "3dbicar" if found is posed else "folder", _sorted(entries), tuple(notes))
+    return Source(name, "folder" if meshes and found is not posed else "3dbicar", _sorted(entries), tuple(notes))
 
 
 def _stem(path: Path) -> str:
@@ -145,11 +147,12 @@ def _walked(top: Path) -> tuple[list[Path], list[Path]]:
         walked += 1 + len(names)
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
-        if folder != top and RUN_MARK in names:
+        is_posed = folder != top and "tpose" in subfolders
+        if is_posed:
+            posed.append(folder)
+        if (is_posed and is_bicar(folder)) or (folder != top and RUN_MARK in names):
             subfolders.clear()
             continue
-        if "tpose" in subfolders:
-            posed.append(folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         meshes += [folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."]
     return meshes, posed
