@@ -45,7 +45,6 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import extremes
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, shot_of
 from specsia_build.stages.clips.annotate import REGIONS, Surface, annotated, stored_regions, surface_of
-from specsia_build.stages.clips.draw import drawn
 from specsia_build.stages.stage import Clip, Job
 
 MEASURED = (LINE, LABEL, SEG, STROKES, FLOW, UNMATCHED)

@@ -32,7 +32,7 @@ from specsia_build.pipeline.build import open_executor
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.pack import pack_plan
-from specsia_build.pipeline.plan import Task, standing
+from specsia_build.pipeline.plan import Task, character_state
 from specsia_build.pipeline.run import Run, RunLayout, Step, existing_run, open_run, steps_of
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.pack import plan_fingerprint
@@ -88,7 +88,7 @@ def forge(run: Path, out: Path, count: int) -> None:
             earlier[stage] = said | {DIGEST: meta_digest(said)}
             _write_hollow(task.path, entry.id, earlier[stage])
     with open_run(config, layout, writes=True) as opened:
-        done = sum(standing(opened, entry).is_done(opened.steps) for entry in entries)
+        done = sum(character_state(opened, entry).is_done(opened.steps) for entry in entries)
     click.echo(f"{done} of {len(entries)} characters are up to date in {layout.root}")
 
 
@@ -117,7 +117,7 @@ def idle(run: Path) -> None:
     source = _timed("list the source", lambda: open_source(config.source, layout.source))
     frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
     with open_run(config, layout) as opened:
-        found = _timed("look at all", lambda: {entry.id: standing(opened, entry) for entry in source.entries})
+        found = _timed("look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries})
         plan = _timed("plan pack", lambda: pack_plan(opened, source.name, found, (), frozen))
         _timed("its fingerprint", lambda: plan_fingerprint(plan))
     done = sum(one.is_done(opened.steps) for one in found.values())

@@ -37,13 +37,13 @@ def verify(dataset: str, workers: int) -> None:
     not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
     is DIR/NAME, or a copy of it.
     """
-    from specsia_build.recipes.verify import mark_of
+    from specsia_build.recipes.verify import folder_facts
     from specsia_build.recipes.verify import verify as verify_folder
 
     with progress.bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     name, local = argument(dataset), Path(dataset).is_dir()
-    of_recipe = local and mark_of(Path(dataset)) is not None
+    of_recipe = local and folder_facts(Path(dataset)) is not None
     follows = [] if of_recipe else [f"specsia report {name}{'' if local else ' --out page.html'}"]
     if local and report.ok:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
@@ -128,10 +128,10 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     """
     from specsia_build.dataset import push as hub
     from specsia_build.dataset.licences import check_public, redistribution_problems
-    from specsia_build.recipes.verify import licences_against, mark_of, read_recipe
+    from specsia_build.recipes.verify import folder_facts, licences_against, read_recipe
 
     hub.check_repo(repo)
-    of_recipe = mark_of(folder) is not None
+    of_recipe = folder_facts(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with progress.bar("check", total, "B") as advance:
         local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)

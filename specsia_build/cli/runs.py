@@ -141,7 +141,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
     from specsia_build.stages.clips.actor import check_settings, is_file_name
-    from specsia_build.stages.registry import refuse_stages_of_none
+    from specsia_build.stages.registry import refuse_unused_stages
 
     name = settings.pop("config_name")
     names = set(ClipSettings.__dataclass_fields__)
@@ -161,7 +161,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
             f"--recipe {FRAMES}, or leave out --preview"
         )
     check_settings(config)
-    refuse_stages_of_none(stages, config)
+    refuse_unused_stages(stages, config)
     end(run_build(config, layout, stages or CLIP_STAGES, fresh), config, layout)
 
 

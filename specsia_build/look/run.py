@@ -96,7 +96,7 @@ def _made_by(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Ma
     # The backend need not be installed to look at its results.
     with suppress(SpecsiaError):
         backend = None if spec is None else load_backend(spec)
-    return stage.made_by(config, backend)
+    return stage.settings_record(config, backend)
 
 
 @dataclass
@@ -137,9 +137,9 @@ class _Survey:
             for spec in self.config.backends:
                 mesh, projected = self.meta(reconstruct.STAGE, spec, key), self.meta(project.STAGE, spec, key)
                 if mesh is not None:
-                    mesh = self.current(reconstruct.STAGE, spec, reconstruct.made_from(rendered, mesh), mesh)
+                    mesh = self.current(reconstruct.STAGE, spec, reconstruct.is_of_render(rendered, mesh), mesh)
                 if projected is not None:
-                    inputs = None if mesh is None else project.made_from(self.config, rendered, mesh)
+                    inputs = None if mesh is None else project.input_digests(self.config, rendered, mesh)
                     projected = self.current(project.STAGE, spec, projected["inputs"] == inputs, projected)
                 if projected is not None:
                     sides[backend_name(spec)] = _projected(backend_name(spec), projected)

@@ -1,4 +1,4 @@
-"""The build: what is out of date goes to workers, phase by phase, and what they built is packed.
+"""The build: hand what is out of date to workers, phase by phase, and pack what they built.
 
 `docs/architecture.md` names the modules in the order in which a build meets them.
 """

@@ -1,4 +1,4 @@
-"""The build: find the characters, hand what is not up to date to workers, record what became of it, pack the rest."""
+"""The build: find the characters, hand what is not up to date to workers, record the outcomes, pack the results."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
 
 
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
-    """Run the named stages of a build; with `fresh`, first forget what the folder holds of an earlier build."""
-    asked = [stage for stage in character_stages(config) if stage.name in stages]
+    """Run the named stages of a build; with `fresh`, first remove what an earlier build left in the folder."""
+    requested = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
-    if any(stage.draws for stage in asked):
+    if any(stage.draws for stage in requested):
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
@@ -70,18 +70,18 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             run.index.forget()
             if foreign := folder.forget(layout):
                 say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
-        task = Build(run, characters, execute)
-        task.refuse_unready(asked)
-        task.begin()
-        compile_once(config, asked, characters.entries)
+        loop = Build(run, characters, execute)
+        loop.refuse_unready(requested)
+        loop.begin()
+        compile_once(config, requested, characters.entries)
         with progress.stages():
-            task.run_steps(steps_of(config, asked))
-            task.collect_warnings()
-            if task.hopeless():
-                return task.too_many("raise --max-failures")
+            loop.run_steps(steps_of(config, requested))
+            loop.collect_warnings()
+            if loop.over_limit():
+                return loop.stopped_by_failures("raise --max-failures")
             if PACK.name not in stages:
-                return task.finished()
-            summary = finish(task)
+                return loop.finished()
+            summary = finish(loop)
             if isinstance(summary.dataset, Path) and (note := pattern_note(summary.dataset, "load_dataset takes")):
                 say(note)
             return summary

@@ -1,4 +1,4 @@
-"""Failures, warnings and times: the record written while a build runs, counts of its stages, and its summary."""
+"""Failures, warnings and times of a build: its record on disk, counts of its stages, and its summary."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Failure:
 
     @property
     def may_be_kept(self) -> bool:
-        """Whether another `min_iou`, or `low_iou: keep`, would have it packed; a mesh that is refused has no pairs."""
+        """Whether another `min_iou`, or `low_iou: keep`, would pack it; a refused mesh has no pairs."""
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
-    """The failures of some characters and some backends or before any backend, sorted by stage, backend and id."""
-    known = set(ids)
-    return _sorted(f for f in failures if f.id in known and (f.backend is None or f.backend in backends))
+    """Failures of the given characters, of the given backends or none, sorted by stage, backend and id."""
+    wanted_ids = set(ids)
+    return _sorted(f for f in failures if f.id in wanted_ids and (f.backend is None or f.backend in backends))
 
 
 def _sorted(failures: Iterable[Failure]) -> list[Failure]:
@@ -63,7 +63,7 @@ def _sorted(failures: Iterable[Failure]) -> list[Failure]:
 
 
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:
-    """Characters or clips that failed anywhere, and those that did not but were quarantined for their looks."""
+    """Count characters or clips that failed in any stage, and those only quarantined for their looks."""
     failures = list(failures)
     failed = {failure.key for failure in failures if not failure.low_quality}
     return len(failed), len({failure.key for failure in failures} - failed)
@@ -80,7 +80,7 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Failures on record, without a last line that was cut when its writer was killed; none if there is no file."""
+    """Read the failures on record, none if there is no file; a last line cut by a killed writer is ignored."""
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         failures = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
@@ -95,7 +95,7 @@ def read_failures(path: Path) -> list[Failure]:
 
 @dataclass(frozen=True)
 class StageSummary:
-    """Characters of one stage (of one backend) that were made now, kept, or failed now, and the workers' total time."""
+    """Numbers of characters of one stage (of one backend) built, kept and failed, and the workers' total seconds."""
 
     stage: str
     backend: str | None
@@ -113,7 +113,7 @@ class StageTally:
     seconds: float = 0.0
 
     def keep(self, keys: Iterable[str]) -> None:
-        """Count what was up to date, unless an earlier attempt made it or failed."""
+        """Count keys as up to date, unless an earlier attempt of this build made them or failed."""
         for key in keys:
             self.ends.setdefault(key, "kept")
 
@@ -122,15 +122,15 @@ class StageTally:
         return StageSummary(stage, backend, count["made"], count["kept"], count["failed"], self.seconds)
 
 
-def stage_done(done: StageSummary) -> None:
+def print_stage(stage: StageSummary) -> None:
     """Print the closing line of a stage, unless a table shows it."""
     if above:
         return
-    name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
-    kept = f", {done.kept} up to date" if done.kept else ""
-    failed = f", {done.failed} left out" if done.failed else ""
-    seconds = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
-    say(f"{name:<20} {done.made} built{kept}{failed}{seconds}")
+    name = stage.stage if stage.backend is None else f"{stage.stage} {stage.backend}"
+    kept = f", {stage.kept} up to date" if stage.kept else ""
+    failed = f", {stage.failed} left out" if stage.failed else ""
+    seconds = f" in {stage.seconds:.1f} s of work" if stage.made or stage.failed else ""
+    say(f"{name:<20} {stage.made} built{kept}{failed}{seconds}")
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,15 @@ class BuildSummary:
     """Result of a build.
 
     Attributes:
-        failures: on record now of its characters and backends.
+        failures: those on record of its characters and backends.
         warnings: about characters that were built, now or before, by id.
-        doubles, empty_splits: sentences about equal characters in different splits, and about splits without rows.
+        doubles: sentences about equal characters in different splits.
+        empty_splits: sentences about splits without rows.
         rows: packed by configuration, the default first; None if pack did not run.
-        clips: how many the characters have, None in a run of stills.
+        clips: number of clips of the characters; None in a run of stills.
         recipes: parts on disk by recipe; None if none was written.
         stopped: why the build stopped before its last stage, or None.
-        freed: bytes of artefacts and procedural characters that `keep` gave up.
+        freed: bytes of artefacts and procedural characters removed after packing.
     """
 
     source: str
@@ -175,19 +176,19 @@ class BuildSummary:
 
 
 class Record:
-    """Failures of a run; of this build warnings, and the keys `lost` of what failed and is not quarantined."""
+    """Failures of a run; and of this build the warnings and the keys that failed, not counting quarantined ones."""
 
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout
         self.failures = read_failures(layout.failures)
-        self.lost: set[str] = set()
+        self.failed_keys: set[str] = set()
         self.warnings: dict[str, tuple[str, ...]] = {}
 
     def write(self) -> None:
         write_failures(self._layout.failures, self.failures)
 
     def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
-        """Remove the failures of what is tried again, with their pictures and logs."""
+        """Remove the failures of characters to be tried again, with their pictures and logs."""
         names = {step.name for step in steps}
         again = {f for f in self.failures if (f.stage, f.backend) in names and f.id in ids}
         for failure in again:
@@ -202,7 +203,7 @@ class Record:
             write_bytes(self._layout.root / name, data)
         self.failures.append(failure)
         if not failure.low_quality:
-            self.lost.add(failure.key)
+            self.failed_keys.add(failure.key)
         append(self._layout.failures, _line(failure))
         kind = "quarantined" if failure.low_quality else "failed"
         say(f"{kind}: {failure.key}: {failure.reason}")

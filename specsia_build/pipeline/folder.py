@@ -1,4 +1,4 @@
-"""A run's folder: its mark, its lock, the room on its disk, what a build changes in it and removes from it."""
+"""A run's folder: its mark and its lock, and what a build may change in it or remove from it."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _BUILT = {
     "logs": re.compile(r"logs/(tasks\.jsonl|workers/[^/]+\.(jsonl|log)|([^/]+/){1,2}[^/]+\.txt)"),
     "quarantine": re.compile(r"quarantine/([^/]+/){2,3}(why\.txt|[a-z_]+_\d{2,3}\.png)"),
 }
-"""Names of the files that builds write, by the folder that they lie in."""
+"""Patterns of the names of files that builds write, by their folder."""
 
 
 def write_mark(layout: RunLayout, source: str) -> None:
-    """Mark a folder as a run's."""
+    """Write the file that marks a folder as a run's."""
     mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
     write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
 
 
 def check_folder(layout: RunLayout) -> None:
-    """Check that a folder holds nothing but a run, and none of a newer version; nothing is written."""
+    """Raise UsageError if a folder holds anything but a run, or a run of a newer version."""
     if is_vacant(layout.root):
         return
     # A damaged mark is written again.
@@ -75,7 +75,7 @@ def locked(layout: RunLayout) -> Iterator[None]:
     finally:
         with suppress(OSError):
             lock.release()
-            # A refused build leaves nothing.
+            # A refused build leaves no files.
             if not layout.mark.exists():
                 for path in (layout.lock, layout.index):
                     path.unlink(missing_ok=True)
@@ -105,18 +105,19 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
 
 def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
-    """A line on what a build is about to change of the run on disk, None if that is nothing."""
+    """A line on the settings that a build changes in the run on disk; None if it changes none."""
     changed = changes(before, run.config)
-    replaced = ", and its dataset is replaced" if changed and exchange.listed_names(run.layout.dataset) else ""
-    what = f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
-    return what if changed else None
+    if not changed:
+        return None
+    replaced = ", and its dataset is replaced" if exchange.listed_names(run.layout.dataset) else ""
+    return f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Check that a run whose source is named again keeps its characters and does not lose rows.
+    """Check that a build with another name of its source has the run's characters and loses no rows.
 
-    Raises UsageError if all that was rendered is of other characters, which only bear the same names, or the dataset
-    would become smaller.
+    Raises UsageError if the new source has none of the rendered characters, or only others of the same names, or the
+    dataset would become smaller.
     """
     config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
@@ -136,7 +137,7 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
 
 
 def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
-    """Remove files below a folder of a run by their names; returns the names of others, and the bytes removed."""
+    """Remove files whose names match below a folder of a run; returns the other names, and the bytes removed."""
     others, freed = [], 0
     for below in listed_below(folder):
         path = folder / below
@@ -159,7 +160,7 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what earlier builds made, but for settings, report and samples; returns names of foreign files."""
+    """Remove what earlier builds wrote except settings, report and samples; returns names of foreign files."""
     foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
     for path in (layout.failures, layout.splits):

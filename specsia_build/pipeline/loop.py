@@ -1,4 +1,4 @@
-"""The build loop: hands characters that are not up to date to workers, phase by phase, and records the outcomes."""
+"""The build loop: hand characters that are not up to date to workers, phase by phase, and record the outcomes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.executors import Executor, Lost
-from specsia_build.pipeline.failures import BuildSummary, Failure, Record, StageTally, concerning, counted, stage_done
+from specsia_build.pipeline.failures import BuildSummary, Failure, Record, StageTally, concerning, counted, print_stage
 from specsia_build.pipeline.folder import write_mark
-from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, CharacterState, Task, character_state, judge
 from specsia_build.pipeline.run import Run, Step, steps_of
-from specsia_build.pipeline.selection import Characters, named, parted_doubles
+from specsia_build.pipeline.selection import Characters, duplicates_across_splits, named
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
 from specsia_build.stages.clips import motions
@@ -33,14 +33,14 @@ Keys = dict[Step, set[str]]
 
 
 class Build:
-    """One build under way; `summary` has what is known so far."""
+    """A build in progress."""
 
     def __init__(self, run: Run, characters: Characters, execute: Executor) -> None:
         self.run, self.characters, self.execute = run, characters, execute
         self.entries, self.config, self.layout = characters.entries, run.config, run.layout
         self.record = Record(run.layout)
         self.tallies: dict[Step, StageTally] = {}
-        self._standing: dict[str, Standing] = {}
+        self._states: dict[str, CharacterState] = {}
         self.summary = BuildSummary(
             source=characters.source,
             characters=len(self.entries),
@@ -48,7 +48,7 @@ class Build:
         )
 
     def begin(self) -> None:
-        """Take the run over: write its mark, settings and splits."""
+        """Write the run's mark, settings and splits."""
         write_mark(self.layout, self.config.source)
         write_settings(self.config, self.layout.config)
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
@@ -56,60 +56,59 @@ class Build:
         for note in self.characters.notes(self.run):
             say(note)
 
-    def standing(self, entry: Entry) -> Standing:
-        """State of a character, cached until work is done on it."""
-        if entry.id not in self._standing:
-            self._standing[entry.id] = standing(self.run, entry)
-        return self._standing[entry.id]
+    def state_of(self, entry: Entry) -> CharacterState:
+        """State of a character, cached until one of its artefacts changes."""
+        if entry.id not in self._states:
+            self._states[entry.id] = character_state(self.run, entry)
+        return self._states[entry.id]
 
     def concerning(self) -> list[Failure]:
         """Failures on record of this build's characters and backends."""
         return concerning(self.record.failures, {entry.id for entry in self.entries}, self.run.backends)
 
     def failures_before(self, stage: Stage | None = None) -> list[Failure]:
-        """Those that leave a stage, or pack, something out."""
-        names = {one.name for one in (character_stages(self.config) if stage is None else stage.rests_on)}
+        """Those of stages that a stage rests on, by default of all."""
+        names = {earlier.name for earlier in (character_stages(self.config) if stage is None else stage.rests_on)}
         return [failure for failure in self.concerning() if failure.stage in names]
 
-    def hopeless(self) -> bool:
-        """Whether more failed by now than may, so that nothing will be packed."""
-        return self.config.max_failures is not None and len(self.record.lost) > self.summary.allowed_failures
+    def over_limit(self) -> bool:
+        """Whether more failed than `max_failures` allows, so that nothing will be packed."""
+        return self.config.max_failures is not None and len(self.record.failed_keys) > self.summary.allowed_failures
 
-    def too_many(self, hint: str) -> BuildSummary:
-        """Summary of a build of which more failed than may; `hint` says what to give --max-failures."""
+    def stopped_by_failures(self, hint: str) -> BuildSummary:
+        """Summary of a build with too many failures; `hint` says which --max-failures to give."""
         failed, clips, allowed = counted(self.concerning())[0], self.summary.clips, self.summary.allowed_failures
-        of = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
+        total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
-            stopped=f"{failed:,} of {of} failed, {allowed:,} may: see {self.layout.failures}; fix them, or {hint}"
+            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; fix them, or {hint}"
         )
 
     def finished(self, **more: Any) -> BuildSummary:
-        """Summary of what was done so far."""
+        """Summary of the build so far."""
         stages = [tally.summary(*step.name) for step, tally in self.tallies.items()]
-        known = {"warnings": self.record.warnings, "failures": self.concerning(), **more}
-        return replace(self.summary, stages=stages, **known)
+        return replace(self.summary, stages=stages, warnings=self.record.warnings, failures=self.concerning(), **more)
 
     def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
-        """Check that each of some stages has anything to start from, or a failure says why not."""
+        """Raise UsageError if a stage has no input at all and no failure explains it."""
 
         def has_any(step: Step) -> bool:
             return any(self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries)
 
         for stage in stages:
-            below = [one for one in stage.rests_on if one not in stages and not one.per_clip]
-            if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, below))):
+            earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
+            if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, earlier))):
                 raise UsageError(
                     f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
                     f"--stage {stage.earlier[-1].name}` first"
                 )
 
     def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False) -> None:
-        """Do steps of all characters or of some; damaged artefacts that they need are made `again`, once.
+        """Do steps of all characters, or of `ids`; damaged artefacts that they need are made `again`, once.
 
         Raises SpecsiaError if an artefact is damaged as soon as it is written.
         """
-        asked = {step.stage for step in steps}
-        if self.config.clips is not None and ids is None and motions.STAGE not in asked:
+        stages = {step.stage for step in steps}
+        if self.config.clips is not None and ids is None and motions.STAGE not in stages:
             self._count_clips()
         for phase in phases(steps, self.config):
             of_phase = {step.stage for step in phase.steps}
@@ -119,22 +118,22 @@ class Build:
                         f"artefacts change after they are written ({named(_characters(damaged))}): check the "
                         f"disk of {self.layout.root}, then run the same command again"
                     )
-                below = of_phase.union(*(stage.rests_on for stage in of_phase))
-                self.make_again(damaged, [step for step in self.run.steps if step.stage in below])
+                stages = of_phase.union(*(stage.rests_on for stage in of_phase))
+                self.make_again(damaged, [step for step in self.run.steps if step.stage in stages])
             if ids is None and motions.STAGE in of_phase:
                 self._count_clips()
-            if ids is None and self.hopeless():
+            if ids is None and self.over_limit():
                 return
 
     def make_again(self, damaged: Keys, steps: Sequence[Step]) -> None:
-        """Remove damaged artefacts and do steps of their characters."""
+        """Remove damaged artefacts and do steps of their characters again."""
         for step, keys in damaged.items():
             say(f"{step.label}: damaged and made again: {named(keys)}")
             for key in keys:
                 discard(self.layout.artefact(step.stage, step.name[1], key))
         ids = _characters(damaged)
         for character in ids:
-            self._standing.pop(character, None)
+            self._states.pop(character, None)
         self.run_steps(steps, ids, again=True)
 
     def _run_phase(self, phase: Phase, ids: Collection[str] | None) -> Keys:
@@ -151,13 +150,13 @@ class Build:
                 bar = progress.bar(name, len(units), noun, backend, attempt.kept[step])
                 attempt.bars[step] = stack.enter_context(bar)
             while units:
-                results = self.execute(work, units, phase.needs, self.hopeless)
+                results = self.execute(work, units, phase.needs, self.over_limit)
                 units = [rest for number, result in results for rest in attempt.take(units[number], result)]
         self.record.write()
         for character in attempt.touched:
-            self._standing.pop(character, None)
+            self._states.pop(character, None)
         for step in phase.steps if ids is None or attempt.touched else ():
-            stage_done(self.tallies[step].summary(*step.name))
+            print_stage(self.tallies[step].summary(*step.name))
         return attempt.damaged
 
     def _count_clips(self) -> None:
@@ -166,11 +165,11 @@ class Build:
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def collect_warnings(self) -> None:
-        """Collect warnings of what is up to date, and name files that lie in several splits."""
+        """Collect warnings of all characters, and sentences about equal files in different splits."""
         for entry in self.entries:
-            if warnings := self.standing(entry).warnings:
+            if warnings := self.state_of(entry).warnings:
                 self.record.warn(entry.id, warnings)
-        doubles = parted_doubles(self.entries, self.characters.splits)
+        doubles = duplicates_across_splits(self.entries, self.characters.splits)
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
 
@@ -180,7 +179,7 @@ def _characters(damaged: Keys) -> set[str]:
 
 
 class _Attempt:
-    """A phase under way: up to date artefacts and bars by step, damaged artefacts, and characters worked on."""
+    """A phase in progress: artefacts up to date and bars by step, damaged artefacts, and characters worked on."""
 
     def __init__(self, build: Build, phase: Phase) -> None:
         self._build, self._phase = build, phase
@@ -190,22 +189,22 @@ class _Attempt:
         self.touched: set[str] = set()
 
     def plan(self, entries: Sequence[Entry]) -> list[Unit]:
-        """Plan units for the characters that are not up to date, and count the others."""
+        """Return units of the characters that are not up to date, and count the others."""
         units, apart = list[Unit](), self._build.run.apart()
         for entry in entries:
-            present = self._build.standing(entry)
-            if present.is_done(self._phase.steps):
+            state = self._build.state_of(entry)
+            if state.is_done(self._phase.steps):
                 for step in self._phase.steps:
-                    self._build.tallies[step].keep(present.states[step.name])
-                    self.kept[step] += len(present.states[step.name])
+                    self._build.tallies[step].keep(state.states[step.name])
+                    self.kept[step] += len(state.states[step.name])
             else:
-                clips: Sequence[Clip | None] = present.clips if self._phase.per_clip else [None]
+                clips: Sequence[Clip | None] = state.clips if self._phase.per_clip else [None]
                 units += [Unit(apart, entry, clip, self._phase.steps) for clip in clips]
                 self.touched.add(entry.id)
         return units
 
     def take(self, unit: Unit, result: Work | Lost) -> list[Unit]:
-        """Record what became of a unit; returns what is to be done of it next."""
+        """Record the result of a unit; returns the units to do next."""
         if isinstance(result, Lost):
             return self._lost(unit, result.reason)
         outcomes, rows = result
@@ -216,20 +215,22 @@ class _Attempt:
         return []
 
     def _lost(self, unit: Unit, reason: str) -> list[Unit]:
-        """Blame the step at which the worker was lost.
+        """Record a failure of the step at which a worker was lost.
 
-        If it may have been at several, each gets a unit of its own, with the steps that need it.
+        If several steps come into question, each gets a unit of its own, with the steps that need it.
         """
         judged = [(task, judge(task)[1]) for task in unit.tasks(self._build.run)]
-        left = [task.step for task, state in judged if state != DONE]
+        unfinished = [task.step for task, state in judged if state != DONE]
         suspects = [task.step for task, state in judged if state not in (DONE, BLOCKED)]
         for task, state in judged:
             if state == DONE or (state == BLOCKED and len(suspects) <= 1):
                 self._note(task, Outcome(state=state))
             elif len(suspects) == 1:
                 self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
-        apart = [tuple(step for step in left if step == one or step.needs(one)) for one in suspects]
-        return [replace(unit, steps=steps) for steps in apart] if len(apart) > 1 else []
+        if len(suspects) <= 1:
+            return []
+        groups = [tuple(step for step in unfinished if step == s or step.needs(s)) for s in suspects]
+        return [replace(unit, steps=steps) for steps in groups]
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         build, step = self._build, task.step

@@ -1,4 +1,4 @@
-"""Joining runs that each built a share of one source: their artefacts are copied, and a build packs the whole."""
+"""Merge runs that each built a shard of one source: copy their artefacts into one run, for a build to pack."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from specsia_build.stages.registry import character_stages
 def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as they are.
 
-    Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken. Raises
-    UsageError if one of them is not a run or differs in settings or splits, or if the folder holds another run.
-    Returns the settings of that run: those of the first, of the whole source.
+    Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to date. Raises
+    UsageError if a folder holds no run, runs differ in settings or splits, or the target holds another run. Returns the
+    settings of the merged run: those of the first run, for the whole source.
     """
-    shares = [existing_run(run) for run in runs]
-    folders = [share.root.resolve() for _, share in shares]
+    shards = [existing_run(run) for run in runs]
+    folders = [shard.root.resolve() for _, shard in shards]
     if len(set(folders)) < len(folders) or layout.root.resolve() in folders:
         raise UsageError("the runs to merge and --out must all be different folders")
-    first, first_layout = shares[0]
-    sources = [config.source for config, _ in shares]
-    here = next((one for one in sources if one.startswith("sample:") or Path(one).exists()), sources[0])
-    whole = replace(first, shard=None, source=here)
-    for config, share in shares:
+    first, first_layout = shards[0]
+    sources = [config.source for config, _ in shards]
+    usable = (source for source in sources if source.startswith("sample:") or Path(source).exists())
+    whole = replace(first, shard=None, source=next(usable, sources[0]))
+    for config, shard in shards:
         if differ := changes(result_settings(_portable(first)), _portable(config)):
-            both = f"{share.root} and {first_layout.root}"
+            both = f"{shard.root} and {first_layout.root}"
             raise UsageError(f"{both} differ in {'; '.join(differ)}: build both with the same settings")
-        if not share.splits.is_file() or share.splits.read_bytes() != first_layout.splits.read_bytes():
+        if not shard.splits.is_file() or shard.splits.read_bytes() != first_layout.splits.read_bytes():
             raise UsageError(
-                f"{share.root} and {first_layout.root} are of different characters, or put them in different splits: "
+                f"{shard.root} and {first_layout.root} are of different characters, or put them in different splits: "
                 "build both from the same source"
             )
     check_folder(layout)
@@ -48,18 +48,18 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
         write_mark(layout, whole.source)
         write_settings(whole, layout.config)
         write_bytes(layout.splits, first_layout.splits.read_bytes())
-        for _, share in shares:
+        for _, shard in shards:
             for folder in ("artefacts", "quarantine", "logs"):
-                _copy(share.root, layout.root, folder)
+                _copy(shard.root, layout.root, folder)
         stages = {stage.name: stage for stage in character_stages()}
-        failures = {failure for _, share in shares for failure in read_failures(share.failures)}
-        lost = {f for f in failures if not layout.artefact(stages[f.stage], f.backend, f.key).exists()}
-        write_failures(layout.failures, lost)
+        failures = {failure for _, shard in shards for failure in read_failures(shard.failures)}
+        missing = {f for f in failures if not layout.artefact(stages[f.stage], f.backend, f.key).exists()}
+        write_failures(layout.failures, missing)
     return whole
 
 
 def _portable(config: BuildConfig) -> BuildConfig:
-    """Settings without a machine's own places: of the source, of backends, and the share."""
+    """Settings without the shard and without paths of one machine: of the source and of backends."""
     return replace(config, shard=None, source="", backends=tuple(map(portable_spec, config.backends)))
 
 

@@ -1,4 +1,4 @@
-"""The end of a build: pack a dataset and recipes, and remove artefacts that `--keep none` gives up."""
+"""The end of a build: pack a dataset and recipes, and remove artefacts with `--keep none`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from specsia_build.dataset.exchange import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
-from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary, counted, stage_done
+from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary, counted, print_stage
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
-from specsia_build.pipeline.parts import missed_reason, moved_by, pack_recipe
-from specsia_build.pipeline.plan import DONE, Standing
+from specsia_build.pipeline.parts import missed_reason, moving_backends, pack_recipe
+from specsia_build.pipeline.plan import DONE, CharacterState
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.selection import named
 from specsia_build.pipeline.store import DamagedError, read_artefact
@@ -34,7 +34,7 @@ from specsia_build.terminal.screen import say
 
 
 def finish(build: Build) -> BuildSummary:
-    """Pack what a build made, and remove its artefacts if `keep` says so; damaged artefacts are made again, once."""
+    """Pack a build, and remove its artefacts with `--keep none`; damaged artefacts are made again, once."""
     pack_all = _pack_dataset if build.config.clips is None else _pack_clips
     try:
         summary = pack_all(build)
@@ -53,7 +53,7 @@ def finish(build: Build) -> BuildSummary:
 def _damaged(build: Build) -> Keys:
     damaged: Keys = {}
     for entry in build.entries:
-        states = build.standing(entry).states
+        states = build.state_of(entry).states
         for step in build.run.steps:
             for key in (key for key, state in states[step.name].items() if state == DONE):
                 try:
@@ -67,14 +67,14 @@ def _pack_clips(build: Build) -> BuildSummary:
     assert build.config.clips is not None
     failures = build.failures_before()
     if not build.summary.clips:
-        looked = any(build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries)
-        if not failures and not looked:
+        has_motions = any(build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries)
+        if not failures and not has_motions:
             raise UsageError(
                 f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
             )
         return build.finished(stopped="no character has a clip: its failure or warning says why")
-    if (lost := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.too_many(f"continue without them with --max-failures {lost}")
+    if (failed := counted(failures)[0]) > build.summary.allowed_failures:
+        return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
     stopped = [pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]
     summary = _pack_dataset(build) if build.run.packs else build.finished()
     return replace(summary, stopped="; ".join(filter(None, [summary.stopped, *stopped])) or None)
@@ -88,20 +88,20 @@ def _pack_dataset(build: Build) -> BuildSummary:
             return build.finished(
                 stopped=f"all characters failed or are quarantined, so {name} cannot be packed: see {layout.failures}"
             )
-    if (lost := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.too_many(f"continue without them with --max-failures {lost}")
-    standings = {entry.id: build.standing(entry) for entry in build.entries}
-    plan = pack_plan(run, build.characters.source, standings, failures, build.characters.splits)
+    if (failed := counted(failures)[0]) > build.summary.allowed_failures:
+        return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
+    character_states = {entry.id: build.state_of(entry) for entry in build.entries}
+    plan = pack_plan(run, build.characters.source, character_states, failures, build.characters.splits)
     waiting: dict[str | None, list[str]] = {
-        name: [key for one in standings.values() for key in one.waiting[name]] for name in plan.members
+        name: [key for state in character_states.values() for key in state.waiting[name]] for name in plan.members
     }
     if (missed := missed_reason(build, waiting, failures)) is not None:
         return build.finished(stopped=missed)
-    made, kept = sum(map(len, plan.members.values())), 0
-    if pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan):
-        made, kept = 0, made
-    with progress.bar(pack.STAGE.name, made, kept=kept) as advance:
-        if made:
+    count = sum(map(len, plan.members.values()))
+    is_current = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
+    to_pack, kept = (0, count) if is_current else (count, 0)
+    with progress.bar(pack.STAGE.name, to_pack, kept=kept) as advance:
+        if to_pack:
             packed = pack.pack(plan, shard_maker(run, build.execute, advance), layout.dataset)
             outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
             build.record.log(pack.STAGE.name, None, "", outcome)
@@ -110,17 +110,17 @@ def _pack_dataset(build: Build) -> BuildSummary:
             if packed.kept:
                 shards = plural(packed.written, "shard")
                 say(f"pack: {shards} written, {packed.kept:,} kept as they were")
-    done = StageSummary(pack.STAGE.name, None, made, kept, 0, time.perf_counter() - start)
-    stage_done(done)
+    stage = StageSummary(pack.STAGE.name, None, to_pack, kept, 0, time.perf_counter() - start)
+    print_stage(stage)
     dataset = layout.dataset if layout.url is None else _send(layout, f"{layout.url}/dataset")
     rows = {name: sum(member.rows for member in members) for name, members in plan.members.items()}
-    empty = empty_splits(standings, build.characters.splits)
+    empty = empty_splits(character_states, build.characters.splits)
     summary = build.finished(rows=rows, dataset=dataset, empty_splits=empty)
-    return replace(summary, stages=[*summary.stages, done])
+    return replace(summary, stages=[*summary.stages, stage])
 
 
 def _send(layout: RunLayout, url: str) -> str:
-    """Send the packed dataset to a URL, which is returned."""
+    """Send the packed dataset to a URL, and return it."""
     files = len(listed_names(layout.dataset)) - 1
     with progress.bar("upload", files, "file") as advance:
         sent, foreign = upload(layout.dataset, url, layout.uploaded, advance)
@@ -131,36 +131,42 @@ def _send(layout: RunLayout, url: str) -> str:
 
 
 def pack_plan(
-    run: Run, source: str, standings: Mapping[str, Standing], failures: Sequence[Failure], splits: Mapping[str, str]
+    run: Run,
+    source: str,
+    character_states: Mapping[str, CharacterState],
+    failures: Sequence[Failure],
+    splits: Mapping[str, str],
 ) -> pack.PackPlan:
-    """Plan a dataset of every character all of whose artefacts are up to date; raises UsageError if a backend has none.
+    """Plan a dataset of the characters whose artefacts are all up to date; states and splits are by id, in order.
 
-    The `standings` and `splits` are by id, in order.
+    Raises UsageError if a backend has no such character.
     """
-    members = {name: [member for one in standings.values() for member in one.members[name]] for name in run.backends}
+    members = {
+        name: [member for one in character_states.values() for member in one.members[name]] for name in run.backends
+    }
     for name, packed in members.items():
         if not packed:
             raise UsageError(f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages")
-    lost = {
-        name: len({f.key for f in failures if (f.backend or "") == name and f.id in standings})
+    failed = {
+        name: len({f.key for f in failures if (f.backend or "") == name and f.id in character_states})
         for name in ("", *members)
     }
     return pack.PackPlan(
         config=run.config,
         source=source,
-        planned=len(standings),
+        planned=len(character_states),
         splits=splits,
         members=members,
-        quarantined={name: count for name, count in lost.items() if count},
+        quarantined={name: count for name, count in failed.items() if count},
         sees_ground_truth=[backend_name(s) for s in run.config.backends if backend_of(s).sees_ground_truth],
         metas=partial(_metas, run),
         reads=run.read_by_pack,
     )
 
 
-def empty_splits(standings: Mapping[str, Standing], planned: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence about each planned split none of whose characters has rows, with the manifest line that fills it."""
-    packed = {name for name, one in standings.items() if any(one.members.values())}
+def empty_splits(character_states: Mapping[str, CharacterState], planned: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence about each planned split without rows, with the manifest line that fills it."""
+    packed = {name for name, state in character_states.items() if any(state.members.values())}
     return tuple(splits.empty_notes(planned, packed))
 
 
@@ -176,19 +182,19 @@ def _load(layout: RunLayout, stages: Sequence[CharacterStage], key: str, backend
 
 
 def shard_maker(run: Run, execute: Executor, advance: Callable[[int], None]) -> MakeShards:
-    """Return a function that makes the shards of a run's dataset by workers, or here if they are few.
+    """Return a function that makes the shards of a run's dataset in workers, or in this process if they are small.
 
-    It raises DamagedError for a damaged artefact, and SpecsiaError if a worker is lost. `advance` is called with the
-    number of characters as they are packed.
+    It calls `advance` with the number of characters of each packed shard, and raises DamagedError for a damaged
+    artefact and SpecsiaError if a worker is lost.
     """
     make_one = partial(make_shard, load=partial(_load, run.layout, run.read_by_pack))
 
     def make(tasks: Sequence[ShardTask]) -> Generator[tuple[int, Shard], None, None]:
-        # One process packs a shard or less before others have begun.
-        few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
+        # One process packs that much before a pool has started.
+        is_small = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
         needs = Needs(run.config.timeout * max((len(task.members) for task in tasks), default=1))
         here = ((number, make_one(task)) for number, task in enumerate(tasks))
-        with closing(here if few else execute(make_one, tasks, needs)) as results:
+        with closing(here if is_small else execute(make_one, tasks, needs)) as results:
             for number, shard in results:
                 advance(len(tasks[number].members))
                 if isinstance(shard, Lost):
@@ -199,19 +205,19 @@ def shard_maker(run: Run, execute: Executor, advance: Callable[[int], None]) -> 
 
 
 def _check_packed(build: Build) -> None:
-    """Check that every file of the dataset and of recipes' folders has the sum that their lists state."""
+    """Raise SpecsiaError if a packed file of the dataset or of a recipe differs from its checksum."""
     config, layout = build.config, build.layout
     packed = [layout.dataset] if build.run.packs else []
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-        packed += [layout.recipe(recipe.name, name) for name in (None, *moved_by(recipe, build.run))]
-    spoilt = []
+        packed += [layout.recipe(recipe.name, name) for name in (None, *moving_backends(recipe, build.run))]
+    damaged = []
     with progress.bar("check", None, "B") as advance:
         for folder in packed:
             sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
             digests = hash_files(folder, [*sums], advance)
-            spoilt += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
-    if spoilt:
+            damaged += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
+    if damaged:
         raise SpecsiaError(
-            f"{some(spoilt)} differs from what was written, so no artefact is removed: delete it, check "
+            f"{some(damaged)} differs from what was written, so no artefact is removed: delete it, check "
             "the disk, and run the same command again"
         )

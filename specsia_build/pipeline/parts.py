@@ -1,4 +1,4 @@
-"""The parts of recipes: which a run's clips give, and how they are written and their folders finished."""
+"""Parts of recipes: which parts a run's clips give, and how they and their folders are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.failures import Failure, StageSummary, stage_done
+from specsia_build.pipeline.failures import Failure, StageSummary, print_stage
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.plan import judge_character
 from specsia_build.pipeline.run import Run, RunLayout
@@ -31,10 +31,10 @@ from specsia_build.terminal.screen import say
 
 
 def missed_reason(build: Build, waiting: Mapping[str | None, Iterable[str]], failures: Sequence[Failure]) -> str | None:
-    """Why nothing is packed while some of what waits for an earlier stage, by backend, did not fail."""
+    """Reason to pack nothing: keys, by backend, that wait for an earlier stage and did not fail; None without any."""
     for name, keys in waiting.items():
-        excused = {failure.key for failure in failures if failure.backend in (None, name)}
-        if missed := [key for key in keys if key not in excused]:
+        failed = {failure.key for failure in failures if failure.backend in (None, name)}
+        if missed := [key for key in keys if key not in failed]:
             return (
                 f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
                 f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
@@ -48,7 +48,7 @@ class PartTask:
 
     Attributes:
         options: see `Recipe.options`.
-        record: of the part, still without files and facts.
+        record: the part's record, still without files and facts.
     """
 
     layout: RunLayout
@@ -65,29 +65,29 @@ class PartTask:
         return folders.is_written(self.folder, self.record.key, self.record.mark)
 
     def load(self, clip: str) -> ClipFrames:
-        clean = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
+        drawn = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
         if self.backend is None:
-            return ClipFrames(clean.meta, clean.files)
-        moved = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
-        return ClipFrames({**clean.meta, "box": moved.meta["box"], "backend": self.backend}, moved.files, clean.files)
+            return ClipFrames(drawn.meta, drawn.files)
+        moving = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
+        return ClipFrames({**drawn.meta, "box": moving.meta["box"], "backend": self.backend}, moving.files, drawn.files)
 
 
 def part_tasks(
     recipe: Recipe, run: Run, entries: Sequence[Entry], splits: Mapping[str, str]
 ) -> tuple[list[PartTask], dict[str | None, list[str]]]:
-    """The parts that a recipe's folders are to hold, and by backend the keys of what is not up to date."""
-    backends = (None, *moved_by(recipe, run))
+    """Parts that a recipe's folders should hold, and the keys, by backend, that are not up to date."""
+    backends = (None, *moving_backends(recipe, run))
     clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
     waiting: dict[str | None, list[str]] = {name: [] for name in backends}
     for entry in entries:
-        for task, _, sound in judge_character(run.at_once(), entry):
+        for task, _, current in judge_character(run.at_once(), entry):
             name, key = task.backend, task.key
             if task.stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
                 continue
-            clean, made = task.run.meta(draw.STAGE, None, key), task.run.meta(task.stage, name, key)
-            if sound and clean is not None and made is not None:
-                part = key if recipe.by == "clip" else clean["character"]
-                clips[name].setdefault(part, []).append({**clean, "fingerprint": made["fingerprint"]})
+            drawn, own = task.run.meta(draw.STAGE, None, key), task.run.meta(task.stage, name, key)
+            if current and drawn is not None and own is not None:
+                part = key if recipe.by == "clip" else drawn["character"]
+                clips[name].setdefault(part, []).append({**drawn, "fingerprint": own["fingerprint"]})
             else:
                 waiting[name].append(key)
     options = recipe.options(run.config)
@@ -96,52 +96,54 @@ def part_tasks(
         for key, metas in parts.items():
             first = metas[0]
             character, credit = first["character"], (first["license"], first["source"])
-            decides = [recipe.name, recipe.version, options, splits[character], *credit]
-            mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
+            inputs = [recipe.name, recipe.version, options, splits[character], *credit]
+            fingerprint = sha256(
+                canonical_json([*inputs, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode()
+            )
             clip_ids = tuple(meta["id"] for meta in metas)
-            record = Written(key, character, splits[character], clip_ids, *credit, {}, {}, mark)
+            record = Written(key, character, splits[character], clip_ids, *credit, {}, {}, fingerprint)
             tasks.append(PartTask(run.layout, recipe.name, name, options, record))
     return tasks, waiting
 
 
 def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
-    """Parts by the recipe's folder that they belong in."""
+    """Group parts by the folder that they belong in."""
     return {folder: list(parts) for folder, parts in groupby(tasks, attrgetter("folder"))}
 
 
-def moved_by(recipe: Recipe, run: Run) -> Sequence[str]:
-    """Backends whose moving reconstructions a recipe is written of, too."""
+def moving_backends(recipe: Recipe, run: Run) -> Sequence[str]:
+    """Backends of whose moving reconstructions a recipe also writes parts."""
     clips = run.config.clips
     return run.backends if recipe.reconstructions and clips is not None and clips.pairs else ()
 
 
 def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> str | None:
-    """Write the parts of a recipe that are not written yet; returns what could not be written and why."""
+    """Write the parts of a recipe that are not written yet; returns a sentence if something could not be written."""
     start = time.perf_counter()
     tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
     if (missed := missed_reason(build, waiting, failures)) is not None:
         return missed
     missing = [task for task in tasks if not task.is_written()]
-    made, faults, count = 0, list[str](), 0
+    written, faults, count = 0, list[str](), 0
     with progress.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
-        for index, trouble in build.execute(write_part, missing, Needs(build.config.timeout)):
+        for index, problem in build.execute(write_part, missing, Needs(build.config.timeout)):
             advance(1)
             task = missing[index]
-            if trouble is None:
-                made += 1
-            elif isinstance(trouble, Lost):
-                faults.append(f"{recipe.name} of {task.record.key} was lost: {trouble.reason}")
-            elif trouble.suits:
-                faults.append(trouble.reason)
+            if problem is None:
+                written += 1
+            elif isinstance(problem, Lost):
+                faults.append(f"{recipe.name} of {task.record.key} was lost: {problem.reason}")
+            elif problem.suits:
+                faults.append(problem.reason)
             else:
-                build.record.warn(task.record.character, [trouble.reason])
-    for folder, wanted in by_folder(tasks).items():
-        backend = wanted[0].backend
-        lost = len({failure.key for failure in failures if failure.backend in (None, backend)})
-        facts = {**_made_by(recipe, backend, build), "planned": len(build.entries), "quarantined": lost}
-        count += _finish_folder(build, recipe, folder, {task.record.key for task in wanted}, facts)
-    done = StageSummary(recipe.name, None, made, count - made, len(faults), time.perf_counter() - start)
-    stage_done(done)
+                build.record.warn(task.record.character, [problem.reason])
+    for folder, folder_tasks in by_folder(tasks).items():
+        backend = folder_tasks[0].backend
+        failed = len({failure.key for failure in failures if failure.backend in (None, backend)})
+        facts = {**_provenance(recipe, backend, build), "planned": len(build.entries), "quarantined": failed}
+        count += _finish_folder(build, recipe, folder, {task.record.key for task in folder_tasks}, facts)
+    done = StageSummary(recipe.name, None, written, count - written, len(faults), time.perf_counter() - start)
+    print_stage(done)
     build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})
     if faults:
         return f"{some(faults, 1)}; the other parts are written"
@@ -150,14 +152,14 @@ def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> st
 
 @dataclass(frozen=True)
 class NotWritten:
-    """Why a part was not written: its clips do not suit the recipe, or they do and the recipe failed."""
+    """Reason why a part was not written: its clips do not suit the recipe, or they do and the recipe failed."""
 
     reason: str
     suits: bool
 
 
 def write_part(task: PartTask) -> NotWritten | None:
-    """Write one part; returns None, or why it was not written. A full disk and damaged artefacts are raised."""
+    """Write one part; returns None, or why it was not written. Raises WriteError and DamagedError."""
     recipe, record = load_recipe(task.recipe), task.record
     part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
     try:
@@ -166,7 +168,7 @@ def write_part(task: PartTask) -> NotWritten | None:
         raise
     except UsageError as error:
         return NotWritten(str(error), suits=True)
-    # The recipe may be a stranger's: the others are written all the same.
+    # Third-party recipes may raise anything; the other parts are still written.
     except Exception as error:
         folders.remove_part(task.folder, record.key)
         if isinstance(error, CharacterError):
@@ -176,27 +178,27 @@ def write_part(task: PartTask) -> NotWritten | None:
     return None
 
 
-def _made_by(recipe: Recipe, backend: str | None, build: Build) -> dict[str, Any]:
-    """Settings and versions that a recipe's folder records: of the characters', or a backend's, pictures."""
+def _provenance(recipe: Recipe, backend: str | None, build: Build) -> dict[str, Any]:
+    """Settings and versions to record in a recipe's folder, of the characters or of a backend's reconstructions."""
     settings = pack.public_settings(build.config, build.characters.source)
-    # Other recipes decide nothing of this one.
+    # Other recipes have no influence on this one.
     settings["clips"]["recipes"] = [recipe.name]
     last = draw.STAGE if backend is None else move.STAGE
-    return {**pack.made_with(settings, tuple(dict.fromkeys((*last.rests_on, last)))), "backend": backend}
+    return {**pack.provenance(settings, tuple(dict.fromkeys((*last.rests_on, last)))), "backend": backend}
 
 
 def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], facts: Mapping[str, Any]) -> int:
-    """Remove parts of a recipe's folder that the run has no more, and write its card and sums; returns its parts."""
+    """Remove parts that the run no longer has, and write the folder's card and sums; returns its number of parts."""
     sweep(folder, deep=False)
     sweep(folder / folders.STATE)
-    gone = [key for key in folders.keys(folder) if key not in keys]
-    for key in gone:
+    obsolete = [key for key in folders.keys(folder) if key not in keys]
+    for key in obsolete:
         folders.remove_part(folder, key)
-    if gone:
-        say(f"{folder}: {plural(len(gone), 'part')} removed that are no longer in this run")
+    if obsolete:
+        say(f"{folder}: {plural(len(obsolete), 'part')} removed that are no longer in this run")
 
     def parts() -> Iterator[Written]:
-        """Records, read again each time: there may be many."""
+        """Read the records anew each time, as there may be many."""
         return (part for key in folders.keys(folder) if (part := folders.record_of(folder, key)) is not None)
 
     left_out = len(keys) - sum(1 for _ in parts())

@@ -1,4 +1,4 @@
-"""The plan: for each character and stage whether its artefact is up to date, and why not."""
+"""The plan: whether the artefact of each character and stage is up to date, and if not, why."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from specsia_build.stages.rows import Member, member
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
-"""States of an artefact: up to date; made from something else, or unfit for the present settings; not there; not
-readable; or without an earlier stage's artefact to be made from."""
+"""States of an artefact: up to date; made from other inputs, or unfit for the present settings; absent; unreadable; or
+waiting for the artefact of an earlier stage."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Task:
     """One step of one character, or of one of its clips; methods ending in `_in` give its key or path at another stage.
 
     Attributes:
-        inputs: digest of each input that is known before the artefact is made.
+        inputs: digest of each input known before the artefact is made.
     """
 
     run: Run
@@ -70,7 +70,7 @@ class Task:
 
 
 def inputs_now(sources: Sources | None, meta: Meta, index: Index) -> Digests:
-    """Digests now of the source files that an artefact has on record."""
+    """Present digests of the source files that an artefact has on record."""
     if sources is None:
         return {}
     names = [name for name in meta.get("inputs", {}) if name.startswith(sources.prefix)]
@@ -80,22 +80,24 @@ def inputs_now(sources: Sources | None, meta: Meta, index: Index) -> Digests:
 def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
     """Return a task with the digests of its inputs, and whether its artefact is current: `DONE`, or why not.
 
-    With `quick` the inputs of an artefact that is not there stay unread.
+    With `quick` the inputs of an absent artefact are not read.
     """
     stage, config, index = task.stage, task.run.config, task.run.index
     earlier: dict[CharacterStage, Meta] = {}
-    for below in stage.earlier:
-        meta = index.meta(task.path_in(below))
-        if meta is None or not below.serves(meta, config):
+    for input_stage in stage.earlier:
+        meta = index.meta(task.path_in(input_stage))
+        if meta is None or not input_stage.serves(meta, config):
             return task, BLOCKED
-        earlier[below] = meta
+        earlier[input_stage] = meta
     meta = index.meta(task.path)
-    state = STALE if meta is not None else DAMAGED if index.exists(task.path) else MISSING
-    if meta is None and quick:
-        return task, state
+    if meta is not None:
+        state = STALE
+    else:
+        state = DAMAGED if index.exists(task.path) else MISSING
+        if quick:
+            return task, state
     job = task.job
-    known = stage.inputs(job, earlier, index.digest)
-    inputs = {**known, **inputs_now(stage.sources(job), meta or {}, index)}
+    inputs = {**stage.inputs(job, earlier, index.digest), **inputs_now(stage.sources(job), meta or {}, index)}
     task = replace(task, inputs=inputs)
     if meta is not None and meta.get("fingerprint") == task.fingerprint(inputs) and stage.serves(meta, config):
         state = DONE
@@ -103,39 +105,39 @@ def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
 
 
 class Judged(NamedTuple):
-    """A task, the state of its artefact, and whether that and all that it rests on is up to date.
+    """A task, the state of its artefact, and whether it and all earlier ones are `current`, that is up to date.
 
-    While clips are not known yet, one task without a clip stands for all of them.
+    Until the clips of a character are known, one task without a clip stands for all of them.
     """
 
     task: Task
     state: str
-    sound: bool
+    current: bool
 
 
 def judge_character(run: Run, entry: Entry, steps: Sequence[Step] | None = None) -> Iterator[Judged]:
-    """State of every artefact that a character should have, in order; of all steps by default.
+    """Judge every artefact that a character should have, in order; of all steps by default.
 
-    Takes a run `at_once`, as each artefact is asked for several times.
+    Takes a run `at_once`, as each artefact is looked at several times.
     """
-    sound: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
+    current: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
     for stage, spec in run.steps if steps is None else steps:
         whole = Task(run, Step(stage, spec), entry)
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:
-            below = {s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip}
-            if any(meta is None or not one.serves(meta, run.config) for one, meta in below.items()):
+            metas = {s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip}
+            if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
                 yield Judged(whole, BLOCKED, False)
                 continue
-            clips = motions.clips_of(below[motions.STAGE] or {})
+            clips = motions.clips_of(metas[motions.STAGE] or {})
         for clip in clips:
             task, state = judge(whole if clip is None else replace(whole, clip=clip), quick=True)
-            rests = (
-                sound.get((one, spec if one.per_backend else None, clip if one.per_clip else None), True)
-                for one in stage.rests_on
-            )
-            sound[stage, spec, clip] = good = state == DONE and all(rests)
-            yield Judged(task, state, good)
+            is_current = state == DONE
+            for s in stage.rests_on:
+                key = s, spec if s.per_backend else None, clip if s.per_clip else None
+                is_current = is_current and current.get(key, True)
+            current[stage, spec, clip] = is_current
+            yield Judged(task, state, is_current)
 
 
 def warnings_of(meta: Meta) -> tuple[str, ...]:
@@ -144,13 +146,13 @@ def warnings_of(meta: Meta) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CharacterState:
     """State of one character in a run.
 
     Attributes:
-        states: state of each artefact, by the names of its step and by its key.
-        members: what pack takes, by backend, if the run packs.
-        waiting: keys of what pack does not take, by backend.
+        states: state of each artefact, by the name of its step and by its key.
+        members: what pack takes, by backend; empty unless the run packs.
+        waiting: keys that pack cannot take yet, by backend.
     """
 
     states: Mapping[tuple[str, str | None], Mapping[str, str]]
@@ -164,17 +166,17 @@ class Standing:
 
 
 def _member(index: Index, key: str, backend: str, metas: Mapping[CharacterStage, Meta]) -> Member:
-    """Summary of what pack takes, kept in the index while the meta data stay the same."""
+    """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
     name, stamp = f"member:{backend}:{key}", " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
     if (row := index.row(name, stamp)) is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.msgpack.decode(row, type=Member)
-    made = member(key, backend, metas)
-    index.learn(name, (stamp, msgspec.msgpack.encode(made)))
-    return made
+    summary = member(key, backend, metas)
+    index.learn(name, (stamp, msgspec.msgpack.encode(summary)))
+    return summary
 
 
-def standing(run: Run, entry: Entry) -> Standing:
+def character_state(run: Run, entry: Entry) -> CharacterState:
     """Look at all artefacts of a character."""
     run = run.at_once()
     states: dict[tuple[str, str | None], dict[str, str]] = {step.name: {} for step in run.steps}
@@ -182,7 +184,7 @@ def standing(run: Run, entry: Entry) -> Standing:
     members: dict[str, tuple[Member, ...]] = dict.fromkeys(run.backends, ())
     waiting: dict[str, tuple[str, ...]] = dict.fromkeys(run.backends, ())
     reads = run.read_by_pack if run.packs else ()
-    for task, state, sound in judge_character(run, entry):
+    for task, state, current in judge_character(run, entry):
         states[task.step.name][task.key] = state
         if task.clip is not None:
             clips[task.clip.id] = task.clip
@@ -190,9 +192,9 @@ def standing(run: Run, entry: Entry) -> Standing:
         if state == DONE and (meta := index.meta(task.path)) is not None:
             warnings |= dict.fromkeys(warnings_of(meta))
         if reads and task.stage is reads[-1] and (name := task.backend) is not None:
-            if sound:
+            if current:
                 metas = {stage: index.meta(task.path_in(stage)) or {} for stage in reads}
                 members[name] += (_member(index, task.key, name, metas),)
             else:
                 waiting[name] += (task.key,)
-    return Standing(states, tuple(clips.values()), tuple(warnings), members, waiting)
+    return CharacterState(states, tuple(clips.values()), tuple(warnings), members, waiting)

@@ -33,7 +33,7 @@ from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Meta, character_of
 
 WHY = "why.txt"
-"""Beside the pictures of a quarantined character: the reason."""
+"""Name of the file with the reason, beside the pictures of a quarantined character."""
 
 
 class _Below:
@@ -51,7 +51,7 @@ class RunLayout:
     root: Path
     url: str | None = None
 
-    # Marks the folder as a run's, with the version that made it.
+    # Marks the folder as a run's, with the version that wrote it.
     mark = _Below(RUN_MARK)
     # Effective settings, and the frozen splits of the source's ids.
     config = _Below("config.yaml")
@@ -139,14 +139,14 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 
-def named_settings(given: str) -> Path:
-    """The file that `--config` names, or that of the package's settings of this name; raises UsageError if neither."""
-    known = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
-    path = known.get(given, Path(given)) if not Path(given).is_file() else Path(given)
+def named_settings(name: str) -> Path:
+    """Return the file that `--config` names: a path, or settings of the package; raises UsageError if it is neither."""
+    settings = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
+    path = Path(name) if Path(name).is_file() else settings.get(name, Path(name))
     if not path.is_file():
-        names = ", ".join(sorted(known))
+        names = ", ".join(sorted(settings))
         raise UsageError(
-            f"--config: there is no file {given}, and no settings of that name: there are {names}.{meant(given, known)}"
+            f"--config: there is no file {name}, and no settings of that name among {names}.{meant(name, settings)}"
         )
     return path
 
@@ -156,20 +156,20 @@ def stated(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None and value != ()}
 
 
-def _refuse_other_kind(of_clips: bool, wanted: bool, place: object) -> None:
-    """Check that settings from a place are of clips if and only if clips are wanted."""
-    if of_clips != wanted:
-        kind, command = ("clips", "specsia clips") if of_clips else ("a build of stills", "specsia build")
+def _refuse_other_kind(has_clips: bool, wants_clips: bool, place: object) -> None:
+    """Raise UsageError unless settings from a place are of clips exactly if clips are wanted."""
+    if has_clips != wants_clips:
+        kind, command = ("clips", "specsia clips") if has_clips else ("a build of stills", "specsia build")
         raise UsageError(f"{place} is of {kind}: continue it with `{command}`, or name another --out")
 
 
 def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
-    """The recipes' defaults of all settings that no level states."""
-    known = {field.name for field in fields(ClipSettings)}
+    """Settings with the recipes' defaults wherever no level states a value."""
+    clip_settings = {field.name for field in fields(ClipSettings)}
     stated_names = {name for level in levels for name in (*level, *(level.get("clips") or ()))}
     defaults = defaults_of(recipes, stated_names)
-    of_clips = {name: value for name, value in defaults.items() if name in known}
-    others = {name: value for name, value in defaults.items() if name not in known}
+    of_clips = {name: value for name, value in defaults.items() if name in clip_settings}
+    others = {name: value for name, value in defaults.items() if name not in clip_settings}
     return with_settings(BuildConfig(), {**others, "clips": of_clips}, f"the recipe {' or '.join(recipes)}")
 
 
@@ -178,8 +178,7 @@ def effective(
 ) -> tuple[BuildConfig, RunLayout]:
     """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the flags.
 
-    Raises UsageError if a setting cannot be used, or the run or the file is of clips and `clips` is not among the
-    flags, or the other way round.
+    Raises UsageError if a setting cannot be used, or if only one of the flags and the run or file has `clips`.
     """
     settings = read_settings(config_file) if config_file is not None else {}
     stated_out = settings.pop("out", None)
@@ -194,8 +193,8 @@ def effective(
             before = {name: before[name] for name in ("source",) if name in before}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, config_file)
-    given = stated(flags) | ({} if source is None else {"source": source})
-    levels = ((before, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
+    stated_flags = stated(flags) | ({} if source is None else {"source": source})
+    levels = ((before, str(layout.config)), (settings, str(config_file)), (stated_flags, "the command line"))
 
     def layered(config: BuildConfig) -> BuildConfig:
         for level, where in levels:
@@ -238,7 +237,7 @@ class Step(NamedTuple):
 
 def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step]:
     """Stages, each with its backends or with None, in the order in which they are done."""
-    return [Step(stage, one) for stage in stages for one in (config.backends if stage.per_backend else (None,))]
+    return [Step(stage, spec) for stage in stages for spec in (config.backends if stage.per_backend else (None,))]
 
 
 @lru_cache(maxsize=8)
@@ -276,7 +275,7 @@ class Run:
         return self.index.meta(self.layout.artefact(stage, backend, key))
 
     def at_once(self) -> Run:
-        """The same run for a short time in which no artefact changes: each is looked at once."""
+        """The same run, which looks at each artefact only once; for a short time in which none changes."""
         return replace(self, index=self.index.snapshot())
 
     def apart(self) -> Run:

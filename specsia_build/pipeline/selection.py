@@ -1,4 +1,4 @@
-"""The characters of a build, and the splits that they are in."""
+"""The characters of a build and their splits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from specsia_build.stages.registry import character_stages
 
 
 def named(ids: Collection[str]) -> str:
-    """Characters by their ids in order, the first twelve of many."""
+    """List ids of characters in order, at most the first twelve."""
     return some(sorted(ids, key=id_order_key), 12)
 
 
@@ -31,10 +31,10 @@ class Characters:
 
     Attributes:
         source: name of the source.
-        entries: those that are built, in order.
-        splits: split of each id of the source or of the dataset to follow, and of those that the run had before.
+        entries: characters to build, in order.
+        splits: split of each id of the source or of the dataset to follow, and of each id that the run had before.
         left_out: ids of the source that are not built.
-        absent: ids that have a split and that the source does not have.
+        absent: ids that have a split but are not in the source.
         remarks: sentences about the source and the selection.
     """
 
@@ -48,16 +48,17 @@ class Characters:
     def notes(self, run: Run) -> list[str]:
         """Remarks for the user, with those that need the run's artefacts."""
         first = character_stages(run.config)[0]
-        gone = [i for i in self.absent if run.meta(first, None, i) is not None]
-        had = plural(len(gone), "character")
-        more = [f"the source lacks {had} that this run had, left out from now on: {named(gone)}"] if gone else []
-        return [*self.remarks, *more]
+        removed = [i for i in self.absent if run.meta(first, None, i) is not None]
+        if not removed:
+            return list(self.remarks)
+        count = plural(len(removed), "character")
+        return [*self.remarks, f"the source lacks {count} that this run had, left out from now on: {named(removed)}"]
 
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
-    """The source of a run, none of whose characters is read yet; raises UsageError if it holds nothing."""
+    """Open the source of a run without reading its characters; raises UsageError if it holds nothing."""
     source = open_source(config.source, layout.source)
-    # A million small objects that stay to the end are not looked at again and again.
+    # A million long-lived small objects would be scanned at every collection.
     gc.freeze()
     return source
 
@@ -71,36 +72,36 @@ def _excluded(path: str | None) -> frozenset[str]:
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
-    """The characters that a build is about, in the splits of its run, of a dataset, or drawn; nothing is written.
+    """Select the characters of a build and their splits: those of its run, of a dataset to follow, or drawn.
 
-    `before` are settings of the build that the run holds, or None if that does not count. Raises UsageError if the
-    source or what is left of it is empty, or the run or the dataset to follow contradicts it.
+    `before` are settings of the build that the run holds, or None to ignore it. Nothing is written. Raises UsageError
+    if no character is left, or the source contradicts the run or the dataset to follow.
     """
     source = source_of(config, layout)
     entries, split_of, remarks = _split(config, layout, source.entries, before)
-    every = {entry.id for entry in source.entries}
-    share = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
-    if not share:
+    source_ids = {entry.id for entry in source.entries}
+    shard = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
+    if not shard:
         raise UsageError(f"no character of the source is in the shard {config.shard}: give fewer shards")
     excluded = _excluded(config.exclude)
-    built = tuple(entry for entry in share[: config.limit] if entry.id not in excluded)
+    built = tuple(entry for entry in shard[: config.limit] if entry.id not in excluded)
     if not built:
         raise UsageError("exclude leaves no character to build: remove some of its ids")
-    if unknown := excluded - every:
+    if unknown := excluded - source_ids:
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
 
     def in_order(ids: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(ids, key=id_order_key))
 
-    left_out = in_order((every & split_of.keys()) - {entry.id for entry in built})
-    absent, notes = in_order(split_of.keys() - every), (*source.notes, *remarks)
+    left_out = in_order((source_ids & split_of.keys()) - {entry.id for entry in built})
+    absent, notes = in_order(split_of.keys() - source_ids), (*source.notes, *remarks)
     return Characters(source.name, built, split_of, left_out, absent, notes)
 
 
 def _split(
     config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
 ) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
-    """Characters of a source that have a split, the split of each id, and sentences about them."""
+    """Return the characters that have a split, the split of each id, and remarks."""
     frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
@@ -115,9 +116,12 @@ def _split(
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
             raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
-        lacks = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
-        lacking = [(where, plural(len(lost), "character"), named(lost)) for where, lost in lacks.items() if lost]
-        return chosen, split_of, [f"left out, as {where} lacks {count}: {lost}" for where, count, lost in lacking]
+        remarks = []
+        for place, lacking in ((config.like, set(ids) - split_of.keys()), ("the source", split_of.keys() - set(ids))):
+            if lacking:
+                count = plural(len(lacking), "character")
+                remarks.append(f"left out, as {place} lacks {count}: {named(lacking)}")
+        return chosen, split_of, remarks
     if frozen is None:
         return entries, splits.assign(ids, fixed), []
     grown = splits.grown(frozen, ids, fixed)
@@ -125,8 +129,8 @@ def _split(
     return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
 
 
-def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:
-    """A sentence for each mesh file of several characters in different splits."""
+def duplicates_across_splits(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:
+    """A sentence for each mesh file that characters in different splits share."""
     return [
         f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of them, or "
         "give them the same `split` in a manifest"

@@ -12,12 +12,12 @@ from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.pack import empty_splits, pack_plan
 from specsia_build.pipeline.parts import PartTask, by_folder, part_tasks
-from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, standing
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, character_state
 from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.recipes.folder import keys, record_of
 from specsia_build.recipes.recipe import folder_recipes
-from specsia_build.recipes.verify import mark_of
+from specsia_build.recipes.verify import folder_facts
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 
 
@@ -40,12 +40,12 @@ class RunStatus:
     """State of a run.
 
     Attributes:
-        characters: how many of the source the build is about.
-        failures: on record of its characters and backends.
+        characters: number of characters that the build is about.
+        failures: those on record of its characters and backends.
         warnings: about characters that were built, by id.
         packed: whether a dataset, or recipes' folders, are on disk.
         empty_splits: sentences about planned splits without any row.
-        current: whether they are exactly what a build would pack now.
+        current: whether those are exactly what a build would pack now.
     """
 
     source: str
@@ -66,39 +66,41 @@ class RunStatus:
 
 
 def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
-    """Whether a recipe's folders hold its parts as they would be written; None if one of them is not written."""
+    """Whether a recipe's folders hold exactly the parts that would be written; None if a folder is not written."""
     current = None
     for folder, parts in by_folder(tasks).items():
-        if (mark := mark_of(folder)) is None:
+        if (facts := folder_facts(folder)) is None:
             return None
         missing = [task for task in parts if not task.is_written()]
-        known = {task.record.key for task in parts}.issuperset(keys(folder)) and len(missing) == mark.get("left_out")
-        current = current is not False and known and all(record_of(folder, task.record.key) is None for task in missing)
+        has_others = not {task.record.key for task in parts}.issuperset(keys(folder))
+        has_stale = any(record_of(folder, task.record.key) is not None for task in missing)
+        is_same = not has_others and not has_stale and len(missing) == facts.get("left_out")
+        current = current is not False and is_same
     return current
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
-    """Look at a run."""
+    """Inspect a run without changing it."""
     characters = find_characters(config, layout, settings_before(layout))
     entries, packed, empty = characters.entries, list[bool | None](), tuple[str, ...]()
     with open_run(config, layout) as run:
         failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
-        standings = {entry.id: standing(run, entry) for entry in entries}
+        character_states = {entry.id: character_state(run, entry) for entry in entries}
         stages = []
         for stage, name in (step.name for step in run.steps):
-            count = Counter(state for one in standings.values() for state in one.states[stage, name].values())
+            count = Counter(state for c in character_states.values() for state in c.states[stage, name].values())
             failed = {f.key for f in failures if f.stage == stage and f.backend == name}
             missing = count[MISSING] + count[DAMAGED]
             stages.append(StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed)))
         if run.packs:
-            mark = packed_fingerprint(layout.dataset)
+            fingerprint = packed_fingerprint(layout.dataset)
             try:
-                plan = pack_plan(run, characters.source, standings, failures, characters.splits)
-                packed.append(None if mark is None else mark == plan_fingerprint(plan))
+                plan = pack_plan(run, characters.source, character_states, failures, characters.splits)
+                packed.append(None if fingerprint is None else fingerprint == plan_fingerprint(plan))
             except UsageError:
-                # Nothing is up to date that pack could write.
-                packed.append(None if mark is None else False)
-            empty = () if mark is None else empty_splits(standings, characters.splits)
+                # Pack has nothing up to date to write.
+                packed.append(None if fingerprint is None else False)
+            empty = () if fingerprint is None else empty_splits(character_states, characters.splits)
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
             tasks, _ = part_tasks(recipe, run, entries, characters.splits)
             packed.append(_is_recipe_current(tasks))
@@ -107,7 +109,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         characters=len(entries),
         stages=tuple(stages),
         failures=tuple(failures),
-        warnings={name: one.warnings for name, one in standings.items() if one.warnings},
+        warnings={name: state.warnings for name, state in character_states.items() if state.warnings},
         packed=None not in packed,
         empty_splits=empty,
         current=all(packed),

@@ -1,7 +1,7 @@
-"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of what was read of them.
+"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of their meta data.
 
-A row of the cache counts as long as its file has the size and times of change that it was read with. Losing the cache
-costs time.
+A row of the cache is valid while its file has the size and modification time that it was read with. Losing the cache
+costs only time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
 VERSION = 5
-"""Version of the cache's table; a cache of another one is started over."""
+"""Version of the cache's table; a cache of another version is discarded."""
 
 _COMMIT_SECONDS = 1.0
 """How often new rows are committed."""
@@ -49,16 +49,16 @@ Row: TypeAlias = tuple[str, bytes]
 
 
 class DamagedError(SpecsiaError):
-    """An artefact is missing or not as it was written; a build makes it again."""
+    """An artefact is missing or was altered after it was written; a build makes it again."""
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
-    """Write an artefact whole or not at all, equal ones as equal bytes; returns its meta data as they will be read."""
+    """Write an artefact atomically, with bytes that depend on its content only; returns its meta data as read back."""
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in ((META, meta), *sorted(artefact.files.items())):
-            # Without times, owners and modes of this machine.
+            # No times, owners or modes of this machine.
             info = tarfile.TarInfo(f"{artefact.key}.{name}")
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
@@ -80,7 +80,7 @@ def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
     return stream.read()
 
 
-def _first(archive: tarfile.TarFile) -> tuple[str, dict[str, Any]]:
+def _read_first(archive: tarfile.TarFile) -> tuple[str, dict[str, Any]]:
     first = archive.next()
     if first is None or not first.name.endswith(f".{META}"):
         raise ValueError(f"it does not begin with {META}")
@@ -97,14 +97,14 @@ def _parsed_meta(data: bytes) -> dict[str, Any]:
 
 
 def read_artefact(path: Path, key: str) -> Artefact:
-    """Read an artefact and check every byte of it; raises DamagedError if it is not as it was written."""
+    """Read an artefact and check every byte; raises DamagedError if it is missing or altered."""
     files: dict[str, bytes] = {}
     try:
         with _open(path) as archive:
-            its_key, meta = _first(archive)
+            stored_key, meta = _read_first(archive)
             listed: dict[str, dict[str, Any]] = meta["files"]
-            if its_key != key:
-                raise ValueError(f"it is of '{its_key}'")
+            if stored_key != key:
+                raise ValueError(f"it is of '{stored_key}'")
             for info in archive.getmembers()[1:]:
                 name = info.name.removeprefix(f"{key}.")
                 data = _content(archive, info) if info.size == listed[name]["bytes"] else b""
@@ -119,10 +119,10 @@ def read_artefact(path: Path, key: str) -> Artefact:
 
 
 def read_meta(path: Path) -> dict[str, Any] | None:
-    """Meta data of an artefact, or None unless these and its size are as written."""
+    """Meta data of an artefact; None if they or its size are not as written."""
     try:
         with _open(path) as archive:
-            _, meta = _first(archive)
+            _, meta = _read_first(archive)
             rest = sum(_BLOCK + -(-int(file["bytes"]) // _BLOCK) * _BLOCK for file in meta["files"].values())
             return meta if path.stat().st_size >= archive.offset + rest else None
     except _DAMAGE:
@@ -144,8 +144,7 @@ def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
 def source_stamp(path: Path) -> str | None:
     """Stamp of a source file, with the time of its inode, as unpacking may restore the time of modification.
 
-    The stamp of a search is what it finds.
-    Whether the file may be read is for who reads it, see `source_digest`.
+    The stamp of a search is what it finds. `source_digest` checks whether the file may be read.
     """
     return stamp_of(path, changed=True) or searched(path)
 
@@ -157,7 +156,7 @@ def discard(path: Path) -> None:
 
 
 def sweep(folder: Path, deep: bool = True) -> None:
-    """Remove what killed writers left half written in a folder and, if `deep`, below it; links are not followed.
+    """Remove what killed writers left behind in a folder and, if `deep`, below it; links are not followed.
 
     Raises WriteError if something cannot be removed.
     """
@@ -171,14 +170,14 @@ def sweep(folder: Path, deep: bool = True) -> None:
 
 
 class Index:
-    """Meta data of a run's artefacts, what was made of them, and source files' digests; to be used from one thread.
+    """Cache of artefacts' meta data, of what was computed from them, and of source files' digests; not thread-safe.
 
     Attributes:
-        rows: stamp and content by name of what was read without a table, which a worker sends to the build.
+        rows: stamp and content by name, if there is no table; a worker sends them to the build.
     """
 
     def __init__(self, table: sqlite3.Connection | None = None, folder: Path | None = None):
-        """Open a cache in a table, or else in memory; the artefacts' folder is left out of names in the table."""
+        """Use a table, or memory if None; names in the table are relative to the artefacts' `folder`."""
         self.rows: dict[str, Row] = {}
         self._table, self._saved = table, time.monotonic()
         self._prefix = "" if folder is None else f"{folder}/"
@@ -190,25 +189,25 @@ class Index:
             return None
         if (row := self.row(str(path), stamp)) is not None:
             with suppress(ValueError, TypeError, zlib.error, msgspec.MsgspecError):
-                known: Meta = msgspec.json.decode(zlib.decompress(row))
-                return known
+                cached: Meta = msgspec.json.decode(zlib.decompress(row))
+                return cached
         meta = read_meta(path)
         if meta is not None:
             self.learn(str(path), (stamp, zlib.compress(msgspec.json.encode(meta), 1)))
         return meta
 
     def exists(self, path: Path) -> bool:
-        """Whether anything, readable or not, is in the place of an artefact."""
+        """Whether anything, readable or not, has an artefact's path."""
         return path not in self._hidden and os.path.lexists(path)
 
     def snapshot(self) -> Index:
-        """The same index, which looks at each artefact once."""
+        """A copy of the index that looks at each artefact only once."""
         snapshot = copy(self)
         snapshot.meta = cache(self.meta)  # type: ignore[method-assign]
         return snapshot
 
     def hide(self, path: Path) -> None:
-        """Take an artefact for missing from now on, as what it was made from could not be made again."""
+        """Treat an artefact as missing from now on, as an earlier stage of it failed."""
         self._hidden.add(path)
 
     def digest(self, path: Path, root: Path) -> str | None:
@@ -227,7 +226,7 @@ class Index:
         return digest
 
     def learn(self, name: str, row: Row) -> None:
-        """Keep a row, from another index's `rows` for instance."""
+        """Store a row, for instance from another index's `rows`."""
         if self._table is None:
             self.rows[name] = row
             return
@@ -236,14 +235,14 @@ class Index:
             self.save()
 
     def row(self, name: str, stamp: str) -> bytes | None:
-        """What is kept under a name, if it was read with that stamp."""
+        """Content of the row of a name if it has that stamp, else None."""
         row = self.rows.get(name)
         if self._table is not None:
             row = self._execute("SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix))
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
-        """Run a statement; a table that is damaged, full or read-only, or a name that is not text, only costs time."""
+        """Run a statement; returns None if the table is damaged, full or read-only, or a name is not UTF-8."""
         if self._table is not None:
             with suppress(sqlite3.Error, UnicodeEncodeError):
                 return self._table.execute(statement, values).fetchone()
@@ -261,9 +260,9 @@ class Index:
 
 @contextmanager
 def open_index(path: Path, artefacts: Path, *, writes: bool) -> Iterator[Index]:
-    """Open the cache of a run's artefacts; new rows are kept if it `writes`, as only the holder of the run's lock may.
+    """Open the cache of a run's artefacts; with `writes`, which needs the run's lock, new rows are stored.
 
-    A cache that is damaged or of another version is started over; if none can be used, all is read from files.
+    A cache that is damaged or of another version is discarded; if none can be used, everything is read from files.
     """
     table = _open_table(path, writes)
     if table is None and writes:

@@ -1,4 +1,4 @@
-"""Reading every character of a source once, in processes that one of them may crash, to describe it."""
+"""Read every character of a source once, in worker processes that may crash, and describe it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from specsia_build.rendering.mesh import compacted
 from specsia_build.terminal import progress
 
 SIZE, VIEWS = 256, 10
-"""Pixels on a side of the picture, and the views that no edge may cut."""
+"""Size of the picture in pixels, and number of views that must contain the whole character."""
 
 
-def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Facts of a character, or why it cannot be read; and its view 0 as PNG without a contour, if `pictured`."""
+def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
+    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else b""."""
     try:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
@@ -45,9 +45,9 @@ def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
 def survey_all(
     entries: Sequence[Entry], config: BuildConfig, *, pictured: bool = False
 ) -> tuple[list[CharacterFacts], list[bytes]]:
-    """Facts and pictures of characters in the order of `entries`; see `surveyed`.
+    """Facts and pictures of characters in the order of `entries`; see `survey`.
 
-    Procedural characters are removed once they were read, so that no more of them lie on the disk than workers.
+    Procedural characters are removed after reading, so that the disk never holds more of them than there are workers.
     """
     from specsia_build.characters.samples.write import withdraw
 
@@ -56,8 +56,10 @@ def survey_all(
     compile_once(config, (), entries)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     with progress.bar("characters", len(entries)) as advance:
-        for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, needs):
-            facts, pictures[index] = (unread(entries[index], seen.reason), b"") if isinstance(seen, Lost) else seen
+        for index, result in local_executor(config)(partial(survey, pictured=pictured), entries, needs):
+            facts, pictures[index] = (
+                (unread(entries[index], result.reason), b"") if isinstance(result, Lost) else result
+            )
             warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
             facts_of_entry[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             withdraw(entries[index])

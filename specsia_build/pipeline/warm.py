@@ -1,4 +1,4 @@
-"""Compile the code that a build needs once, before each of its workers would do it."""
+"""Compile the code that a build needs once, instead of in each worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
 OWN_BACKEND = "relief"
-"""Reconstructs if no backend of a build has code to be compiled, as later stages need a mesh."""
+"""Backend used where no backend of a build compiles code, as later stages need a mesh."""
 
 
 def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry]) -> None:
@@ -36,15 +36,15 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
     names = [stage.name for stage in stages] or [render.STAGE.name]
     recipes = () if small.clips is None else small.clips.recipes
     code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[:16]
-    mark = cache_folder() / f"whole-{code}"
-    if mark.exists():
+    marker = cache_folder() / f"whole-{code}"
+    if marker.exists():
         return
     say("compiling, once: the next command of this kind starts at once")
     with progress.bar("compile", 1, "part") as advance:
         for _, result in local_executor(config)(build_small, [(small, names)], Needs(math.inf)):
             advance(1)
             if not isinstance(result, Lost):
-                mark.touch()
+                marker.touch()
 
 
 def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> BuildConfig:
@@ -59,13 +59,13 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
 
 
 def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
-    """Run stages of a build, and those that they rest on, in a temporary folder; returns why any of them failed."""
+    """Run stages of a build, and those that they rest on, in a temporary folder; returns reasons of failures."""
     config, names = job
     with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
         run = Run(config, RunLayout(Path(folder)))
         (entry,) = open_source(config.source, run.layout.source).entries
-        asked = [step.stage for step in run.steps if step.stage.name in names]
-        needed = {stage for last in asked for stage in (*last.rests_on, last)}
+        requested = [step.stage for step in run.steps if step.stage.name in names]
+        needed = {stage for last in requested for stage in (*last.rests_on, last)}
         steps = [step for step in run.steps if step.stage in needed]
         still = tuple(step for step in steps if not step.stage.per_clip)
         outcomes, _ = work(Unit(run, entry, None, still))

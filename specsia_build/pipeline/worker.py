@@ -28,7 +28,7 @@ from specsia_build.stages.stage import CHOSEN, Artefact, CharacterStage, Clip, s
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps that one worker does one after the other for each character, or for each clip; `needs` of an executor."""
+    """Steps that one worker does in turn for each character, or for each clip, and what they need of an executor."""
 
     steps: tuple[Step, ...]
     needs: Needs
@@ -41,7 +41,7 @@ class Phase:
 def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     """Group steps into as few phases as possible: characters before clips, split where needs differ.
 
-    What a backend holds, such as GPUs, is not held while other steps are done.
+    Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not hold them.
     """
     groups: list[Phase] = []
     for step in sorted(steps, key=lambda step: step.stage.per_clip):
@@ -93,10 +93,10 @@ class Outcome:
     Attributes:
         reason: why it failed in one sentence, or None.
         details: file or folder to look at, relative to the run, or None.
-        evidence: content of the files that belong there, by name relative to the run.
+        evidence: content of the files to write there, by name relative to the run.
         low_quality: whether it was built, and is quarantined.
-        damaged: earlier stages whose artefact must be made again first.
-        state: of the artefact before: `DONE` if nothing was done, `BLOCKED` if nothing could be.
+        damaged: earlier stages whose artefacts must be made again first.
+        state: of the artefact before: `DONE` if there was nothing to do, `BLOCKED` if nothing could be done.
         seconds: wall time.
         peak_mb: largest resident memory of the worker so far.
     """
@@ -117,35 +117,36 @@ Work = tuple[Sequence[Outcome], Mapping[str, Row]]
 
 
 def work(unit: Unit) -> Work:
-    """Do the steps of a unit that are not up to date; each is judged by the artefacts that exist by then.
+    """Do the steps of a unit that are not up to date, each judged when its turn comes.
 
-    Raises WriteError if something cannot be written, as the next character would fail likewise.
+    Raises WriteError if a file cannot be written, as every later character would fail likewise.
     """
     run = unit.run.apart()
     tasks = unit.tasks(run)
-    made: dict[Path, Artefact] = {}
+    artefacts: dict[Path, Artefact] = {}
     outcomes: list[Outcome] = []
     for number, planned in enumerate(tasks, 1):
         task, state = judge(planned)
         outcome = Outcome(state=state)
         if state not in (DONE, BLOCKED):
-            outcome, artefact = carry_out(task, made)
+            outcome, artefact = carry_out(task, artefacts)
             outcome = replace(outcome, state=state)
             if artefact is not None:
-                wanted = {later.path_in(below) for later in tasks[number:] for below in later.stage.earlier}
-                made = {path: kept for path, kept in {**made, task.path: artefact}.items() if path in wanted}
+                artefacts[task.path] = artefact
+                needed = {later.path_in(stage) for later in tasks[number:] for stage in later.stage.earlier}
+                artefacts = {path: artefacts[path] for path in artefacts if path in needed}
         if state == BLOCKED or outcome.damaged or outcome.reason is not None:
-            # An artefact of an earlier build must not stand in for it.
+            # An artefact of an earlier build must not take its place.
             run.index.hide(task.path)
         run.index.meta(task.path)
         outcomes.append(outcome)
     return outcomes, run.index.rows
 
 
-def carry_out(task: Task, made: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
-    """Do a task with the digests of its inputs and store its artefact; the outcome says why it failed.
+def carry_out(task: Task, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
+    """Do a task and store its artefact with the digests of its inputs; the outcome says why it failed.
 
-    Artefacts of earlier stages that are in `made` are not read. Raises WriteError as `work`.
+    Earlier stages' artefacts are taken from `artefacts`, by path, or else read. Raises WriteError as `work`.
     """
     start = time.perf_counter()
     earlier: dict[CharacterStage, Artefact] = {}
@@ -153,7 +154,7 @@ def carry_out(task: Task, made: Mapping[Path, Artefact]) -> tuple[Outcome, Artef
     for stage in task.stage.earlier:
         path = task.path_in(stage)
         try:
-            earlier[stage] = made.get(path) or read_artefact(path, task.key_in(stage))
+            earlier[stage] = artefacts.get(path) or read_artefact(path, task.key_in(stage))
         except DamagedError:
             damaged.append(stage)
     if damaged:
@@ -175,13 +176,13 @@ def _make(task: Task, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
     if stage.calls_backend and logs_to is not None:
         logs_to(task.run.layout.worker_logs)
     sources = stage.sources(job)
-    # Samples are written by who reads them first.
+    # A sample is written when it is first read.
     with unchanging() if sources is not None and sources.sample is None else nullcontext():
         artefact, files = stage.make(job, earlier)
         if sources is not None:
-            known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
-            inputs = {**known, **sources.digests(map(sources.name, files), task.run.index.digest)}
-    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.made_by(job.config, job.backend)})
+            fixed = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
+            inputs = {**fixed, **sources.digests(map(sources.name, files), task.run.index.digest)}
+    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.settings_record(job.config, job.backend)})
     return seal(artefact, stage.name, task.fingerprint(inputs), inputs)
 
 
@@ -211,14 +212,14 @@ def _failure(task: Task, error: Exception) -> Outcome:
         files = {**error.pictures, WHY: f"{error}\n".encode()}
         evidence = {f"{name}/{file}": data for file, data in files.items()}
         return Outcome(brief(str(error)), name, evidence, low_quality=True)
-    if (trouble := write_trouble(error)) is not None:
-        raise trouble from error
+    if (write_error := write_trouble(error)) is not None:
+        raise write_error from error
     if isinstance(error, SpecsiaError) and not isinstance(error, OthersError):
         return failed(task, str(error))
     if is_exhaustion(error):
         return failed(task, exhausted(task.key))
-    # The traceback is kept for a report.
-    what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
-    ours = f"specsia failed on {task.key} ({what}): please report it with"
+    # The log keeps the traceback for a bug report.
+    cause = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
+    ours = f"specsia failed on {task.key} ({cause}): please report it with"
     path = _below(task, task.run.layout.details(*task.step.name, task.key))
     return failed(task, f"{f'{error}: see' if isinstance(error, OthersError) else ours} {path}", traceback.format_exc())

@@ -46,19 +46,19 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
         progress: called with the rows or files that are done and the number of all.
     """
     folder = Path(where)
-    record = mark_of(folder)
+    record = folder_facts(folder)
     if record is not None:
         return _verify_recipe(folder, record, workers, progress or (lambda done, total: None))
     try:
         return verify_dataset(where, workers=workers, progress=progress)
     except SpecsiaError as error:
-        inner = sorted(path.parent.name for path in folder.glob(f"*/{RECIPE_FILE}") if mark_of(path.parent))
+        inner = sorted(path.parent.name for path in folder.glob(f"*/{RECIPE_FILE}") if folder_facts(path.parent))
         if not inner or (folder / "dataset").is_dir():
             raise
         raise SpecsiaError(f"{folder} is a run: did you mean {folder / inner[0]}?") from error
 
 
-def mark_of(folder: Path) -> Mapping[str, Any] | None:
+def folder_facts(folder: Path) -> Mapping[str, Any] | None:
     """Content of `specsia.json` in a recipe's folder; None for any other folder."""
     try:
         record = read_json(folder / RECIPE_FILE) if _exists(folder, RECIPE_FILE) else None

@@ -23,7 +23,7 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.placing import MARGIN, Placed
-from specsia_build.stages.clips.actor import standing
+from specsia_build.stages.clips.actor import entry_pose
 
 FPS = 12.0  # Frames a second of the film: 36 views turn once in three seconds
 
@@ -103,7 +103,7 @@ def moving(placed: Placed, front: Frontal, name: str) -> Moving:
             "--motion needs a rig, and a drawing alone has none: give a rigged character, or its mesh as --mesh"
         )
     motion, warnings = _motion(front.own, front.rig, name)
-    rig, notes = carried(front.mesh, front.rig, placed.mesh, standing(front.own, front.own.character.entry.pose))
+    rig, notes = carried(front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose))
     return Moving(rig, motion, (*warnings, *notes.warnings))
 
 

@@ -1,7 +1,7 @@
-"""Stage 4, pack: rows from artefacts, in splits and shards, with the card and the checksums.
+"""Stage 4, pack: write artefacts as rows, in splits and shards, with the card and the checksums.
 
-The frozen order of the ids alone decides the layout, so that a dataset that has grown has the bytes of one that was
-packed at once. Shards that already exist are kept.
+Only the frozen order of the ids decides the layout, so that a dataset packed in several builds has the same bytes as
+one packed in a single build. Shards that already exist are kept.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from specsia_build.stages.stage import CharacterStage, EarlierMeta, Stage, canon
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
-"""Packages whose version may change a dataset's bytes."""
+"""Packages whose versions may change a dataset's bytes."""
 
 _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
-"""Small files of a dataset that only programs write."""
+"""Small files of a dataset that only specsia writes."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
-"""Errors of reading a dataset that is damaged, of another version or missing."""
+"""Errors of reading a dataset that is missing, damaged or of another version."""
 
 
 @dataclass(frozen=True)
 class PackPlan:
-    """A dataset to be packed.
+    """A dataset to pack.
 
     Attributes:
-        source: name of the source, free of paths.
-        planned: how many characters were asked for.
+        source: name of the source, without paths.
+        planned: number of characters requested.
         splits: split of each id of the source; rows are in the order of its keys.
-        members: characters or clips that are built, by backend.
-        quarantined: characters left out by backend, `""` for those that no backend saw.
-        sees_ground_truth: backends that do.
-        metas: gives the meta data of the artefacts that pack reads, by id of a member and backend name.
+        members: built characters or clips, by backend.
+        quarantined: numbers of characters left out, by backend, or `""` for those that reached no backend.
+        sees_ground_truth: names of backends that see the ground truth.
+        metas: returns the meta data of the artefacts that pack reads, by id of a member and backend name.
         reads: the stages whose artefacts hold the pictures.
     """
 
@@ -86,14 +86,14 @@ class _Planned:
         return sha256(canonical_json([*parts, *(member.digest for member in self.members)]).encode())
 
     def task(self, folder: Path, columns: Sequence[str], old: tuple[Path, str] | None) -> ShardTask:
-        """The shard to be made in a folder, or kept from an `old` file with its SHA-256."""
+        """Task to write the shard in a folder, or to keep an `old` file with its SHA-256."""
         size = sum(member.image_bytes for member in self.members)
         ids = tuple(member.id for member in self.members)
         return ShardTask(folder / self.name, self.backend, ids, size, schema.arrow_schema(columns), old)
 
 
 def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
-    """The settings that decide what is built, without paths of this machine; `source` names its source."""
+    """Settings that decide what is built, without paths of this machine; `source` is the source's name."""
     settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
     like = settings.pop("like")
     if like is not None:
@@ -104,14 +104,14 @@ def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
-    before = dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
+    stages = dict.fromkeys(s for stage in plan.reads for s in (*stage.rests_on, stage))
     settings = public_settings(plan.config, plan.source)
     counts = {"planned": plan.planned, "quarantined": dict(plan.quarantined)}
-    return {**made_with(settings, (*before, STAGE)), "schema_version": schema.SCHEMA_VERSION, **counts}
+    return {**provenance(settings, (*stages, STAGE)), "schema_version": schema.SCHEMA_VERSION, **counts}
 
 
-def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
-    """Settings, and all versions that decide what stages make of them."""
+def provenance(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
+    """Settings, and all versions that decide what stages make from them."""
     return {
         "specsia": __version__,
         "config": config,
@@ -125,8 +125,8 @@ def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, A
 def plan_fingerprint(plan: PackPlan) -> str:
     """SHA-256 over all that decides the packed bytes: the `canonical_json` of members, record and splits."""
     members = {backend: [member.values for member in members] for backend, members in plan.members.items()}
-    what = {"members": members, "record": _build_record(plan), "splits": splits.to_json(plan.splits)}
-    return sha256(canonical_json(what).encode())
+    content = {"members": members, "record": _build_record(plan), "splits": splits.to_json(plan.splits)}
+    return sha256(canonical_json(content).encode())
 
 
 def _plan(plan: PackPlan) -> list[_Planned]:
@@ -139,7 +139,7 @@ def _plan(plan: PackPlan) -> list[_Planned]:
         for split in schema.SPLITS:
             ids = (i for i, its_split in plan.splits.items() if its_split == split)
             chosen = [member for i in ids for member in by_character.get(i, ())]
-            parts = plan_shards([one.id for one in chosen], [one.image_bytes for one in chosen]) if chosen else []
+            parts = plan_shards([m.id for m in chosen], [m.image_bytes for m in chosen]) if chosen else []
             for index, part in enumerate(parts):
                 name = f"{schema.data_folder(backend, several)}/{schema.shard_name(split, index, len(parts))}"
                 shards.append(_Planned(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part]))
@@ -147,48 +147,51 @@ def _plan(plan: PackPlan) -> list[_Planned]:
 
 
 def _existing(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Path and listed SHA-256 of the shards of an existing dataset, by their fingerprints."""
+    """Path and listed SHA-256 of each shard of an existing dataset, by fingerprint."""
     try:
         listed = read_json(folder / schema.BUILD_FILE)["shards"]
         sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
-        return {mark: (folder / name, sums[name]) for name, mark in listed.items() if name in sums}
+        return {fingerprint: (folder / name, sums[name]) for name, fingerprint in listed.items() if name in sums}
     except _UNREADABLE:
         return {}
 
 
 def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
     def by_split(count: Callable[[Sequence[Member]], int]) -> dict[str, dict[str, int]]:
-        """Counts by backend and split, without splits that are empty."""
+        """Counts by backend and split, without empty splits."""
         counts: dict[str, dict[str, int]] = {}
         for backend, members in plan.members.items():
-            parts = {split: [one for one in members if plan.splits[one.character] == split] for split in schema.SPLITS}
+            parts = {split: [m for m in members if plan.splits[m.character] == split] for split in schema.SPLITS}
             counts[backend] = {split: count(part) for split, part in parts.items() if part}
         return counts
 
     def values(name: str) -> dict[str, list[float]]:
-        values = {backend: [getattr(one, name) for one in members] for backend, members in plan.members.items()}
-        return {backend: [value for value in found if value is not None] for backend, found in values.items()}
+        """Values of a field of the members, by backend, without None."""
+        values = {}
+        for backend, members in plan.members.items():
+            values[backend] = [v for member in members if (v := getattr(member, name)) is not None]
+        return values
 
     every = [member for members in plan.members.values() for member in members]
-    packed, clips = {one.character: one for one in every}, {one.id: one.action for one in every}
+    packed, clips = {m.character: m for m in every}, {m.id: m.action for m in every}
     return CardFacts(
         source=plan.source,
         planned=plan.planned,
-        rows=by_split(lambda members: sum(one.rows for one in members)),
-        characters=by_split(lambda members: len({one.character for one in members})),
+        rows=by_split(lambda members: sum(m.rows for m in members)),
+        characters=by_split(lambda members: len({m.character for m in members})),
         quality=values("mean_iou"),
         frontal_before=values("frontal_before"),
         licenses=[(packed[i].license, packed[i].credit) for i in sorted(packed, key=id_order_key)],
         quarantined=plan.quarantined,
         sees_ground_truth=plan.sees_ground_truth,
         build=record,
-        clips={b: Counter(plan.splits[one.character] for one in members) for b, members in plan.members.items()},
+        clips={b: Counter(plan.splits[m.character] for m in members) for b, members in plan.members.items()},
         actions=Counter(action for action in clips.values() if action is not None),
     )
 
 
 class Packed(NamedTuple):
-    """Shards written now and left as they were, and names of foreign files in the dataset's folder, which stay."""
+    """Numbers of shards written and kept, and names of foreign files in the dataset's folder, which stay."""
 
     written: int
     kept: int
@@ -198,38 +201,38 @@ class Packed(NamedTuple):
 def _image_digests(plan: PackPlan, shards: Sequence[_Planned]) -> Iterator[tuple[str, str, str, str]]:
     """Configuration, uid, column and SHA-256 of every image, in the order of the rows."""
     for shard in shards:
-        for one in shard.members:
-            for scalars, origin in row_facts(one.id, shard.backend, plan.metas(one.id, shard.backend)):
+        for member in shard.members:
+            for scalars, origin in row_facts(member.id, shard.backend, plan.metas(member.id, shard.backend)):
                 for column in schema.IMAGE_COLUMNS:
                     yield shard.config_name, scalars["uid"], column, origin[column][2]
 
 
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
-    """Write the dataset into `folder`, replacing an earlier one only once all of it is written.
+    """Write the dataset into `folder`, replacing an earlier one once all of it is written.
 
-    Shards that would not change are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does.
+    Unchanged shards are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does.
     """
-    # Where a link stands for the folder, what replaces it must lie beside what that names.
+    # If the folder is a link, its replacement must lie beside the link's target.
     folder = folder.resolve()
     partial = temporary_beside(folder)
     with writing(folder), ExitStack() as stack:
-        # What goes wrong takes no room away.
+        # A failure leaves nothing on the disk.
         stack.callback(shutil.rmtree, partial, ignore_errors=True)
         exchange.recover(folder)
         planned, existing = _plan(plan), _existing(folder)
-        for parent in {(partial / one.name).parent for one in planned}:
+        for parent in {(partial / shard.name).parent for shard in planned}:
             parent.mkdir(parents=True)
 
         columns = schema.COLUMNS if plan.config.clips is None else schema.MOVING_COLUMNS
-        tasks = [one.task(partial, columns, existing.get(one.fingerprint)) for one in planned]
-        # Nobody is to write there any more where the folder is given up.
+        tasks = [shard.task(partial, columns, existing.get(shard.fingerprint)) for shard in planned]
+        # Closed before the folder is removed, so that no worker still writes there.
         with closing(make(tasks)) as shards:
             done = {planned[number].name: shard for number, shard in shards}
         write_checksums(partial, _image_digests(plan, planned))
         record = _build_record(plan)
-        record |= {"fingerprint": plan_fingerprint(plan), "shards": {one.name: one.fingerprint for one in planned}}
+        record |= {"fingerprint": plan_fingerprint(plan), "shards": {s.name: s.fingerprint for s in planned}}
         facts = _card_facts(plan, record)
-        write_teaser(partial, [one.config_name for one in planned])
+        write_teaser(partial, [shard.config_name for shard in planned])
         facts = replace(facts, folder=partial)
         (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
@@ -243,25 +246,24 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
 
 
 def packed_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset on disk, or None.
+    """Fingerprint of the dataset on disk; None if a file is missing, a shard cut off, or another file altered.
 
-    None if a file is missing, a shard is cut off, or another file is not as it was written; the card, which people
-    edit, may have any content but none.
+    The card, which people edit, may have any content but must not be empty.
     """
     try:
         exchange.recover(folder)
         record = read_json(folder / schema.BUILD_FILE)
-        mark, shards = record["fingerprint"], set(record["shards"])
+        fingerprint, shards = record["fingerprint"], set(record["shards"])
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except _UNREADABLE:
         return None
     whole = not unusable and {schema.CARD, *_RECORDS, *shards} <= listed.keys()
     whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())
-    return mark if isinstance(mark, str) and whole else None
+    return fingerprint if isinstance(fingerprint, str) and whole else None
 
 
 def _looks_whole(path: Path, digest: str, is_shard: bool) -> bool:
-    """Whether a file of a dataset is as it was written, as far as a look tells: shards are too large to be read."""
+    """Whether a file of a dataset seems unaltered; shards are too large to be read whole."""
     if not path.is_file():
         return False
     if path.name == schema.CARD:

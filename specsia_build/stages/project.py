@@ -1,4 +1,4 @@
-"""Stage 3, project: register the reconstruction once, then render it from the views of the ground truth."""
+"""Stage 3, project: register the reconstruction once, then render it in the views of the ground truth."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import reconstruct, render
-from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.reconstruct import beside_truth, mesh_from_files
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
+from specsia_build.stages.warnings import Comparison, warnings_about
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
@@ -51,15 +51,15 @@ def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
-def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
-    """Digests by input's name of all silhouettes, the front and the reconstruction, and whether its turn is free."""
-    seen = {name: rendered["files"][name]["sha256"] for name in (*_masks(config), view_file(GT, 0))}
-    turned = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
-    return seen | turned | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+def input_digests(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
+    """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
+    truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(config), view_file(GT, 0))}
+    yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
+    return truth | yaw | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    return made_from(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
+    return input_digests(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
@@ -70,9 +70,9 @@ def _serves(meta: Meta, config: BuildConfig) -> bool:
 def registered(
     mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], gt: NDArray[np.uint8], look: Look, *, any_yaw: bool
 ) -> Registration:
-    """Register a reconstruction; of one that may have `any_yaw`, choose the turn that faces as the picture does.
+    """Register a reconstruction; with `any_yaw`, choose the yaw whose frontal view is most like the picture.
 
-    Silhouettes hardly tell front from back then, but colours do.
+    Silhouettes hardly tell front from back, but colours do.
 
     Args:
         mesh, masks, cameras: as of `register`.
@@ -85,18 +85,18 @@ def registered(
     around = register(Similarity(yaw_deg=yaw).apply_to(mesh), masks, cameras)
     goal = small(gt, masks[0])
 
-    def likeness(one: Registration) -> Likeness:
-        layers = next(FastRenderer().render(one.similarity.apply_to(mesh), cameras[:1], look))
+    def likeness(candidate: Registration) -> Likeness:
+        layers = next(FastRenderer().render(candidate.similarity.apply_to(mesh), cameras[:1], look))
         return Likeness.of(small(layers.color, layers.mask), goal)
 
-    ways = (registration, replace(registration, similarity=replace(around.similarity, yaw_deg=yaw)))
-    return max(ways, key=likeness)
+    opposite = replace(registration, similarity=replace(around.similarity, yaw_deg=yaw))
+    return max(registration, opposite, key=likeness)
 
 
 def positioned(
     layers: Layers, mesh: Mesh, camera: Camera, frame: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
-    """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the box (smallest and largest x, y, z) that it spans."""
+    """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the smallest and largest x, y, z of its box."""
     position, vertices = layers.position, mesh.vertices
     if frame != "character":
         position = (position @ camera.turn().T).astype(np.float32)
@@ -122,7 +122,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     registration = registered(mesh, masks, cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
-    drawn, ious, boxes = [], [], []
+    z_masks, ious, boxes = [], [], []
     front = behind = None
     views = load_renderer(config.renderer).render(placed, cameras, config.look)
     for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
@@ -132,7 +132,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[view_file(MASK, view)] = png.encode(layers.mask)
         files[view_file(POS, view)] = png.encode(pos)
         files[view_file(EDGE, view)] = png.encode(edge)
-        drawn.append(layers.mask)
+        z_masks.append(layers.mask)
         if view == 0:
             front = layers.color.copy()
         if 2 * view == config.views:
@@ -141,8 +141,8 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         boxes.append([low.tolist(), high.tolist()])
     mean = float(np.mean(ious))
     assert front is not None
-    seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, config.look)
-    warnings, why = doubts(seen, reconstructed.meta)
+    pair = Comparison(mesh, placed, front, behind, np.stack(z_masks), gt, masks, config.look)
+    warnings, reason = warnings_about(pair, reconstructed.meta)
     meta = {
         "id": rendered.key,
         "backend": reconstructed.meta["backend"],
@@ -150,7 +150,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "frontal_iou_before": registration.frontal_iou_before,
         "iou": ious,
         "mean_iou": mean,
-        "recall": [recall(z, y) for z, y in zip(drawn, masks, strict=True)],
+        "recall": [recall(z, y) for z, y in zip(z_masks, masks, strict=True)],
         "warnings": warnings,
         "boxes": boxes,
     }
@@ -159,7 +159,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         raise LowQualityError(
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
             f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
-            + (why or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"),
+            + (reason or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"),
             dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()

@@ -1,4 +1,4 @@
-"""Stage 2, reconstruct: a mesh from the frontal picture, by a backend."""
+"""Stage 2, reconstruct: make a mesh from the frontal picture with a backend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, compacted, material_spec
 from specsia_build.stages import render
-from specsia_build.stages.doubts import misplaced
 from specsia_build.stages.stage import (
     Artefact,
     CharacterStage,
@@ -41,12 +40,13 @@ from specsia_build.stages.stage import (
     Sources,
     canonical_json,
 )
+from specsia_build.stages.warnings import misplaced
 
 READ = "read/"
-"""Before the names of the inputs that a backend read."""
+"""Prefix of the names of the inputs that a backend read."""
 
 _TRUTH = "ground truth"
-"""Name of the render as an input of a backend that sees it."""
+"""Name of the input of a backend that sees the ground truth."""
 
 
 MESH = "mesh.json"
@@ -56,7 +56,7 @@ _ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
 OVERLAY = "overlay"
 
 _OVERLAY = np.array([(255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)], np.uint8)
-"""Colours of the overlay: in no silhouette, in Y*'s only, in Z's only, in both."""
+"""Colours of the overlay where no silhouette covers a pixel, that of Y* only, that of Z only, both."""
 
 
 def backend_seed(seed: int, character_id: str, backend: str) -> int:
@@ -81,10 +81,10 @@ def _settings(job: Job) -> dict[str, Any]:
     return _chosen(job.config, _backend(job))
 
 
-def made_from(rendered: Meta, reconstructed: Meta) -> bool:
-    """Whether a reconstruction was made from the present render."""
-    seen = {render.FRONT: rendered["files"][render.FRONT]["sha256"], _TRUTH: rendered["fingerprint"]}
-    return all(reconstructed["inputs"].get(name, digest) == digest for name, digest in seen.items())
+def is_of_render(rendered: Meta, reconstructed: Meta) -> bool:
+    """Whether a reconstruction was made from this render."""
+    digests = {render.FRONT: rendered["files"][render.FRONT]["sha256"], _TRUTH: rendered["fingerprint"]}
+    return all(reconstructed["inputs"].get(name, digest) == digest for name, digest in digests.items())
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -104,10 +104,10 @@ def _sources(job: Job) -> Sources | None:
 
 
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
-    """The mesh without vertices that no face uses, if it passes the gate for what the backend makes.
+    """Check a backend's mesh, and return it without unused vertices and with double-sided faces.
 
-    All its faces are double-sided: reconstruction methods ignore the winding of faces. Raises CharacterError if it does
-    not pass, a LowQualityError without pictures if it is sound but bad.
+    Double-sided, as reconstruction methods ignore the winding of faces. Raises CharacterError if the mesh cannot be
+    used, and LowQualityError without pictures if it does not look like the picture.
     """
     try:
         if len(mesh.faces) > 0:
@@ -130,8 +130,8 @@ def reconstruct_picture(
 ) -> tuple[Mesh, tuple[str, ...]]:
     """Reconstruct a frontal picture (H, W, 4) without a contour; returns an accepted mesh and warnings.
 
-    `truth` is the character's own mesh, if there is one, and `context` are more fields of `Context`. Raises UsageError
-    if the backend needs one, and CharacterError as `accepted`.
+    `truth` is the character's own mesh or None, and `context` has more fields of `Context`. Raises UsageError if the
+    backend needs `truth` and it is None, and CharacterError as `accepted`.
     """
     if backend.sees_ground_truth and truth is None:
         raise UsageError(
@@ -155,7 +155,7 @@ def reconstruct_picture(
 
 
 def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:
-    """The same error with frontal pictures of the mesh, fitted to the figure, and the frame in which it fits better."""
+    """The same error with frontal pictures of the mesh, fitted to the figure, and axes with which it fits better."""
     image, mask = png.decode(rendered.files[render.FRONT], 4), png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
         mesh = compacted(mesh).with_sides(double=True)
@@ -164,11 +164,11 @@ def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Me
         front = small(layers.color, layers.mask)
         as_is, turned = better_frame(mesh, placed, front, None, small(image, mask), look)
     except CharacterError:
-        # Too deep to be drawn; the sentence must do.
+        # The mesh is too deep to be rendered, so there are no pictures.
         return LowQualityError(str(error), {})
-    drawn = {view_file(COLOR, 0): png.encode(layers.color), view_file(MASK, 0): png.encode(layers.mask)}
-    more = "" if turned is None else f"; it {misplaced(as_is, turned, reading)}"
-    return LowQualityError(f"{error}{more}", beside_truth(drawn, 0, rendered.files))
+    pictures = {view_file(COLOR, 0): png.encode(layers.color), view_file(MASK, 0): png.encode(layers.mask)}
+    advice = "" if turned is None else f"; it {misplaced(as_is, turned, reading)}"
+    return LowQualityError(f"{error}{advice}", beside_truth(pictures, 0, rendered.files))
 
 
 def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
@@ -178,7 +178,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         An artefact with the mesh in the frame's axes, before registration; and the files that the backend read or
         looked for in vain.
 
-    Raises LowQualityError with the frontal pictures if the mesh is sound but not of what the picture shows.
+    Raises LowQualityError with the frontal pictures if the mesh does not look like the picture.
     """
     entry, config, backend = job.entry, job.config, _backend(job)
     image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
@@ -210,7 +210,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         "triangles": len(mesh.faces),
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
-        "warnings": [*(said for reading in readings for said in reading.warnings), *doubts],
+        "warnings": [*(warning for reading in readings for warning in reading.warnings), *doubts],
         "reading": _reading(readings),
     }
     return Artefact(entry.id, encoded, meta), tuple(files)
@@ -229,20 +229,20 @@ def array_file(name: str) -> str:
 
 
 def dump_array(array: NDArray[Any]) -> bytes:
-    """Bytes that `load_array` turns back into an equal array; equal arrays give equal bytes."""
+    """Encode an array for `load_array`; equal arrays give equal bytes."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return png.deflate(stream.getvalue(), png.GZIP)
 
 
 def load_array(data: bytes) -> NDArray[Any]:
-    """Load what `dump_array` wrote, without pickle."""
+    """Load an array that `dump_array` wrote, without pickle."""
     loaded: NDArray[Any] = np.lib.format.read_array(io.BytesIO(igzip.decompress(data)), allow_pickle=False)
     return loaded
 
 
 def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
-    """Files that `mesh_from_files` turns back into an equal mesh; rest positions are not kept."""
+    """Encode a mesh for `mesh_from_files`; rest positions are dropped."""
     arrays = {name: getattr(mesh, name) for name in _ARRAYS}
     files = {array_file(name): dump_array(array) for name, array in arrays.items() if array is not None}
     textures: list[Texture] = []
@@ -271,7 +271,7 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
 
 
 def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
-    """PNGs by name of one view: Z and its mask of `files`, Y* of `rendered`, and the overlay of their silhouettes."""
+    """PNGs of one view by name: Z and its mask from `files`, Y* from `rendered`, and an overlay of silhouettes."""
     color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
     ours, theirs = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
     overlay = png.encode(_OVERLAY[2 * (ours >= HALF_COVERED).astype(np.uint8) + (theirs >= HALF_COVERED)])

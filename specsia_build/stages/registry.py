@@ -27,12 +27,12 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
     return PAIR_STAGES if config.clips.pairs else CLIP_STAGES
 
 
-def refuse_stages_of_none(names: Sequence[str], config: BuildConfig) -> None:
-    """Check that stages are a run's; raises UsageError if one needs reconstructions and the run has none."""
-    known = {stage.name for stage in character_stages(config)}
-    if other := [stage.name for stage in character_stages() if stage.name in names and stage.name not in known]:
+def refuse_unused_stages(names: Sequence[str], config: BuildConfig) -> None:
+    """Raise UsageError if a stage needs reconstructions and the run has none."""
+    own = {stage.name for stage in character_stages(config)}
+    if unused := [stage.name for stage in character_stages() if stage.name in names and stage.name not in own]:
         raise UsageError(
-            f"the stage {other[0]} is of reconstructions, which this run has none of: "
+            f"the stage {unused[0]} is of reconstructions, which this run has none of: "
             "--recipe dravie or --backend NAME moves them too"
         )
 
@@ -43,6 +43,6 @@ def all_stages() -> tuple[Stage, ...]:
 
 
 def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:
-    """The stages of a run, or of every kind of run, that make something of each character, in their order."""
+    """The stages of a run, or of every kind of run, that make an artefact of each character, in their order."""
     stages = all_stages() if config is None else stages_for(config)
     return tuple(stage for stage in stages if isinstance(stage, CharacterStage))

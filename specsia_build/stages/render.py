@@ -36,10 +36,10 @@ MOST_OUTLINE = 4
 
 
 DARKEST = 64
-"""Number of greys, from black, of a dark contour: such a line is seen on white, whatever it encloses."""
+"""Number of greys, from black, of a dark contour, which is visible on white around any colour."""
 
 BLANK = 12
-"""Levels below white that a pixel must have in one channel to be seen on white paper."""
+"""Levels below white that one channel of a pixel must have to be visible on white paper."""
 
 
 MASK_NAMES = ("mask512.png", "mask.png")
@@ -57,10 +57,10 @@ def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]
 
 
 def is_blank(target: NDArray[np.uint8]) -> bool:
-    """Whether a Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is tested."""
-    thin = target[::4, ::4]
-    seen = (thin[..., 3] >= HALF_COVERED) & (thin[..., :3].min(axis=2) <= 255 - BLANK)
-    return bool(np.count_nonzero(seen) < LEAST_COVERED * seen.size)
+    """Whether Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is tested."""
+    sparse = target[::4, ::4]
+    visible = (sparse[..., 3] >= HALF_COVERED) & (sparse[..., :3].min(axis=2) <= 255 - BLANK)
+    return bool(np.count_nonzero(visible) < LEAST_COVERED * visible.size)
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def entry_settings(entry: Entry) -> dict[str, Any]:
 
 
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
-    """The character's mesh in the frame without the vertices that no face uses, and its normalisation."""
+    """The character's mesh in the frame, without unused vertices, and its normalisation."""
     mesh = compacted(character.mesh)
     thickness, _ = outline(config.seed, character.entry.id, config.outline)
     cameras = view_cameras(config.views, config.size)
@@ -90,13 +90,13 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
 
 
 def sources(job: Job) -> Sources:
-    """The character's own folder."""
+    """Source files of a job's character, and of its drawing if that is the frontal picture."""
     drawing = job.entry.drawing if job.config.frontal == "drawing" else None
     return sources_of(job.entry, more=() if drawing is None else drawing_files(drawing))
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
-    """Whether an artefact has the pictures that later stages will need."""
+    """Whether an artefact has the pictures that later stages need."""
     return (meta.get("views"), meta.get("size")) == (config.views, config.size)
 
 
@@ -157,7 +157,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def drawing_files(drawing: Path) -> tuple[Path, ...]:
-    """Files that `drawn_frontal` may read for a drawing, whether they exist or not."""
+    """Files that `drawn_frontal` reads if they exist."""
     return (drawing, *(drawing.parent / name for name in MASK_NAMES))
 
 
@@ -166,11 +166,11 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
         return pixels[..., 3]
     _, *beside = drawing_files(path)
     others = []
-    for one in (mask for mask in beside if mask.is_file()):
-        mask = load_texture(one, one.name, root)[..., 0]
+    for file in (mask for mask in beside if mask.is_file()):
+        mask = load_texture(file, file.name, root)[..., 0]
         if mask.shape == pixels.shape[:2]:
             return mask
-        others.append(one.name)
+        others.append(file.name)
     if others:
         height, width = pixels.shape[:2]
         raise CharacterError(f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels")
@@ -185,12 +185,12 @@ def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
 
 
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawing as the frontal view: scaled and shifted so that its figure's box has the render's height and centre.
+    """The drawing as the frontal view, scaled and shifted so that its figure has the render's height and centre.
 
-    Its silhouette is its alpha, a mask beside it, or what is not paper. Raises CharacterError if no figure is found.
+    Its silhouette is its alpha, a mask file beside it, or all but the paper. Raises CharacterError without a figure.
 
     Args:
-        entry: names the drawing.
+        entry: the character, with the path of its drawing.
         front: (H, W, 4) uint8, the frontal render.
 
     Returns:
@@ -213,7 +213,7 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     centre_x, centre_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     goal_x, goal_y = (target[0] + target[2]) / 2, (target[1] + target[3]) / 2
     affine = (1 / scale, 0, centre_x - goal_x / scale, 0, 1 / scale, centre_y - goal_y / scale)
-    # Premultiplied, so that paper does not bleed into the rim when pixels are averaged.
+    # Premultiplied, so that paper does not bleed into the edge when pixels are averaged.
     image = Image.fromarray(pixels, "RGBA").convert("RGBa")
     moved = image.transform(front.shape[1::-1], Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
     return np.asarray(moved.convert("RGBA"))

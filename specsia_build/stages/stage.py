@@ -1,4 +1,4 @@
-"""Artefacts, and the interface of a stage for planning, the build, its status and the report."""
+"""Artefacts, and the interface of a stage that the plan, the build, its status and the report use."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: M
 
     Args:
         stage: its name.
-        version: of the stage's code; grows whenever equal inputs would give another artefact.
+        version: of the stage's code; to be raised whenever equal inputs would give another artefact.
         settings: the part of the configuration that the stage uses, JSON-serialisable.
         inputs: content digest of every input by name, None for a file that was looked for in vain.
     """
-    what = {"stage": stage, "version": version, "settings": settings, "inputs": inputs}
-    return sha256(canonical_json(what).encode())
+    content = {"stage": stage, "version": version, "settings": settings, "inputs": inputs}
+    return sha256(canonical_json(content).encode())
 
 
-def seal(artefact: Artefact, stage: str, mark: str, inputs: Mapping[str, str | None]) -> Artefact:
-    """Add an artefact's origin and its files' digests to its meta data."""
+def seal(artefact: Artefact, stage: str, fingerprint: str, inputs: Mapping[str, str | None]) -> Artefact:
+    """Add an artefact's stage, fingerprint, inputs and files' digests to its meta data."""
     files = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in artefact.files.items()}
-    meta = {**artefact.meta, "stage": stage, "fingerprint": mark, "inputs": dict(inputs), "files": files}
+    meta = {**artefact.meta, "stage": stage, "fingerprint": fingerprint, "inputs": dict(inputs), "files": files}
     return Artefact(artefact.key, artefact.files, {**meta, DIGEST: meta_digest(meta)})
 
 
@@ -90,7 +90,7 @@ Digests: TypeAlias = Mapping[str, str | None]
 """Content digest of every input by name, None for a file that was looked for in vain."""
 
 DigestOf: TypeAlias = Callable[[Path, Path], str | None]
-"""Gives the digest of a file inside a folder, None if it may not be read."""
+"""Returns the digest of a file inside a folder, None if it may not be read."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,14 @@ class Clip:
     """One motion of one character, seen by one camera.
 
     Attributes:
-        id: unique in a run, fit for names of files: that of the character, a name of the motion and the number of the
-            camera, joined by ``-``, which the latter two do not contain.
+        id: unique in a run and usable as a file name: the character's id, the motion's name and the camera's number,
+            joined by ``-``, which the latter two do not contain.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: of the motion: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
-        index: of the motion in its origin.
-        frames: how many.
+        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
+        index: number of the motion in its origin.
+        frames: number of frames.
         view: number of the camera.
-        yaw: of the camera in degrees; of its first frame in a turntable.
+        yaw: yaw of the camera in degrees; in a turntable, of its first frame.
     """
 
     id: str
@@ -124,7 +124,7 @@ def character_of(clip_id: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless it is done for each."""
+    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless the stage has one of each."""
 
     entry: Entry
     config: BuildConfig
@@ -134,12 +134,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the source files of an artefact lie; which they are is known once it is made.
+    """Location of the source files of an artefact; making it tells which files those are.
 
     Attributes:
-        folder: which their names among the inputs are relative to.
-        root: which no file lies outside of.
-        prefix: of their names, which no other input of the stage begins with.
+        folder: folder that their names among the inputs are relative to.
+        root: folder that contains all files.
+        prefix: prefix of their names, which no other input of the stage has.
         sample: seed and version of a procedural character, which are the input instead of its files.
         stated: files that the source itself names, which are always inputs: another file is another character.
     """
@@ -151,12 +151,12 @@ class Sources:
     stated: tuple[Path, ...] = ()
 
     def name(self, path: Path) -> str:
-        # Most lie in the folder itself, and a build asks for each.
+        # Fast path for files in the folder itself, which most are.
         folder, name = os.path.split(path)
         return name if folder == str(self.folder) else Path(os.path.relpath(path, self.folder)).as_posix()
 
     def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
-        """Inputs of the files of some names, and of those that are stated."""
+        """Digests of the named and the stated files, as inputs."""
         if self.sample is not None:
             return {f"{self.prefix}sample": f"seed {self.sample.seed}, version {self.sample.version}"}
         every = dict.fromkeys((*map(self.name, self.stated), *names))
@@ -193,7 +193,7 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
 
 
 CHOSEN = "settings"
-"""Field of an artefact's meta data: the `made_by` of its stage when it was made."""
+"""Field of an artefact's meta data with the `settings_record` of its stage when it was made."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Stage:
     """One stage of a build.
 
     Attributes:
-        version: grows whenever equal inputs would give something else.
+        version: to be raised whenever equal inputs would give another result.
         earlier: stages whose artefacts it reads.
     """
 
@@ -210,30 +210,31 @@ class Stage:
     earlier: tuple[CharacterStage, ...] = ()
 
     def __hash__(self) -> int:
-        # Hashing all fields of a stage, and of those before it, takes long.
+        # Hashing all fields of a stage and of earlier ones is slow.
         return hash(self.name)
 
     @cached_property
     def rests_on(self) -> tuple[CharacterStage, ...]:
-        """All stages that must have been done before it, in their order."""
-        return tuple(dict.fromkeys(one for stage in self.earlier for one in (*stage.rests_on, stage)))
+        """All stages that must be done before it, in their order."""
+        return tuple(dict.fromkeys(s for stage in self.earlier for s in (*stage.rests_on, stage)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class CharacterStage(Stage):
     """A stage that makes an artefact of each character, or of each character and backend.
 
-    Its functions are importable by name, as they are called in worker processes too.
+    Its functions must be importable by name, as worker processes call them too.
 
     Attributes:
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
-        chosen: the part of that which configuration and backend decide and pictures show, as JSON gives it back.
+        chosen: the part of the settings that configuration and backend decide and that shows in pictures, as parsed
+            from JSON.
         inputs: digests of earlier artefacts and files that are known before it is made.
-        sources: where the files lie that `make` lists, None if they do not count.
-        serves: whether an artefact has what later stages need, though it was made with other settings.
+        sources: location of the files that `make` lists, None if they are no inputs.
+        serves: whether an artefact has what later stages need under the present settings.
         per_backend, per_clip: whether each backend, or clip, has an artefact of its own.
-        calls_backend: whether it works through the backend, in as many processes and as long as that takes.
+        calls_backend: whether it runs the backend, whose slots and time limit then apply.
         draws: whether it needs the renderer.
     """
 
@@ -250,12 +251,12 @@ class CharacterStage(Stage):
 
     __hash__ = Stage.__hash__
 
-    def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
-        """Versions, and what was `chosen`: the origin of an artefact whose source is missing."""
-        drawn = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
-        return {"version": self.version, **drawn, **self.chosen(config, backend)}
+    def settings_record(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
+        """Versions and `chosen` settings, which identify how an artefact was made when its source is missing."""
+        renderer = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
+        return {"version": self.version, **renderer, **self.chosen(config, backend)}
 
-    def is_current(self, meta: Meta, made_by: Mapping[str, Any], config: BuildConfig) -> bool:
-        """Whether an artefact agrees with `made_by` and the configuration; fields that it lacks agree."""
+    def is_current(self, meta: Meta, record: Mapping[str, Any], config: BuildConfig) -> bool:
+        """Whether an artefact agrees with a `settings_record` and the configuration; fields that it lacks agree."""
         recorded = meta.get(CHOSEN, {})
-        return all(recorded.get(name, value) == value for name, value in made_by.items()) and self.serves(meta, config)
+        return all(recorded.get(name, value) == value for name, value in record.items()) and self.serves(meta, config)

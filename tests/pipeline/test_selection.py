@@ -20,7 +20,7 @@ from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.selection import _split, parted_doubles
+from specsia_build.pipeline.selection import _split, duplicates_across_splits
 from tests.commands import specsia
 from tests.shapes import write_folder
 
@@ -90,6 +90,6 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
         (tmp_path / f"{name}.glb").write_text(content)
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries
     splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
-    (double,) = parted_doubles(entries, splits)
+    (double,) = duplicates_across_splits(entries, splits)
     assert double.startswith("a, b are one file and lie in test and train")
-    assert not parted_doubles(entries, splits | {"b": "train"})
+    assert not duplicates_across_splits(entries, splits | {"b": "train"})

@@ -24,7 +24,6 @@ from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.stages import project, render
-from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.reconstruct import accepted, reconstruct
 from specsia_build.stages.render import drawn_frontal
 from specsia_build.stages.stage import Artefact, Job
@@ -74,9 +73,10 @@ READING = {"axes": ["+x", "-z", "+y"], "linear": True, "stated_in": "manifest.ya
 
 def said(mesh: Mesh, reading: dict[str, Any] | None = None, *, sees: bool = False) -> tuple[str, ...]:
     views, truth = ([look_at(one, yaw, size=192) for yaw in (0.0, 180.0)] for one in (mesh, TRUTH))
-    masks, goals = (np.stack([view.mask for view in seen]) for seen in (views, truth))
-    seen = Seen(mesh, mesh, views[0].color, views[1].color, masks, truth[0].color, goals, "unlit")
-    return doubts(seen, {"backend": "mine", "sees_ground_truth": sees, "warnings": [], "reading": reading})[0]
+    masks, goals = (np.stack([layers.mask for layers in shape]) for shape in (views, truth))
+    pair = Comparison(mesh, mesh, views[0].color, views[1].color, masks, truth[0].color, goals, "unlit")
+    meta = {"backend": "mine", "sees_ground_truth": sees, "warnings": [], "reading": reading}
+    return warnings_about(pair, meta)[0]
 
 
 def coloured(change: Any) -> Mesh:
@@ -116,7 +116,7 @@ def test_whether_the_turn_is_to_be_found_decides_it_too() -> None:
     seen = {name: {"sha256": name} for name in ("gt_mask_00.png", "gt_00.png")}
     mesh: dict[str, Any] = {"files": {"vertices.npy": {"sha256": "v"}}}
     config, truth = BuildConfig(views=1), {"files": seen}
-    still, turned = (project.made_from(config, truth, {**mesh, "needs_yaw": needs}) for needs in (False, True))
+    still, turned = (project.input_digests(config, truth, {**mesh, "needs_yaw": needs}) for needs in (False, True))
     assert still == {"gt_mask_00.png": "gt_mask_00.png", "gt_00.png": "gt_00.png", "reconstruction/vertices.npy": "v"}
     assert turned != still
 

@@ -24,9 +24,9 @@ class Needs:
     Attributes:
         timeout: seconds after which an item is given up and its process ended.
         slots: items that can be worked at together on one machine, or None for as many as there are workers.
-        gpus: that a slot holds.
-        memory: bytes that an item may cost, or None for no limit; see `limit_process`.
-        work_on: called in a process with the GPU that it was given, before its first item; importable by name.
+        gpus: number of GPUs that a slot holds.
+        memory: bytes that an item may use, or None for no limit; see `limit_process`.
+        work_on: called in each process with its GPU before its first item; importable by name.
     """
 
     timeout: float
@@ -49,8 +49,8 @@ class Executor(Protocol):
     ) -> Results[R]:
         """Yield index and result of each item in the order in which they end; `Lost` if there is none.
 
-        The function is importable by name, and ends the call if it raises. `enough` is asked before an item is handed
-        out; once true no other is, and those at work are finished.
+        The function must be importable by name; an exception of it ends the call. Once `enough()` is true no more items
+        are handed out, and those in progress are finished.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Running a build on a Ray cluster: a task for each character, an actor for each GPU, retried by Ray itself."""
+"""Run a build on a Ray cluster: a task for each character, an actor for each GPU, retried by Ray itself."""
 
 from __future__ import annotations
 
@@ -31,17 +31,16 @@ from specsia_build.pipeline.run import RunLayout
 from specsia_build.pool import Lost, R, Results, T, given_up, never
 
 ATTEMPTS = 3
-"""How often an item is begun that its worker or node did not finish."""
+"""Number of times that an item is tried if its worker or node ends."""
 
 ITEMS_PER_PROCESS = 500
 """Items after which a worker is replaced, to bound what libraries leak."""
 
 _TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
-"""Memory that a task asks for (a worker with this package loaded, and a usual character), and the object store of a
-cluster that is started here."""
+"""Memory that a task requests (this package, and a usual character), and the object store of a cluster of our own."""
 
 _CONNECT_SECONDS, _GRACE_SECONDS = 10.0, 30.0
-"""To reach a cluster; between the time limit of a process and its end, as its code may never return to Python."""
+"""Time to reach a cluster; and from an item's time limit until its process is killed, if it stays in native code."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -54,7 +53,7 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Here:
-    """The build's folder and variables, which a worker takes over, and what it must find: version, run and source."""
+    """Folder and variables that a worker takes over from the build, and what it must find: version, run, source."""
 
     folder: Path
     version: str
@@ -63,7 +62,7 @@ class Here:
     variables: Mapping[str, str]
 
     def enter(self) -> None:
-        """Make this process ready; raises UsageError if its node lacks something."""
+        """Set up this process; raises UsageError if its node lacks something."""
         os.environ.update(self.variables)
         node = platform.node()
         if __version__ != self.version:
@@ -76,12 +75,12 @@ class Here:
 
 
 class _GivenUp(BaseException):
-    """Time limit of an item; no exception that its own code handles."""
+    """The time limit of an item; its own code must not catch it."""
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise `_GivenUp` in the main thread after so many seconds, and end the process if that does not help."""
+    """Raise `_GivenUp` in the main thread after so many seconds, and kill the process if it does not react."""
 
     def give_up(*_: object) -> None:
         raise _GivenUp
@@ -99,7 +98,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def apply(here: Here, packed: bytes) -> Any:
-    """Result of one item on a node, `Lost` where its time is up."""
+    """Compute the result of one item on a node; `Lost` if it exceeds its time limit."""
     here.enter()
     function, item, needs = pickle.loads(packed)  # noqa: S301  of the command that started this
     if needs.memory is not None:
@@ -113,7 +112,7 @@ def apply(here: Here, packed: bytes) -> Any:
 
 
 class Holder:
-    """An actor: a process that is kept for a GPU, and with it what the function keeps loaded."""
+    """Actor that keeps one process for a GPU, with the models that the function has loaded."""
 
     def __init__(self, packed: bytes) -> None:
         import ray
@@ -132,7 +131,7 @@ class Holder:
 
 @contextmanager
 def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
-    """The executor of the Ray cluster to join, or of one of this machine; it is joined once there is work."""
+    """Open an executor on the cluster of RAY_ADDRESS, or one of this machine; joined when there is work."""
     address = _cluster_address()
     _load_ray(own=address is None)
     source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
@@ -148,7 +147,7 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
                 join()
                 packed = [pickle.dumps((function, item, needs)) for item in items]
                 yield from _run(here, packed, needs, config.workers, enough)
-                # A network file system may remember that a file was missing until its folder is listed again.
+                # A network file system may cache that a file was missing until its folder is listed again.
                 for _ in os.walk(layout.artefacts):
                     pass
 
@@ -224,13 +223,13 @@ def _total(kind: str) -> int:
 def _run(
     here: Here, items: Sequence[bytes], needs: Needs, workers: int, enough: Callable[[], bool]
 ) -> Iterator[tuple[int, Any]]:
-    """Hand out packed items to tasks, or to actors where they need slots; see `Executor`."""
+    """Hand out packed items to tasks, or to actors if they need slots; see `Executor`."""
     import ray
 
     todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
     limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": ITEMS_PER_PROCESS}
     task: Any = ray.remote(num_cpus=1, memory=_TASK_BYTES, **limits)(apply)
-    # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
+    # Twice as many tasks as CPUs, so that none idles and autoscaling clusters grow.
     width = workers or 2 * max(1, _total("CPU"))
     actors = [] if needs.slots is None else _actors(needs, workers, len(items))
     idle = deque(actors or [None] * width)
@@ -260,13 +259,13 @@ def _run(
 
 
 def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
-    """Start an actor for each GPU, at most `workers`; without GPUs as many as the backend's settings say."""
+    """Start an actor for each GPU, at most `workers`; without GPUs as many as the backend has slots."""
     import ray
 
     if needs.gpus and _total("GPU") < needs.gpus:
         raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
     slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
-    # They mostly wait for a process of their own, and a node with more GPUs than CPUs is used whole.
+    # Actors mostly wait for a process of their own; without CPUs, a node with more GPUs than CPUs is used fully.
     kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(Holder)
     return [kind.remote(pickle.dumps(needs)) for _ in range(max(1, min(slots, workers or slots, items)))]
 

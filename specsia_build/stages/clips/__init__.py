@@ -1,5 +1,5 @@
-"""Stages of characters in motion: clips found, each drawn, and reconstructions that move alike.
+"""Stages of characters in motion.
 
-`motions` finds each character's clips, `draw` makes the clean frames of one, `carry` binds a registered reconstruction
-to the character's skeleton, `move` draws that in a clip.
+`motions` lists each character's clips, `draw` renders the clean frames of a clip, `carry` binds a registered
+reconstruction to the character's skeleton, `move` renders that reconstruction in a clip.
 """

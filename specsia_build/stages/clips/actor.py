@@ -1,4 +1,4 @@
-"""A character that can move: in the frame as the still stages have it, with its rig and its motions."""
+"""A character that can move: its mesh in the frame as in the still stages, with its rig and its motions."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from specsia_build.stages.stage import Clip, Job
 TURNTABLE = "turntable"
 
 TURN_SECONDS = 3.0
-"""How long the camera takes around a still figure."""
+"""Seconds that the camera takes around a still figure."""
 
 SEAM = 1.5
-"""Largest distance from the last frame to the first, in longest steps, of a motion that loops."""
+"""Largest distance from the last frame to the first of a looping motion, in units of its longest step."""
 
 _WATCHED = 100
-"""Vertices, at most and roughly, that are compared for that."""
+"""Rough number of vertices compared to decide whether a motion loops."""
 
 NEARLY_ALL = 0.9
-"""Share of what hangs on a node that may be a figure, the rest being props."""
+"""Share of the vertices below a node that the figure below it must have, the rest being props."""
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
-"""Bytes of memory for a node in a frame, and pixels of a frame that take up one once they are encoded."""
+"""Bytes of memory per node and frame, and pixels of a frame per byte once it is encoded."""
 
 
 def is_file_name(name: str) -> bool:
@@ -56,18 +56,20 @@ def origin_of(name: str) -> str:
     return Path(name).name if is_file_name(name) else name
 
 
-def taken(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """Motions of an origin that the settings' patterns match, as their file calls them or after it, by number."""
+def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
+    """Motions of an origin, by number, whose name, or file's and own name, a pattern of the settings matches."""
     numbers, names = list(motions), [motion.name for motion in motions.values()]
     named_after = _after(origin, names) if is_file_name(origin) else []
-    wanted = {numbers[k] for one in settings.patterns for k in matching(names, one) or matching(named_after, one)}
-    return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
+    matched = {
+        numbers[k] for pattern in settings.patterns for k in matching(names, pattern) or matching(named_after, pattern)
+    }
+    return {number: motions[number] for number in numbers if number in matched or not settings.patterns}
 
 
-def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Make the names of motions distinct by origin, as some programs give all motions one name.
+def distinct_names(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Make names of motions distinct across origins, as some programs give all motions one name.
 
-    A file's only motion is called as the file, one of several after both if another origin has its name.
+    The only motion of a file gets the file's name; one of several gets both names if another origin has its name.
     """
     shared = Counter(name for names in offered.values() for name in set(names))
     distinct = {}
@@ -78,7 +80,7 @@ def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _after(origin: str, names: Sequence[str]) -> list[str]:
-    """Names of a file's motions that begin with the file's own."""
+    """Names of a file's motions, prefixed with the file's name."""
     stem = Path(origin).stem
     return [stem] if len(names) == 1 else [f"{stem}|{name}" for name in names]
 
@@ -88,19 +90,19 @@ class Actor:
     """A character in the frame.
 
     Attributes:
-        mesh: at rest, as the still stages draw it.
-        rig: of its vertices.
-        stands: pose of its skeleton in `mesh`, as its entry states it.
-        motions: that it will do, by origin and number in that; see `Clip`.
+        mesh: at rest, as in the still stages.
+        rig: of the mesh's vertices.
+        pose: pose of its skeleton in `mesh`, as its entry states.
+        motions: motions to play, by origin and number in that; see `Clip`.
         offered: names of all motions to choose from, by origin.
-        humanoid: node of each humanoid bone as its file says; else empty.
+        humanoid: node of each humanoid bone as its file states; else empty.
         warnings: about motions that cannot be played, or are changed.
-        files: of the character, read or looked for in vain.
+        files: the character's files, read or looked for in vain.
     """
 
     mesh: Mesh
     rig: Rig
-    stands: Poses
+    pose: Poses
     motions: Mapping[tuple[str, int], Motion]
     offered: Mapping[str, Sequence[str]]
     humanoid: Mapping[str, int]
@@ -109,19 +111,19 @@ class Actor:
 
 
 def box_of(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest x, y, z, each (3,), of the figure at rest, the box of `pos`."""
+    """Smallest and largest x, y, z, each (3,), of a mesh at rest, the box of `pos`."""
     low, high = extremes(mesh.vertices)
     return low.astype(np.float64), high.astype(np.float64)
 
 
 def clip_settings(config: BuildConfig) -> ClipSettings:
-    """The settings of clips of a run that makes clips."""
+    """Clip settings of a run of clips."""
     assert config.clips is not None
     return config.clips
 
 
 def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Rig]:
-    """A character's mesh and rig, placed as the still stages place it."""
+    """Place a character's mesh and rig in the frame as the still stages do."""
     mesh, placed = render.in_frame(animated.character, config)
     place = np.eye(4)
     place[:3, :3] *= placed.scale
@@ -130,7 +132,7 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
 
 
 def actor_of(job: Job) -> Actor:
-    """The actor of a job's character; the last ones are cached while their files do not change."""
+    """Return the actor of a job's character; the latest ones are cached while their files do not change."""
     own = () if job.entry.sample is not None else (job.entry.path,)
     return _actor(job.entry, job.config, _state((*own, *motion_files(job.config))))
 
@@ -161,43 +163,43 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
         offers = dict(enumerate(animated.motions)) if origin == OWN else {}
         try:
             if origin == OWN:
-                chosen_motions = taken(origin, offers, settings)
+                chosen_motions = matching_motions(origin, offers, settings)
                 warnings += _unplayed(animated.spoilt)
             else:
                 file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
                 every = enumerate(file.motions)
                 offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
-                chosen_motions, notes = _from_file(animated, file, taken(origin, offers, settings))
+                chosen_motions, notes = _from_file(animated, file, matching_motions(origin, offers, settings))
                 warnings += notes
         except CharacterError as error:
-            # Its other motions may be sound, and a character without any says so.
+            # Other origins may work; a character without any motion gets a warning of its own.
             warnings.append(str(error))
             chosen_motions = {}
         offered[origin] = [motion.name for motion in offers.values()]
         motions.update({(origin, index): motion for index, motion in chosen_motions.items()})
-    names = told_apart(offered)
+    names = distinct_names(offered)
     motions = {
         (origin, index): replace(motion, name=names[origin][index]) if is_file_name(origin) else motion
         for (origin, index), motion in motions.items()
     }
     unique = tuple(dict.fromkeys(warnings))
-    stands, files_read = standing(animated, entry.pose), animated.character.files
-    return Actor(mesh, rig, stands, motions, names, animated.humanoid, unique, files_read)
+    pose = entry_pose(animated, entry.pose)
+    return Actor(mesh, rig, pose, motions, names, animated.humanoid, unique, animated.character.files)
 
 
-def standing(animated: AnimatedCharacter, pose: str) -> Poses:
-    """Pose of a character's skeleton that its entry states; the rest pose if no playable motion has it."""
+def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
+    """Pose of a character's skeleton as its entry states; the rest pose if no playable motion has that name."""
     indices, frame = ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
-    named = [animated.motions[index] for index in indices]
-    start = min((motion.start for motion in named), default=0.0)
+    motions = [animated.motions[index] for index in indices]
+    start = min((motion.start for motion in motions), default=0.0)
     time = start if frame is None else frame / FRAMES
-    tracks = {(track.node, track.path): track for motion in named for track in motion.tracks}
+    tracks = {(track.node, track.path): track for motion in motions for track in motion.tracks}
     return poses(animated.rig.skeleton, Motion(pose, tuple(tracks.values()), time, time), np.array([time]))
 
 
 def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:
-    called = ((f"'{name}'" if name else "a motion without a name", why) for name, why in spoilt)
-    return [f"{what} cannot be played: {why}" for what, why in called]
+    labels = ((f"'{name}'" if name else "a motion without a name", reason) for name, reason in spoilt)
+    return [f"{label} cannot be played: {reason}" for label, reason in labels]
 
 
 @lru_cache(maxsize=4)
@@ -206,13 +208,13 @@ def _motion_file(path: Path, _: _State) -> MotionFile:
 
 
 def _from_file(
-    animated: AnimatedCharacter, file: MotionFile, asked: Mapping[int, Motion]
+    animated: AnimatedCharacter, file: MotionFile, motions: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Motions of a file on a character, by their number in it, and warnings."""
+    """Retarget motions of a file to a character; returns those that can be played, by number, and warnings."""
     playable, notes = {}, _unplayed(file.spoilt)
     if not (file.motions or file.spoilt):
         notes.append(f"{file.name} holds no motion")
-    for index, motion in asked.items():
+    for index, motion in motions.items():
         try:
             playable[index], warnings = motion_for(animated.rig, animated.humanoid, file, motion)
             notes += warnings
@@ -222,22 +224,22 @@ def _from_file(
 
 
 def motion_files(config: BuildConfig) -> list[Path]:
-    """The files among the settings' motions."""
+    """Files among the motions of the settings."""
     return [Path(name) for name in clip_settings(config).motions if is_file_name(name)]
 
 
 def check_settings(config: BuildConfig) -> None:
-    """Check that clips can be made as a run's settings ask, before any character is read.
+    """Check a run's clip settings, before any character is read.
 
-    Raises UsageError if a motion or a recipe is missing, two files have one name, or a setting is for stills only or
-    does not suit a recipe's reader.
+    Raises UsageError if a motion or recipe does not exist, two files have the same name, or a setting is for stills
+    only or does not suit a recipe's reader.
     """
     settings = clip_settings(config)
     for recipe in folder_recipes(settings.recipes):
         recipe.check(config)
-    for name, only in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
-        if getattr(config, name) != only:
-            raise UsageError(f"clips are made with {name} '{only}', not '{getattr(config, name)}': take that out")
+    for name, required in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
+        if getattr(config, name) != required:
+            raise UsageError(f"clips are made with {name} '{required}', not '{getattr(config, name)}': take that out")
     origins: dict[str, str] = {}
     for name in settings.motions:
         kinds = f"a file ({', '.join(SUFFIXES)})"
@@ -251,26 +253,26 @@ def check_settings(config: BuildConfig) -> None:
 
 
 def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:
-    """Seconds (T,) of a clip's frames, from the motion's first key on in its own time."""
+    """Times (T,) in seconds of a clip's frames, on the motion's own clock."""
     if clip.action == TURNTABLE and not clip.origin:
         return np.arange(clip.frames) / settings.fps
     return actor.motions[clip.origin, clip.index].times(settings.fps, settings.frames)
 
 
 def turn_frames(settings: ClipSettings) -> int:
-    """Frames of a turntable."""
+    """Number of frames of a turntable."""
     return settings.frames or max(1, math.ceil(TURN_SECONDS * settings.fps - 1e-6))
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A clip as it is to be drawn.
+    """Times, poses and cameras of a clip's frames.
 
     Attributes:
         times: (T,) seconds.
         poses: of the actor's skeleton; a single one for all frames of a turntable.
-        shifts: (T, 3) by which each pose is moved in the frame, so that all of them are in the picture.
-        cameras: of each frame, all of one width.
+        shifts: (T, 3) translation of each pose that keeps it in the picture.
+        cameras: one per frame, all of one width.
     """
 
     times: NDArray[np.float64]
@@ -280,11 +282,11 @@ class Shot:
 
 
 def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:
-    """Frame a clip: one orthographic camera width for all of it, at least that of the stills, that cuts no frame.
+    """Frame a clip with one camera width, at least that of the stills, so that no frame is cut.
 
-    `margin_px` pixels are kept free at the border. Raises CharacterError if a pose is not finite.
+    `margin_px` pixels stay free at the border. Raises CharacterError if a pose is not finite.
     """
-    _, frames, held = acted = _acted(clip, actor, config)
+    _, frames, moves = acted = _acted(clip, actor, config)
     camera = Camera(clip.yaw, config.size)
     if not clip.origin:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
@@ -294,8 +296,8 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
         if not np.isfinite(vertices).all():
             raise CharacterError(f"'{clip.action}' takes vertices to positions that are not numbers")
         least, most = extremes(turned(vertices, basis))
-        aside = basis[:2] @ held[k]
-        low, high = np.minimum(low, least[:2] + aside), np.maximum(high, most[:2] + aside)
+        offset = basis[:2] @ moves[k]
+        low, high = np.minimum(low, least[:2] + offset), np.maximum(high, most[:2] + offset)
     if max(np.abs(low).max(), np.abs(high).max()) <= camera.width / 2 - margin_px / camera.pixels_per_unit:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
     middle = (low + high) / 2
@@ -309,40 +311,44 @@ def shot_again(clip: Clip, actor: Actor, config: BuildConfig, width: float, shif
 
 
 _Acted = tuple[NDArray[np.float64], Poses, NDArray[np.float64]]
-"""Seconds (T,) of a clip's frames, the poses, and the moves (T, 3) that hold them in their place."""
+"""Times (T,) of a clip's frames in seconds, the poses, and the translations (T, 3) that hold them in place."""
 
 
 def _acted(clip: Clip, actor: Actor, config: BuildConfig) -> _Acted:
     settings = clip_settings(config)
     times = times_of(clip, actor, settings)
     if not clip.origin:
-        return times, actor.stands, np.zeros((len(times), 3))
+        return times, actor.pose, np.zeros((len(times), 3))
     cost = POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE
     memory.take(len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory")
     acted_poses = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
-    return times, acted_poses, _held(actor.rig, acted_poses) if settings.in_place else np.zeros((len(times), 3))
+    return (
+        times,
+        acted_poses,
+        _moves_in_place(actor.rig, acted_poses) if settings.in_place else np.zeros((len(times), 3)),
+    )
 
 
 def _shot(clip: Clip, acted: _Acted, config: BuildConfig, width: float, shift: NDArray[np.float64]) -> Shot:
-    times, acted_poses, held = acted
+    times, acted_poses, moves = acted
     turns = np.zeros(len(times)) if clip.origin else 360.0 * np.arange(len(times)) / len(times)
     cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + turns)
-    return Shot(times, acted_poses, held + shift, cameras)
+    return Shot(times, acted_poses, moves + shift, cameras)
 
 
 def loops(rig: Rig, shot: Shot) -> bool:
-    """Whether a shot's last frame leads to its first as smoothly as other frames lead to the next."""
+    """Whether the step from a shot's last frame to its first is about as small as its other steps."""
     count = len(shot.times)
     if len(shot.poses.worlds) < count or count < 2:
         return True
-    watched = rig.of_vertices(np.arange(len(rig.points)) % math.ceil(len(rig.points) / _WATCHED) == 0)
-    places = np.array(list(watched.each_vertices(shot.poses))) + shot.shifts[:, None]
+    sampled = rig.of_vertices(np.arange(len(rig.points)) % math.ceil(len(rig.points) / _WATCHED) == 0)
+    places = np.array(list(sampled.each_vertices(shot.poses))) + shot.shifts[:, None]
     steps = np.linalg.norm(places - np.roll(places, 1, axis=0), axis=2).max(axis=1)
     return bool(steps[0] <= SEAM * steps[1:].max())
 
 
-def _held(rig: Rig, acted: Poses) -> NDArray[np.float64]:
-    """(T, 3) moves that hold the actor's root over its place in the first frame, but for up and down."""
+def _moves_in_place(rig: Rig, acted: Poses) -> NDArray[np.float64]:
+    """Horizontal translations (T, 3) that keep the actor's root where it is in the first frame."""
     root = _root(rig, acted)
     places = acted.worlds[:, root, :, 3] @ rig.placement[:3].T
     moves = places[0] - places
@@ -351,21 +357,21 @@ def _held(rig: Rig, acted: Poses) -> NDArray[np.float64]:
 
 
 def _root(rig: Rig, acted: Poses) -> int:
-    """The node that a figure hangs below, the hips most often: of several roots, the one with most below it.
+    """Root node of the figure, usually the hips: at each branching, follow the node with most vertices below it.
 
-    A node that does not move is passed over for one that nearly all hangs below: a scene holds props, too.
+    A node that does not move is skipped for a child with nearly all vertices, as a scene may hold props.
     """
     parents = rig.skeleton.parents
     slots, uses = np.unique(rig.slots[rig.weights > 0], return_counts=True)
-    below = np.bincount(rig.nodes[slots], uses, len(parents))
+    weight_below = np.bincount(rig.nodes[slots], uses, len(parents))
     for node in range(len(parents) - 1, -1, -1):
         if parents[node] >= 0:
-            below[parents[node]] += below[node]
-    hung, node = np.flatnonzero(parents < 0), -1
-    while len(hung):
-        heaviest = int(hung[below[hung].argmax()])
+            weight_below[parents[node]] += weight_below[node]
+    children, node = np.flatnonzero(parents < 0), -1
+    while len(children):
+        heaviest = int(children[weight_below[children].argmax()])
         stays = node >= 0 and bool((acted.worlds[:, node] == acted.worlds[0, node]).all())
-        if node >= 0 and below[heaviest] < (NEARLY_ALL if stays else 1.0) * below[node]:
+        if node >= 0 and weight_below[heaviest] < (NEARLY_ALL if stays else 1.0) * weight_below[node]:
             break
-        node, hung = heaviest, np.flatnonzero(parents == heaviest)
+        node, children = heaviest, np.flatnonzero(parents == heaviest)
     return node

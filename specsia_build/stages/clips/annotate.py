@@ -26,21 +26,21 @@ OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
 ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP, TRACKS}
 
 TRACKED = 64
-"""Points of a clip's first frame that are followed, at most."""
+"""Largest number of points of a clip's first frame that are tracked."""
 
 REGIONS = "regions.npz"
 """File with the region of each face (F,) int32."""
 
 
 def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
-    """The file that keeps a character's regions, and their palette; raises CharacterError if it has none."""
+    """Return the file with a character's regions, and their palette; raises CharacterError if it has none."""
     surface_regions = regions(actor.mesh)
     return {REGIONS: npz.encode(surface_regions.of_face)}, surface_regions.colors.tolist()
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Properties of a character's surface that all of its clips share; `region` (F,) int32 is empty if not needed."""
+    """Properties of a character's surface that all its clips share; `region` (F,) int32 is empty if not needed."""
 
     actor: Actor
     region: NDArray[np.int32]
@@ -62,26 +62,28 @@ class Surface:
 
 @lru_cache(maxsize=2)
 def surface_of(actor: Actor, stored: bytes | None) -> Surface:
-    """The cached surface of an actor, with what `stored_regions` wrote if a layer needs it."""
+    """Return the cached surface of an actor, with the regions that `stored_regions` wrote if a layer needs them."""
     return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
 
 
-def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str], line_px: float) -> dict[str, Any]:
+def _of_frame(
+    layers: Layers, k: int, surface: Surface, layers_wanted: Collection[str], line_px: float
+) -> dict[str, Any]:
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
     values: dict[str, Any] = {}
-    label = seen.numbers(surface.region) if {LABEL, SEG} & set(wanted) else None
-    if {LINE, SEG, STROKES} & set(wanted):
+    label = seen.numbers(surface.region) if {LABEL, SEG} & set(layers_wanted) else None
+    if {LINE, SEG, STROKES} & set(layers_wanted):
         lines = visible_lines(seen, surface.features)
-        if {LINE, SEG} & set(wanted):
+        if {LINE, SEG} & set(layers_wanted):
             values[LINE] = draw_lines(lines, size, line_px)
-        if STROKES in wanted:
+        if STROKES in layers_wanted:
             values[STROKES] = _graph(strokes(lines, surface.ranks, k))
     if label is not None:
         values[LABEL] = label
-        if SEG in wanted:
+        if SEG in layers_wanted:
             values[SEG] = segments(values[LINE], label, layers.mask)
-    if UDP in wanted:
+    if UDP in layers_wanted:
         values[UDP] = udp(layers, surface.landmarks.values)
     return values
 
@@ -94,37 +96,39 @@ def _graph(lines: Strokes) -> Mapping[str, Any]:
     }
 
 
-def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collection[str]) -> dict[tuple[str, int], Any]:
-    """Annotations of a frame and the next, by layer and frame."""
+def _of_pair(
+    here: Seen, there: Seen, k: int, surface: Surface, layers_wanted: Collection[str]
+) -> dict[tuple[str, int], Any]:
+    """Annotations of a frame and the next, by layer and number of the frame."""
     rest, values = surface.actor.mesh.vertices, dict[tuple[str, int], Any]()
-    if {FLOW, UNMATCHED} & set(wanted):
+    if {FLOW, UNMATCHED} & set(layers_wanted):
         forth = flow(here, there, rest)
         values |= {(FLOW, k): forth.pixels, (UNMATCHED, k): forth.unmatched}
-    if {BACK, BACK_UNMATCHED} & set(wanted):
+    if {BACK, BACK_UNMATCHED} & set(layers_wanted):
         back = flow(there, here, rest)
         values |= {(BACK, k + 1): back.pixels, (BACK_UNMATCHED, k + 1): back.unmatched}
     return values
 
 
 def annotated(
-    frames: Iterable[Layers], surface: Surface, wanted: Collection[str], line_px: float
+    frames: Iterable[Layers], surface: Surface, layers_wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
-    """Annotations of each frame in turn, and of it and the one before it, by layer and number of the frame.
+    """Yield, for each frame, the annotations of it and of the pair with the previous one, by layer and frame number.
 
     Args:
-        frames: drawn with `seen`, each of which lasts until the next but one.
+        frames: rendered with `seen`; each must stay valid until the frame after the next.
         surface: of the character.
-        wanted: layers.
-        line_px: width of lines.
+        layers_wanted: names of layers.
+        line_px: width of lines in pixels.
     """
-    before: Seen | None = None
+    previous: Seen | None = None
     points: Points | None = None
     for k, layers in enumerate(frames):
-        values = {(name, k): value for name, value in _of_frame(layers, k, surface, wanted, line_px).items()}
-        if before is not None and layers.seen is not None:
-            values |= _of_pair(before, layers.seen, k - 1, surface, wanted)
-        if TRACKS in wanted and layers.seen is not None:
+        values = {(name, k): value for name, value in _of_frame(layers, k, surface, layers_wanted, line_px).items()}
+        if previous is not None and layers.seen is not None:
+            values |= _of_pair(previous, layers.seen, k - 1, surface, layers_wanted)
+        if TRACKS in layers_wanted and layers.seen is not None:
             points = chosen(layers.seen, TRACKED) if points is None else points
             values[TRACKS, k] = tracked(points, layers.seen, surface.actor.mesh.vertices)
-        before = layers.seen
-        yield {(name, frame): value for (name, frame), value in values.items() if name in wanted}
+        previous = layers.seen
+        yield {(name, frame): value for (name, frame), value in values.items() if name in layers_wanted}

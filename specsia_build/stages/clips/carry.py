@@ -1,4 +1,4 @@
-"""Stage carry: a registered reconstruction bound to the character's skeleton by weights carried over from its mesh."""
+"""Stage carry: bind a registered reconstruction to the character's skeleton with skin weights of its mesh."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 VERSION = 4
-"""Version of the method that carries weights over."""
+"""Version of the method that transfers weights."""
 
 _ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
 
 
 def registered(earlier: Earlier) -> Mesh:
-    """The reconstruction where its registration puts it."""
+    """The reconstruction's mesh after registration."""
     similarity = Similarity(**earlier[project.STAGE].meta["registration"])
-    moved: Mesh = similarity.apply_to(mesh_from_files(earlier[reconstruct.STAGE].files))
-    return moved
+    mesh: Mesh = similarity.apply_to(mesh_from_files(earlier[reconstruct.STAGE].files))
+    return mesh
 
 
 def own_of(job: Job) -> AnimatedCharacter | None:
-    """The reconstruction with a rig and clips of its own, or None."""
+    """The reconstruction with its own rig and motions, or None if it has no motions."""
     read = getattr(job.backend, "animated", None)
     own: AnimatedCharacter | None = None if read is None else read(job.entry.id)
     return own if own is not None and own.motions else None
 
 
 def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
-    """The own rig of a registered reconstruction."""
+    """The reconstruction's own rig after registration."""
     similarity, place = Similarity(**registration), np.eye(4)
     place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
     return own.rig.of_vertices(own.character.mesh.used).placed(place)
 
 
 def own_motion(own: AnimatedCharacter | None, action: str) -> Motion | None:
-    """The reconstruction's own motion that has the name of the character's, or None."""
+    """The reconstruction's own motion with a name, or None."""
     return None if own is None else next((motion for motion in own.motions if motion.name == action), None)
 
 
@@ -70,24 +70,24 @@ def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
     mesh = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
     files = motions.source_files(earlier[motions.STAGE]).items()
     own = {name: digest for name, digest in files if not name.startswith(motions.MOTION)}
-    return {**own, **mesh, **made_of(earlier), "registration": registration_mark(earlier[project.STAGE])}
+    return {**own, **mesh, **source_digests(earlier), "registration": registration_fingerprint(earlier[project.STAGE])}
 
 
-def made_of(earlier: EarlierMeta) -> dict[str, str | None]:
-    """Digests of the files that the reconstruction was read from, which may hold motions too."""
+def source_digests(earlier: EarlierMeta) -> dict[str, str | None]:
+    """Digests of the files that the reconstruction was read from, as they may hold motions too."""
     return {f"made/{name}": digest for name, digest in earlier[reconstruct.STAGE]["inputs"].items()}
 
 
-def registration_mark(meta: Meta) -> str:
+def registration_fingerprint(meta: Meta) -> str:
     """Text that identifies a registration."""
     return " ".join(f"{name}={value!r}" for name, value in sorted(meta["registration"].items()))
 
 
 def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
-    """Carry the character's weights over to its reconstruction; the artefact has the arrays of its rig."""
+    """Transfer the character's skin weights to its reconstruction; the artefact has the arrays of its rig."""
     actor = actor_of(job)
-    onto = registered(earlier)
-    rig, report = carried(actor.mesh, actor.rig, onto, actor.stands)
+    mesh = registered(earlier)
+    rig, report = carried(actor.mesh, actor.rig, mesh, actor.pose)
     files = {array_file(name): dump_array(getattr(rig, name)) for name in _ARRAYS}
     for number, morph in enumerate(rig.morphs):
         files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
@@ -112,7 +112,7 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
-    """Load the rig that `carry` wrote, of the registered reconstruction on the character's skeleton."""
+    """Load the rig of the registered reconstruction that `carry` wrote, on the character's skeleton."""
     arrays = {name: load_array(artefact.files[array_file(name)]) for name in _ARRAYS}
     morphs = tuple(
         Morph(

@@ -1,4 +1,4 @@
-"""Stage draw: the clean frames of a clip, of the layers that the recipes ask for."""
+"""Stage draw: render the clean frames of a clip, in the layers that the recipes need."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from specsia_build.stages.stage import (
 )
 
 ANNOTATIONS_VERSION = 2
-"""Grows whenever the same frames would be annotated otherwise."""
+"""To be raised whenever the same frames would be annotated differently."""
 
 IN_PLACE_VERSION = 2
-"""Grows whenever a figure would be held otherwise."""
+"""To be raised whenever a figure would be held in place differently."""
 
 SMALL = 3.0
-"""Widths of the stills that a clip's frame may have before a warning says that its actor is small."""
+"""Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small."""
 
 
 def clip_of(job: Job) -> Clip:
@@ -74,7 +74,7 @@ def shot_chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]
 
 
 def shot_settings(job: Job) -> dict[str, Any]:
-    """Everything except files that decides how a clip is framed and drawn."""
+    """Everything but files that decides how a clip is framed and drawn."""
     return {
         **shot_chosen(job.config),
         "in_place": IN_PLACE_VERSION if clip_settings(job.config).in_place else False,
@@ -85,9 +85,9 @@ def shot_settings(job: Job) -> dict[str, Any]:
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     settings = clip_settings(config)
-    wanted = list(layers_of(settings.recipes))
-    lined = {"line_px": settings.line_px} if {LINE, SEG} & set(wanted) else {}
-    return {**shot_chosen(config), "layers": wanted, **lined}
+    layers = list(layers_of(settings.recipes))
+    lined = {"line_px": settings.line_px} if {LINE, SEG} & set(layers) else {}
+    return {**shot_chosen(config), "layers": layers, **lined}
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -97,19 +97,19 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
-    """Digests of the files that decide a clip: the character's, and that of its motion."""
+    """Digests of the files that decide a clip: the character's files and its motion's file."""
     own = f"{motions.MOTION}{clip_of(job).origin}"
     files = motions.source_files(earlier[motions.STAGE])
     return {name: digest for name, digest in files.items() if not name.startswith(motions.MOTION) or name == own}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    kept = {name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS}
-    return {**source_inputs(job, earlier), **kept}
+    regions = {name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS}
+    return {**source_inputs(job, earlier), **regions}
 
 
-def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: Look, *, seen: bool = False) -> Iterator[Layers]:
-    """Every frame of a moving mesh, with positions at rest; see `FastRenderer.animate`."""
+def render_shot(mesh: Mesh, rig: Rig, shot: Shot, look: Look, *, seen: bool = False) -> Iterator[Layers]:
+    """Render every frame of a moving mesh, with positions at rest; see `FastRenderer.animate`."""
     count = len(shot.times)
     if len(shot.poses.worlds) == 1 and count > 1:
         yield from FastRenderer().render(mesh, shot.cameras, look, seen=seen)
@@ -125,8 +125,8 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: Look, *, seen: bool = False) -
 
 @lru_cache(maxsize=1)
 def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
-    """A mesh laid out to be moved by its rig; the last one is cached for the next clip."""
-    # Turning normals costs more than all the rest of posing.
+    """Prepare a mesh to be moved by its rig; the latest one is cached for the next clip."""
+    # Rotating normals costs more than all other posing.
     return Still.of(replace(mesh, normals=None) if look == "unlit" else mesh, rig.bound, finest, look)
 
 
@@ -141,9 +141,9 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     thickness, grey = outline(config.seed, entry.id, config.outline)
     shot = shot_of(clip, actor, config, thickness + 1)
     low, high = box_of(actor.mesh)
-    wanted = layers_of(settings.recipes)
+    layers = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
-    surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
+    surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
     drawing = _frames(actor, shot, surface, (thickness, grey), config)
     if drawing.empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
@@ -183,15 +183,15 @@ def _frames(
     """Draw the layers of a shot that the recipes need, with a `contour` of some thickness and grey."""
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
-    wanted = layers_of(settings.recipes)
+    wanted_layers = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
     empty, plain = 0, None
-    annotations = ANNOTATIONS & set(wanted)
+    annotations = ANNOTATIONS & set(wanted_layers)
     waiting: deque[Layers] = deque()
     annotator = None
     if surface is not None:
         annotator = annotated(iter(waiting.popleft, None), surface, annotations, settings.line_px)
-    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(annotations))
+    frames = render_shot(actor.mesh, actor.rig, shot, config.look, seen=bool(annotations))
     for k, layers in enumerate(frames):
         if k == 0 and not has_colours(actor.mesh):
             plain = plain_colour(ready(layers.color), ready(layers.coverage))
@@ -201,13 +201,13 @@ def _frames(
                 files[frame_file(name, frame)] = LAYERS[name].encode(value)
         mask = ready(layers.mask)
         empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
-        if COLOR in wanted:
+        if COLOR in wanted_layers:
             files[frame_file(COLOR, k)] = png.encode(layers.color)
-        if MASK in wanted:
+        if MASK in wanted_layers:
             files[frame_file(MASK, k)] = png.encode(mask)
-        if POS in wanted:
+        if POS in wanted_layers:
             files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
-        if GT in wanted:
+        if GT in wanted_layers:
             files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
     return _Drawing(files, empty, plain)
 
@@ -216,17 +216,17 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
-        held = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
+        advice = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
         yield (
             f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small: "
-            + (held if settings.in_place else "--in-place holds it where it is")
+            + (advice if settings.in_place else "--in-place holds it where it is")
         )
     if drawing.empty:
-        of = f"{drawing.empty} of {len(shot.times)} frames of '{clip.action}'"
-        yield f"{of} in view {clip.view} show (almost) nothing"
+        frames = f"{drawing.empty} of {len(shot.times)} frames of '{clip.action}'"
+        yield f"{frames} in view {clip.view} show (almost) nothing"
     if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.doubt:
         yield surface.landmarks.doubt
-    # As the still stages say it of their first view.
+    # The still stages warn about their first view only, too.
     if drawing.plain is not None and clip.view == 0:
         yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
 

@@ -1,4 +1,4 @@
-"""Stage motions: lists the clips of a character, before any is drawn."""
+"""Stage motions: list the clips of a character, before any is rendered."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from specsia_build.stages.stage import (
 )
 
 CHARACTER, MOTION = "character/", "motion/"
-"""Before the names of inputs: files of the character, and files of motions."""
+"""Prefixes of names of inputs: files of the character, and files of motions."""
 
 REGIONS_VERSION = 1
-"""Grows whenever a character would have other regions."""
+"""To be raised whenever a character would get other regions."""
 
 _MOST_NAME = 50
-"""Bytes of a motion's name that its id keeps."""
+"""Largest number of bytes of a motion's name in its clips' ids."""
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _sources(job: Job) -> Sources:
 
 
 def source_files(meta: Meta) -> Digests:
-    """Digests of all files that decide a character and its motions, from this stage's meta data."""
+    """Digests of all files of a character and its motions, from this stage's meta data."""
     files: Digests = meta["inputs"]
     return files
 
@@ -96,23 +96,24 @@ def clips_of(meta: Meta) -> list[Clip]:
 def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
-    Returns an artefact whose meta data hold the clips, with the character's regions in a file and their palette if
-    recipes need them; and the character's files. Raises CharacterError if it cannot be read or has nothing that could
-    be a clip.
+    Returns an artefact with the clips in its meta data and, if recipes need them, the character's regions in a file and
+    their palette; and the character's files. Raises CharacterError if it cannot be read or has no possible clip.
     """
     entry, settings = job.entry, clip_settings(job.config)
     actor = actor_of(job)
-    taken: set[str] = set()
+    used_names: set[str] = set()
     clips: list[Clip] = []
 
     if settings.turntable:
-        clips.append(Clip(f"{_named(entry.id, TURNTABLE, taken)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0))
+        clips.append(
+            Clip(f"{_named(entry.id, TURNTABLE, used_names)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0)
+        )
     for (origin, index), motion in actor.motions.items():
-        name = _named(entry.id, motion.name, taken)
+        name = _named(entry.id, motion.name, used_names)
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
-    warnings = [*actor.warnings, *_odd(entry.id, actor, settings)]
+    warnings = [*actor.warnings, *_odd_motions(entry.id, actor, settings)]
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -126,8 +127,8 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     return Artefact(entry.id, files, meta), actor.files
 
 
-def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
-    """Warnings about motions whose clips are one frame, or the same frame again and again."""
+def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
+    """Warnings about motions whose clips are one frame, or repeat one frame."""
     motions = list(actor.motions.values())
     short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
     still = [motion for motion in motions if motion not in short and not _moves(motion, actor.rig)]
@@ -135,24 +136,24 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
         f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": short,
         f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": still,
     }
-    return [f"motions {what}: {_listed([one.name for one in chosen])}" for what, chosen in kinds.items() if chosen]
+    return [f"motions {kind}: {_listed([m.name for m in motions])}" for kind, motions in kinds.items() if motions]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
     return some([name or "a motion without a name" for name in names], most)
 
 
-def _named(character_id: str, action: str, taken: set[str]) -> str:
-    """A unique id for a character's motion, whatever its name, which is then added to those `taken`.
+def _named(character_id: str, action: str, used_names: set[str]) -> str:
+    """Return an id for a character's motion that is not among `used_names`, and add it to them.
 
-    It holds no ``-`` after the character's id, so that no other character's motion has the same id.
+    It has no ``-`` after the character's id, so that no other character's motion can have the same id.
     """
     base = safe_id(action or "motion").replace("-", "_").encode()[:_MOST_NAME].decode(errors="ignore")
     name, number = base, 1
-    while name.casefold() in taken:
+    while name.casefold() in used_names:
         number += 1
         name = f"{base}_{number}"
-    taken.add(name.casefold())
+    used_names.add(name.casefold())
     return f"{character_id}-{name}"
 
 

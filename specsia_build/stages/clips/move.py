@@ -1,4 +1,4 @@
-"""Stage move: a reconstruction that moves as its character does, in the frames of a clip."""
+"""Stage move: render a reconstruction that moves as its character does, in the frames of a clip."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
         **{f"rig/{name}": digest for name, digest in own.items()},
         **masks,
         **mesh,
-        **carry.made_of(earlier),
-        "registration": carry.registration_mark(earlier[project.STAGE]),
+        **carry.source_digests(earlier),
+        "registration": carry.registration_fingerprint(earlier[project.STAGE]),
     }
 
 
 def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
-    """Pose a reconstruction as its character and draw it in the character's frame.
+    """Pose a reconstruction like its character and render it in the character's frame.
 
     Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no
     files.
@@ -61,7 +61,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     low, high = box_of(mesh)
     files: dict[str, bytes] = {}
     ious = []
-    for k, layers in enumerate(draw.drawn(mesh, rig, shot, config.look)):
+    for k, layers in enumerate(draw.render_shot(mesh, rig, shot, config.look)):
         files |= _files(layers, k, low, high)
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
     mean = float(np.mean(ious))

@@ -19,7 +19,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import CharacterFacts, facts_of
 from specsia_build.frame import AXES, Camera, front_rotation, normalise, up_rotation
-from specsia_build.pipeline.survey import surveyed
+from specsia_build.pipeline.survey import survey
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.characters.bodies import (
@@ -251,7 +251,7 @@ TETRAHEDRON = (
 def facts(folder: Path, mtl: str = "", text: str = TETRAHEDRON) -> CharacterFacts:
     (folder / "a.mtl").write_text(f"newmtl skin\n{mtl}\n")
     (folder / "hero.obj").write_text(("mtllib a.mtl\n" if mtl else "") + text)
-    return surveyed(Entry("hero", "obj", folder / "hero.obj", sides="both"), pictured=False)[0]
+    return survey(Entry("hero", "obj", folder / "hero.obj", sides="both"), pictured=False)[0]
 
 
 @pytest.mark.parametrize("mtl", ["", "Kd 1 1 1", "Kd 0.2 0.8 0.1"], ids=["no material", "white", "one green"])

@@ -1,4 +1,4 @@
-"""Warnings about a reconstruction that was registered and drawn."""
+"""Warnings about a registered and rendered reconstruction."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A drawn reconstruction, and the ground truth to compare it with.
+class Comparison:
+    """A rendered reconstruction and the ground truth to compare it with.
 
     Attributes:
-        mesh, placed: before and after registration.
-        front, behind: (S, S, 4) uint8, its frontal view and that from behind, if any.
+        mesh, placed: the reconstruction before and after registration.
+        front, behind: (S, S, 4) uint8, its views from the front and, if there is one, from behind.
         masks: (V, S, S) uint8, its silhouettes.
         gt: (S, S, 4) uint8, the frontal Y*.
         gt_masks: (V, S, S) uint8, silhouettes of Y* without the contour.
@@ -39,23 +39,23 @@ class Seen:
     look: Look
 
 
-def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
-    """Warnings about a reconstruction with meta data `made`, and why it meets silhouettes badly, if that is known."""
-    goal = small(seen.gt, seen.gt_masks[0])
-    front, behind = (None if view is None else small(view, view[..., 3]) for view in (seen.front, seen.behind))
+def warnings_about(pair: Comparison, reconstructed: Meta) -> tuple[tuple[str, ...], str | None]:
+    """Warnings about a reconstruction, and the reason why it misses the silhouettes, if known."""
+    goal = small(pair.gt, pair.gt_masks[0])
+    front, behind = (None if view is None else small(view, view[..., 3]) for view in (pair.front, pair.behind))
     assert front is not None
-    as_is, turned = better_frame(seen.mesh, seen.placed, front, behind, goal, seen.look)
-    whose = f"the reconstruction by {made['backend']}"
+    as_is, turned = better_frame(pair.mesh, pair.placed, front, behind, goal, pair.look)
+    whose = f"the reconstruction by {reconstructed['backend']}"
     if turned is not None:
-        # What is lost, added or coloured otherwise follows from that.
-        end = misplaced(as_is, turned, made["reading"])
-        return (*made["warnings"], f"{whose} {end}"), f"it {end}"
-    ends = (_lacking(seen, made), _coloured(front, goal, as_is, made))
-    return (*made["warnings"], *(f"{whose} {end}" for end in ends if end is not None)), None
+        # Missing parts and other colours follow from that.
+        end = misplaced(as_is, turned, reconstructed["reading"])
+        return (*reconstructed["warnings"], f"{whose} {end}"), f"it {end}"
+    ends = (_lacking(pair, reconstructed), _coloured(front, goal, as_is, reconstructed))
+    return (*reconstructed["warnings"], *(f"{whose} {end}" for end in ends if end is not None)), None
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
-    """Describe how a mesh lies in its frame, the evidence, and what would fix it: the end of a sentence."""
+    """End of a sentence: how a mesh is turned, the evidence, and what would fix it."""
     now, then = as_is, turned.likeness
     read = () if reading is None else (reading["axes"], reading["stated_in"])
     line = stated_axes(turned.matrix, *read)
@@ -64,19 +64,21 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
 
 
-def _lacking(seen: Seen, made: Meta) -> str | None:
-    """Name a part that Z lacks in a view that the backend was given: the end of a sentence, or None."""
-    shown = len(seen.masks) if made["sees_ground_truth"] else 1
-    lost = [lost_part(z, y) for z, y in zip(seen.masks[:shown], seen.gt_masks[:shown], strict=True)]
-    worst = int(np.argmax(lost))
-    if lost[worst] < LOST:
+def _lacking(pair: Comparison, reconstructed: Meta) -> str | None:
+    """End of a sentence about a part that Z lacks in a view that the backend was given, or None."""
+    count = len(pair.masks) if reconstructed["sees_ground_truth"] else 1
+    missing = [lost_part(z, y) for z, y in zip(pair.masks[:count], pair.gt_masks[:count], strict=True)]
+    worst = int(np.argmax(missing))
+    if missing[worst] < LOST:
         return None
-    return f"lacks a part that view {worst} shows, {lost[worst]:.0%} of its silhouette: look at it in `specsia report`"
+    return (
+        f"lacks a part that view {worst} shows, {missing[worst]:.0%} of its silhouette: look at it in `specsia report`"
+    )
 
 
-def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, made: Meta) -> str | None:
-    """Describe how colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), as the end of a sentence."""
-    plain, reading = plain_colour(front, front[..., 3]), made["reading"]
+def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta) -> str | None:
+    """End of a sentence about how the colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), or None."""
+    plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         return f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were not read"
     if as_is.pale and reading is not None and reading["linear"]:
