@@ -45,6 +45,7 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import extremes
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, shot_of
 from specsia_build.stages.clips.annotate import REGIONS, Surface, annotated, stored_regions, surface_of
+from specsia_build.stages.clips.draw import render_shot
 from specsia_build.stages.stage import Clip, Job
 
 MEASURED = (LINE, LABEL, SEG, STROKES, FLOW, UNMATCHED)
@@ -159,7 +160,7 @@ def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Ite
     shown: list[Layers] = []
 
     def handed() -> Iterator[Layers]:
-        for layers in drawn(actor.mesh, actor.rig, shot, "unlit", seen=True):
+        for layers in render_shot(actor.mesh, actor.rig, shot, "unlit", seen=True):
             shown.append(layers)
             yield layers
 
@@ -262,10 +263,10 @@ def cost(entry: Entry, settings: ClipSettings, size: int) -> tuple[float, float]
         return layers
 
     def alone() -> int:
-        return sum(plain(layers) is not None for layers in drawn(actor.mesh, actor.rig, shot, "unlit"))
+        return sum(plain(layers) is not None for layers in render_shot(actor.mesh, actor.rig, shot, "unlit"))
 
     def with_all() -> int:
-        frames = map(plain, drawn(actor.mesh, actor.rig, shot, "unlit", seen=True))
+        frames = map(plain, render_shot(actor.mesh, actor.rig, shot, "unlit", seen=True))
         count = 0
         for found in annotated(frames, surface, COSTED, settings.line_px):
             for (name, _), value in found.items():

@@ -1,4 +1,4 @@
-"""The end of a build, and sentences about many characters folded into one line for each kind."""
+"""Print the end of a build, and fold sentences about many characters into one line per kind."""
 
 from __future__ import annotations
 
@@ -37,16 +37,19 @@ def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where
     lines = []
     for group in sorted(groups.values(), key=lambda group: -len(dict(group))):
         names, sentence = list(dict(group)), group[0][1]
-        such = "" if len({text for _, text in group}) == 1 or len(names) == 1 else ", such as"
-        who = some(names) if len(names) == 1 else f"{len(names):,} {noun} ({some(names, _MOST_NAMES)})"
-        lines.append(f"{who}{where}{such}: {sentence}")
+        if len(names) == 1:
+            lines.append(f"{some(names)}{where}: {sentence}")
+            continue
+        such = "" if len({text for _, text in group}) == 1 else ", such as"
+        lines.append(f"{len(names):,} {noun} ({some(names, _MOST_NAMES)}){where}{such}: {sentence}")
     return lines
 
 
 def most(lines: Sequence[str], command: str) -> list[str]:
     """Keep the first lines of many, and name the command that lists all."""
-    more = [f"and {len(lines) - _MOST_LINES:,} more of other kinds: {command}"] if len(lines) > _MOST_LINES else []
-    return [*lines[:_MOST_LINES], *more]
+    if len(lines) <= _MOST_LINES:
+        return list(lines)
+    return [*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES:,} more of other kinds: {command}"]
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
 
 
 def folded_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
-    """Fold warnings, which are listed by character."""
+    """Fold warnings by character into one line per kind."""
     return folded((name, sentence) for name, sentences in sorted(warnings.items()) for sentence in sentences)
 
 
@@ -84,7 +87,7 @@ def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
 
 
 def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str]:
-    """Return Python that loads each configuration of a dataset; nothing where there is none."""
+    """Python lines that load each configuration of a dataset; empty without a dataset."""
     from specsia_build.dataset.schema import data_folder
 
     if dataset is None or not configs:
@@ -101,14 +104,14 @@ def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str
 
 
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
-    """Print what a build did in a run; exit if it failed."""
+    """Print what a build did; exit with an error if it failed."""
     results, load, follows = _results(summary, config, layout)
     trouble, run = None, argument(layout.out)
     if summary.stopped is not None:
         trouble = f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
     elif summary.failed > summary.allowed_failures:
-        every = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
-        trouble = f"{summary.failed} of {every} failed, {summary.allowed_failures} may: see {layout.failures}"
+        total = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
+        trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {layout.failures}"
     counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
     pictures = f"{layout.root / 'quarantine'} shows why"
@@ -134,14 +137,14 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
 
 
 def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
-    """A line of counts by stage; none if all are 0."""
+    """A line of counts by stage; empty if all are 0."""
     counts = {f"{stage.stage} {stage.backend or ''}".rstrip(): getattr(stage, field) for stage in stages}
     line = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
     return [line] if line else []
 
 
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
-    """Lines on what was written where and how it is loaded, and the commands that come next."""
+    """Lines on what was written and where, lines that load it, and the next commands."""
     from specsia_build.dataset.schema import CARD
     from specsia_build.recipes.recipe import load_recipe
 

@@ -77,9 +77,9 @@ class Command(click.Command):
             raise KeyboardInterrupt(str(error) or (RESUMABLE if self.goes_on else STOPPED)) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # A group sees the words of its commands, too; their own error names the command's help.
+        # A group also sees its commands' arguments, which the commands check with better messages.
         checked = [] if ctx.resilient_parsing or isinstance(self, click.Group) else args
-        # An empty path would be the current folder, and neither JSON nor Parquet can hold what is not UTF-8.
+        # An empty path would be the current folder, and JSON and Parquet hold only UTF-8.
         for before, word in zip(("", *checked), checked, strict=False):
             if any("\ud800" <= letter <= "\udfff" for letter in word):
                 raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
@@ -101,12 +101,12 @@ def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], 
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Join arguments and options to one decorator; help lists them in this order."""
+    """Join arguments and options into one decorator; help lists them in this order."""
     return lambda function: reduce(lambda decorated, option: option(decorated), reversed(decorators), function)
 
 
 def choice(kind: Any) -> click.Choice[str]:
-    """The type of an option that takes one of the values of a `Literal`."""
+    """Type of an option whose value is one of a `Literal`."""
     return click.Choice(get_args(kind))
 
 

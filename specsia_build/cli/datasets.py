@@ -1,4 +1,4 @@
-"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: look at what was built, share it."""
+"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share datasets."""
 
 from __future__ import annotations
 
@@ -199,18 +199,18 @@ def report(where: str, out: Path | None) -> None:
     refuse_other_file(path)
     page = write_page(*open_with_sections(where), path)
     gallery = page.gallery
-    count, lost = plural(len(gallery.items), gallery.noun), len(gallery.lost)
+    count, failures = plural(len(gallery.items), gallery.noun), len(gallery.lost)
     sides = ", ".join(gallery.side_names)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
     facts = {
         "shown": [f"{count}: {sides}" if sides else "nothing: there are no pictures yet"],
-        "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
+        "failed": [f"{failures:,}, each with its reason and the command that tries it again"] if failures else [],
         "unreadable": [unreadable] if page.unreadable else [],
         "missing": most(gallery.missing, str(path)),
         "report": [str(path)],
         "pictures": [] if page.pictures is None else [str(page.pictures)],
         "next": [
-            *([gallery.go_on] if lost and gallery.go_on else []),
+            *([gallery.go_on] if failures and gallery.go_on else []),
             *([f"specsia sheet {argument(where)} --out sheet.png"] if gallery.items else []),
         ],
     }
@@ -238,28 +238,30 @@ _DRAWING = options(
 """Arguments and options of both commands that draw."""
 
 
-def _parse(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
+def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
     from specsia_build.look.drawing import Choice, Style
     from specsia_build.look.open import open_gallery
     from specsia_build.sheets import parse_ground
 
-    ids, split, limit = given["ids"], given["split"], given["limit"]
+    ids, split, limit = options["ids"], options["split"], options["limit"]
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
-    choice = Choice(ids, split, _FEW if limit is None and split is None else limit, given["show"])
-    style = Style(given["size"], parse_ground(given["background"]), given["labels"], given["values"], given["columns"])
+    choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])
+    style = Style(
+        options["size"], parse_ground(options["background"]), options["labels"], options["values"], options["columns"]
+    )
     return open_gallery(where), choice, style
 
 
 def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str) -> None:
-    items, what = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
+    items, content = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
     facts = {
-        "drawn": [what],
+        "drawn": [content],
         "warnings": most(drawing.warnings, f"specsia report {argument(where)}"),
         "file": [str(drawing.path)],
         "next": [f"specsia {follow.format(argument(where))}"],
     }
-    conclude(None, [f"{drawing.path}: {items}, {what}"], f"{items} of {where}", facts)
+    conclude(None, [f"{drawing.path}: {items}, {content}"], f"{items} of {where}", facts)
 
 
 @command(
@@ -269,7 +271,7 @@ def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str)
 @_DRAWING
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True)
 @click.option("--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]")
-def turntable(where: str, out: Path, seconds: float, fps: float | None, **given: Any) -> None:
+def turntable(where: str, out: Path, seconds: float, fps: float | None, **options: Any) -> None:
     """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
@@ -280,7 +282,7 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
     from specsia_build.look.open import smooth
     from specsia_build.pipeline.run import existing_run
 
-    gallery, choice, style = _parse(where, given)
+    gallery, choice, style = _parse(where, options)
     if gallery.kind == "run" and not style.values:
         gallery = smooth(gallery, *existing_run(where))
     film = draw_turntable(gallery, out, choice, style, seconds=seconds, fps=fps)
@@ -300,7 +302,7 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 )
 @_DRAWING
 @click.option("--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]")
-def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
+def sheet(where: str, out: Path, views: tuple[int, ...], **options: Any) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
@@ -308,6 +310,6 @@ def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
     """
     from specsia_build.look.drawing import draw_sheet
 
-    gallery, choice, style = _parse(where, given)
+    gallery, choice, style = _parse(where, options)
     picture = draw_sheet(gallery, out, choice, style, views=views)
     _conclude(where, picture, gallery.noun, "", "turntable {} --out turntable.webp")

@@ -1,4 +1,4 @@
-"""`specsia characters`, `backends` and `doctor`: what a source and this machine hold; nothing is changed."""
+"""`specsia characters`, `backends` and `doctor`: describe a source and this machine; nothing is changed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[: config.limit])
         facts, views = survey_all(opened.entries, config, pictured=pictures is not None)
-        sound = {one.id for one in facts if one.problem is None}
+        sound = {character.id for character in facts if character.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         if suggest is not None:
             manifest = suggested_manifest(opened, facts, suggest)
@@ -89,22 +89,23 @@ def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | 
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "rig")
     rows = [
         (
-            one.id,
-            one.format,
-            f"{one.vertices:,}",
-            f"{one.triangles:,}",
-            ", ".join(one.textures) or "-",
-            one.faces or "-",
-            ("skin" if one.skinned else "no skin") + (f", {plural(one.animations, 'clip')}" if one.animations else ""),
+            character.id,
+            character.format,
+            f"{character.vertices:,}",
+            f"{character.triangles:,}",
+            ", ".join(character.textures) or "-",
+            character.faces or "-",
+            ("skin" if character.skinned else "no skin")
+            + (f", {plural(character.animations, 'clip')}" if character.animations else ""),
         )
-        for one in facts
-        if one.problem is None
+        for character in facts
+        if character.problem is None
     ]
-    problems = [(one.id, one.problem) for one in facts if one.problem is not None]
-    formats = Counter(one.format or "?" for one in facts)
+    problems = [(c.id, c.problem) for c in facts if c.problem is not None]
+    formats = Counter(character.format or "?" for character in facts)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
-    triangles = plural(sum(one.triangles for one in facts), "triangle")
-    warnings = folded((one.id, sentence) for one in facts for sentence in one.warnings)
+    triangles = plural(sum(character.triangles for character in facts), "triangle")
+    warnings = folded((c.id, sentence) for c in facts for sentence in c.warnings)
     return [
         *([Table(head, rows, right=(2, 3))] if rows else []),
         *(f"warning: {line}" for line in warnings),
@@ -144,7 +145,9 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     diagnosis = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = [line for check in diagnosis.checks for line in _finding(check.state, check.name, check.found, check.fix)]
+    lines = [
+        line for check in diagnosis.checks for line in _check_lines(check.state, check.name, check.found, check.fix)
+    ]
     missing = sum(check.state == MISSING for check in diagnosis.checks)
     lacks = f"{diagnosis.name} lacks {missing} of {len(diagnosis.checks)} things"
     lines.append(f"{diagnosis.name} is ready" if diagnosis.ok else lacks)
@@ -186,13 +189,13 @@ def doctor() -> None:
     facts = examine()
     ok, lines = works(facts), []
     for fact in facts:
-        lacking = fact.state != OK
-        enables = f"for {fact.enables}" if lacking and fact.enables else ""
-        lines += _finding(fact.state, fact.name, fact.found, fact.fix if lacking else "", enables)
+        is_missing = fact.state != OK
+        enables = f"for {fact.enables}" if is_missing and fact.enables else ""
+        lines += _check_lines(fact.state, fact.name, fact.found, fact.fix if is_missing else "", enables)
     lines.append("datasets can be built here" if ok else "datasets cannot be built here: fix what is broken")
     tell({"facts": [asdict(fact) for fact in facts], "ok": ok}, lines, ok=ok)
 
 
-def _finding(state: str, name: str, found: str, fix: str | None, enables: str = "") -> list[str]:
-    more = [enables, f"fix: {fix}" if fix else ""]
-    return [f"{state:8}{name}: {found}", *(f"{'':8}{line}" for line in more if line)]
+def _check_lines(state: str, name: str, result: str, fix: str | None, enables: str = "") -> list[str]:
+    details = [enables, f"fix: {fix}" if fix else ""]
+    return [f"{state:8}{name}: {result}", *(f"{'':8}{line}" for line in details if line)]

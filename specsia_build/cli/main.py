@@ -1,4 +1,4 @@
-"""The command group; errors become one sentence on standard error and an exit code."""
+"""The command group, which turns errors into one sentence on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def stoppable() -> Iterator[None]:
 
 
 class _Failure(click.ClickException):
-    """An error with its exit code, the command that says more, and the traceback of a fault of the program."""
+    """An error with its exit code, the command that shows help, and the traceback of a bug."""
 
     def __init__(self, message: str, code: int, more: str | None = None, trace: str = "") -> None:
         super().__init__(message)
@@ -128,7 +128,7 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise _Failure(str(error) or STOPPED, INTERRUPTED) from error
     except (click.ClickException, BrokenPipeError):
-        # click prints the first, and ends with exit code 1 at the second.
+        # click prints a ClickException, and exits with 1 at a BrokenPipeError.
         raise
     except Exception as error:
         # `diff` uses exit code 1 for datasets that differ.
@@ -146,7 +146,7 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
 
 @click.group(
     cls=_Commands,
-    commands=dict.fromkeys(COMMANDS),  # click names the nearest of an unknown one
+    commands=dict.fromkeys(COMMANDS),  # from which click suggests the nearest name
     examples=("specsia build sample:3 --out my-samples", "specsia report my-samples"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -44,14 +44,14 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
 @json_option
-def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **given: Any) -> None:
+def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **options: Any) -> None:
     """Train DraViE on the train split of DATASET: a folder, a URL or a Hub id.
 
     --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
     """
     names = ("steps", "seed", "reference", "perceptual", "configs")
-    changes = dict(map(_setting, given["settings"])) | {n: given[n] for n in names if given[n] not in (None, ())}
-    changes |= {"with_pos": False, "reference": "none"} if given["without"] == "pos" else {}
+    changes = dict(map(_setting, options["settings"])) | {n: options[n] for n in names if options[n] not in (None, ())}
+    changes |= {"with_pos": False, "reference": "none"} if options["without"] == "pos" else {}
     try:
         need_torch()
         from specsia_build.dravie.runs import read_run_config
@@ -62,7 +62,7 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
             config = replace(earlier, **changes)
         else:
             config = train_config(preset or DEFAULT_PRESET, changes)
-        every = given["checkpoint_every"]
+        every = options["checkpoint_every"]
         result = run_train(dataset, run, config, resume=resume, device_name=device, checkpoint_every=every)
     except WriteError as error:
         raise WriteError(f"{error}; {RESUMED}") from error
@@ -147,7 +147,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 @click.option("--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*.")
 @device
 def enhance(
-    run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **given: Any
+    run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **options: Any
 ) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
@@ -166,7 +166,7 @@ def enhance(
     from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.repair.apply import find_device
 
-    generator = load_generator(run, find_device(given["device"]))
+    generator = load_generator(run, find_device(options["device"]))
     config, reference, warnings = generator.config, load_drawing(run), tuple[str, ...]()
     of_folder = (Path(source) / COLOR).is_dir()
     if drawing is not None and not config.sees_drawing:
@@ -182,9 +182,9 @@ def enhance(
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
         frames = work.folder_frames(Path(source), config.with_pos, reference or NO_DRAWING)
-    result = work.enhance(generator, frames, out, given["video"])
-    kept = f", {result.kept} were already there" if result.kept else ""
-    lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
+    result = work.enhance(generator, frames, out, options["video"])
+    up_to_date = f", {result.kept} were already there" if result.kept else ""
+    lines = [f"{plural(result.made, 'frame')} repaired{up_to_date}: {out}"]
     lines += [] if result.film is None else [f"film{'s' * result.film.is_dir()}: {result.film}"]
     name, folder = argument(source), argument(run_name(run))
     follows = [f"specsia evaluate {folder} {name} --out scores"]
@@ -214,7 +214,7 @@ def enhance(
 @click.option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
 @device
 @json_option
-def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **given: Any) -> None:
+def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **options: Any) -> None:
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
     A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
@@ -234,20 +234,20 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.look.page import refuse_other_file, write_page
 
     refuse_other_file(out / REPORT)
-    baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
-    if other := [name for name in baselines if name not in work.BASELINES]:
-        raise UsageError(no_such("baseline", other[0], work.BASELINES))
+    baselines = [name for name in options["baselines"].split(",") if name and name != "none"]
+    if unknown_names := [name for name in baselines if name not in work.BASELINES]:
+        raise UsageError(no_such("baseline", unknown_names[0], work.BASELINES))
     opened, where = open_dataset(dataset), find_device(device)
     trained = work.load_runs(runs, where)
     networks, absent = find_perceptual(where)
-    adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
-    chosen = work.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
-    scores = work.evaluate(opened, split, chosen, out, given["configs"], networks)
+    adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
+    chosen = work.choose_methods(trained, baselines, options["without"], options["repeats"], adaptation)
+    scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     notes = [f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown]
     characters = len({score.character for score in scores.scores})
-    few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    scores = replace(scores, notes=(*notes, *absent, *([few] if characters < FEWEST else ())))
+    too_few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
+    scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
     write_page(*open_with_sections(str(out)), out / REPORT)
@@ -276,7 +276,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 @click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
 @device
 @json_option
-def repair(subject: str, mesh: Path | None, out: Path, device: str, **given: Any) -> None:
+def repair(subject: str, mesh: Path | None, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
     DRAWING is a character from the front, on transparency or on white paper. CHARACTER is a mesh file, a 3DBiCar folder
@@ -288,7 +288,7 @@ def repair(subject: str, mesh: Path | None, out: Path, device: str, **given: Any
     need_torch()
     from specsia_build.repairing.repair import LAYERS, MODEL, SHEET, RepairSettings, run_repair
 
-    settings = RepairSettings(**{name: value for name, value in given.items() if value is not None})
+    settings = RepairSettings(**{name: value for name, value in options.items() if value is not None})
     result = run_repair(subject, mesh, settings, out, device)
     films = [str(film) for film in result.films]
     document = {

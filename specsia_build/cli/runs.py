@@ -150,7 +150,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     if others["backends"]:
         of_clips["reconstructed"] = True
     if motions := of_clips.get("motions"):
-        of_clips["motions"] = [str(expanded(one).absolute()) if is_file_name(one) else one for one in motions]
+        of_clips["motions"] = [str(expanded(name).absolute()) if is_file_name(name) else name for name in motions]
     config_file = None if name is None else named_settings(name)
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     assert config.clips is not None

@@ -1,5 +1,5 @@
-"""The packed dataset: its schema, its rows, its files, and all that is done with one that exists.
+"""The packed dataset: its schema, rows and files, and how it is written, read, checked, compared and published.
 
-`schema` names columns and files, `splits` decides who is in which split, `parquet` and `exchange` write, `reading`
-and `pairs` read. Checking, comparing, converting and publishing have rooms of their own.
+`schema` names columns and files, `splits` assigns characters to splits, `parquet` and `exchange` write, `reading` and
+`pairs` read.
 """

@@ -1,4 +1,4 @@
-"""The dataset card: card data of `huggingface_hub`, a template filled in with what was built, and a picture."""
+"""The dataset card: card data of `huggingface_hub`, a template filled in with facts of the build, and a picture."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _MOST_ACTIONS = 30  # Actions that a card lists, those with the most clips first
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
 
 _ITEMS, _VIEWS, _CONFIGS, _ACROSS, _TILE = 4, 4, 4, 2, 96
-"""Of the teaser: characters or clips, views or frames of each and configurations, at most; characters or clips side by
-side; and pixels on a side of each picture."""
+"""Layout of the teaser: at most so many characters or clips, views or frames of each, and configurations; characters or
+clips side by side; and the size of each picture in pixels."""
 
 Rows = Mapping[str, Mapping[str, int]]
 """Number of rows (or characters, or clips) by configuration, or backend, and split."""
@@ -153,12 +153,12 @@ def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
     for split, count in counts.items():
         paths = sorted(folder.glob(f"{split}-*.parquet"))
         footers = [pq.read_metadata(local_path(path)) for path in paths]
-        held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
-        splits.append({"name": split, "num_bytes": held, "num_examples": count})
+        size_bytes = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
+        splits.append({"name": split, "num_bytes": size_bytes, "num_examples": count})
         size += sum(path.stat().st_size for path in paths)
         features = [_feature(column) for column in footers[0].schema.to_arrow_schema().names]
-    held = sum(split["num_bytes"] for split in splits)
-    return {"features": features, "splits": splits, "download_size": size, "dataset_size": held}
+    size_bytes = sum(split["num_bytes"] for split in splits)
+    return {"features": features, "splits": splits, "download_size": size, "dataset_size": size_bytes}
 
 
 def _feature(column: str) -> dict[str, Any]:
@@ -215,9 +215,9 @@ def _counts(facts: CardFacts) -> str:
         texts.append(table(["action", "clips"], actions[:_MOST_ACTIONS]))
         if (rest := len(actions) - _MOST_ACTIONS) > 0:
             texts.append(f"{rest} more actions have fewer clips, or as few.")
-    what = "clips or characters " if facts.moving else ""
-    lost = [f"{n} {what}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()]
-    note = f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
+    noun = "clips or characters " if facts.moving else ""
+    left_out = [f"{n} {noun}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()]
+    note = f"quarantined and left out: {', '.join(left_out)}." if left_out else "none was quarantined."
     return "\n\n".join([*texts, f"{asked_for(facts.planned)}; {note}"])
 
 
@@ -308,7 +308,7 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
 
 
 def _positions(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int, int]]:
-    """Split, number of the first row and number of rows of each character or clip, whose rows stand together."""
+    """Split, first row and number of rows of each character or clip; its rows are contiguous."""
     key = "clip" if dataset.moving else "character_id"
     positions: dict[str, tuple[str, int, int]] = {}
     for split in dataset.splits(config):

@@ -25,7 +25,7 @@ _BATCH = 10_000  # Digests in one row group
 
 
 def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
-    """SHA-256 by relative path of files; `advance` is called with the bytes that have been read."""
+    """SHA-256 of files by relative path; `advance` is called with the number of bytes read."""
 
     def read(name: str) -> str:
         try:
@@ -41,7 +41,7 @@ def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None
 
 
 def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 by relative path of every file of a dataset except `SHA256SUMS`; `known` files are not read."""
+    """SHA-256 of every file of a dataset but `SHA256SUMS`, by relative path; `known` files are not read."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     sums = dict(known or {})
     sums |= hash_files(folder, sorted(names - {schema.SUMS_FILE, *sums}))
@@ -55,7 +55,7 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
-    """SHA-256 by relative path of a `SHA256SUMS`, and the lines that are malformed, repeated or have an unsafe name."""
+    """Parse a `SHA256SUMS`: SHA-256 by relative path, and lines that are malformed, repeated or have an unsafe name."""
     sums: dict[str, str] = {}
     unusable = []
     for line in filter(None, text.replace("\r\n", "\n").split("\n")):
@@ -72,7 +72,7 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
 
 
 def own_names(text: str) -> frozenset[str]:
-    """Files that a `SHA256SUMS` written by this project lists, and itself; empty if another program wrote it."""
+    """Names in a `SHA256SUMS`, and its own; empty unless specsia wrote it."""
     sums, _ = parse_sums(text)
     shards = any(schema.parse_shard_name(name, own=True) for name in sums)
     dataset = shards and {schema.CARD, schema.BUILD_FILE} <= sums.keys()
@@ -83,14 +83,14 @@ def own_names(text: str) -> frozenset[str]:
 def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
     """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
     with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), _COLUMNS, compression="zstd") as writer:
-        left = iter(digests)
-        while batch := list(islice(left, _BATCH)):
+        remaining = iter(digests)
+        while batch := list(islice(remaining, _BATCH)):
             columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
             writer.write_table(pa.Table.from_arrays(columns, schema=_COLUMNS))
 
 
 def read_checksums(place: Place) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
-    """Configuration and uid of each row, and SHA-256 of its images by column, as `checksums.parquet` lists them."""
+    """Read `checksums.parquet`: configuration and uid of each row, and SHA-256 of its images by column."""
     try:
         with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as parquet:
             if not parquet.schema_arrow.equals(_COLUMNS):

@@ -1,4 +1,4 @@
-"""Convert a dataset to the published schema: RGB on grey, and the columns of SPECSIA-15K alone."""
+"""Convert a dataset to the published schema: RGB on grey, and only the columns of SPECSIA-15K."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def to_published(
     workers: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, dict[str, int]]:
-    """Write a dataset in the published schema; splits, shards and the order of rows stay, whatever the `workers`.
+    """Write a dataset in the published schema, with the same splits, shards and order of rows.
 
-    The folder `out` must not exist or be empty, and is written whole or not at all. `advance` is called with the number
-    of rows of each shard. Returns the number of rows by configuration and split.
+    The folder `out` must be absent or empty, and is written atomically. `advance` is called with the number of rows of
+    each shard. Returns the number of rows by configuration and split.
     """
     if dataset.kind != "specsia":
         reason = "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
@@ -104,7 +104,7 @@ def _convert(dataset: OpenedDataset, shard: Shard, path: Path) -> tuple[int, dic
 
 
 def _published(row: Mapping[str, Any], column: str) -> bytes:
-    """An image of a row in the published schema: RGBA is composited, `mask` and `edge` stay as they are."""
+    """Convert an image of a row: RGBA is composited, `mask` and `edge` are unchanged."""
     try:
         image = decode_column(row[column], column)
     except ValueError as error:

@@ -20,7 +20,7 @@ from specsia_build.folders import listed_below, remove_empty
 
 
 def listed_names(folder: Path) -> set[str]:
-    """Names of the files that a dataset's `SHA256SUMS` lists, and its own; none without that file."""
+    """Names that a dataset's `SHA256SUMS` lists, and its own; empty without that file."""
     try:
         sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
@@ -66,19 +66,19 @@ def put(finished: Path, folder: Path) -> list[str]:
         finished.replace(folder)
         return []
     own = listed_names(folder)
-    # A folder of the dataset counts as its own when its files are gone.
+    # Folders of the dataset are its own, too.
     own |= {str(parent) for name in own for parent in Path(name).parents if (folder / parent).is_dir()}
     own -= {name for name in own if (folder / name).is_symlink() and (folder / name).is_dir()}
     foreign = [name for name in listed_below(folder) if name not in own]
-    taken = [
+    conflicts = [
         name
         for name in foreign
         if os.path.lexists(finished / name) or any((finished / parent).is_file() for parent in Path(name).parents)
     ]
-    if taken:
+    if conflicts:
         raise SpecsiaError(
-            f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
-            "move that elsewhere and run the same command again"
+            f"{folder} holds {some(conflicts)}, which its {SUMS_FILE} does not list, so the dataset does not replace "
+            "it: move that elsewhere and run the same command again"
         )
     folder.replace(folder.with_name(f".{folder.name}.replaced"))
     finished.replace(folder)
@@ -100,12 +100,12 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
     """Make the folder behind a URL hold a packed dataset; only files that an upload sent are replaced or removed.
 
     `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole. The local
-    file `journal` remembers what was sent, so that an interrupted upload continues; `advance` counts files. Returns how
-    many files were sent, and names of others there.
+    file `journal` records what was sent, so that an interrupted upload continues; `advance` is called with numbers of
+    files. Returns the number of files sent, and names of other files there.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
-    wanted, _ = parse_sums(text.decode("utf-8"))
+    sums_to_send, _ = parse_sums(text.decode("utf-8"))
     record = remembered_json(journal)
     # SHA-256 of each file, and the store's own checksum, such as an ETag; empty until all of it is there.
     sent: dict[str, list[str]] = record["files"] if isinstance(record, dict) and record.get("url") == url else {}
@@ -122,21 +122,21 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
         there = target.files().keys()
         sums = fs.cat_file(f"{root}/{SUMS_FILE}") if SUMS_FILE in there else b""
         ours = sent.keys() | own_names(sums.decode("utf-8", errors="replace"))
-        known = {name: sent[name][0] for name in there & sent.keys() if sent[name][1] == checksum(name)}
-        changed = [name for name, digest in wanted.items() if known.get(name) != digest]
-        if taken := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
+        sums_there = {name: sent[name][0] for name in there & sent.keys() if sent[name][1] == checksum(name)}
+        changed = [name for name, digest in sums_to_send.items() if sums_there.get(name) != digest]
+        if conflicts := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
             raise UsageError(
-                f"{url}/{taken[0]} already exists and was not sent by a build, so it is not replaced: move it, or give "
-                "another --out"
+                f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: move it, or "
+                "give another --out"
             )
-        surplus = (there & ours) - wanted.keys() - {SUMS_FILE}
-        advance(len(wanted) - len(changed))
+        surplus = (there & ours) - sums_to_send.keys() - {SUMS_FILE}
+        advance(len(sums_to_send) - len(changed))
         if sums and (changed or surplus):
             fs.rm_file(f"{root}/{SUMS_FILE}")
-        remember({name: [wanted[name], ""] for name in changed})
+        remember({name: [sums_to_send[name], ""] for name in changed})
         for name in changed:
             fs.put_file(str(folder / name), f"{root}/{name}")
-            remember({name: [wanted[name], checksum(name)]})
+            remember({name: [sums_to_send[name], checksum(name)]})
             advance(1)
         for name in surplus:
             fs.rm_file(f"{root}/{name}")
@@ -144,4 +144,4 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
         remember({})
         if sums != text or changed or surplus:
             fs.pipe_file(f"{root}/{SUMS_FILE}", text)
-    return len(changed), sorted(there - ours - wanted.keys() - {SUMS_FILE})
+    return len(changed), sorted(there - ours - sums_to_send.keys() - {SUMS_FILE})

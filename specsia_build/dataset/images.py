@@ -1,4 +1,4 @@
-"""Images that are derived from what a renderer returns: position colours and the edge image."""
+"""Images computed from a renderer's layers: position colours and the edge image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _code(value):  # type: ignore[no-untyped-def]
 def _encode(position, alpha, gain, offset):  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     out = np.zeros((height, width, 4), np.uint8)
-    # Taken out of the loop, where they would be fetched again for every pixel.
+    # Outside of the loop, where they would be loaded again for every pixel.
     first, second, third = POSITION_AXES
     by_first, by_second, by_third = gain[0], gain[1], gain[2]
     at_first, at_second, at_third = offset[0], offset[1], offset[2]
@@ -99,16 +99,16 @@ def _edge(pos):  # type: ignore[no-untyped-def]
 
 
 def window_of(covered: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Rows and columns of an image (H, W) that hold all that is covered, with a margin; empty if nothing is."""
-    places = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    top, left = (slice(max(0, i[0] - margin), i[-1] + margin + 1) if len(i) else slice(0, 0) for i in places)
+    """Rows and columns of the covered pixels of an image (H, W), with a margin; empty if none is covered."""
+    indices = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    top, left = (slice(max(0, i[0] - margin), i[-1] + margin + 1) if len(i) else slice(0, 0) for i in indices)
     return top, left
 
 
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255 elsewhere."""
     out = np.full(pos.shape[:2], np.uint8(255))
-    # Two pixels away from the figure everything is empty, and a mirrored border changes nothing.
+    # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
     window = window_of(pos[..., 3] == 255, 2)
     if out[window].size:
         out[window] = _edge(ready(pos[window]))

@@ -1,4 +1,4 @@
-"""The layers of a view or a frame: their names, and how each is written in a file."""
+"""Layers of a view or frame: their names and file formats."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from specsia_build.dataset.schema import POS as POS
 LINE, LABEL, SEG, STROKES = "line", "label", "seg", "strokes"
 
 FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmatched"
-"""Where each point goes in the next frame, and where it came from in the last; none of the last and the first frame."""
+"""Flow of each point to the next and to the previous frame, which the last and the first frame lack."""
 
 UDP = "udp"
 
-TRACKS = "tracks"  # Where the points that the clip's first frame shows are in each of its frames
+TRACKS = "tracks"  # Positions, in each frame, of points that are visible in the clip's first frame
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a layer is written: the ending of its files and its codec, which raises ValueError for damaged bytes."""
+    """File format of a layer: suffix and codec, which raises ValueError for damaged bytes."""
 
     suffix: str
     encode: Callable[[Any], bytes]
@@ -41,7 +41,7 @@ _RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
 
 
 def _encode_numbers(numbers: NDArray[np.int32]) -> bytes:
-    """A PNG of numbers from -1 to 2^24 - 2 (H, W): one more than each in red, green and blue, red the greatest."""
+    """Encode numbers from -1 to 2^24 - 2 (H, W) as a PNG: each plus one as 24 bits, red the most significant."""
     return png.encode((numbers + 1).astype(">u4")[..., None].view(np.uint8)[..., 1:])
 
 

@@ -30,7 +30,7 @@ _CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:internationa
 
 
 def spdx_id(text: str) -> str | None:
-    """The SPDX id of a licence's name; None if it is not known.
+    """SPDX id of a licence's name; None if it is unknown.
 
     Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`; 4.0 if there
     is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
@@ -49,7 +49,7 @@ def spdx_id(text: str) -> str | None:
 
 
 def forbids(text: str) -> str | None:
-    """Why a licence (an SPDX id, an expression with `OR` and `AND`, or a text) forbids passing pairs on; None if it
+    """Reason why a licence (an SPDX id, an `OR` or `AND` expression, or a text) forbids passing pairs on; None if it
     does not."""
     parts, reasons = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()")), []
     for part in parts[::2]:
@@ -97,7 +97,7 @@ def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = re
 
 
 def withheld(licenses: Iterable[str | None]) -> str | None:
-    """Why a dataset must not be passed on, by the licence of each character; None if it may."""
+    """Reason, from the licence of each character, why a dataset must not be passed on; None if it may be."""
     problems = licence_problems(Counter(licenses), "character")
     return f"it holds {'; '.join(problems)}" if problems else None
 
@@ -118,8 +118,8 @@ def stated_by_card(fields: Mapping[str, Any]) -> str | None:
     """The licence that a card's YAML names, a list joined by `AND`; None if it names none."""
     value = fields.get("license_name") or fields.get("license")
     names = value if isinstance(value, list) else [value]
-    known = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
-    return " AND ".join(map(str, names)) if known else None
+    is_stated = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
+    return " AND ".join(map(str, names)) if is_stated else None
 
 
 def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One row, decoded: the pair that every consumer sees, whichever schema the dataset has."""
+"""A row decoded to a `Pair`, whichever schema the dataset has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pair(ByShape):
-    """One view of a character, or frame of a clip, before and after repair; what the schema does not hold is None.
+    """One view of a character, or frame of a clip, before and after repair; None for what the schema lacks.
 
     Attributes:
         view: number of the view, 0 the frontal one; of a clip, that of its camera.
@@ -40,7 +40,7 @@ class Pair(ByShape):
         pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
-        iou: of the silhouettes.
+        iou: IoU of the silhouettes, 0 to 1.
         outline_px, outline_grey: thickness of the contour in pixels, and its sRGB level.
         clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the motion.
     """
@@ -174,9 +174,9 @@ def background(image: Pixels) -> NDArray[np.bool_]:
 
 def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
     """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not background."""
-    drawn = ~(background(color) & background(pos))
-    foreign = np.count_nonzero(drawn & (mask == 0)) > _FOREIGN_MASK * mask.size
-    return np.where(drawn, np.uint8(255), np.uint8(0)) if foreign else mask
+    covered = ~(background(color) & background(pos))
+    outside = np.count_nonzero(covered & (mask == 0)) > _FOREIGN_MASK * mask.size
+    return np.where(covered, np.uint8(255), np.uint8(0)) if outside else mask
 
 
 def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:

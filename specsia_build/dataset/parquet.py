@@ -1,4 +1,4 @@
-"""Parquet shards: how characters are cut into them, writing whole or not at all, and reading in bounded memory."""
+"""Parquet shards: assigning characters to shards, writing them atomically, and reading in bounded memory."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
 from specsia_build.files.writing import replacing
 
 SHARD_BYTES, SHARD_LEAST = 500_000_000, 0.8
-"""Most image bytes of a shard, unless one character alone has more, and the share of it from which one may end."""
+"""Most image bytes of a shard, unless a single character has more; and the share of that at which a shard may end."""
 
 GROUP_BYTES = 2_000_000
-"""Image bytes from which a row group ends with its character: one character at 512 pixels, quick to open at random."""
+"""Image bytes after which a row group ends with its character: about one character at 512 pixels, for random access."""
 
 MOST_GROUP_BYTES = 64_000_000
 """Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is quick."""
 
 _VALUE_BYTES, _MOST_ROWS = 256, 4096
-"""Least memory of a value that a footer names, as repeated values take almost no room in a file; and rows that are
-decoded at once."""
+"""Least memory to count for a value, as repeated values take almost no bytes in a file; and most rows of a batch."""
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """The array that `pyarrow.array` makes of text, bytes, numbers, or lists of a fixed number of these.
+    """Make the array that `pyarrow.array` makes of text, bytes, numbers, or fixed-size lists of these.
 
     Only text and bytes may be None. `pyarrow.array` imports pandas first, which takes longer than packing a small run.
     """
@@ -46,13 +45,13 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         convert = index if pa.types.is_integer(kind) else float
         numbers = np.array([convert(value) for value in values], kind.to_pandas_dtype())
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
-    known = np.array([value is not None for value in values], np.bool_)
-    nulls = len(values) - int(known.sum())
+    present = np.array([value is not None for value in values], np.bool_)
+    nulls = len(values) - int(present.sum())
     encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     if ends[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"an array cannot hold {ends[-1]:,} bytes")
-    valid = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
+    valid = pa.py_buffer(np.packbits(present, bitorder="little")) if nulls else None
     data = [pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(kind, len(values), [valid, *data], nulls)
 
@@ -71,15 +70,15 @@ def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
 
 def local_path(path: Path) -> str:
-    """A file's path for pyarrow, which takes a relative one like ``run:1/data`` for a URI."""
+    """Absolute path for pyarrow, which reads a relative one like ``run:1/data`` as a URI."""
     return str(path.absolute())
 
 
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
-    """Cut characters of the given bytes into runs of at most `SHARD_BYTES`; at least one run.
+    """Cut a sequence of characters of the given bytes into shards of at most `SHARD_BYTES`; at least one shard.
 
-    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id there whose hash is the smallest, so that
-    a character that changes moves few cuts after it and none before.
+    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id with the smallest hash there, so that a
+    changed character moves few cuts after it and none before it.
     """
     before = [0, *accumulate(sizes)]
     cuts = [0]
@@ -94,7 +93,7 @@ def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
 
 
 def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Row groups: whole characters, so that a reader of a group sees all views."""
+    """Group rows by whole characters, so that a row group has all views."""
     group: list[Row] = []
     filled, character = 0, ""
     for row in rows:
@@ -110,10 +109,10 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
-    """Write one shard whole or not at all; returns the number of rows. Views of a character stand together in `rows`.
+    """Write one shard atomically; returns the number of rows. Views of a character must be adjacent in `rows`.
 
-    As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub's storage
-    shares what two versions of a shard have in common.
+    As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub deduplicates
+    versions of a shard.
     """
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
     others = [name for name in schema.names if name not in images]
@@ -152,11 +151,11 @@ def batches(
     groups: Iterable[int] | None = None,
     most: int = _MOST_ROWS,
 ) -> Iterator[pa.RecordBatch]:
-    """Decode rows of a stranger's file in order, at most `most` in a batch, as many as memory allows.
+    """Decode rows of an untrusted file in order, at most `most` in a batch and as many as memory allows.
 
-    The cost of a row group is computed from the footer. Pages may hold more than the footer says, so the operating
+    The cost of a row group is computed from the footer. As pages may hold more than the footer says, the operating
     system limits the process while it decodes, where it can. Raises pyarrow.ArrowException or OSError if the file is
-    damaged, or costs more than `memory.allowed()`.
+    damaged or needs more than `memory.allowed()`.
     """
     footer, allowed = opened.metadata, memory.allowed()
     width = len(opened.schema_arrow) if columns is None else len(columns)
@@ -180,11 +179,11 @@ def batches(
 def table(
     opened: pq.ParquetFile, columns: Sequence[str] | None = None, groups: Iterable[int] | None = None
 ) -> pa.Table:
-    """Rows as `batches` decodes them, as one table."""
+    """Decode rows as `batches` does, into one table."""
     decoded: list[pa.RecordBatch] = []
     for batch in batches(opened, columns, groups):
         decoded.append(batch)
-        _check_cost(sum(each.nbytes for each in decoded))
+        _check_cost(sum(part.nbytes for part in decoded))
     schema = opened.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])

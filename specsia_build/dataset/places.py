@@ -53,9 +53,9 @@ class Place:
             else:
                 base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
                 listed = self.fs.find(self.root, detail=True).items()
-                found = {name.removeprefix(base): info for name, info in listed if name.startswith(base)}
+                entries = {name.removeprefix(base): info for name, info in listed if name.startswith(base)}
                 # Listings of web servers have no sizes.
-                sizes = {name: int(i["size"] or self.fs.size(i["name"])) for name, i in found.items()}
+                sizes = {name: int(i["size"] or self.fs.size(i["name"])) for name, i in entries.items()}
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
@@ -81,7 +81,7 @@ class Place:
 
     @contextmanager
     def reading(self, name: str, done: str = "read") -> Iterator[None]:
-        """Turn errors of the filesystem into SpecsiaErrors that name the file, and what cannot be `done`."""
+        """Turn errors of the filesystem into SpecsiaErrors such as "FILE cannot be read", by the verb `done`."""
         try:
             yield
         except Exception as error:
@@ -150,8 +150,8 @@ def _on_hub(repo: str, where: str) -> Place:
     from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    name, _, given = repo.partition("@")
-    endpoint, revision, files = os.environ.get("HF_ENDPOINT") or None, given or None, list[str]()
+    name, _, requested = repo.partition("@")
+    endpoint, revision, files = os.environ.get("HF_ENDPOINT") or None, requested or None, list[str]()
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is not a dataset on the Hub: give OWNER/NAME")
     absent = f"there is no folder {where} here"

@@ -50,7 +50,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """A dataset that is as it was packed: its folder, the SHA-256 of its files by name, and the tag of its version."""
+    """A dataset unaltered since it was packed: its folder, the SHA-256 of its files by name, and its version's tag."""
 
     folder: Path
     digests: Mapping[str, str]
@@ -76,8 +76,8 @@ class LocalDataset:
             for name in self.digests
             if self.differs(name, remote.get(name))
         }
-        known = {*self.digests, *spared, _HUB_FILE}
-        return wrong | {name: "is not part of the dataset" for name in remote if name not in known}
+        expected = {*self.digests, *spared, _HUB_FILE}
+        return wrong | {name: "is not part of the dataset" for name in remote if name not in expected}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Plan:
     """A push, planned or done.
 
     Attributes:
-        kept: number of files that are up to date.
+        kept: number of files that are up to date on the Hub.
         spared: remote files that no push made, which stay.
         commit: commit to start from, later the new one; None if the repository does not exist yet.
         differences: problems of remote files after the push, by name.
@@ -120,7 +120,7 @@ class Plan:
 
 
 def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) -> LocalDataset:
-    """Check the files of a complete dataset as `check_files` does, and that nothing else lies in its folder."""
+    """Check a complete dataset as `check_files` does, and that its folder holds nothing else."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give a packed dataset, such as DIR/dataset")
     sums, names = listed_sums(folder), schema.own_files(folder)
@@ -150,10 +150,10 @@ def listed_sums(folder: Path) -> dict[str, str]:
 def check_files(
     folder: Path, names: Sequence[str], sums: Mapping[str, str], problems: Sequence[str], advance: Callable[[int], None]
 ) -> LocalDataset:
-    """Read the files of a dataset or recipe that are to be published, and compare those that `sums` lists with it.
+    """Read the files of a dataset or recipe to be published, and compare them with their `sums`.
 
-    Any of the `problems` known already stops the push, as a file that has changed or must not be published does.
-    `advance` is called with the bytes that have been read.
+    Raises SpecsiaError if there are `problems` already, or a file is missing, changed or must not be published.
+    `advance` is called with the number of bytes read.
     """
     absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
     wrong = [*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent]
@@ -171,7 +171,7 @@ def check_files(
 
 
 def unfit(folder: Path, name: str) -> str | None:
-    """Why a file must not be published; None if it may."""
+    """Reason why a file must not be published; None if it may be."""
     if leads_out(folder, name):
         return f"{name} is a link that leads out of the dataset"
     return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
@@ -216,13 +216,12 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
 def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False) -> Plan:
     """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a digest to it.
 
-    With `prune` also files that no push made are replaced and deleted; a `dry_run` gives up soon if the Hub does not
-    answer.
+    With `prune`, files that no push made are replaced and deleted, too. A `dry_run` gives up after `LOOK_SECONDS`.
     """
     try:
         info = api.dataset_info(repo, timeout=LOOK_SECONDS if dry_run else None)
     except RepositoryNotFoundError as error:
-        # The Hub answers so to an unknown token, too.
+        # The Hub answers an unknown token in the same way.
         if error.response.status_code == 401:
             raise
         return plan_first(repo, local, public)
@@ -232,9 +231,9 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
     remote = _tree(api, repo, head)
     ours = remote.keys() if prune else _pushed_names(api, repo, remote, head)
     changed = [name for name in local.digests if local.differs(name, remote.get(name))]
-    if taken := [name for name in changed if name in remote and name not in ours]:
+    if conflicts := [name for name in changed if name in remote and name not in ours]:
         raise UsageError(
-            f"{repo} holds {some(taken)}, made by no push or edited since, where files of the dataset belong: look "
+            f"{repo} holds {some(conflicts)}, made by no push or edited since, where files of the dataset belong: look "
             "at the repository, and give --prune to replace them and to remove all else that is not the dataset's"
         )
     surplus = [name for name in remote if name not in local.digests and name != _HUB_FILE]
@@ -283,7 +282,7 @@ def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
 
 
 def _pushed_names(api: HfApi, repo: str, remote: Collection[str], revision: str) -> frozenset[str]:
-    """Names of the files that the last push made, by the remote `SHA256SUMS`, without a card that was edited since."""
+    """Names of files in the remote `SHA256SUMS`, which the last push made, without a card that was edited since."""
 
     def read(name: str) -> bytes:
         return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()

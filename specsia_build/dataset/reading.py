@@ -111,23 +111,23 @@ class OpenedDataset:
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Read rows of a split by number, in the given order; only the row groups that hold them are decoded."""
-        wanted = sorted({int(i) for i in indices})
+        rows_wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
             footer, groups = self._footer(shard), []
             for group in range(footer.num_row_groups):
                 end = start + footer.row_group(group).num_rows
-                if inside := [i for i in wanted if start <= i < end]:
+                if inside := [i for i in rows_wanted if start <= i < end]:
                     groups.append((group, start, inside))
                 start = end
             if groups:
                 with self._parquet(shard, columns) as parquet:
                     for group, first, inside in groups:
-                        numbers = array_of([i - first for i in inside], pa.int64())
-                        chosen = table(parquet, columns, [group]).take(numbers)
+                        offsets = array_of([i - first for i in inside], pa.int64())
+                        chosen = table(parquet, columns, [group]).take(offsets)
                         rows.update(zip(inside, _rows(chosen, self.where, self.kind), strict=True))
-        if absent := [i for i in wanted if i not in rows]:
+        if absent := [i for i in rows_wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]
 
@@ -224,8 +224,8 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[
         for name, least, most in ranges:
             value = row[name]
             if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
-                what = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
-                raise SpecsiaError(f"{what} has {value} for {name}: it must be {least:g} to {most:g}")
+                name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
+                raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
         yield row
 
 
@@ -298,14 +298,14 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
 
 
 def kind_of(columns: Collection[str]) -> Kind | None:
-    """Kind of dataset that has such columns, None for none; `verify` checks that they are complete."""
+    """Kind of dataset with these columns, or None; `verify` checks that they are complete."""
     if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
         return "clips" if "clip" in columns else "specsia"
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
 def no_dataset(where: str, names: Collection[str]) -> str:
-    """The message that a folder with such files is not a packed dataset, with a hint."""
+    """Message that a folder with these files is not a packed dataset, with a hint."""
     inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
     hint = f"did you mean {where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
     return f"{where} is not a packed dataset, as it has no shards in {schema.DATA}/: {hint}"
@@ -332,7 +332,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     configs = tuple(dict.fromkeys(file_name(s.config, f"configuration of {place.where}") for s in shards))
     if len({folded_name(config) for config in configs}) < len(configs):
         raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
-    for name, problem in schema.odd_shards(shard.name for shard in shards):
+    for name, problem in schema.wrong_shards(shard.name for shard in shards):
         raise SpecsiaError(f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again")
     footer = read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 SPLITS = character.SPLITS
 
 MOST_VIEWS, MOST_FRAMES = 10_000, 1_000_000
-"""Views of a character and frames of a clip in a dataset of whatever origin; more is damage."""
+"""Most views of a character and most frames of a clip in any dataset; more are damage."""
 
 COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
 
@@ -63,12 +63,12 @@ CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json
 CHECKSUMS_FILE, SUMS_FILE, DATA = "checksums.parquet", "SHA256SUMS", "data"
 
 RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
-"""In a recipe's folder: which recipe wrote it, and what it holds of each clip or character, a line for each."""
+"""Files of a recipe's folder: which recipe wrote it, and a line for each of its parts."""
 
 DEFAULT_CONFIG = "default"  # Name of the only configuration of a dataset with one backend
 
 SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
-"""Split by the names that people give it."""
+"""Split by the names used for it."""
 
 _SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet")
 
@@ -140,21 +140,23 @@ def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
     return parsed if not own or name == packed + shard_name(parsed.split, parsed.index, parsed.count) else None
 
 
-def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Names of shards that are missing or do not fit the others, by the names of the others, and what is wrong."""
+def wrong_shards(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Name and problem of each shard that is missing or does not fit the others, judging by all names."""
     series: dict[tuple[str, str], dict[str, ShardName]] = {}
     for name in names:
         if (parsed := parse_shard_name(name)) is not None:
             series.setdefault((parsed.config, parsed.split), {})[name] = parsed
-    odd: list[tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     for (config, split), shards in series.items():
         count = max(shard.count for shard in shards.values())
         wrong = [name for name, shard in shards.items() if shard.count != count or shard.index >= count]
-        odd += [(name, f"does not fit the other shards of {split}: they say that there are {count}") for name in wrong]
+        problems += [
+            (name, f"does not fit the other shards of {split}: they say that there are {count}") for name in wrong
+        ]
         folder = next(iter(shards)).rpartition("/")[0]
         for index in sorted(set(range(count)) - {shard.index for shard in shards.values()}):
-            odd.append((f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"))
-    return odd
+            problems.append((f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"))
+    return problems
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
@@ -169,13 +171,13 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
             features[column] = {"_type": "Image"}
             continue
         kind, length = value_type(column)
-        value, one = pa.type_for_alias(kind), {"dtype": kind, "_type": "Value"}
+        value, feature = pa.type_for_alias(kind), {"dtype": kind, "_type": "Value"}
         types[column] = pa.list_(value, length) if length else value
-        features[column] = {"feature": one, "length": length, "_type": "List"} if length else one
+        features[column] = {"feature": feature, "length": length, "_type": "List"} if length else feature
     return pa.schema(types, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def value_type(column: str) -> tuple[str, int]:
-    """Type of a column that holds no images, and how many values a list of it has, 0 where it is not a list."""
+    """Type of a column without images, and the number of values in its lists, 0 if it holds no lists."""
     kind, _, length = VALUE_COLUMNS[column].rstrip("]").partition("[")
     return kind, int(length or 0)

@@ -1,4 +1,4 @@
-"""Which character belongs to which split: decided once on the source's ids, then frozen."""
+"""Assign characters to splits: once, by the source's ids, then frozen."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ RULE = (
 
 
 def held_out(count: int) -> int:
-    """Characters in each of validation and test among `count`."""
+    """Number of characters in each of validation and test, of `count` in all."""
     if count < 3:
         return 0
     return max(1, (2 * PUBLISHED_HELD_OUT * count + PUBLISHED_CHARACTERS) // (2 * PUBLISHED_CHARACTERS))
 
 
 def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Split of each id of a source, those that may fail included; ids that are `fixed` take no part in the draw."""
+    """Assign a split to each id of a source; ids with a `fixed` split take no part in the draw."""
     ordered = sorted(set(ids), key=id_order_key)
     drawn = [i for i in ordered if i not in fixed]
     random.Random(SPLIT_SEED).shuffle(drawn)  # noqa: S311  the published set's own generator
@@ -44,9 +44,9 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Frozen splits with later characters, which join train unless a manifest (`fixed`) places them.
+    """Add later characters to frozen splits: to train unless a manifest (`fixed`) says otherwise.
 
-    They are appended, so that packed rows keep their places; a manifest also moves older ones.
+    They are appended, so that packed rows keep their places; a manifest may also move earlier characters.
     """
     new = sorted({i for i in ids if i not in frozen}, key=id_order_key)
     kept = {i: fixed.get(i, split) for i, split in frozen.items()}
@@ -54,7 +54,7 @@ def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str
 
 
 def to_json(splits: Mapping[str, str]) -> str:
-    """Text of `splits.json`; the ids of a split stand in the order of the mapping."""
+    """Text of `splits.json`; the ids of a split are in the order of the mapping."""
     by_split = {name: [i for i, split in splits.items() if split == name] for name in SPLITS}
     return json.dumps({"seed": SPLIT_SEED, "rule": RULE, **by_split}, indent=1, ensure_ascii=False) + "\n"
 
@@ -69,20 +69,20 @@ def from_json(path: Path) -> dict[str, str]:
         raise SpecsiaError(f"{reason}: {cure}") from error
 
 
-def parse(data: bytes | str, what: str) -> dict[str, str]:
-    """Parse the text of a `splits.json` to the split of each id; `what` names it in messages."""
+def parse(data: bytes | str, name: str) -> dict[str, str]:
+    """Parse the text of a `splits.json` called `name` to the split of each id."""
     try:
         lists = msgspec.convert(parse_json(data, "it"), dict[str, Any])
-        ids = [(i, name) for name in SPLITS for i in msgspec.convert(lists.get(name), list[str])]
+        ids = [(i, split) for split in SPLITS for i in msgspec.convert(lists.get(split), list[str])]
     except (SpecsiaError, msgspec.ValidationError) as error:
-        raise SpecsiaError(f"{what} is not a splits file: {error}") from error
+        raise SpecsiaError(f"{name} is not a splits file: {error}") from error
     if len(dict(ids)) < len(ids):
-        raise SpecsiaError(f"{what} is not a splits file: it has an id twice")
+        raise SpecsiaError(f"{name} is not a splits file: it has an id twice")
     return dict(ids)
 
 
 def empty_notes(planned: Mapping[str, str], packed: Collection[str]) -> list[str]:
-    """A note on each split of `planned` ids none of which is `packed`."""
+    """A sentence about each planned split without packed ids."""
     filled = {planned[i] for i in packed if i in planned}
     cure = 'to move a character there, state its "split" in the manifest'
     empty = [name for name in SPLITS if name in planned.values() and name not in filled]

@@ -14,17 +14,17 @@ from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
 
-def check_pixels(picture: object, what: str, *, alpha: bool = True) -> Pixels:
-    """Return a picture (H, W, 4) as contiguous uint8; without `alpha`, (H, W, 3) will do."""
+def check_pixels(picture: object, name: str, *, alpha: bool = True) -> Pixels:
+    """Return a picture (H, W, 4) as contiguous uint8; without `alpha`, (H, W, 3) is accepted, too."""
     try:
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError):
         array = np.zeros(0)
     channels = (4,) if alpha else (3, 4)
-    sound = array.dtype.kind in "ui" and array.ndim == 3 and array.shape[2] in channels
-    if not sound or (array.size and not 0 <= array.min() <= array.max() <= 255):
+    is_valid = array.dtype.kind in "ui" and array.ndim == 3 and array.shape[2] in channels
+    if not is_valid or (array.size and not 0 <= array.min() <= array.max() <= 255):
         raise UsageError(
-            f"{what} is (H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}, not {_kind(picture)}"
+            f"{name} is (H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}, not {_kind(picture)}"
         )
     return np.ascontiguousarray(array, np.uint8)
 
@@ -48,5 +48,5 @@ def check_mesh(mesh: object) -> Mesh:
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with numpy's numbers as Python's."""
+    """Convert numpy's numbers in settings to Python's."""
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}

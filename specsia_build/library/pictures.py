@@ -1,4 +1,4 @@
-"""Characters, their views, a reconstruction of the frontal one, and the pairs that these make."""
+"""Characters, their views, reconstructions of the frontal view, and pairs of both."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 _Outline = tuple[Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]]
 
-Box = tuple[NDArray[np.float64], NDArray[np.float64]]  # The smallest and the largest x, y, z
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]  # Smallest and largest x, y, z
 
 
 def load(path: str | Path, **overrides: Any) -> Character:
@@ -65,7 +65,7 @@ def load(path: str | Path, **overrides: Any) -> Character:
         line["texture"] = Path(line["texture"])
         if not line["texture"].is_file():
             raise UsageError(f"there is no '{line['texture']}' for 'texture'")
-    # A procedural character is made by its own id, so that another one is set afterwards.
+    # A procedural character is generated from its own id, so another id is set afterwards.
     name = line.pop("id", None)
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
@@ -105,7 +105,7 @@ class Views(_Items[View]):
 
     Attributes:
         mesh: the character in the frame: its box's centre at the origin, its largest extent 1.
-        placed: the transform that brought it there.
+        placed: the transform that moved it there.
         outline: thickness in pixels and grey level of the contour.
     """
 
@@ -144,13 +144,13 @@ def render(
     outline: tuple[int, int] | None = None,
     **settings: Any,
 ) -> Views:
-    """Draw a character from evenly spaced views, as `specsia build` does.
+    """Render a character from evenly spaced views, as `specsia build` does.
 
     Args:
         character: read by `load`, or a mesh of your own, Z up and facing -Y, in any units.
-        views: cameras, 1-360; view 0 is the front, then counter-clockwise seen from above.
-        size: pixels on a side, 32-2048.
-        character_id: decides the contour; a character's own id by default.
+        views: number of views, 1-360; view 0 is the front, the others follow counter-clockwise seen from above.
+        size: width and height in pixels, 32-2048.
+        character_id: id from which the contour is drawn; a character's own by default.
         outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
         settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the contour).
     """
@@ -168,16 +168,16 @@ def render(
     cameras = view_cameras(config.views, config.size)
     placed = normalise(mesh.vertices, cameras, thickness + 1)
     mesh = mesh.with_vertices(placed.apply(mesh.vertices))
-    drawn = [
+    rendered = [
         View(camera, layers, draw_contour(layers.color, layers.coverage, thickness, grey))
         for camera, layers in zip(cameras, renderer.render(mesh, cameras, config.look), strict=True)
     ]
-    return Views(tuple(drawn), mesh, placed, (thickness, grey), name, config.look, config.renderer)
+    return Views(tuple(rendered), mesh, placed, (thickness, grey), name, config.look, config.renderer)
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """A textured mesh in the frame's axes, not registered yet; `needs_yaw`: registration must search the yaw."""
+    """A textured mesh in the frame's axes, not registered yet; `needs_yaw` if registration must also find the yaw."""
 
     mesh: Mesh
     backend: str = "own"
@@ -197,8 +197,8 @@ def reconstruct(
 
     Args:
         picture: a view, or (H, W, 4) uint8 with straight alpha and no contour.
-        backend: ``NAME`` or ``NAME:ARGUMENT``, as `specsia build --backend` takes it, whose default is that of builds.
-        character_id: which of its meshes a backend such as ``mesh-dir`` reads, and part of the seed.
+        backend: ``NAME`` or ``NAME:ARGUMENT``, as for `specsia build --backend`, which has the same default.
+        character_id: part of the seed, and the mesh that a backend such as ``mesh-dir`` reads.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
     """
     image = picture.layers.color if isinstance(picture, View) else check_pixels(picture, "a picture")
@@ -214,9 +214,9 @@ class Pairs(_Items[Pair]):
     """The pairs of one character: Z and Zpos (Zmask is their alpha) beside Y*, view by view.
 
     Attributes:
-        registration: the similarity that laid the reconstruction onto the character, and how well it lies.
+        registration: similarity transform that fits the reconstruction to the character, and its quality.
         mesh: the registered reconstruction.
-        boxes: of each view the smallest and largest x, y, z that Zpos spans, in units of the frame.
+        boxes: smallest and largest x, y, z that Zpos spans in each view, in units of the frame.
     """
 
     items: tuple[Pair, ...]
@@ -242,34 +242,34 @@ class Pairs(_Items[Pair]):
 
 
 def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: str = "character") -> Pairs:
-    """Register a reconstruction to a character's views and draw it from the same cameras.
+    """Register a reconstruction to a character's views and render it with the same cameras.
 
     Args:
         guess: from `reconstruct`, from `load`, or a mesh of your own in the frame's axes, in any scale.
-        pos_frame: whether Zpos shows places on the `character`, or in each `view`.
+        pos_frame: whether Zpos has positions on the `character`, or in each `view`.
     """
     checked("pos_frame", pos_frame, PosFrame)
-    made = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
+    reconstruction = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
     masks = np.stack([view.layers.mask for view in views])
-    mesh = compacted(check_mesh(made.mesh))
-    registration = registered(mesh, masks, views.cameras, views[0].target, views.look, any_yaw=made.needs_yaw)
+    mesh = compacted(check_mesh(reconstruction.mesh))
+    registration = registered(mesh, masks, views.cameras, views[0].target, views.look, any_yaw=reconstruction.needs_yaw)
     placed = registration.similarity.apply_to(mesh)
     layers = load_renderer(views.renderer).render(placed, views.cameras, views.look)
     pairs, boxes = [], []
-    for number, (view, drawn) in enumerate(zip(views, layers, strict=True)):
-        pos, low, high = positioned(drawn, placed, view.camera, pos_frame)
+    for number, (view, rendered) in enumerate(zip(views, layers, strict=True)):
+        pos, low, high = positioned(rendered, placed, view.camera, pos_frame)
         boxes.append((low, high))
         pairs.append(
             Pair(
                 uid=row_uid(views.character_id, number),
                 character_id=views.character_id,
                 view=number,
-                z=drawn.color,
+                z=rendered.color,
                 pos=pos,
                 gt=view.target,
                 gt_mask=view.layers.mask,
-                iou=iou(drawn.mask, view.layers.mask),
-                backend=made.backend,
+                iou=iou(rendered.mask, view.layers.mask),
+                backend=reconstruction.backend,
                 outline_px=views.outline[0],
                 outline_grey=views.outline[1],
             )

@@ -23,8 +23,7 @@ _live: list[Progress] = []  # The live table of the command, on a terminal
 
 
 class Bar:
-    """Progress of one stage; call it with a count to advance it. `kept` units were up to date before; unit ``B``:
-    bytes."""
+    """Progress of one stage; call it with a count to advance it. `kept` units are up to date; unit ``B`` is bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
         self._label, self._unit, self._note = shortened(label), unit, ""
@@ -41,7 +40,7 @@ class Bar:
         self._show()
 
     def keep(self) -> None:
-        """Count one unit that turned out to be up to date."""
+        """Count one unit as up to date."""
         self.kept += 1
         self._show()
 
@@ -51,7 +50,7 @@ class Bar:
         self._show()
 
     def at(self, done: int, total: int) -> None:
-        """Set how many of how many units are done."""
+        """Set the numbers of units done and in total."""
         self.total = total
         self(done - self.done)
 
@@ -110,7 +109,7 @@ def stages(*, transient: bool = False) -> Iterator[None]:
         redirect_stderr=False,
     )
     with live:
-        # A command that is killed cannot bring the cursor back.
+        # A killed command cannot restore the cursor.
         console.show_cursor(True)
         above.append(lambda line: console.print(Text(shortened(line), style_of(line))))
         _live.append(live)
@@ -130,7 +129,7 @@ def bar(name: str, total: int | None, unit: str = "char", backend: str | None = 
         return
     stage = Bar(f"{name} {backend or ''}".rstrip(), total, unit, kept)
     yield stage
-    # Not after an exception: the stage is not done.
+    # Skipped after an exception, as the stage is not done.
     stage.end()
 
 

@@ -1,4 +1,4 @@
-"""Printing: results to standard output, all else to standard error; colours only where a terminal takes them."""
+"""Print results to standard output, all else to standard error; in colours only on a terminal."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Table:
 
 
 def is_plain(stream: TextIO) -> bool:
-    """Whether a stream gets neither colours nor anything that moves."""
-    refused = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "") in ("dumb", "unknown")
-    return refused or not stream.isatty() or "utf" not in (stream.encoding or "").lower()
+    """Whether a stream gets no colours and no live progress."""
+    unwanted = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "") in ("dumb", "unknown")
+    return unwanted or not stream.isatty() or "utf" not in (stream.encoding or "").lower()
 
 
 def console_of(stream: TextIO) -> Console:
@@ -114,7 +114,7 @@ def say(line: str) -> None:
 
 
 def complain(sentence: str, command: str | None = None) -> None:
-    """Print an error as one line that begins with ``specsia: `` and, beneath, the command that says more."""
+    """Print an error as one line that begins with ``specsia: `` and, below, the command that shows help."""
     _print(sys.stderr, [f"specsia: {sentence}"], "bold red")
     if command is not None:
         _print(sys.stderr, [f"  see {command}"], "dim")

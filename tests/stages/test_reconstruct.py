@@ -27,6 +27,7 @@ from specsia_build.stages import project, render
 from specsia_build.stages.reconstruct import accepted, reconstruct
 from specsia_build.stages.render import drawn_frontal
 from specsia_build.stages.stage import Artefact, Job
+from specsia_build.stages.warnings import Comparison, warnings_about
 from tests.backends.drawings import Fake
 from tests.rendering.scenes import look_at, sphere
 

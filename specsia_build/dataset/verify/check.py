@@ -29,15 +29,15 @@ _CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "b
 """Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""
 
 _UNPUBLISHED: frozenset[Check] = frozenset({"alpha", "contour", "edge", "position", "iou", "licences"})
-"""Checks of what the published schema does not hold."""
+"""Checks of columns that the published schema lacks."""
 
 Progress = Callable[[int, int], None]
 
 
 def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Report:
-    """Check a packed dataset, of this project's schema or, as far as that allows, of the published one.
+    """Check a packed dataset of this project's schema or, as far as possible, of the published one.
 
-    The report does not depend on the number of `workers`; `progress` is called with the rows done and of all.
+    The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all rows.
     """
     place = find_place(where)
     findings = Findings()
@@ -56,7 +56,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         for shard, footer in footers.items()
     }
 
-    # In the order in which they were packed, and their digests listed.
+    # In the order in which the shards were packed and their digests listed.
     order = {backend: index for index, backend in enumerate(settings.backends)}
     groups = [
         Group(place, shard, number, kind, settings)
@@ -136,14 +136,14 @@ class Comparison:
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
         self._before: Values | None = None
-        self._early: dict[tuple[str, str], dict[str, str]] = {}  # What was read of `sums` before its row
+        self._early: dict[tuple[str, str], dict[str, str]] = {}  # Entries of `sums` read before their row
 
     def licenses(self) -> list[str | None]:
         """Licence of each character; None where the rows have none."""
-        return list({name: known.first.get("license") for (_, name), known in self.characters.items()}.values())
+        return list({name: record.first.get("license") for (_, name), record in self.characters.items()}.values())
 
     def compare(self, config: str, split: str, row: RowFacts) -> None:
-        """Compare a row with those before it."""
+        """Compare a row with earlier ones."""
         values, uid = row.values, row.values["uid"]
         character = self.characters.setdefault((config, values["character_id"]), _Character(values))
         character.splits.add(split)
@@ -200,7 +200,7 @@ class Comparison:
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def _check_sums(self, config: str, uid: str, digests: Mapping[str, str]) -> None:
-        """Compare a row's images with their digests; those that are listed earlier than their rows come are kept."""
+        """Compare a row's images with their digests; digests read ahead of their rows are kept."""
         row, sums, self._sums = (config, uid), self._sums, None
         if sums is None:
             return
@@ -215,7 +215,7 @@ class Comparison:
                 self._add("sums", uid, f"has other images than {CHECKSUMS_FILE} lists: {', '.join(differ)}")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
-        """Check for missing views and images, if all rows were compared, and that splits are the frozen ones."""
+        """Check splits against the frozen ones and, if all rows were compared, for missing views and images."""
         splits_of: dict[str, set[str]] = {}
         most = max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
         views = self._settings.cameras or most

@@ -1,4 +1,4 @@
-"""Checks of a dataset's files: which there are, whether they are whole, and what their texts say."""
+"""Checks of a dataset's files: their names, whether they are whole, and what their texts say."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS})/[\w.-]|\b[A-Za-z]:\\|fil
 
 @cache
 def _own_folders() -> tuple[str, ...]:
-    """The user's home and the working folder, where they are long enough not to occur in a text by chance."""
+    """The user's home and the working folder, if long enough not to occur in a text by chance."""
     return tuple(str(path) for path in (home(), Path.cwd()) if len(path.parts) > 2)
 
 
@@ -89,7 +89,7 @@ def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict
     """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are missing."""
     parsed = ((name, schema.parse_shard_name(name, own=True)) for name in names)
     shards = [Shard(name, of_name.config, of_name.split) for name, of_name in parsed if of_name is not None]
-    for name, problem in schema.odd_shards(shard.name for shard in shards):
+    for name, problem in schema.wrong_shards(shard.name for shard in shards):
         findings.add("files", name, problem)
     footers: dict[Shard, pq.FileMetaData | None] = {}
     for shard in sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)):
@@ -151,28 +151,28 @@ def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) ->
         if not any(fits(shard.name, pattern) for shard in shards):
             findings.add("files", schema.CARD, f"names {pattern} ({config}, {split}), which matches no file")
     for shard in shards:
-        named = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
-        if named != {(shard.config, shard.split)}:
+        stated = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
+        if stated != {(shard.config, shard.split)}:
             findings.add("files", shard.name, f"is not, or not only, {shard.split} of {shard.config} by the card")
     return fields
 
 
-def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], what: str, findings: Findings) -> None:
-    """Check that a card's YAML states the licences of all characters, as the rows or parts (`what`) have them."""
+def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], noun: str, findings: Findings) -> None:
+    """Check that a card's YAML states the licences of all rows or parts (`noun`)."""
     expected = license_fields(licenses)
     stated = {name: card[name] for name in ("license", "license_name") if name in card}
     if stated != expected:
-        findings.add("licences", schema.CARD, f"states {stated}, but the {what} have {expected}")
+        findings.add("licences", schema.CARD, f"states {stated}, but the {noun} have {expected}")
 
 
 def licence_notes(licenses: Sequence[str | None]) -> list[str]:
-    """A note on the licences that do not let a dataset be passed on, if there are any."""
+    """A note on licences that forbid passing a dataset on, if there are any."""
     problems = withheld(licenses)
     return [] if problems is None else [f"it must not be shared as it is: {problems}"]
 
 
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
-    """Split of each id of the text of `splits.json`; None without one that can be used."""
+    """Parse the text of `splits.json`; None if there is none or it is malformed."""
     with findings.catching("splits", schema.SPLITS_FILE):
         return None if text is None else splits.parse(text, "this")
     return None
@@ -187,7 +187,7 @@ class _Clips(msgspec.Struct):
 
 
 class Settings(msgspec.Struct):
-    """The settings of `build.json` that rows must fit; None where it has none."""
+    """Settings of `build.json` that rows must fit; None where it states none."""
 
     views: _Count | None = None
     size: Annotated[int, msgspec.Meta(ge=1)] | None = None

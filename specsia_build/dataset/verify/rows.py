@@ -1,6 +1,6 @@
-"""Checks of one row group: each row with the pixels of its images, and the values that are compared between rows.
+"""Check one row group: the values and pixels of each row, and return the values to compare between rows.
 
-Checks of images return sentences, none if nothing is wrong.
+Checks of images return sentences about problems.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ TURNTABLE = "turntable"  # Action of the clips that show a character at rest, wh
 Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
 
 LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
-"""Largest median distance of a position from its own pixel, and along rows or columns, for images of up to 512 pixels
-(a step of 8-bit colours spans more pixels of larger ones); and fewest pixels that are checked."""
+"""Largest median distance of a position from its own pixel, and along rows or columns, in pixels of images of up to 512
+pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
 
 MOST_STRAYS = 0.002
-"""Share of fully covered pixels that may land farther off than twice the largest median."""
+"""Largest share of fully covered pixels that land farther off than twice the largest median."""
 
 MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
-"""Share of the contour's pixels that may be off its grey by more than so many levels."""
+"""Largest share of the contour's pixels that differ from its grey by more than so many levels."""
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
@@ -143,7 +143,7 @@ def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> list[str]:
 
 @dataclass(frozen=True)
 class Group:
-    """A row group by number, and what its rows must fit."""
+    """A row group by number, and the settings that its rows must fit."""
 
     place: Place
     shard: Shard
@@ -170,7 +170,7 @@ class RowFacts:
 
 
 def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
-    """Check one row group; whatever is wrong with it, unreadable bytes included, comes back as findings."""
+    """Check one row group; any problem, including unreadable bytes, is returned as a finding."""
     facts: list[RowFacts] = []
     findings, name, rows = Findings(), group.shard.name, pa.table({})
     with findings.catching("files", f"{name}, row group {group.number}"), open_shard(group.place, name) as opened:
