@@ -1,7 +1,7 @@
-"""DraViE, a small network that repairs views: in the order in which one reads it.
+"""DraViE, a small network that repairs views.
 
-`config` has settings and presets, `drawing` and `look_up` show the drawing by position, and `data` makes patches and
-the network's channels. `model` is what learns, `train` has the one training loop, `adapt` fits it to a character,
-`repair` applies it to frames, and `evaluate` says by `metrics` what that is worth. `runs` finds models, among them the
+In reading order: `config` has settings and presets, `drawing` and `look_up` look the drawing up by position, `data`
+makes patches and the network's channels, `model` has the networks, `train` the training loop, `adapt` fits a model to a
+character, `repair` applies it to frames, and `evaluate` scores it with `metrics`. `runs` finds models, including the
 one in `weights/`.
 """

@@ -38,7 +38,7 @@ REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 def need_torch() -> None:
     """Import torch; raises `UsageError` if it is not installed."""
     if "OMP_WAIT_POLICY" not in os.environ:
-        # How often a thread looks for work before it sleeps. The default of hundreds of thousands slows down other
+        # Spins of a thread that waits for work before it sleeps. The default of hundreds of thousands slows down other
         # work on a busy machine, and gains nothing on a quiet one.
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
@@ -208,6 +208,6 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
     return msgspec.convert({**values, "clip": math.inf if values["clip"] is None else values["clip"]}, TrainConfig)
 
 
-def differences(one: TrainConfig, two: TrainConfig) -> list[str]:
-    """Return the names of the settings in which two differ."""
-    return [name for name in types_of(TrainConfig) if getattr(one, name) != getattr(two, name)]
+def differences(first: TrainConfig, second: TrainConfig) -> list[str]:
+    """Return the names of the settings that differ."""
+    return [name for name in types_of(TrainConfig) if getattr(first, name) != getattr(second, name)]

@@ -21,7 +21,7 @@ from specsia_build.films import Pixels
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
-OPAQUE = 250  # Coverage from which a pixel shows one place alone
+OPAQUE = 250  # Coverage from which a pixel shows only one place
 PASTED = 1.5  # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
 LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that differ from a contour's grey
 MOST_WIDTH = 4  # Thickness in pixels of the widest contour, which lies outside of Y*'s silhouette
@@ -43,7 +43,7 @@ def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
-def shown_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tuple[Pixels, Pixels]:
+def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tuple[Pixels, Pixels]:
     """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its pictures.
 
     These are Zpos with the alpha of Z, all 0 if there are no positions; Y*, or a drawing laid onto Z, both (H, W, 4)
@@ -51,8 +51,8 @@ def shown_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tupl
     """
     if gt_mask is None:
         gt_mask = without_contour(gt, pos[..., 3])
-    shown = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
-    return np.ascontiguousarray(pos[shown][:, :3]), np.ascontiguousarray(gt[shown][:, :3])
+    visible = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
+    return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
 
 
 def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -122,13 +122,15 @@ class Drawing:
 
     @staticmethod
     def of(frontal: Pair, places: bool = True) -> Drawing:
-        """Return the drawing of a frontal pair, see `shown_places`.
+        """Return the drawing of a frontal pair, see `visible_places`.
 
         Without `places`, positions do not mean the same place in every view, and only the style is known.
         """
         style = contour_style(frontal.gt, frontal.pos[..., 3])
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
-        return Drawing(*shown_places(frontal.pos, frontal.gt, frontal.gt_mask), code) if places else Drawing(style=code)
+        return (
+            Drawing(*visible_places(frontal.pos, frontal.gt, frontal.gt_mask), code) if places else Drawing(style=code)
+        )
 
     @cached_property
     def reference(self) -> Reference | None:

@@ -150,37 +150,37 @@ def _look_up(  # type: ignore[no-untyped-def]
                 out[row, at, 4 + c] = flat[px, pz, c]
             cost, chosen = np.float32(1e9), 0
             for number in range(len(palette)):
-                this = np.float32(distances[px, pz, number])
+                candidate = np.float32(distances[px, pz, number])
                 for c in range(3):
-                    this += abs(palette[number, c] - np.float32(z[row, at, c]))
-                if this < cost:
-                    cost, chosen = this, number
+                    candidate += abs(palette[number, c] - np.float32(z[row, at, c]))
+                if candidate < cost:
+                    cost, chosen = candidate, number
             for c in range(3):
                 out[row, at, 8 + c] = np.uint8(palette[chosen, c] + np.float32(0.5))
             out[row, at, 11] = np.uint8(255.0 * np.exp(-np.float64(cost) / PALETTE_FALLOFF))
 
 
-def _palette(columns: NDArray[np.int64], drawn: Pixels) -> tuple[NDArray[np.float32], Pixels]:
+def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.float32], Pixels]:
     """Main colours of `drawn` (M, 3), which lies at the columns x * 256 + z (M,), and distances; see `Reference`."""
-    step = max(1, len(drawn) // SAMPLES)
-    sample = drawn[::step].astype(np.float32)
+    step = max(1, len(colours) // SAMPLES)
+    sample = colours[::step].astype(np.float32)
     centres = sample[:1]
     # Farthest points first: small patches of a strong colour get a colour of their own.
     for _ in range(COLOURS - 1):
-        apart = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").min(axis=1)
-        centres = np.concatenate([centres, sample[apart.argmax()][None]])
+        distance = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").min(axis=1)
+        centres = np.concatenate([centres, sample[distance.argmax()][None]])
     for _ in range(ROUNDS):
         nearest = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").argmin(axis=1)
         counts = np.bincount(nearest, minlength=COLOURS)
         sums = np.stack([np.bincount(nearest, sample[:, c], COLOURS) for c in range(3)], axis=1)
         centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(np.float32)
-    label = scipy.spatial.distance.cdist(drawn, centres, "sqeuclidean").argmin(axis=1)
+    label = scipy.spatial.distance.cdist(colours, centres, "sqeuclidean").argmin(axis=1)
     distances = np.full((256, 256, COLOURS), 255, np.uint8)
     for number in np.unique(label):
         elsewhere = np.ones(256 * 256, np.bool_)
         elsewhere[columns[label == number]] = False
-        apart = scipy.ndimage.distance_transform_edt(elsewhere.reshape(256, 256))
-        distances[..., number] = np.minimum(apart, 255)
+        distance = scipy.ndimage.distance_transform_edt(elsewhere.reshape(256, 256))
+        distances[..., number] = np.minimum(distance, 255)
     return ready(centres), distances
 
 
@@ -237,26 +237,26 @@ class Reference(NamedTuple):
     def from_places(places: Pixels, colours: Pixels, back: tuple[Pixels, Pixels] | None = None) -> Reference:
         """Prepare at least one position and colour (N, 3) uint8 of the front, and those of a drawn back."""
         front = places.astype(np.int64)
-        codes, shown = front, colours
+        codes, all_colours = front, colours
         if back is not None:
-            codes, shown = np.concatenate([front, back[0]]), np.concatenate([colours, back[1]])
-        keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], shown)
+            codes, all_colours = np.concatenate([front, back[0]]), np.concatenate([colours, back[1]])
+        keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], all_colours)
         distinct = np.stack([keys >> 16, (keys >> 8) & 255, keys & 255], axis=1).astype(np.uint8)
         first = np.searchsorted(keys >> 8, np.arange(65537)).astype(np.int32)
         cells = np.full((CELLS, CELLS, CELLS), -1, np.int32)
-        # Of several places in one cell the last one stays; near ones are compared one by one anyway.
+        # One place per cell is enough, as near places are compared one by one.
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         squares = np.zeros(cells.shape, np.int32)
         for axis in (2, 1, 0):
             _spread_along(squares.swapaxes(axis, 2), cells.swapaxes(axis, 2))
-        # The look-up through the body sees the front alone.
-        columns, drawn = _means(front[:, 0] * 256 + front[:, 1], colours)
+        # The look-up through the body uses the front only.
+        columns, column_colours = _means(front[:, 0] * 256 + front[:, 1], colours)
         numbers = np.full((256, 256), -1, np.int32)
         numbers[columns >> 8, columns & 255] = np.arange(len(columns))
-        apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
-        confidence = 255 * np.exp(-np.sqrt(np.rint(apart**2)) / FALLOFF)
-        flat = np.dstack([drawn[numbers[x, z]], confidence.astype(np.uint8)])
-        return Reference(ready(distinct), ready(means), ready(first), cells, flat, *_palette(columns, drawn))
+        distance, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
+        confidence = 255 * np.exp(-np.sqrt(np.rint(distance**2)) / FALLOFF)
+        flat = np.dstack([column_colours[numbers[x, z]], confidence.astype(np.uint8)])
+        return Reference(ready(distinct), ready(means), ready(first), cells, flat, *_palette(columns, column_colours))
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""

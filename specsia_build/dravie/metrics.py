@@ -96,12 +96,12 @@ def contour_f1(result: Pixels, pair: Pair) -> float | None:
     the result's dark boundary within 2 px of one of Y*. Dark clothes at the edge count as line in both pictures, so Y*
     itself scores 1.
     """
-    wanted = contour_lines(pair)
-    if wanted is None:
+    true_lines = contour_lines(pair)
+    if true_lines is None:
         return None
     lines, allowed = boundary_lines(result), boundary_lines(pair.gt)
-    recall = float(np.mean(near(lines, TOLERANCE_PX)[wanted]))
-    precision = float(np.mean(near(allowed | wanted, TOLERANCE_PX)[lines])) if lines.any() else 0.0
+    recall = float(np.mean(near(lines, TOLERANCE_PX)[true_lines]))
+    precision = float(np.mean(near(allowed | true_lines, TOLERANCE_PX)[lines])) if lines.any() else 0.0
     return 2 * recall * precision / (recall + precision) if recall + precision > 0 else 0.0
 
 
@@ -124,9 +124,9 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     box = box_around(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
     result, pair = result[box], replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask)
-    seen, wanted, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
-    error = np.abs(seen - wanted).mean(axis=2, dtype=np.float64)
-    squared = float(np.square(seen - wanted)[where].mean(dtype=np.float64))
+    ours, truth, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
+    error = np.abs(ours - truth).mean(axis=2, dtype=np.float64)
+    squared = float(np.square(ours - truth)[where].mean(dtype=np.float64))
     black = np.abs(on_black(result) - on_black(pair.gt)).mean(axis=2, dtype=np.float64)
     scores = {
         "l1": float(error[where].mean()),
@@ -135,10 +135,10 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     }
     if inside.any():
         scores["l1_interior"] = float(error[inside].mean())
-    if min(seen.shape[:2]) > 2 * SSIM_REACH:
+    if min(ours.shape[:2]) > 2 * SSIM_REACH:
         window = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
         settings = window | {"data_range": 1.0, "channel_axis": 2, "full": True}
-        _, similar = skimage.metrics.structural_similarity(seen, wanted, **settings)
+        _, similar = skimage.metrics.structural_similarity(ours, truth, **settings)
         scores["ssim"] = float(similar.mean(axis=2, dtype=np.float64)[where].mean())
     f1 = contour_f1(result, pair)
     return scores if f1 is None else scores | {"contour_f1": f1}
@@ -162,10 +162,10 @@ def follow(here: Pixels, there: Pixels) -> Step:
         return Step(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
-    apart, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
+    distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
     nearest = np.asarray(nearest)
-    seen = np.asarray(apart <= reach[nearest])
-    return Step(pixels[seen], others[nearest[seen]])
+    is_same = np.asarray(distance <= reach[nearest])
+    return Step(pixels[is_same], others[nearest[is_same]])
 
 
 def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -173,10 +173,10 @@ def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray
 
     The nearer, because positions jump across a fold, which is on one side only.
     """
-    known = np.where(covered[..., None], positions, np.float32(np.nan))
-    known = np.pad(known, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    down = np.linalg.norm(np.diff(known[:, 1:-1], axis=0), axis=-1)
-    across = np.linalg.norm(np.diff(known[1:-1], axis=1), axis=-1)
+    padded = np.where(covered[..., None], positions, np.float32(np.nan))
+    padded = np.pad(padded, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    down = np.linalg.norm(np.diff(padded[:, 1:-1], axis=0), axis=-1)
+    across = np.linalg.norm(np.diff(padded[1:-1], axis=1), axis=-1)
     nearer = np.fmin(down[1:], down[:-1]), np.fmin(across[:, 1:], across[:, :-1])
     return np.asarray(np.nan_to_num(nearer[0]) + np.nan_to_num(nearer[1]))
 
@@ -198,8 +198,8 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
     total, count = 0.0, 0
     for k, step in enumerate(steps):
         pairs = [[on_white(frames[i]).reshape(-1, 3) for i in (k, k + 1)] for frames in (results, truths)]
-        ours, wanted = (after[step.there] - before[step.here] for before, after in pairs)
-        total += float(np.abs(ours - wanted).sum(dtype=np.float64))
+        ours, truth = (after[step.there] - before[step.here] for before, after in pairs)
+        total += float(np.abs(ours - truth).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
 
@@ -238,7 +238,7 @@ def _clip(device: torch.device) -> Comparison:
         embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
         return embedding
 
-    return lambda one, two: float(torch.nn.functional.cosine_similarity(embedded(one), embedded(two)))
+    return lambda result, truth: float(torch.nn.functional.cosine_similarity(embedded(result), embedded(truth)))
 
 
 def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:

@@ -115,12 +115,12 @@ def group_contents(views: Iterable[tuple[str, str]]) -> Characters:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCharacters:
     """Characters that a model has seen.
 
     Attributes:
         training: by the dataset's configuration; None if there is no record.
-        validation: characters that its training was only watched by.
+        validation: characters that its training only validated on.
         adaptation: characters whose frontal pair it was adapted to.
     """
 
@@ -132,29 +132,29 @@ class Seen:
         """Find the characters that the model has learnt from, by id or by the content of a view, with its own ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
         owners = {content: name for group in learnt for name, contents in group.items() for content in contents}
-        # An id is looked up before contents.
+        # Ids take precedence over contents.
         owners |= {name: name for group in learnt for name in group}
         keys = {name: next((key for key in (name, *characters[name]) if key in owners), None) for name in characters}
         return {name: owners[key] for name, key in keys.items() if key is not None}
 
-    def adapted_to(self, frontal: Pair) -> Seen:
+    def adapted_to(self, frontal: Pair) -> SeenCharacters:
         """Return the record with a frontal pair added to `adaptation`."""
         views = [(name, content) for name, contents in self.adaptation.items() for content in contents]
         return replace(self, adaptation=group_contents([*views, (frontal.character_id, frontal.content)]))
 
 
-def write_seen(run: Path, seen: Seen) -> None:
+def write_seen(run: Path, seen: SeenCharacters) -> None:
     """Write the record of seen characters into a run."""
     write_bytes(run / SEEN_FILE, json.dumps(asdict(seen), indent=1, ensure_ascii=False).encode())
 
 
-def read_seen(run: Path) -> Seen:
+def read_seen(run: Path) -> SeenCharacters:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
 
-    def parse(record: dict[str, Any]) -> Seen:
-        if record.keys() != asdict(Seen()).keys():
+    def parse(record: dict[str, Any]) -> SeenCharacters:
+        if record.keys() != asdict(SeenCharacters()).keys():
             raise ValueError("it lacks a part of the record")
-        return msgspec.convert(record, Seen)
+        return msgspec.convert(record, SeenCharacters)
 
-    return _read(path, parse) if path.is_file() else Seen()
+    return _read(path, parse) if path.is_file() else SeenCharacters()

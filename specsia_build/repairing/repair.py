@@ -18,7 +18,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.adapt import Adapted, adapt_run
 from specsia_build.dravie.adapt.adapt import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
-from specsia_build.dravie.drawing import Drawing, shown_places
+from specsia_build.dravie.drawing import Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
@@ -159,7 +159,7 @@ def run_repair(
 def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
     """Add the colours of a drawn back, at the positions that the reconstruction shows from behind."""
     _, (_, pos) = turntable(placed, 2, len(back.image))
-    return replace(drawing, back=shown_places(pos, back.image, back.mask))
+    return replace(drawing, back=visible_places(pos, back.image, back.mask))
 
 
 def _write(

@@ -28,7 +28,7 @@ from specsia_build.config import ClipSettings
 from specsia_build.dravie.config import PRESETS, TrainConfig, to_json
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.networks import build_generator
-from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
+from specsia_build.dravie.runs import RUN_FILE, SeenCharacters, read_run_config, read_seen, write_seen
 from specsia_build.errors import UsageError
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh
@@ -123,7 +123,7 @@ def test_a_characters_clips_are_as_blender_has_them(
     assert max(clip.stray for clip in found) == 0.0
 
 
-SEEN = Seen({"fusion": {"knight": ("0" * 32,)}})
+SEEN = SeenCharacters({"fusion": {"knight": ("0" * 32,)}})
 
 
 @pytest.fixture

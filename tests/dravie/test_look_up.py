@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, shown_places, without_contour
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, visible_places, without_contour
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.made import coloured, disc
@@ -164,7 +164,7 @@ def test_no_style_without_a_contour() -> None:
 def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> None:
     pos, behind = plane(255), plane(0)
     red, blue = (np.broadcast_to(np.array(c, np.uint8), (64, 64, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
-    drawing = replace(drawing_of(pos, red, red[..., 3]), back=shown_places(behind, blue, blue[..., 3]))
+    drawing = replace(drawing_of(pos, red, red[..., 3]), back=visible_places(behind, blue, blue[..., 3]))
     for view, colour in ((pos, red), (behind, blue)):
         channels = drawing.look_up(view, colour)
         assert (channels[..., :3] == colour[..., :3]).all() and (channels[..., 3] == 255).all()

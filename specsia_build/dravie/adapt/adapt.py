@@ -41,7 +41,7 @@ from specsia_build.terminal import progress
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
 BLEND = 0.5
-"""Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
+"""Share of the weights' change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
 SLACK = 2  # Largest distance in pixels between silhouettes that agree
 LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
@@ -76,12 +76,12 @@ def adapt_generator(
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
             weight.lerp_(start, 1 - BLEND)
-    before, after = (validate(each, [front])[0] for each in (generator, adapted))
+    before, after = (validate(model, [front])[0] for model in (generator, adapted))
     return adapted if after < before else generator._replace(network=copy.deepcopy(network))
 
 
 def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
-    """Return a network like the generator's, trained from nothing on the frontal pair alone; see `adapt_generator`."""
+    """Return a network like the generator's, trained from scratch on the frontal pair; see `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
     trainer = Trainer(settings, find_features(settings.perceptual), generator.device)
     return _fitted(trainer, PatchSampler([frames_of([front.pair], front.drawing)], settings))
@@ -102,9 +102,9 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     so on one view smears the part's colours around the character in all others.
     """
     z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
-    lost = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
+    missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
     added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
-    mask = ~near(lost | added, PATCH // 2)
+    mask = ~near(missing | added, PATCH // 2)
     foreground = z | gt
     if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
         return np.ones_like(mask)
@@ -120,11 +120,11 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
     frontal, drawing = front
     agreeing = agreed(frontal)
     silhouette = frontal.gt[..., 3] if frontal.gt_mask is None else frontal.gt_mask
-    shown = agreeing & (silhouette >= HALF_COVERED) & (frontal.z[..., 3] >= HALF_COVERED)
-    if not shown.any():
+    visible = agreeing & (silhouette >= HALF_COVERED) & (frontal.z[..., 3] >= HALF_COVERED)
+    if not visible.any():
         return [frames_of([frontal], drawing, agreeing)]
     rng, frames = np.random.default_rng(seed), []
-    (rows, columns), (y, x) = np.nonzero(shown), np.indices(shown.shape)
+    (rows, columns), (y, x) = np.nonzero(visible), np.indices(visible.shape)
     side = np.sqrt(len(rows))
     for number in range(WITHHELD):
         centre, angle = rng.integers(len(rows)), rng.uniform(0, np.pi)
@@ -154,8 +154,8 @@ class Frontal(NamedTuple):
     """A frontal pair with warnings.
 
     Attributes:
-        places: whether positions mean the same place in every view.
-        iou: of a drawing laid onto it; None without one.
+        places: whether a position is the same place in every view.
+        iou: IoU of a drawing laid onto it; None without one.
     """
 
     pair: Pair
@@ -204,8 +204,8 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
     if differs_in_colour(pair.z, image):
-        doubt = "is it this character, in colour, upright and from the front?"
-        warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {doubt}",)
+        question = "is it this character, in colour, upright and from the front?"
+        warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
     laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None)
     return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 
@@ -234,7 +234,7 @@ class FrontalOptions(NamedTuple):
 
 
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal | FrontalOptions) -> Adapted:
-    """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
+    """Fit the model of a run to a frontal pair, and write a run with the result and the drawing atomically.
 
     Raises `UsageError` if the folder is not empty, or the options name no frontal pair, and `SpecsiaError` if the model
     cannot be used, or the pair shows nothing.
@@ -262,11 +262,11 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         "l1": after,
         "specsia": __version__,
     }
-    with replacing_folder(out, lambda folder: any(folder.iterdir())) as making:
-        write_seen(making, seen.adapted_to(pair))
-        write_bytes(making / PICTURE, picture)
-        save_model(making, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
-        write_bytes(making / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
+        write_seen(temporary, seen.adapted_to(pair))
+        write_bytes(temporary / PICTURE, picture)
+        save_model(temporary, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
+        write_bytes(temporary / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}): use {run_name(run)}"
     warnings = frontal.warnings if after < before else (*frontal.warnings, worse)
     return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

@@ -19,8 +19,7 @@ PAPER_TOLERANCE = 12
 """Largest difference in levels between the background of an opaque drawing and the colour of its corners."""
 
 PAPER_BORDER = 0.5
-"""Share of a drawing's border that must be background where nothing is transparent: a figure that runs off the paper
-takes less than the rest."""
+"""Least share of an opaque drawing's border that must be background; a figure that touches the border takes less."""
 
 FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
 
@@ -31,8 +30,8 @@ TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
 INSIDE = 3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
 
 FOREIGN = 0.15
-"""Mean difference of colours, 0…1, from which a drawing and the view that it is laid onto show different things. Of 12
-sound ones it was 0.06 at most, of backs and figures upside down 0.08 to 0.35."""
+"""Mean difference of colours, 0…1, from which a drawing and its view show different things. Of 12 matching pairs it was
+0.06 at most, of backs and figures upside down 0.08 to 0.35."""
 
 
 def cut_out(drawing: Pixels) -> Pixels:
@@ -79,7 +78,7 @@ def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
 
 
 def differs_in_colour(z: Pixels, placed: Pixels) -> bool:
-    """Return whether a drawing and the view Z that it was laid onto differ much in colour, as backs and sketches do."""
+    """Return whether a drawing differs much in colour from the view Z that it was laid onto, as a sketch does."""
     both = scipy.ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
     if not both.any():
         return False

@@ -1,5 +1,5 @@
-"""From rows of a dataset to what the network sees.
+"""Turn rows of a dataset into the network's input.
 
-`encoding` makes channels, `frames` keeps decoded pictures, `patches` draws from them by seed and step, and
-`frame_folder` reads frames that other tools made.
+`encoding` makes channels, `frames` caches decoded pictures, `patches` samples patches from them by seed and step, and
+`frame_folder` reads frames of other tools.
 """

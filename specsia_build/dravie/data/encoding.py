@@ -69,14 +69,14 @@ def put_picture(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
 def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
     """Encode a pixel of Z, Zpos, the drawing (12,) and its style (2,) into `out`, (4,), (7,) or (21,) float32."""
     put_picture(out, red, green, blue, alpha)
-    seen = alpha > 0
+    covered = alpha > 0
     if out.shape[0] >= _WITH_POS:
-        out[4] = code(first) if seen else NO_CODE
-        out[5] = code(second) if seen else NO_CODE
-        out[6] = code(third) if seen else NO_CODE
+        out[4] = code(first) if covered else NO_CODE
+        out[5] = code(second) if covered else NO_CODE
+        out[6] = code(third) if covered else NO_CODE
     if out.shape[0] == GUIDED:
         for c in range(LOOKED_UP_CHANNELS):
-            out[_WITH_POS + c] = code(looked_up[c]) if seen else NO_CODE
+            out[_WITH_POS + c] = code(looked_up[c]) if covered else NO_CODE
         for c in range(STYLE_CHANNELS):
             out[_WITH_POS + LOOKED_UP_CHANNELS + c] = code(style[c])
 
@@ -85,8 +85,19 @@ def put_input(out, red, green, blue, alpha, first, second, third, looked_up, sty
 def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def]
     for y in range(z.shape[0]):
         for x in range(z.shape[1]):
-            seen, at = z[y, x], pos[y, x]
-            put_input(out[y, x], seen[0], seen[1], seen[2], seen[3], at[0], at[1], at[2], looked_up[y, x], style)
+            colour, position = z[y, x], pos[y, x]
+            put_input(
+                out[y, x],
+                colour[0],
+                colour[1],
+                colour[2],
+                colour[3],
+                position[0],
+                position[1],
+                position[2],
+                looked_up[y, x],
+                style,
+            )
 
 
 def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing = NO_DRAWING) -> NDArray[np.float32]:

@@ -35,12 +35,14 @@ def list_frames(folder: Path, with_pos: bool) -> dict[str, FrameFiles]:
     """
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    wanted = {COLOR: True, MASK: (folder / MASK).is_dir(), POS: with_pos}
-    layers = {layer: _pictures(folder / layer) for layer in wanted if wanted[layer]}
+    required = {COLOR: True, MASK: (folder / MASK).is_dir(), POS: with_pos}
+    layers = {layer: _pictures(folder / layer) for layer in required if required[layer]}
     for layer, pictures in layers.items():
         if only := pictures.keys() ^ layers[COLOR].keys():
-            odd = min(only, key=_number_order)
-            raise UsageError(f"{folder}: {COLOR}/ and {layer}/ must hold the same frames, and '{odd}' is only in one")
+            unpaired = min(only, key=_number_order)
+            raise UsageError(
+                f"{folder}: {COLOR}/ and {layer}/ must hold the same frames, and '{unpaired}' is only in one"
+            )
     frames: dict[str, FrameFiles] = {}
     for name in sorted(layers[COLOR], key=_number_order):
         frames[name] = {layer: pictures[name] for layer, pictures in layers.items()}

@@ -43,7 +43,7 @@ R = TypeVar("R")
 VERSION = 5  # Version of the files' layout; part of their fingerprint
 PIXEL_BYTES = 24
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
-KEPT = 8  # Drawings kept in memory; each takes some 10 MB
+KEPT = 8  # Drawings cached in memory, about 10 MB each
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
@@ -92,7 +92,7 @@ class Drawings:
 
 
 class Row(NamedTuple):
-    """What a row shows, as in `Pair`."""
+    """Identity and content of a row, as in `Pair`."""
 
     uid: str
     character_id: str
@@ -101,7 +101,7 @@ class Row(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Where a row lies; the columns of `Frames.extents`.
+    """Location of a row; the columns of `Frames.extents`.
 
     Attributes:
         offset: first byte in `pixels`.
@@ -223,11 +223,11 @@ def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArr
     return Frames(*arrays, np.array(index.extents, np.int64), tuple(index.rows))
 
 
-def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Call `make` for items in threads and yield the results in order, with at most `most` of them waiting."""
+def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """Apply a function to items in threads, and yield the results in order; at most `most` are computed ahead."""
     waiting = deque[Future[R]]()
     for item in items:
-        waiting.append(pool.submit(make, item))
+        waiting.append(pool.submit(function, item))
         if len(waiting) > most:
             yield waiting.popleft().result()
     while waiting:
@@ -260,7 +260,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     with (cache / PIXELS).open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    # A patch is scattered lines: what the system would read ahead is of no use.
+    # A patch consists of scattered lines, so that read-ahead is useless.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
     return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows), mapped)
@@ -277,7 +277,7 @@ def _complete(cache: Path) -> _Index | None:
 
 
 def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _Index:
-    """Write the cache whole or not at all."""
+    """Decode a split and write its cache atomically."""
     drawings, decoders = Drawings(dataset, config, (split,)), min(cores(), MOST_DECODERS)
 
     def cut_out(row: dict[str, Any]) -> _Box:
@@ -294,7 +294,7 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
         ThreadPoolExecutor(decoders) as pool,
     ):
-        boxes = made_ahead(pool, cut_out, rows(), 2 * decoders)
+        boxes = map_ahead(pool, cut_out, rows(), 2 * decoders)
         with (temporary / PIXELS).open("wb") as pixels, (temporary / RUNS).open("wb") as runs:
             index = _write(boxes, pixels, runs)
         index.sizes = {file: (temporary / file).stat().st_size for file in (PIXELS, RUNS)}

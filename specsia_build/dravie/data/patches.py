@@ -1,4 +1,4 @@
-"""Training patches, which compiled code draws, cuts, augments and encodes.
+"""Training patches, sampled, cut, augmented and encoded by compiled code.
 
 A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in the batch
 and of the choice's number. A resumed training therefore needs no state of the loader, and threads change nothing.
@@ -23,7 +23,7 @@ from specsia_build.dravie.data.encoding import (
     put_input,
     put_picture,
 )
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, made_ahead
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, map_ahead
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined
 
@@ -38,7 +38,7 @@ TURNED = np.float32(0.8)  # Share of patches whose positions `Augment.HINT` turn
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
-AHEAD = 4  # Batches that are drawn ahead
+AHEAD = 4  # Batches that are computed ahead
 RELEASE_AFTER = 10_000  # Patches after which read pages are released; each has touched 100 to 200 KB of them
 
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
@@ -125,14 +125,14 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _bare(drawn, alpha, covered, ink):  # type: ignore[no-untyped-def]
-    """Remove a contour of grey `ink` from `drawn` (3,), a colour of coverage `alpha`, `covered` of it the figure."""
+def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
+    """Remove a contour of grey `ink` from a colour `target` (3,) of coverage `alpha`, `covered` of it the figure."""
     if 0 < covered < alpha:
         line = (ink / np.float32(255)) ** GAMMA
         share = np.float32(covered) / np.float32(alpha)
         for c in range(3):
-            light = ((drawn[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
-            drawn[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (np.float32(1) / GAMMA)
+            light = ((target[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
+            target[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (np.float32(1) / GAMMA)
 
 
 @compiled
@@ -142,7 +142,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
     `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and redrawn.
     """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
-    colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
+    colour, target = np.empty(3, np.float32), np.empty(3, np.float32)
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(inputs)):
@@ -193,24 +193,24 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
             v = centre_y + y - size // 2
             for x in range(size):
                 u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
-                seen, painted = inputs[slot, y, x], targets[slot, y, x]
+                input_pixel, target_pixel = inputs[slot, y, x], targets[slot, y, x]
                 if v < 0 or v >= height or u < 0 or u >= width:
-                    put_input(seen, 0, 0, 0, 0, 0, 0, 0, nothing, style)
-                    put_picture(painted, 0, 0, 0, 0)
+                    put_input(input_pixel, 0, 0, 0, 0, 0, 0, 0, nothing, style)
+                    put_picture(target_pixel, 0, 0, 0, 0)
                     continue
                 at = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
                 p = pixels[at : at + PIXEL_BYTES]
                 alpha = p[10]
                 for c in range(3):
-                    colour[c], drawn[c] = p[c], p[7 + c]
+                    colour[c], target[c] = p[c], p[7 + c]
                 if bare:
                     alpha = p[11]
-                    _bare(drawn, p[10], alpha, np.float32(extent[_INK]))
+                    _bare(target, p[10], alpha, np.float32(extent[_INK]))
                 if augment == _COLOURS:
                     if p[3] > 0:
                         _recoloured(colour, turn, value, contrast, pivot)
                     if alpha > 0:
-                        _recoloured(drawn, turn, value, contrast, pivot)
+                        _recoloured(target, turn, value, contrast, pivot)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
                 if with_drawing:
@@ -229,8 +229,8 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
                                 _recoloured(looked_up[c : c + 3], other_turn, other_value, contrast, pivot)
-                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
-                put_picture(painted, drawn[0], drawn[1], drawn[2], alpha)
+                put_input(input_pixel, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
+                put_picture(target_pixel, target[0], target[1], target[2], alpha)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -
     """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in threads."""
     every = max(1, RELEASE_AFTER // sampler.config.batch)
     with ThreadPoolExecutor(threads) as pool:
-        for count, batch in enumerate(made_ahead(pool, sampler.batch, range(start, stop), AHEAD), 1):
+        for count, batch in enumerate(map_ahead(pool, sampler.batch, range(start, stop), AHEAD), 1):
             yield batch
             if count % every == 0:
                 for part in sampler.frames:

@@ -1,4 +1,4 @@
-"""`specsia evaluate`: every method on every view of characters that training never saw.
+"""`specsia evaluate`: score every method on every view of characters that training never saw.
 
 All methods are given the same: the frontal pair, and the drawing by position. Results are kept as pictures in the
 output folder, beside Z and Y*, so that anyone can look at them.
@@ -27,7 +27,7 @@ from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_sc
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.runs import Seen, group_contents, read_run_config, read_seen
+from specsia_build.dravie.runs import SeenCharacters, group_contents, read_run_config, read_seen
 from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
@@ -49,7 +49,7 @@ OURS = "DraViE"
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
-UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words, or not at all
+UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words or omits
 
 Painter = Callable[[Pair], Pixels]
 """Repairs a view, without access to its Y* (`Pair.without_truth`)."""
@@ -63,17 +63,17 @@ class Method:
     """A way to repair, with one seed.
 
     Attributes:
-        label: of its row; repeats share it.
-        fit: returns what repairs a character's views, given its frontal pair and the drawing that its Y* is.
+        label: name of its row in tables; repeats share it.
+        fit: returns a function that repairs a character's views, given its frontal pair and drawing.
         repeat: number of the repeat, from 0.
-        seen: characters that a trained one has seen; None for a baseline.
+        seen: characters that a trained model has seen; None for a baseline.
         trained: configurations that it was trained on.
     """
 
     label: str
     fit: Callable[[DrawnPair], Painter]
     repeat: int = 0
-    seen: Seen | None = None
+    seen: SeenCharacters | None = None
     trained: tuple[str, ...] = ()
 
     @property
@@ -89,7 +89,7 @@ class Run:
     path: Path
     generator: Generator
     settings: TrainConfig | None
-    seen: Seen
+    seen: SeenCharacters
 
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
@@ -221,15 +221,15 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
     """
     rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
-    known: set[tuple[str, ...]] = set()
+    finished: set[tuple[str, ...]] = set()
     for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):
         name = folded_name(character_id), folded_name(clip or "")
-        if name in known:
+        if name in finished:
             raise SpecsiaError(
                 f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places, or of two "
                 "whose ids differ only in case: sort shuffled rows by uid, as sort('uid') of `datasets` does"
             )
-        known.add(name)
+        finished.add(name)
         yield list(views)
 
 
@@ -255,12 +255,13 @@ def evaluate(
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
     fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
-    known = {config for method in methods for config in method.trained}
+    trained_on = {config for method in methods for config in method.trained}
     # Further repeats are not needed on a configuration that they were not trained on and another method was.
-    wanted = {
-        c: [m for m in methods if m.repeat == 0 or not m.trained or c in m.trained or c not in known] for c in configs
+    methods_of = {
+        c: [m for m in methods if m.repeat == 0 or not m.trained or c in m.trained or c not in trained_on]
+        for c in configs
     }
-    views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
+    views = sum(dataset.splits(config).get(split, 0) * len(methods_of[config]) for config in configs)
     scores: list[Score] = []
     with progress.bar("evaluate", views, "view") as bar:
         for config in configs:
@@ -277,7 +278,7 @@ def evaluate(
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
-                for method in wanted[config]:
+                for method in methods_of[config]:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     painters[name] = painters.get(name) or method.fit(front)
@@ -311,8 +312,10 @@ def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, met
     sequenced = (views for config in configs for views in sequences(dataset, config, split))
     characters = group_contents((pair.character_id, pair.content) for views in sequenced for _, pair in views)
     for label, record in trained:
-        seen = record.among(characters)
-        if names := [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]:
+        names = []
+        for name, own_name in record.among(characters).items():
+            names.append(name if own_name == name else f"{name} (there called {own_name})")
+        if names:
             raise UsageError(
                 f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their "
                 "scores tell nothing of others: name another split or dataset"

@@ -122,8 +122,8 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
     if len(values) < 2:
         return None, None
-    drawn = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
-    means = np.asarray(values, np.float64)[drawn].mean(axis=1)
+    samples = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    means = np.asarray(values, np.float64)[samples].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -164,8 +164,8 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
     """Compare each trained method with the baseline that is best in a score."""
     for config, label, score in itertools.product(evaluation.configs, evaluation.labels(True), METRICS):
         ours = summary.get((config, label, NOVEL, score))
-        known = ((name, summary.get((config, name, NOVEL, score))) for name in evaluation.labels(False))
-        baselines = {name: value for name, value in known if value is not None}
+        values = ((name, summary.get((config, name, NOVEL, score))) for name in evaluation.labels(False))
+        baselines = {name: value for name, value in values if value is not None}
         if ours is not None and baselines:
             sign = 1 if METRICS[score].better == "low" else -1
             best = min(baselines, key=lambda name: sign * baselines[name].mean)

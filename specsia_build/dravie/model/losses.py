@@ -66,9 +66,9 @@ class Features(nn.Module):
     def loss(self, painted: Tensor, target: Tensor) -> Tensor:
         """Mean squared difference of all features of two batches (N, 3, H, W)."""
         with torch.no_grad():
-            wanted = self(target)
-        squares = [(p.float() - w.float()).square().sum() for p, w in zip(self(painted), wanted, strict=True)]
-        count: int = sum(w.numel() for w in wanted)
+            features = self(target)
+        squares = [(p.float() - t.float()).square().sum() for p, t in zip(self(painted), features, strict=True)]
+        count: int = sum(t.numel() for t in features)
         return torch.stack(squares).sum() / count
 
 

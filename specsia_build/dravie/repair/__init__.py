@@ -1,1 +1,1 @@
-"""`apply` is the network on one frame, `enhance` the work of `specsia enhance`."""
+"""`apply` runs the network on one frame, `enhance` implements `specsia enhance`."""

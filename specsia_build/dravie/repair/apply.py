@@ -1,4 +1,4 @@
-"""Apply the network to a whole frame: a window about Z, in overlapping tiles where it is large."""
+"""Apply the network to a frame: to a window around Z, in overlapping tiles if it is large."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, 
         yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
 
 
-def paint(generator: Generator, seen: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
+def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
     """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
     Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W, 4)
     float32 in [-1, 1], by rounding only.
     """
-    height, width = seen.shape[:2]
+    height, width = encoded.shape[:2]
     network, config, device = generator
     spans = (_spans(side, tile, GEOMETRY[config.architecture]) for side in (height, width))
     painted = np.empty((height, width, 4), np.float32)
-    whole = torch.from_numpy(seen).permute(2, 0, 1)[None]
+    whole = torch.from_numpy(encoded).permute(2, 0, 1)[None]
     for (in_y, keep_y, to_y), (in_x, keep_x, to_x) in product(*spans):
         piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
-            answer = network(piece)[0, :, keep_y, keep_x]
-        painted[to_y, to_x] = answer.float().permute(1, 2, 0).cpu().numpy()
+            output = network(piece)[0, :, keep_y, keep_x]
+        painted[to_y, to_x] = output.float().permute(1, 2, 0).cpu().numpy()
     return painted
 
 
@@ -95,15 +95,15 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
     grid = GEOMETRY[config.architecture].multiple
     sides = box_around(z[..., 3] > 0, MARGIN)
     window = tuple(slice(side.start // grid * grid, -(-side.stop // grid) * grid) for side in sides)
-    seen = encode_input(z[window], pos[window], config, drawing)
+    encoded = encode_input(z[window], pos[window], config, drawing)
     try:
-        painted = paint(generator, seen)
+        painted = paint(generator, encoded)
     except torch.OutOfMemoryError as error:
         raise SpecsiaError("the device has too little free memory to repair a frame: say --device cpu") from error
-    result, shown = decode_output(painted), z[window][..., 3] > 0
-    result *= near(shown, FARTHEST)[..., None]
+    result, covered = decode_output(painted), z[window][..., 3] > 0
+    result *= near(covered, FARTHEST)[..., None]
     dense = result[..., 3] >= HALF_COVERED
-    figure = scipy.ndimage.binary_propagation(shown, np.ones((3, 3), np.bool_), mask=shown | dense)
+    figure = scipy.ndimage.binary_propagation(covered, np.ones((3, 3), np.bool_), mask=covered | dense)
     result = result * near(figure, SOFT)[..., None]
     out[window] = _over_line(result, z[window], drawing.style) if config.sees_drawing else result
     return out

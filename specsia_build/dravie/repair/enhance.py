@@ -1,4 +1,4 @@
-"""`specsia enhance`: every frame of a dataset or of a folder, repaired and written beside a record of what did it."""
+"""`specsia enhance`: repair every frame of a dataset or folder, and record the model and the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import Drawings, made_ahead
+from specsia_build.dravie.data.frames import Drawings, map_ahead
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
@@ -43,8 +43,8 @@ class Frame:
 
     Attributes:
         name: path of its result below the output folder, without a suffix.
-        load: decodes Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
-        files: inputs, which make an older result out of date.
+        load: returns Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
+        files: input files; a result older than them is out of date.
         drawing: returns the drawing of its character.
         film: path of its clip's film below the output folder; None if all frames are of one film.
         time: in the clip, in seconds.
@@ -155,13 +155,13 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                     yield frame
 
         def repaired() -> Iterator[tuple[Path, Pixels]]:
-            for frame, (z, pos, *_) in made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
+            for frame, (z, pos, *_) in map_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
                 warning = frame_warning(z, pos if generator.config.with_pos else None)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
                 yield _target(out, frame), repair(generator, z, pos, frame.drawing())
 
-        for _ in made_ahead(pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD):
+        for _ in map_ahead(pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD):
             written += 1
             bar()
     warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]

@@ -1,1 +1,1 @@
-"""`loop` is the training loop and its optimiser, `train` the work of `specsia train` from top to bottom."""
+"""`loop` has the training loop and its optimiser, `train` implements `specsia train`."""

@@ -92,8 +92,10 @@ class Adam:
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
-        kept = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
-        return {f"{number}.{name}": tensor for name, tensors in kept.items() for number, tensor in enumerate(tensors)}
+        buffers = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
+        return {
+            f"{number}.{name}": tensor for name, tensors in buffers.items() for number, tensor in enumerate(tensors)
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load the result of `state`; raises `ValueError` if it is of other weights."""
@@ -138,7 +140,7 @@ class Trainer:
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in networks.items()}
         self._features = None if features is None else features.to(device)
-        # What an anchor pulls back to.
+        # The weights that an anchor pulls back to.
         self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
 
     @property
@@ -200,10 +202,10 @@ class Trainer:
             adversarial, discriminator = self._adversarial(painted, targets, learning_rate)
         if self._features is not None and config.perceptual_weight:
             perceptual = self._compute(self._features.loss, painted[:, :3], targets[:, :3])
-        outputs, wanted = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
-        l1 = (outputs - wanted).abs().mean()
+        outputs, truth = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
+        l1 = (outputs - truth).abs().mean()
         if config.gradient:
-            gradient = losses.gradient_loss(outputs, wanted)
+            gradient = losses.gradient_loss(outputs, truth)
         total = config.l1 * l1 + config.gradient * gradient
         total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
         total.backward()
@@ -217,8 +219,8 @@ class Trainer:
                 decay = min(config.ema, (1 + number) / (AVERAGE_LAG + number))
                 for mean, weight in zip(self.average.parameters(), weights, strict=True):
                     mean.lerp_(weight, 1 - decay)
-                for kept, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-                    kept.copy_(latest)
+                for average, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+                    average.copy_(latest)
         return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
 
     def learn(self, sampler: PatchSampler, start: int = 0) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:

@@ -31,7 +31,15 @@ from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
-from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
+from specsia_build.dravie.runs import (
+    RUN_FILE,
+    SEEN_FILE,
+    SeenCharacters,
+    checkpoints,
+    group_contents,
+    write_record,
+    write_seen,
+)
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
@@ -54,8 +62,8 @@ class Trained:
     Attributes:
         run: its folder.
         steps: updates in all.
-        rows: of the dataset that it was trained on.
-        seconds, patches_per_second: of this call.
+        rows: number of rows that it was trained on.
+        seconds, patches_per_second: duration and speed of this call.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
     """
@@ -105,7 +113,7 @@ def train(
     watched = validation_pairs(dataset, config.configs, config.model)
     views = [group_contents((row.character_id, row.content) for row in part.rows) for part in frames]
     validation = group_contents((pair.character_id, pair.content) for pair, _ in watched)
-    seen = Seen(dict(zip(config.configs, views, strict=True)), validation)
+    seen = SeenCharacters(dict(zip(config.configs, views, strict=True)), validation)
     if not (run / SEEN_FILE).is_file():
         write_seen(run, seen)
     warnings: list[str] = []
@@ -115,8 +123,10 @@ def train(
         warnings.append(sentence)
 
     if both := sorted(seen.among(seen.validation)):
-        many = plural(len(both), "character")
-        warn(f"the validation frames show {many} of the training, such as {both[0]}: give each character one split")
+        characters = plural(len(both), "character")
+        warn(
+            f"the validation frames show {characters} of the training, such as {both[0]}: give each character one split"
+        )
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 
@@ -175,11 +185,11 @@ def train(
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
     """Start a CSV file with a row for each step, without rows after `step`."""
-    kept = [",".join(("step", *columns))]
+    rows = [",".join(("step", *columns))]
     if path.is_file() and step:
         lines = path.read_text(encoding="utf-8").splitlines()[1:]
-        kept += [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
-    write_bytes(path, ("\n".join(kept) + "\n").encode())
+        rows += [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+    write_bytes(path, ("\n".join(rows) + "\n").encode())
 
 
 def _log(path: Path, step: int, values: Sequence[float]) -> None:

@@ -28,7 +28,7 @@ from specsia_build.dravie.metrics import (
     steps_between,
     view_scores,
 )
-from specsia_build.dravie.runs import Seen
+from specsia_build.dravie.runs import SeenCharacters
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.made import coloured, disc, drawn_pair, make_pair
@@ -207,7 +207,7 @@ NOISE = np.random.default_rng(3).normal(0, 0.001, 12)
 
 def method(label: str, repeat: int = 0) -> Method:
     ours = label.startswith("DraViE")
-    return Method(label, lambda _: lambda view: view.z, repeat, Seen() if ours else None)
+    return Method(label, lambda _: lambda view: view.z, repeat, SeenCharacters() if ours else None)
 
 
 def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
