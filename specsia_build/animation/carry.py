@@ -1,4 +1,4 @@
-"""A rig carried over from a character to a reconstruction of it.
+"""Transfer of a character's rig to a reconstruction of it.
 
 Weights come from the nearest point of the character's surface where distance and normal agree, and are filled in
 smoothly over the reconstruction's own surface elsewhere, after Abdrashitov et al., Robust Skin Weights Transfer via
@@ -21,48 +21,48 @@ from specsia_build.rendering.mesh import Mesh, face_normals
 Array = NDArray[np.float64]
 
 FARTHEST = 0.05
-"""Distance of a match, as a share of the diagonal of the character's box."""
+"""Largest distance of a match, as a share of the diagonal of the character's box."""
 
 WIDEST_DEGREES = 30.0
-"""Angle between the normals of a match."""
+"""Largest angle between the normals of a match."""
 
 INFLUENCES = 8
-"""Nodes that a vertex hangs on at most."""
+"""Largest number of nodes that move a vertex."""
 
 SMALLEST_WEIGHT = 1e-3
 """Filled-in weights below this are dropped."""
 
 FLATTEST = 1e-3
-"""Smallest stretch of a node by its largest, below which it has no place in the frame."""
+"""Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out."""
 
 MOST_OFF = 0.01
-"""How far a mesh may stand from where its rig has it, as a share of its largest extent."""
+"""Largest distance of a mesh from where its rig puts it, as a share of its largest extent."""
 
 COLUMNS = 32
 """Nodes filled in at once."""
 
 
 SPACING = 0.006
-"""Between samples of a face, as a share of the surface's diagonal; corners of faces are samples too."""
+"""Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples, too."""
 
 MOST_SAMPLES = 400_000
-"""Samples of the whole surface, besides its corners."""
+"""Largest number of samples of the whole surface, besides its corners."""
 
 NEAREST = 24
-"""Samples that are compared for each vertex."""
+"""Number of nearest samples compared for each vertex."""
 
 TURN = 0.02
-"""Penalty for a normal that turns away, as a share of the surface's diagonal per unit of 1 - cosine."""
+"""Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine."""
 
 
 @dataclass(frozen=True)
 class Carried:
-    """How well weights were carried over.
+    """Quality of a transfer of weights.
 
     Attributes:
-        matched: share of the reconstruction's surface that lies near the character's with an agreeing normal, 0-1.
-        inpainted: vertices whose weights were filled in over the surface.
-        unmatched_pieces: connected pieces without any match, which took the weights of the nearest point.
+        matched: share of the reconstruction's surface near the character's with an agreeing normal, 0-1.
+        inpainted: number of vertices whose weights were filled in over the surface.
+        unmatched_pieces: number of connected pieces without any match, which take the weights of the nearest point.
         warnings: sentences.
     """
 
@@ -73,22 +73,21 @@ class Carried:
 
 
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
-    """Carry the rig of a character over to a reconstruction of it.
+    """Transfer the rig of a character to a reconstruction of it.
 
-    Each vertex of the reconstruction takes weights of nodes, which move it from where it stands as they move from
-    there themselves: the pose in which the character stands is the reconstruction's bind pose.
+    Each vertex of the reconstruction takes weights of nodes; the pose of the character in `mesh` is its bind pose.
 
     Args:
-        mesh: the character as it stands.
+        mesh: the posed character.
         rig: of its vertices, placed where `mesh` is.
         onto: the reconstruction, in the same frame.
-        stands: how the skeleton stands in `mesh`, the first of some poses; at rest by default.
+        stands: pose of the skeleton in `mesh`, the first of some poses; at rest by default.
 
     Returns:
-        The rig of the vertices of `onto`, which has them where they are as the character stands, and how well it fits.
+        The rig of the vertices of `onto`, and the quality of the transfer.
 
     Raises:
-        CharacterError: if nothing of the character has a surface and a place to hang on, or `mesh` does not stand so.
+        CharacterError: if the character has no surface with weights, or `mesh` is not in that pose.
     """
     stands = poses(rig.skeleton, None, np.zeros(1)) if stands is None else stands
     low, high = mesh.bounds()
@@ -114,9 +113,9 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     )
     links = _links(onto)
     pieces, piece = scipy.sparse.csgraph.connected_components(links, directed=False)
-    drawn = np.zeros(len(onto.vertices), np.bool_)
-    drawn[onto.faces] = True
-    with_match = np.bincount(piece, matched & drawn, pieces) > 0
+    used = np.zeros(len(onto.vertices), np.bool_)
+    used[onto.faces] = True
+    with_match = np.bincount(piece, matched & used, pieces) > 0
     unknown = ~matched & with_match[piece]
     slots, values = _most(_filled_in(points @ weights, links, unknown))
     morphs = _morphs(rig, stands, points, matched)
@@ -131,21 +130,20 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     )
     area = _vertex_areas(onto)
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
-    lonely = len(np.unique(piece[drawn & ~with_match[piece]]))
+    lonely = len(np.unique(piece[used & ~with_match[piece]]))
     warnings: tuple[str, ...] = ()
     if share < 0.5:
         warnings = (
             f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most of how it "
             "moves is guessed",
         )
-    return new, Carried(share, int((unknown & drawn).sum()), lonely, warnings)
+    return new, Carried(share, int((unknown & used).sum()), lonely, warnings)
 
 
 def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.sparse.csr_array]:
-    """The nodes (P,) that vertices hang on, what takes the frame to each as it stands, (P, 4, 4), and weights (V, P).
+    """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V, P).
 
-    However many skins bind a node, it moves what stands in the frame in one way. What is flat as it stands has no
-    place in the frame and is left out.
+    A node that several skins bind counts once. Nodes that are flat in this pose are left out.
     """
     nodes = np.unique(rig.nodes).astype(np.int32)
     to_frame = rig.placement @ worlds[nodes]
@@ -163,22 +161,22 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
 
 
 def _morphs(rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
-    """The morphs of a rig at matched points of its surface, as the character stands."""
+    """The morphs of a rig at matched points of its surface, in the character's pose."""
     if not rig.morphs:
         return ()
     linear, morphs = rig.blended(stands.worlds[0]), []
     for morph in rig.morphs:
         offsets = np.zeros((points.shape[1], 3))
         np.add.at(offsets, morph.vertices, np.einsum("vij,vj->vi", linear[morph.vertices], morph.offsets))
-        there = (points @ offsets).astype(np.float32)
-        vertices = np.flatnonzero(matched & there.any(axis=1)).astype(np.int32)
+        offsets_at_points = (points @ offsets).astype(np.float32)
+        vertices = np.flatnonzero(matched & offsets_at_points.any(axis=1)).astype(np.int32)
         if len(vertices):
-            morphs.append(replace(morph, vertices=vertices, offsets=there[vertices]))
+            morphs.append(replace(morph, vertices=vertices, offsets=offsets_at_points[vertices]))
     return tuple(morphs)
 
 
 def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vertices less what morphs add to them as the character stands."""
+    """Vertices without the morphs' offsets in the character's pose."""
     points = vertices.astype(np.float64)
     for morph in morphs:
         amounts = stands.morph_weights.get(morph.node)
@@ -188,7 +186,7 @@ def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.floa
 
 
 def _links(mesh: Mesh) -> scipy.sparse.csr_array:
-    """(V, V) how strongly vertices pull at each other: by edges, and hardest at the same place."""
+    """Weights (V, V) of links between vertices: inverse lengths of edges, largest between vertices at one place."""
     edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
     order = np.argsort(place.ravel(), kind="stable")
@@ -206,7 +204,7 @@ def _links(mesh: Mesh) -> scipy.sparse.csr_array:
 def _filled_in(
     weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
 ) -> scipy.sparse.csr_array:
-    """Weights (V, P) whose unknown rows are harmonic over the surface, which keeps them in 0-1 and summing to 1."""
+    """Weights (V, P) with unknown rows harmonic over the surface, which keeps them in 0-1 and summing to 1."""
     if not unknown.any():
         return weights
     pull = links[unknown]
@@ -217,10 +215,10 @@ def _filled_in(
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
-    known = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
+    right_side = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
     blocks = []
     for begin in range(0, weights.shape[1], COLUMNS):
-        solution = solver.solve(known[:, begin : begin + COLUMNS].toarray())
+        solution = solver.solve(right_side[:, begin : begin + COLUMNS].toarray())
         blocks.append(scipy.sparse.csr_array(np.where(solution >= SMALLEST_WEIGHT, solution, 0.0)))
     stacked = scipy.sparse.vstack([weights[~unknown], scipy.sparse.hstack(blocks)], format="csr")
     order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
@@ -228,16 +226,16 @@ def _filled_in(
 
 
 def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Slots and weights (V, K) of the largest of each row, K at most `INFLUENCES`, summing to 1."""
+    """Slots and values (V, K) of the largest weights of each row, K at most `INFLUENCES`, summing to 1."""
     rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     order = np.lexsort((weights.indices, -weights.data, rows))
     rank = np.arange(len(order)) - weights.indptr[rows]
     width = min(INFLUENCES, int(rank.max(initial=0)) + 1)
-    kept = rank < width
+    is_kept = rank < width
     slots = np.zeros((weights.shape[0], width), np.int32)
     values = np.zeros((weights.shape[0], width))
-    slots[rows[kept], rank[kept]] = weights.indices[order][kept]
-    values[rows[kept], rank[kept]] = weights.data[order][kept]
+    slots[rows[is_kept], rank[is_kept]] = weights.indices[order][is_kept]
+    values[rows[is_kept], rank[is_kept]] = weights.data[order][is_kept]
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -263,7 +261,7 @@ class _Nearest:
 
 
 def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
-    """The samples of a surface nearest to the vertices of a mesh, those that face the same way before others.
+    """Samples of a surface nearest to the vertices of a mesh, preferring those that face the same way.
 
     Returns:
         None if the surface has no face of any area.
@@ -277,7 +275,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
     places = np.einsum("sc,scj->sj", share, corners[face])
     facing = np.einsum("sc,scj->sj", share, _vertex_normals(surface)[surface.faces[face]])
     points, own = mesh.vertices.astype(np.float64), _vertex_normals(mesh)
-    # Corners that lie in one place are pulled into their faces, so that of faces that touch the right one is nearer.
+    # Corners are pulled into their faces, so that of touching faces the right one is nearer.
     inner = places + 1e-3 * (corners[face].mean(axis=1) - places)
     pulled = points + 1e-3 * (_ring_centres(mesh) - points)
     near = scipy.spatial.cKDTree(inner).query(pulled, k=min(NEAREST, len(inner)))[1].reshape(len(points), -1)
@@ -295,8 +293,8 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a triangle.
     """
     solid = np.flatnonzero(area > 0)
-    wanted = area[solid] / 2 / spacing**2
-    count = np.floor(wanted * min(1.0, MOST_SAMPLES / max(wanted.sum(), 1.0))).astype(np.int64)
+    expected = area[solid] / 2 / spacing**2
+    count = np.floor(expected * min(1.0, MOST_SAMPLES / max(expected.sum(), 1.0))).astype(np.int64)
     rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     first, second = (0.5 + (rank + 1) * 0.7548776662466927) % 1, (0.5 + (rank + 1) * 0.5698402909980532) % 1
     over = first + second > 1
@@ -308,14 +306,14 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
 
 
 def _cosine(a: Array, b: Array) -> Array:
-    """Between directions (..., 3); 1 where one is none."""
+    """Cosine between directions (..., 3); 1 where one is zero."""
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     dot = (a * b).sum(axis=-1)
     return np.asarray(np.divide(dot, lengths, out=np.ones_like(dot), where=lengths > 0))
 
 
 def _vertex_normals(mesh: Mesh) -> Array:
-    """(V, 3) unit, of the faces about each vertex by their areas; zero where there are none, or they cancel out."""
+    """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
     area = _summed(np.repeat(mesh.doubled_areas, 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))
@@ -323,7 +321,7 @@ def _vertex_normals(mesh: Mesh) -> Array:
 
 
 def _ring_centres(mesh: Mesh) -> Array:
-    """(V, 3) the mean of the centres of the faces about each vertex; the vertex itself where there are none."""
+    """Mean (V, 3) of the centres of each vertex's faces; the vertex itself without faces."""
     centres = mesh.vertices[mesh.faces].astype(np.float64).mean(axis=1)
     total = _summed(np.repeat(centres, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     count = np.bincount(mesh.faces.ravel(), minlength=len(mesh.vertices))[:, None]

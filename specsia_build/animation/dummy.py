@@ -1,4 +1,4 @@
-"""A plain human skeleton that built-in motions are planned on, to be played by any other humanoid."""
+"""A plain human skeleton for the built-in motions, which are retargeted to other humanoids."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _JOINTS = {
     "LowerArm": ("UpperArm", (0.43, 0.0, 1.38)),
     "Hand": ("LowerArm", (0.67, 0.0, 1.38)),
 }
-"""Parent and place (left, -front, up) in metres of each joint by VRM's name, of pairs the left one; height 1.7 m."""
+"""Parent and position (left, -front, up) in metres of each joint by VRM's name, the left one of pairs; 1.7 m tall."""
 
 _PAIRED = frozenset(name for name in _JOINTS if name[0].isupper())
 
 
 def dummy() -> Skeleton:
-    """The skeleton, Z up, facing -Y, joints without any rotation at rest."""
+    """The skeleton, Z up, facing -Y, without rotations at rest."""
     places: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     parents: dict[str, str | None] = {}
     for name, (parent, place) in _JOINTS.items():

@@ -1,4 +1,4 @@
-"""A skeleton as a figure that stands: its soles, its legs, its upright pose."""
+"""A skeleton as a standing figure: its soles, legs and upright pose."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CONTACT = 0.01
 """Height above the ground in lengths of the leg below which a sole touches it."""
 
 _GROUND = 10.0
-"""Percentile of the frames' lowest soles that is the height of the ground."""
+"""Percentile of the heights of each frame's lowest sole that is taken for the ground."""
 
 
 @dataclass(frozen=True)
 class Soles:
-    """Heels and balls of both feet, which lie on the ground when a figure stands.
+    """Heels and balls of both feet, which are on the ground when a figure stands.
 
     Attributes:
         nodes: (4,) int64, joint of each.
@@ -114,7 +114,7 @@ def slide(places: NDArray[np.float64], touching: list[list[tuple[int, int]]]) ->
 
 
 POSED = np.radians(5.0)
-"""Least rotation in radians between the rest and the bind pose of a rig that rests in a pose of a motion."""
+"""Least rotation in radians between rest and bind pose from which a rig counts as resting in a motion's pose."""
 
 _TURNED = 1e-4
 """Difference in radians from which a joint's rotation is set to that of the bind pose."""
@@ -132,8 +132,8 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     Joints without a bind pose keep their place relative to their parents.
 
     Args:
-        skeleton: to change.
-        human: its bones; none of `humanoid.NEEDED` is missing.
+        skeleton: skeleton to change.
+        human: its bones, with all of `humanoid.NEEDED`.
         turn: (3, 3), from the file's coordinates to Z up.
     """
     core = [human.bones[bone] for bone in NEEDED]
@@ -238,12 +238,12 @@ class Figure:
 
     @cached_property
     def human(self) -> Humanoid:
-        """Its humanoid bones, as far as there are any."""
+        """Its humanoid bones, as far as it has them."""
         return humanoid(self.skeleton, self.stated)
 
     @cached_property
     def neutral(self) -> Skeleton:
-        """The skeleton in the bind pose if it is a humanoid that rests in a frame of a motion; else as it is."""
+        """The skeleton in its bind pose if it is a humanoid that rests in a frame of a motion; else unchanged."""
         if self.human.missing:
             return self.skeleton
         bound = in_bind_pose(self.skeleton, self.human, self.turn)
@@ -251,7 +251,7 @@ class Figure:
         return bound if stands else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, if no other node, or no other joint of a skin, has it; meshes may be named as joints."""
+        """Nodes by name, if the name is unique among nodes, or among joints, as meshes may be named like joints."""
         names, joints = self.skeleton.names, self.skeleton.joints
         uses, of_joints = Counter(names), Counter(names[node] for node in joints)
         return {

@@ -1,8 +1,8 @@
-"""One humanoid that the joints of people's rigs map onto, by the words of their names and by what hangs on what.
+"""Map the joints of human rigs to the bones of one humanoid, by words of their names and by the hierarchy.
 
-Bones are called as in VRM 1.0. A rig of Mixamo, Quaternius, KayKit, Unreal, Rigify or a BVH file needs no special case:
-sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips are the joint
-that both legs and the upper body hang on, whatever it is called.
+Bones are named as in VRM 1.0. Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special cases:
+sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips are the common
+ancestor of both legs and the upper body, whatever its name.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from functools import lru_cache
 from specsia_build.animation.skeleton import Skeleton
 
 SIDES = {"l": 1, "lf": 1, "lt": 1, "left": 1, "r": -1, "rt": -1, "right": -1}
-"""Words that say a side: 1 is the left one."""
+"""Words for sides: 1 is left, -1 right."""
 
 _STUCK = re.compile(
     r"(?<![^\W_])([Ll]eft|[Rr]ight|[LRlr])(?=(?:upper|up|lower|low|fore)?(?:buttock|hip|thigh|femur|shin|tibia|calf|knee|"
     r"leg|foot|ankle|toes?|collar|clavicle|shoulder|arm|humerus|elbow|radius|hand|wrist|thumb|index|ring|pinky|eye)\d*"
     r"(?![^\W_]))|(?<![^\W_])([LR])(?=[UF]Arm)"
 )
-"""A side that nothing separates from its part of the body: ``lhip`` of MakeHuman's BVH, ``LUArm`` of OptiTrack's."""
+"""A side that is joined to its part of the body: ``lhip`` of MakeHuman's BVH, ``LUArm`` of OptiTrack's."""
 
 
 _SCRIPTS = re.compile(r"(?<=[^\x00-\x7f])(?=[A-Za-z])|(?<=\d)(?=[A-Z][a-z])")
-"""Where a word ends that nothing separates from the next: ``足D`` of MMD, ``mixamorig9LeftLeg`` without its colon."""
+"""End of a word that is joined to the next: ``足D`` of MMD, ``mixamorig9LeftLeg`` without its colon."""
 
 
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a joint's name in lower case, whatever separates them: ``mixamorig:LeftUpLeg`` has three.
+    """Split a joint's name into words in lower case: ``mixamorig:LeftUpLeg`` has three.
 
-    What a file puts before all of its names, up to a colon or a bar, is none of a joint's as long as a word follows.
+    A prefix up to a colon or a bar is dropped if a word follows it.
     """
     name = unicodedata.normalize("NFKC", name)
     own = re.split(r"[:|]", name)[-1]
@@ -52,12 +52,12 @@ _HELPERS = frozenset(
         *("end", "site", "nub", "tip", "sec", "adj", "prop", "weapon", "slot"),
     )
 )
-"""Words of joints that steer or trim others."""
+"""Words of joints that control or correct others."""
 
 _STEERING = "ik"
 
 _MIDDLE = frozenset(("m", "c", "x"))
-"""Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
+"""Words of joints in the middle: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
 
 _SAYING_NOTHING = frozenset(
     (
@@ -65,12 +65,12 @@ _SAYING_NOTHING = frozenset(
         *("proximal", "intermediate", "medial", "distal"),
     )
 )
-"""Words of what a joint is besides a part of the body: ``lShldrBend`` of Daz, ``L_knee_JNT``, ``足D`` of MMD."""
+"""Words to ignore in names of joints: ``lShldrBend`` of Daz, ``L_knee_JNT``, ``足D`` of MMD."""
 
 _IN_THE_PALM = "metacarpal"
 
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
-"""Words of the legs of what has more than two."""
+"""Words for legs of figures with more than two."""
 
 _UNSAID = frozenset(SIDES) | _MIDDLE | _SAYING_NOTHING
 
@@ -95,7 +95,7 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
     "Neck": ("neck", "necklower", "首"),
     "Head": ("head", "頭"),
 }
-"""How names end once sides and numbers are left out; the longest ending that fits says the part."""
+"""Endings of names without sides and numbers, by part; the longest matching ending decides."""
 
 _PARTS = sorted(((ending, part) for part, endings in _ENDINGS.items() for ending in endings), key=lambda p: -len(p[0]))
 
@@ -107,24 +107,24 @@ _FINGERS = {
 _NUMBER = "0123456789._- "
 
 _MOST_LIKE, _MOST_ABOVE = 64, 1000
-"""Joints of one part, and nodes above one, that are looked at."""
+"""Most joints of one part, and most ancestors of a node, that are considered."""
 
 SPINE = ("spine", "chest", "upperChest")
 
 NEEDED = ("hips", "spine", *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")))
-"""Bones without which nothing of another figure's can be played."""
+"""Bones without which no motion of another figure can be played."""
 
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
-"""Bones whose lack is worth a word."""
+"""Bones whose lack is reported as a warning."""
 
 
 @dataclass(frozen=True)
 class Humanoid:
-    """Where the bones of a humanoid are in a skeleton.
+    """Bones of a humanoid in a skeleton.
 
     Attributes:
-        bones: node of each bone that is there, called as in VRM 1.0.
-        spine: nodes from the first above the hips up to the one that carries neck and shoulders, however many.
+        bones: node of each bone that exists, named as in VRM 1.0.
+        spine: nodes from the first above the hips up to the parent of neck and shoulders.
     """
 
     bones: Mapping[str, int]
@@ -132,11 +132,11 @@ class Humanoid:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The needed bones that are not there."""
+        """Needed bones that are missing."""
         return tuple(bone for bone in NEEDED if bone not in self.bones)
 
     def parent(self, bone: str) -> int | None:
-        """The node that a bone hangs on in a human body, whatever it hangs on in the rig."""
+        """Node of a bone's anatomical parent, which the rig's hierarchy need not have."""
         if bone in ("hips", *SPINE):
             return None if bone == "hips" else self.bones.get("hips")
         top = self.spine[-1] if self.spine else self.bones.get("hips")
@@ -158,12 +158,12 @@ class Humanoid:
 
 
 def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
-    """The humanoid that a skeleton is, as far as it is one.
+    """Find the bones of a humanoid in a skeleton.
 
     Args:
-        skeleton: any; animals and machines miss bones.
-        stated: nodes of bones as the file itself says; where it says any, names are not asked. VRM 0.x's thumbs are
-            called as 1.0's.
+        skeleton: any skeleton; animals and machines lack bones.
+        stated: nodes of bones as the file states; if it states any, names are ignored. Thumbs of VRM 0.x are renamed as
+            in 1.0.
     """
     if stated:
         bones = {_current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
@@ -179,12 +179,12 @@ def _current(bone: str, stated: Mapping[str, int]) -> str:
 
 
 def spoken(bone: str) -> str:
-    """A bone's name in words: left upper leg."""
+    """A bone's name in words, such as left upper leg."""
     return "".join(f" {c.lower()}" if c.isupper() else c for c in bone)
 
 
 def part_of(name: str) -> tuple[int, str] | None:
-    """The side of a joint, 1 left, -1 right or 0, and its part; None if it is not part of a human body."""
+    """Side of a joint (1 left, -1 right, 0 neither) and its part; None if it is no part of a human body."""
     words = [word.strip("0123456789") for word in words_of(name)]
     sides = [SIDES[word] for word in words if word in SIDES]
     if len(sides) > 1 or _HELPERS & set(words):
@@ -197,32 +197,32 @@ def part_of(name: str) -> tuple[int, str] | None:
 
 
 class _Tree:
-    """Who hangs on whom: nodes above each, itself first, and candidates by side and part, the highest first.
+    """The hierarchy: ancestors of each node, and candidates by side and part, the highest first.
 
-    A mesh may be called as the joint that moves it: what skins name comes before what they do not.
+    As a mesh may be named like the joint that moves it, joints of skins come before other nodes.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
         self.parents: list[int] = skeleton.parents.tolist()
-        self.found: dict[tuple[int, str], list[int]] = {}
+        self.candidates: dict[tuple[int, str], list[int]] = {}
         self._paths: dict[int, list[int]] = {}
         depth: list[int] = []
         for node, (name, parent) in enumerate(zip(skeleton.names, self.parents, strict=True)):
             depth.append(depth[parent] + 1 if parent >= 0 else 0)
             part = part_of(name) if name else None
             if part is not None:
-                self.found.setdefault(part, []).append(node)
+                self.candidates.setdefault(part, []).append(node)
             elif _STEERING in (words := words_of(name)):
-                side, what = part_of(" ".join(word for word in words if word != _STEERING)) or (0, "")
-                self.found.setdefault((side, _STEERING + what), []).append(node)
-        for part, nodes in self.found.items():
-            self.found[part] = sorted(nodes, key=lambda node: (node not in skeleton.joints, depth[node], node))[
+                side, name = part_of(" ".join(word for word in words if word != _STEERING)) or (0, "")
+                self.candidates.setdefault((side, _STEERING + name), []).append(node)
+        for part, nodes in self.candidates.items():
+            self.candidates[part] = sorted(nodes, key=lambda node: (node not in skeleton.joints, depth[node], node))[
                 :_MOST_LIKE
             ]
 
     def above(self, node: int) -> list[int]:
-        """A node and what it hangs on, the nearest first."""
+        """A node and its ancestors, the nearest first."""
         if node not in self._paths:
             path = [node]
             while self.parents[path[-1]] >= 0 and len(path) < _MOST_ABOVE:
@@ -231,14 +231,14 @@ class _Tree:
         return self._paths[node]
 
     def first(self, side: int, *parts: str, below: int | None = None, above: Sequence[str] = ()) -> int | None:
-        """The highest joint of the first of some parts that there is one of, below a node where that is given.
+        """The highest joint of the first of `parts` that has any, `below` a node if given.
 
-        One that joints of other parts hang on comes before what none does: ``L_Elbow`` of Source's rigs trims the arm.
+        Joints with a descendant among the parts `above` come first: ``L_Elbow`` of Source's rigs only corrects the arm.
         """
         for part in parts:
             nodes = [
                 node
-                for node in self.found.get((side, part), ())
+                for node in self.candidates.get((side, part), ())
                 if below is None or (node != below and below in self.above(node))
             ]
             if nodes:
@@ -247,22 +247,22 @@ class _Tree:
         return None
 
     def lowest(self, side: int, part: str, above: Sequence[str]) -> int | None:
-        """The lowest joint of a part that joints of others hang on, or of all where none does."""
-        nodes = self.found.get((side, part), [])
+        """The lowest joint of a part with a descendant among the parts `above`; if none has one, the lowest of all."""
+        nodes = self.candidates.get((side, part), [])
         holding = [node for node in nodes if self.first(side, *above, below=node) is not None]
         return next(iter((holding or nodes)[-1:]), None)
 
     def beside_or_above(self, node: int, other: int) -> bool:
-        """Whether a joint hangs on a node, or on what that hangs on: Rigify's arms are beside what shoulders them."""
+        """Whether a node is a joint's ancestor or sibling: Rigify's arms are siblings of their shoulders."""
         return node in self.above(other) or self.parents[node] == self.parents[other]
 
     def is_joint(self, node: int | None) -> bool:
-        """Whether skins hang vertices on a node, where they hang any."""
+        """Whether skins use a node as a joint, or use no joints at all."""
         joints = self.skeleton.joints
         return node is not None and (not joints or node in joints)
 
     def common(self, nodes: Iterable[int]) -> int | None:
-        """The lowest node that all of some hang on or are."""
+        """The lowest common ancestor of some nodes, which may be one of them."""
         paths = [self.above(node) for node in nodes]
         return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
 
@@ -276,8 +276,8 @@ def _named(skeleton: Skeleton) -> Humanoid:
     hips = bones["hips"]
     end = _carrier(tree, bones)
     spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
-    marks = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
-    bones |= dict(zip(SPINE, marks[min(len(spine), 3) - 1] if spine else (), strict=False))
+    choices = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
+    bones |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
     return Humanoid({bone: node for bone, node in bones.items() if node is not None}, tuple(spine))
 
 
@@ -285,17 +285,17 @@ def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
     upper = tree.first(side, "UpperLeg", above=("LowerLeg", "Leg", "Foot"))
     lower = tree.first(side, "LowerLeg", below=upper, above=("Foot",))
     if upper is None:
-        # A leg is the upper one above a shin, and the lower one below a thigh.
+        # "Leg" is the upper leg above a shin, and the lower leg below a thigh.
         upper = tree.first(side, "Leg", above=("LowerLeg", "Leg", "Foot"))
     if upper is None:
         upper = tree.lowest(side, "Hip", above=("LowerLeg", "Foot"))
     if lower is None and upper is not None:
         lower = tree.first(side, "Leg", below=upper, above=("Foot",))
-    # Where no foot hangs on a leg, what steers it may carry its mesh, or the leg is numbered down to the foot.
+    # Without a foot below the leg, its control may carry the mesh, or the leg is numbered down to the foot.
     foot = tree.first(side, "Foot", below=lower) or tree.first(side, "Foot", _STEERING + "Foot")
     if foot is None and lower is not None:
         foot = tree.first(side, "Leg", below=lower)
-    # The foot that hangs on an ankle is where its toes begin.
+    # A foot below an ankle is where the toes begin.
     toes = None if foot is None else tree.first(side, "Toes", "Foot", below=foot)
     return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
 
@@ -304,7 +304,7 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     upper = tree.first(side, "UpperArm", "Arm", above=("LowerArm", "Arm", "Hand"))
     shoulder = tree.first(side, "Shoulder", above=("UpperArm", "Arm"))
     if upper is None:
-        # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
+        # A shoulder with an elbow below it is the upper arm, and a collar above it the shoulder.
         upper = tree.lowest(side, "Shoulder", above=("LowerArm", "Arm"))
         shoulder = shoulder if shoulder != upper else None
     if shoulder is not None and upper is not None and not tree.beside_or_above(shoulder, upper):
@@ -313,7 +313,7 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     hand = tree.first(side, "Hand", below=lower, above=(*_FINGERS, "Finger")) if lower is not None else None
     arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
     for finger, joints in _FINGERS.items() if lower is not None else ():
-        nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above(node)]
+        nodes = [node for node in tree.candidates.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
         numbered = [node for node in nodes if any(sign.isdecimal() for sign in names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
@@ -322,8 +322,8 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
 
 
 def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) -> dict[str, int | None]:
-    """Five fingers that only numbers tell apart, from the thumb on: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
-    nodes = [node for node in tree.found.get((side, "Finger"), ()) if lower in tree.above(node)]
+    """Five fingers that differ only in numbers, starting at the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
+    nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
     first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: names[node])
     if len(first) != len(_FINGERS):
         return {}
@@ -337,7 +337,7 @@ def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) 
 
 
 def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -> dict[str, int | None]:
-    """The hips, which legs and head, or legs and arms, hang on together; the head is the one that shares most."""
+    """Hips, the common ancestor of legs and head or arms, neck and head; of several heads, the nearest to the legs."""
     legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
 
@@ -345,9 +345,9 @@ def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -
         common = tree.common([*legs, *nodes])
         return -1 if common is None else len(tree.above(common))
 
-    # What a mesh of the face is called hangs elsewhere than the joint.
-    head = max(tree.found.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
-    necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
+    # A mesh named like the head is elsewhere in the hierarchy than the joint.
+    head = max(tree.candidates.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
+    necks = [node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
     if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, names, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None
@@ -359,7 +359,7 @@ def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -
 
 
 def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None:
-    """The first joint from what arms hang on to the head, whatever it is called: ``CC_Base_NeckTwist01``."""
+    """The first joint from the arms' common ancestor to the head, whatever its name: ``CC_Base_NeckTwist01``."""
     path = tree.above(head)
     if chest is None or chest not in path or hips not in tree.above(chest)[1:]:
         return None
@@ -367,9 +367,9 @@ def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None
 
 
 def _above_arms(tree: _Tree, names: Sequence[str], arms: Sequence[int]) -> list[int]:
-    """The rest of a spine that is numbered up to the head, from what both arms hang on: ``DEF-spine.006`` of Rigify.
+    """The part above the arms of a spine that is numbered up to the head: ``DEF-spine.006`` of Rigify.
 
-    Where they hang on none of it, from the last joint that is no further up than they are.
+    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the arms.
     """
     path: list[int] = []
     for node, parent in enumerate(tree.parents):

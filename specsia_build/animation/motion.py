@@ -22,10 +22,10 @@ SCALE: Path = "scale"
 WEIGHTS: Path = "weights"
 
 ALIKE = 1e-6
-"""Tolerance within which keys count as equal, as a share of the track's largest value."""
+"""Tolerance for equal keys, as a share of the track's largest value."""
 
 JOINT_COST = 500
-"""Bytes of memory that a joint takes in each of the poses that are asked for."""
+"""Bytes of memory per joint and pose."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Track:
 
     Attributes:
         node: index into the skeleton.
-        path: what of it: rotations are quaternions x, y, z, w.
-        times: (K,) float64 seconds, K at least 1, none before the one before it.
+        path: the property; rotations are quaternions x, y, z, w.
+        times: (K,) float64 seconds, ascending, K at least 1.
         values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value and outgoing tangent.
         interpolation: of glTF 2.0, section 3.11; rotations take the shorter way round.
     """
@@ -48,7 +48,7 @@ class Track:
 
     @cached_property
     def varies(self) -> bool:
-        """Whether the value ever changes, but for what single precision leaves of one that does not."""
+        """Whether the value changes by more than rounding in single precision."""
         splines = self.interpolation == "CUBICSPLINE"
         values = self.values[:, 1] if splines else self.values
         changes = np.ptp(values, axis=0).max(initial=0.0) > ALIKE * np.abs(values).max(initial=0.0)
@@ -60,7 +60,7 @@ class Motion:
     """A clip of a skeleton.
 
     Attributes:
-        name: as its file calls it; may be empty.
+        name: name in its file; may be empty.
         tracks: at most one for each property of a node.
         start, end: seconds, of the first key that is played and of the last.
     """
@@ -76,11 +76,11 @@ class Motion:
         return self.end - self.start
 
     def times(self, fps: float, most: int | None = None) -> NDArray[np.float64]:
-        """Times (T,) of the frames k / fps from the start on, while before the end; a motion of no length has one.
+        """Times (T,) of frames at start + k / fps before the end; at least one.
 
         Args:
             fps: frames a second.
-            most: frames to have at most; None for all.
+            most: largest number of frames; None for all.
         """
         count = max(1, int(np.ceil(self.duration * fps - 1e-6)))
         return self.start + np.arange(count if most is None else min(count, most)) / fps
@@ -100,14 +100,14 @@ class Poses:
 
 
 def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64]) -> Poses:
-    """A skeleton as a motion has it at times (T,), what it does not move at rest; None is rest."""
+    """Pose a skeleton by a motion at times (T,); nodes without tracks, and all if it is None, are at rest."""
     times = np.asarray(times, np.float64)
     count = len(times)
     translations = np.repeat(skeleton.translations[None], count, axis=0)
     rotations = np.repeat(skeleton.rotations[None], count, axis=0)
     scales = np.repeat(skeleton.scales[None], count, axis=0)
-    weights = {node: np.repeat(found[None], count, axis=0) for node, found in skeleton.morph_weights.items()}
-    of = {TRANSLATION: translations, ROTATION: rotations, SCALE: scales}
+    weights = {node: np.repeat(rest[None], count, axis=0) for node, rest in skeleton.morph_weights.items()}
+    properties = {TRANSLATION: translations, ROTATION: rotations, SCALE: scales}
     moved = set()
     for tracks in _alike(() if motion is None else motion.tracks):
         values, nodes = _values(tracks, times), [track.node for track in tracks]
@@ -115,7 +115,7 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64])
             weights |= dict(zip(nodes, values, strict=True))
         else:
             moved |= set(nodes)
-            of[tracks[0].path][:, nodes] = values.transpose(1, 0, 2)
+            properties[tracks[0].path][:, nodes] = values.transpose(1, 0, 2)
     local = composed(translations, rotations, scales)
     for node, matrix in skeleton.matrices.items():
         if node not in moved:
@@ -124,7 +124,7 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64])
 
 
 def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
-    """Tracks that differ in node and values alone, together: numpy takes longer to begin than to do many."""
+    """Group tracks that differ only in node and values, to interpolate them in one call of numpy."""
     groups: dict[tuple[object, ...], list[Track]] = {}
     for track in tracks:
         keys = hashlib.sha256(track.times.tobytes()).digest()
@@ -134,10 +134,10 @@ def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
 
 def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values (N, T, W) of N tracks that are alike, at times (T,), held before the first key and after the last."""
-    path, interpolation, known = tracks[0].path, tracks[0].interpolation, tracks[0].times
-    after = np.clip(np.searchsorted(known, times, side="right"), 1, max(len(known) - 1, 1))
-    before, after = after - 1, np.minimum(after, len(known) - 1)
-    begin, end = known[before], known[after]
+    path, interpolation, keys = tracks[0].path, tracks[0].interpolation, tracks[0].times
+    after = np.clip(np.searchsorted(keys, times, side="right"), 1, max(len(keys) - 1, 1))
+    before, after = after - 1, np.minimum(after, len(keys) - 1)
+    begin, end = keys[before], keys[after]
     span = end - begin
     past = (times >= end).astype(np.float64)
     share = np.clip(np.divide(times - begin, span, out=past, where=span > 0), 0.0, 1.0)[:, None]
@@ -155,7 +155,7 @@ def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.f
 def slerp(
     begin: NDArray[np.float64], end: NDArray[np.float64], share: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """Between quaternions (..., 4) the shorter way round, of any length, at shares (..., 1) in 0-1."""
+    """Interpolate quaternions (..., 4) of any length the shorter way round, at shares (..., 1) in 0-1."""
     cosine = np.sum(begin * end, axis=-1, keepdims=True)
     end = np.where(cosine < 0, -end, end)
     lengths = np.linalg.norm(begin, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
@@ -170,7 +170,7 @@ def slerp(
 def _spline(
     begin: NDArray[np.float64], end: NDArray[np.float64], s: NDArray[np.float64], span: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Between keys (..., T, 3, W) of incoming tangent, value and outgoing tangent, at shares (T, 1) of spans (T, 1)."""
+    """Interpolate keys (..., T, 3, W) of incoming tangent, value and outgoing tangent at shares (T, 1) of spans (T, 1)."""
     s2, s3 = s**2, s**3
     values = (2 * s3 - 3 * s2 + 1) * begin[..., 1, :] + (3 * s2 - 2 * s3) * end[..., 1, :]
     return np.asarray(values + span * ((s3 - 2 * s2 + s) * begin[..., 2, :] + (s3 - s2) * end[..., 0, :]))

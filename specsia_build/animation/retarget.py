@@ -17,15 +17,15 @@ from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural, some
 
 LEAST_SHARED = 0.5
-"""Least share of a motion's joints that a figure has by name, unless both are humanoids."""
+"""Least share of a motion's joints that a figure must have by name, unless both are humanoids."""
 
 MOST_LEFT = 0.1
-"""Share of them that may be missing without a warning: helper joints move nothing visible."""
+"""Largest share of them that may be missing without a warning, as helper joints move nothing visible."""
 
 _ALIKE = 1e-3
 """Largest relative difference of two joints' rests that count as equal."""
 
-_LOOKED_AT = 200
+_SAMPLED = 200
 """Frames in which the lowest feet are searched."""
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         notes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
     result = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
-    return replace(result, motion=_held(result.motion, still, target.skeleton))
+    return replace(result, motion=_with_rest_of(result.motion, still, target.skeleton))
 
 
 def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
@@ -61,25 +61,25 @@ def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int
     if people:
         return [spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
     turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
-    left = sorted(turned - set(pairs.values()))
-    few = len(left) <= MOST_LEFT * len(turned)
-    return [] if few else [source.skeleton.names[node] or f"node {node}" for node in left]
+    unpaired = sorted(turned - set(pairs.values()))
+    is_minor = len(unpaired) <= MOST_LEFT * len(turned)
+    return [] if is_minor else [source.skeleton.names[node] or f"node {node}" for node in unpaired]
 
 
-def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
-    """Convert a motion to a skeleton with another rest: joints without tracks are held as in the first."""
+def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
+    """Convert a motion to a skeleton with another rest: joints without tracks keep the first skeleton's pose."""
     moved = {(track.node, track.path) for track in motion.tracks}
     paths = (
         (ROTATION, still.rotations, skeleton.rotations),
         (TRANSLATION, still.translations, skeleton.translations),
     )
-    held = [
+    constant = [
         Track(node, path, np.array([motion.start]), values[node][None])
         for path, values, others in paths
         for node in np.flatnonzero((values != others).any(axis=1)).tolist()
         if (node, path) not in moved
     ]
-    tracks = sorted((*motion.tracks, *held), key=lambda track: (track.node, track.path))
+    tracks = sorted((*motion.tracks, *constant), key=lambda track: (track.node, track.path))
     return replace(motion, tracks=tuple(tracks))
 
 
@@ -123,8 +123,8 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     """Node of the source by the node of the target that follows it."""
     shared, a, b = _shared(source, target), source.human, target.human
     if not (a.missing or b.missing):
-        needed = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
-        if not all(node in shared for node in needed):
+        required = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
+        if not all(node in shared for node in required):
             return _as_humanoids(a, b)
         return shared
     turned = {track.node for track in motion.tracks if track.path == ROTATION}
@@ -165,7 +165,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     rest = source.neutral.rest_worlds
     if source.upright(rest) and source.level(rest):
         return rest, ()
-    # A T-pose that is not played stands as well.
+    # A T-pose before the motion's start stands as well.
     first = min((track.times[0] for track in motion.tracks), default=motion.start)
     begin = poses(source.skeleton, motion, np.array([first])).worlds[0]
     if not source.upright(begin):
@@ -178,7 +178,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
 
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
     """A pose (J, 4, 4) with each foot as in the frame where it is lowest, which is flat on the ground."""
-    worlds = _watched(motion, source)
+    worlds = _sampled_poses(motion, source)
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()
     for side in ("left", "right"):
@@ -187,8 +187,8 @@ def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
     return flat
 
 
-def _watched(motion: Motion, source: Figure) -> Array:
-    """Poses (T, J, 4, 4) of up to `_LOOKED_AT` evenly spaced frames of a motion."""
-    times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
+def _sampled_poses(motion: Motion, source: Figure) -> Array:
+    """Poses (T, J, 4, 4) of up to `_SAMPLED` evenly spaced frames of a motion."""
+    times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
     memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
     return poses(source.skeleton, motion, times).worlds

@@ -1,4 +1,4 @@
-"""How a mesh hangs on a skeleton, and the mesh as a motion moves it."""
+"""Skin weights that bind a mesh to a skeleton, and the mesh posed by a motion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from specsia_build.rendering.mesh import Mesh, cofactors
 _Number = TypeVar("_Number", bound=np.number[Any])
 
 _TOGETHER = 64
-"""Poses whose matrices are made together: numpy takes longer to begin than to do many."""
+"""Number of poses whose matrices one call of numpy computes, as each call has a cost."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Morph:
     """A morph target of some of a mesh's vertices.
 
     Attributes:
-        node: whose morph weights drive it.
-        target: which of them.
+        node: node whose morph weights drive it.
+        target: index into those weights.
         vertices: (M,) int32, rows of the vertices that it moves.
         offsets: (M, 3) float32, added to their points at weight 1.
     """
@@ -40,14 +40,14 @@ class Morph:
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """How V vertices hang on a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
+    """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
 
-    A vertex that no skin moves hangs on its node alone. Several skins, and meshes without one, share the P slots.
+    A vertex without a skin has one weight, of its node. Several skins, and meshes without one, share the P slots.
 
     Attributes:
-        skeleton: what moves.
-        points: (V, 3) float32 as stored, before a node or a skin puts them in place.
-        slots: (V, K) int32 into the next two; those of weight 0 count for nothing.
+        skeleton: the nodes.
+        points: (V, 3) float32 as stored, before a node or a skin transforms them.
+        slots: (V, K) int32, indices into `nodes` and `inverse_binds`; those of weight 0 are ignored.
         weights: (V, K) float32, at least 0, summing to 1 for each vertex.
         nodes: (P,) int32, the node of each slot.
         inverse_binds: (P, 4, 4) float64, from the points' coordinates to the node's.
@@ -73,9 +73,9 @@ class Rig:
         number = np.cumsum(used) - 1
         morphs = []
         for morph in self.morphs:
-            kept = used[morph.vertices]
-            rows = number[morph.vertices[kept]].astype(np.int32)
-            morphs.append(replace(morph, vertices=rows, offsets=morph.offsets[kept]))
+            is_kept = used[morph.vertices]
+            rows = number[morph.vertices[is_kept]].astype(np.int32)
+            morphs.append(replace(morph, vertices=rows, offsets=morph.offsets[is_kept]))
         return replace(
             self,
             points=self.points[used],
@@ -86,7 +86,7 @@ class Rig:
 
     @cached_property
     def rest_signs(self) -> NDArray[np.float64]:
-        """(P,) sign of what each slot's matrix at rest makes of a volume: -1 where it mirrors."""
+        """(P,) sign of the determinant of each slot's matrix at rest: -1 where it mirrors."""
         return np.asarray(np.sign(np.linalg.det(self.matrices(self.skeleton.rest_worlds)[..., :3])))
 
     @cached_property
@@ -97,7 +97,7 @@ class Rig:
 
     @cached_property
     def holding(self) -> NDArray[np.int32]:
-        """The nodes that vertices hang on, each once."""
+        """Nodes with any weight, each once."""
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ class Rig:
                 yield self.vertices(sequence, k, matrices)
 
     def vertices(self, sequence: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
-        """Vertices (V, 3) in the k-th of some poses, whose `matrices` may be given where they are known."""
+        """Vertices (V, 3) in the k-th of some poses; `matrices` saves computing them."""
         points = self.points
         if self.morphs:
             points = points.copy()
@@ -130,7 +130,7 @@ class Rig:
 
     @cached_property
     def bound(self) -> NDArray[np.int32]:
-        """(V,) int32, equal for vertices that hang on the same nodes by the same weights and morphs."""
+        """(V,) int32, equal for vertices with the same nodes, weights and morphs."""
         stored = np.concatenate([self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1)
         same_slot = np.unique(stored, axis=0, return_inverse=True)[1].reshape(-1)
         slots = np.where(self.weights > 0, same_slot[self.slots], -1)
@@ -145,7 +145,7 @@ class Rig:
         return np.unique(whole, return_inverse=True)[1].astype(np.int32)
 
     def blended(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(V, 3, 3), the linear part of what moves each vertex, of a skeleton's worlds (J, 4, 4)."""
+        """(V, 3, 3), the linear part of each vertex's transform, for a skeleton's worlds (J, 4, 4)."""
         linear = self.matrices(worlds)[:, :, :3]
         return np.asarray(np.einsum("vk,vkij->vij", self.weights.astype(np.float64), linear[self.slots]))
 
@@ -168,22 +168,22 @@ def _skinned(points, slots, weights, matrices):  # type: ignore[no-untyped-def]
 
 
 def padded(rows: NDArray[_Number], width: int) -> NDArray[_Number]:
-    """Slots or weights (N, K) of vertices filled up with zeros, (N, width)."""
+    """Pad slots or weights (N, K) with zeros to (N, width)."""
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
 
 
 def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
-    """A mesh as a motion has it at a time.
+    """Pose a mesh by a motion at a time.
 
     Args:
-        mesh: at rest; its faces are wound, and its normals point, as they do there.
+        mesh: the mesh at rest, with its normals and winding there.
         rig: of its vertices, in their order.
-        motion: of the rig's skeleton; None is its rest.
+        motion: of the rig's skeleton; None for its rest.
         t: seconds.
 
     Returns:
         The mesh with the vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its normals
-        turned, and faces whose surface is mirrored otherwise than in `mesh` wound the other way.
+        turned, and faces rewound that are mirrored other than in `mesh`.
     """
     return posed_as(mesh, rig, poses(rig.skeleton, motion, np.array([t])), 0)
 

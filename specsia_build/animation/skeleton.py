@@ -1,4 +1,4 @@
-"""A hierarchy of nodes or joints, and where they stand."""
+"""A hierarchy of nodes or joints, and their transforms."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Skeleton:
     """Nodes (J of them), every parent before its children, in a file's own coordinates.
 
     Attributes:
-        names: of the nodes, empty where a node has none; not always unique.
+        names: of the nodes; may be empty, and need not be unique.
         parents: (J,) int32, -1 for roots.
         translations: (J, 3) float64 at rest, to the parent's coordinates.
         rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
         scales: (J, 3) float64 at rest.
-        matrices: (4, 4) float64 by node, in place of the three, which are then near it, where a transform at rest is
-            stated so, or is not such a product.
-        morph_weights: (M,) float64 by node, those of its morph targets at rest.
-        bound: (4, 4) float64 by node, where a skin binds it, to the skin's own coordinates; empty where none says.
-        joints: nodes that skins hang vertices on, or may; a mesh is often called as one of them.
+        matrices: (4, 4) float64 by node, which override the three above, for transforms at rest that a file states as
+            matrices or that are no such product.
+        morph_weights: (M,) float64 by node, weights of its morph targets at rest.
+        bound: (4, 4) float64 by node, its bind pose in the skin's coordinates; empty if the file has none.
+        joints: nodes that skins use; a mesh often has the name of one of them.
     """
 
     names: tuple[str, ...]
@@ -39,13 +39,13 @@ class Skeleton:
     joints: frozenset[int] = frozenset()
 
     def above(self, node: int) -> Iterator[int]:
-        """A node, and those that it hangs on, one after the other."""
+        """A node and its ancestors, the nearest first."""
         while node >= 0:
             yield node
             node = int(self.parents[node])
 
     def below(self, nodes: Sequence[int]) -> NDArray[np.bool_]:
-        """(J,) which are some nodes, or hang on them."""
+        """(J,) whether each node is one of `nodes` or a descendant of them."""
         is_below = np.zeros(len(self.parents), np.bool_)
         is_below[list(nodes)] = True
         for node, parent in enumerate(self.parents.tolist()):
@@ -53,7 +53,7 @@ class Skeleton:
         return is_below
 
     def holding(self, nodes: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """(J,) which are some nodes, or have them hang on them."""
+        """(J,) whether each node is one of `nodes` or an ancestor of them."""
         is_above = np.zeros(len(self.parents), np.bool_)
         is_above[nodes] = True
         for node in range(len(is_above) - 1, -1, -1):
@@ -115,7 +115,7 @@ def decomposed(
 
 
 def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; of those without one the identity."""
+    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; zero quaternions give the identity."""
     q = np.asarray(quaternions, np.float64)
     length = np.sqrt(np.square(q).sum(axis=-1, keepdims=True))
     sound = np.isfinite(length) & (length > 0)

@@ -34,10 +34,10 @@ _SAMPLE_COST = 200
 """Bytes of memory for a joint at a time."""
 
 _CYCLE = 0.05
-"""Distance in lengths of the leg between the first and the last hips and soles up to which a motion is a cycle."""
+"""Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle."""
 
 _SLIDING = 0.25
-"""Lengths of the leg that soles slide in a walk on the spot."""
+"""Least distance, in lengths of the leg, that soles slide in a walk on the spot."""
 
 MOST_SAMPLES = 1_000_000
 
@@ -89,9 +89,9 @@ class Transfer:
         self.source, self.target, self.people = source, target, people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
-        facing, known = self._facing(), not people or source.upright(source.neutral.rest_worlds)
+        facing, faces_front = self._facing(), not people or source.upright(source.neutral.rest_worlds)
         self.turn = facing @ source.turn
-        self.heading = facing.T if known else np.eye(3)
+        self.heading = facing.T if faces_front else np.eye(3)
         self.origins = _orthonormal(flat[:, :3, :3])
         u, _, vt = np.linalg.svd(self.rest[:, :3, :3])
         self.rest_rotations = u @ vt
@@ -114,7 +114,7 @@ class Transfer:
             )
 
     def _facing(self) -> Array:
-        """Turn about Z after which the standing source faces -Y; none if it stands as it rests."""
+        """Turn about Z after which the standing source faces -Y; the identity if it stands at rest."""
         if not self.people or self.stand is self.source.neutral.rest_worlds:
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
@@ -154,7 +154,7 @@ class Transfer:
         return _rotation_between(of_target, of_source)
 
     def _ratio(self) -> float:
-        """Size of the target over that of the source, by legs, or else by the joints that they share."""
+        """Size ratio of target to source, by legs, or else by shared joints."""
         if self.people:
             of_source = leg_length(self.source.skeleton, self.source.human, self.stand)
             of_target = leg_length(self.target.skeleton, self.target.human, self.rest)
@@ -203,7 +203,7 @@ class Transfer:
             return list(range(len(parents)))
 
     def of(self, motion: Motion, notes: tuple[str, ...]) -> Retargeted:
-        """Transfer a motion; `notes` are kept with it."""
+        """Transfer a motion; `notes` are passed through."""
         times = sample_times(motion)
         memory.ask(_SAMPLE_COST * len(times) * max(1, len(self.pairs)))
         chunk = max(1, _CHUNK // max(len(self.stand), len(self.rest)))
@@ -212,17 +212,17 @@ class Transfer:
         hips = np.zeros((len(times), 3))
         if self.people:
             walks = [self._walk(poses(self.source.skeleton, motion, part).worlds, translated) for part in parts]
-            hips, wanted, reached = (np.concatenate(arrays) for arrays in zip(*walks, strict=True))
+            hips, source_soles, target_soles = (np.concatenate(arrays) for arrays in zip(*walks, strict=True))
             if self.stand is not self.source.neutral.rest_worlds:
-                # A motion's frame need not have both soles flat on the ground.
-                wanted[..., 2] -= ground_of(wanted)
-            on_ground = contacts(wanted)
+                # A frame of the motion need not have both soles flat on the ground.
+                source_soles[..., 2] -= ground_of(source_soles)
+            on_ground = contacts(source_soles)
             returned = (
                 float(np.linalg.norm(hips[-1] - hips[0])) / self.soles[1].leg,
-                np.abs(wanted[-1] - wanted[0]).max(),
+                np.abs(source_soles[-1] - source_soles[0]).max(),
             )
-            on_the_spot = slide(wanted, on_ground) > _SLIDING and max(returned) < _CYCLE
-            step = _foot_correction(wanted, reached, on_ground, on_the_spot=on_the_spot)
+            on_the_spot = slide(source_soles, on_ground) > _SLIDING and max(returned) < _CYCLE
+            step = _foot_correction(source_soles, target_soles, on_ground, on_the_spot=on_the_spot)
             hips = hips + step * self.soles[1].leg @ self.target.turn
         rotations: dict[int, list[Array]] = {}
         translations: dict[int, list[Array]] = {}
@@ -255,11 +255,11 @@ class Transfer:
 
     def _walk(self, worlds: Array, translated: frozenset[int]) -> tuple[Array, Array, Array]:
         """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both figures."""
-        reached, _ = self._forward(self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3)))
+        posed, _ = self._forward(self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3)))
         hips = (self.source.pelvis(worlds) - self.source.pelvis(self.stand)) @ self.to_target.T
-        hips += self.target.pelvis(self.rest) - self.target.pelvis(reached)
+        hips += self.target.pelvis(self.rest) - self.target.pelvis(posed)
         moved = hips @ self.target.turn.T / self.soles[1].leg
-        return hips, self.soles[0].at(worlds), self.soles[1].at(reached) + moved[:, None]
+        return hips, self.soles[0].at(worlds), self.soles[1].at(posed) + moved[:, None]
 
     def _local_rotations(self, worlds: Array) -> dict[int, Array]:
         """Rotations (T, 3, 3) of the target's nodes relative to their parents, for poses of the source."""
@@ -319,22 +319,24 @@ class Transfer:
 
 
 def _foot_correction(
-    wanted: Array, reached: Array, on_ground: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool
+    source_soles: Array, target_soles: Array, on_ground: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool
 ) -> Array:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
     The lowest sole gets the same height, and soles on the ground move as far along it; a walk on the spot stays there.
     """
-    low = np.zeros((len(wanted), wanted.shape[1]), bool)
+    low = np.zeros((len(source_soles), source_soles.shape[1]), bool)
     for sole, spans in enumerate(on_ground):
         for begin, end in spans:
             low[begin:end, sole] = True
     both = (low[1:] & low[:-1])[..., None]
-    off = np.where(both, np.diff(wanted - reached, axis=0), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+    off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1) / np.maximum(
+        both.sum(axis=1), 1
+    )
     step = np.concatenate([np.zeros((1, 3)), np.cumsum(off, axis=0)])
     if on_the_spot:
         step -= np.linspace(0.0, 1.0, len(step))[:, None] * step[-1]
-    step[:, 2] = wanted[..., 2].min(axis=1) - reached[..., 2].min(axis=1)
+    step[:, 2] = source_soles[..., 2].min(axis=1) - target_soles[..., 2].min(axis=1)
     return np.asarray(step)
 
 

@@ -66,9 +66,9 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
     sheet[1:] |= third[1:] != third[:-1]
     sheets = np.add.reduceat(sheet, first)
     # Sorted by their third corner: of two sheets, the first and the last face are on different ones.
-    one, other = face[first], face[last]
+    first_face, last_face = face[first], face[last]
     opposed = here[order[first]] == there[order[last]]
-    cosine = np.einsum("ij,ij->i", normals[one], normals[other]) * np.where(opposed, 1, -1)
+    cosine = np.einsum("ij,ij->i", normals[first_face], normals[last_face]) * np.where(opposed, 1, -1)
     slivers = np.logical_or.reduceat(flat[face], first)
     creased = (sheets == 2) & (cosine <= np.cos(np.deg2rad(CREASE_DEG))) & ~slivers
     border = (sheets == 1) & ~slivers
@@ -76,7 +76,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
         border |= _differ(kind[face], first, sheet)
     creased &= ~border & (_joined(mesh, low[first], high[first], creased | border) >= LEAST_CREASE)
     opaque = np.array([material.alpha_mode == "opaque" for material in mesh.materials])[mesh.face_material]
-    ends = [mesh.faces[one, (corner[first] + k) % 3] for k in range(2)]
+    ends = [mesh.faces[first_face, (corner[first] + k) % 3] for k in range(2)]
     return Features(
         ends=np.stack(ends, axis=1).astype(np.int32),
         start=start,
@@ -104,13 +104,13 @@ def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def _joined(
-    mesh: Mesh, one: NDArray[np.int32], other: NDArray[np.int32], chosen: NDArray[np.bool_]
+    mesh: Mesh, begin: NDArray[np.int32], end: NDArray[np.int32], chosen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Total length (E,) of the chosen edges between (welded) vertices that are connected with each edge."""
     count = len(mesh.vertices)
-    lengths = np.linalg.norm(mesh.vertices[one] - mesh.vertices[other], axis=1) * chosen
-    label = linked_groups(one[chosen], other[chosen], count)
-    return np.asarray(np.bincount(label[one], lengths, minlength=count)[label[one]])
+    lengths = np.linalg.norm(mesh.vertices[begin] - mesh.vertices[end], axis=1) * chosen
+    label = linked_groups(begin[chosen], end[chosen], count)
+    return np.asarray(np.bincount(label[begin], lengths, minlength=count)[label[begin]])
 
 
 def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -152,8 +152,8 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
     view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
-    known = features.ends, features.opaque, features.welded, features.corners, features.points
-    places, vertices = tracing.seen_pieces(which, *known, view)
+    edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
+    places, vertices = tracing.seen_pieces(which, *edge_data, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
     between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)

@@ -199,7 +199,7 @@ def report(where: str, out: Path | None) -> None:
     refuse_other_file(path)
     page = write_page(*open_with_sections(where), path)
     gallery = page.gallery
-    count, failures = plural(len(gallery.items), gallery.noun), len(gallery.lost)
+    count, failures = plural(len(gallery.items), gallery.noun), len(gallery.failed)
     sides = ", ".join(gallery.side_names)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
     facts = {

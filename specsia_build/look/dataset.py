@@ -41,8 +41,7 @@ class _Member:
 
 @dataclass(frozen=True)
 class DatasetReader:
-    """Reads pictures of a dataset's rows; `places`: configuration, split and number of each frame's row, by side and
-    item."""
+    """Reads pictures of a dataset's rows; `places` has configuration, split and rows of frames, by side and item."""
 
     dataset: OpenedDataset
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]
@@ -50,12 +49,12 @@ class DatasetReader:
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
         config, split, numbers = self.places[side][item]
-        wanted = [row for frame in frames if (row := numbers[frame]) is not None]
-        if len(wanted) < len(frames):
+        numbers_read = [row for frame in frames if (row := numbers[frame]) is not None]
+        if len(numbers_read) < len(frames):
             raise SpecsiaError(f"{config} lacks rows of {item}")
         try:
             with self._lock:
-                rows = self.dataset.take(config, split, wanted, layers)
+                rows = self.dataset.take(config, split, numbers_read, layers)
         except OSError as error:
             raise SpecsiaError(f"{self.dataset.where} cannot be read: {error}") from error
         if not all(isinstance(row[layer], bytes) for row in rows for layer in layers):
@@ -89,7 +88,7 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
         lead=f"{plural(rows, 'frame' if dataset.moving else 'row')}{clips}, {SCHEMAS[dataset.kind]}.",
         moving=dataset.moving,
         items=tuple(_item(dataset, key, clean[key], {n: m[key] for n, m in sides.items() if key in m}) for key in ids),
-        lost=(),
+        failed=(),
         measures=(IOU,) if dataset.schema == "specsia" else (),
         reader=DatasetReader(dataset, places),
     )
@@ -115,8 +114,8 @@ def _item(dataset: OpenedDataset, key: str, clean: _Member, results: Mapping[str
     sides = {TARGET: Side(TARGET, tuple(layer for layer in TARGET_LAYERS if layer in dataset.columns))}
     for name, member in results.items():
         values = tuple(member.ious.get(view) for view in views)
-        known = {IOU.key: values} if any(value is not None for value in values) else {}
-        sides[name] = Side(name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), known)
+        measured = {IOU.key: values} if any(value is not None for value in values) else {}
+        sides[name] = Side(name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), measured)
     yaws = view_yaws(max(views) + 1)
     return Item(
         id=key,

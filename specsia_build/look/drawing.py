@@ -34,9 +34,9 @@ class Choice:
     """Parts of a gallery to draw.
 
     Attributes:
-        ids: of items; none for the best ones.
-        most: number of items; None for no limit.
-        show: ``SIDE`` or ``SIDE:LAYER``; none for the main layer of each side.
+        ids: ids of items; empty for the best ones.
+        most: largest number of items; None for no limit.
+        show: ``SIDE`` or ``SIDE:LAYER``; empty for the main layer of each side.
     """
 
     ids: Sequence[str] = ()
@@ -47,8 +47,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Style:
-    """How to draw: pixels on a side of each picture (`tile`), whether to write names (`labels`) and the main measure
-    (`values`), and how many items stand beside each other (None: about the shape of a screen).
+    """How to draw: the size of each picture in pixels (`tile`), whether to write names (`labels`) and the main measure
+    (`values`), and the number of items side by side (`across`; None for about the shape of a screen).
     """
 
     tile: int = 256
@@ -72,11 +72,11 @@ class Drawing:
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
     """Choose the named items, or the best by the mean of the main measure; without a measure some spread over all."""
-    known = {item.id: item for item in gallery.items}
+    by_id = {item.id: item for item in gallery.items}
     if choice.ids:
-        if missing := [name for name in choice.ids if name not in known]:
-            raise UsageError(_unknown(gallery, missing[0]))
-        return tuple(known[name] for name in dict.fromkeys(choice.ids))
+        if unknown := [name for name in choice.ids if name not in by_id]:
+            raise UsageError(_unknown(gallery, unknown[0]))
+        return tuple(by_id[name] for name in dict.fromkeys(choice.ids))
     items = [item for item in gallery.items if choice.split in (None, item.split)]
     if not items:
         splits = Counter(item.split for item in gallery.items)
@@ -105,16 +105,16 @@ def _empty(gallery: Gallery) -> str:
 
 
 def _unknown(gallery: Gallery, name: str) -> str:
-    known = [item.id for item in gallery.items]
-    lost = next((lost for lost in gallery.lost if name in (lost.key, lost.id)), None)
-    if lost is not None:
-        return f"'{brief(name, 80)}' has no pictures: it failed at {lost.stage}: {brief(lost.reason)}"
-    hint = meant(name, known) or f" It has {some(known)}." if known else f" {_empty(gallery)}"
+    ids = [item.id for item in gallery.items]
+    failed = next((failed for failed in gallery.failed if name in (failed.key, failed.id)), None)
+    if failed is not None:
+        return f"'{brief(name, 80)}' has no pictures: it failed at {failed.stage}: {brief(failed.reason)}"
+    hint = meant(name, ids) or f" It has {some(ids)}." if ids else f" {_empty(gallery)}"
     return f"{gallery.where} has no {gallery.noun} '{brief(name, 80)}'.{hint}"
 
 
 def chosen_layers(items: Sequence[Item], show: Sequence[str], plain_results: bool = False) -> tuple[Layer, ...]:
-    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` calls a result by its side alone."""
+    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` heads a result by its side only."""
     sides: dict[str, dict[str, None]] = {}
     for side in (side for item in items for side in item.sides.values() if side.layers):
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
@@ -147,7 +147,7 @@ def _parsed(text: str, sides: Mapping[str, Mapping[str, None]], names: Mapping[s
 
 
 class _Pictures:
-    """The pictures of a drawing, read once and decoded when they are drawn; collects warnings."""
+    """The pictures of a drawing, read once and decoded when drawn; collects warnings."""
 
     def __init__(
         self, gallery: Gallery, items: Sequence[Item], layers: Sequence[Layer], frames: Callable[[Item], Sequence[int]]

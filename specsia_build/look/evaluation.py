@@ -34,7 +34,7 @@ def pictures_folder(config: str, character_id: str, folder: str, clip: str | Non
     """
     parts = [(config, "configuration"), (character_id, "character's id"), (folder, "method")]
     parts += [] if clip is None else [(clip, "clip")]
-    return PurePosixPath(RESULTS, *(file_name(name, what) for name, what in parts))
+    return PurePosixPath(RESULTS, *(file_name(name, kind) for name, kind in parts))
 
 
 def picture_name(number: int, moving: bool) -> str:
@@ -48,8 +48,8 @@ class EvaluationReader:
 
     Attributes:
         sides: configuration and folder of the method by side; the target is shown from an item's first configuration.
-        places: by id the first configuration, the character and, for a clip, the clip.
-        numbers: by id the numbers of its views or frames.
+        places: first configuration, character and, for a clip, the clip, by id.
+        numbers: numbers of the views or frames, by id.
     """
 
     root: Path
@@ -77,7 +77,7 @@ def holds_evaluation(folder: Path) -> bool:
 
 
 def gallery_of_evaluation(where: str) -> Gallery:
-    """Make the gallery of an evaluation's folder; of methods that were repeated the first repeat."""
+    """Make the gallery of an evaluation's folder, with the first repeat of each method."""
     scores = read_json(Path(where) / SCORES)
     if not isinstance(scores, dict) or "measures" not in scores:
         raise UsageError(f"{where} was written by an earlier version: run its `specsia evaluate` again")
@@ -110,7 +110,7 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
         lead=f"{plural(len(keys), noun)} of the split {split}, {repaired} (the first repeat).",
         moving=moving,
         items=tuple(_item(key, grouped[key], names, measures, split) for key in keys),
-        lost=(),
+        failed=(),
         measures=measures,
         reader=EvaluationReader(
             Path(where),
@@ -146,8 +146,8 @@ def _item(
         for label in dict.fromkeys((UNREPAIRED, *(label for other, label in values if other == config))):
             name, scored = names[config, label], values.get((config, label), {})
             columns = {m.key: tuple(_finite(scored.get(n, {}).get(m.key)) for n in numbers) for m in measures}
-            known = {key: column for key, column in columns.items() if any(value is not None for value in column)}
-            sides[name] = Side(name, (schema.COLOR,), known)
+            measured = {key: column for key, column in columns.items() if any(value is not None for value in column)}
+            sides[name] = Side(name, (schema.COLOR,), measured)
     times = [] if clip is None else sorted({view["time"] for view in views})
     return Item(
         id=key,

@@ -1,4 +1,4 @@
-"""The common form of everything that can be looked at: items with sides, and a reader of their pictures."""
+"""The common form of all galleries: items with sides, and a reader of their pictures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TARGET_LAYERS, RESULT_LAYERS = (GT, GT_MASK), (COLOR, MASK, POS, EDGE)
 
 @dataclass(frozen=True)
 class Measure:
-    """A number for each frame of a side; `better` says which end is good, `note` what it means."""
+    """A score of each frame of a side; `better` is the better end, and `note` explains it."""
 
     key: str
     name: str
@@ -43,11 +43,11 @@ IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
 
 @dataclass(frozen=True)
 class Side:
-    """One item as one maker (the clean target, a backend, a model) shows it.
+    """One item by one maker: the clean target, a backend or a model.
 
     Attributes:
-        layers: columns that the reader has.
-        values: by measure, one a frame; None where it could not be computed.
+        layers: layers that the reader has.
+        values: one per frame, by measure; None where it could not be computed.
         facts: such as the parameters of its registration.
     """
 
@@ -56,24 +56,24 @@ class Side:
     values: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     facts: Mapping[str, float | str] = field(default_factory=dict)
 
-    def known(self, measure: str) -> list[float]:
+    def present(self, measure: str) -> list[float]:
         """Values of the frames that have one."""
         return [value for value in self.values.get(measure, ()) if value is not None]
 
     def mean(self, measure: str) -> float | None:
         """Mean over the frames that have a value; None if none has."""
-        known = self.known(measure)
-        return fmean(known) if known else None
+        values = self.present(measure)
+        return fmean(values) if values else None
 
 
 def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
     """Name and meaning of each layer of some sides, in the order in which they are shown."""
-    held, names = {side.layers for side in sides}, dict(LAYERS)
-    if any(COLOR in layers and GT_MASK in layers for layers in held):
+    combinations, names = {side.layers for side in sides}, dict(LAYERS)
+    if any(COLOR in layers and GT_MASK in layers for layers in combinations):
         names |= {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
-    elif any(COLOR in layers and MASK not in layers for layers in held):
+    elif any(COLOR in layers and MASK not in layers for layers in combinations):
         names |= {COLOR: ("result", "what a method made of Z")}
-    return {key: name for key, name in names.items() if any(key in layers for layers in held)}
+    return {key: name for key, name in names.items() if any(key in layers for layers in combinations)}
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Lost:
+class FailedItem:
     """A character or clip that failed or was quarantined.
 
     Attributes:
         key, id: of the clip or character, and of the character.
         details: a file or folder with more, relative to the run.
-        command: that fixes it or tries again.
+        command: command that fixes it or tries again.
         side, frames: whose pictures the reader has, if any, and their number.
     """
 
@@ -135,10 +135,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Gallery:
-    """Everything to look at in one place.
+    """Everything to look at of one run, dataset, source or evaluation.
 
     Attributes:
-        where: as the user calls it.
+        where: place, as the user gave it.
         title, lead: its name, and a sentence about it.
         moving: whether its items are clips.
         items: in the order of their ids.
@@ -153,7 +153,7 @@ class Gallery:
     lead: str
     moving: bool
     items: tuple[Item, ...]
-    lost: tuple[Lost, ...]
+    failed: tuple[FailedItem, ...]
     measures: tuple[Measure, ...]
     reader: Reader
     missing: tuple[str, ...] = ()

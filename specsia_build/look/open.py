@@ -1,4 +1,4 @@
-"""Open runs, packed datasets, evaluations and sources as galleries, and draw the characters of a run at more angles."""
+"""Open runs, datasets, evaluations and sources as galleries, and render the characters of a run at more angles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from specsia_build.films import Pixels
 from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
-from specsia_build.look.items import TARGET, Gallery, Item, Lost, Side
+from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
 from specsia_build.look.run import open_run
 from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
@@ -41,7 +41,7 @@ def _is_evaluation(where: str) -> bool:
 
 
 def _is_run(where: str) -> bool:
-    """Whether a place is a run: its folder or URL, or a folder without any Parquet file, which is refused as a run."""
+    """Whether a place is a run, or a folder without any Parquet file, for which the error about runs fits."""
     if "://" in where:
         return layout_of(where).config.is_file()
     folder = Path(where)
@@ -53,7 +53,7 @@ def _is_run(where: str) -> bool:
 
 
 def page_of(where: str) -> Path:
-    """Where the report of a place goes by default."""
+    """Default path of the report of a place."""
     if _is_evaluation(where):
         return Path(where) / REPORT
     if _is_run(where):
@@ -95,27 +95,31 @@ class SourceReader:
 
 
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
-    """Make the gallery of a source before anything is built; characters without a picture are listed as lost."""
-    pictures = {one.id: view for one, view in zip(facts, views, strict=True) if view}
-    warnings = {one.id: (*([one.problem] if one.problem else []), *one.warnings) for one in facts}
+    """Make the gallery of a source before anything is built; characters without a picture are listed as failed."""
+    pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
+    warnings = {
+        character.id: (*([character.problem] if character.problem else []), *character.warnings) for character in facts
+    }
     items = [
         Item(
-            id=one.id,
-            character=one.id,
+            id=character.id,
+            character=character.id,
             split="",
             frames=1,
-            sides={TARGET: Side(TARGET, (GT,), facts={"format": one.format, "faces": one.faces})},
+            sides={TARGET: Side(TARGET, (GT,), facts={"format": character.format, "faces": character.faces})},
             yaws=(0.0,),
-            warnings=warnings[one.id],
-            numbers={"triangles": one.triangles, "vertices": one.vertices},
+            warnings=warnings[character.id],
+            numbers={"triangles": character.triangles, "vertices": character.vertices},
         )
-        for one in facts
-        if one.id in pictures
+        for character in facts
+        if character.id in pictures
     ]
-    lost = [
-        Lost(one.id, one.id, "read", None, "; ".join(warnings[one.id]) or "nothing can be drawn of it")
-        for one in facts
-        if one.id not in pictures
+    failed = [
+        FailedItem(
+            character.id, character.id, "read", None, "; ".join(warnings[character.id]) or "nothing can be drawn of it"
+        )
+        for character in facts
+        if character.id not in pictures
     ]
     warned = sum(map(bool, warnings.values()))
     return Gallery(
@@ -125,7 +129,7 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
         lead=f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems.",
         moving=False,
         items=tuple(items),
-        lost=tuple(lost),
+        failed=tuple(failed),
         measures=(),
         reader=SourceReader(pictures),
     )
@@ -133,15 +137,15 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
 
 @dataclass(frozen=True)
 class TurnedReader:
-    """Draws pictures of a run's characters at `STEPS` angles."""
+    """Renders a run's characters at `STEPS` angles."""
 
     config: BuildConfig
     layout: RunLayout
     entries: Mapping[str, Entry]
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        every, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
-        cameras = [every[k] for k in frames]
+        all_cameras, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
+        cameras = [all_cameras[k] for k in frames]
         views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)
         pictures: dict[str, list[bytes]] = {layer: [] for layer in layers}
         for camera, view in zip(cameras, views, strict=True):
@@ -173,15 +177,15 @@ class TurnedReader:
 
 
 def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
-    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is not at hand."""
+    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is missing."""
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:
         entries = {entry.id: entry for entry in source_of(config, layout).entries}
     except SpecsiaError:
         return gallery
-    there = {key for key, entry in entries.items() if entry.sample is not None or entry.path.exists()}
-    if not {item.id for item in gallery.items} <= there:
+    available = {key for key, entry in entries.items() if entry.sample is not None or entry.path.exists()}
+    if not {item.id for item in gallery.items} <= available:
         return gallery
     items = tuple(replace(item, frames=STEPS, yaws=tuple(view_yaws(STEPS))) for item in gallery.items)
     return replace(gallery, items=items, reader=TurnedReader(config, layout, entries))

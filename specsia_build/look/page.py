@@ -1,4 +1,4 @@
-"""The report: one HTML page that loads nothing but pictures and runs nothing but its own script."""
+"""The report: one HTML page that loads only pictures and runs only its own script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder, remove_empty
-from specsia_build.look.items import LAYERS, Gallery, Item, Lost, layers_of
+from specsia_build.look.items import LAYERS, FailedItem, Gallery, Item, layers_of
 from specsia_build.look.sections import Html, Sections, join, tag
 from specsia_build.look.strips import (
     COLUMNS,
@@ -33,7 +33,7 @@ from specsia_build.look.strips import (
     Strips,
     make_strips,
     rest_frame,
-    shown_frames,
+    strip_frames,
     tile_of,
 )
 from specsia_build.terminal import progress
@@ -43,11 +43,11 @@ SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.j
 
 VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
-MOST_WITHIN = 29_000_000  # Bytes of pictures as base64 that a page holds itself: it stays below 30 MB
+MOST_WITHIN = 29_000_000  # Most bytes of base64 pictures in a page, which thus stays below 30 MB
 
-REPORT_MARK = b"<title>specsia: "  # Words near the beginning of every page
+REPORT_MARK = b"<title>specsia: "  # Text near the beginning of every page
 
-PICTURES_MARK = "specsia-report.txt"  # In every folder of a page's pictures
+PICTURES_MARK = "specsia-report.txt"  # File in every folder of a page's pictures
 
 _PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
@@ -64,15 +64,15 @@ NUMBERS = {
     "vertices": ("vertices", "", 0, "of its mesh, as stored"),
     "seconds": ("seconds", "s", 1, "of all stages, their latest times"),
 }
-"""Name, unit, digits and meaning of what items can be sorted by."""
+"""Name, unit, digits and meaning of each number to sort items by."""
 
 Addresses = Mapping[str, Mapping[str, str]]
 """Address of the picture of each layer, and of cover and larger frames, by side."""
 
 
 def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dict[str, Any]:
-    """One item of the document, with the addresses and the problems of its sides' pictures."""
-    frames, sides = shown_frames(item.frames), {}
+    """Entry of an item in the document, with addresses and problems of its sides' pictures."""
+    frames, sides = strip_frames(item.frames), {}
     for name, side in item.sides.items():
         addresses = pictures.get(name, {})
         entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
@@ -106,11 +106,11 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not isfinite(value) else round(value, 5)
 
 
-def failure_of(lost: Lost, pictures: Addresses) -> dict[str, Any]:
-    """One failure of the document, with the first of its strips."""
+def failure_of(failed: FailedItem, pictures: Addresses) -> dict[str, Any]:
+    """Entry of a failure in the document, with its first strip."""
     strip = next((address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None)
-    entry = {name: value for name, value in asdict(lost).items() if name != "side"}
-    return entry | {"strip": strip, "frames": len(shown_frames(lost.frames)) if strip else 0}
+    entry = {name: value for name, value in asdict(failed).items() if name != "side"}
+    return entry | {"strip": strip, "frames": len(strip_frames(failed.frames)) if strip else 0}
 
 
 def document(
@@ -154,8 +154,8 @@ def refuse_other_file(path: Path) -> None:
     refuse_foreign_file(path, "report of specsia", REPORT_MARK)
 
 
-def _sweep_pictures(folder: Path, kept: Collection[str]) -> None:
-    """Remove the pictures that a page no longer shows, and the folder if none and nothing else is left in it.
+def _sweep_pictures(folder: Path, keep: Collection[str]) -> None:
+    """Remove the pictures that a page no longer shows, and the folder if it is then empty.
 
     A folder without our mark, and files of other names, stay as they are.
     """
@@ -164,9 +164,9 @@ def _sweep_pictures(folder: Path, kept: Collection[str]) -> None:
     with writing(folder):
         for path in sorted(folder.iterdir()):
             ours = _PICTURE.fullmatch(path.name) or is_temporary(path.name)
-            if ours and path.name not in kept and (path.is_file() or path.is_symlink()):
+            if ours and path.name not in keep and (path.is_file() or path.is_symlink()):
                 path.unlink()
-        if not kept:
+        if not keep:
             (folder / PICTURES_MARK).unlink()
             remove_empty(folder)
 
@@ -179,45 +179,45 @@ class Pictures:
 
     def __init__(self, page: Path) -> None:
         self._page, self._folder = page, page.with_name(f"{page.stem}_files")
-        self._held: dict[str, bytes] | None = {}
+        self._in_memory: dict[str, bytes] | None = {}
         self._bytes = 0
         self._names: set[str] = set()
 
     @property
     def folder(self) -> Path | None:
         """The folder; None while the page holds them."""
-        return self._folder if self._held is None else None
+        return self._folder if self._in_memory is None else None
 
     def add(self, strip: Strip) -> str:
         """Keep a picture; returns its name."""
         name = f"{hashlib.sha256(strip.data).hexdigest()[:32]}.{strip.suffix}"
         new = name not in self._names
         self._names.add(name)
-        if self._held is None:
+        if self._in_memory is None:
             if new:
                 write_bytes(self._folder / name, strip.data)
             return name
-        self._held[name] = strip.data
-        # The page holds a picture as often as it is shown.
+        self._in_memory[name] = strip.data
+        # The page repeats a picture wherever it is shown.
         self._bytes += 4 * -(-len(strip.data) // 3)
         if self._bytes > MOST_WITHIN:
             refuse_foreign_folder(self._folder, "pictures of a report", PICTURES_MARK)
             write_bytes(self._folder / PICTURES_MARK, _MARK_TEXT.encode())
-            for held, data in self._held.items():
-                write_bytes(self._folder / held, data)
-            self._held = None
+            for stored, data in self._in_memory.items():
+                write_bytes(self._folder / stored, data)
+            self._in_memory = None
         return name
 
     def address(self, name: str) -> str:
         """The picture itself as a data URL, or its address relative to the page."""
-        if self._held is None:
+        if self._in_memory is None:
             return f"{quote(self._folder.name)}/{name}"
-        return f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._held[name]).decode()}"
+        return f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._in_memory[name]).decode()}"
 
     def publish(self, render: Callable[[], str]) -> None:
-        """Write the page over an earlier one, then remove the pictures that only that one showed."""
+        """Write the page over an earlier one, then remove pictures that only the earlier one showed."""
         write_bytes(self._page, render().encode())
-        _sweep_pictures(self._folder, self._names if self._held is None else ())
+        _sweep_pictures(self._folder, self._names if self._in_memory is None else ())
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     pictures, tile = Pictures(path), tile_of(gallery)
     names: list[dict[str, dict[str, str]]] = []
     problems: list[Mapping[str, str]] = []
-    with progress.bar("report", len(gallery.items) + len(gallery.lost)) as advance:
+    with progress.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
         for entry in _all_strips(gallery, tile):
             sides = entry.strips.items()
             names.append({side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides})
@@ -251,7 +251,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
             for entry in names
         )
         items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
-        failures = [failure_of(*entry) for entry in zip(gallery.lost, addresses, strict=True)]
+        failures = [failure_of(*entry) for entry in zip(gallery.failed, addresses, strict=True)]
         return html_of(document(gallery, tile, items, failures, sections))
 
     pictures.publish(render)
@@ -260,18 +260,18 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
 
 
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
-    """Make the strips of all items and then of the lost ones, in order, with a thread for each processor."""
+    """Make the strips of all items and then of the failed ones, in order, with a thread for each processor."""
     jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
         (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames) for item in gallery.items
     ]
     jobs += [
-        (lost.key, {} if lost.side is None else {lost.side.name: lost.side.layers[:1]}, lost.frames)
-        for lost in gallery.lost
+        (failed.key, {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}, failed.frames)
+        for failed in gallery.failed
     ]
 
     def make(job: tuple[str, Mapping[str, Sequence[str]], int]) -> Strips:
         key, sides, count = job
-        frames = shown_frames(count)
+        frames = strip_frames(count)
         return make_strips(gallery.reader, key, sides, frames, tile, rest_frame(len(frames), gallery.moving))
 
     rest = iter(jobs)

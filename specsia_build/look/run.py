@@ -1,4 +1,4 @@
-"""A run as a gallery of characters or clips; the source need not be there any more."""
+"""A run as a gallery of characters or clips; its source is not needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from specsia_build.dataset.layers import LINE, frame_file, view_file
 from specsia_build.errors import SpecsiaError, argument, plural, some
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Lost, Side
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, FailedItem, Gallery, Item, Side
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.store import DamagedError, Index, open_index, read_artefact, stamp_of
@@ -34,7 +34,7 @@ CLIP_FILES = {
     schema.POS: schema.POS,
     LINE: LINE,
 }
-"""Layers of a clip's clean frames, and the names of their files; recipes ask for some."""
+"""Layers of a clip's clean frames, and the names of their files; which there are depends on the recipes."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class RunReader:
 
 
 @lru_cache(maxsize=32)
-def _made_by(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Mapping[str, Any]:
-    """Settings and versions that an artefact built now would have on record."""
+def _settings_record(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Mapping[str, Any]:
+    """Settings and versions that an artefact built now would record."""
     backend = None
     # The backend need not be installed to look at its results.
     with suppress(SpecsiaError):
@@ -111,14 +111,16 @@ class _Survey:
     left_out: int = 0
 
     def meta(self, stage: CharacterStage, spec: str | None, key: str) -> Meta | None:
-        """Metadata of an artefact that reads and has the settings and versions of now."""
+        """Metadata of an artefact that is readable and has the present settings and versions."""
         path = self.layout.artefact(stage, None if spec is None else backend_name(spec), key)
         meta = self.index.meta(path)
         if meta is None:
             if self.index.exists(path):
                 self.damaged.append(str(path))
             return None
-        return self.current(stage, spec, stage.is_current(meta, _made_by(stage, self.config, spec), self.config), meta)
+        return self.current(
+            stage, spec, stage.is_current(meta, _settings_record(stage, self.config, spec), self.config), meta
+        )
 
     def current(self, stage: CharacterStage, spec: str | None, current: bool, meta: Meta) -> Meta | None:
         """Return the metadata of a current artefact; count any other as outdated."""
@@ -209,21 +211,21 @@ def _projected(name: str, meta: Meta) -> Side:
 
 
 def _layers(clean: Meta) -> tuple[str, ...]:
-    """Layers shown of a clip's frames: colour and position only where Y*, which is drawn from them, is not there."""
+    """Layers to show of a clip's frames: colour and position only without Y*, which is drawn from them."""
     files = {name.rpartition("_")[0] for name in clean["files"]}
     hidden = {schema.COLOR, schema.POS} if schema.GT in files else set()
     return tuple(layer for layer, file in CLIP_FILES.items() if file in files and layer not in hidden)
 
 
 def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
-    """Whether a moved reconstruction was made from this mesh and compared with these frames."""
+    """Whether a moving reconstruction was made from this mesh and compared with these frames."""
     expected = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
     expected |= {f"reconstruction/{name}": file["sha256"] for name, file in mesh["files"].items()}
     return all(moved["inputs"].get(name) == digest for name, digest in expected.items())
 
 
 def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
-    """Open the gallery of a run, and what else is known of it."""
+    """Open the gallery of a run, and collect facts for its report."""
     split_of = splits.from_json(layout.splits)
     left_out = remembered_json(layout.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
@@ -248,7 +250,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
         lead=_lead(config, items),
         moving=moving,
         items=tuple(timed),
-        lost=tuple(_lost(failure, layout, command) for failure in failures),
+        failed=tuple(_failed_item(failure, layout, command) for failure in failures),
         measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
         reader=RunReader(layout, moving),
         missing=tuple(_missing(survey, items, expected, failures, facts)),
@@ -266,11 +268,13 @@ def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
     size = f"{config.size}×{config.size} px"
     makers = ", ".join(dict.fromkeys(name for item in items for name in item.sides if name != TARGET))
     if config.clips is None:
-        what = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
+        content = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
     else:
         characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
-        what = f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of {size}"
-    return f"{what}, reconstructed by {makers}." if makers else f"{what}."
+        content = (
+            f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of {size}"
+        )
+    return f"{content}, reconstructed by {makers}." if makers else f"{content}."
 
 
 def _missing(
@@ -283,14 +287,14 @@ def _missing(
         yield f"{plural(survey.left_out, 'character')} of the source left out by --limit, --exclude or --shard."
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
-    gone = {failure.key for failure in failures if failure.backend is None}
-    waiting = len(set(expected) - gone - {item.id for item in items}) - survey.outdated[first.name]
+    failed = {failure.key for failure in failures if failure.backend is None}
+    waiting = len(set(expected) - failed - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:
         yield f"{plural(waiting, noun)} of {len(expected):,} not built yet."
     pairs = config.clips is None or config.clips.pairs
     for name in map(backend_name, config.backends if pairs else ()):
-        lost = {failure.key for failure in failures if failure.backend == name}
-        without = [item for item in items if name not in item.sides and item.id not in lost]
+        failed_there = {failure.key for failure in failures if failure.backend == name}
+        without = [item for item in items if name not in item.sides and item.id not in failed_there]
         if without:
             yield f"{plural(len(without), noun)} without a result of {name} yet."
     if config.keep == NONE:
@@ -302,7 +306,7 @@ def _missing(
         yield "Nothing is packed yet, so there is no dataset to load."
 
 
-def _lost(failure: Failure, layout: RunLayout, command: str) -> Lost:
+def _failed_item(failure: Failure, layout: RunLayout, command: str) -> FailedItem:
     side, frames = None, 0
     if failure.backend is not None and failure.details is not None:
         folder = layout.pictures(failure.stage, failure.backend, failure.id)
@@ -311,7 +315,7 @@ def _lost(failure: Failure, layout: RunLayout, command: str) -> Lost:
                 frames += 1
         layers = tuple(layer for layer in RESULT_LAYERS if (folder / view_file(layer, 0)).is_file())
         side = Side(failure.backend, layers) if frames else None
-    return Lost(
+    return FailedItem(
         key=failure.key,
         id=failure.id,
         stage=failure.stage,

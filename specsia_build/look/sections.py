@@ -1,4 +1,4 @@
-"""Tables of the page's overview (counts, registration, times, settings, evaluations), and the HTML they are made of."""
+"""Tables of the page's overview (counts, registration, times, settings, evaluations), and helpers for their HTML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from specsia_build.look.run import RunFacts, TaskTime, source_name
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-LISTED = 12  # Slowest characters that are listed
+LISTED = 12  # Number of slowest characters to list
 
 
 def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
@@ -146,10 +146,10 @@ def _registration(gallery: Gallery) -> Html | None:
     rows = []
     for name in gallery.makers:
         sides = [item.sides[name] for item in gallery.items if name in item.sides]
-        sides = [side for side in sides if "frontal_before" in side.facts and side.known(IOU.key)]
+        sides = [side for side in sides if "frontal_before" in side.facts and side.present(IOU.key)]
         if sides:
             before = [float(side.facts["frontal_before"]) for side in sides]
-            after = [side.known(IOU.key)[0] for side in sides]
+            after = [side.present(IOU.key)[0] for side in sides]
             loss = max(0.0, *(b - a for b, a in zip(before, after, strict=True)))
             rows.append((name, *map(fixed, (fmean(before), min(before), fmean(after), min(after), loss))))
     head = ("frontal IoU", "before: mean", "lowest", "after: mean", "lowest", "largest loss")

@@ -31,24 +31,24 @@ TYPES = {"webp": "image/webp", "png": "image/png"}  # Media type of a strip by i
 QUALITY, ALPHA_QUALITY = 80, 50
 
 
-def shown_frames(count: int) -> range:
+def strip_frames(count: int) -> range:
     """Numbers of the frames that a strip holds."""
     return range(0, count, max(1, ceil(count / MOST_FRAMES)))
 
 
 def rest_frame(frames: int, moving: bool) -> int:
-    """Number among the shown frames of the one on a card: a view from an eighth of a turn, or a clip's first."""
+    """Index in the strip of the frame for a card: the view at an eighth of a turn, or a clip's first."""
     return 0 if moving else frames // 8
 
 
 def tile_of(gallery: Gallery) -> int:
-    """Pixels on a side of every frame: those of the pictures, but less the more there are."""
+    """Pixels on a side of every frame: as in the pictures, or fewer if there are many pictures."""
     size = _size_of(gallery) or TILES[0]
 
     def pixels(tile: int) -> int:
         total = 0
         for item in gallery.items:
-            frames = len(shown_frames(item.frames))
+            frames = len(strip_frames(item.frames))
             layers = [layer for side in item.sides.values() for layer in side.layers]
             large = large_of(tile, size, frames) or 0
             total += frames * (len(layers) * tile**2 + layers.count(GT) * large**2)
@@ -100,7 +100,7 @@ def make_strips(
         sides: layers by side.
         frames: their numbers.
         tile: pixels on a side of each.
-        rest: place of the cover among them.
+        rest: index of the cover among them.
     """
     result = Strips(key)
     for side, layers in sides.items():
@@ -127,7 +127,7 @@ def strip_of(images: Sequence[bytes], tile: int) -> Strip:
 def _sheets(images: Sequence[bytes], tiles: Mapping[str, int]) -> dict[str, Image.Image]:
     """Put PNGs in one picture, for each of several sizes of tiles, the smallest first."""
     sheets: dict[str, Image.Image] = {}
-    # One at a time, since frames may be large.
+    # One at a time, as frames may be large.
     for k, data in enumerate(images):
         column, row = k % COLUMNS, k // COLUMNS
         for (name, tile), (scaled, left, top) in zip(tiles.items(), _scaled(data, list(tiles.values())), strict=True):
@@ -143,7 +143,7 @@ def _scaled(data: bytes, tiles: Sequence[int]) -> Iterator[tuple[Image.Image, in
     picture = as_stored(data)
     (height, width), side = picture.shape[:2], max(picture.shape[:2])
     image = Image.fromarray(picture)
-    # Averaged premultiplied, or clear pixels would colour the edges.
+    # Premultiplied, so that transparent pixels do not tint the edges.
     ready = image.convert("RGBa") if image.mode == "RGBA" and min(tiles) < side else image
     for tile in tiles:
         wide, high = (max(1, round(n * tile / side)) for n in (width, height))

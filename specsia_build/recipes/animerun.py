@@ -93,9 +93,9 @@ def _places(k: int, count: int) -> list[str]:
 
 def _of_frame(clip: ClipFrames, k: int, view: _View) -> dict[str, bytes]:
     line = rgb(clip.frame(LINE, k))
-    drawn = (on_white(clip.frame(COLOR, k)) * line.astype(np.uint16) + 127) // 255
+    picture = (on_white(clip.frame(COLOR, k)) * line.astype(np.uint16) + 127) // 255
     return {
-        PICTURE: png.encode(drawn.astype(np.uint8)),
+        PICTURE: png.encode(picture.astype(np.uint8)),
         CONTOUR: png.encode(line),
         SEGMENT: npy(np.searchsorted(view.numbers, view.seg).astype(np.int32)),
     }

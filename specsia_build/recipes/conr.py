@@ -1,4 +1,4 @@
-"""The recipe `conr`: a sheet of four frames for each character, and dense poses and pictures of all other frames."""
+"""The recipe `conr`: a sheet of four frames of each character, and dense poses and pictures of all other frames."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from specsia_build.rendering.layers import HALF_COVERED
 SHEET, POSES, IMAGES, BACKGROUNDS = "character_sheet", "poses", "images", "backgrounds"
 
 RECORD = "clips.json"
-"""Says which numbers are frames of which clip."""
+"""File that maps frame numbers to clips."""
 
 SHEETS = 4
 
 LEAST_SHOWN = 0.001
-"""Share of a picture that must be covered; the loader crops to the figure."""
+"""Least share of a picture that must be covered, as the loader crops to the figure."""
 
 MOST_FILLED = 0.95
 """Share of a figure's bounding box from which CoNR's renderer takes the picture for one without transparency."""
@@ -71,12 +71,12 @@ class Conr(Recipe):
             facts = {"clip": meta["id"], "action": meta["clip"]["action"], "first": count, "frames": clip.frames}
             clips.append({**facts, "fps": meta["fps"], "yaws": meta["yaws"]})
             count, size = count + clip.frames, meta["size"]
-        # Frames that differ most in view and action; hashes decide between equals.
-        left = sorted((frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw)
+        # Pick frames that differ most in view and action; hashes break ties.
+        candidates = sorted((frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw)
         sheet: list[_Frame] = []
-        while left and len(sheet) < SHEETS:
-            sheet.append(max(left, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
-            left.remove(sheet[-1])
+        while candidates and len(sheet) < SHEETS:
+            sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
+            candidates.remove(sheet[-1])
         if len(sheet) < SHEETS or len(frames) == SHEETS:
             raise CharacterError(
                 f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that stand free as "

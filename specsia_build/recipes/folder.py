@@ -35,7 +35,7 @@ from specsia_build.recipes.recipe import Recipe, Written
 from specsia_build.sheets import Sheet, rgba, spread
 
 STATE = ".specsia"
-"""Folder with the run's records of parts; of no use to readers."""
+"""Folder with the run's records of parts, which readers do not need."""
 
 KIND, PART_KIND = "specsia recipe", "specsia part"
 """Kinds of `specsia.json` and of the record of a part."""
@@ -111,10 +111,10 @@ def record_of(folder: Path, key: str) -> Written | None:
     return None if record is None or not record.get("whole") else _part_of(record)
 
 
-def is_written(folder: Path, key: str, mark: str) -> bool:
-    """Whether a part has that fingerprint and all its files exist in their sizes."""
+def is_written(folder: Path, key: str, fingerprint: str) -> bool:
+    """Whether a part has that fingerprint, and all its files exist and have their sizes."""
     record = record_of(folder, key)
-    if record is None or record.mark != mark:
+    if record is None or record.mark != fingerprint:
         return False
     try:
         return all((folder / name).stat().st_size == size for name, (size, _) in record.files.items())
@@ -133,8 +133,8 @@ def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]
     `write` writes the files into an empty folder and returns facts. Raises UsageError if a file that is not the part's
     own has the name of one of its files, and SpecsiaError if `write` breaks its contract.
     """
-    before = _record(folder, part.key)
-    own = set() if before is None else set(before["files"])
+    earlier = _record(folder, part.key)
+    own = set() if earlier is None else set(earlier["files"])
     temporary = temporary_beside(folder / STATE / "new" / part.key)
     with writing(folder):
         temporary.mkdir(parents=True)
@@ -146,13 +146,13 @@ def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]
                     raise UsageError(f"{folder / name} was not written by specsia for this part: move it away")
             part = replace(part, files=files, facts=facts)
             _check(part)
-            gone = dict.fromkeys(own - files.keys(), (0, ""))
-            _write_record(folder, replace(part, files={**gone, **files}), whole=False)
+            obsolete = dict.fromkeys(own - files.keys(), (0, ""))
+            _write_record(folder, replace(part, files={**obsolete, **files}), whole=False)
             for parent in {Path(name).parent for name in files}:
                 (folder / parent).mkdir(parents=True, exist_ok=True)
             for name in files:
                 (temporary / name).replace(folder / name)
-            _remove(folder, gone)
+            _remove(folder, obsolete)
             _write_record(folder, part, whole=True)
         finally:
             remove_tree(temporary)
@@ -200,15 +200,15 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
 
 
 def hidden(folder: Path, recipe: Recipe) -> str | None:
-    """A warning if the recipe's reader globs and the path of an existing folder is a pattern, else None."""
+    """A warning if the recipe's reader globs and the folder's path is a pattern, else None."""
     return pattern_note(folder, f"readers of {recipe.name} take") if recipe.by_pattern else None
 
 
 def strangers(folder: Path, parts: Iterable[Written], own: Collection[str]) -> list[str]:
     """Entries of a recipe's folder that belong neither to its parts nor to the files `own`."""
     names = chain(own, (name for part in parts for name in part.files))
-    known = {STATE, *(Path(name).parts[0] for name in names)}
-    return sorted(path.name for path in folder.iterdir() if path.name not in known)
+    own_entries = {STATE, *(Path(name).parts[0] for name in names)}
+    return sorted(path.name for path in folder.iterdir() if path.name not in own_entries)
 
 
 @dataclass
@@ -253,7 +253,7 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, build: Mapping[str, 
                 lines.write(_line({name: value for name, value in asdict(part).items() if name != "mark"}))
                 stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
         characters = sorted(counts.characters, key=id_order_key)
-        splits = {split: [each for each in characters if counts.characters[each] == split] for split in SPLITS}
+        splits = {split: [c for c in characters if counts.characters[c] == split] for split in SPLITS}
         record = {"kind": KIND, "recipe": recipe.name, "version": recipe.version, **build}
         teaser = _write_teaser(folder, parts, counts.total("parts"))
         files = {
@@ -277,7 +277,7 @@ def _card(recipe: Recipe, counts: Counts, record: Mapping[str, Any], has_teaser:
     backend, source = record["backend"], record["config"]["source"]
     title = f"{recipe.name} of {source}" + (f", reconstructed by {backend}" if backend else "")
     fields = common_fields(title, {name for name, _ in counts.licenses.values()}, counts.total("frames"))
-    # The files are for a loader of their own; the Hub's viewer would guess.
+    # The files have their own loader; the Hub's viewer would misread them.
     fields |= {"tags": [*fields["tags"], recipe.name], "viewer": False}
     rows, characters = [], Counter(counts.characters.values())
     for split in filter(characters.get, SPLITS):
@@ -285,7 +285,7 @@ def _card(recipe: Recipe, counts: Counts, record: Mapping[str, Any], has_teaser:
         numbers = [f"{number[name]:,}" for name in ("clips", "frames", "files")]
         rows.append((split, characters[split], *numbers, f"{number['bytes'] / 1e6:,.1f}"))
     left_out = counts.total("left_out")
-    lost = [
+    omissions = [
         *([f"{record['quarantined']:,} of the clips or characters quarantined"] if record["quarantined"] else []),
         *([f"{plural(record['left_out'], recipe.by)} that the layout cannot take"] if record["left_out"] else []),
         *([f"{plural(left_out, 'frame')} that the layout cannot take"] if left_out else []),
@@ -307,7 +307,7 @@ The pictures are of reconstructions. Each was registered at rest and moves by it
 
 {table(["split", "characters", "clips", "frames", "files", "MB"], rows)}
 
-{asked_for(record["planned"])}; {"left out: " + " and ".join(lost) if lost else "nothing was left out"}.
+{asked_for(record["planned"])}; {"left out: " + " and ".join(omissions) if omissions else "nothing was left out"}.
 No character is in two splits, see `splits.json`. `parts.jsonl` lists each {recipe.by} with its character, licence and
 files.
 

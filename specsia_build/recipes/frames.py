@@ -75,7 +75,7 @@ class Frames(Recipe):
 
 
 def _write_preview(clip: ClipFrames, stem: Path) -> None:
-    """Write a film of a clip, beside the clean frames if it is of a reconstruction."""
+    """Write a film of a clip; of a reconstruction, with the clean frames beside it."""
     columns: list[tuple[Mapping[str, bytes], str]] = [(clip.files, COLOR)]
     if clip.clean is not None:
         columns.append((clip.clean, GT if frame_file(GT, 0) in clip.clean else COLOR))

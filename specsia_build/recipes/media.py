@@ -80,7 +80,7 @@ def rgb(picture: Pixels) -> Pixels:
 
 
 def write_line_film(path: Path, line: Callable[[int], Pixels], order: Sequence[int], fps: float) -> None:
-    """Write a film of line pictures (H, W), in that order of frame numbers, which keeps greys exactly."""
+    """Write a lossless film of line pictures (H, W) in the given order of frame numbers."""
     write_mp4(path, (rgb(line(k)) for k in order), fps, lossless=True)
 
 
@@ -88,19 +88,19 @@ def caption(meta: Mapping[str, Any]) -> str:
     """Describe a clip in a line of ASCII, from the names of its character and motion in `ClipFrames.meta`."""
     words = _words(meta["character"], _FILE_WORDS)
     subject = words if "character" in words else [*words, "character"]
-    who = f"{'an' if subject[0][0] in 'aeiou' else 'a'} {' '.join(subject)}"
+    phrase = f"{'an' if subject[0][0] in 'aeiou' else 'a'} {' '.join(subject)}"
     clip = meta["clip"]
     if not clip["origin"]:
-        return f"{who} stands still, seen from all around"
+        return f"{phrase} stands still, seen from all around"
     rig, *parts = clip["action"].split("|")
-    named = (_words(part, subject) for part in reversed(parts or [rig]))
-    action = next((words for words in named if not _PROGRAM_WORDS.issuperset(words)), [])
+    names = (_words(part, subject) for part in reversed(parts or [rig]))
+    action = next((words for words in names if not _PROGRAM_WORDS.issuperset(words)), [])
     word = " ".join(action)
     if _VERBS.fullmatch(word):
-        return f"{who} {word}{'es' if word.endswith('ch') else 's'}"
+        return f"{phrase} {word}{'es' if word.endswith('ch') else 's'}"
     if len(action) == 1 and word.endswith("ing") and len(word) > len("swing"):
-        return f"{who} is {word}"
-    return f"{who} {_PHRASES.get(word, f'moves: {word}' if word else 'moves')}"
+        return f"{phrase} is {word}"
+    return f"{phrase} {_PHRASES.get(word, f'moves: {word}' if word else 'moves')}"
 
 
 def _words(name: str, without: Collection[str]) -> list[str]:
@@ -137,5 +137,5 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.rint(picture).astype(np.uint8)
 
 
-def _mixed(one: NDArray[np.float64], other: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    return one + (other - one) * share[..., None]
+def _mixed(first: NDArray[np.float64], second: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    return first + (second - first) * share[..., None]

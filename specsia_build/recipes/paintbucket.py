@@ -108,14 +108,14 @@ def is_usable(seg: NDArray[np.int32]) -> bool:
 def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -> None:
     """Write frame `k` of a clip below `out`."""
     seg = with_holes(clip.frame(SEG, k))
-    held = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))
-    index = np.where(held.region < 0, -1, held.region + 1)
+    segments = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))
+    index = np.where(segments.region < 0, -1, segments.region + 1)
     numbers = range(BACKGROUND, len(index))
     records = {
-        "json_color": {str(n): held.colors[n].tolist() for n in numbers},
-        "json_index": {str(n): [int(held.pixels[n]), int(index[n])] for n in numbers},
+        "json_color": {str(n): segments.colors[n].tolist() for n in numbers},
+        "json_index": {str(n): [int(segments.pixels[n]), int(index[n])] for n in numbers},
     }
-    files = {layer: png.encode(picture) for layer, picture in _pictures(seg, held.colors, index).items()}
+    files = {layer: png.encode(picture) for layer, picture in _pictures(seg, segments.colors, index).items()}
     files |= {kind: json.dumps(record).encode() for kind, record in records.items()}
     for kind, name in names.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)

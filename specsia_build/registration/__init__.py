@@ -1,4 +1,4 @@
-"""Registration: the one similarity per character that lays a reconstruction onto the ground truth's silhouettes."""
+"""Registration: one similarity per character that fits a reconstruction to the ground truth's silhouettes."""
 
 from specsia_build.registration.descent import Similarity
 from specsia_build.registration.masks import LOST, lost_part, recall, shrink

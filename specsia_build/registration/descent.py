@@ -45,12 +45,12 @@ class Similarity:
         return np.asarray(about_x @ about_z)
 
     def apply(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Points (N, 3) of the frame, moved."""
+        """Transform points (N, 3) of the frame."""
         moved = np.asarray(points, dtype=np.float64) @ (self.scale * self.rotation()).T
         return np.asarray(moved + np.array(self.translation))
 
     def apply_to(self, mesh: Mesh) -> Mesh:
-        """The mesh, moved; its rest positions are dropped, as the position of a registered character is its own."""
+        """Transform a mesh; its rest positions are dropped, as a registered mesh has positions of its own."""
         normals = None if mesh.normals is None else turned(mesh.normals, self.rotation())
         return replace(mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None)
 
@@ -81,7 +81,7 @@ class Target:
 
     @classmethod
     def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH) -> Target:
-        """Coverage images (V, H, H) shrunk to a size, but never blown up, with distances up to a reach in units."""
+        """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
         distances = [outline_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
@@ -93,7 +93,7 @@ class Target:
         )
 
     def first(self) -> Target:
-        """The first view alone."""
+        """The target of the first view only."""
         return Target(self.axes[:1], self.masks[:1], self.distances[:1])
 
     @property
@@ -107,8 +107,8 @@ class Target:
         return np.concatenate([turn, shift[..., None]], axis=2)
 
 
-def drawn(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
-    """(V, H, H) bool, the silhouettes of a moved shape as the target's cameras see it, at pixel centres."""
+def silhouettes(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
+    """(V, H, H) bool, silhouettes of a moved shape in the target's cameras, sampled at pixel centres."""
     return np.asarray(draw(shape, target.views(similarity), target.size))
 
 
@@ -119,12 +119,12 @@ def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.float64]:
     """(V,) IoU of each view, at pixel centres."""
-    return _shares(overlaps(drawn(shape, similarity, target), target.masks))
+    return _shares(overlaps(silhouettes(shape, similarity, target), target.masks))
 
 
 @compiled
 def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
-    """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward normal nx, ny.
+    """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward normal nx, ny.
 
     `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations` returns.
     """
@@ -151,7 +151,7 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
     # Yaw turns about Z before pitch tilts that axis.
     yaw = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
     row = (hx * qx + hy * qy + hz * qz, hz * qy - hy * qz, yaw, hx, hy, hz)
-    # What IoU gains by a pixel that both cover, and loses by one that only ours covers.
+    # IoU gains by a pixel that both cover, and loses by one that only ours covers.
     weight *= share if r > 0 else 1.0
     lhs, rhs, far = sums
     far[0] += weight
@@ -227,23 +227,23 @@ def _step(
 def descend(
     shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
 ) -> tuple[float, Similarity, bool]:
-    """Move a shape by at most `steps` steps to where its outlines fit the target's.
+    """Fit a shape's outlines to the target's in at most `steps` steps.
 
-    The first view's IoU must be `least`; its weight grows while it is less.
+    The first view's IoU must be at least `least`; its weight grows while it is less.
 
     Returns:
-        Mean IoU and place of the last similarity that keeps the first view, or of the best one if the mean has fallen
-        since, and whether the steps came to rest. The mean is -1 and the place the start where none keeps it.
+        Mean IoU, similarity, and whether the steps came to rest. The similarity is the last one that keeps the first
+        view's IoU, or the best of these if the mean has fallen since; without any, the start with a mean of -1.
     """
-    found, found_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
+    kept, kept_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
     for _ in range(steps):
         views, following, moved = _step(shape, target, current, with_yaw, lead)
         iou = float(views.mean())
         if views[0] < least:
             lead *= LEAD
         elif iou > best_iou - NOISE:
-            found, found_iou, best_iou = current, iou, max(iou, best_iou)
+            kept, kept_iou, best_iou = current, iou, max(iou, best_iou)
         if moved < STILL and views[0] >= least:
-            return found_iou, found, True
+            return kept_iou, kept, True
         current = following
-    return found_iou, found, False
+    return kept_iou, kept, False

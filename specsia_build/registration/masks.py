@@ -1,4 +1,4 @@
-"""Silhouettes as small images: distances, overlaps, missing parts, and a mesh light enough to draw hundreds of them."""
+"""Silhouettes as small images: distances, overlaps and missing parts; and simplified meshes, quick to draw."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
         if any_near != 0:
             top, bottom = min(top, y), y + 1
     left, right = covered(columns)
-    # Farther away than `reach` from all that is near nothing changes.
+    # Farther than `reach` from all near pixels nothing changes.
     top, bottom = max(0, top - away), min(size, bottom + away)
     left, right = max(0, left - away), min(size, right + away)
     for turn in range(2):
@@ -165,7 +165,7 @@ def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
 
 
 def lighter(mesh: Mesh, cells: int) -> Mesh:
-    """The mesh with its vertices merged within a grid of `cells` along its longest side; colours are dropped."""
+    """Simplify a mesh by merging vertices in a grid of `cells` along its longest side; colours are dropped."""
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     cell = float((high - low).max()) / cells * (1 + 1e-6)
     points, faces = _cluster(ready(mesh.vertices), ready(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
@@ -188,10 +188,10 @@ def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
 def lost_part(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
     """Share 0-1 of Y*'s silhouette (S, S) in the largest connected part that Z lacks."""
     theirs, ours = shrink(np.stack([gt_mask, mask]), LOST_SIZE) >= HALF_COVERED
-    lacking = theirs & ~ours
-    if not lacking.any():
+    missing = theirs & ~ours
+    if not missing.any():
         return 0.0
-    away = scipy.ndimage.distance_transform_edt(~ours) if ours.any() else np.full(ours.shape, np.inf)
-    parts, _ = scipy.ndimage.label(lacking, structure=np.ones((3, 3)))
-    areas = np.bincount(parts.ravel())[np.unique(parts[lacking & (away > LOST_REACH)])]
+    distance = scipy.ndimage.distance_transform_edt(~ours) if ours.any() else np.full(ours.shape, np.inf)
+    parts, _ = scipy.ndimage.label(missing, structure=np.ones((3, 3)))
+    areas = np.bincount(parts.ravel())[np.unique(parts[missing & (distance > LOST_REACH)])]
     return float(areas.max(initial=0) / np.count_nonzero(theirs))

@@ -1,4 +1,4 @@
-"""Silhouettes from their outlines: all other edges cancel out.
+"""Compute silhouettes from outlines, as all other edges cancel out.
 
 Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show the same
 side, the layer of one begins where that of the other ends, so that only edges between a front and a back, and borders,
@@ -77,9 +77,10 @@ def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
 
 @compiled
 def find_outline(shape, view, shown, found, change):  # type: ignore[no-untyped-def]
-    """Number of edges at which the layers change, which fill `found` (E,), and by how many, which fills `change`.
+    """Find the edges at which the number of layers changes; returns their number.
 
-    `shown` (F + 1,) int8 is filled with the side that each face shows: 1, -1, or 0 where it is seen edge on.
+    Fills `found` (E,) with the edges, `change` (E,) with the change, and `shown` (F + 1,) int8 with the side that each
+    face shows: 1, -1, or 0 for a face seen edge on.
     """
     normals, sides = shape.normals, shape.sides
     faces = normals.shape[1]
@@ -155,7 +156,7 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
             after = k < size and (mask[line, k] if axis == 1 else mask[k, line])
             if before == after:
                 continue
-            # Of several edges between two pixel centres the outermost is seen.
+            # Of several edges between two pixel centres, the outermost is visible.
             slot = slots[line, k] - 1
             if slot < 0:
                 slot = n

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
-from specsia_build.registration.descent import NOISE, Similarity, Target, descend, drawn, ious
+from specsia_build.registration.descent import NOISE, Similarity, Target, descend, ious, silhouettes
 from specsia_build.registration.masks import lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.rendering.layers import iou
@@ -67,14 +67,14 @@ def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tupl
     guess = guess.changed(0, 0, 0, -centre)
     theirs = moments(target.masks)
     for _ in range(2):
-        ours = moments(drawn(shape, guess, target))
-        seen = (ours[:, 0] > 0) & (theirs[:, 0] > 0)
-        if not seen.any():
+        ours = moments(silhouettes(shape, guess, target))
+        visible = (ours[:, 0] > 0) & (theirs[:, 0] > 0)
+        if not visible.any():
             return 0.0, guess
-        grow = float(np.sqrt(theirs[seen, 0].sum() / ours[seen, 0].sum()))
+        grow = float(np.sqrt(theirs[visible, 0].sum() / ours[visible, 0].sum()))
         # Pixels from the middle of the picture, onto which the origin falls.
-        wanted = theirs[seen, 1:] - target.size / 2 - grow * (ours[seen, 1:] - target.size / 2)
-        move, *_ = np.linalg.lstsq(target.axes[seen].reshape(-1, 3), wanted.ravel(), rcond=None)
+        offsets = theirs[visible, 1:] - target.size / 2 - grow * (ours[visible, 1:] - target.size / 2)
+        move, *_ = np.linalg.lstsq(target.axes[visible].reshape(-1, 3), offsets.ravel(), rcond=None)
         guess = guess.changed(float(np.log(grow)), 0, 0, (grow - 1) * np.array(guess.translation) + move)
     return float(ious(shape, guess, target).mean()), guess
 

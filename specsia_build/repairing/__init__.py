@@ -1,1 +1,1 @@
-"""Repair of one drawing: its reconstruction turned or in motion, and each frame repaired by a model."""
+"""Repair one drawing: turn or move its reconstruction, and repair each frame with a model."""

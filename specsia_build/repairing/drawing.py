@@ -1,4 +1,4 @@
-"""The drawing in the frame: cut out, scaled as a render would show it, with and without its contour."""
+"""Cut a drawing out and scale it to the frame as a render, with and without its contour."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
 BORDER, MOST_ON_BORDER = 0.02, 0.35
-"""Depth of a picture's border as a share of its side, and share of it that a figure on plain paper may cover: uneven
-paper counts as figure, and lies mostly there."""
+"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper covers; more
+of it is uneven paper, mistaken for the figure."""
 
 SPECK, MOST_SPECKS = 0.002, 150
-"""Share of the figure's area below which a separate part is a speck, and how many plain paper may have."""
+"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 INK_LEVELS, INKED = 48, 0.7
-"""Largest difference within ink of one colour, in levels, and least share of a drawing's rim that has it."""
+"""Largest difference in levels within ink of one colour, and least share of a drawing's rim in that colour."""
 
-RINGS = 24  # Depths in pixels inside a drawing's edge at which ink is looked for
-VIEWS = 10  # Silhouettes of a character that its reconstruction is laid onto, as many as a build has
+RINGS = 24  # Depth in pixels inside a drawing's edge in which ink is searched
+VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
@@ -49,11 +49,11 @@ class Frontal:
     """A character from the front, in the frame of a build.
 
     Attributes:
-        name: of the character.
+        name: name of the character.
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
-        mesh, rig: of the character itself in the frame; None for a drawing.
-        own: the character as in its file.
+        mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
+        own: the character as read from its file; None for a drawing.
     """
 
     name: str
@@ -98,7 +98,7 @@ def read_drawing(path: Path, size: int) -> Frontal:
         SpecsiaError: if it cannot be read, or its background is uneven.
     """
     try:
-        # A drawing may be named by a link, wherever that leads.
+        # The drawing may be a link that leads anywhere.
         return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), size, safe_id(path.stem))
     except CharacterError as error:
         raise SpecsiaError(str(error)) from error
@@ -127,7 +127,7 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
-    """Draw the front of a character as a build draws it, with its contour.
+    """Render the front of a character as a build does, with its contour.
 
     Raises:
         CharacterError: if it cannot be drawn.
@@ -143,7 +143,7 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
 
 
 def _figure(picture: Pixels) -> Pixels:
-    """Cut out what a picture shows on its background, without specks."""
+    """Cut the figure out of a picture, without specks."""
     opaque = bool((picture[..., 3] >= HALF_COVERED).all())
     try:
         figure = cut_out(picture)
@@ -164,9 +164,9 @@ def _figure(picture: Pixels) -> Pixels:
 
 
 def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
-    """Take the paper out of the outermost pixels of a figure.
+    """Remove the paper's colour from the outermost pixels of a figure.
 
-    Such a pixel mixes the paper with the next pixel inside; its place between the two colours gives its coverage.
+    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its coverage.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
@@ -190,7 +190,7 @@ class _Ink(NamedTuple):
     """The contour of a drawing.
 
     Attributes:
-        width: in pixels, of whatever thickness; 0 where there is none.
+        width: thickness in pixels; 0 without a contour.
         grey: 0-255.
         pixels: (S, S) bool, the contour and the pixels inside that it mixes with.
     """
@@ -201,7 +201,7 @@ class _Ink(NamedTuple):
 
     @property
     def thickness(self) -> int:
-        """Thickness that a dataset would draw, which is what models know."""
+        """Nearest thickness that datasets have, as models know no other."""
         return min(MOST_WIDTH, max(1, round(self.width)))
 
 

@@ -1,4 +1,4 @@
-"""The frames that are repaired: a reconstruction that turns, still or in motion, with its positions at rest."""
+"""Render the frames to repair: a reconstruction that turns, still or in motion, with its positions at rest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _frame(layers: Layers, mesh: Mesh) -> Frame:
 
 
 def turntable(placed: Placed, views: int, size: int) -> Iterator[Frame]:
-    """Draw a reconstruction from evenly spaced views, the frontal one first."""
+    """Render a reconstruction from evenly spaced views, the frontal one first."""
     layers = FastRenderer().render(placed.mesh, view_cameras(views, size))
     return (_frame(view, placed.mesh) for view in layers)
 
@@ -48,8 +48,8 @@ class Moving:
     """A motion of a reconstruction.
 
     Attributes:
-        rig: in the frame, of the vertices of the reconstruction.
-        motion: of its skeleton.
+        rig: of the reconstruction's vertices, in the frame.
+        motion: motion of its skeleton.
         warnings: sentences.
     """
 
@@ -58,11 +58,11 @@ class Moving:
     warnings: tuple[str, ...] = ()
 
     def frames(self, placed: Placed, count: int, size: int) -> Iterator[Frame]:
-        """Draw a figure that turns once while it repeats its motion in one place."""
+        """Render a figure that turns once while it repeats its motion in one place."""
         times = self.motion.start + np.arange(count) / FPS % max(self.motion.duration, 1 / FPS)
         track = poses(self.rig.skeleton, self.motion, times)
         shifts, width = self._room(track, size)
-        # Turning normals costs more than all the rest, and unlit colours need none.
+        # Rotating normals costs more than all else, and unlit colours need none.
         mesh, camera = replace(placed.mesh, normals=None), Camera(0.0, size, width)
         turns = [view.turn().T.astype(np.float32) for view in view_cameras(count, size)]
 
@@ -74,7 +74,7 @@ class Moving:
         return (_frame(layers, placed.mesh) for layers in FastRenderer().animate(still, moved(), [camera]))
 
     def _room(self, track: Poses, size: int) -> tuple[NDArray[np.float32], float]:
-        """Shifts (T, 3) that hold the figure's middle over the origin, and the width that shows all of it."""
+        """Shifts (T, 3) that keep the figure's middle over the origin, and the width that shows all of it."""
         shifts, reach = np.zeros((len(track.worlds), 3), np.float32), 0.0
         for k, vertices in enumerate(self.rig.each_vertices(track)):
             shifts[k, :2] = -vertices[:, :2].mean(axis=0)
@@ -124,9 +124,9 @@ def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[
         if not motions:
             raise UsageError(f"--motion: {name} holds no motion that can be played")
     else:
-        known = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
+        names = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
         raise UsageError(
             f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion '{brief(name, 80)}': "
-            f"it has {some(known, 12)}{meant(name, known)}"
+            f"it has {some(names, 12)}{meant(name, names)}"
         )
     return motion_for(rig, own.humanoid, source, motions[0])

@@ -1,4 +1,4 @@
-"""A reconstruction in the frame of the drawing: by a backend, or a file of any axes and any scale."""
+"""Place a reconstruction in the frame of the drawing: a backend's, or a file with any axes and scale."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
 backends; a fox reaches 0.73 on a knight."""
 
-TRIED = 3  # Frames by right angles that are registered, of the 48 that are looked at
-TURNED, MIRRORED = 0.005, 0.02  # By how much a score must be better for a mesh to be turned at all, and to be mirrored
+TRIED = 3  # Axis-aligned frames to register, the best of 48
+TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
-"""IoU below which turns between the right angles are tried, and by how much a score must be better for one."""
+"""IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-MARGIN = 6  # Pixels kept free at the border of each view, for the contour that the model draws
+MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,10 @@ class Placed:
 
     Attributes:
         mesh: in the frame.
-        matrix: (4, 4) that brought it there from its own coordinates.
-        iou: of its silhouette with the drawing's.
-        note: how it was found, in a sentence.
-        fit: factor that it was shrunk by so that no view cuts it, at most 1.
+        matrix: (4, 4), from its own coordinates to the frame.
+        iou: IoU of its silhouette with the drawing's.
+        note: a sentence on how it was placed.
+        fit: factor, at most 1, by which it was shrunk so that no view cuts it.
         own: the file's character with its rig; None for a backend's mesh.
         warnings: sentences.
     """
@@ -68,8 +68,8 @@ class Placed:
         return self.own.rig.of_vertices(self.own.character.mesh.used).placed(self.matrix)
 
 
-def read_one(path: Path) -> AnimatedCharacter:
-    """Read the one character that a path or `sample:1` names, with its rig.
+def read_single(path: Path) -> AnimatedCharacter:
+    """Read the only character of a path or `sample:1`, with its rig.
 
     Raises:
         UsageError: if it names none, or several.
@@ -93,11 +93,11 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
     backend = load_backend(spec)
     if back is not None and not getattr(backend, "sees_back", False):
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
-    drawn, seed = None if back is None else back.color, BuildConfig.seed
-    # How the size in the frontal view compares with the length is known for a character only.
+    back_picture, seed = None if back is None else back.color, BuildConfig.seed
+    # Only for a character the frontal view has its true scale.
     framed = front.mesh is not None
     mesh, warnings = reconstruct_picture(
-        backend, front.color, front.name, front.mesh, seed=seed, framed=framed, back=drawn
+        backend, front.color, front.name, front.mesh, seed=seed, framed=framed, back=back_picture
     )
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
@@ -105,7 +105,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Find the frame of a mesh by any tool, by the silhouette and the colours of the drawing.
+    """Place a mesh by any tool, by the silhouette and the colours of the drawing.
 
     Raises:
         SpecsiaError: if no frame brings it onto the drawing.
@@ -139,7 +139,7 @@ def _preference(turned: Turned) -> float:
 def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """Register a mesh that was turned by right angles; returns how much it looks like the drawing, and its place."""
+    """Register a mesh after a turn by right angles; returns its likeness to the drawing, and the similarity."""
     moved = _turned(mesh, turn)
     similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
@@ -160,7 +160,7 @@ def _register(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Similarity:
 def _placed(
     mesh: Mesh, similarity: Similarity, turn: NDArray[np.float64], front: Frontal, note: str, views: int
 ) -> Placed:
-    """Place a mesh by its turn and its similarity, its middle at depth 0, and no larger than all views show.
+    """Place a mesh by its turn and similarity, with its middle at depth 0, shrunk so that no view cuts it.
 
     Raises:
         SpecsiaError: if its silhouette is not that of the drawing.
@@ -170,21 +170,21 @@ def _placed(
     matrix[:3, 3] = similarity.translation
     moved = similarity.apply_to(_turned(mesh, turn))
     if len(front.masks) == 1:
-        # The front does not show how deep a mesh lies: the figure turns about the middle of its box.
+        # The front does not show depth, so the figure turns about the middle of its box.
         low, high = moved.bounds()
         depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
         moved, matrix[:3, 3] = moved.with_vertices(moved.vertices - depth.astype(np.float32)), matrix[:3, 3] - depth
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
-    reached = iou(layers.mask, front.mask)
-    if reached < LEAST_IOU:
+    overlap = iou(layers.mask, front.mask)
+    if overlap < LEAST_IOU:
         raise SpecsiaError(
-            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {reached:.2f} at best, and "
+            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at best, and "
             f"{LEAST_IOU} is needed; is it this character, in this pose?"
         )
     fit = _fit(moved, view_cameras(views, len(front.mask)))
     if fit < 1:
         moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
-    return Placed(moved, matrix, reached, f"{note}; IoU {reached:.2f}", fit)
+    return Placed(moved, matrix, overlap, f"{note}; IoU {overlap:.2f}", fit)
 
 
 def _fit(mesh: Mesh, cameras: Sequence[Camera]) -> float:

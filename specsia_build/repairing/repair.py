@@ -1,4 +1,4 @@
-"""The whole way from a drawing to its repaired frames, and the folder that holds them."""
+"""Repair a drawing from start to end, and write the folder with its frames."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from specsia_build.folders import is_vacant
 from specsia_build.picture_files import write_moving, write_still
 from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
 from specsia_build.repairing.frames import FPS, Frame, moving, turntable
-from specsia_build.repairing.placing import Placed, place_file, read_one, reconstruct
+from specsia_build.repairing.placing import Placed, place_file, read_single, reconstruct
 from specsia_build.sheets import Sheet, spread
 from specsia_build.terminal import progress
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
 
-LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; the first three are what `specsia enhance` takes
+LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; `specsia enhance` reads the first three
 
 _OURS = {*LAYERS, RECORD, MODEL, SHEET, f"{FILM}.webp", f"{FILM}.mp4"}
 
@@ -47,13 +47,13 @@ class RepairSettings:
     """Settings of a repair.
 
     Attributes:
-        backend: `NAME[:ARG]`, which reconstructs if no mesh is given.
+        backend: `NAME[:ARG]` of the backend to use if no mesh is given.
         model: a run, or `pretrained`.
         views: frames, evenly spaced over one turn, 1-360.
         size: pixels on a side of a frame, 64-2048.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
-        back: file of the character drawn from behind, which the backend (if it takes one) and the model see.
+        back: file of the character drawn from behind, for the model and for backends that take one.
     """
 
     backend: str = field(default_factory=lambda: BuildConfig().backends[0])
@@ -73,9 +73,9 @@ class Repaired:
         out: the folder.
         name: of the character.
         frames: number of them.
-        note: how the reconstruction was found.
-        films: their files.
-        adapted: what fitting the model gave; None if it was not fitted.
+        note: a sentence on how the reconstruction was placed.
+        films: files of the films.
+        adapted: result of fitting the model; None if it was not fitted.
         warnings: sentences.
     """
 
@@ -97,14 +97,14 @@ def load_subject(subject: str | Path, size: int) -> Frontal:
     """
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
-        return render_front(read_one(path), size)
+        return render_front(read_single(path), size)
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a drawing, or a character ({', '.join(FORMATS)})")
     return read_drawing(path, size)
 
 
 def require_own_folder(out: Path) -> None:
-    """Check that a folder may be written: new, empty, or of an earlier repair.
+    """Check that a folder is new, empty, or of an earlier repair.
 
     Raises:
         UsageError: if it holds something else.
@@ -119,7 +119,7 @@ def require_own_folder(out: Path) -> None:
 def run_repair(
     subject: str | Path | Frontal, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
 ) -> Repaired:
-    """Repair a drawing and write a folder of its frames, a film and a sheet; whole, or not at all.
+    """Repair a drawing, and write a folder of its frames, a film and a sheet atomically.
 
     The subject is a drawing's file, a character, whose frontal render is the drawing, or a framed front. `mesh` is its
     reconstruction by any tool, None for one by the backend.
@@ -136,7 +136,7 @@ def run_repair(
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:
-            placed = place_file(read_one(mesh), front, settings.views)
+            placed = place_file(read_single(mesh), front, settings.views)
         front = front.shrunk(placed.fit)
         motion = None if settings.motion is None else moving(placed, front, str(settings.motion))
         bar()

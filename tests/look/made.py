@@ -54,6 +54,6 @@ def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any
 
 
 def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gallery:
-    stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few", "lost": (), "measures": (IOU,)}
+    stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few", "failed": (), "measures": (IOU,)}
     moving = any(item.fps for item in items)
     return Gallery(where=where, items=items, reader=Drawn(draw), moving=moving, **(stated | more))

@@ -18,7 +18,7 @@ from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.drawing import Choice, Style, draw_sheet, draw_turntable
-from specsia_build.look.items import TARGET, Gallery, Item, Lost, Side
+from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
 from specsia_build.look.page import PICTURES_MARK, write_page
 from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
@@ -271,7 +271,7 @@ def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path
     ],
 )
 def test_what_is_not_there_is_refused(tmp_path: Path, choice: Choice, views: list[int]) -> None:
-    found = replace(some(), lost=(Lost("lost", "lost", "render", None, "the file is empty"),))
+    found = replace(some(), failed=(FailedItem("lost", "lost", "render", None, "the file is empty"),))
     with pytest.raises(UsageError):
         draw_sheet(found, tmp_path / "sheet.png", choice, FEW, views=views)
     with pytest.raises(UsageError):

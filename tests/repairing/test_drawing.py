@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
 from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
-from specsia_build.repairing.placing import place_file, read_one
+from specsia_build.repairing.placing import place_file, read_single
 from tests.shapes import write_figure
 
 INK, PAPER, FILL = (30, 30, 40), (255, 255, 255), (220, 70, 60)
@@ -22,7 +22,7 @@ INK, PAPER, FILL = (30, 30, 40), (255, 255, 255), (220, 70, 60)
 
 def front_of_figure(folder: Path, size: int = 128) -> Frontal:
     """The front of the figure of boxes."""
-    return render_front(read_one(write_figure(folder / "figure.obj")), size)
+    return render_front(read_single(write_figure(folder / "figure.obj")), size)
 
 
 def write_drawing(folder: Path, name: str = "drawing.png", *, size: int = 128, ground: object = None) -> Path:
@@ -134,7 +134,7 @@ def test_known_axes_are_found(tmp_path: Path, matrix: list[list[int]]) -> None:
     front = front_of_figure(tmp_path, 256)
     assert front.mesh is not None
     drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
-    mesh = read_one(write_turned(tmp_path / "turned.obj", np.array(matrix), 37.0, 12.0))
+    mesh = read_single(write_turned(tmp_path / "turned.obj", np.array(matrix), 37.0, 12.0))
     placed = place_file(mesh, drawn, 4)
     assert placed.iou > 0.93
     assert np.abs(placed.mesh.vertices - front.mesh.vertices).max() < 0.04
@@ -143,8 +143,8 @@ def test_known_axes_are_found(tmp_path: Path, matrix: list[list[int]]) -> None:
 
 
 def test_mirrored_file_is_mirrored_back(tmp_path: Path) -> None:
-    front = render_front(read_one(write_turned(tmp_path / "painted.obj", np.eye(3), painted=True)), 128)
-    own = read_one(write_turned(tmp_path / "mirrored.obj", np.diag([-1.0, 1.0, 1.0]), painted=True))
+    front = render_front(read_single(write_turned(tmp_path / "painted.obj", np.eye(3), painted=True)), 128)
+    own = read_single(write_turned(tmp_path / "mirrored.obj", np.diag([-1.0, 1.0, 1.0]), painted=True))
     placed = place_file(own, replace(front, mesh=None), 4)
     assert front.mesh is not None
     assert np.linalg.det(placed.matrix[:3, :3]) < 0
@@ -153,14 +153,14 @@ def test_mirrored_file_is_mirrored_back(tmp_path: Path) -> None:
 
 def test_another_figure_is_refused(tmp_path: Path) -> None:
     drawn = read_drawing(write_drawing(tmp_path, size=128), 128)
-    other = read_one(write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0])))
+    other = read_single(write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0])))
     with pytest.raises(SpecsiaError):
         place_file(other, drawn, 4)
 
 
 def test_what_views_would_cut_is_shrunk_with_the_drawing(tmp_path: Path) -> None:
     drawn = read_drawing(write_drawing(tmp_path, size=128), 128)
-    deep = read_one(write_turned(tmp_path / "deep.obj", np.diag([1.0, 1.0, 8.0])))
+    deep = read_single(write_turned(tmp_path / "deep.obj", np.diag([1.0, 1.0, 8.0])))
     placed = place_file(deep, drawn, 8)
     assert placed.fit < 1
     assert np.abs(placed.mesh.vertices).max() < 1.35 / 2
@@ -172,7 +172,7 @@ def test_turn_between_right_angles_is_found(tmp_path: Path) -> None:
     angle = np.deg2rad(32)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
-    placed = place_file(read_one(write_turned(tmp_path / "askew.obj", turn)), drawn, 4)
+    placed = place_file(read_single(write_turned(tmp_path / "askew.obj", turn)), drawn, 4)
     assert placed.iou > 0.9
 
 

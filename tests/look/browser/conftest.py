@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
 
 from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
-from specsia_build.look.items import Gallery, Item, Lost, Side
+from specsia_build.look.items import FailedItem, Gallery, Item, Side
 from specsia_build.look.page import write_page
 from specsia_build.look.sections import Sections, tag
 from tests.look.made import gallery, item
@@ -75,12 +75,14 @@ def shown(*items: Item, **more: Any) -> Gallery:
 def galleries() -> dict[str, tuple[Gallery, Sections]]:
     """What is looked at, by name, and the tables of its overview."""
     sections = {"counts": ("Counts", tag("table", tag("tbody", tag("tr", tag("td", "written by the program")))))}
-    broken = Lost("broken", "broken", "render", None, "no mesh in it", "logs/one.log", "specsia build --out my-run")
+    broken = FailedItem(
+        "broken", "broken", "render", None, "no mesh in it", "logs/one.log", "specsia build --out my-run"
+    )
     side, fix = Side("relief", (COLOR,)), "specsia build --out my-run --min-iou 0.1"
-    lost = [broken]
+    failed = [broken]
     for k in range(1, 15):
         reason = f"its mean IoU is 0.{k}, below 0.5"
-        lost.append(Lost(f"low {k}", f"low {k}", "project", "relief", reason, None, fix, side, 4))
+        failed.append(FailedItem(f"low {k}", f"low {k}", "project", "relief", reason, None, fix, side, 4))
     figures = [figure(f"figure {number}", number) for number in range(40)]
     gap = figures[2].sides["relief"]
     gap = replace(gap, values={"iou": (*gap.values["iou"][:2], None, *gap.values["iou"][3:])})
@@ -90,14 +92,14 @@ def galleries() -> dict[str, tuple[Gallery, Sections]]:
         for k, text in enumerate(HOSTILE)
     ]
     harmed = [replace(broken, key=text, id=text, reason=text, command=text) for text in HOSTILE]
-    names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "lost": tuple(harmed)}
+    names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "failed": tuple(harmed)}
     moving = {"yaws": None, "fps": 12.0, "action": "Walk"}
     clips = [figure(name, k, **moving) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))]
     return {
-        "figures": (shown(*figures, lost=tuple(lost)), sections),
+        "figures": (shown(*figures, failed=tuple(failed)), sections),
         "clips": (shown(*clips), {}),
         "hostile": (replace(shown(*hostile, **names), where=HOSTILE[5]), {}),
-        "few": (shown(*figures[:6], lost=tuple(lost)), sections),
+        "few": (shown(*figures[:6], failed=tuple(failed)), sections),
         "empty": (shown(), {}),
     }
 
