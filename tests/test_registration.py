@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import FRONTAL_LOSS, LOST, Similarity, descent, iou, lost_part, recall, register
-from specsia_build.registration.descent import Target, descend, silhouettes
+from specsia_build.registration.descent import Target, descend, masks_of
 from specsia_build.registration.masks import outline_distance
 from specsia_build.registration.outline import shape_of
 from specsia_build.rendering.fast.renderer import silhouettes
@@ -233,7 +233,7 @@ SCENES = {
 def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
     mesh = SCENES[scene]()
     similarity = Similarity(1.1, 9, 20, (0.03, 0.01, -0.02))
-    masks = silhouettes(shape_of(mesh), similarity, target())
+    masks = masks_of(shape_of(mesh), similarity, target())
     for mask, view in zip(masks, target().views(similarity), strict=True):
         sure, edge = covered(mesh, view, SIZE)
         assert sure.any()

@@ -2,6 +2,6 @@
 
 `skeleton` has the nodes, `motion` the keyed tracks that move them, `rig` the skin weights that bind a mesh to them, and
 `posed`, which moves it; `carry` transfers weights to a reconstruction. `retarget` plays a motion of one skeleton on
-another; where names of joints differ, `humanoid` maps both to the same bones. `motions.glb` has the built-in motions, on
-a plain human skeleton. Files are read in `characters`.
+another; where names of joints differ, `humanoid` maps both to the same bones. `motions.glb` has the built-in motions
+on a plain human skeleton. Files are read in `characters`.
 """

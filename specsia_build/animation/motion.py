@@ -170,7 +170,7 @@ def slerp(
 def _spline(
     begin: NDArray[np.float64], end: NDArray[np.float64], s: NDArray[np.float64], span: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Interpolate keys (..., T, 3, W) of incoming tangent, value and outgoing tangent at shares (T, 1) of spans (T, 1)."""
+    """Interpolate keys (..., T, 3, W) of in-tangent, value and out-tangent at shares (T, 1) of spans (T, 1)."""
     s2, s3 = s**2, s**3
     values = (2 * s3 - 3 * s2 + 1) * begin[..., 1, :] + (3 * s2 - 2 * s3) * end[..., 1, :]
     return np.asarray(values + span * ((s3 - 2 * s2 + s) * begin[..., 2, :] + (s3 - s2) * end[..., 0, :]))

@@ -107,7 +107,7 @@ class Target:
         return np.concatenate([turn, shift[..., None]], axis=2)
 
 
-def silhouettes(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
+def masks_of(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
     """(V, H, H) bool, silhouettes of a moved shape in the target's cameras, sampled at pixel centres."""
     return np.asarray(draw(shape, target.views(similarity), target.size))
 
@@ -119,7 +119,7 @@ def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.float64]:
     """(V,) IoU of each view, at pixel centres."""
-    return _shares(overlaps(silhouettes(shape, similarity, target), target.masks))
+    return _shares(overlaps(masks_of(shape, similarity, target), target.masks))
 
 
 @compiled

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
-from specsia_build.registration.descent import NOISE, Similarity, Target, descend, ious, silhouettes
+from specsia_build.registration.descent import NOISE, Similarity, Target, descend, ious, masks_of
 from specsia_build.registration.masks import lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.rendering.layers import iou
@@ -67,7 +67,7 @@ def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tupl
     guess = guess.changed(0, 0, 0, -centre)
     theirs = moments(target.masks)
     for _ in range(2):
-        ours = moments(silhouettes(shape, guess, target))
+        ours = moments(masks_of(shape, guess, target))
         visible = (ours[:, 0] > 0) & (theirs[:, 0] > 0)
         if not visible.any():
             return 0.0, guess
