@@ -21,9 +21,9 @@ class Reading:
     """How a mesh file of another program was read.
 
     Attributes:
-        axes: which signed axes of the file were taken for our x, y, z.
-        linear: whether its vertex colours were taken for linear ones.
-        stated_in: the file in which the user may change both, by ``axes`` and ``colors``; None where there is none.
+        axes: signed axes of the file that were read as x, y, z of the frame.
+        linear: whether its vertex colours were read as linear.
+        stated_in: file with the settings ``axes`` and ``colors`` that change both; None without one.
         warnings: sentences about the file.
     """
 
@@ -41,16 +41,16 @@ class Context:
     """Information for a backend besides the image.
 
     Attributes:
-        character_id: whose picture it is.
+        character_id: id of the character in the picture.
         seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
-        ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
+        ground_truth: returns the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
         read: call it with every file of the backend's ``folder`` that was read for this character or looked for in
-            vain: the mesh is made again when one changes.
-        note: call it with how the mesh was read, if it was from a file.
+            vain, so that the mesh is made again if one changes.
+        note: call it with a `Reading` if the mesh is read from a file.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
-            and its longest side, seen or not, about one unit; False for a user's own picture.
-        back: (S, S, 4) uint8, straight alpha: the figure from behind in a frame of the same size, where it is drawn;
-            only for backends with ``sees_back = True``.
+            and its longest side, visible or not, about one unit; False for a user's own picture.
+        back: (S, S, 4) uint8, straight alpha: a drawing of the figure from behind, in a frame of the same size, or
+            None; only for backends with ``sees_back = True``.
         doubt: call it with a sentence to add a warning to the character.
     """
 
@@ -68,8 +68,8 @@ class Backend(Protocol):
     """One reconstruction method, made by a factory of the entry-point group ``specsia.backends``.
 
     Attributes:
-        name: what `--backend` calls it, without an argument.
-        version: grows whenever the same input would give another mesh.
+        name: name for `--backend`, without an argument.
+        version: to be raised whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
 
@@ -78,8 +78,8 @@ class Backend(Protocol):
         sees_back: True if it uses `Context.back`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all files passed to `Context.read`.
-        slots, gpus, patience: pictures at a time, GPUs that each process holds (1 by default), and seconds that one
-            picture may take where that is longer than the build's ``timeout``.
+        slots, gpus, patience: pictures at a time; GPUs per process (1 by default); and seconds that one picture may
+            take, if more than the build's ``timeout``.
         logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a cluster.
         close(): called at the end.
     """
@@ -98,7 +98,7 @@ class Backend(Protocol):
         return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Make a textured mesh in the frame, in the scale of the image's orthographic camera where it is known.
+        """Make a textured mesh in the frame, in the scale of the image's orthographic camera if it is known.
 
         Args:
             image: (H, W, 4) uint8 sRGB, straight alpha: the frontal view without contour.

@@ -1,4 +1,4 @@
-"""The user's own program as a backend: it is started for each picture and writes a mesh file."""
+"""The user's own program as a backend, run for each picture to write a mesh file."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ DEFAULT_MESH = "mesh.glb"
 class Command(Backend):
     """Backend that runs a program for each picture.
 
-    `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (the empty
-    one that it lies in), ``{seed}`` and ``{id}``.
+    `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (its empty
+    folder), ``{seed}`` and ``{id}``.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Command(Backend):
         return self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
-        """The command, with files by their names alone, and the terms."""
+        """The command, with names instead of paths of files, and the terms."""
         program, *others = self.words
         names = [Path(word).name if is_file(Path(word)) else word for word in others]
         return {"command": [program, *names], **self.terms.settings()}
@@ -137,14 +137,14 @@ def absolute(argument: str) -> str:
         words = shlex.split(argument)
     except ValueError:
         return argument
-    # A program without a folder is looked for on the PATH.
+    # A program without a folder is searched on the PATH.
     exists = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
     absolute_words = [str(Path(w).absolute()) if is_path else w for w, is_path in zip(words, exists, strict=True)]
     return argument if absolute_words == words else shlex.join(absolute_words)
 
 
 def portable(argument: str) -> str:
-    """The words of ``command:WORDS`` with names in the place of absolute paths."""
+    """The words of ``command:WORDS`` with names instead of absolute paths."""
     try:
         return shlex.join(Path(word).name if word.startswith("/") else word for word in shlex.split(argument))
     except ValueError:

@@ -31,7 +31,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's own.
         axes, colors: see `Terms`; `axes` replaces `up` and `front`.
-        meshes: file or folder of a character, relative to the folder, where it is not named after the id.
+        meshes: file or folder of each character, relative to the folder, that is not named after its id.
     """
 
     up: str | None = None
@@ -66,7 +66,7 @@ class MeshDir:
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Read the character's mesh in its file's own units and place; the image is not used.
+        """Read the character's mesh in its file's own units and position; the image is not used.
 
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
@@ -78,7 +78,7 @@ class MeshDir:
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
-        """The same mesh with its rig and motions; a CharacterError as of `reconstruct`, or if its axes mirror it."""
+        """The same mesh with its rig and motions; a CharacterError as for `reconstruct`, or if its axes mirror it."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
             turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]}
@@ -96,13 +96,13 @@ class MeshDir:
 
     def _candidates(self, character_id: str) -> tuple[Path, ...]:
         """Files that could be the character's mesh, sorted."""
-        named = self.folder / self.manifest.meshes.get(character_id, character_id)
-        if named.suffix.lower() in FORMATS and is_file(named):
-            return (named,)
-        near = listing(named.parent)
-        names = (name for suffix in FORMATS for name in near.alike(f"{named.name}{suffix}"))
-        beside = [named.parent / name for name in names if Path(name).stem == named.name]
-        inside = [named / name for name in listing(named).names if Path(name).suffix.lower() in FORMATS]
+        base = self.folder / self.manifest.meshes.get(character_id, character_id)
+        if base.suffix.lower() in FORMATS and is_file(base):
+            return (base,)
+        near = listing(base.parent)
+        names = (name for suffix in FORMATS for name in near.alike(f"{base.name}{suffix}"))
+        beside = [base.parent / name for name in names if Path(name).stem == base.name]
+        inside = [base / name for name in listing(base).names if Path(name).suffix.lower() in FORMATS]
         return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
 
 
@@ -131,7 +131,7 @@ def _read_manifest(path: Path) -> Manifest:
     if manifest.axes is not None:
         axes_matrix(manifest.axes)
         if manifest.up is not None or manifest.front is not None:
-            raise ValueError("axes say what up and front say; keep one of them")
+            raise ValueError("axes replace up and front; keep either of them")
     # Both raise a ValueError for anything but an axis.
     axis_vector(manifest.up or "+z")
     front_rotation(manifest.front or "-y")

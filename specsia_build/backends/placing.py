@@ -1,4 +1,4 @@
-"""Mesh files that another program wrote: found, read, turned into the axes of the frame and fitted to the picture."""
+"""Find and read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
 
 
 def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
-    """The mesh with the named signed axes as its x, y and z; faces keep looking outward where that mirrors."""
+    """Turn a mesh so that the named signed axes become x, y and z; faces are rewound if that mirrors it."""
     matrix = axes_matrix(axes)
     mesh = mesh.rotated(matrix)
     if np.linalg.det(matrix) > 0:
@@ -43,7 +43,7 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
 
 
 def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Least x and z and greatest x and z of a frontal silhouette (S, S) that is not empty, in units of the frame."""
+    """Smallest x and z and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
     left, right = (float(column * unit - half) for column in (columns[0], columns[-1] + 1))
@@ -52,7 +52,7 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
 
 
 def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
-    """The mesh moved and scaled so that its front fills the box of a frontal silhouette; its depth is centred."""
+    """Move and scale a mesh so that its front fills the box of a frontal silhouette, with its depth centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])
     if not covered.any():
@@ -73,7 +73,7 @@ def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context)
 
 
 def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = "") -> Path:
-    """The only one of some mesh files in a folder.
+    """Return the only one of some mesh files in a folder.
 
     Raises:
         CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no mesh".
@@ -91,12 +91,12 @@ def read_foreign(
 ) -> tuple[Character, Reading]:
     """Read a mesh file of another program in the axes of the frame; see `Terms` and `Reading`.
 
-    Without `axes` those of the entry count, by default the convention of its format.
+    Without `axes`, the entry's apply, by default its format's convention.
 
     Raises:
         CharacterError: if it cannot be read or drawn.
     """
-    # Where the axes are stated, no reader's convention may turn them as well.
+    # With stated axes, the format's convention must not turn the mesh, too.
     up, front = (entry.up or OWN, entry.front or OWN) if axes is None else ("+z", "-y")
     character = read_character(msgspec.structs.replace(entry, up=up, front=front, sides="both"))
     mesh = character.mesh if axes is None else into_frame(character.mesh, axes)
@@ -104,18 +104,20 @@ def read_foreign(
     if linear and colors == "srgb" and mesh.colors is not None:
         decoded = np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]])
         mesh = replace(mesh, colors=decoded.astype(np.float32))
-    taken = tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
+    axes_read = (
+        tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
+    )
     # A reconstruction has no manifest line that a warning could name.
-    aside = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
-    besides = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
-    warnings = (*(w for w in character.warnings if w not in aside), *besides)
-    return replace(character, mesh=mesh), Reading(taken, linear and colors == "own", stated_in, warnings)
+    skipped = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
+    extra = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
+    warnings = (*(w for w in character.warnings if w not in skipped), *extra)
+    return replace(character, mesh=mesh), Reading(axes_read, linear and colors == "own", stated_in, warnings)
 
 
 def read_placed(
     path: Path, terms: Terms, alpha: NDArray[np.uint8], context: Context, stated_in: str | None = None
 ) -> Mesh:
-    """Read the mesh of a file in the frame, fitted to a picture's alpha (S, S) unless its place is kept.
+    """Read a mesh file in the frame, fitted to a picture's alpha (S, S) unless `framing` is `kept`.
 
     Raises:
         CharacterError: if it cannot be read, drawn or fitted.

@@ -1,6 +1,6 @@
-"""Backends by name: the entry points of the group ``specsia.backends``, and commands that the user's settings name.
+"""Backends by name: entry points of the group ``specsia.backends``, and commands in the user's settings.
 
-Their meshes are checked, and faults of other packages are reported as theirs.
+Meshes are checked, and errors of other packages are reported as theirs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OWN = EntryPoints(
         **{name: f"upstream.bridged:{name}" for name in NAMES},
     }.items()
 )
-"""Backends of this package, which are there however it was installed."""
+"""Backends of this package, available even without installed entry points."""
 
 _WITH_SETTINGS = frozenset({"command", *NAMES})  # Backends of this package that read the user's settings
 _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})  # Backends whose argument is a folder
@@ -52,12 +52,12 @@ def available_backends() -> tuple[str, ...]:
 
 
 def load_backend(spec: str) -> Backend:
-    """Load the backend that ``NAME`` or ``NAME:ARGUMENT`` names; the argument may hold colons itself.
+    """Load the backend of ``NAME`` or ``NAME:ARGUMENT``; the argument may contain colons.
 
     Raises:
         UsageError: if no installed package declares the name, two packages declare it, or the backend refuses the
-            argument or has settings that nobody reads.
-        SpecsiaError: if the package that declares it cannot be imported or does not give a backend.
+            argument or has settings that it does not read.
+        SpecsiaError: if the package that declares it cannot be imported or returns no backend.
     """
     name, colon, argument = spec.partition(":")
     points, settings = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
@@ -77,7 +77,7 @@ def load_backend(spec: str) -> Backend:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
     package = f" of the package {points[0].dist.name}" if points[0].dist is not None else ""
     backend_of = f"the backend '{name}' ({points[0].value}{package})"
-    # A third-party module may raise anything, and the reader needs to know whose fault it is.
+    # A third-party module may raise anything, and the message must name it.
     try:
         backend: Backend = points[0].load()(argument if colon else None)
         fault = _fault(backend, name)
@@ -99,7 +99,7 @@ def absolute_spec(spec: str) -> str:
 
 
 def portable_spec(spec: str) -> str:
-    """A spec without the folders of this machine, to be compared with one that was given on another."""
+    """A spec without folders of this machine, to compare with one from another machine."""
     name, _, argument = spec.partition(":")
     if name == "command":
         return f"{name}:{command.portable(argument)}"
@@ -115,7 +115,7 @@ _METHODS = ("settings", "inputs", "reconstruct")
 
 
 def _fault(backend: Any, name: str) -> str | None:
-    """Why an object is not a backend of that name, the end of a sentence; None if it is one."""
+    """End of a sentence on why an object is not a backend of that name; None if it is one."""
     missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(backend, member)]
     if missing:
         return f"is a {type(backend).__name__} without {' and '.join(missing)}: see docs/backends.md"
@@ -139,10 +139,10 @@ _ARRAYS = {
 
 
 def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    """Reconstruct a picture (H, W, 4) uint8, of which the backend gets a copy, and check the mesh.
+    """Reconstruct a copy of a picture (H, W, 4) uint8, and check the mesh.
 
     Raises:
-        CharacterError: if it gives up, or returns no mesh; an `OthersError` if code that is not ours fails.
+        CharacterError: if it fails, or returns no mesh; an `OthersError` if a third party's code fails.
     """
     with _reported(backend, f"failed on {context.character_id}", OthersError):
         mesh = backend.reconstruct(image.copy(), context)
@@ -155,14 +155,14 @@ def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -
 
 
 def backend_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
-    """Files that a backend names as its inputs for a character; a SpecsiaError if code that is not ours fails."""
+    """Input files of a backend for a character; a SpecsiaError if a third party's code fails."""
     with _reported(backend, f"does not state its inputs for {character_id}", SpecsiaError):
         return tuple(map(Path, backend.inputs(character_id)))
 
 
 @contextmanager
 def _reported(backend: Backend, doing: str, kind: type[SpecsiaError]) -> Iterator[None]:
-    """Report exceptions of code that is not ours as the backend's; a full disk or memory is the machine's fault."""
+    """Report exceptions of third-party code as the backend's, except for a full disk or memory."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 frames.
+"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 axis frames.
 
 A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure. Silhouettes
 from the front and from behind are mirror images of each other, so colours decide between them. Numbers of sound meshes
@@ -28,12 +28,14 @@ from specsia_build.rendering.topology import Topology, topology
 Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)
 
-SIZE = 128  # Pixels of the pictures that are compared, at most
+SIZE = 128  # Largest size in pixels of the pictures to compare
 FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
-SOUND_IOU = 0.85  # Frontal IoU of upright meshes: 0.88 at least of sound ones, 0.79 at most after a quarter turn
+SOUND_IOU = (
+    0.85  # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
+)
 LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
 GLANCED = 0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
 MUCH_BETTER, AS_GOOD = 0.15, 0.08  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
@@ -62,7 +64,7 @@ class Likeness:
     """How much a picture looks like another.
 
     Attributes:
-        iou: of their silhouettes, 0-1.
+        iou: IoU of their silhouettes, 0-1.
         plain: mean difference of encoded levels where both cover, 0-1.
         decoded: the same with the first picture decoded once more, as if it had been encoded twice.
     """
@@ -78,8 +80,8 @@ class Likeness:
         both, overlap = covered & target, iou(covered, target, empty=0.0)
         if not both.any():
             return cls(overlap, 1.0, 1.0)
-        levels, wanted = picture[both, :3] / 255, goal[both, :3] / 255
-        plain, decoded = (float(np.abs(colours - wanted).mean()) for colours in (levels, srgb_to_linear(levels)))
+        levels, goal_levels = picture[both, :3] / 255, goal[both, :3] / 255
+        plain, decoded = (float(np.abs(colours - goal_levels).mean()) for colours in (levels, srgb_to_linear(levels)))
         return cls(overlap, plain, decoded)
 
     @property
@@ -101,7 +103,7 @@ class Likeness:
         return self.score < other.score
 
     def surely_beats(self, other: Likeness) -> bool:
-        """Whether, if one of the two is of the right frame, this one is."""
+        """Whether this is the right frame if one of the two is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
         nearer = other.colour_difference > NEAR and NEARER * self.colour_difference <= other.colour_difference
@@ -133,7 +135,7 @@ class Turned:
 
     @property
     def seems(self) -> str:
-        """Describe the mesh as it is: what it seems to ..."""
+        """Describe the mesh in its own frame, to follow "it seems to"."""
         if self.matrix[2, 2] < 1:
             return "be mirrored and not upright" if self.mirrored else "lie or stand on its head"
         if self.mirrored:
@@ -147,10 +149,10 @@ class Turned:
 
 
 def stated_axes(
-    matrix: NDArray[np.float64], taken: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
+    matrix: NDArray[np.float64], axes_read: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
 ) -> str:
-    """The setting of `axes` that applies a matrix (3, 3) to a mesh whose file was read with the axes `taken`."""
-    rows = np.array([axis_vector(axis) for axis in taken])
+    """The setting of `axes` that applies a matrix (3, 3) to a mesh whose file was read with `axes_read`."""
+    rows = np.array([axis_vector(axis) for axis in axes_read])
     axes = ", ".join(f'"{axis}"' for axis in axis_names(matrix @ rows))
     return f"axes: [{axes}]" + (f" in {stated_in}" if stated_in else " as its x, y, z")
 
@@ -158,13 +160,13 @@ def stated_axes(
 def better_frame(
     mesh: Mesh, placed: Mesh, front: Pixels, behind: Pixels | None, goal: Pixels, look: Look
 ) -> tuple[Likeness, Turned | None]:
-    """Likeness of a mesh to its picture, and the frame in which it is surely greater; None where nothing tells.
+    """Likeness of a mesh to its picture, and the frame in which it is surely higher, or None.
 
     Args:
-        mesh: as it came, in any place.
-        placed: where registration put it, which may have pitched one that is in another frame.
+        mesh: as the backend returned it, in any position.
+        placed: the same after registration, which may have pitched a mesh that is in another frame.
         front: (S, S, 4) uint8, the frontal view of `placed`.
-        behind: its view from behind, which may make other views unnecessary.
+        behind: its view from behind or None; it may make other views unnecessary.
         goal: the frontal picture that it should show.
         look: of the pictures.
     """
@@ -219,9 +221,9 @@ def in_frames(
 
 
 def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
-    """Whether a glance at a mesh's silhouette, or at its mirror image, leaves room for its being the right one."""
+    """Whether a quick look at a mesh's silhouette, or its mirror image, allows for it being the right one."""
     silhouette = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
-    ious = (iou(each, target, empty=0.0) for each in (silhouette, _mirrored(silhouette, target)))
+    ious = (iou(shape, target, empty=0.0) for shape in (silhouette, _mirrored(silhouette, target)))
     return max(ious) >= LEAST_IOU - GLANCED
 
 
@@ -229,10 +231,10 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
     """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
-    wanted, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
+    target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
     if len(columns) == 0:
         return flipped
-    return np.roll(flipped, round((wanted[0] + wanted[-1] - columns[0] - columns[-1]) / 2), axis=1)
+    return np.roll(flipped, round((target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2), axis=1)
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
@@ -346,5 +348,5 @@ def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
     try:
         return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
     except CharacterError:
-        # Too far outside of the frame to be drawn there.
+        # The mesh is too far outside of the frame to be drawn.
         return np.zeros((size, size), np.bool_)

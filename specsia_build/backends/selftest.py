@@ -1,4 +1,4 @@
-"""Self-test of a backend: the frame of its meshes, found with a figure that no turn or mirror maps onto itself."""
+"""Self-test of a backend: find the frame of its meshes with a figure without symmetry."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 
 CHARACTER_ID = "selftest"  # Id that the backend is given; `mesh-dir` looks for a mesh of that name
-SIZE, LOOK_SIZE = 512, 256  # Pixels of the picture that the backend gets, and of the pictures that are compared
+SIZE, LOOK_SIZE = 512, 256  # Pixels of the backend's picture, and of the pictures to compare
 SEED = 20_240_229  # Seed of the backend, so that two runs agree
-MOST_LISTED = 8  # Candidates that the report lists, besides the mesh as it is
+MOST_LISTED = 8  # Candidates in the report, besides the mesh in its own frame
 FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its front's colour
 
 Triple = tuple[float, float, float]
@@ -96,7 +96,7 @@ def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple) -> Mesh
     angles = np.linspace(0, np.pi, rows + 1), 2 * np.pi * np.arange(columns) / columns
     polar, around = np.meshgrid(*angles, indexing="ij")
     grid = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1)
-    # The vertices of a pole lie at exactly one place, so that they count as one.
+    # All vertices of a pole have exactly the same position, so that they count as one.
     grid[[0, -1], :, :2] = 0
     unit, here = grid.reshape(-1, 3), np.arange(rows * columns).reshape(rows, columns)
     right, below = np.roll(here, -1, axis=1), columns

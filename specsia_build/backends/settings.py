@@ -19,13 +19,13 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a user's own program, and of the mesh files that it writes.
 
     Attributes:
-        axes: which signed axes of the file are x, y, z of the frame; None for the convention of its format.
-        framing: `free` to fit the mesh to the picture's silhouette, `kept` where it has the picture's scale and place.
+        axes: signed axes of the file that are x, y, z of the frame; None for its format's convention.
+        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has the picture's scale and position.
         colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
-        seconds: limit for one picture.
+        seconds: time limit for one picture.
         slots: pictures at a time.
-        version: the user's; another one makes all meshes again.
-        command: of a backend that only the settings describe: a text, or a list of words.
+        version: number set by the user; another one makes all meshes again.
+        command: command of a backend defined in the settings: a text, or a list of words.
     """
 
     axes: tuple[str, str, str] | None = None
@@ -50,7 +50,7 @@ def settings_file() -> Path:
 
 
 def stated_in(name: str) -> str:
-    """Where the settings of a backend are, for messages: without the folders of this machine."""
+    """Place of a backend's settings for messages, without folders of this machine."""
     return f"{settings_file().name}, under {name}"
 
 

@@ -1,1 +1,1 @@
-"""A multi-view diffusion model and its fusion, imitated; `backend.create` is the entry point."""
+"""Imitation of a multi-view diffusion model and its fusion; `backend.create` is the entry point."""

@@ -1,4 +1,4 @@
-"""A multi-view diffusion model and its fusion, imitated: six damaged views of the ground truth become one mesh.
+"""Imitation of a multi-view diffusion model: fuse six damaged views of the ground truth into one mesh.
 
 Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
 but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull carved from
@@ -51,11 +51,11 @@ class Fusion(Backend):
         check_image(image)
         if context.ground_truth is None:
             raise CharacterError("fusion draws its views from the ground truth, and there is none")
-        # Streams of their own, so that one view's damage does not depend on another's.
+        # A random stream per view, so that one view's damage does not depend on another's.
         streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(CAMERAS) + 2)]
         truth = true_views(context.ground_truth(), image, turns(streams[-1], self.strength))
-        drawn = [damaged(*view, k, streams[k], self.strength) for k, view in enumerate(truth)]
-        views = Views(*(np.stack(layer) for layer in zip(*drawn, strict=True)))
+        damaged_views = [damaged(*view, k, streams[k], self.strength) for k, view in enumerate(truth)]
+        views = Views(*(np.stack(layer) for layer in zip(*damaged_views, strict=True)))
         mesh, normals = fused_surface(views)
         linear = np.ones((len(mesh.vertices), 4), np.float32)
         linear[:, :3] = srgb_to_linear(vertex_colours(mesh, normals, views, streams[-2], self.strength))

@@ -34,18 +34,18 @@ from specsia_build.rendering.mesh import Material, Mesh
 
 Point = NDArray[np.float64]
 
-BEHIND = 0.03  # Units by which a surface may lie behind the depth that a view shows and still be what the view shows
+BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
 REACH = 3.0  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
-SHOWN = 9  # Pixels of some view that a separate piece must fill to be more than a crumb
+SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
 GRAZING = 0.2  # Least cosine; a step in depth has none of its own
 NEARBY = 5  # Pixels over which a slope is measured
 STEP = 0.3  # Cosine up to which a depth lies between two surfaces: one ends before the other
-FACES = 50_000  # Faces that are aimed at, as DrawingSpinUp's meshes have
+FACES = 50_000  # Number of faces to aim for, as in DrawingSpinUp's meshes
 PROBE = 1 / 80  # Units between the points at which the shape is first carved, to estimate its number of faces
 FEWEST, MOST = 96, 224  # Voxels along one unit, whatever the number of faces
-SLACK = 0.002  # Units that may stand before the depth a view shows; less would let noise eat holes
+SLACK = 0.002  # Units that the surface may be in front of a view's depth; with less, noise makes holes
 SMOOTH = 0.8  # Width in voxels of the Gaussian over the signed distance
 PUFF = 0.1  # Voxels by which thin parts end up thicker, as after volumetric fusion; a cape would else be lost
 CUT = 0.04  # Units beyond which a distance to the surface no longer counts
@@ -83,21 +83,21 @@ def _look(ids, bases, low, cell, scale, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _put_back(volume, lacking, inside, depth, bases, low, cell, scale, half, thick):  # type: ignore[no-untyped-def]
-    """Raise a signed distance to that of a shell `thick` units deep behind what lacks, in place, but for its border."""
-    size = lacking.shape[1]
+def _put_back(volume, missing, inside, depth, bases, low, cell, scale, half, thick):  # type: ignore[no-untyped-def]
+    """Raise a signed distance in place to that of a shell `thick` units deep behind missing pixels; borders stay."""
+    size = missing.shape[1]
     for i in range(1, volume.shape[0] - 1):
         x = low[0] + i * cell
         for j in range(1, volume.shape[1] - 1):
             y = low[1] + j * cell
-            for k in range(len(lacking)):
+            for k in range(len(missing)):
                 u = (bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half
                 if u < 0 or u >= size:
                     continue
                 far = bases[k, 2, 0] * x + bases[k, 2, 1] * y
                 for l in range(1, volume.shape[2] - 1):  # noqa: E741
                     v = half - (low[2] + l * cell) * scale
-                    if v < 0 or v >= size or not lacking[k, int(v), int(u)]:
+                    if v < 0 or v >= size or not missing[k, int(v), int(u)]:
                         continue
                     behind = far - bilinear(depth[k], u, v)
                     value = min(bilinear(inside[k], u, v) / scale + 0.25 * cell, behind, thick - behind)
@@ -185,19 +185,19 @@ def _facing(depths: Floats) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _near(mask: NDArray[np.bool_], reach: float, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of the wanted pixels (H, H) lie at most `reach` pixels from those of a mask; of others, anything."""
+def _near(mask: NDArray[np.bool_], reach: float, needed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each needed pixel (H, H) is at most `reach` pixels from a mask; undefined for other pixels."""
     near, rim = np.zeros(mask.shape, np.bool_), int(np.ceil(reach)) + 1
-    # Pixels farther from all wanted ones decide nothing.
-    for lines in scipy.ndimage.find_objects(wanted.astype(np.uint8)):
+    # Only the surroundings of needed pixels matter.
+    for lines in scipy.ndimage.find_objects(needed.astype(np.uint8)):
         box = tuple(slice(max(0, line.start - rim), line.stop + rim) for line in lines)
         if mask[box].any():
             near[box] = scipy.ndimage.distance_transform_edt(~mask[box]) <= reach
     return near
 
 
-def _lacking(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
-    """Pixels (H, H) of the parts that a view shows and that the volume, `nearest` deep there, lacks."""
+def _missing(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+    """Pixels (H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
     covered = inside > 0
     carved = covered & (nearest <= depth + BEHIND)
     missing = covered & ~carved & (facing > STEP)
@@ -205,20 +205,20 @@ def _lacking(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> 
     return missing & _near(core, REACH + 1, missing)
 
 
-def _with_shown_parts(volume: Floats, views: Views, facing: Floats, low: Point, cell: float) -> Floats:
-    """A volume of `_carved` with all parts that some view shows, and without separate crumbs that none does."""
+def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: Point, cell: float) -> Floats:
+    """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
     nearest, piece = _look(ids.astype(np.int32), BASES, low, cell, SCALE, VIEW_SIZE)
     pixels = [
         np.bincount(ids[inside > 0], minlength=count + 1) for ids, inside in zip(piece, views.inside, strict=True)
     ]
-    kept = np.max(pixels, axis=0) >= SHOWN
-    kept[0] = True
-    volume = np.where(kept[ids], volume, volume.min())
-    lacking = np.stack([_lacking(*view) for view in zip(views.inside, views.depth, facing, nearest, strict=True)])
-    if lacking.any():
+    is_kept = np.max(pixels, axis=0) >= SHOWN
+    is_kept[0] = True
+    volume = np.where(is_kept[ids], volume, volume.min())
+    missing = np.stack([_missing(*view) for view in zip(views.inside, views.depth, facing, nearest, strict=True)])
+    if missing.any():
         thick = max(SHELL, FEWEST_SHELLS * cell)
-        _put_back(volume, lacking, views.inside, views.depth, BASES, low, cell, SCALE, HALF, thick)
+        _put_back(volume, missing, views.inside, views.depth, BASES, low, cell, SCALE, HALF, thick)
     return volume
 
 
@@ -252,7 +252,7 @@ def _fitting_cell(views: Views, facing: Floats, low: Point, high: Point) -> floa
     """
     low = low - PROBE
     volume = _carved(views, facing, low, high + PROBE, PROBE)
-    filled = _with_shown_parts(volume, views, facing, low, PROBE) > 0
+    filled = _with_visible_parts(volume, views, facing, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
 
@@ -260,8 +260,8 @@ def _fitting_cell(views: Views, facing: Floats, low: Point, high: Point) -> floa
 def fused_surface(views: Views) -> tuple[Mesh, Floats]:
     """Fuse the views to a closed surface of about `FACES` faces, counter-clockwise seen from outside.
 
-    A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it, or
-    where a view shows a part that is not there then.
+    A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks through it, or
+    if a view shows a part there that this leaves out.
 
     Returns:
         The surface without colours, and the unit normals of its vertices, (V, 3) float32.
@@ -277,7 +277,7 @@ def fused_surface(views: Views) -> tuple[Mesh, Floats]:
     volume = _carved(views, facing, low, high, cell)
     smooth = scipy.ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
     swollen = np.maximum(smooth, volume + np.float32(PUFF * cell))
-    volume = _with_shown_parts(swollen, views, facing, low, cell)
+    volume = _with_visible_parts(swollen, views, facing, low, cell)
     if not (volume > 0).any():
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
     points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")

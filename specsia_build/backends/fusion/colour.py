@@ -1,4 +1,4 @@
-"""Vertex colours of the fused surface: the views that face a vertex best, blended, where they see it."""
+"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
 SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
-SEEN = 0.012  # Units that a vertex may lie behind what a view shows there and still be seen
+SEEN = 0.012  # Units that a vertex may be behind a view's depth and still be visible
 SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
 PEEK = 0.012  # Error of the depth test in units, at strength 1: colours land on what is behind, and the reverse
 
@@ -52,13 +52,13 @@ def _gather(vertices, normals, colors, inside, depths, bases, scale, half, power
             edge = (1 - t) * ((1 - s) * inside[k, j, i] + s * inside[k, j, i + 1]) + t * (
                 (1 - s) * inside[k, j + 1, i] + s * inside[k, j + 1, i + 1]
             )
-            drawn = min(1.0, max(0.0, 1.0 + edge / fringe))
-            weight = facing**power * np.exp(jitter[n, k]) * (0.15 + 0.85 * drawn)
+            figure_share = min(1.0, max(0.0, 1.0 + edge / fringe))
+            weight = facing**power * np.exp(jitter[n, k]) * (0.15 + 0.85 * figure_share)
             for c in range(3):
                 value = (1 - t) * ((1 - s) * colors[k, j, i, c] + s * colors[k, j, i + 1, c]) + t * (
                     (1 - s) * colors[k, j + 1, i, c] + s * colors[k, j + 1, i + 1, c]
                 )
-                out[n, c] += weight * (paper + drawn * (value - paper))
+                out[n, c] += weight * (paper + figure_share * (value - paper))
             weights[n] += weight
         if weights[n] > 0:
             for c in range(3):
@@ -79,10 +79,10 @@ def vertex_colours(
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
     limits = (SCALE, HALF, SHARPNESS, SEEN, FRINGE, PAPER)
     colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, BASES, *limits, jitter, peek)
-    known = weights >= FEWEST
-    if not known.all() and np.count_nonzero(known) >= NEIGHBOURS:
-        _, nearest = scipy.spatial.cKDTree(mesh.vertices[known]).query(mesh.vertices[~known], k=NEIGHBOURS)
-        colours[~known] = colours[known][nearest].mean(axis=1)
+    is_seen = weights >= FEWEST
+    if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
+        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(mesh.vertices[~is_seen], k=NEIGHBOURS)
+        colours[~is_seen] = colours[is_seen][nearest].mean(axis=1)
     # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)
     own = generator.standard_normal((len(weights), 3), dtype=np.float32)

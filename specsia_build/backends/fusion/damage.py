@@ -35,18 +35,18 @@ SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation
 
 
 def turns(generator: np.random.Generator, strength: float) -> tuple[float, ...]:
-    """Degrees by which each of the six views is seen from beside its camera; the front is as given."""
-    drawn = generator.normal(0.0, TURN_DEG * strength, 6)
-    drawn[FRONT] = 0.0
-    return tuple(float(turn) for turn in drawn)
+    """Degrees by which each of the six views is turned from its camera; 0 for the front."""
+    degrees = generator.normal(0.0, TURN_DEG * strength, 6)
+    degrees[FRONT] = 0.0
+    return tuple(float(turn) for turn in degrees)
 
 
 def damaged(
     color: Floats, coverage: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
 ) -> Views:
-    """Draw one of `true_views` as the network would: the front is close to the picture, the back mostly made up.
+    """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly made up.
 
-    What is drawn from the generator, which is this view's alone, does not depend on the strength.
+    Draws from the generator, which is only for this view, do not depend on the strength.
     """
     share = FRONT_SHARE if which == FRONT else 1.0
     bend = _similarity(generator, strength * share)
@@ -91,7 +91,7 @@ def _blurred(image: Floats, width: float) -> Floats:
 def _repainted(
     color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
 ) -> Floats:
-    """The colours with detail moved, faded and made up, and with drift; (H, H, 3) encoded 0-1."""
+    """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
     s = np.float32(strength * (FRONT_SHARE if which == FRONT else 1.0))
     base = _blurred(color, SPLIT)
     detail = color - base
@@ -99,10 +99,10 @@ def _repainted(
     contrast = np.clip(1 + s * np.float32(FADE) * smooth_noise(generator, VIEW_SIZE, PATCH_WAVE), 0, 1.5)
     strange = warped(detail, smooth_vectors(generator, VIEW_SIZE, GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
     patches = np.clip(smooth_noise(generator, VIEW_SIZE, PATCH_WAVE), 0, 1)
-    lost = smooth_vectors(generator, VIEW_SIZE, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
+    back_shift = smooth_vectors(generator, VIEW_SIZE, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
     if which == BACK:
         blend = min(1.0, strength)
-        base = base + np.float32(blend) * (_blurred(warped(base, lost), BACK_BLUR * strength) - base)
+        base = base + np.float32(blend) * (_blurred(warped(base, back_shift), BACK_BLUR * strength) - base)
         contrast = contrast * np.float32(1 - blend * (1 - BACK_DETAIL))
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
@@ -253,13 +253,13 @@ def _sweep(distance: NDArray[np.float64]) -> None:
         step = 1 if sweep & 2 else -1
         for i in range(height):
             r = i if sweep & 1 else height - 1 - i
-            row, held, nearest = distance[r], fixed[r], beside[0]
+            row, is_fixed, nearest = distance[r], fixed[r], beside[0]
             above = distance[r - 1] if r > 0 else beside[1]
             below = distance[r + 1] if r + 1 < height else beside[1]
             for c in range(width):
                 nearest[c] = min(above[c], below[c])
             first = 0 if step > 0 else width - 1
-            # The value before, which need not be looked up again.
+            # The previous value, which saves a look-up.
             before = np.inf
             for j in range(width):
                 c = first + step * j
@@ -269,7 +269,7 @@ def _sweep(distance: NDArray[np.float64]) -> None:
                 before = here
                 low, high = min(a, b), max(a, b)
                 # A new distance exceeds the nearer neighbour's by the root of a half at least.
-                if held[c] or low + 0.7071 >= here or low == np.inf:
+                if is_fixed[c] or low + 0.7071 >= here or low == np.inf:
                     continue
                 new = low + 1.0
                 if high < new:

@@ -1,4 +1,4 @@
-"""The six canonical views that a multi-view diffusion network is asked for, as they would be without its mistakes."""
+"""The six canonical views of a multi-view diffusion network, without its errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from specsia_build.rendering.mesh import Mesh
 
 Floats = NDArray[np.float32]
 
-VIEW_SIZE = 256  # Pixels of each side of a view: what Wonder3D's network draws
+VIEW_SIZE = 256  # Width and height of a view in pixels, as of Wonder3D's network
 
 CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0, 315.0))
 """Front, front right, right, back, left, front left, as of Wonder3D. The right one stands at +x."""
@@ -66,7 +66,7 @@ def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: Sequence[float]) -> 
 
 @compiled
 def between(at, size):  # type: ignore[no-untyped-def]
-    """The pixel before a place in pixels, whose centres lie at halves, and how far it lies towards the next, 0-1."""
+    """Index of the pixel before a coordinate, with pixel centres at halves, and the fraction to the next one, 0-1."""
     x = min(max(at - 0.5, 0.0), size - 1.0)
     i = min(int(x), size - 2)
     return i, x - i
@@ -74,7 +74,7 @@ def between(at, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
-    """The value of an image (H, H) `t` of the way from row `j` to the next, and `s` of that from column `i`."""
+    """Value of an image (H, H) at fraction `t` from row `j` to the next, and `s` from column `i` to the next."""
     top = image[j, i] + s * (image[j, i + 1] - image[j, i])
     low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
     return top + t * (low - top)
@@ -82,7 +82,7 @@ def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
 
 @compiled
 def bilinear(image, u, v):  # type: ignore[no-untyped-def]
-    """A value of an image (H, H) at a column and a row in pixels, whose centres lie at halves."""
+    """Value of an image (H, H) at a column and a row, with pixel centres at halves."""
     i, s = between(u, image.shape[0])
     j, t = between(v, image.shape[0])
     return blended(image, j, i, t, s)

@@ -36,7 +36,7 @@ from specsia_build.folders import private_folder
 from specsia_build.processes import worker_environment
 from specsia_build.rendering.mesh import Mesh
 
-SEEDS = 2**53  # Seeds are below it, so that a worker in any language reads them from JSON as they are
+SEEDS = 2**53  # Seeds are below it, so that JSON keeps them exact in any language
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
 
@@ -128,7 +128,7 @@ def _file_name(device: str) -> str:
 
 
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[str, FileLock]:
-    """Lock the first device that no other process of this user holds, by a file in a folder; waits for one.
+    """Lock the first device that no other process of this user holds, with a file in a folder; waits for one.
 
     Raises:
         CharacterError: if all are taken for that long.

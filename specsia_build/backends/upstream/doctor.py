@@ -39,7 +39,7 @@ _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_ava
 
 @dataclass(frozen=True)
 class Check:
-    """A requirement of a bridge, its state, details, and the command that fixes it, or empty."""
+    """A requirement of a bridge, its state, details, and the command that fixes it (or empty)."""
 
     name: str
     state: str
@@ -62,7 +62,7 @@ class Diagnosis:
 
 def diagnose(pins: Pins, place: Installation) -> Diagnosis:
     """Check everything that a bridge needs; nothing is changed, loaded or fetched."""
-    weights = (_weights(each, place) for each in pins.weights)
+    weights = (_weights(item, place) for item in pins.weights)
     return Diagnosis(pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place)))
 
 
@@ -94,8 +94,8 @@ def missing_names(pins: Pins, root: Path) -> list[str]:
         try:
             text = (root / file).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            there = (root / file).is_file()
-            missing.append(f"{file} cannot be read: {error.strerror}" if there else f"there is no file {file}")
+            exists = (root / file).is_file()
+            missing.append(f"{file} cannot be read: {error.strerror}" if exists else f"there is no file {file}")
             continue
         parts = dict.fromkeys(part for name in names for part in name.split("."))
         missing += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
@@ -117,19 +117,19 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     exact = python.startswith(f"{pins.python}.")
     state, remark = (OK, "") if exact else (NOTE, f"; upstream says {pins.python}")
     yield Check("python", state, f"{place.python} ({python}{remark})")
-    wanted = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
-    lacking = {name: name + wanted[name] for name in wanted if name not in versions}
-    lacking |= {name: source for name, source in pins.imports.items() if name not in modules}
-    others = [n for n, v in versions.items() if not SpecifierSet(wanted[n]).contains(v, prereleases=True)]
-    requirements = [*lacking.values(), *(name + wanted[name] for name in others)]
+    required = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
+    absent = {name: name + required[name] for name in required if name not in versions}
+    absent |= {name: source for name, source in pins.imports.items() if name not in modules}
+    others = [n for n, v in versions.items() if not SpecifierSet(required[n]).contains(v, prereleases=True)]
+    requirements = [*absent.values(), *(name + required[name] for name in others)]
     install = f"{_q(place.python)} -m pip install {' '.join(map(_q, requirements))}"
-    names = ", ".join(f"{name} {versions[name]} ({wanted[name]})" for name in others)
-    if lacking:
-        yield Check("packages", MISSING, f"not installed: {', '.join(lacking)}", install)
+    names = ", ".join(f"{name} {versions[name]} ({required[name]})" for name in others)
+    if absent:
+        yield Check("packages", MISSING, f"not installed: {', '.join(absent)}", install)
     elif others:
         yield Check("packages", NOTE, f"upstream has other versions: {names}", install)
     else:
-        yield Check("packages", OK, f"all {len(wanted) + len(pins.imports)} that the bridge needs")
+        yield Check("packages", OK, f"all {len(required) + len(pins.imports)} that the bridge needs")
 
 
 def _weights(weights: Weights, place: Installation) -> Check:
@@ -153,9 +153,9 @@ def _weights(weights: Weights, place: Installation) -> Check:
             folder = Path(snapshot_download(source, revision=revision, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
             return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
-    lacking = [name for name in weights.files if not (folder / name).is_file()]
-    if lacking:
-        return Check(label, MISSING, f"{folder} lacks {', '.join(lacking)}", fetch)
+    absent = [name for name in weights.files if not (folder / name).is_file()]
+    if absent:
+        return Check(label, MISSING, f"{folder} lacks {', '.join(absent)}", fetch)
     return Check(label, OK, str(folder))
 
 

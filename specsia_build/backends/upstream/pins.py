@@ -1,4 +1,4 @@
-"""Requirements of a bridge, ``manifests/backends/NAME.yaml``, and where the user has it installed."""
+"""Requirements of a bridge in ``manifests/backends/NAME.yaml``, and the user's installation of it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     for key, path in (("root", root), ("python", python), ("devices", None)):
         if value := path or os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}"):
             settings[key] = str(value)
-    # A scheduler that lends GPUs names them there.
+    # A scheduler sets CUDA_VISIBLE_DEVICES to the GPUs that it assigns.
     devices = settings.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
     names = devices if isinstance(devices, list) else str(devices).split(",")
     settings["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
