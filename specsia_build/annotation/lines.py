@@ -153,7 +153,7 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
     view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
     edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
-    places, vertices = tracing.seen_pieces(which, *edge_data, view)
+    places, vertices = tracing.visible_pieces(which, *edge_data, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
     between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)

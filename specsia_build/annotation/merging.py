@@ -194,11 +194,11 @@ def with_borders(
 
     `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
     """
-    one, other = links.faces.T
-    apart, away = faces.mean[one] - faces.mean[other], np.linalg.norm(middle[one] - middle[other], axis=1)
-    change = np.linalg.norm(apart, axis=1)
+    first, second = links.faces.T
+    jump, away = faces.mean[first] - faces.mean[second], np.linalg.norm(middle[first] - middle[second], axis=1)
+    change = np.linalg.norm(jump, axis=1)
     steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * away)
-    return links._replace(jump=np.where((steep | across[one] | across[other])[:, None], apart, links.jump))
+    return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))
 
 
 def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:

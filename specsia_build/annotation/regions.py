@@ -100,7 +100,7 @@ def regions(mesh: Mesh) -> Regions:
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
     """Number the materials (M,); equal ones get one number."""
-    known: dict[object, int] = {}
+    numbers: dict[object, int] = {}
     pixels: dict[int, bytes] = {}
 
     def content(texture: Texture | None) -> object:
@@ -114,7 +114,7 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
         (m.name, m.base_color, content(m.texture), m.emissive, content(m.emissive_texture), m.alpha_mode, m.unlit)
         for m in materials
     )
-    return np.array([known.setdefault(key, len(known)) for key in keys])
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Links:
@@ -184,7 +184,7 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _shown(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
+def _lab_of(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
     """L*, a*, b* and opacity of a face at the weights `wb` and `wc` of its second and third corner."""
     m, uv, colors, base, emissive = surface.material[f], surface.uv, surface.colors, surface.base, surface.emissive
     wa = 1 - wb - wc
@@ -227,7 +227,7 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
             for j in range(cuts - i):
                 for turned in range(2 if i + j < cuts - 1 else 1):
                     middle = (1 + turned) / 3
-                    x, y, z, alpha = _shown(f, (i + middle) / cuts, (j + middle) / cuts, surface, textures)
+                    x, y, z, alpha = _lab_of(f, (i + middle) / cuts, (j + middle) / cuts, surface, textures)
                     # Transparent samples count only if there are no others.
                     weight = 1.0 if opaque[f] else max(alpha, 1e-6)
                     total += weight
@@ -251,7 +251,7 @@ def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
                 t = (n + 0.5) / ALONG
                 wb = 1 - t if corner == 1 else t if corner == 0 else 0.0
                 wc = 1 - t if corner == 2 else t if corner == 1 else 0.0
-                light, red, yellow, _ = _shown(f, wb, wc, surface, textures)
+                light, red, yellow, _ = _lab_of(f, wb, wc, surface, textures)
                 out[e, 0] += sign * light
                 out[e, 1] += sign * red
                 out[e, 2] += sign * yellow

@@ -45,10 +45,10 @@ class Strokes:
     def neighbours(self) -> list[list[int]]:
         """Neighbours of each point, sorted."""
         neighbours: list[list[int]] = [[] for _ in self.points]
-        for one, other in self.joined.tolist():
-            neighbours[one].append(other)
-            neighbours[other].append(one)
-        return [sorted(each) for each in neighbours]
+        for start, end in self.joined.tolist():
+            neighbours[start].append(end)
+            neighbours[end].append(start)
+        return [sorted(points) for points in neighbours]
 
 
 def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:

@@ -107,8 +107,8 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _is_seen(t, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Whether the point t (0 to 1) of an edge is visible: nothing is in front of it at one of the four pixels around.
+def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
+    """Whether point t (0 to 1) of an edge is visible: at one of the four pixels around it, nothing is in front.
 
     `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is opaque,
     and its welded vertices. Faces at these are never in front. A face at an edge that is
@@ -149,7 +149,7 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
     """Bisect for the point at which an edge becomes visible (`after`) or hidden, between two points of it."""
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        if _is_seen(middle, line, own, corners, view) == after:
+        if _is_visible(middle, line, own, corners, view) == after:
             high = middle
         else:
             low = middle
@@ -157,7 +157,7 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
 
 
 @compiled
-def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
+def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
     """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or `CUT`."""
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
@@ -184,7 +184,7 @@ def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ig
         begin, end, before = -1.0, -1.0, False
         for k in range(steps):
             t = first + (k + 0.5) * per
-            now = _is_seen(t, line, own, corners, view)
+            now = _is_visible(t, line, own, corners, view)
             if now == before:
                 continue
             at = first if k == 0 else _where_it_turns(t - per, t, now, line, own, corners, view)

@@ -66,7 +66,7 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _is_shown_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
+def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
     """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own face."""
     faces, facings, screen, depth, visible_face, sample, offsets = seen
     a, b, c = corners[0], corners[1], corners[2]
@@ -114,7 +114,7 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
+def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
     """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`."""
     facings, visible_face = seen[1], seen[4]
     size = len(visible_face)
@@ -129,7 +129,7 @@ def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no
         g = visible_face[row, column] if 0 <= row < size and 0 <= column < size else -1
         same |= g == f
         others |= g >= 0 and g != f
-    return _is_shown_among(x, y, f, corners, weights, facing, same, seen, rest) if others else same
+    return _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest) if others else same
 
 
 @uncounted
@@ -138,7 +138,7 @@ def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-
     for n in range(len(face)):
         x, y = _placed(corners[n], weights[n], seen[2])
         out[n, 0], out[n, 1] = x / SUBPIXEL, y / SUBPIXEL
-        out[n, 2] = _is_shown(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
+        out[n, 2] = _is_visible(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
 
 
 @uncounted
@@ -157,7 +157,7 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
             to_x, to_y = _placed(corners, weight, there[2])
             pixels[row, column, 0] = to_x / SUBPIXEL - x / SUBPIXEL
             pixels[row, column, 1] = to_y / SUBPIXEL - y / SUBPIXEL
-            unmatched[row, column] = not _is_shown(to_x, to_y, f, corners, weight, here[1][f], there, rest)
+            unmatched[row, column] = not _is_visible(to_x, to_y, f, corners, weight, here[1][f], there, rest)
 
 
 @dataclass(frozen=True)
@@ -195,12 +195,12 @@ def chosen(seen: Seen, most: int) -> Points:
         return points_at(seen, pixels)
     y, x = (place.astype(np.float32) for place in np.divmod(pixels, len(there)))
     # The first is in the middle.
-    taken = [int(((x - x.mean()) ** 2 + (y - y.mean()) ** 2).argmin())]
+    picked = [int(((x - x.mean()) ** 2 + (y - y.mean()) ** 2).argmin())]
     nearest = np.full(len(x), np.inf, np.float32)
-    while len(taken) < min(most, len(x)):
-        nearest = np.minimum(nearest, (x - x[taken[-1]]) ** 2 + (y - y[taken[-1]]) ** 2)
-        taken.append(int(nearest.argmax()))
-    return points_at(seen, pixels[taken])
+    while len(picked) < min(most, len(x)):
+        nearest = np.minimum(nearest, (x - x[picked[-1]]) ** 2 + (y - y[picked[-1]]) ** 2)
+        picked.append(int(nearest.argmax()))
+    return points_at(seen, pixels[picked])
 
 
 def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:

@@ -1,4 +1,4 @@
-"""Ultra-Dense Pose, as CoNR reads it: the place of each pixel's point on the standing body."""
+"""Ultra-Dense Pose, as CoNR reads it: each pixel's position on the standing body."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Landmarks:
     """Places of the vertices of a standing character (V, 3), 0 to 1 over its box along each axis.
 
     x goes from its right to its left, y from front to back, z upwards; 0 along an axis on which the box is flat.
-    `doubt` is a warning if they are of the rest pose, empty if they are of the A-pose.
+    `warning` is a sentence if they are of the rest pose, and empty if they are of the A-pose.
     """
 
     values: NDArray[np.float32]
-    doubt: str
+    warning: str
 
 
 def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
@@ -41,22 +41,24 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
 
     The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty.
     """
-    figure, vertices, doubt = figure_of(rig, stated), mesh.vertices, ""
+    figure, vertices, reason = figure_of(rig, stated), mesh.vertices, ""
     if figure.human.missing:
-        doubt = f"it has no joints for {some([spoken(bone) for bone in figure.human.missing], 3)}"
+        reason = f"it has no joints for {some([spoken(bone) for bone in figure.human.missing], 3)}"
     else:
         try:
             with np.errstate(all="ignore"):
                 pose = retargeted(*_a_pose(), figure)
             vertices = rig.vertices(poses(figure.skeleton, pose.motion, np.zeros(1)), 0)
         except CharacterError as error:
-            doubt = str(error)
+            reason = str(error)
     if not np.isfinite(vertices).all():
-        vertices, doubt = mesh.vertices, "its skeleton takes vertices to positions that are not numbers"
+        vertices, reason = mesh.vertices, "its skeleton takes vertices to positions that are not numbers"
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
-    warning = f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {doubt}" if doubt else ""
+    warning = (
+        f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {reason}" if reason else ""
+    )
     return Landmarks(values, warning)
 
 

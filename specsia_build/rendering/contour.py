@@ -34,7 +34,7 @@ def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
 
 @inlined
 def covered(row):  # type: ignore[no-untyped-def]
-    """First and end of the entries of a row of bytes that are not 0; 0 and 0 where all are."""
+    """First and end index of the nonzero bytes of a row; 0 and 0 if all are zero."""
     any_covered = np.uint8(0)
     for c in row:
         any_covered |= c
@@ -50,7 +50,7 @@ def covered(row):  # type: ignore[no-untyped-def]
 
 @inlined
 def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
-    """Whether `SPAN` pixels of a row from `x` on, and the neighbours of each, are all wholly covered."""
+    """Whether `SPAN` pixels of a row from `x` on, and all their neighbours, are wholly covered."""
     whole = here[x - 1] & here[x + SPAN]
     for u in range(SPAN):
         whole &= above[x + u] & here[x + u] & below[x + u]

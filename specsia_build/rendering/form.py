@@ -1,4 +1,4 @@
-"""Whether arrays that somebody else created form a mesh: right shapes and types, and indices that exist."""
+"""Check that arrays from elsewhere form a mesh: shapes, types and indices."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def misshapen(mesh: Mesh) -> str | None:
         is_array = isinstance(array, np.ndarray)
         fits = is_array and array.ndim == 1 + len(shape) and array.shape[1:] == shape and count in ("N", len(array))
         if not fits or array.dtype.kind not in kinds:
-            wanted = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
+            expected = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
             values = "floats" if kinds == "f" else "integers"
             dtype = f"{array.dtype} " if is_array else ""
-            return f"{name} of a mesh are a numpy array {wanted} of {values}, not {dtype}{kind_of(array)}"
+            return f"{name} of a mesh are a numpy array {expected} of {values}, not {dtype}{kind_of(array)}"
         lengths |= {"V": len(array)} if name == "vertices" else {"F": len(array)} if name == "faces" else {}
     if len(mesh.faces) == 0:
         return None

@@ -69,7 +69,7 @@ class Seen:
         return out
 
     def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Numbers of faces (F,) at the visible points, (S, S) int32, -1 where nothing is seen."""
+        """Numbers of faces (F,) at the visible points, (S, S) int32, -1 without a surface."""
         out = np.full(self.face.shape, -1, np.int32)
         _look_up(self.face, ready(of_face, np.int32), self.box, out)
         return out
@@ -172,7 +172,7 @@ def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:
 
 
 def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
-    """Intersection over union of two silhouettes, at half coverage; `empty` where nothing is in either."""
+    """Intersection over union of two silhouettes, at half coverage; `empty` if both are empty."""
     both, ours, theirs = overlap(first, second)
     union = ours + theirs - both
     return both / union if union else empty

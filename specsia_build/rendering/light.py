@@ -1,4 +1,4 @@
-"""The light of `--look lit`, and the normals that it falls on: one of each for all renderers."""
+"""The lights of `--look lit` and the shading normals, common to all renderers."""
 
 from __future__ import annotations
 

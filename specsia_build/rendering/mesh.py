@@ -1,4 +1,4 @@
-"""The triangle mesh that every reader makes, every backend returns and every renderer draws."""
+"""The triangle mesh that readers and backends return and renderers draw."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Texture(_Reckoned):
 
     @cached_property
     def kept(self) -> dict[str, Any]:
-        """Cache for renderers, by a key of theirs; it lives as long as the mesh."""
+        """Cache for renderers, by their keys; it lives as long as the mesh."""
         return {}
 
 
@@ -73,7 +73,7 @@ class Material:
 
 
 def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
-    """Index of a texture in `textures`, to which a new one is added; None of none."""
+    """Index of a texture in `textures`, appending a new one; None for None."""
     if texture is None:
         return None
     place = next((k for k, known in enumerate(textures) if known is texture), len(textures))
@@ -175,11 +175,11 @@ class Mesh(_Reckoned):
         return areas
 
     def single_sided(self) -> NDArray[np.bool_]:
-        """(F,) whether each face's material is there from its outside only."""
+        """(F,) whether each face is visible from its outside only."""
         return np.array([not m.double_sided for m in self.materials], np.bool_)[self.face_material]
 
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
-        """The mesh with other vertices, moved and scaled but not turned; normals are kept."""
+        """The mesh with other vertices, moved or scaled but not rotated; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
 
     def cornerwise(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Mesh(_Reckoned):
         )
 
     def rewound(self, chosen: NDArray[np.bool_]) -> Mesh:
-        """The chosen faces (F,) wound the other way, their corners' attributes with them."""
+        """Rewind the chosen faces (F,), with their corners' attributes."""
         return replace(
             self,
             faces=np.where(chosen[:, None], self.faces[:, [0, 2, 1]], self.faces),
@@ -205,7 +205,7 @@ class Mesh(_Reckoned):
         )
 
     def with_sides(self, *, double: bool) -> Mesh:
-        """The same surface, its faces there from both sides, or from their outside only."""
+        """The same surface with faces visible from both sides, or from their outside only."""
         return replace(self, materials=tuple(replace(m, double_sided=double) for m in self.materials))
 
     def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
@@ -314,7 +314,7 @@ def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
 
 
 def compacted(mesh: Mesh) -> Mesh:
-    """The mesh without the vertices that no face uses."""
+    """The mesh without unused vertices."""
     used = mesh.used
     if used.all():
         return mesh
@@ -328,6 +328,6 @@ def compacted(mesh: Mesh) -> Mesh:
 
 
 def finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A contiguous attribute, 0 where it is NaN: compiled look-ups would leave their tables."""
+    """A contiguous attribute with NaN replaced by 0, as compiled look-ups would otherwise leave their tables."""
     whole = ready(attribute, np.float32)
     return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)

@@ -40,7 +40,7 @@ class PyrenderRenderer:
             raise UsageError("pyrender draws unlit pictures without rest positions only: use --renderer fast")
         for camera, (picture, depths) in zip(cameras, pictures(mesh, cameras, GRID), strict=True):
             fine, size = picture / 255, len(picture)
-            # Samples beside the character were averaged in as black.
+            # Samples beside the character were averaged as black.
             fine[..., :3] = srgb_to_linear(fine[..., :3] / np.maximum(fine[..., 3:], 1e-6)) * fine[..., 3:]
             mean = fine.reshape(camera.size, GRID, camera.size, GRID, 4).mean(axis=(1, 3))
             # It takes every camera for a perspective one, so its depths are turned back into the buffer's first.
@@ -61,7 +61,7 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
     offscreen(8)
     import pyrender
 
-    # pyrender's own `bounds` asks NumPy for a name that it lost in version 2.
+    # pyrender's own `bounds` uses a name that NumPy 2 removed.
     bounded: Any = type("Bounded", (pyrender.Mesh,), {"bounds": np.array([[-1.0] * 3, [1.0] * 3])})
     scene = pyrender.Scene(bg_color=[0.0, 0.0, 0.0, 0.0])
     primitives = []

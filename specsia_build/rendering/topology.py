@@ -1,4 +1,4 @@
-"""How faces hang together: welded vertices, shared edges, connected and closed parts."""
+"""Connectivity of faces: welded vertices, shared edges, connected and closed parts."""
 
 from __future__ import annotations
 

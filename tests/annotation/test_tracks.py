@@ -265,7 +265,7 @@ def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None
     np.testing.assert_allclose(found.values[:, [0, 2]], expected[:, [0, 2]], atol=1e-3)
     # Knees are not stretched all the way, as no one's are.
     np.testing.assert_allclose(found.values[:, 1], expected[:, 1], atol=0.04)
-    assert found.values.dtype == np.float32 and not found.doubt
+    assert found.values.dtype == np.float32 and not found.warning
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_one_person_in_a_t_pose_and_in_an_a_pose_is_the_same(how: dict[str, obje
     """However its joints are called and oriented, whatever its units, wherever its arms rest."""
     expected = landmarks(*character()[:2], {})
     found = landmarks(*character(**how)[:2], {})  # type: ignore[arg-type]
-    assert not found.doubt
+    assert not found.warning
     np.testing.assert_allclose(found.values, expected.values, atol=1e-4)
 
 
@@ -297,7 +297,7 @@ def test_left_is_left_front_is_front_and_up_is_up(names: dict[str, str] | None) 
 
 def test_bones_are_those_that_the_file_states() -> None:
     mesh, rig, bones = character(names=dict.fromkeys(BODY, "joint"))
-    assert landmarks(mesh, rig, {}).doubt
+    assert landmarks(mesh, rig, {}).warning
     expected = landmarks(*character()[:2], {})
     np.testing.assert_allclose(landmarks(mesh, rig, bones).values, expected.values, atol=1e-5)
 
@@ -305,7 +305,7 @@ def test_bones_are_those_that_the_file_states() -> None:
 def test_what_is_no_humanoid_is_told_by_its_rest_pose() -> None:
     mesh, rig, _ = character(names={bone: bone for bone in BODY if not bone.endswith(("Leg", "Foot", "Toes"))})
     found = landmarks(mesh, rig, {})
-    assert "hips" in found.doubt
+    assert "hips" in found.warning
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     np.testing.assert_allclose(found.values, (mesh.vertices - low) / (high - low), atol=1e-6)
 
@@ -331,5 +331,5 @@ def test_real_characters(characters_dir: Path, name: str, person: bool) -> None:
     entry = Entry(name, "gltf", characters_dir / "animated" / f"{name}.glb")
     actor = actor_of(Job(entry, BuildConfig(clips=ClipSettings())))
     found = landmarks(actor.mesh, actor.rig, {})
-    assert bool(found.doubt) != person
+    assert bool(found.warning) != person
     assert found.values.min() == 0 and found.values.max() == 1

@@ -1,4 +1,4 @@
-"""Blender as a child process that answers questions: through the `bpy` package or an installed Blender."""
+"""Blender as a child process that carries out jobs, by the `bpy` package or an installed Blender."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class BlenderProcess:
             ) from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The script's answer to a job, which is JSON. After the time limit in seconds the process is killed.
+        """Send a job, which is JSON, and return the script's answer. After the time limit in seconds the process is killed.
 
         Raises:
             CharacterError: if the script gives a reason why it cannot be done.
@@ -125,11 +125,11 @@ class BlenderProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it accepts jobs."""
         return self._program.process.poll() is None
 
     def close(self) -> None:
-        """Kill it with all that it started. Closing twice is not an error."""
+        """Kill it and all its child processes. Can be called twice."""
         atexit.unregister(self.close)
         self._program.end()
 
@@ -140,7 +140,7 @@ class BlenderProcess:
         self.close()
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """The next line of the answers as an object; closes the process if there is none."""
+        """Read the next answer as an object; closes the process if there is none."""
         clock = Clock()
         deadline = clock.now() + seconds
         with self._ended():

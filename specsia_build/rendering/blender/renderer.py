@@ -1,4 +1,4 @@
-"""The reference renderer: Blender's Cycles, by way of ``blender_scripts/render_views.py``."""
+"""The reference renderer: Blender's Cycles, run by ``blender_scripts/render_views.py``."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def _write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, 
         "ortho_width": cameras[0].width,
         "samples": samples,
         "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)} if look == "lit" else None,
-        # In a pool of workers each Blender is one worker's.
+        # Each worker of a pool has a Blender of its own.
         "threads": 0 if multiprocessing.parent_process() is None else 1,
         "out": str(folder),
     }
 
 
 def _drawable(mesh: Mesh) -> Mesh:
-    """The mesh without faces that Blender's structures cannot hold."""
+    """The mesh without faces that Blender cannot represent."""
     a, b, c = mesh.faces.T
     sound = (a != b) & (b != c) & (c != a)
     if not sound.any():
@@ -114,8 +114,8 @@ _shared: dict[int, BlenderProcess] = {}
 
 
 def _ask(job: dict[str, Any], seconds: float) -> None:
-    """Have this process's Blender do a job; it is started at need and replaced after many jobs."""
-    # By process: a child that was forked off must not talk to its parent's Blender.
+    """Send a job to this process's Blender, which is started when needed and replaced after many jobs."""
+    # Keyed by process, as a forked child must not use its parent's Blender.
     blender = _shared.get(os.getpid())
     if blender is not None and (not blender.alive or blender.answered >= CHARACTERS_PER_PROCESS):
         blender.close()

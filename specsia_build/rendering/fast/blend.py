@@ -75,7 +75,7 @@ def _first_bit(mask):  # type: ignore[no-untyped-def]
 
 @inlined
 def _see(i, mask, opacity, mixture):  # type: ignore[no-untyped-def]
-    """Note where the face in row `i` is the foremost that can be seen."""
+    """Record where the face in row `i` is the foremost visible surface."""
     seen = mixture.seen[0]
     fresh = mask & ~seen
     if opacity < LEAST_SEEN or fresh == 0:
@@ -94,7 +94,7 @@ def _grows(planes, i, k):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
-    """Whether one look at the face in row `i` stands for all its samples in a pixel."""
+    """Whether one look-up of the face in row `i` is enough for all its samples in a pixel."""
     if facts[i, ROUGH]:
         return False
     even = True
@@ -134,7 +134,7 @@ def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-unt
 
 @uncounted
 def _mix(p, row, column, stack, shading, mixture):  # type: ignore[no-untyped-def]
-    """Put all surfaces of a pixel behind each other."""
+    """Mix all surfaces of a pixel, from front to back."""
     for k in range(stack.height[p]):
         start = np.int64(p * LAYERS + k) * LANES
         left = mixture.bright[0] & ~equal(stack.row, start, np.int32(-1))

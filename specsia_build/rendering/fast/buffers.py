@@ -1,4 +1,4 @@
-"""Memory that a view is drawn into, and the pixels of it that are sampled closely."""
+"""Memory that a view is drawn into, and the list of its pixels to sample closely."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Fragments(NamedTuple):
 
 @inlined
 def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
-    """The samples of `won` at which a surface lies in front of all fragments of the list `g`; ties stay with those."""
+    """The samples of `won` at which a surface is in front of all fragments of the list `g`; at ties those stay."""
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
@@ -134,7 +134,7 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
 
 @uncounted
 def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
-    """The samples of `mask` at which a MASK face is there."""
+    """The samples of `mask` at which a MASK face is opaque."""
     cutoff = surface.cutoff[surface.material[f]]
     for s in range(SAMPLES):
         if mask & BITS[s] != 0:
@@ -146,7 +146,7 @@ def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no
 
 @inlined
 def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-def]
-    """Take the samples of `won` from the fragments of a pixel, and give back those that have none left."""
+    """Remove the samples of `won` from the fragments of a pixel, and free fragments without samples."""
     previous, g = NO_FRAGMENT, first[slot]
     while g != NO_FRAGMENT:
         after = following[g]

@@ -1,4 +1,4 @@
-"""Everything about a mesh that does not depend on the view, laid out for compiled code."""
+"""Data of a mesh that do not depend on the view, laid out for compiled code."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Prepared:
 
 @inlined
 def _encoded(level, factor):  # type: ignore[no-untyped-def]
-    """About the encoded level that is left of one by a linear factor."""
+    """Approximate encoded level of a level times a linear factor."""
     return level if factor == 1.0 else level * min(1.0, max(0.0, factor)) ** (1 / 2.2)
 
 

@@ -1,4 +1,4 @@
-"""Compiled visibility: which face is nearest at each pixel's centre, and which pixels need a closer look.
+"""Compiled visibility: the nearest face at each pixel's centre, and the pixels that need close sampling.
 
 Screen coordinates are integers in 1/256 pixel, so that edge functions are exact and neighbouring faces neither overlap
 nor leave cracks. A face is inside where its three edge functions are not negative; ties in depth go to the lower index.
@@ -266,7 +266,7 @@ def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[n
     for e in range(len(ends)):
         g = sides[e, 1]
         here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)
-        # Of the faces that meet at a crowded edge others may be seen than the first.
+        # At an edge of many faces, others than the first may be visible.
         if here == there and g != CROWDED and (here == HIDDEN or not jump[e]):
             continue
         a, b = ends[e, 0], ends[e, 1]

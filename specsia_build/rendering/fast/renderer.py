@@ -104,7 +104,7 @@ class FastRenderer:
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
-    """The mesh with vertices that no face uses moved to the origin; a CharacterError if others are not finite."""
+    """Move unused vertices to the origin; raises a CharacterError if others are not finite."""
     used = mesh.used
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
@@ -163,7 +163,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
 def _projected(
     vertices: NDArray[np.float32], camera: Camera
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], tuple[int, int, int, int]]:
-    """Where vertices lie on the screen, see `raster.project`, and the least and largest x and y."""
+    """Screen positions of vertices, see `raster.project`, and the smallest and largest x and y."""
     sx, sy, depth = raster.project(vertices, camera.basis(), camera.pixels_per_unit, camera.size / 2)
     extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
     if max(map(abs, extent)) > raster.MAX_COORDINATE:
@@ -204,7 +204,7 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
 
 
 def _solid(material: Material) -> Material:
-    """A material that is there or not, without colours that cost time and do not matter."""
+    """A material reduced to being opaque or absent, as colours cost time and do not matter."""
     if material.alpha_mode == "opaque":
         return Material(double_sided=material.double_sided)
     return replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material

@@ -1,4 +1,4 @@
-"""Compiled resolution of visibility into layers: every pixel's colour, coverage and position."""
+"""Compiled conversion of visibility to layers: every pixel's colour, coverage and position."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
 
 @inlined
 def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
-    """Every how many samples a face is looked up within a pixel: the fewer, the more its texture changes there."""
+    """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes more."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
         return SAMPLES
     if facts[i, NEAREST]:

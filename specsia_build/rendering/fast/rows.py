@@ -1,4 +1,4 @@
-"""Neighbouring pixels of a row, looked at and filled `ROW` at a time."""
+"""Process neighbouring pixels of a row, `ROW` at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> N
 
 @inlined
 def first_bits(count):  # type: ignore[no-untyped-def]
-    """So many bits of `ROW`, the lowest."""
+    """The lowest bits of `ROW`, as many as given."""
     return (np.int64(1) << min(int(count), ROW)) - 1
 
 

@@ -60,7 +60,7 @@ class Stack(NamedTuple):
 
     @classmethod
     def empty(cls) -> Stack:
-        """One without surfaces."""
+        """A stack without surfaces."""
         shape = PIXELS, LAYERS, LANES
         moved = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
         depth, row = np.full(shape, np.inf, np.float32), np.full(shape, -1, np.int32)
@@ -69,7 +69,7 @@ class Stack(NamedTuple):
 
 @uncounted
 def clear(p, stack):  # type: ignore[no-untyped-def]
-    """Take all surfaces from a pixel."""
+    """Remove all surfaces from a pixel."""
     for k in range(stack.height[p]):
         for s in range(LANES):
             stack.depth[p, k, s], stack.row[p, k, s] = np.float32(np.inf), -1

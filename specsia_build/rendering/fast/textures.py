@@ -1,4 +1,4 @@
-"""What shading reads, laid out for compiled code: surfaces, and textures with mip levels in one array."""
+"""Input of shading, laid out for compiled code: surfaces, and textures with mip levels in one array."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _levels(image: Texture, last: int) -> list[NDArray[np.uint8]]:
     levels = [*image.kept.get("levels", [ready(image.pixels)])]
     while len(levels) <= last:
         levels.append(halve(levels[-1]))
-    # Replaced as a whole: threads may draw the same mesh.
+    # Replaced as a whole, as threads may draw the same mesh.
     image.kept["levels"] = levels
     return levels[: last + 1]
 

@@ -224,8 +224,8 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
     if drawing.empty:
         frames = f"{drawing.empty} of {len(shot.times)} frames of '{clip.action}'"
         yield f"{frames} in view {clip.view} show (almost) nothing"
-    if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.doubt:
-        yield surface.landmarks.doubt
+    if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.warning:
+        yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
     if drawing.plain is not None and clip.view == 0:
         yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
