@@ -28,14 +28,14 @@ def main(path: str, request: str, folder: str) -> None:
     The request is an object of `drop`, names of nodes that go with all below them, and `clips`, lists of seconds by the
     clip's place in the file, negative ones for rest.
     """
-    asked = json.loads(Path(request).read_text(encoding="utf-8"))
+    query = json.loads(Path(request).read_text(encoding="utf-8"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.render.fps = FPS
     imported, at_rest = _import(path)
-    for name in asked["drop"]:
+    for name in query["drop"]:
         _hide(name)
-    for index, seconds in asked["clips"].items():
+    for index, seconds in query["clips"].items():
         for put in at_rest:
             put()
         animation = import_module("io_scene_gltf2.blender.imp.gltf2_blender_animation").BlenderAnimation

@@ -26,13 +26,13 @@ def main(path: str, request: str, folder: str) -> None:
     The request is an object of `clips`, lists of seconds from the take's first frame on by N, `names`, of the takes by
     N; a clip without a name is rest; and `drop`, names of objects that are left out.
     """
-    asked = json.loads(Path(request).read_text(encoding="utf-8"))
-    for number, seconds in asked["clips"].items():
+    query = json.loads(Path(request).read_text(encoding="utf-8"))
+    for number, seconds in query["clips"].items():
         # A fresh scene for each: nothing is left of another take.
         export_glb.open_file(path)
         export_glb.show_what_renders()
         things, takes = export_glb.find_takes([])
-        scene, name = bpy.context.scene, asked["names"].get(number)
+        scene, name = bpy.context.scene, query["names"].get(number)
         owned = [(thing, action) for thing, take, action in takes if take == name]
         first = min((action.frame_range[0] for _, action in owned), default=scene.frame_current)
         for thing in things:
@@ -46,8 +46,8 @@ def main(path: str, request: str, folder: str) -> None:
         for second in seconds:
             frame = first + second * scene.render.fps / scene.render.fps_base
             scene.frame_set(int(frame // 1), subframe=float(frame % 1))
-            frames.append(_points(asked))
-        np.savez(Path(folder) / f"{number}.npz", vertices=np.stack(frames), faces=_faces(asked))
+            frames.append(_points(query))
+        np.savez(Path(folder) / f"{number}.npz", vertices=np.stack(frames), faces=_faces(query))
 
 
 def _meshes(asked: dict[str, Any]) -> Any:
@@ -59,26 +59,26 @@ def _meshes(asked: dict[str, Any]) -> Any:
 
 
 def _values(collection: Any, attribute: str, count: int, kind: Any) -> Any:
-    found = np.empty(count, kind)
-    collection.foreach_get(attribute, found)
-    return found.reshape(-1, 3)
+    values = np.empty(count, kind)
+    collection.foreach_get(attribute, values)
+    return values.reshape(-1, 3)
 
 
 def _points(asked: dict[str, Any]) -> Any:
-    found = []
+    points_of_all = []
     for mesh, world in _meshes(asked):
         points = _values(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32)
-        found.append(points @ world[:3, :3].T + world[:3, 3])
-    return np.concatenate(found).astype(np.float32)
+        points_of_all.append(points @ world[:3, :3].T + world[:3, 3])
+    return np.concatenate(points_of_all).astype(np.float32)
 
 
 def _faces(asked: dict[str, Any]) -> Any:
-    found, first = [], 0
+    faces, first = [], 0
     for mesh, _ in _meshes(asked):
         mesh.calc_loop_triangles()
-        found.append(_values(mesh.loop_triangles, "vertices", 3 * len(mesh.loop_triangles), np.int32) + first)
+        faces.append(_values(mesh.loop_triangles, "vertices", 3 * len(mesh.loop_triangles), np.int32) + first)
         first += len(mesh.vertices)
-    return np.concatenate(found).astype(np.int32)
+    return np.concatenate(faces).astype(np.int32)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def measure(source: str, sizes: Sequence[int], folder: Path) -> dict[str, Any]:
 
 def _draw(source: str, size: int, recipes: Sequence[str], run: Path) -> dict[str, Any]:
     """Milliseconds of a frame of all clips, from the log of a run by one worker."""
-    asked = [word for name in recipes for word in ("--recipe", name)]
-    specsia("clips", source, "--out", run, "--size", size, "--views", 1, "--workers", 1, "--no-turntable", *asked)
+    options = [word for name in recipes for word in ("--recipe", name)]
+    specsia("clips", source, "--out", run, "--size", size, "--views", 1, "--workers", 1, "--no-turntable", *options)
     tasks = logged(run)["draw"]
     frames = len(list((run / "frames").rglob("color/*.png")))
     seconds = sum(task["seconds"] for task in tasks)
@@ -77,11 +77,11 @@ def _as_stills(source: str, size: int, folder: Path) -> float:
             break
     else:
         raise SystemExit("no character of the source has a motion")
-    found = poses(actor.rig.skeleton, motion, motion.times(24.0, PEER_FRAMES))
+    pose_sequence = poses(actor.rig.skeleton, motion, motion.times(24.0, PEER_FRAMES))
     low, high = box_of(actor.mesh)
 
     def frame(k: int) -> None:
-        posed = posed_as(actor.mesh, actor.rig, found, k)
+        posed = posed_as(actor.mesh, actor.rig, pose_sequence, k)
         layers = next(FastRenderer().render(posed, [Camera(0.0, size)]))
         for picture in (layers.color, layers.mask, position_image(layers.position, layers.mask, low, high)):
             Image.fromarray(picture).save(io.BytesIO(), "PNG")
@@ -89,5 +89,5 @@ def _as_stills(source: str, size: int, folder: Path) -> float:
     frame(0)
     begun = time.process_time()
     for k in range(PEER_FRAMES):
-        frame(k % len(found.worlds))
+        frame(k % len(pose_sequence.worlds))
     return (time.process_time() - begun) / PEER_FRAMES

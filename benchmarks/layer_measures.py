@@ -86,7 +86,7 @@ def first_hits(places: Floats, vertices: Floats, faces: NDArray[np.int32]) -> tu
     """First hit of a ray through each place (N, 2): face (N,), -1 for none, its weights (N, 3) and depth (N,)."""
     corners = vertices[faces]
     low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
-    found, weights, depths = np.full(len(places), -1), np.zeros((len(places), 3)), np.full(len(places), np.inf)
+    hits, weights, depths = np.full(len(places), -1), np.zeros((len(places), 3)), np.full(len(places), np.inf)
     for n, place in enumerate(places):
         near = np.flatnonzero(((low <= place) & (place <= high)).all(axis=1))
         of = _weights(corners[near, :, :2], np.broadcast_to(place, (len(near), 2)))
@@ -95,8 +95,8 @@ def first_hits(places: Floats, vertices: Floats, faces: NDArray[np.int32]) -> tu
         if len(near):
             depth = (of * corners[near, :, 2]).sum(axis=1)
             k = int(depth.argmin())
-            found[n], weights[n], depths[n] = near[k], of[k], depth[k]
-    return found, weights, depths
+            hits[n], weights[n], depths[n] = near[k], of[k], depth[k]
+    return hits, weights, depths
 
 
 def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.random.Generator) -> Counts:
@@ -201,13 +201,13 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
 def segment_counts(frame: Frame) -> Counts:
     """Contents of the segments: those of the layer, and those that lines alone enclose."""
     seg, label, line = frame.layers["seg"], frame.layers["label"], frame.layers["line"]
-    held, sizes = _held(seg, label)
+    majority, sizes = _majority(seg, label)
     own = np.arange(len(sizes)) > BACKGROUND
     free = line >= BINARY
     figure = (label >= 0) & (frame.mask >= HALF_COVERED)
     enclosed = label_parts(free, connectivity=1)
     shown = np.where(figure, label, -1)
-    by_lines, areas = _held(enclosed, shown)
+    by_lines, areas = _majority(enclosed, shown)
     edge = np.unique(np.concatenate([enclosed[0], enclosed[-1], enclosed[:, 0], enclosed[:, -1]]))
     outer = np.zeros(len(areas), np.bool_)
     outer[edge[edge > 0]] = True
@@ -217,7 +217,7 @@ def segment_counts(frame: Frame) -> Counts:
     return {
         "frames": 1.0,
         "segments": float((own & (sizes > 0)).sum()),
-        "segments of one region": float((own & (sizes > 0) & (held >= ONE_REGION * sizes)).sum()),
+        "segments of one region": float((own & (sizes > 0) & (majority >= ONE_REGION * sizes)).sum()),
         "enclosed areas": float(inner.sum()),
         "enclosed areas of one region": float((inner & pure).sum()),
         "enclosed pixels": float(areas[inner].sum()),
@@ -228,7 +228,7 @@ def segment_counts(frame: Frame) -> Counts:
     }
 
 
-def _held(part: NDArray[np.integer], label: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _majority(part: NDArray[np.integer], label: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many pixels of each part the label that is most frequent in it has, and how many all have."""
     count = int(part.max()) + 1
     ones = np.ones(part.size, np.int64)
@@ -346,11 +346,11 @@ def border_counts(frame: Frame) -> Counts:
     away = distance_transform_edt(line >= BINARY)
     counts = {"borders": 0.0, "borders with a line": 0.0, "outlines": 0.0, "outlines with a line": 0.0}
     for axis in (0, 1):
-        one, other = np.take(label, range(len(label) - 1), axis), np.take(label, range(1, len(label)), axis)
+        first, second = np.take(label, range(len(label) - 1), axis), np.take(label, range(1, len(label)), axis)
         near = np.minimum(np.take(away, range(len(label) - 1), axis), np.take(away, range(1, len(label)), axis)) <= 1
         for name, of in (
-            ("borders", (one != other) & (one >= 0) & (other >= 0)),
-            ("outlines", (one != other) & ((one < 0) | (other < 0))),
+            ("borders", (first != second) & (first >= 0) & (second >= 0)),
+            ("outlines", (first != second) & ((first < 0) | (second < 0))),
         ):
             counts[name] += float(of.sum())
             counts[f"{name} with a line"] += float((of & near).sum())

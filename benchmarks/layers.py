@@ -125,14 +125,14 @@ ROWS = (
 
 def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: int) -> Iterator[tuple[Job, Clip, Actor]]:
     """Clips of many characters, as many of each as possible: other motions and other views of each."""
-    made = 0
+    taken_so_far = 0
     for number, entry in enumerate(entries):
-        many = -(-(count - made) // (len(entries) - number))
+        share = -(-(count - taken_so_far) // (len(entries) - number))
         job, actor = cast(entry, settings, size)
         names = list(actor.motions)
-        step = max(1, len(names) // max(1, many))
-        for k in range(many if names else 0):
-            made += 1
+        step = max(1, len(names) // max(1, share))
+        for k in range(share if names else 0):
+            taken_so_far += 1
             origin, index = names[k * step % len(names)]
             yaw = 360.0 * (TURN * (number + k) % 1.0)
             action = actor.motions[origin, index].name
@@ -157,25 +157,25 @@ def surface_in_mind(actor: Actor) -> Surface:
 
 def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Iterator[Frame]:
     """The frames of a clip with their layers; those of a pair come with the second and are put to the first."""
-    shown: list[Layers] = []
+    waiting: list[Layers] = []
 
     def handed() -> Iterator[Layers]:
         for layers in render_shot(actor.mesh, actor.rig, shot, "unlit", seen=True):
-            shown.append(layers)
+            waiting.append(layers)
             yield layers
 
     previous: Frame | None = None
-    for k, found in enumerate(annotated(handed(), surface, MEASURED, line_px)):
-        layers = shown.pop()
+    for k, annotated_layers in enumerate(annotated(handed(), surface, MEASURED, line_px)):
+        layers = waiting.pop()
         assert layers.seen is not None
         camera: Camera = shot.cameras[min(k, len(shot.cameras) - 1)]
         vertices = posed_as(actor.mesh, actor.rig, shot.poses, k).vertices + shot.shifts[k].astype(np.float32)
         # The renderer draws over what it gave.
         seen = copy.deepcopy(layers.seen)
         lines = visible_lines(seen, surface.features)
-        held = {name: value for (name, frame), value in found.items() if frame == k}
+        own = {name: value for (name, frame), value in annotated_layers.items() if frame == k}
         if previous is not None:
-            of_pair = {name: value for (name, frame), value in found.items() if frame == k - 1}
+            of_pair = {name: value for (name, frame), value in annotated_layers.items() if frame == k - 1}
             yield replace(previous, layers={**previous.layers, **of_pair})
         previous = Frame(
             seen=seen,
@@ -185,7 +185,7 @@ def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Ite
             unit=1 / camera.pixels_per_unit,
             lines=lines,
             kinds=kinds_of(lines, seen, surface.features, actor.mesh),
-            layers=held,
+            layers=own,
         )
     if previous is not None:
         yield previous
@@ -223,24 +223,24 @@ def added(sums: Counts, counts: Mapping[str, float]) -> None:
         sums[name] = max(old, value) if name.startswith("most") else old + value
 
 
-def table(found: Mapping[str, Counts]) -> str:
+def table(counts_by_clip: Mapping[str, Counts]) -> str:
     """The shares of all clips together and of the worst, in Markdown."""
     total: Counts = {}
-    for counts in found.values():
+    for counts in counts_by_clip.values():
         added(total, counts)
     lines = ["| what | share | of | goal | worst clips |", "|---|---|---|---|---|"]
     for row in ROWS:
         share = row.share(total)
         if share is None:
             continue
-        shares = [(value, clip) for clip, counts in found.items() if (value := row.share(counts)) is not None]
+        shares = [(value, clip) for clip, counts in counts_by_clip.items() if (value := row.share(counts)) is not None]
         falling = row.goal is None and row.good in ("matched", "leaked")
         worst = ", ".join(f"{clip} {value:.4f}" for value, clip in sorted(shares, reverse=falling)[:WORST])
         goal = "" if row.goal is None else f"{row.goal:g}"
         lines.append(f"| {row.what} | {share:.5f} | {total[row.of]:,.0f} | {goal} | {worst} |")
     frames = total["frames"]
     lines.append(
-        f"\n{len(found)} clips, {frames:,.0f} frames. A frame has {total['segments'] / frames:.1f} segments on"
+        f"\n{len(counts_by_clip)} clips, {frames:,.0f} frames. A frame has {total['segments'] / frames:.1f} segments on"
     )
     lines.append(f"average and {total['most segments']:.0f} at most, {total['points'] / frames:.0f} points and")
     lines.append(f"{total['most points']:.0f} at most (of {MOST_POINTS}); flow is at most")
@@ -299,11 +299,11 @@ def main(source: str, clips: int, size: int, frames: int, fps: float, out: Path 
     settings = ClipSettings(frames=frames, fps=fps)
     with TemporaryDirectory() as scratch:
         entries = open_source(source, Path(scratch)).entries
-        found = measured(entries, clips, settings, size)
-        if found:
-            click.echo(table(found))
+        counts_by_clip = measured(entries, clips, settings, size)
+        if counts_by_clip:
+            click.echo(table(counts_by_clip))
         if out is not None:
-            out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            out.write_text(json.dumps(counts_by_clip, indent=1), encoding="utf-8")
         if costs:
             click.echo("\n| character | px | colour, mask, positions, ms | line, label, seg, flow, ms | ratio |")
             click.echo("|---|---|---|---|---|")

@@ -73,9 +73,9 @@ def measure_loader(frames: Frames) -> dict[str, Any]:
     sampler = PatchSampler([frames], replace(PRESETS["tiny"], batch=BATCH))
     batches = prefetched(sampler, 0, 10**9, THREADS)
     time_of(batches, 0)
-    taken = time_of(batches, SECONDS)
-    report = {"patch": sampler.config.patch, "threads": THREADS, "patches_per_second": round(BATCH / taken.clock)}
-    return report | {"patches_per_core_second": round(BATCH / taken.cores)}
+    step = time_of(batches, SECONDS)
+    report = {"patch": sampler.config.patch, "threads": THREADS, "patches_per_second": round(BATCH / step.clock)}
+    return report | {"patches_per_core_second": round(BATCH / step.cores)}
 
 
 READ_ROWS, READ_BATCH, ROUNDS = 96, 32, 3
@@ -109,9 +109,9 @@ def measure_rows(where: str, scratch: Path) -> dict[str, Any]:
     def paths(row: int) -> list[Path]:
         return [scratch / f"{row}_{column}.png" for column in columns]
 
-    for row, found in zip(range(rows), dataset.stream(config, split, columns), strict=False):
+    for row, row_of_images in zip(range(rows), dataset.stream(config, split, columns), strict=False):
         for path, column in zip(paths(row), columns, strict=True):
-            path.write_bytes(found[column])
+            path.write_bytes(row_of_images[column])
     chosen = random.Random(0).sample(range(rows), min(READ_BATCH, rows))  # noqa: S311  a sample to measure
 
     def from_folder(wanted: Sequence[int]) -> None:

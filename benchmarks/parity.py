@@ -63,10 +63,10 @@ def compare(
     """
     if reference.coverage.shape != other.coverage.shape:
         raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
-    one, two = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
-    off = np.abs(one - two) / 255
-    edge = ((one > 0) & (one < 255)) | ((two > 0) & (two < 255))
-    inside = (one == 255) & (two == 255) & (reference.mask == 255) & (other.mask == 255)
+    first, second = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
+    off = np.abs(first - second) / 255
+    edge = ((first > 0) & (first < 255)) | ((second > 0) & (second < 255))
+    inside = (first == 255) & (second == 255) & (reference.mask == 255) & (other.mask == 255)
     colour = np.abs(reference.color[inside, :3].astype(np.int32) - other.color[inside, :3])
     side = np.maximum(np.asarray(box_max, np.float64) - np.asarray(box_min, np.float64), 1e-9)
     moved = (np.abs(reference.position[inside].astype(np.float64) - other.position[inside]) / side * 255).max(
@@ -93,11 +93,11 @@ def summarised(views: Sequence[Parity]) -> Parity:
     if not views:
         raise ValueError("no view was compared")
     worst = ("color_p99", "position_max")
-    known = [view.as_dict() for view in views]
-    columns = {field.name: [one[field.name] for one in known if field.name in one] for field in fields(Parity)}
+    figures = [view.as_dict() for view in views]
+    columns = {field.name: [entry[field.name] for entry in figures if field.name in entry] for field in fields(Parity)}
     return Parity(
         **{
-            name: (max(found) if name in worst else float(np.mean(found))) if found else np.nan
-            for name, found in columns.items()
+            name: (max(values) if name in worst else float(np.mean(values))) if values else np.nan
+            for name, values in columns.items()
         }
     )

@@ -98,9 +98,9 @@ def reference_steps(
 
         painter.zero_grad()
         painted = generator(inputs)
-        shown, wanted = on_both_grounds(painted), on_both_grounds(targets)
-        loss = config.l1 * (shown - wanted).abs().mean()
-        loss = loss + config.gradient * gradient_loss(shown, wanted)
+        outputs, truth = on_both_grounds(painted), on_both_grounds(targets)
+        loss = config.l1 * (outputs - truth).abs().mean()
+        loss = loss + config.gradient * gradient_loss(outputs, truth)
         loss = loss + config.adversarial * generator_loss(discriminator(painted))
         if features is not None:
             loss = loss + config.perceptual_weight * features.loss(painted[:, :3], targets[:, :3])

@@ -159,9 +159,12 @@ def with_weights(entry: Entry) -> bytes | None:
             continue
         counts = {k: len(document.accessor(names["POSITION"])) for k, names in stored.items()}
         for k, primitive in skinned.items():
-            found = Vertices(document, primitive, entry.path.name, counts[k]).influences(MOST_JOINTS)
-            held = {"JOINTS_0": writer.accessor(found.joints), "WEIGHTS_0": writer.accessor(found.weights)}
-            writer.data["meshes"][index]["primitives"][k]["attributes"].update(held)
+            influences = Vertices(document, primitive, entry.path.name, counts[k]).influences(MOST_JOINTS)
+            attributes = {
+                "JOINTS_0": writer.accessor(influences.joints),
+                "WEIGHTS_0": writer.accessor(influences.weights),
+            }
+            writer.data["meshes"][index]["primitives"][k]["attributes"].update(attributes)
         fixed = True
     return writer.glb() if fixed else None
 

@@ -62,8 +62,8 @@ def errors(entry: Entry, settings: RepairSettings, folder: Path) -> tuple[float,
     done = run_repair(render_front(own, settings.size), mesh, settings, folder / "out")
 
     def error(layer: str) -> float:
-        found = [png.decode(path.read_bytes(), 4) for path in sorted((folder / "out" / layer).iterdir())]
-        return float(np.mean([_apart(one, view.target) for one, view in zip(found[1:], views[1:], strict=True)]))
+        results = [png.decode(path.read_bytes(), 4) for path in sorted((folder / "out" / layer).iterdir())]
+        return float(np.mean([_apart(one, view.target) for one, view in zip(results[1:], views[1:], strict=True)]))
 
     return error("color"), error("repaired"), done.note
 
@@ -72,7 +72,7 @@ def _apart(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
     return float(np.abs(on_white(one).astype(np.int16) - on_white(two)).mean()) / 255
 
 
-def _told(before: float, after: float) -> str:
+def _row(before: float, after: float) -> str:
     return f"Z {before:.4f}  repaired {after:.4f}  {1 - after / before:.0%} lower"
 
 
@@ -84,19 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--model", default="pretrained")
     parser.add_argument("--adapt", action="store_true")
-    given = parser.parse_args(arguments)
-    settings = RepairSettings(model=given.model, views=VIEWS, size=given.size, adapt=given.adapt)
-    found: list[tuple[float, float]] = []
+    options = parser.parse_args(arguments)
+    settings = RepairSettings(model=options.model, views=VIEWS, size=options.size, adapt=options.adapt)
+    errors_by_character: list[tuple[float, float]] = []
     with TemporaryDirectory() as scratch:
-        entries = open_source(given.source, Path(scratch)).entries
-        for number in spread(len(entries), given.count):
+        entries = open_source(options.source, Path(scratch)).entries
+        for number in spread(len(entries), options.count):
             entry = entries[number]
             with TemporaryDirectory() as folder:
                 before, after, note = errors(entry, settings, Path(folder))
-            found.append((before, after))
-            click.echo(f"{entry.id:32} {_told(before, after)}  {note}")
-    before, after = np.mean(found, axis=0)
-    click.echo(f"{'mean of ' + str(len(found)):32} {_told(before, after)}")
+            errors_by_character.append((before, after))
+            click.echo(f"{entry.id:32} {_row(before, after)}  {note}")
+    before, after = np.mean(errors_by_character, axis=0)
+    click.echo(f"{'mean of ' + str(len(errors_by_character)):32} {_row(before, after)}")
 
 
 if __name__ == "__main__":

@@ -77,15 +77,15 @@ def forge(run: Path, out: Path, count: int) -> None:
             path = template.artefact(stage, None if spec is None else backend_name(spec), original.stem)
             if path not in metas:
                 metas[path] = read_meta(path)
-            found = metas[path]
-            assert found is not None, f"{path} does not read"
+            meta = metas[path]
+            assert meta is not None, f"{path} does not read"
             task = Task(Run(config, layout), Step(stage, spec), entry)
             inputs = stage.inputs(task.job, earlier, lambda *_: None)
             if stage.sources(task.job) is not None and not earlier:
                 inputs = {entry.path.name: digests[original]}
-            said = {name: value for name, value in found.items() if name != DIGEST}
-            said |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": task.fingerprint(inputs)}
-            earlier[stage] = said | {DIGEST: meta_digest(said)}
+            fields = {name: value for name, value in meta.items() if name != DIGEST}
+            fields |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": task.fingerprint(inputs)}
+            earlier[stage] = fields | {DIGEST: meta_digest(fields)}
             _write_hollow(task.path, entry.id, earlier[stage])
     with open_run(config, layout, writes=True) as opened:
         done = sum(character_state(opened, entry).is_done(opened.steps) for entry in entries)
@@ -117,10 +117,10 @@ def idle(run: Path) -> None:
     source = _timed("list the source", lambda: open_source(config.source, layout.source))
     frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
     with open_run(config, layout) as opened:
-        found = _timed("look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries})
-        plan = _timed("plan pack", lambda: pack_plan(opened, source.name, found, (), frozen))
+        states = _timed("look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries})
+        plan = _timed("plan pack", lambda: pack_plan(opened, source.name, states, (), frozen))
         _timed("its fingerprint", lambda: plan_fingerprint(plan))
-    done = sum(one.is_done(opened.steps) for one in found.values())
+    done = sum(state.is_done(opened.steps) for state in states.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = layout.index.stat().st_size / len(source.entries) / 1024
     click.echo(f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character")
@@ -148,8 +148,8 @@ def driver(count: int, workers: int, executor: ExecutorName) -> None:
             next(results)
             begun, own = time.perf_counter(), time.process_time()
             done = sum(1 for _ in results)
-            taken, own = time.perf_counter() - begun, time.process_time() - own
-    click.echo(f"{done / taken:,.0f} items a second, {1e6 * own / done:.0f} µs of the parent each")
+            seconds, own = time.perf_counter() - begun, time.process_time() - own
+    click.echo(f"{done / seconds:,.0f} items a second, {1e6 * own / done:.0f} µs of the parent each")
 
 
 if __name__ == "__main__":

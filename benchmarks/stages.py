@@ -43,11 +43,11 @@ def specsia(*arguments: object) -> dict[str, Any]:
 
 def logged(run: Path) -> dict[str, list[dict[str, Any]]]:
     """The tasks of a run's log, by stage."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    tasks: dict[str, list[dict[str, Any]]] = {}
     for line in (run / "logs" / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
         task = json.loads(line)
-        found.setdefault(task["stage"], []).append(task)
-    return found
+        tasks.setdefault(task["stage"], []).append(task)
+    return tasks
 
 
 def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
@@ -89,12 +89,12 @@ def _rows(dataset: Path) -> list[dict[str, Any]]:
 
 def clock(function: Callable[[], object], repeats: int = 15) -> float:
     """Median seconds of a call."""
-    taken = []
+    durations = []
     for _ in range(repeats):
         start = time.perf_counter()
         function()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
 
 
 def _png_peer(dataset: Path) -> dict[str, Any]:

@@ -44,13 +44,13 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
         if place.type == "cuda":
             torch.cuda.synchronize()
 
-    taken: dict[str, list[float]] = {name: [] for name in steps}
+    durations: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(-1, TURNS):
         for name, each in steps.items():
-            found = time_of(each, TURN_SECONDS, wait).clock
+            duration = time_of(each, TURN_SECONDS, wait).clock
             # The first turn compiles and fills caches.
             if turn >= 0:
-                taken[name].append(found)
+                durations[name].append(duration)
     report: dict[str, Any] = {
         "preset": preset,
         "device": place.type,
@@ -59,10 +59,10 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
         "batch": config.batch,
         "loader": loader,
     }
-    for name, seconds in taken.items():
+    for name, seconds in durations.items():
         median = statistics.median(seconds)
         report[name] = {"patches_per_second": round(config.batch / median, 1), "seconds_per_step": round(median, 4)}
-    ratios = [plain / ours for ours, plain in zip(taken[TRAINING], taken[REFERENCE], strict=True)]
+    ratios = [plain / ours for ours, plain in zip(durations[TRAINING], durations[REFERENCE], strict=True)]
     return report | {"times_faster": round(statistics.median(ratios), 2)}
 
 

@@ -94,22 +94,22 @@ def record(folder: Path, characters: int, source: str | None, kills: int) -> Non
     (folder / "foreign" / "notes.txt").write_text("mine\n")
     (folder / "file").write_text("mine\n")
     codes = {"build": specsia("build", sample, "--out", run, *BACKENDS, *SMALL)}
-    found = {"sample": digests(run / "dataset")}
+    outputs = {"sample": digests(run / "dataset")}
     if source is not None:
         out = folder / "source"
         codes["source"] = specsia("build", source, "--out", out, "--max-failures", "100%", *BACKENDS, *SMALL)
-        found["source"] = digests(out / "dataset")
+        outputs["source"] = digests(out / "dataset")
     codes["clips"] = specsia("clips", "sample:1", "--out", folder / "clips", *CLIPS)
-    found["clips"] = {**digests(folder / "clips" / "frames"), **digests(folder / "clips" / "dataset")}
-    codes["killed"], found["killed"] = killed(sample, folder / "killed", kills)
+    outputs["clips"] = {**digests(folder / "clips" / "frames"), **digests(folder / "clips" / "dataset")}
+    codes["killed"], outputs["killed"] = killed(sample, folder / "killed", kills)
     places = {"dir": str(folder), "run": str(run), "bad": str(folder / "bad")}
     for name, (line, expected) in COMMANDS.items():
         codes[name] = specsia(*(word.format(**places) for word in line.split()))
         if codes[name] != expected:
             click.echo(f"{name}: exit code {codes[name]}, documented is {expected}")
-    found["exit codes"] = {name: str(code) for name, code in codes.items()}
-    (folder / "unchanged.json").write_text(json.dumps(found, indent=1, sort_keys=True))
-    click.echo(", ".join(f"{name}: {len(entries)}" for name, entries in found.items()))
+    outputs["exit codes"] = {name: str(code) for name, code in codes.items()}
+    (folder / "unchanged.json").write_text(json.dumps(outputs, indent=1, sort_keys=True))
+    click.echo(", ".join(f"{name}: {len(entries)}" for name, entries in outputs.items()))
 
 
 @main.command()
@@ -117,7 +117,7 @@ def record(folder: Path, characters: int, source: str | None, kills: int) -> Non
 @click.argument("other", type=click.Path(exists=True, path_type=Path))
 def compare(folder: Path, other: Path) -> None:
     """List what differs between two records."""
-    before, after = (json.loads((one / "unchanged.json").read_text()) for one in (folder, other))
+    before, after = (json.loads((record / "unchanged.json").read_text()) for record in (folder, other))
     lines = [
         f"{kind}: {name}: {before.get(kind, {}).get(name, 'not there')} → {after.get(kind, {}).get(name, 'not there')}"
         for kind in sorted(before.keys() | after.keys())

@@ -33,9 +33,9 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         yield Read(f"MixamoLineArt ({split.name})", len(dataset), batch, _checked(dataset, batch, vertices))
         dataset = frames.MixamoLineArtMotionSequence(root=str(folder), gap=GAP, split=split.name, mode="train")
         batch = first_batch(dataset)
-        shown = {name: batch[name] for name in ("keypoints0", "motion0", "visibility0", "imaget")}
+        arrays = {name: batch[name] for name in ("keypoints0", "motion0", "visibility0", "imaget")}
         held = expect(batch["visibility0"].max() > 0, "vertices moved half-way lie on lines of the frame between")
-        yield Read(f"MixamoLineArtMotionSequence ({split.name})", len(dataset), shown, [held])
+        yield Read(f"MixamoLineArtMotionSequence ({split.name})", len(dataset), arrays, [held])
 
 
 def _checked(dataset: Any, batch: dict[str, Any], upstream: Any) -> list[str]:

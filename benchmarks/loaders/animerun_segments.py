@@ -22,14 +22,14 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
             dataset = upstream.AnimeRunSegMat(None, split=split.name, root=str(folder), dstype=kind)
             batch = first_batch(dataset)
             expect_array(batch["image0"], (1, 3, -1, -1), "float32", -1, 1)
-            one, two = (int(batch[name].max()) + 1 for name in ("segment0", "segment1"))
-            expect_array(batch["all_matches"], (1, one), "float32", -1, two - 1)
-            expect_array(batch["keypoints0"], (1, one, 4), "int64", 0, max(batch["image0"].shape))
+            first, second = (int(batch[name].max()) + 1 for name in ("segment0", "segment1"))
+            expect_array(batch["all_matches"], (1, first), "float32", -1, second - 1)
+            expect_array(batch["keypoints0"], (1, first, 4), "int64", 0, max(batch["image0"].shape))
             names = ("image0", "segment0", "segment1", "keypoints0", "all_matches")
-            checked = [_aligned(dataset), f"segments are 0…{one - 1} and 0…{two - 1}, without gaps"]
+            checked = [_aligned(dataset), f"segments are 0…{first - 1} and 0…{second - 1}, without gaps"]
             checked += [_alike(batch)] if kind == "Frame_Anime" else [_on_lines(batch)]
-            shown = {name: batch[name] for name in names}
-            yield Read(f"AnimeRunSegMat ({split.name}, {kind})", len(dataset), shown, checked)
+            arrays = {name: batch[name] for name in names}
+            yield Read(f"AnimeRunSegMat ({split.name}, {kind})", len(dataset), arrays, checked)
 
 
 def _aligned(dataset: Any) -> str:

@@ -42,10 +42,10 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
             )  # fmt: skip
             batch = first_batch(dataset, BATCH)
             expect_array(batch["pixel_values"], (-1, FRAMES, 3, SIZE, SIZE), "float32", -1, 1)
-            shown = {"pixel_values": batch["pixel_values"]}
+            arrays = {"pixel_values": batch["pixel_values"]}
             how = "with buckets" if buckets else "plain"
             checked = [*_checked(batch), _starts(split), "a stand-in for the tokenizer"]
-            yield Read(f"VideoFolderDataset ({split.name}, {how})", len(dataset), shown, checked)
+            yield Read(f"VideoFolderDataset ({split.name}, {how})", len(dataset), arrays, checked)
 
 
 def _checked(batch: Mapping[str, Any]) -> list[str]:

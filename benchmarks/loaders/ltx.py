@@ -25,8 +25,8 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         for column in ("video", "control_video")
     ]
     texts = captions.CaptionsDataset(table, caption_column="prompt", media_column="video")
-    held = len(sets[0].main_media_paths) == len(sets[0]) == len(sets[1]) == len(texts)
-    alike = expect(held, f"all {len(sets[0])} films, controls and captions are kept, and their names differ")
+    complete = len(sets[0].main_media_paths) == len(sets[0]) == len(sets[1]) == len(texts)
+    alike = expect(complete, f"all {len(sets[0])} films, controls and captions are kept, and their names differ")
     for index in range(len(sets[0])):
         pair = [dataset[index] for dataset in sets]
         for item in pair:
@@ -37,5 +37,5 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         output = str(Path(pair[0]["relative_path"]).with_suffix(".pt"))
         expect(text["output_path"] == output, f"the caption of {pair[0]['relative_path']} is its own")
     bucket = f"one bucket of {width}×{height}×{len(film)}: sides of 32, 8n + 1 frames"
-    shown = {"video": pair[0]["video"], "control_video": pair[1]["video"]}
-    yield Read("MediaDataset, CaptionsDataset", len(sets[0]), shown, [alike, bucket])
+    arrays = {"video": pair[0]["video"], "control_video": pair[1]["video"]}
+    yield Read("MediaDataset, CaptionsDataset", len(sets[0]), arrays, [alike, bucket])

@@ -93,10 +93,10 @@ def splits(folder: Path, below: str = "") -> list[Path]:
     Raises:
         WrongError: if there are none.
     """
-    found = [folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()]
-    if not found:
+    folders = [folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()]
+    if not folders:
         raise WrongError(f"{folder} has no train/{below}")
-    return found
+    return folders
 
 
 def load_file(path: Path) -> Any:

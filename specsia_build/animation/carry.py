@@ -20,39 +20,21 @@ from specsia_build.rendering.mesh import Mesh, face_normals
 
 Array = NDArray[np.float64]
 
-FARTHEST = 0.05
-"""Largest distance of a match, as a share of the diagonal of the character's box."""
-
-WIDEST_DEGREES = 30.0
-"""Largest angle between the normals of a match."""
-
-INFLUENCES = 8
-"""Largest number of nodes that move a vertex."""
-
-SMALLEST_WEIGHT = 1e-3
-"""Filled-in weights below this are dropped."""
-
-FLATTEST = 1e-3
-"""Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out."""
-
-MOST_OFF = 0.01
-"""Largest distance of a mesh from where its rig puts it, as a share of its largest extent."""
-
-COLUMNS = 32
-"""Nodes filled in at once."""
+FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
+WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
+INFLUENCES = 8  # Largest number of nodes that move a vertex
+SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
+FLATTEST = 1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
+MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
+COLUMNS = 32  # Nodes filled in at once
 
 
 SPACING = 0.006
 """Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples, too."""
 
-MOST_SAMPLES = 400_000
-"""Largest number of samples of the whole surface, besides its corners."""
-
-NEAREST = 24
-"""Number of nearest samples compared for each vertex."""
-
-TURN = 0.02
-"""Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine."""
+MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
+NEAREST = 24  # Number of nearest samples compared for each vertex
+TURN = 0.02  # Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine
 
 
 @dataclass(frozen=True)
@@ -128,7 +110,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
         inverse_binds=binds,
         morphs=morphs,
     )
-    area = _vertex_areas(onto)
+    area = np.bincount(onto.faces.ravel(), np.repeat(onto.doubled_areas, 3), len(onto.vertices))
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
     lonely = len(np.unique(piece[used & ~with_match[piece]]))
     warnings: tuple[str, ...] = ()
@@ -237,10 +219,6 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
     slots[rows[is_kept], rank[is_kept]] = weights.indices[order][is_kept]
     values[rows[is_kept], rank[is_kept]] = weights.data[order][is_kept]
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:
-    return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(mesh.doubled_areas, 3), len(mesh.vertices)), np.float64)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,9 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
-AHEAD = 0.2
-"""Distance from ankle to ball of the foot along the ground, in lengths of the leg."""
-
-CONTACT = 0.01
-"""Height above the ground in lengths of the leg below which a sole touches it."""
-
-_GROUND = 10.0
-"""Percentile of the heights of each frame's lowest sole that is taken for the ground."""
+AHEAD = 0.2  # Distance from ankle to ball of the foot along the ground, in lengths of the leg
+CONTACT = 0.01  # Height above the ground in lengths of the leg below which a sole touches it
+_GROUND = 10.0  # Percentile of the heights of each frame's lowest sole that is taken for the ground
 
 
 @dataclass(frozen=True)
@@ -116,11 +111,8 @@ def slide(places: NDArray[np.float64], touching: list[list[tuple[int, int]]]) ->
 POSED = np.radians(5.0)
 """Least rotation in radians between rest and bind pose from which a rig counts as resting in a motion's pose."""
 
-_TURNED = 1e-4
-"""Difference in radians from which a joint's rotation is set to that of the bind pose."""
-
-_MOVED = 1e-3
-"""Distance in lengths of a leg from which a joint's translation is set to that of the bind pose."""
+_TURNED = 1e-4  # Difference in radians from which a joint's rotation is set to that of the bind pose
+_MOVED = 1e-3  # Distance in lengths of a leg from which a joint's translation is set to that of the bind pose
 
 Array = NDArray[np.float64]
 
@@ -215,11 +207,8 @@ def _with_rest(skeleton: Skeleton, turns: Array, places: Array, near: float) -> 
     return replace(skeleton, rotations=rotations, translations=translations, matrices=matrices)
 
 
-_UPRIGHT = 0.7
-"""Least cosine between the vertical and the legs, or the back, of an upright figure."""
-
-_LEVEL = 0.1
-"""Largest difference of the ankles' heights, in lengths of a leg, with both feet on the ground."""
+_UPRIGHT = 0.7  # Least cosine between the vertical and the legs, or the back, of an upright figure
+_LEVEL = 0.1  # Largest difference of the ankles' heights, in lengths of a leg, with both feet on the ground
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,7 @@ _FINGERS = {
 
 _NUMBER = "0123456789._- "
 
-_MOST_LIKE, _MOST_ABOVE = 64, 1000
-"""Most joints of one part, and most ancestors of a node, that are considered."""
+_MOST_LIKE, _MOST_ABOVE = 64, 1000  # Most joints of one part, and most ancestors of a node, that are considered
 
 SPINE = ("spine", "chest", "upperChest")
 

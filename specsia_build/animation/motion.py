@@ -21,11 +21,8 @@ ROTATION: Path = "rotation"
 SCALE: Path = "scale"
 WEIGHTS: Path = "weights"
 
-ALIKE = 1e-6
-"""Tolerance for equal keys, as a share of the track's largest value."""
-
-JOINT_COST = 500
-"""Bytes of memory per joint and pose."""
+ALIKE = 1e-6  # Tolerance for equal keys, as a share of the track's largest value
+JOINT_COST = 500  # Bytes of memory per joint and pose
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,10 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural, some
 
-LEAST_SHARED = 0.5
-"""Least share of a motion's joints that a figure must have by name, unless both are humanoids."""
-
-MOST_LEFT = 0.1
-"""Largest share of them that may be missing without a warning, as helper joints move nothing visible."""
-
-_ALIKE = 1e-3
-"""Largest relative difference of two joints' rests that count as equal."""
-
-_SAMPLED = 200
-"""Frames in which the lowest feet are searched."""
+LEAST_SHARED = 0.5  # Least share of a motion's joints that a figure must have by name, unless both are humanoids
+MOST_LEFT = 0.1  # Largest share of them that may be missing without a warning, as helper joints move nothing visible
+_ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
+_SAMPLED = 200  # Frames in which the lowest feet are searched
 
 Array = NDArray[np.float64]
 

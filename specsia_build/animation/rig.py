@@ -17,8 +17,7 @@ from specsia_build.rendering.mesh import Mesh, cofactors
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 
-_TOGETHER = 64
-"""Number of poses whose matrices one call of numpy computes, as each call has a cost."""
+_TOGETHER = 64  # Number of poses whose matrices one call of numpy computes, as each call has a cost
 
 
 @dataclass(frozen=True)
@@ -214,13 +213,12 @@ def _posed(
     moved = replace(mesh, vertices=rig.vertices(sequence, k, matrices), rest=rest)
     if mesh.normals is not None:
         moved = replace(moved, normals=_turned(mesh, rig, sequence.worlds[k]))
-    return moved.rewound(flipped[_leading(rig)[mesh.faces[:, 0]]]) if flipped.any() else moved
-
-
-def _leading(rig: Rig) -> NDArray[np.int32]:
-    """(V,) the slot of most weight of each vertex."""
-    rows = np.arange(len(rig.slots))
-    return np.asarray(rig.slots[rows, np.argmax(rig.weights, axis=1)])
+    if not flipped.any():
+        return moved
+    # A face turns with the slot of most weight of its first vertex.
+    vertices = mesh.faces[:, 0]
+    slots = rig.slots[vertices, rig.weights[vertices].argmax(axis=1)]
+    return moved.rewound(flipped[slots])
 
 
 def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -24,20 +24,11 @@ from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track,
 from specsia_build.animation.skeleton import rotation_matrices
 from specsia_build.errors import CharacterError
 
-RATE = 30.0
-"""Least samples a second of a transferred motion."""
-
-_CHUNK = 1 << 15
-"""Joints times frames computed at once."""
-
-_SAMPLE_COST = 200
-"""Bytes of memory for a joint at a time."""
-
-_CYCLE = 0.05
-"""Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle."""
-
-_SLIDING = 0.25
-"""Least distance, in lengths of the leg, that soles slide in a walk on the spot."""
+RATE = 30.0  # Least samples a second of a transferred motion
+_CHUNK = 1 << 15  # Joints times frames computed at once
+_SAMPLE_COST = 200  # Bytes of memory for a joint at a time
+_CYCLE = 0.05  # Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
+_SLIDING = 0.25  # Least distance, in lengths of the leg, that soles slide in a walk on the spot
 
 MOST_SAMPLES = 1_000_000
 

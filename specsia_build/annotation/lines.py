@@ -22,8 +22,7 @@ degrees and are meant to look round; boxes have 90."""
 LEAST_CREASE = 0.05
 """Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from a grid."""
 
-SLIVER = 1e-3
-"""Height over longest side below which the normal of a face is not trusted."""
+SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,9 @@ def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np
     )
 
 
-BINARY = 200
-"""Level below which a pixel of a line picture counts as line."""
-
-WIDTHS = (1.0, 4.0)
-"""Least and greatest width of lines, in pixels."""
-
-SPECK = 4.0
-"""Length in pixels below which connected lines are left out."""
+BINARY = 200  # Level below which a pixel of a line picture counts as line
+WIDTHS = (1.0, 4.0)  # Least and greatest width of lines, in pixels
+SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 
 @dataclass(frozen=True)
@@ -175,11 +169,8 @@ def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
     return out
 
 
-LINES, BACKGROUND, SEGMENT = 0, 1, 2
-"""Numbers of lines, of the background, and of the first segment of the character."""
-
-LEAST_PIXELS = 4
-"""Smallest segment; fewer pixels, as between two lines, count as line."""
+LINES, BACKGROUND, SEGMENT = 0, 1, 2  # Numbers of lines, of the background, and of the first segment of the character
+LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:

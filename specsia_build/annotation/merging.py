@@ -171,11 +171,8 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
 FINEST = 512
 """Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a border."""
 
-DEEP = 2
-"""Width of a border in faces, on each side."""
-
-SWEEPS = 8
-"""Passes that straighten borders, at most."""
+DEEP = 2  # Width of a border in faces, on each side
+SWEEPS = 8  # Passes that straighten borders, at most
 
 
 def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:

@@ -18,17 +18,10 @@ from specsia_build.annotation.lines import Lines
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
-MOST_POINTS = 3050
-"""Points of a frame, at most: the size of AnimeInbet's loader."""
-
-JOINED = 1.5
-"""Pixels within which a loose end that is not a vertex is joined to the nearest point."""
-
-STRAIGHT = 0.5
-"""Tolerance in pixels of simplifying lines without vertices."""
-
-LEVELS = 20
-"""Halvings of the unit cube that order vertices."""
+MOST_POINTS = 3050  # Points of a frame, at most: the size of AnimeInbet's loader
+JOINED = 1.5  # Pixels within which a loose end that is not a vertex is joined to the nearest point
+STRAIGHT = 0.5  # Tolerance in pixels of simplifying lines without vertices
+LEVELS = 20  # Halvings of the unit cube that order vertices
 
 
 @dataclass(frozen=True)

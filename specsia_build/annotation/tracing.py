@@ -12,26 +12,19 @@ from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import root
 
-STEP = 0.5
-"""Pixels between the points of an edge that are tested."""
-
-HALVINGS = 3
-"""Bisections of a step in which an edge becomes visible or hidden."""
+STEP = 0.5  # Pixels between the points of an edge that are tested
+HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
 SLACK = 1e-3
 """Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and rounding."""
 
-ROUNDING = 1e-6
-"""Units above the rounding error of depths."""
-
-SHORT_GAP = 1.5
-"""Pixels of an edge up to which a gap is closed."""
+ROUNDING = 1e-6  # Units above the rounding error of depths
+SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
 
 NEAR = 2
 """Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they darken."""
 
-CUT = -1
-"""Vertex number of an end that lies between vertices."""
+CUT = -1  # Vertex number of an end that lies between vertices
 
 
 class View(NamedTuple):

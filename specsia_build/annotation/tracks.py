@@ -13,11 +13,8 @@ from specsia_build.rendering.layers import SUBPIXEL, Seen
 
 _HALF = SUBPIXEL // 2
 
-_ROUNDING = 2.0
-"""Parts of a pixel between edges of adjacent faces: vertices are rounded to whole parts."""
-
-_SLACK = 32.0
-"""Parts of a pixel of tolerance beyond a point's distance from the pixel that shows it."""
+_ROUNDING = 2.0  # Parts of a pixel between edges of adjacent faces: vertices are rounded to whole parts
+_SLACK = 32.0  # Parts of a pixel of tolerance beyond a point's distance from the pixel that shows it
 
 
 @inlined

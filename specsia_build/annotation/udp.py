@@ -20,8 +20,7 @@ from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
 
-BELOW_DEG = 30.0
-"""Angle of the arms of the A-pose below the horizontal; its legs are straight down."""
+BELOW_DEG = 30.0  # Angle of the arms of the A-pose below the horizontal; its legs are straight down
 
 
 @dataclass(frozen=True)

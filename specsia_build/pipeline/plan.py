@@ -115,13 +115,13 @@ class Judged(NamedTuple):
     current: bool
 
 
-def judge_character(run: Run, entry: Entry, steps: Sequence[Step] | None = None) -> Iterator[Judged]:
-    """Judge every artefact that a character should have, in order; of all steps by default.
+def judge_character(run: Run, entry: Entry) -> Iterator[Judged]:
+    """Judge every artefact that a character should have, in the order of the steps.
 
     Takes a run `at_once`, as each artefact is looked at several times.
     """
     current: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
-    for stage, spec in run.steps if steps is None else steps:
+    for stage, spec in run.steps:
         whole = Task(run, Step(stage, spec), entry)
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:

@@ -30,14 +30,9 @@ from specsia_build.files.sources import searched, source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
-VERSION = 5
-"""Version of the cache's table; a cache of another version is discarded."""
-
-_COMMIT_SECONDS = 1.0
-"""How often new rows are committed."""
-
-_PATIENCE_SECONDS = 10.0
-"""How long a reader waits while a build commits."""
+VERSION = 5  # Version of the cache's table; a cache of another version is discarded
+_COMMIT_SECONDS = 1.0  # How often new rows are committed
+_PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 
 _BLOCK = tarfile.BLOCKSIZE
 

@@ -20,8 +20,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
 from specsia_build.terminal import progress
 
-SIZE, VIEWS = 256, 10
-"""Size of the picture in pixels, and number of views that must contain the whole character."""
+SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
 
 
 def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:

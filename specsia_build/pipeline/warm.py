@@ -21,8 +21,7 @@ from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
-OWN_BACKEND = "relief"
-"""Backend used where no backend of a build compiles code, as later stages need a mesh."""
+OWN_BACKEND = "relief"  # Backend used where no backend of a build compiles code, as later stages need a mesh
 
 
 def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry]) -> None:

@@ -22,14 +22,9 @@ from specsia_build.recipes.recipe import Part, Recipe, Written
 
 FILMS, LINES, CONTROL, REFERENCE, POINTS, SPARSE = "color", "line", "control", "reference", "tracks", "sparse"
 
-SHAPE = (320, 512)
-"""Height and width to which AniDoc resizes everything."""
-
-LEAST = 61
-"""Frames that the loader needs: a reference, a gap of 36, and 25."""
-
-CONTROLS = 14
-"""Frames that AniDoc generates."""
+SHAPE = (320, 512)  # Height and width to which AniDoc resizes everything
+LEAST = 61  # Frames that the loader needs: a reference, a gap of 36, and 25
+CONTROLS = 14  # Frames that AniDoc generates
 
 
 class AniDoc(Recipe):

@@ -16,11 +16,8 @@ FRAMES, LABELS = "frames", "labels"
 
 PLACES, JOINED, POINTS = "vertex location", "connection", "original index"
 
-SIDE = 720
-"""Largest frame: the loader moves points into this many pixels."""
-
-GAP = 5
-"""Frames between the two of a pair, in the training as it was published."""
+SIDE = 720  # Largest frame: the loader moves points into this many pixels
+GAP = 5  # Frames between the two of a pair, in the training as it was published
 
 FEWEST_POINTS, MOST_POINTS = 66, 3050
 """Points of a frame: the network takes 64 values of the graph's spectrum, and the loader has room for 3,050 points."""

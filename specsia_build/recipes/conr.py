@@ -20,19 +20,16 @@ from specsia_build.rendering.layers import HALF_COVERED
 
 SHEET, POSES, IMAGES, BACKGROUNDS = "character_sheet", "poses", "images", "backgrounds"
 
-RECORD = "clips.json"
-"""File that maps frame numbers to clips."""
+RECORD = "clips.json"  # File that maps frame numbers to clips
 
 SHEETS = 4
 
-LEAST_SHOWN = 0.001
-"""Least share of a picture that must be covered, as the loader crops to the figure."""
+LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
 
 MOST_FILLED = 0.95
 """Share of a figure's bounding box from which CoNR's renderer takes the picture for one without transparency."""
 
-PICTURES = 32
-"""Number of backgrounds."""
+PICTURES = 32  # Number of backgrounds
 
 
 @dataclass(frozen=True)

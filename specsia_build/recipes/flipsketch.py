@@ -15,8 +15,7 @@ from specsia_build.films import need_ffmpeg
 from specsia_build.recipes.media import caption, played, require_first, rgb, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
-FRAMES, FPS = 16, 8
-"""Frames of an item, and frames a second at which the loader samples a film."""
+FRAMES, FPS = 16, 8  # Frames of an item, and frames a second at which the loader samples a film
 
 
 class FlipSketch(Recipe):

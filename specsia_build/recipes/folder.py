@@ -34,11 +34,8 @@ from specsia_build.picture_files import write_still
 from specsia_build.recipes.recipe import Recipe, Written
 from specsia_build.sheets import Sheet, rgba, spread
 
-STATE = ".specsia"
-"""Folder with the run's records of parts, which readers do not need."""
-
-KIND, PART_KIND = "specsia recipe", "specsia part"
-"""Kinds of `specsia.json` and of the record of a part."""
+STATE = ".specsia"  # Folder with the run's records of parts, which readers do not need
+KIND, PART_KIND = "specsia recipe", "specsia part"  # Kinds of `specsia.json` and of the record of a part
 
 OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
 """Files about all parts, in the folder of every recipe."""
@@ -48,8 +45,7 @@ Parts = Callable[[], Iterator[Written]]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
-_ROWS, _COLUMNS, _TILE = 4, 4, 96
-"""Parts and layers in the teaser, at most, and pixels on a side of each picture."""
+_ROWS, _COLUMNS, _TILE = 4, 4, 96  # Parts and layers in the teaser, at most, and pixels on a side of each picture
 
 _LEAST_CONTRAST = 64
 """Levels that a picture must span to be shown in the teaser; pictures of segment numbers look black."""

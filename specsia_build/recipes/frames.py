@@ -18,8 +18,7 @@ from specsia_build.films import side_by_side
 from specsia_build.picture_files import write_film
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
-RECORD = "clip.json"
-"""Description of a clip, in its folder."""
+RECORD = "clip.json"  # Description of a clip, in its folder
 
 KIND = "specsia clip"
 

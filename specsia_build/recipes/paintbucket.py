@@ -19,11 +19,8 @@ from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 TOP, REF = "PaintBucket_Char", "ref"
 
-SHEETS = 4
-"""Frames of the turntable; the reader draws one of four."""
-
-PATH_WORDS = ("line", "seg", "gt", "png")
-"""Words that the reader replaces anywhere in a path."""
+SHEETS = 4  # Frames of the turntable; the reader draws one of four
+PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
 
 REACH = 0.39
 """Distance from the middle, as a share of the width, up to which the trainer's rotation keeps pixels in the picture."""

@@ -27,11 +27,8 @@ from specsia_build.sheets import as_stored
 
 GROUP = "specsia.recipes"
 
-MOST_FRAMES = 100_000
-"""Frames of a part that `verify` reads, at most, so that a false number costs no memory."""
-
-MOST_BYTES = 1 << 28
-"""Size of an unpacked array, at most; layers of frames are far smaller."""
+MOST_FRAMES = 100_000  # Frames of a part that `verify` reads, at most, so that a false number costs no memory
+MOST_BYTES = 1 << 28  # Size of an unpacked array, at most; layers of frames are far smaller
 
 
 @dataclass(frozen=True)

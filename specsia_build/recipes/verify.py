@@ -26,8 +26,7 @@ from specsia_build.pool import results
 from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, hidden, read_parts
 from specsia_build.recipes.recipe import Written, load_recipe
 
-TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")
-"""Suffixes of files that are searched for paths of a machine."""
+TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")  # Suffixes of files that are searched for paths of a machine
 
 MOST_ENTRIES, MOST_FILES = 10_000, 100_000
 """The Hub's limit of entries in a folder, and its recommended limit of files in a repository."""

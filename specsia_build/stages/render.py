@@ -29,24 +29,17 @@ from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, M
 
 FRONT = "front.png"
 
-LEAST_COVERED = 0.002
-"""Share of the picture that a character must cover in every view; less is an empty or broken file."""
+LEAST_COVERED = 0.002  # Share of the picture that a character must cover in every view; less is an empty or broken file
 
 MOST_OUTLINE = 4
 
 
-DARKEST = 64
-"""Number of greys, from black, of a dark contour, which is visible on white around any colour."""
-
-BLANK = 12
-"""Levels below white that one channel of a pixel must have to be visible on white paper."""
+DARKEST = 64  # Number of greys, from black, of a dark contour, which is visible on white around any colour
+BLANK = 12  # Levels below white that one channel of a pixel must have to be visible on white paper
 
 
-MASK_NAMES = ("mask512.png", "mask.png")
-"""Files beside a drawing that may hold its silhouette."""
-
-PAPER = 235
-"""Level from which all channels of an opaque drawing count as paper."""
+MASK_NAMES = ("mask512.png", "mask.png")  # Files beside a drawing that may hold its silhouette
+PAPER = 235  # Level from which all channels of an opaque drawing count as paper
 
 
 def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]:

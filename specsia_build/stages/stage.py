@@ -18,8 +18,7 @@ from specsia_build.rendering.layers import load_renderer
 
 META = "meta.json"
 
-DIGEST = "digest"
-"""Field of the meta data with the SHA-256 of all its other fields."""
+DIGEST = "digest"  # Field of the meta data with the SHA-256 of all its other fields
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,7 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
     return True
 
 
-CHOSEN = "settings"
-"""Field of an artefact's meta data with the `settings_record` of its stage when it was made."""
+CHOSEN = "settings"  # Field of an artefact's meta data with the `settings_record` of its stage when it was made
 
 
 @dataclass(frozen=True)

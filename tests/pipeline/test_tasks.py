@@ -76,7 +76,7 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
         """Do what is to be done of a stage; gives the state before."""
         step = Step(stage, backend if stage.per_backend else None)
         with open_run(config, layout) as run:
-            (found,) = judge_character(run, entry, [step])
+            found = next(judged for judged in judge_character(run, entry) if judged.task.step == step)
             if found.state != DONE:
                 task, _ = judge(found.task)
                 assert carry_out(task, {})[0].reason is None

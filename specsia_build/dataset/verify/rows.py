@@ -38,8 +38,7 @@ LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
 """Largest median distance of a position from its own pixel, and along rows or columns, in pixels of images of up to 512
 pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
 
-MOST_STRAYS = 0.002
-"""Largest share of fully covered pixels that land farther off than twice the largest median."""
+MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land farther off than twice the largest median
 
 MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
 """Largest share of the contour's pixels that differ from its grey by more than so many levels."""

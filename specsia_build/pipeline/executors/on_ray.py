@@ -30,11 +30,8 @@ from specsia_build.pipeline.executors import PRELOADED, Executor, Needs
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.pool import Lost, R, Results, T, given_up, never
 
-ATTEMPTS = 3
-"""Number of times that an item is tried if its worker or node ends."""
-
-ITEMS_PER_PROCESS = 500
-"""Items after which a worker is replaced, to bound what libraries leak."""
+ATTEMPTS = 3  # Number of times that an item is tried if its worker or node ends
+ITEMS_PER_PROCESS = 500  # Items after which a worker is replaced, to bound what libraries leak
 
 _TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
 """Memory that a task requests (this package, and a usual character), and the object store of a cluster of our own."""

@@ -101,7 +101,7 @@ class BlenderProcess:
             ) from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a job, which is JSON, and return the script's answer. After the time limit in seconds the process is killed.
+        """Send a job, which is JSON, and return the script's answer; the process is killed after so many seconds.
 
         Raises:
             CharacterError: if the script gives a reason why it cannot be done.

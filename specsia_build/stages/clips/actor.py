@@ -30,17 +30,10 @@ from specsia_build.stages.stage import Clip, Job
 
 TURNTABLE = "turntable"
 
-TURN_SECONDS = 3.0
-"""Seconds that the camera takes around a still figure."""
-
-SEAM = 1.5
-"""Largest distance from the last frame to the first of a looping motion, in units of its longest step."""
-
-_WATCHED = 100
-"""Rough number of vertices compared to decide whether a motion loops."""
-
-NEARLY_ALL = 0.9
-"""Share of the vertices below a node that the figure below it must have, the rest being props."""
+TURN_SECONDS = 3.0  # Seconds that the camera takes around a still figure
+SEAM = 1.5  # Largest distance from the last frame to the first of a looping motion, in units of its longest step
+_WATCHED = 100  # Rough number of vertices compared to decide whether a motion loops
+NEARLY_ALL = 0.9  # Share of the vertices below a node that the figure below it must have, the rest being props
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory per node and frame, and pixels of a frame per byte once it is encoded."""

@@ -25,11 +25,8 @@ OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
 
 ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP, TRACKS}
 
-TRACKED = 64
-"""Largest number of points of a clip's first frame that are tracked."""
-
-REGIONS = "regions.npz"
-"""File with the region of each face (F,) int32."""
+TRACKED = 64  # Largest number of points of a clip's first frame that are tracked
+REGIONS = "regions.npz"  # File with the region of each face (F,) int32
 
 
 def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:

@@ -24,8 +24,7 @@ from specsia_build.stages.reconstruct import array_file, dump_array, load_array,
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
-VERSION = 4
-"""Version of the method that transfers weights."""
+VERSION = 4  # Version of the method that transfers weights
 
 _ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
 

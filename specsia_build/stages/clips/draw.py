@@ -42,14 +42,9 @@ from specsia_build.stages.stage import (
     character_of,
 )
 
-ANNOTATIONS_VERSION = 2
-"""To be raised whenever the same frames would be annotated differently."""
-
-IN_PLACE_VERSION = 2
-"""To be raised whenever a figure would be held in place differently."""
-
-SMALL = 3.0
-"""Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small."""
+ANNOTATIONS_VERSION = 2  # To be raised whenever the same frames would be annotated differently
+IN_PLACE_VERSION = 2  # To be raised whenever a figure would be held in place differently
+SMALL = 3.0  # Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small
 
 
 def clip_of(job: Job) -> Clip:

@@ -42,14 +42,9 @@ from specsia_build.stages.stage import (
     sources_of,
 )
 
-CHARACTER, MOTION = "character/", "motion/"
-"""Prefixes of names of inputs: files of the character, and files of motions."""
-
-REGIONS_VERSION = 1
-"""To be raised whenever a character would get other regions."""
-
-_MOST_NAME = 50
-"""Largest number of bytes of a motion's name in its clips' ids."""
+CHARACTER, MOTION = "character/", "motion/"  # Prefixes of names of inputs: files of the character, and files of motions
+REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
+_MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
