@@ -34,7 +34,7 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import shot_of
 from tests.dataset.small import build_small
-from tests.dravie.made import model_of
+from tests.dravie.pairs import model_of
 from tests.pipeline.moving import write_moving_figure
 from tests.shapes import write_figure, write_folder
 

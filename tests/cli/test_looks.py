@@ -9,7 +9,7 @@ from rich.cells import cell_len as columns
 
 from tests.commands import specsia
 from tests.shapes import write_figure
-from tests.terminal.typed import CODE, harmless, lines_of, on_terminal
+from tests.terminal.pseudo_terminal import CODE, harmless, lines_of, on_terminal
 
 NAMES = ("a\x1b]0;owned\x07\u202eb", "[red]b[link=x]", "騎士", "q" * 170)
 BROKEN = ("one", "two", "three", "four")

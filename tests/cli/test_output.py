@@ -20,7 +20,7 @@ from specsia_build.pipeline.failures import BuildSummary, Failure
 from specsia_build.pipeline.run import RunLayout
 from tests.commands import specsia
 from tests.dataset.small import build_small
-from tests.dravie.made import write_run
+from tests.dravie.pairs import write_run
 from tests.shapes import write_figure
 
 NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"

@@ -16,7 +16,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, visible_places, without_contour
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
-from tests.dravie.made import coloured, disc
+from tests.dravie.pairs import coloured, disc
 
 
 def drawing_of(pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> Drawing:

@@ -22,7 +22,7 @@ from specsia_build.dravie.runs import SEEN_FILE, WEIGHTS, checkpoints, read_run_
 from specsia_build.errors import SpecsiaError
 from tests.commands import specsia
 from tests.dataset.small import StoredRow, change, read_rows, shard
-from tests.dravie.made import drawn_pair, write_run
+from tests.dravie.pairs import drawn_pair, write_run
 from tests.dravie.repair.test_enhance import write_frames
 
 

@@ -29,7 +29,7 @@ from tests.characters.bodies import write_glb
 from tests.clips import FPS, SIZE
 from tests.commands import specsia
 from tests.dataset.small import VIEWS
-from tests.look.shown import document_of, frames_of, item_of, report_of
+from tests.look.pages import document_of, frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 
 Run = tuple[BuildConfig, RunLayout]

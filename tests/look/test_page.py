@@ -23,8 +23,8 @@ from specsia_build.look.page import PICTURES_MARK, write_page
 from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
 from specsia_build.sheets import Ground, Sheet
-from tests.look.made import Drawn, colours, gallery, item
-from tests.look.shown import document_of, frames_of, item_of
+from tests.look.galleries import Drawn, colours, gallery, item
+from tests.look.pages import document_of, frames_of, item_of
 
 
 def gallery_of(ids: Sequence[str], seed: int = 0, frames: int = 4) -> Gallery:

@@ -15,7 +15,7 @@ from specsia_build.recipes.folder import read_parts
 from specsia_build.recipes.recipe import ClipFrames, Written, load_recipe
 from tests.clips import SIZE as FIGURE_SIZE
 from tests.clips import clips_config, run_clips, write_figures
-from tests.recipes.made import clip_frames, disc, part_of
+from tests.recipes.clip_frames import clip_frames, disc, part_of
 
 SIZE = 32
 

@@ -25,7 +25,7 @@ from specsia_build.recipes.folder import read_parts
 from specsia_build.recipes.media import caption, played, rgb
 from specsia_build.recipes.recipe import MOST_BYTES, ClipFrames, Written, form_of, load_recipe
 from tests.clips import clips_config, run_clips, write_figures
-from tests.recipes.made import clip_frames, disc, part_of, ring, written
+from tests.recipes.clip_frames import clip_frames, disc, part_of, ring, written
 
 SIZE, FRAMES, LENGTH = 64, 5, 9
 KEY = "hero-walk-00"

@@ -16,7 +16,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.recipes.animeinbet import JOINED, PLACES, POINTS, Animeinbet
 from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name, with_holes
 from specsia_build.recipes.recipe import ClipFrames, load_recipe
-from tests.recipes.made import (
+from tests.recipes.clip_frames import (
     PALETTE,
     STEP,
     WALK_SIZE,

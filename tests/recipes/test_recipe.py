@@ -24,7 +24,7 @@ from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written, available_recipes, defaults_of, folder_recipes, load_recipe
 from tests.clips import write_figure
 from tests.commands import specsia
-from tests.recipes.made import clip_frames, part_of
+from tests.recipes.clip_frames import clip_frames, part_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len as columns
 
 from specsia_build.cli.closing import folded, most
 from specsia_build.terminal.screen import Table, shortened
-from tests.terminal.typed import CODE, harmless, lines_of, on_terminal
+from tests.terminal.pseudo_terminal import CODE, harmless, lines_of, on_terminal
 
 ALL = """
 from specsia_build.terminal import progress, screen

@@ -35,7 +35,7 @@ from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.run import RunLayout
 from tests.commands import specsia
-from tests.dravie.made import model_of, write_run
+from tests.dravie.pairs import model_of, write_run
 
 CONFIG = ModelConfig("tiny")
 QUICK = replace(ADAPTATION, steps=20, batch=4)

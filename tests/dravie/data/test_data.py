@@ -26,7 +26,7 @@ from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.run import RunLayout
 from tests.dataset.small import change, pixels, put
-from tests.dravie.made import drawn_pair, make_pair, sampler
+from tests.dravie.pairs import drawn_pair, make_pair, sampler
 
 
 def test_the_input_is_z_on_white_then_its_mask_then_the_position() -> None:

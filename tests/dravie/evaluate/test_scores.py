@@ -31,7 +31,7 @@ from specsia_build.dravie.metrics import (
 from specsia_build.dravie.runs import SeenCharacters
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
-from tests.dravie.made import coloured, disc, drawn_pair, make_pair
+from tests.dravie.pairs import coloured, disc, drawn_pair, make_pair
 
 
 def test_a_perfect_result() -> None:

@@ -32,7 +32,7 @@ from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.errors import UsageError
 from tests.dataset.small import build_small
-from tests.dravie.made import model_of
+from tests.dravie.pairs import model_of
 
 
 def _generator(architecture: Architecture, with_pos: bool = True) -> nn.Module:

@@ -20,7 +20,7 @@ from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
-from tests.dravie.made import drawn_pair
+from tests.dravie.pairs import drawn_pair
 
 
 def generator(config: ModelConfig) -> Generator:

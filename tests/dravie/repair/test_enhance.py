@@ -26,7 +26,7 @@ from tests.clips import SIZE as CLIP_SIZE
 from tests.commands import specsia
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dataset.small import StoredRow, change, pixels, put
-from tests.dravie.made import SIZE, drawn_pair, write_run
+from tests.dravie.pairs import SIZE, drawn_pair, write_run
 
 FRAMES = 3
 

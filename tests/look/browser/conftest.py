@@ -20,7 +20,7 @@ from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.look.items import FailedItem, Gallery, Item, Side
 from specsia_build.look.page import write_page
 from specsia_build.look.sections import Sections, tag
-from tests.look.made import gallery, item
+from tests.look.galleries import gallery, item
 
 Show = Callable[..., Page]
 

@@ -1,4 +1,4 @@
-"""What a program shows on a terminal of so many columns."""
+"""Run code on a pseudo-terminal, and read its output."""
 
 from __future__ import annotations
 

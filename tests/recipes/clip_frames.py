@@ -1,4 +1,4 @@
-"""Clips' frames as recipes get them, of arrays made by hand, and a run that tests of recipes share."""
+"""Frames of clips for recipes, made of arrays by hand."""
 
 from __future__ import annotations
 

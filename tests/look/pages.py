@@ -1,4 +1,4 @@
-"""What a page shows: its document, and its pictures as pixels."""
+"""Read the document of a page, and its pictures as pixels."""
 
 from __future__ import annotations
 

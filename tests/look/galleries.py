@@ -1,4 +1,4 @@
-"""Galleries of a few items whose pictures are drawn here, so that each test knows what it must see."""
+"""Galleries of a few items with generated pictures, so that tests know every pixel."""
 
 from __future__ import annotations
 
