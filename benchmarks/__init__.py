@@ -1,1 +1,1 @@
-"""Recipes of the benchmarks in `docs/benchmarks.md` that no installation needs."""
+"""Benchmarks of `docs/benchmarks.md`; not part of the installed package."""

@@ -58,7 +58,7 @@ def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
     make = importer.BlenderScene.create_animations
 
     def create(gltf: Any) -> None:
-        _hang_right(gltf)
+        _attach_to_bones(gltf)
         held.update(gltf=gltf, rest=_rest())
         make(gltf)
 
@@ -68,7 +68,7 @@ def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
     return held["gltf"], held["rest"]
 
 
-def _hang_right(gltf: Any) -> None:
+def _attach_to_bones(gltf: Any) -> None:
     """Put what hangs on a bone where the file has it.
 
     The importer counts from the tip of a bone that is as long as it would be if the armature were not scaled, and then

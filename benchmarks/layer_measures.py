@@ -1,4 +1,4 @@
-"""How well the layers of frames agree: each function counts, of two frames or one, what holds and of how many.
+"""Agreement of the layers of frames: each function counts, for one or two frames, how many of how many are right.
 
 What is true is found here by other means than the layers': vertices are projected as floating-point numbers, and what
 hides a point is looked for among all faces.

@@ -1,4 +1,4 @@
-"""How well the layers of clips agree, over many clips, and what they cost.
+"""Measure how well the layers of many clips agree, and what they cost.
 
 python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json FILE] [--costs ID …]
 """
@@ -150,8 +150,8 @@ def cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
 
 
 @lru_cache(maxsize=1)
-def surface_in_mind(actor: Actor) -> Surface:
-    """The surface of an actor; the last one is kept in mind."""
+def cached_surface(actor: Actor) -> Surface:
+    """The surface of an actor; the latest one is cached."""
     return surface_of(actor, stored_regions(actor)[0][REGIONS])
 
 
@@ -198,7 +198,7 @@ def measured(entries: Sequence[Entry], clips: int, settings: ClipSettings, size:
     random = np.random.default_rng(0)
     for job, clip, actor in shots(entries, clips, settings, size):
         started = time.process_time()
-        surface, sums = surface_in_mind(actor), Counts()
+        surface, sums = cached_surface(actor), Counts()
         region = known.setdefault(job.entry.id, np.full(len(actor.mesh.faces), -1, np.int32))
         before: Frame | None = None
         for frame in frames_of(actor, shot_of(clip, actor, job.config, MARGIN), surface, settings.line_px):
@@ -255,7 +255,7 @@ def cost(entry: Entry, settings: ClipSettings, size: int) -> tuple[float, float]
     (origin, index), motion = next(iter(actor.motions.items()))
     shot = shot_of(Clip(entry.id, motion.name, origin, index, 0, 0, 30.0), actor, job.config, MARGIN)
     low, high = (bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
-    surface = surface_in_mind(actor)
+    surface = cached_surface(actor)
 
     def plain(layers: Layers) -> Layers:
         for picture in (layers.color, layers.mask, position_image(layers.position, layers.mask, low, high)):

@@ -1,4 +1,4 @@
-"""How alike two renderers draw the same view."""
+"""Measure how alike two renderers draw the same view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Novel L1 of `specsia repair` with meshes of `fusion` as other tools would write them.
+"""L1 in novel views of `specsia repair` with meshes of `fusion`, written as other tools would.
 
     python -m benchmarks.repair_check characters.jsonl
 

@@ -1,4 +1,4 @@
-"""Cost of a build's parent process at sizes that nobody waits for: runs multiplied from a small real one.
+"""Cost of a build's parent process at large sizes, with runs multiplied from a small real one.
 
 python -m benchmarks.scale forge RUN OUT COUNT   a source of COUNT characters and a run of it, up to date
 python -m benchmarks.scale idle RUN              what planning and status take where nothing is to be done

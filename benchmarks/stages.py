@@ -1,4 +1,4 @@
-"""Cost of each stage of a build per character on one core, read from the log of a build by one worker."""
+"""Cost per character of each stage of a build on one core, from the log of a build by one worker."""
 
 from __future__ import annotations
 

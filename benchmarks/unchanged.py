@@ -86,7 +86,7 @@ def main() -> None:
 @click.option("--source", help="A folder or manifest to be built too, by both backends.")
 @click.option("--kills", type=int, default=3, show_default=True)
 def record(folder: Path, characters: int, source: str | None, kills: int) -> None:
-    """Run everything in FOLDER and write down what came of it."""
+    """Run everything in FOLDER, and record the results."""
     run, sample = folder / "run", f"sample:{characters}"
     for name in ("bad", "foreign"):
         (folder / name).mkdir(parents=True)

@@ -57,7 +57,7 @@ class Blob:
 
     @property
     def key(self) -> str:
-        """What tells whether a local file is the same."""
+        """Identity of a file's content, to compare with a local file."""
         return self.oid or self.sha256
 
     def entry(self, path: str) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def token() -> str:
 
 
 def check_writer(name: str) -> None:
-    """Refuse whoever may not write."""
+    """Refuse a caller without the right to write."""
     if token() not in (WRITER, READER):
         raise Refusal(401, "Invalid username or password.")
     if token() == READER or name.split("/")[0] not in NAMESPACES:

@@ -42,14 +42,14 @@ def write_figure(path: Path, stretch: float = 1.0, tint: float = 0.0) -> Path:
 
 
 def write_folder(folder: Path, count: int) -> Path:
-    """A folder of so many different figures, ids 0, 1, 2, ..."""
+    """Write a folder of that many different figures, with ids 0, 1, 2, ..."""
     for index in range(count):
         write_figure(folder / f"{index}.obj", 1.0 + 0.06 * index, 0.05 * index)
     return folder
 
 
 def write_broken(folder: Path) -> None:
-    """One file of each kind that cannot be built, and one whose texture is missing."""
+    """Write one file of each kind that cannot be built, and one whose texture is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "corrupt.glb").write_bytes(b"glTF" + struct.pack("<II", 2, 4000) + b"\x00" * 100)
     (folder / "empty.obj").write_text("")

@@ -20,7 +20,7 @@ SHOWN = 6
 
 
 class WrongError(Exception):
-    """A sentence that says what a loader made of a folder and should not have."""
+    """A loader misreads a folder; the message says how."""
 
 
 @dataclass(frozen=True)

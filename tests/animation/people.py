@@ -179,7 +179,7 @@ def places(figure: Figure, motion: Motion | None, time: float) -> NDArray[np.flo
 
 
 def way(at: NDArray[np.float64], bones: Mapping[str, int], upper: str, lower: str) -> NDArray[np.float64]:
-    """The direction from a bone to another."""
+    """Direction from one bone to another."""
     along = at[bones[lower]] - at[bones[upper]]
     return np.asarray(along / np.linalg.norm(along))
 

@@ -1,4 +1,4 @@
-"""Meshes, frames and lines that can be worked out by hand, and what of them shows by another reckoning."""
+"""Meshes, frames and lines that can be computed by hand, and independent checks of what is visible."""
 
 from __future__ import annotations
 

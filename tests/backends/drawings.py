@@ -1,4 +1,4 @@
-"""Drawings made from signed distances, renders of what backends make of them, and a backend that a test makes."""
+"""Drawings made from signed distances, renders of backends' results, and a fake backend."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def iou(one: Image, two: Image) -> float:
 
 @dataclass
 class Fake(Backend):
-    """Gives what `make` makes, and counts how often it was closed."""
+    """Backend that returns the result of `make`, and counts calls of `close`."""
 
     make: Callable[[Context], Mesh]
     name: str = "mine"

@@ -221,7 +221,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
 def pair(entry: Entry) -> tuple[Frame, Frame, Mesh]:
     """Two frames of a figure that waves, from its left, and the figure at rest."""
     ((job, clip, actor),) = layers.shots([entry], 1, SETTINGS, 96)
-    surface = layers.surface_in_mind(actor)
+    surface = layers.cached_surface(actor)
     first, second, _ = layers.frames_of(actor, shot_of(replace(clip, yaw=90.0), actor, job.config, 2), surface, 1.0)
     return first, second, actor.mesh
 

@@ -185,12 +185,12 @@ def swap(one: StoredRow, two: StoredRow, columns: Sequence[str]) -> None:
 
 
 def failed(report: Report) -> set[str]:
-    """Names of the checks that found something."""
+    """Names of the checks that report problems."""
     return {check.name for check in report.checks if not check.passed}
 
 
 def found(report: Report, check: str) -> list[tuple[str, str]]:
-    """Where and what one check found."""
+    """Places and messages of one check's problems."""
     return [(p.where, p.message) for p in report.problems if p.check == check]
 
 

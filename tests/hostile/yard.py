@@ -1,4 +1,4 @@
-"""A place to try the command in: what it may touch, what it may not, and a look at all of it afterwards."""
+"""A sandbox for running the command: folders that it may and may not change, and checks of both afterwards."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def peak_mb(pid: int) -> float:
 
 @dataclass
 class Command:
-    """A command that runs, with all that it started; `Yard.start` starts it."""
+    """A running command and its child processes; `Yard.start` starts it."""
 
     process: subprocess.Popen[str]
     token: str
     peak: float = 0.0
 
     def family(self) -> list[psutil.Process]:
-        """Processes that it started and that are alive, whatever their parents are now, itself first."""
+        """Living processes that it started, whatever their present parents, itself first."""
         members = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -101,7 +101,7 @@ class Command:
                     raise AssertionError(f"it still ran after {patience:.0f} s") from None
 
     def orphans(self, patience: float = 10.0) -> list[str]:
-        """What still runs a moment after its end."""
+        """Processes that still run a moment after its end."""
         deadline = time.monotonic() + patience
         while (alive := self.family()) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -109,7 +109,7 @@ class Command:
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """All that lies below a folder by name: mode, time of change, and content or where a link leads."""
+    """Mode, time of change, and content or link target of everything below a folder, by name."""
     entries: Snapshot = {}
     for parent, folders, names in os.walk(os.fsencode(folder)):
         for name in (*folders, *names):
@@ -171,7 +171,7 @@ class Yard:
         return {"outside": snapshot(self.outside), "source": snapshot(self.source)}
 
     def trespasses(self) -> list[str]:
-        """What the latest command changed, left or copied where it may not."""
+        """Files that the latest command changed, left or copied where it may not."""
         faults = [f"{name} was changed" for name, then in self._before.items() if self._untouchable()[name] != then]
         strange = {path.name for path in self.top.iterdir()} - {"source", "out", "outside", "home", "temporary"}
         faults += [f"{name} is new" for name in sorted(strange)]
@@ -200,5 +200,5 @@ def rows_of(dataset: Path) -> dict[str, Row]:
 
 
 def printable_lines(text: str) -> bool:
-    """Whether a text does nothing to a terminal but begin lines."""
+    """Whether a text has no control characters but line breaks."""
     return all(line == printable(line) for line in text.replace("\r", "\n").split("\n"))

@@ -45,7 +45,7 @@ def frames_of(source: str, document: dict[str, Any], page: Path) -> list[NDArray
 
 
 def item_of(document: dict[str, Any], key: str) -> dict[str, Any]:
-    """The item of an id."""
+    """Item of the document by its id."""
     (found,) = [one for one in document["items"] if one["id"] == key]
     item: dict[str, Any] = found
     return item

@@ -20,7 +20,7 @@ IDS = ("0", "1", "2", STRANGE_ID)
 
 
 def write_manifest(folder: Path, ids: tuple[str, ...] = IDS, broken: tuple[str, ...] = ("bröken",)) -> Path:
-    """A manifest of figures, and of files that are none."""
+    """Write a manifest of figures, and of files that are no characters."""
     lines = []
     for number, character_id in enumerate(ids):
         write_figure(folder / f"{number}.obj", 1 + 0.05 * number, 0.1 * number)

@@ -1,4 +1,4 @@
-"""Renderers as simple as can be, to hold the fast one against: of opaque faces, and of translucent layers."""
+"""Reference renderers, as simple as possible, to compare the fast one with: opaque faces, and translucent layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meshes whose pictures can be worked out by hand, and how to look at them."""
+"""Meshes whose pictures can be computed by hand, and helpers to render them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # A control sequence of colours, o
 
 
 def on_terminal(code: str, width: int, more: Mapping[str, str] | None = None) -> str:
-    """All that Python code writes to a terminal, control sequences and all."""
+    """Everything that Python code writes to a terminal, with control sequences."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}

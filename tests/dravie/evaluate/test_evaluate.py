@@ -29,9 +29,9 @@ from specsia_build.dravie.metrics import clip_flicker, steps_between, view_score
 from specsia_build.look.evaluation import gallery_of_evaluation
 from tests.commands import specsia
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
-from tests.dravie import pairs as made_pairs
+from tests.dravie import pairs
 
-write_run = partial(made_pairs.write_run, reference="drawing")
+write_run = partial(pairs.write_run, reference="drawing")
 
 
 def evaluate(*arguments: object, code: int = 0) -> Result:
