@@ -15,8 +15,7 @@ from functools import lru_cache
 
 from specsia_build.animation.skeleton import Skeleton
 
-SIDES = {"l": 1, "lf": 1, "lt": 1, "left": 1, "r": -1, "rt": -1, "right": -1}
-"""Words for sides: 1 is left, -1 right."""
+SIDES = {"l": 1, "lf": 1, "lt": 1, "left": 1, "r": -1, "rt": -1, "right": -1}  # Words for sides: 1 is left, -1 right
 
 _STUCK = re.compile(
     r"(?<![^\W_])([Ll]eft|[Rr]ight|[LRlr])(?=(?:upper|up|lower|low|fore)?(?:buttock|hip|thigh|femur|shin|tibia|calf|knee|"

@@ -170,9 +170,9 @@ def _corners(line: list[list[float]]) -> list[int]:
 def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
     """Lines of free points with the points at both ends; closed lines end in their first point."""
     beside: dict[int, list[int]] = {}
-    for one, other in joined[free[joined].any(axis=1)].tolist():
-        beside.setdefault(one, []).append(other)
-        beside.setdefault(other, []).append(one)
+    for a, b in joined[free[joined].any(axis=1)].tolist():
+        beside.setdefault(a, []).append(b)
+        beside.setdefault(b, []).append(a)
     paths, done = [], np.zeros(len(free), np.bool_)
     # Points beside one that is not free come first, so that only closed lines are left.
     starts = sorted(np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point]))

@@ -102,8 +102,7 @@ def write_record(
         )
 
 
-Characters = Mapping[str, tuple[str, ...]]
-"""Contents of the views of Y* (see `Pair.content`) by the character's id."""
+Characters = Mapping[str, tuple[str, ...]]  # Contents of the views of Y* (see `Pair.content`) by the character's id
 
 
 def group_contents(views: Iterable[tuple[str, str]]) -> Characters:

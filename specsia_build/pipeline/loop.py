@@ -28,8 +28,7 @@ from specsia_build.terminal import progress
 from specsia_build.terminal.progress import Bar
 from specsia_build.terminal.screen import say
 
-Keys = dict[Step, set[str]]
-"""Keys of artefacts, by step."""
+Keys = dict[Step, set[str]]  # Keys of artefacts, by step
 
 
 class Build:

@@ -142,7 +142,7 @@ def pack_plan(
     Raises UsageError if a backend has no such character.
     """
     members = {
-        name: [member for one in character_states.values() for member in one.members[name]] for name in run.backends
+        name: [member for state in character_states.values() for member in state.members[name]] for name in run.backends
     }
     for name, packed in members.items():
         if not packed:

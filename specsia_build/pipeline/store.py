@@ -39,8 +39,7 @@ _BLOCK = tarfile.BLOCKSIZE
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
 """Errors of reading a damaged tar or the JSON in it."""
 
-Row: TypeAlias = tuple[str, bytes]
-"""A file's stamp, and what was read from it: packed meta data or a digest."""
+Row: TypeAlias = tuple[str, bytes]  # A file's stamp, and what was read from it: packed meta data or a digest
 
 
 class DamagedError(SpecsiaError):

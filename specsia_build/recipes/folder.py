@@ -40,8 +40,7 @@ KIND, PART_KIND = "specsia recipe", "specsia part"  # Kinds of `specsia.json` an
 OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
 """Files about all parts, in the folder of every recipe."""
 
-Parts = Callable[[], Iterator[Written]]
-"""Iterates the records of all parts in order, from the start at each call."""
+Parts = Callable[[], Iterator[Written]]  # Iterates the records of all parts in order, from the start at each call
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

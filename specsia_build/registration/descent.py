@@ -170,8 +170,8 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
-    shown = np.empty(shape.normals.shape[1] + 1, np.int8)
-    found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
+    facing = np.empty(shape.normals.shape[1] + 1, np.int8)
+    outline, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     drawn = np.empty((1, size, size), np.bool_)
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1))
@@ -179,12 +179,12 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
-        n = find_outline(shape, views[k], shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], drawn[0], layers)
+        n = find_outline(shape, views[k], facing, outline, change)
+        fill(points, shape.ends, outline[:n], change[:n], drawn[0], layers)
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
         share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
-            m = trace(points, shape.ends, found[:n], axis, drawn[0], layers, edges, lines, crossings)
+            m = trace(points, shape.ends, outline[:n], axis, drawn[0], layers, edges, lines, crossings)
             for i in range(m):
                 a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
                 line = lines[i] + np.float32(0.5)

@@ -76,11 +76,11 @@ def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_outline(shape, view, shown, found, change):  # type: ignore[no-untyped-def]
+def find_outline(shape, view, facing, outline, change):  # type: ignore[no-untyped-def]
     """Find the edges at which the number of layers changes; returns their number.
 
-    Fills `found` (E,) with the edges, `change` (E,) with the change, and `shown` (F + 1,) int8 with the side that each
-    face shows: 1, -1, or 0 for a face seen edge on.
+    Fills `outline` (E,) with the edges, `change` (E,) with the change, and `facing` (F + 1,) int8 with the side that
+    each face shows: 1, -1, or 0 for a face seen edge on.
     """
     normals, sides = shape.normals, shape.sides
     faces = normals.shape[1]
@@ -90,12 +90,12 @@ def find_outline(shape, view, shown, found, change):  # type: ignore[no-untyped-
     z = np.float32(view[0, 0] * view[1, 1] - view[0, 1] * view[1, 0])
     for f in range(faces):
         area = normals[0, f] * x + normals[1, f] * y + normals[2, f] * z
-        shown[f] = np.int8(area > 0) - np.int8(area < 0)
-    shown[faces] = 0
+        facing[f] = np.int8(area > 0) - np.int8(area < 0)
+    facing[faces] = 0
     n = 0
     for e in range(len(sides)):
-        layers = shown[sides[e, 0]] - shown[sides[e, 1]]
-        found[n], change[n] = e, layers
+        layers = facing[sides[e, 0]] - facing[sides[e, 1]]
+        outline[n], change[n] = e, layers
         n += layers != 0
     return n
 
@@ -107,15 +107,15 @@ def first_centre(at, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-def]
-    """Fill `mask` (H, H) with whether layers bounded by edges `found` cover each pixel's centre.
+def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untyped-def]
+    """Fill `mask` (H, H) with whether the layers bounded by the edges of `outline` cover each pixel's centre.
 
     `layers` (H, H + 1) int32 is zero before and after.
     """
     size = len(mask)
     first, end = np.full(size, size, np.int32), np.zeros(size, np.int32)
-    for i in range(len(found)):
-        a, b, step = ends[found[i], 0], ends[found[i], 1], -change[i]
+    for i in range(len(outline)):
+        a, b, step = ends[outline[i], 0], ends[outline[i], 1], -change[i]
         if points[1, a] > points[1, b]:
             a, b, step = b, a, -step
         top, left = points[1, a], points[0, a]
@@ -135,7 +135,7 @@ def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-
 
 
 @compiled
-def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
+def trace(points, ends, outline, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
     """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
 
     Only edges that run across rather than along the lines count. Each place fills `edges` with its edge, `lines` with
@@ -143,8 +143,8 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
     and after.
     """
     size, n = len(mask), 0
-    for i in range(len(found)):
-        a, b = ends[found[i], 0], ends[found[i], 1]
+    for i in range(len(outline)):
+        a, b = ends[outline[i], 0], ends[outline[i], 1]
         if points[axis, a] > points[axis, b]:
             a, b = b, a
         start, across = points[axis, a], points[1 - axis, a]
@@ -165,7 +165,7 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
                 lines[slot] = line
             elif (at >= crossings[slot]) == after:
                 continue
-            edges[slot], crossings[slot] = found[i], at
+            edges[slot], crossings[slot] = outline[i], at
     kept = 0
     for slot in range(n):
         slots[lines[slot], first_centre(crossings[slot], size)] = 0
@@ -182,10 +182,10 @@ def draw(shape, views, size):  # type: ignore[no-untyped-def]
     masks = np.empty((len(views), size, size), np.bool_)
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
-    shown = np.empty(shape.normals.shape[1] + 1, np.int8)
-    found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
+    facing = np.empty(shape.normals.shape[1] + 1, np.int8)
+    outline, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
-        n = find_outline(shape, views[k], shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], masks[k], layers)
+        n = find_outline(shape, views[k], facing, outline, change)
+        fill(points, shape.ends, outline[:n], change[:n], masks[k], layers)
     return masks

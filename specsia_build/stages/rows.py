@@ -115,8 +115,7 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
     )
 
 
-Load = Callable[[str, str], Earlier]
-"""Returns the artefacts that pack reads, by id of a member and backend name."""
+Load = Callable[[str, str], Earlier]  # Returns the artefacts that pack reads, by id of a member and backend name
 
 
 @dataclass(frozen=True)

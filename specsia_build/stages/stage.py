@@ -82,8 +82,7 @@ def meta_digest(meta: Mapping[str, Any]) -> str:
     return sha256(canonical_json({name: value for name, value in meta.items() if name != DIGEST}).encode())
 
 
-Meta: TypeAlias = Mapping[str, Any]
-"""Meta data of an artefact."""
+Meta: TypeAlias = Mapping[str, Any]  # Meta data of an artefact
 
 Digests: TypeAlias = Mapping[str, str | None]
 """Content digest of every input by name, None for a file that was looked for in vain."""
@@ -169,11 +168,8 @@ def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sou
     return Sources(entry.folder, entry.within, prefix, entry.sample, (*mesh, *texture, *more))
 
 
-Earlier: TypeAlias = Mapping["CharacterStage", Artefact]
-"""A character's artefacts of the stages that a stage reads."""
-
-EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]
-"""Their meta data."""
+Earlier: TypeAlias = Mapping["CharacterStage", Artefact]  # A character's artefacts of the stages that a stage reads
+EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]  # Their meta data
 
 Make: TypeAlias = Callable[[Job, Earlier], tuple[Artefact, tuple[Path, ...]]]
 """Makes an artefact, and lists the files that were read for it or looked for in vain; raises CharacterError."""

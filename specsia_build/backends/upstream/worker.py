@@ -143,17 +143,17 @@ def enter(*folders: str) -> str:
 
 
 def weights(settings: Mapping[str, Any], name: str) -> str:
-    """Folder of the weights that the settings call by a name: a folder, or a repository of the Hugging Face Hub."""
-    wanted = settings["weights"][name]
-    source: str = os.path.expanduser(wanted["source"])
+    """Folder of the named weights of the settings: a folder, or one downloaded from the Hugging Face Hub."""
+    pinned = settings["weights"][name]
+    source: str = os.path.expanduser(pinned["source"])
     if os.path.isdir(source):
         return source
     from huggingface_hub import snapshot_download
 
     folder: str = snapshot_download(
         source,
-        revision=wanted.get("revision"),
-        allow_patterns=wanted.get("files"),
+        revision=pinned.get("revision"),
+        allow_patterns=pinned.get("files"),
         local_files_only=bool(settings.get("offline")),
     )
     _revisions[name] = os.path.basename(folder)

@@ -22,8 +22,7 @@ ALIKE = 4.0
 tens of levels apart."""
 
 
-FrameFiles = Mapping[str, Path]
-"""Pictures of a frame by layer: `color` and, where there are such, `mask` and `pos`."""
+FrameFiles = Mapping[str, Path]  # Pictures of a frame by layer: `color` and, where there are such, `mask` and `pos`
 
 
 def list_frames(folder: Path, with_pos: bool) -> dict[str, FrameFiles]:

@@ -50,12 +50,8 @@ FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
 UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words or omits
-
-Painter = Callable[[Pair], Pixels]
-"""Repairs a view, without access to its Y* (`Pair.without_truth`)."""
-
-Fitted = Callable[..., Generator]
-"""Returns a generator for a character's frontal pair, `front`."""
+Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
+Fitted = Callable[..., Generator]  # Returns a generator for a character's frontal pair, `front`
 
 
 @dataclass(frozen=True)

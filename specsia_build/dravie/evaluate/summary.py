@@ -82,9 +82,7 @@ class Value:
 
 
 KEYS = ("config", "method", "views", "score")  # Of a `Summary`, in the order of the files
-
-Summary = Mapping[tuple[str, str, str, str], Value]
-"""By configuration, method, kind of view and score."""
+Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
 
 
 @dataclass(frozen=True)

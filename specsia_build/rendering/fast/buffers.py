@@ -14,9 +14,7 @@ from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE, UNMARKED
 from specsia_build.rendering.fast.rows import ROW, lowest, marked_as, padded
 from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded
 
-Box = tuple[int, int, int, int]
-"""First and end row, first and end column of pixels."""
-
+Box = tuple[int, int, int, int]  # First and end row, first and end column of pixels
 WORD_BITS = 6  # A word of a row's bits stands for 2 ** WORD_BITS pixels
 
 WORD = 1 << WORD_BITS

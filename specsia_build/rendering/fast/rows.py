@@ -152,8 +152,7 @@ def _lowest(typing: Any, bits: Any) -> Any:
     return types.int64(types.int64), generate
 
 
-lowest: Any = intrinsic(_lowest)
-"""Number of the lowest bit of an int64 that is not 0."""
+lowest: Any = intrinsic(_lowest)  # Number of the lowest bit of an int64 that is not 0
 
 
 def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any) -> Any:

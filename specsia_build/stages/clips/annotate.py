@@ -20,8 +20,7 @@ from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, FLOW, LABEL, LINE
 from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.stages.clips.actor import Actor
 
-OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
-"""Layers that need a character's regions."""
+OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})  # Layers that need a character's regions
 
 ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP, TRACKS}
 
