@@ -41,8 +41,9 @@ from specsia_build.rendering.mesh import Mesh, compacted
 
 WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
 RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
-POSES = 3  # Poses taken from a character's own clips
-DRAWN, MARGIN = 256, 6  # Pixels of the frame that characters are drawn in, and around them
+POSES = 6  # Poses taken from a character's own clips
+PROPORTION, KNOTS = 0.12, 5  # Standard deviation of the logarithm of changes in proportion, at knots along a figure
+DRAWN, MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 
 def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
@@ -136,10 +137,14 @@ def _picture(mesh: Mesh) -> Picture:
     front, back = FastRenderer().render(mesh, [cameras[0], cameras[5]], "unlit")
     cover = np.stack([front.coverage, back.coverage[:, ::-1]], axis=-1)
     heights = np.stack([-front.position[..., 1], -back.position[:, ::-1, 1]], axis=-1) * cameras[0].pixels_per_unit
-    rows, columns = (np.flatnonzero(cover.any(axis=(axis, 2))) for axis in (1, 0))
+    return _cut((front.color, back.color[:, ::-1], cover, heights.astype(np.float16)))
+
+
+def _cut(picture: Picture) -> Picture:
+    """Cut a picture to its figure and a margin."""
+    rows, columns = (np.flatnonzero(picture[2].any(axis=(axis, 2))) for axis in (1, 0))
     window = tuple(slice(max(0, at[0] - MARGIN), at[-1] + 1 + MARGIN) for at in (rows, columns))
-    layers = (front.color, back.color[:, ::-1], cover, heights.astype(np.float16))
-    return tuple(np.ascontiguousarray(layer[window]) for layer in layers)
+    return tuple(np.ascontiguousarray(layer[window]) for layer in picture)
 
 
 def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -154,13 +159,30 @@ def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> lis
     return [(255 * np.clip((p[..., order] / 255) ** gamma @ mix, 0, 1)).astype(np.float32) for p in pictures]
 
 
+def _factors(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Factors (count,) that change smoothly along a row or a column, and about 1."""
+    logarithms = rng.normal(0, PROPORTION) + rng.normal(0, PROPORTION, KNOTS)
+    return np.asarray(np.exp(np.interp(np.linspace(0, KNOTS - 1, count), np.arange(KNOTS), logarithms)))
+
+
+def _reshaped(rng: np.random.Generator, picture: Picture) -> Picture:
+    """Change a figure's proportions: stretch its rows unevenly, and in each row its width and depth alike."""
+    height, width = picture[0].shape[:2]
+    ends, wide = np.cumsum(_factors(rng, height)), _factors(rng, height)
+    rows = np.searchsorted(ends, np.arange(int(ends[-1])) + 0.5)
+    factor, room = wide[rows][:, None], int(np.ceil(width * wide.max()))
+    columns = ((np.arange(room) + 0.5 - room / 2) / factor + width / 2).astype(int).clip(0, width - 1)
+    *layers, depth = (layer[rows[:, None], columns] for layer in picture)
+    return _cut((*layers, (depth * factor[..., None]).astype(depth.dtype)))
+
+
 def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """One training example: the network's input and its targets."""
-    front, back, cover, depth = picture
+    front, back, cover, depth = _reshaped(rng, picture) if rng.random() < 0.7 else picture
     if rng.random() < 0.5:
         front, back, cover, depth = (layer[:, ::-1] for layer in (front, back, cover, depth))
     if rng.random() < 0.6:
-        line = (float(rng.uniform(0.3, 3.0)), int(255 * rng.random() ** 2))
+        line = (float(rng.uniform(0.25, 2.25)), int(255 * rng.random() ** 2))
         front = draw_contour(np.ascontiguousarray(front), np.ascontiguousarray(cover[..., 0]), *line)
     visible, cut = on_white(front), rng.random() < 0.06 and len(front) > 60
     if cut:
