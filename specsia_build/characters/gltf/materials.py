@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,9 @@ CULL_NOTHING, CULL_FRONT = 0, 1
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
 """MToon's ``_BlendMode``."""
+
+_GAMMA_UNTIL = (0, 54)
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 class Placement(NamedTuple):
@@ -263,6 +267,11 @@ def _vrm0_material(document: Document, index: int | None, entry: schema.Material
         entry = msgspec.structs.replace(entry, double_sided=int(cull) == CULL_NOTHING)
     if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
         entry = _from_unity(entry, stated, shader)
+    elif entry.pbr is not None and entry.pbr.factor is not None:
+        version = re.match(r"(?:UniVRM-)?(\d+)\.(\d+)", str(vrm.exporter_version or ""))
+        if version is not None and (int(version[1]), int(version[2])) < _GAMMA_UNTIL:
+            linear = msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor))
+            entry = msgspec.structs.replace(entry, pbr=linear)
     return entry, shader == "VRM/MToon", cull == CULL_FRONT
 
 

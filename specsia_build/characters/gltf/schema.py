@@ -245,6 +245,7 @@ class Vrm(Struct):
     """VRM 0.x, VRM 1.0 or a VRM animation; each part is checked where it is used."""
 
     material_properties: Any = None
+    exporter_version: Any = None
     humanoid: Any = None
 
 

@@ -237,6 +237,14 @@ def test_shader_and_keywords_say_how_it_blends(tmp_path: Path, shader: str, keyw
     assert material.texture is None
 
 
+@pytest.mark.parametrize(
+    ("version", "red"), [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)]
+)
+def test_older_exporters_wrote_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
+    raw = vrm0(tmp_path, [{"shader": "VRM_USE_GLTFSHADER"}], version, [0.5, 0, 0, 0.5])
+    assert_allclose(raw.mesh.materials[0].base_color, [red, 0, 0, 0.5], atol=1e-6)
+
+
 @pytest.mark.parametrize("damaged", [5, {"vectorProperties": {"_Color": "red"}}, {"textureProperties": []}])
 def test_damaged_properties_leave_what_gltf_says(tmp_path: Path, damaged: Any) -> None:
     raw = vrm0(tmp_path, [damaged])
