@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True)
 class Relief(Backend):
     name: str = "relief"
-    version: int = 2
+    version: int = 3
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True

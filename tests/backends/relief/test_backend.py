@@ -125,6 +125,17 @@ def test_contour_stays_out_of_the_texture() -> None:
     assert colours_of(reconstructed(drawn)).max() < 200
 
 
+def test_an_uneven_line_stays_out_of_the_texture() -> None:
+    depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)
+    inner = 7 + 1.5 * np.sin(5 * np.arctan2(rows - 0.5, columns - 0.5))
+    # Paper around the line, as in a figure cut out of a scan.
+    shades = np.where(depth < 3, 235, np.where(depth < inner, 60 + 20 * np.sin(40 * rows), 140))
+    image = painted(depth / 512, shades[..., None])
+    assert 7 <= contour_width(image) <= 12
+    found = colours_of(reconstructed(image))
+    assert 110 <= found.min() <= found.max() <= 145
+
+
 def test_drawn_back_is_used() -> None:
     image = painted(*figure(256))
     back = image.copy()
