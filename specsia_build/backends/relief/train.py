@@ -352,14 +352,12 @@ def save(model: Net, out: Path) -> None:
 
 
 def _with_share(argument: str) -> tuple[Path, float]:
-    """Path and share of ``MANIFEST[=SHARE]``; the name of a file that exists may itself end in ``=1``."""
-    path, _, number = argument.rpartition("=")
+    """Path and share of ``MANIFEST[=SHARE]``."""
+    path, _, number = argument.partition("=")
     try:
-        share = float(number)
+        share = float(number or 1)
     except ValueError:
-        return Path(argument), 1.0
-    if not path or Path(argument).is_file():
-        return Path(argument), 1.0
+        share = math.nan
     if not 0 < share < math.inf:
         raise click.BadParameter(f"the share of '{argument}' must be a positive number", param_hint="MANIFEST[=SHARE]")
     return Path(path), share

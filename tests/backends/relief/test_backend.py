@@ -204,21 +204,17 @@ def test_training_makes_weights_that_give_the_same_without_torch(workers: int, p
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
 
 
-def test_manifests_may_have_a_share_and_an_equals_sign_in_their_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manifests_may_have_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[tuple[str, float]] = []
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
     monkeypatch.setattr(train, "train", lambda drawn, out, effort, seed: taken.extend(drawn))
-    (tmp_path / "c=2").touch()
-    shares = {"a.jsonl": 0.5, "b.jsonl=0.4": 0.2, f"{tmp_path}/c=2": 0.5, f"{tmp_path}/c=2=3": 1.5, "f=g.jsonl": 0.5}
-    result = CliRunner().invoke(train.main, [*shares, "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(train.main, ["a.jsonl", "b.jsonl=0.4", "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert taken == list(zip(("a.jsonl", "b.jsonl", "c=2", "c=2", "f=g.jsonl"), shares.values(), strict=True))
-    for share in ("0", "-1", "nan", "inf"):
+    assert taken == [("a.jsonl", 0.5), ("b.jsonl", 0.2)]
+    for share in ("0", "-1", "nan", "inf", "much"):
         result = CliRunner().invoke(train.main, ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "none")])
         assert result.exit_code == 2 and f"'b.jsonl={share}'" in result.output
-    assert len(taken) == len(shares) and not (tmp_path / "none").exists()
+    assert len(taken) == 2 and not (tmp_path / "none").exists()
 
 
 def test_samples_are_drawn_at_rest_and_turned(tmp_path: Path) -> None:
