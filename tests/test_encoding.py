@@ -140,19 +140,19 @@ def test_numpy_reads_what_is_written() -> None:
         "none": np.empty((0, 4)),
     }
     for stored in ((), ("one",), tuple(arrays)):
-        with np.load(io.BytesIO(npz.encode_named(arrays, stored))) as found:
-            assert list(found) == list(arrays)
+        with np.load(io.BytesIO(npz.encode_named(arrays, stored))) as loaded:
+            assert list(loaded) == list(arrays)
             for name, array in arrays.items():
-                np.testing.assert_array_equal(found[name], array)
+                np.testing.assert_array_equal(loaded[name], array)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
 def test_a_sparse_array_comes_back(share: float) -> None:
     array = RNG.standard_normal((9, 13, 2)).astype(np.float32) * (RNG.random((9, 13, 1)) < share)
     array[:, ::2, 0] = 0
-    found = npz.decode_sparse(npz.encode_sparse(array))
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
-    np.testing.assert_array_equal(found, array)
+    decoded = npz.decode_sparse(npz.encode_sparse(array))
+    assert (decoded.dtype, decoded.shape) == (array.dtype, array.shape)
+    np.testing.assert_array_equal(decoded, array)
 
 
 @pytest.mark.parametrize("array", [np.arange(24.0).reshape(2, 3, 4), np.asfortranarray(np.eye(3, 5)), np.float32(2.0)])
@@ -160,22 +160,22 @@ def test_a_sparse_array_comes_back(share: float) -> None:
 def test_what_numpy_writes_is_read(save: Any, array: NDArray[Any]) -> None:
     stream = io.BytesIO()
     save(stream, **{npz.KEY: array})
-    found = npz.decode(stream.getvalue())
-    np.testing.assert_array_equal(found, array, strict=True)
-    assert found.flags.writeable
+    decoded = npz.decode(stream.getvalue())
+    np.testing.assert_array_equal(decoded, array, strict=True)
+    assert decoded.flags.writeable
 
 
-def test_whatever_is_damaged_is_told() -> None:
+def test_a_damaged_array_is_refused() -> None:
     whole = npz.encode(RNG.random((40, 30), np.float32).round(2))
     for place in range(0, len(whole), 7):
         spoilt = bytearray(whole)
         spoilt[place] ^= 0x55
         try:
-            found = npz.decode(bytes(spoilt))
+            array = npz.decode(bytes(spoilt))
         except ValueError as error:
             assert "is not an array" in str(error)
         else:
-            np.testing.assert_array_equal(found, npz.decode(whole))
+            np.testing.assert_array_equal(array, npz.decode(whole))
 
 
 @pytest.mark.parametrize("more", [0, 2**31 - 2**20])

@@ -79,9 +79,9 @@ def test_a_film_is_read_back_as_it_was(tmp_path: Path, suffix: str, clear: bool)
     written_twice(path, clear)
     with Image.open(path) as opened:
         assert opened.info.get("loop") == 0
-        found = [(np.asarray(each.convert("RGBA")), each.info["duration"]) for each in ImageSequence.Iterator(opened)]
-    assert len(found) == 5
-    for k, (seen, duration) in enumerate(found):
+        frames = [(np.asarray(each.convert("RGBA")), each.info["duration"]) for each in ImageSequence.Iterator(opened)]
+    assert len(frames) == 5
+    for k, (seen, duration) in enumerate(frames):
         wanted = frame(k, clear).astype(int)
         assert duration == 400
         assert (seen[..., 3] == wanted[..., 3]).all()
@@ -160,7 +160,7 @@ def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[t
     assert tuple(drawn[2, 2]) == wanted if name == "transparent" else drawn[2, 2, 0] == wanted
 
 
-def test_notes_stand_below_their_tiles_and_what_is_missing_says_so() -> None:
+def test_notes_stand_below_their_tiles_and_missing_tiles_are_marked() -> None:
     sheet = Sheet([""], [""], ["", ""], tile=96, notes=True)
     drawn = sheet.draw([tile(9, 96), "cannot be read"], ["IoU 0.93", ""])
     (x, y), (other, _) = sheet.place(0), sheet.place(0, 0, 1)

@@ -59,12 +59,12 @@ def test_a_similarity_scales_pitches_and_moves() -> None:
 
 
 def test_iou_counts_pixels_covered_by_half_or_more() -> None:
-    one = np.array([[255, 128, 127, 0]], np.uint8)
-    two = np.array([[255, 127, 128, 0]], np.uint8)
-    assert iou(one, two) == pytest.approx(1 / 3)
-    assert iou(one, one) == 1
-    assert iou(one, np.zeros_like(one)) == 0
-    assert iou(np.zeros_like(one), np.full_like(one, 127)) == 1
+    coverage = np.array([[255, 128, 127, 0]], np.uint8)
+    other = np.array([[255, 127, 128, 0]], np.uint8)
+    assert iou(coverage, other) == pytest.approx(1 / 3)
+    assert iou(coverage, coverage) == 1
+    assert iou(coverage, np.zeros_like(coverage)) == 0
+    assert iou(np.zeros_like(coverage), np.full_like(coverage, 127)) == 1
 
 
 HOSTILE = [
@@ -98,7 +98,7 @@ def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> 
         assert ious(mesh, result, masks, CAMERAS).min() >= 0.99
 
 
-def test_the_frontal_view_is_not_sold_for_the_mean() -> None:
+def test_the_frontal_view_is_not_given_up_for_the_mean() -> None:
     # A reconstruction that is right from the front, too flat, and too far back.
     target = figure()
     masks = silhouettes(target, CAMERAS)

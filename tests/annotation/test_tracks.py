@@ -30,8 +30,8 @@ from tests.rendering.scenes import box, cape, mesh_of, net, sheet, soup, sphere,
 
 def between(here: Mesh, there: Mesh, camera: Camera = CAMERA, other: Camera = CAMERA) -> tuple[Flow, Seen]:
     rest = here.vertices if here.rest is None else here.rest
-    shown = seen(here, camera)
-    return flow(shown, seen(there, other), rest), shown
+    before = seen(here, camera)
+    return flow(before, seen(there, other), rest), before
 
 
 def inside(mesh: Mesh) -> NDArray[np.bool_]:
@@ -41,22 +41,22 @@ def inside(mesh: Mesh) -> NDArray[np.bool_]:
 @pytest.mark.parametrize(("columns", "rows"), [(3.0, 0.0), (3.0, -2.0), (-4.5, 7.25)])
 @pytest.mark.parametrize("mesh", [boards((-10, 12, -9, 8, 0.0)), cube(7.3), sphere(0.2)], ids=["board", "cube", "ball"])
 def test_a_shift_is_the_flow_of_every_pixel(mesh: Mesh, columns: float, rows: float) -> None:
-    found, shown = between(mesh, moved(mesh, columns, rows))
-    there = shown.face >= 0
-    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 128)
-    assert not found.unmatched[there].any()
-    assert found.unmatched[~there].all() and (found.pixels[~there] == 0).all()
+    result, view = between(mesh, moved(mesh, columns, rows))
+    there = view.face >= 0
+    np.testing.assert_allclose(result.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 128)
+    assert not result.unmatched[there].any()
+    assert result.unmatched[~there].all() and (result.pixels[~there] == 0).all()
 
 
 def test_what_is_covered_in_the_next_frame_is_unmatched_until_it_comes_back() -> None:
     mesh = boards((-30, 30, -30, 30, 0.2), (-20, -10, -10, 10, -0.2))
     other = moved(mesh, 30, 0, vertices=slice(4, 8))
-    found, shown = between(mesh, other)
-    front = shown.face >= 2
+    result, view = between(mesh, other)
+    front = view.face >= 2
     covered = np.zeros_like(front)
     covered[22:42, 42:52] = True
-    np.testing.assert_array_equal(found.unmatched, covered | ~inside(mesh))
-    np.testing.assert_allclose(found.pixels[front], [[30, 0]] * front.sum(), atol=1e-3)
+    np.testing.assert_array_equal(result.unmatched, covered | ~inside(mesh))
+    np.testing.assert_allclose(result.pixels[front], [[30, 0]] * front.sum(), atol=1e-3)
     back = between(other, mesh)[0]
     uncovered = np.zeros_like(front)
     uncovered[22:42, 12:22] = True
@@ -68,10 +68,10 @@ def test_what_is_turned_almost_edge_on_is_hidden_by_what_is_nearer_than_all_of_i
     after = moved(mesh, -25, 0, vertices=slice(4, 8))
     after.vertices[:4, 1] = after.vertices[:4, 0]
     after.vertices[:4, 0] *= 1 / (10 * SUBPIXEL)
-    found, here = between(mesh, after)
+    result, here = between(mesh, after)
     turned_away = (here.face >= 0) & (here.face < 2)
     assert turned_away.sum() == 400
-    assert found.unmatched[turned_away].all()
+    assert result.unmatched[turned_away].all()
 
 
 def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
@@ -81,13 +81,13 @@ def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
     fence = sheet(4, 4, 52, 52, y=-0.1, material=replace(textured(stripes), alpha_mode="mask"), size=SIZE)
     mesh = concatenate([fence, sheet(4, 4, 52, 52, y=0.1, size=SIZE)])
     camera = Camera(0.0, SIZE)
-    rest, shown = mesh.vertices, seen(mesh, camera)
+    rest, view = mesh.vertices, seen(mesh, camera)
     step = np.array([3.4 / camera.pixels_per_unit, 0, 0], np.float32)
-    found = flow(shown, seen(replace(mesh, vertices=rest + step, rest=rest), camera), rest)
-    behind = shown.face >= 2
+    result = flow(view, seen(replace(mesh, vertices=rest + step, rest=rest), camera), rest)
+    behind = view.face >= 2
     assert behind.sum() > 1000
-    assert not found.unmatched[(shown.face >= 0) & ~behind].any()
-    assert found.unmatched[behind].mean() < 0.2
+    assert not result.unmatched[(view.face >= 0) & ~behind].any()
+    assert result.unmatched[behind].mean() < 0.2
 
 
 @pytest.mark.parametrize("yaw", [0.0, 180.0])
@@ -95,9 +95,9 @@ def test_the_outside_of_a_cape_is_not_its_inside(yaw: float) -> None:
     """One sheet seen from both sides: the same faces at the same rest positions, and yet not what was seen."""
     mesh = cape(Material(double_sided=True))
     other = Camera(yaw + 180, SIZE, 1.0)
-    found, shown = between(mesh, mesh, Camera(yaw, SIZE, 1.0), other)
-    assert (shown.face >= 0).sum() > 500
-    assert found.unmatched.all()
+    result, view = between(mesh, mesh, Camera(yaw, SIZE, 1.0), other)
+    assert (view.face >= 0).sum() > 500
+    assert result.unmatched.all()
 
 
 def slivers(count: int) -> Mesh:
@@ -110,10 +110,10 @@ def slivers(count: int) -> Mesh:
 @pytest.mark.parametrize("mesh", [sphere(0.4, 120, 240), slivers(20000)], ids=["ball", "slivers"])
 def test_faces_smaller_than_pixels_are_found_by_what_lies_beside_them(mesh: Mesh) -> None:
     """No pixel need show a face again that another showed."""
-    found, shown = between(mesh, moved(mesh, 3.37, 1.71))
-    there = shown.face >= 0
-    np.testing.assert_allclose(found.pixels[there], [[3.37, 1.71]] * there.sum(), atol=1 / 64)
-    assert not found.unmatched[there].any()
+    result, view = between(mesh, moved(mesh, 3.37, 1.71))
+    there = view.face >= 0
+    np.testing.assert_allclose(result.pixels[there], [[3.37, 1.71]] * there.sum(), atol=1 / 64)
+    assert not result.unmatched[there].any()
 
 
 @given(seed=st.integers(0, 1000), columns=st.integers(-20, 20), rows=st.integers(-20, 20))
@@ -122,12 +122,12 @@ def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows:
     """Loose triangles that pierce each other: what moves by whole pixels shows the same, but for what leaves."""
     mesh = soup(seed, 40, 0.3)
     other = moved(mesh, columns, rows)
-    found, shown = between(mesh, other)
-    there = shown.face >= 0
+    result, view = between(mesh, other)
+    there = view.face >= 0
     lands = np.indices(there.shape) + np.array([rows, columns])[:, None, None]
     stays = ((lands >= 1) & (lands < SIZE - 1)).all(axis=0)
-    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 64)
-    assert not found.unmatched[there & stays].any()
+    np.testing.assert_allclose(result.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 64)
+    assert not result.unmatched[there & stays].any()
 
 
 @given(seed=st.integers(0, 1000), degrees=st.floats(-40, 40))
@@ -135,35 +135,35 @@ def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows:
 def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: float) -> None:
     mesh = soup(seed, 30, 0.3)
     other = turned(mesh, degrees)
-    found, shown = between(mesh, other)
-    pixels = np.argwhere(shown.face >= 0)[:: 1 + np.count_nonzero(shown.face >= 0) // 300]
-    matched = ~found.unmatched[tuple(pixels.T)]
-    assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.97
+    result, view = between(mesh, other)
+    pixels = np.argwhere(view.face >= 0)[:: 1 + np.count_nonzero(view.face >= 0) // 300]
+    matched = ~result.unmatched[tuple(pixels.T)]
+    assert np.mean(matched == lies_open(view, seen(other), pixels)) > 0.97
 
 
 def test_a_walking_character_is_carried_onto_itself(characters_dir: Path) -> None:
     actor, (here, there) = running(characters_dir / "kaykit/Knight.glb")
     assert here.seen is not None and there.seen is not None
-    for one, other in ((here.seen, there.seen), (there.seen, here.seen)):
-        found = flow(one, other, actor.mesh.vertices)
-        pixels = np.argwhere(~found.unmatched)
-        at = pixels[:, ::-1] + 0.5 + found.pixels[tuple(pixels.T)]
-        place = one.values(other.screen / 256)[tuple(pixels.T)]
+    for view, other in ((here.seen, there.seen), (there.seen, here.seen)):
+        result = flow(view, other, actor.mesh.vertices)
+        pixels = np.argwhere(~result.unmatched)
+        at = pixels[:, ::-1] + 0.5 + result.pixels[tuple(pixels.T)]
+        place = view.values(other.screen / 256)[tuple(pixels.T)]
         assert np.abs(at - place).max() <= 0.5 + 1e-3
-        assert 0.5 < len(pixels) / (one.face >= 0).sum() < 1
-        some = np.argwhere(one.face >= 0)[::20]
-        matched = ~found.unmatched[tuple(some.T)]
-        assert np.mean(matched == lies_open(one, other, some)) > 0.96
+        assert 0.5 < len(pixels) / (view.face >= 0).sum() < 1
+        some = np.argwhere(view.face >= 0)[::20]
+        matched = ~result.unmatched[tuple(some.T)]
+        assert np.mean(matched == lies_open(view, other, some)) > 0.96
 
 
 def tracks(
     points: Points, frames: list[Seen], rest: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Places (T, N, 2) of N points in T frames, and whether they are visible (T, N)."""
-    found = np.array([tracked(points, view, rest) for view in frames])
-    assert found.shape == (len(frames), len(points.face), 3) and found.dtype == np.float32
-    assert np.isin(found[..., 2], (0, 1)).all()
-    return found[..., :2], found[..., 2] == 1
+    rows = np.array([tracked(points, view, rest) for view in frames])
+    assert rows.shape == (len(frames), len(points.face), 3) and rows.dtype == np.float32
+    assert np.isin(rows[..., 2], (0, 1)).all()
+    return rows[..., :2], rows[..., 2] == 1
 
 
 def test_points_follow_a_surface_out_of_the_frame_and_back() -> None:
@@ -184,9 +184,9 @@ def test_points_are_hidden_while_something_is_in_front_of_them() -> None:
     points = chosen(frames[0], 40)
     places, visible = tracks(points, frames, mesh.vertices)
     assert (places == places[0]).all()
-    for k, shown in enumerate(visible):
+    for k, open_points in enumerate(visible):
         far = np.abs(places[k] - (-8 + 8 * k, 32)).max(axis=1)
-        assert shown[far > 5.8].all() and not shown[far < 4.2].any()
+        assert open_points[far > 5.8].all() and not open_points[far < 4.2].any()
 
 
 def test_points_are_spread_evenly_and_more_of_them_begin_with_the_same() -> None:
@@ -210,15 +210,15 @@ def test_tracks_between_two_frames_are_their_flow(seed: int, degrees: float) -> 
     here, there = seen(mesh), seen(turned(mesh, degrees))
     pixels = np.flatnonzero(here.face >= 0)
     points = points_at(here, pixels)
-    found, (places, visible) = flow(here, there, mesh.vertices), tracks(points, [here, there], mesh.vertices)
+    result, (places, visible) = flow(here, there, mesh.vertices), tracks(points, [here, there], mesh.vertices)
     assert visible[0].all()
-    np.testing.assert_allclose(places[1] - places[0], found.pixels.reshape(-1, 2)[pixels], atol=1e-4)
-    np.testing.assert_array_equal(visible[1], ~found.unmatched.reshape(-1)[pixels])
+    np.testing.assert_allclose(places[1] - places[0], result.pixels.reshape(-1, 2)[pixels], atol=1e-4)
+    np.testing.assert_array_equal(visible[1], ~result.unmatched.reshape(-1)[pixels])
 
 
 def test_points_of_a_running_character(characters_dir: Path) -> None:
     actor, layers = running(characters_dir / "animated" / "woman_witch.glb", frames=5)
-    frames = [one.seen for one in layers if one.seen is not None]
+    frames = [layer.seen for layer in layers if layer.seen is not None]
     points = chosen(frames[2], 50)
     places, visible = tracks(points, frames, actor.mesh.vertices)
     assert visible[2].all() and visible.mean() > 0.6
@@ -259,13 +259,13 @@ def character(lowered: float = 0.0, **how: object) -> tuple[Mesh, Rig, dict[str,
 
 def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None:
     mesh, rig, _ = character(lowered=30.0)
-    found = landmarks(mesh, rig, {})
+    result = landmarks(mesh, rig, {})
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     expected = (mesh.vertices - low) / (high - low)
-    np.testing.assert_allclose(found.values[:, [0, 2]], expected[:, [0, 2]], atol=1e-3)
+    np.testing.assert_allclose(result.values[:, [0, 2]], expected[:, [0, 2]], atol=1e-3)
     # Knees are not stretched all the way, as no one's are.
-    np.testing.assert_allclose(found.values[:, 1], expected[:, 1], atol=0.04)
-    assert found.values.dtype == np.float32 and not found.warning
+    np.testing.assert_allclose(result.values[:, 1], expected[:, 1], atol=0.04)
+    assert result.values.dtype == np.float32 and not result.warning
 
 
 @pytest.mark.parametrize(
@@ -280,9 +280,9 @@ def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None
 def test_one_person_in_a_t_pose_and_in_an_a_pose_is_the_same(how: dict[str, object]) -> None:
     """However its joints are called and oriented, whatever its units, wherever its arms rest."""
     expected = landmarks(*character()[:2], {})
-    found = landmarks(*character(**how)[:2], {})  # type: ignore[arg-type]
-    assert not found.warning
-    np.testing.assert_allclose(found.values, expected.values, atol=1e-4)
+    result = landmarks(*character(**how)[:2], {})  # type: ignore[arg-type]
+    assert not result.warning
+    np.testing.assert_allclose(result.values, expected.values, atol=1e-4)
 
 
 @pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
@@ -302,34 +302,34 @@ def test_bones_are_those_that_the_file_states() -> None:
     np.testing.assert_allclose(landmarks(mesh, rig, bones).values, expected.values, atol=1e-5)
 
 
-def test_what_is_no_humanoid_is_told_by_its_rest_pose() -> None:
+def test_a_rig_of_no_humanoid_warns() -> None:
     mesh, rig, _ = character(names={bone: bone for bone in BODY if not bone.endswith(("Leg", "Foot", "Toes"))})
-    found = landmarks(mesh, rig, {})
-    assert "hips" in found.warning
+    result = landmarks(mesh, rig, {})
+    assert "hips" in result.warning
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    np.testing.assert_allclose(found.values, (mesh.vertices - low) / (high - low), atol=1e-6)
+    np.testing.assert_allclose(result.values, (mesh.vertices - low) / (high - low), atol=1e-6)
 
 
 def test_a_frame_has_the_landmarks_of_what_it_shows() -> None:
     mesh = boards((-10.5, 12, -9, 8, 0.0))
     values = np.array([[0, 0.2, 0], [1, 0.2, 0], [1, 0.2, 1], [0, 0.2, 1]], np.float32)
     frame, other = drawn(mesh), drawn(moved(mesh, 7, -11))
-    found = udp(frame, values)
-    assert found.shape == (SIZE, SIZE, 4) and found.dtype == np.float32
-    assert 0 <= found.min() <= found.max() <= 1
-    occupied = found[..., 3] == 1
+    picture = udp(frame, values)
+    assert picture.shape == (SIZE, SIZE, 4) and picture.dtype == np.float32
+    assert 0 <= picture.min() <= picture.max() <= 1
+    occupied = picture[..., 3] == 1
     np.testing.assert_array_equal(occupied, frame.mask >= 128)
-    assert (found[~occupied] == 0).all()
+    assert (picture[~occupied] == 0).all()
     rows, columns = np.nonzero(occupied & (frame.mask == 255))
     expected = np.stack([(columns - 21) / 22.5, np.full(len(rows), 0.2), (40.5 - rows) / 17], axis=1)
-    np.testing.assert_allclose(found[rows, columns, :3], expected, atol=1e-4)
-    np.testing.assert_allclose(udp(other, values)[rows - 11, columns + 7], found[rows, columns], atol=1e-4)
+    np.testing.assert_allclose(picture[rows, columns, :3], expected, atol=1e-4)
+    np.testing.assert_allclose(udp(other, values)[rows - 11, columns + 7], picture[rows, columns], atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "person"), [("man_king", True), ("mech_mike", True), ("animal_fox", False)])
 def test_real_characters(characters_dir: Path, name: str, person: bool) -> None:
     entry = Entry(name, "gltf", characters_dir / "animated" / f"{name}.glb")
     actor = actor_of(Job(entry, BuildConfig(clips=ClipSettings())))
-    found = landmarks(actor.mesh, actor.rig, {})
-    assert bool(found.warning) != person
-    assert found.values.min() == 0 and found.values.max() == 1
+    result = landmarks(actor.mesh, actor.rig, {})
+    assert bool(result.warning) != person
+    assert result.values.min() == 0 and result.values.max() == 1

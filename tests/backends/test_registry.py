@@ -120,7 +120,9 @@ def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
         ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}"),
     ],
 )
-def test_settings_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str) -> None:
+def test_settings_without_effect_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str
+) -> None:
     path = tmp_path / "backends.yaml"
     path.write_text(settings)
     monkeypatch.setenv("SPECSIA_BACKENDS", str(path))

@@ -103,7 +103,7 @@ def test_what_basis_universal_wrote_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("data", [UASTC[:60], UASTC[:300], UASTC[:12]])
-def test_what_cannot_be_decoded_says_how_to_export_it(data: bytes) -> None:
+def test_a_damaged_ktx2_file_is_refused(data: bytes) -> None:
     with pytest.raises(CharacterError, match=r"^skin "):
         load_texture(data, "skin")
 
@@ -193,8 +193,8 @@ def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> 
     before = looked.digests(map(looked.name, files.tried), source_digest)
     assert set(before.values()) == {None}
     written(tmp_path, Hero_Tex="new")
-    found = looked.digests(map(looked.name, files.tried), source_digest)
-    assert found["../*/body.png"] == "Hero_Tex/Body.png"
+    after = looked.digests(map(looked.name, files.tried), source_digest)
+    assert after["../*/body.png"] == "Hero_Tex/Body.png"
     again = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert again.find("body.png") is not None
     taken = looked.digests(map(looked.name, again.tried), source_digest)

@@ -127,19 +127,17 @@ def guarding(figure: Figure, bones: Mapping[str, int]) -> Figure:
     return replace(figure, skeleton=replace(figure.skeleton, rotations=rotations))
 
 
-def with_skin(writer: GltfWriter, made: Figure) -> GltfWriter:
+def with_skin(writer: GltfWriter, figure: Figure) -> GltfWriter:
     """A file whose skin binds its nodes as a figure has them, in a mesh of centimetres that lies on its back."""
     mesh = np.diag([100.0, 100.0, 100.0, 1.0])
     mesh[:3, :3] = mesh[:3, :3] @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
-    binds = np.linalg.inv(mesh @ made.skeleton.rest_worlds).transpose(0, 2, 1).reshape(-1, 16)
+    binds = np.linalg.inv(mesh @ figure.skeleton.rest_worlds).transpose(0, 2, 1).reshape(-1, 16)
     writer.add("skins", joints=list(range(len(binds))), inverseBindMatrices=writer.accessor(binds))
     return writer
 
 
 @pytest.mark.parametrize("hung", [None, {"leftFoot": None, "rightFoot": None}])
-def test_a_figure_that_rests_on_guard_is_told_from_where_its_skin_binds_it(
-    tmp_path: Path, hung: dict[str, str | None] | None
-) -> None:
+def test_a_rest_pose_on_guard_is_corrected_by_the_bind_pose(tmp_path: Path, hung: dict[str, str | None] | None) -> None:
     figure, bones = person(MIXAMO, seed=11, up="+y")
     still = [Track(node, ROTATION, np.zeros(1), figure.skeleton.rotations[None, node]) for node in bones.values()]
     moved = exercise(figure, bones)
@@ -149,14 +147,14 @@ def test_a_figure_that_rests_on_guard_is_told_from_where_its_skin_binds_it(
     with_skin(into_gltf(guarding(figure, bones), moves), figure).write_glb(tmp_path / "guard.glb")
     with_skin(into_gltf(whose), whose).write_glb(tmp_path / "one.glb")
     with_skin(into_gltf(guarding(whose, theirs)), whose).write_glb(tmp_path / "other.glb")
-    found = []
+    worlds = []
     for character, motions in (("one", "plain"), ("one", "guard"), ("other", "plain"), ("other", "guard")):
         moving, file = read(tmp_path / f"{character}.glb"), read_motions(tmp_path / f"{motions}.glb")
         motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
         assert notes == ()
-        found.append(poses(moving.rig.skeleton, motion, np.array([0.0, 0.5, 1.0])).worlds)
-    for other in found[1:]:
-        assert other == pytest.approx(found[0], abs=1e-4)
+        worlds.append(poses(moving.rig.skeleton, motion, np.array([0.0, 0.5, 1.0])).worlds)
+    for other in worlds[1:]:
+        assert other == pytest.approx(worlds[0], abs=1e-4)
 
 
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma"])
@@ -264,8 +262,8 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def at(found: MotionFile, time: float) -> np.ndarray:
-    return poses(found.skeleton, found.motions[0], np.array([time])).worlds[0, :, :3, 3]
+def at(file: MotionFile, time: float) -> np.ndarray:
+    return poses(file.skeleton, file.motions[0], np.array([time])).worlds[0, :, :3, 3]
 
 
 @pytest.mark.parametrize(
@@ -281,24 +279,24 @@ def at(found: MotionFile, time: float) -> np.ndarray:
     ],
 )
 def test_a_chain_turns_by_its_channels_however_it_is_written(tmp_path: Path, text: str) -> None:
-    found = read_bvh(written(tmp_path, text))
-    assert found.skeleton.names == ("Hips", "Left Arm", "")
-    assert found.motions[0].name == "clip"
-    assert found.motions[0].end == 0.5
-    np.testing.assert_allclose(at(found, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
-    np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
+    file = read_bvh(written(tmp_path, text))
+    assert file.skeleton.names == ("Hips", "Left Arm", "")
+    assert file.motions[0].name == "clip"
+    assert file.motions[0].end == 0.5
+    np.testing.assert_allclose(at(file, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
+    np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 
 
 def test_channels_turn_in_their_own_order_and_places_stand_for_offsets(tmp_path: Path) -> None:
     text = CHAIN.replace("3 Zrotation Xrotation Yrotation", "3 Yrotation Zrotation Xposition")
-    found = read_bvh(written(tmp_path, text.replace("90 0 0 0 0 9e1", "0 0 0 90 90 5")))
-    np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
+    file = read_bvh(written(tmp_path, text.replace("90 0 0 0 0 9e1", "0 0 0 90 90 5")))
+    np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
 
 
 def test_the_root_stands_where_the_motion_begins(tmp_path: Path) -> None:
-    found = read_motions(written(tmp_path, CHAIN))
-    np.testing.assert_allclose(found.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
-    assert (found.up, found.front) == ("+y", "-y")
+    file = read_motions(written(tmp_path, CHAIN))
+    np.testing.assert_allclose(file.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
+    assert (file.up, file.front) == ("+y", "-y")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_up_and_front_replace_the_format_s(
     assert character.mesh.vertices.dtype == np.float32 and character.files[0] == tmp_path / "hero.obj"
 
 
-def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_dropping_a_part_that_is_not_there_warns(tmp_path: Path) -> None:
     character = read_character(entry_of(tmp_path, "o body\n" + ARROW, drop=("Hat",)))
     (warning,) = character.warnings
     assert "'Hat'" in warning
@@ -291,7 +291,7 @@ def unheld(_: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")
 def test_the_system_holds_a_worker_to_its_memory_and_it_goes_on() -> None:
     sizes = [2**20, 2**30, 2**20]
-    found = dict(Pool(1, 60.0, LITTLE).run(greedy, sizes))
-    assert found == {0: str(2**20), 1: "exhausted", 2: str(2**20)}
+    outcomes = dict(Pool(1, 60.0, LITTLE).run(greedy, sizes))
+    assert outcomes == {0: str(2**20), 1: "exhausted", 2: str(2**20)}
     assert dict(Pool(1, 60.0, LITTLE).run(unheld, [0])) == {0: resource.RLIM_INFINITY}
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY

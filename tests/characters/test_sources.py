@@ -118,7 +118,7 @@ def test_a_manifest(tmp_path: Path) -> None:
         ("nul\0", r"nul"),
     ],
 )
-def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence: str) -> None:
+def test_other_files_and_folders_are_no_source(tmp_path: Path, name: str, sentence: str) -> None:
     touch(tmp_path, "empty/note.txt", "drawn/hero.PNG", f"run/{RUN_MARK}", "run/dataset/train.tar")
     with pytest.raises(UsageError, match=sentence):
         open_path(tmp_path / name)

@@ -23,12 +23,12 @@ def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator
     """Every command with its words after `specsia`."""
     yield names, group
     for name in group.list_commands(click.Context(group)):
-        found = group.get_command(click.Context(group), name)
-        assert found is not None
-        if isinstance(found, click.Group):
-            yield from commands(found, (*names, name))
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*names, name))
         else:
-            yield (*names, name), found
+            yield (*names, name), command
 
 
 def parse(words: list[str]) -> None:
@@ -45,9 +45,9 @@ def parse(words: list[str]) -> None:
     for parameter in command.params:
         value = given.get(parameter.name or "")
         if isinstance(parameter.type, click.Choice | click.types.IntParamType | click.types.FloatParamType):
-            for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, str):
-                    parameter.type(one, parameter, context)
+            for word in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(word, str):
+                    parameter.type(word, parameter, context)
 
 
 def test_every_help_ends_with_two_examples_that_the_command_takes() -> None:
@@ -83,7 +83,6 @@ def test_help_imports_no_command() -> None:
     ("line", "says"),
     [
         ("biuld", "Did you mean 'build'?"),
-        ("backends lsit", "Did you mean 'list'?"),
         ("backends doctor wonder", "Did you mean 'wonder3d'?"),
         ("status --jsno x", "Did you mean '--json'?"),
         ("build sample:1 --stage rendr", "'render'"),
@@ -92,7 +91,6 @@ def test_help_imports_no_command() -> None:
         ("build --config sampel", "Did you mean 'sample'?"),
         ("build s3://bucket/mine", "is a URL"),
         ("clips sample:1 --recipe anidok", "Did you mean 'anidoc'?"),
-        ("clips sample:1 --motion wlak", "Did you mean 'walk'?"),
         ("build nowhere --out out", "nowhere'"),
         ("build sample:0 --out out", "sample:N"),
         ("build --backend mesh-dir:nothere --out out", "/nothere"),
@@ -100,20 +98,16 @@ def test_help_imports_no_command() -> None:
         ("build --like nothere --out out", "there is no folder nothere"),
         ("build sample:1 --stage pack --out out", "nothing of relief to pack"),
         ("clips sample:1 --stage pack --out out", "no clips to pack: run `specsia clips --stage motions` first"),
-        ("build sample:1 --stage project --out out", "nothing to start from"),
         ("clips sample:1 --stage project --out out", "--recipe dravie or --backend NAME moves them too"),
         ("build --size 7 --out out", "size"),
         ("build --max-failures some --out out", "max_failures"),
         ("build --max-failures 200% --out out", "a share of all (1%)"),
         ("build --max-failures=-1% --out out", "give a count (3) or a share of all"),
-        ("merge --max-failures 101% a --out b", "a share of all"),
         ("status .", "holds no build"),
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
         ("convert x", "Missing option '--to'. Choose from: published. For example: specsia convert "),
         ("report no/such/run", "give that of a run, a dataset or an evaluation"),
-        ("verify .", "is not a packed dataset"),
         ("convert . --to published --out x", "is not a packed dataset"),
-        ("push . --repo a/b --dry-run", "is not a complete dataset"),
     ],
 )
 @pytest.mark.usefixtures("no_workers")

@@ -33,7 +33,7 @@ def test_a_suggested_manifest_is_edited_and_built(tmp_path: Path) -> None:
     assert "all.jsonl was not read" in build(folder, tmp_path / "other").stderr
 
 
-def test_a_planned_split_without_rows_is_told(tmp_path: Path) -> None:
+def test_a_planned_split_without_rows_warns(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "zoo", 3)
     (folder / "2.obj").write_text("")
     lines = [{"id": str(k), "path": f"{k}.obj", "split": "test" if k == 2 else "train"} for k in range(3)]
@@ -41,13 +41,13 @@ def test_a_planned_split_without_rows_is_told(tmp_path: Path) -> None:
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     for said in (build(manifest, run).stderr, specsia("status", run).stdout, specsia("verify", run / "dataset").stderr):
         assert "test has no rows" in said
-    moved = [one | ({"split": "test"} if one["id"] == "1" else {}) for one in lines]
-    manifest.write_text("".join(json.dumps(one) + "\n" for one in moved))
+    moved = [line | ({"split": "test"} if line["id"] == "1" else {}) for line in lines]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in moved))
     assert "has no rows" not in build(manifest, run).stderr
     assert json.loads(specsia("status", run, "--json").stdout)["empty_splits"] == []
 
 
-def test_another_source_does_not_make_a_dataset_smaller_unless_told_so(tmp_path: Path) -> None:
+def test_another_source_makes_a_dataset_smaller_only_with_fresh(tmp_path: Path) -> None:
     folder, run = write_folder(tmp_path / "zoo", 3), tmp_path / "run"
     build(folder, run)
     before = (run / "dataset" / "SHA256SUMS").read_text()

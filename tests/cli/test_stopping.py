@@ -80,7 +80,7 @@ def test_one_stops_before_the_commands_are_there() -> None:
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "specsia: stopped before it began\n")
 
 
-def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
+def test_a_second_signal_prints_a_line_and_a_third_ends_at_once() -> None:
     once_more = "specsia: stopping; press Ctrl-C again to stop at once\n"
     assert stopped(signal.SIGINT, 1, 1.0) == (
         130,
@@ -89,7 +89,7 @@ def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
     assert stopped(signal.SIGTERM, 2, 600.0) == (130, once_more + once_more)
 
 
-def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path: Path) -> None:
+def test_a_build_stopped_twice_prints_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     source, out = write_folder(tmp_path / "figures", 6), tmp_path / "out"
     command = [*COMMAND, "build", str(source), "--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
     # A group of its own, as a terminal gives a command: Ctrl-C reaches all of it.

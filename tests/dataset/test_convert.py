@@ -46,9 +46,9 @@ def test_it_has_the_published_columns_splits_and_order(one_backend: Path, conver
 def test_pictures_are_composited_on_grey(one_backend: Path, converted: Path) -> None:
     for before, after in zip(read_rows(shard(one_backend)), read_rows(shard(converted)), strict=True):
         for name in DRAWN:
-            found = Image.open(io.BytesIO(after[name]["bytes"]))
-            assert found.mode == "RGB"
-            assert np.abs(np.asarray(found) - on_grey(pixels(before, name))).max() <= 0.5 + 1e-9
+            image = Image.open(io.BytesIO(after[name]["bytes"]))
+            assert image.mode == "RGB"
+            assert np.abs(np.asarray(image) - on_grey(pixels(before, name))).max() <= 0.5 + 1e-9
         for name in ("mask", "edge"):
             assert after[name]["bytes"] == before[name]["bytes"]
 
@@ -58,10 +58,10 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, converted: Pat
         assert (after.uid, after.character_id, after.view) == (before.uid, before.character_id, before.view)
         np.testing.assert_array_equal(after.z[..., 3], before.z[..., 3])
         for name in ("z", "pos"):
-            one, two = getattr(before, name).astype(int), getattr(after, name).astype(int)
-            solid = one[..., 3] >= 64
-            assert np.abs(one - two)[solid].max() <= 2
-            assert not two[two[..., 3] == 0].any()
+            original, restored = getattr(before, name).astype(int), getattr(after, name).astype(int)
+            solid = original[..., 3] >= 64
+            assert np.abs(original - restored)[solid].max() <= 2
+            assert not restored[restored[..., 3] == 0].any()
         # Its coverage is lost, so that a pixel is either drawn or not; what looks like the background is not.
         assert np.abs(on_grey(before.gt) - BACKGROUND)[after.gt[..., 3] == 0].max() <= 0.5
         assert set(np.unique(after.gt[..., 3])) == {0, 255}
@@ -71,7 +71,7 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, converted: Pat
         assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
 
 
-def test_the_card_and_the_record_say_what_it_is(one_backend: Path, converted: Path) -> None:
+def test_the_card_and_the_record_of_a_conversion(one_backend: Path, converted: Path) -> None:
     card = (converted / schema.CARD).read_text()
     fields = yaml.safe_load(card.split("---\n")[1])
     assert fields["license"] == "cc0-1.0"
@@ -102,7 +102,7 @@ def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Pat
     assert np.array_equal(pair.z[..., 3] > 0, original.z[..., 3] > 0)
 
 
-def test_what_cannot_be_converted_is_said(converted: Path, dataset: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_converted_is_an_error(converted: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="published schema"):
         to_published(open_dataset(converted), tmp_path / "out")
 

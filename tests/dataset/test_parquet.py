@@ -92,10 +92,10 @@ def test_bytes_pass_through(tmp_path: Path) -> None:
     path = tmp_path / "train-00000-of-00001.parquet"
     assert write_shard(path, [row(view, view) for view in range(7)], schema.arrow_schema()) == 7
     for view, stored in enumerate(read_rows(path)):
-        made = row(view, view)
-        assert {name: stored[name] for name in schema.SCALAR_COLUMNS} == made.scalars
+        written = row(view, view)
+        assert {name: stored[name] for name in schema.SCALAR_COLUMNS} == written.scalars
         for name in schema.IMAGE_COLUMNS:
-            assert stored[name] == {"bytes": made.images[name], "path": f"hero_{view:02d}_{name}.png"}
+            assert stored[name] == {"bytes": written.images[name], "path": f"hero_{view:02d}_{name}.png"}
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -111,13 +111,13 @@ def test_bytes_pass_through(tmp_path: Path) -> None:
     ],
 )
 def test_values_are_held_as_pyarrow_holds_them(kind: pa.DataType, values: list[Any]) -> None:
-    found = array_of(values, kind)
-    found.validate(full=True)
-    assert found.equals(pa.array(values, kind)) and found.null_count == values.count(None)
+    array = array_of(values, kind)
+    array.validate(full=True)
+    assert array.equals(pa.array(values, kind)) and array.null_count == values.count(None)
 
 
 def test_row_groups_hold_whole_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = sum(map(len, row(0).images.values()))
+    row_bytes = sum(map(len, row(0).images.values()))
 
     def groups(characters: int, views: int) -> list[int]:
         rows = (row(view, character=str(c)) for c in range(characters) for view in range(views))
@@ -126,9 +126,9 @@ def test_row_groups_hold_whole_characters(tmp_path: Path, monkeypatch: pytest.Mo
         return [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
 
     assert groups(12, 10) == [120]
-    monkeypatch.setattr(parquet, "GROUP_BYTES", 15 * one)
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 15 * row_bytes)
     assert groups(5, 10) == [20, 20, 10]
-    monkeypatch.setattr(parquet, "MOST_GROUP_BYTES", 30 * one)
+    monkeypatch.setattr(parquet, "MOST_GROUP_BYTES", 30 * row_bytes)
     assert groups(2, 50) == [30, 20, 30, 20]
 
 
@@ -165,7 +165,7 @@ def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"])
-def test_lines_that_are_no_sums_are_told(line: str) -> None:
+def test_lines_that_are_no_sums_are_listed(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"
     assert parse_sums("\n".join([good, line, up, again])) == ({"data/a": "c" * 64}, [line, up, again])

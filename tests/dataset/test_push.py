@@ -300,6 +300,6 @@ def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, m
         open_dataset("tester/others")
 
 
-def test_what_is_not_on_the_hub_is_said(server: HubServer) -> None:
+def test_what_is_not_on_the_hub_is_an_error(server: HubServer) -> None:
     with pytest.raises(UsageError, match="no folder tester/nothing here, and no such dataset or revision on the Hub"):
         open_dataset("tester/nothing")

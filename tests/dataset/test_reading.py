@@ -6,16 +6,14 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
-from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
+from tests.dataset.small import VIEWS, read_rows, shard
 
 
 def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
@@ -143,20 +141,6 @@ def test_a_shard_that_is_cut_off_or_damaged_inside_is_named(dataset: Path, keep:
         list(opened.stream("default", "train", ["uid", "gt"]))
     with pytest.raises(SpecsiaError, match=path.name):
         opened.take("default", "train", [0], ["gt"])
-
-
-def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
-    stored = read_rows(shard(one_backend))[1]
-    opened = open_dataset(one_backend)
-    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
-    pair = decode_pair(row)
-    assert (pair.uid, pair.character_id, pair.view) == (stored["uid"], stored["character_id"], stored["view"])
-    assert (pair.iou, pair.backend, pair.outline_px) == (stored["iou"], "fat", stored["outline_px"])
-    for name, image in (("color", pair.z), ("pos", pair.pos), ("gt", pair.gt), ("gt_mask", pair.gt_mask)):
-        assert image is not None
-        np.testing.assert_array_equal(image, pixels(stored, name))
-    np.testing.assert_array_equal(pair.z[..., 3], pixels(stored, "mask"))
-    assert pair.z.shape == (SIZE, SIZE, 4)
 
 
 def test_a_missing_shard_is_refused_and_a_missing_split_is_absent(dataset: Path) -> None:

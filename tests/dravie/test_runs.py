@@ -39,7 +39,7 @@ def contents(dataset: Path, config: str, split: str) -> set[str]:
     return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS("specsia"))}
 
 
-def test_a_training_says_what_it_saw(dataset: Path, trained: Path) -> None:
+def test_a_training_records_the_characters_that_it_saw(dataset: Path, trained: Path) -> None:
     seen = read_seen(trained)
     assert seen.training is not None and set(seen.training) == {"fat", "thin"}
     for config in ("fat", "thin"):
@@ -62,7 +62,7 @@ def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path
     assert seen.adaptation == {name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")}
 
 
-def test_a_damaged_record_is_told(tmp_path: Path) -> None:
+def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     for text in ("{", "[]", '{"training": {}}', '{"training": [1], "validation": {}, "adaptation": {}}'):
         (tmp_path / SEEN_FILE).write_text(text)
         with pytest.raises(SpecsiaError, match=SEEN_FILE):

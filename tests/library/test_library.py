@@ -117,28 +117,23 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = (
+        ("render_turntable", (), "24 views of 0 are in turntable"),
+        ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
+        ("make_pairs", (), "10 pairs by relief"),
+        ("train_on_pairs", (str(run / "dataset"), "2"), "a repaired view of"),
+        ("repair_frames", ("trained", "pairs"), "10 frames are repaired in repaired"),
+    )
     before = Path.cwd()
     os.chdir(tmp_path)
     try:
-        for name, arguments, said in (
-            ("render_turntable", (), "24 views of 0 are in turntable"),
-            ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
-            ("make_pairs", (), "10 pairs by relief"),
-            ("train_on_pairs", (str(run / "dataset"), "2"), "a repaired view of"),
-            ("repair_frames", ("trained", "pairs"), "10 frames are repaired in repaired"),
-        ):
+        for name, arguments, printed in runs:
             assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 40
             runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](*arguments)
-            assert said in capsys.readouterr().out
+            assert printed in capsys.readouterr().out
     finally:
         os.chdir(before)
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
-        "make_pairs",
-        "own_reconstructor",
-        "render_turntable",
-        "repair_frames",
-        "train_on_pairs",
-    }
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {name for name, *_ in runs}
 
 
 def test_what_a_notebook_shows_of_what_the_library_gives_is_short(characters_dir: Path) -> None:
@@ -149,8 +144,8 @@ def test_what_a_notebook_shows_of_what_the_library_gives_is_short(characters_dir
     assert repr(views) == "Views('Mage', 2 views of 64 pixels)"
     assert "vertices=float32[" in repr(character) and "vertices=float32[" in repr(guess)
     assert "target=uint8[64, 64, 4]" in repr(views[0]) and "gt=uint8[64, 64, 4]" in repr(pairs[0])
-    for shown in (character, views, views[0], guess, pairs, pairs[0], list(pairs)):
-        assert "\n" not in repr(shown) and len(repr(shown)) < 3000
+    for value in (character, views, views[0], guess, pairs, pairs[0], list(pairs)):
+        assert "\n" not in repr(value) and len(repr(value)) < 3000
     assert (pairs[0] == pairs[0], pairs[0] == pairs[1], pairs[1] in list(pairs)) == (True, False, True)
     assert (views[0] == views[0], views[0] == views[1], len({*views})) == (True, False, 2)
 

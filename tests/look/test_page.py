@@ -88,8 +88,8 @@ def test_an_interrupted_report_leaves_the_earlier_page_whole(tmp_path: Path, mon
         write_page(gallery_of("abcdefg", seed=2), {}, page)
     assert page.read_bytes() == before
     document = document_of(page)
-    for one in document["items"]:
-        assert len(frames_of(one["sides"]["Y*"]["strips"]["gt"], document, page)) == 4
+    for entry in document["items"]:
+        assert len(frames_of(entry["sides"]["Y*"]["strips"]["gt"], document, page)) == 4
     write_page(gallery_of("abcdef", seed=1), {}, page)
     assert page.read_bytes() == before
     assert len(list((tmp_path / "page_files").iterdir())) == 2 * 6 + 1
@@ -145,12 +145,12 @@ def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds
     reader = Drawn(lambda _, __, ___, frame: pictures[frame])
     sides = {TARGET: ("gt",), "a": ("color",)}
     for tile, side in ((32, 64), (64, 96)):
-        made = make_strips(reader, "x", sides, range(12), tile)
-        assert set(made.strips["a"]) == {"color", "cover"}
-        assert made.strips[TARGET]["gt"] == made.strips["a"]["color"]
-        assert made.strips[TARGET]["large"] == strip_of(pictures, side)
-    made = make_strips(reader, "x", sides, range(12), 96)
-    assert set(made.strips[TARGET]) == {"gt", "cover"}
+        strips = make_strips(reader, "x", sides, range(12), tile)
+        assert set(strips.strips["a"]) == {"color", "cover"}
+        assert strips.strips[TARGET]["gt"] == strips.strips["a"]["color"]
+        assert strips.strips[TARGET]["large"] == strip_of(pictures, side)
+    strips = make_strips(reader, "x", sides, range(12), 96)
+    assert set(strips.strips[TARGET]) == {"gt", "cover"}
     assert [large_of(128, 512, frames) for frames in (10, 60, 200)] == [256, 256, None]
 
 
@@ -181,8 +181,8 @@ def clips() -> Gallery:
     return gallery("clips", run, item("a-sit", {"relief": [0.9] * 3}, yaws=None, fps=6.0, action="sit"))
 
 
-def read(found: Gallery, key: str, side: str, layer: str, frame: int) -> NDArray[np.uint8]:
-    return png.decode(found.reader.read(key, side, [layer], [frame])[layer][0], 4)
+def read(pictures: Gallery, key: str, side: str, layer: str, frame: int) -> NDArray[np.uint8]:
+    return png.decode(pictures.reader.read(key, side, [layer], [frame])[layer][0], 4)
 
 
 def frames(path: Path) -> list[NDArray[np.uint8]]:
@@ -200,8 +200,8 @@ def held(sheet: Sheet, drawn: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]
 
 @pytest.mark.parametrize("suffix", ["png", "gif"])
 def test_a_turntable_shows_y_star_beside_each_z_view_by_view(tmp_path: Path, suffix: str) -> None:
-    found, out = some(), tmp_path / f"turn.{suffix}"
-    told = draw_turntable(found, out, Choice(most=2), replace(FEW, labels=False, across=2), seconds=2)
+    run, out = some(), tmp_path / f"turn.{suffix}"
+    told = draw_turntable(run, out, Choice(most=2), replace(FEW, labels=False, across=2), seconds=2)
     assert (told.items, told.frames, told.fps, told.warnings) == (2, 4, Fraction(2), ())
     sheet = Sheet(["", ""], [""], [""] * 3, across=2, tile=16)
     drawn = frames(out)
@@ -209,30 +209,30 @@ def test_a_turntable_shows_y_star_beside_each_z_view_by_view(tmp_path: Path, suf
     assert len(drawn) == 4
     for view, picture in enumerate(drawn):
         wanted = [("Y*", schema.GT), ("relief", schema.COLOR), ("fusion", schema.COLOR)]
-        for tile, (key, (side, layer)) in enumerate((key, one) for key in "ab" for one in wanted):
-            np.testing.assert_array_equal(held(sheet, picture, tile), read(found, key, side, layer, view))
+        for tile, (key, (side, layer)) in enumerate((key, pick) for key in "ab" for pick in wanted):
+            np.testing.assert_array_equal(held(sheet, picture, tile), read(run, key, side, layer, view))
     with Image.open(out) as opened:
         assert opened.info["duration"] == 500
 
 
 def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path) -> None:
-    found, out = clips(), tmp_path / "clips.png"
-    long = replace(found, items=(replace(found.items[0], fps=6.0), found.items[1]))
-    for shown, order in ((found, (0, 0, 1, 1, 2, 2)), (long, (0, 1, 2, 0, 1, 2))):
-        told = draw_turntable(shown, out, Choice(show=["relief"]), replace(FEW, labels=False, across=2))
-        assert (told.frames, told.fps) == (6, Fraction(12 if shown is found else 6))
+    usual, out = clips(), tmp_path / "clips.png"
+    long = replace(usual, items=(replace(usual.items[0], fps=6.0), usual.items[1]))
+    for played, order in ((usual, (0, 0, 1, 1, 2, 2)), (long, (0, 1, 2, 0, 1, 2))):
+        told = draw_turntable(played, out, Choice(show=["relief"]), replace(FEW, labels=False, across=2))
+        assert (told.frames, told.fps) == (6, Fraction(12 if played is usual else 6))
         sheet = Sheet(["", ""], [""], [""], across=2, tile=16)
         for frame, (picture, other) in enumerate(zip(frames(out), order, strict=True)):
             for tile, (key, number) in enumerate((("a-run", frame), ("a-sit", other))):
-                wanted = read(found, key, "relief", schema.COLOR, number)
+                wanted = read(usual, key, "relief", schema.COLOR, number)
                 np.testing.assert_array_equal(held(sheet, picture, tile), wanted)
 
 
 def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
-    found, out = some(), tmp_path / "sheet.png"
+    run, out = some(), tmp_path / "sheet.png"
     show = ["relief:mask", "Y*:silhouette", "fusion"]
     look = replace(FEW, values=True, ground=Ground((9, 8, 7)), across=1)
-    told = draw_sheet(found, out, Choice(["c", "a"], show=show), look, views=[3, 1])
+    told = draw_sheet(run, out, Choice(["c", "a"], show=show), look, views=[3, 1])
     heads, views = ["Zmask relief", "silhouette", "Z fusion"], ["270°", "90°"]
     sheet = Sheet(["c", "a"], heads, views, tile=16, notes=True, ground=Ground((9, 8, 7)))
     (drawn,) = frames(out)
@@ -240,21 +240,21 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
     assert tuple(drawn[0, 0]) == (9, 8, 7, 255)
     layers = [("relief", schema.MASK), ("Y*", schema.GT_MASK), ("fusion", schema.COLOR)]
     for block, key in enumerate("ca"):
-        for number, ((side, layer), view) in enumerate((one, view) for one in layers for view in (3, 1)):
-            np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(found, key, side, layer, view))
+        for number, ((side, layer), view) in enumerate((pick, view) for pick in layers for view in (3, 1)):
+            np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(run, key, side, layer, view))
 
 
-def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path) -> None:
+def test_an_unreadable_picture_marks_its_tile_and_warns(tmp_path: Path) -> None:
     items = (item(key, {"relief": [0.9] * 4}) for key in "ab")
-    found = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
-    told = draw_sheet(found, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])
+    run = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
+    told = draw_sheet(run, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])
     assert told.warnings == ("Y* of b cannot be read: b is damaged",)
     (drawn,) = frames(tmp_path / "sheet.png")
     sheet = Sheet(["a", "b"], ["Y*"], ["0°"], tile=16)
-    np.testing.assert_array_equal(held(sheet, drawn, 0), read(found, "a", "Y*", schema.GT, 0))
+    np.testing.assert_array_equal(held(sheet, drawn, 0), read(run, "a", "Y*", schema.GT, 0))
     assert tuple(held(sheet, drawn, 1)[0, 0]) == (236, 228, 222, 255)
     with pytest.raises(SpecsiaError, match=r"Y\* of b cannot be read: b is damaged"):
-        draw_turntable(found, tmp_path / "turn.webp", Choice(["b"], show=["Y*"]), FEW)
+        draw_turntable(run, tmp_path / "turn.webp", Choice(["b"], show=["Y*"]), FEW)
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
 
 
@@ -271,9 +271,9 @@ def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path
     ],
 )
 def test_what_is_not_there_is_refused(tmp_path: Path, choice: Choice, views: list[int]) -> None:
-    found = replace(some(), failed=(FailedItem("lost", "lost", "render", None, "the file is empty"),))
+    run = replace(some(), failed=(FailedItem("lost", "lost", "render", None, "the file is empty"),))
     with pytest.raises(UsageError):
-        draw_sheet(found, tmp_path / "sheet.png", choice, FEW, views=views)
+        draw_sheet(run, tmp_path / "sheet.png", choice, FEW, views=views)
     with pytest.raises(UsageError):
         draw_turntable(gallery("run"), tmp_path / "turn.webp", Choice(), FEW)
     assert not list(tmp_path.iterdir())

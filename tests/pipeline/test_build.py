@@ -137,7 +137,7 @@ def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) ->
     assert made(went_on)["project"] == (0, 5)
 
 
-def test_a_stage_says_what_it_misses(tmp_path: Path) -> None:
+def test_a_stage_without_its_input_names_the_stage_to_run(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     refused = specsia("build", source, "--out", tmp_path / "out", *SMALL, "--stage", "project", code=2)
     assert "--stage render" in refused["error"] or "--stage reconstruct" in refused["error"]
@@ -169,9 +169,9 @@ def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     build(source, tmp_path / "out", "--backend", "relief", "--backend", f"mesh-dir:{source}")
     assert made(build(source, tmp_path / "out"))["pack"] == (0, 6)
-    one = load_dataset(str(tmp_path / "out" / "dataset"), "mesh-dir", cache_dir=str(tmp_path / "cache"))
+    pairs = load_dataset(str(tmp_path / "out" / "dataset"), "mesh-dir", cache_dir=str(tmp_path / "cache"))
     # The side of a box may lie along pixel centres, where a thousandth of a pixel decides on a whole column.
-    assert min(one["train"]["iou"]) > 0.98
+    assert min(pairs["train"]["iou"]) > 0.98
     assert str(tmp_path) not in (tmp_path / "out" / "dataset" / "README.md").read_text()
 
 

@@ -18,8 +18,6 @@ from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.status import run_status
-from specsia_build.pipeline.worker import Unit, work
 from specsia_build.pool import never
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.stage import Artefact, CharacterStage
@@ -45,9 +43,9 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
             raise _LostError
         if stage is reconstruct.STAGE:
             return Artefact(key, {"mesh.json": f"{key} {name}".encode()}, {"backend": name, "needs_yaw": False}), ()
-        made = Store().make(stage, f"{key}{name}")
-        kept = {n: v for n, v in made.meta.items() if n not in ("stage", "fingerprint", "inputs", "files", "digest")}
-        files = {**made.files, render.FRONT: b"front"} if stage is render.STAGE else made.files
+        noise = Store().make(stage, f"{key}{name}")
+        kept = {n: v for n, v in noise.meta.items() if n not in ("stage", "fingerprint", "inputs", "files", "digest")}
+        files = {**noise.files, render.FRONT: b"front"} if stage is render.STAGE else noise.files
         return Artefact(key, files, {**kept, "size": 32, "warnings": []}), (job.entry.path,)
 
     return make
@@ -55,9 +53,9 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    found: Faults = {}
+    planted: Faults = {}
     for stage in (render.STAGE, reconstruct.STAGE, project.STAGE):
-        monkeypatch.setitem(stage.__dict__, "make", _make(stage, found))
+        monkeypatch.setitem(stage.__dict__, "make", _make(stage, planted))
     monkeypatch.setattr(building, "compile_once", lambda *_: None)
 
     def execute(
@@ -76,7 +74,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
         yield execute
 
     monkeypatch.setattr(building, "open_executor", at_once)
-    return found
+    return planted
 
 
 @pytest.fixture
@@ -86,27 +84,13 @@ def config(tmp_path: Path) -> BuildConfig:
     return BuildConfig(source=str(tmp_path / "figures"), views=VIEWS, size=32, max_failures="100%")
 
 
-def run(config: BuildConfig, out: Path, *stages: str, fresh: bool = False) -> BuildSummary:
-    return building.build(config, RunLayout(out), stages or STAGES, fresh)
+def run(config: BuildConfig, out: Path) -> BuildSummary:
+    return building.build(config, RunLayout(out), STAGES, False)
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
-    names = {(one.stage, one.backend): (one.made, one.kept, one.failed) for one in summary.stages}
+    names = {(stage.stage, stage.backend): (stage.made, stage.kept, stage.failed) for stage in summary.stages}
     return {" ".join(filter(None, name)): count for name, count in names.items()}
-
-
-def test_a_build_is_made_once_and_kept_after_that(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
-    first = run(config, tmp_path / "run")
-    assert counts(first)["project relief"] == (6, 0, 0)
-    assert first.rows == {"relief": 6 * VIEWS}
-    before = sums(tmp_path / "run" / "dataset")
-    assert counts(run(config, tmp_path / "run"))["render"] == (0, 6, 0)
-    assert sums(tmp_path / "run" / "dataset") == before
-    status = run_status(config, RunLayout(tmp_path / "run"))
-    assert status.next_step == "all stages are up to date"
-    write_figure(tmp_path / "figures" / "3.obj", 3.0)
-    assert run_status(config, RunLayout(tmp_path / "run")).stages[0].stale == 1
-    assert counts(run(config, tmp_path / "run"))["render"] == (1, 5, 0)
 
 
 @pytest.mark.parametrize("fault", ["fails", "lost"])
@@ -120,7 +104,7 @@ def test_a_fault_costs_its_character_alone(faults: Faults, config: BuildConfig, 
         "project relief": (4, 0, 0),
         "pack": (4, 0, 0),
     }
-    assert [(one.stage, one.id) for one in summary.failures] == [("render", "4"), ("reconstruct", "1")]
+    assert [(failure.stage, failure.id) for failure in summary.failures] == [("render", "4"), ("reconstruct", "1")]
     faults.clear()
     assert counts(run(config, tmp_path / "run"))["project relief"] == (2, 4, 0)
     run(config, tmp_path / "whole")
@@ -134,9 +118,9 @@ def test_a_lost_worker_costs_other_backends_nothing(faults: Faults, config: Buil
         ("project fusion", "3"): "lost",
     }
     summary = run(replace(config, backends=("relief", "fusion")), tmp_path / "run")
-    found = {(one.stage, one.backend, one.id) for one in summary.failures}
-    assert {one.id for one in summary.failures if "was lost" not in one.reason} == {"2"}
-    assert found == {("reconstruct", "relief", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
+    failures = {(failure.stage, failure.backend, failure.id) for failure in summary.failures}
+    assert {failure.id for failure in summary.failures if "was lost" not in failure.reason} == {"2"}
+    assert failures == {("reconstruct", "relief", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
     assert summary.rows == {"relief": 5 * VIEWS, "fusion": 4 * VIEWS}
 
 
@@ -153,26 +137,6 @@ def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_p
     shutil.rmtree(out / "dataset")
     run(config, out)
     assert sums(out / "dataset") == before
-
-
-def test_killed_build(faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(config, tmp_path / "whole")
-    left = 0
-
-    def killed(unit: Unit) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return work(unit)
-
-    monkeypatch.setattr("specsia_build.pipeline.loop.work", killed)
-    for left in range(3):  # noqa: B007  counted down by each
-        with pytest.raises(KeyboardInterrupt):
-            run(config, tmp_path / "run")
-    left = 99
-    run(config, tmp_path / "run")
-    assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
 
 
 def test_a_build_ends_once_more_failed_than_may(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tu
         return pack.pack(planned(), make, layout.dataset), told
 
 
-def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLayout, workers: Workers) -> None:
+def test_a_dataset_does_not_depend_on_workers_and_their_order(layout: RunLayout, workers: Workers) -> None:
     done, told = packed(layout, workers)
     assert done.written >= 4
     assert sum(told) == len(IDS)

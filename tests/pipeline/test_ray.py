@@ -182,14 +182,14 @@ def test_a_node_that_is_killed_costs_nothing(head: Head, layout: RunLayout) -> N
     from specsia_build.pipeline.executors.on_ray import ray_executor
 
     head.add_node(NODE="second")
-    found: dict[int, Any] = {}
+    places: dict[int, Any] = {}
     with ray_executor(BuildConfig(source="sample:1"), layout, print) as execute:
         for index, place in execute(where, list(range(60)), Needs(timeout=100.0)):
-            if place == "second" and place not in found.values():
+            if place == "second" and place not in places.values():
                 head.remove_node()
-            found[index] = place
-    assert found.keys() == set(range(60))
-    assert set(found.values()) == {"first", "second"}
+            places[index] = place
+    assert places.keys() == set(range(60))
+    assert set(places.values()) == {"first", "second"}
 
 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str], together: int = 1) -> str:
@@ -235,7 +235,7 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     assert not (tmp_path / ".ray").exists()
 
 
-def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_missing_ray_and_missing_clusters_are_errors_of_one_line(tmp_path: Path) -> None:
     arguments = ("build", "sample:1", "--out", "out", "--executor", "ray")
     without = "import sys; sys.modules['ray'] = None\n"
     error = command(*arguments, environment=dict(os.environ), cwd=tmp_path, before=without, code=2)

@@ -44,7 +44,7 @@ def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_pa
     assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
 
 
-def test_a_part_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_cannot_be_written_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "load_recipe", lambda _: Picky())
     layout = RunLayout(tmp_path)
     (tmp_path / "picky").mkdir()

@@ -44,17 +44,11 @@ def entries(*ids: str) -> list[Entry]:
     return [Entry(i, "glb", Path(f"{i}.glb")) for i in ids]
 
 
-def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> None:
+def test_the_manifest_has_the_published_settings() -> None:
     settings = {k: v for k, v in read_settings(MANIFEST).items() if k != "out"}
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
-    ids = [str(i) for i in range(1500) if i not in (77, 1203)]
-    _, found, _ = _split(config, RunLayout(tmp_path), entries(*sorted(ids)), {})
-    like = write_like(tmp_path / "published", dict(found))
-    assert open_dataset(like).splits("default") == {"train": 2596, "validation": 200, "test": 200}
-    assert splits_of(open_dataset(like)) == dict(found)
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
-    assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
 
 
 def test_contradictions_are_refused(tmp_path: Path) -> None:
@@ -76,16 +70,16 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     result = specsia("build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1)
     assert "the source lacks 1 character: gone" in result.stderr
     assert f"{like} lacks 2 characters: {ids[1]}, {ids[3]}" in result.stderr
-    made = open_dataset(out / "dataset")
-    assert splits_of(made) == {ids[0]: "test", ids[2]: "train"}
+    packed = open_dataset(out / "dataset")
+    assert splits_of(packed) == {ids[0]: "test", ids[2]: "train"}
     assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}
     assert read_settings(out / "config.yaml")["like"] == str(like)
     (like / "data" / schema.shard_name("train", 0, 1)).unlink()
-    assert yaml.safe_load(made.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
+    assert yaml.safe_load(packed.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
     assert "all stages are up to date" in specsia("status", out).output
 
 
-def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
+def test_one_file_in_several_splits_warns(tmp_path: Path) -> None:
     for name, content in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
         (tmp_path / f"{name}.glb").write_text(content)
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries

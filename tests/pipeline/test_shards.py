@@ -28,7 +28,7 @@ def test_every_character_is_in_one_share(character_id: str, shares: int) -> None
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b", ""])
-def test_what_is_no_share_is_told(text: str) -> None:
+def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="it is I/N, the I-th of N shares"):
         in_shard("knight", text)
 
@@ -43,8 +43,8 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     for share in SHARES:
         runs.append(top / share.replace("/", " of "))
         if share == SHARES[0]:
-            found = build(source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render")
-            assert 1 <= found["characters"] < 13
+            document = build(source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render")
+            assert 1 <= document["characters"] < 13
         # What was begun as a share goes on as one.
         again = () if share == SHARES[0] else ("--shard", share)
         build(source, runs[-1], "--max-failures", "100%", *again)
@@ -61,20 +61,22 @@ def merged(runs: list[Path], out: Path) -> RunLayout:
 def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     source, runs = shares
     whole = tmp_path / "whole"
-    found = build(source, whole, "--max-failures", "100%")
+    document = build(source, whole, "--max-failures", "100%")
     out = merged([runs[2], runs[0], runs[1]], tmp_path / "joined").root
     assert sums(out) == sums(whole)
     assert (out / "failures.jsonl").read_text() == (whole / "failures.jsonl").read_text()
     assert (out / "config.yaml").read_text() == (whole / "config.yaml").read_text()
     assert specsia("status", out)["text"] == specsia("status", whole)["text"]
-    assert found["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
+    assert document["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
 
 
-def test_the_command_joins_them_and_says_where_the_dataset_is(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+def test_the_command_joins_them_and_prints_the_path_of_the_dataset(
+    shares: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
     _, runs = shares
     out = tmp_path / "joined by command"
-    found = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
-    assert (found["failed"], found["rows"], found["dataset"]) == (3, 40, str(out / "dataset"))
+    document = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
+    assert (document["failed"], document["rows"], document["dataset"]) == (3, 40, str(out / "dataset"))
     lost = specsia("merge", *runs[:2], "--out", tmp_path / "two", "--max-failures", "3", code=1)["error"]
     assert "neither built up to date nor on record as failed" in lost
     assert f"specsia build --out {tmp_path / 'two'}" in lost

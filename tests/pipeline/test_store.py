@@ -22,16 +22,16 @@ def is_intact(path: Path, key: str) -> bool:
 
 
 def artefact() -> Artefact:
-    made = Artefact("ähnlich-7", {"gt_01.png": b"two", "gt_00.png": b"one"}, {"views": 2})
-    return seal(made, "render", "mark", {"a.obj": None})
+    unsealed = Artefact("ähnlich-7", {"gt_01.png": b"two", "gt_00.png": b"one"}, {"views": 2})
+    return seal(unsealed, "render", "mark", {"a.obj": None})
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_artefact(tmp_path / "x" / "a.tar", artefact())
-    found = read_artefact(tmp_path / "x" / "a.tar", "ähnlich-7")
-    assert found == artefact()
-    assert found.meta["files"]["gt_00.png"] == {"sha256": sha256(b"one"), "bytes": 3}
-    assert read_meta(tmp_path / "x" / "a.tar") == found.meta
+    stored = read_artefact(tmp_path / "x" / "a.tar", "ähnlich-7")
+    assert stored == artefact()
+    assert stored.meta["files"]["gt_00.png"] == {"sha256": sha256(b"one"), "bytes": 3}
+    assert read_meta(tmp_path / "x" / "a.tar") == stored.meta
 
 
 def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -> None:
@@ -51,21 +51,21 @@ def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -
 
 
 def test_files_that_are_missing_added_exchanged_or_of_others_are_damage(tmp_path: Path) -> None:
-    made, path = artefact(), tmp_path / "a.tar"
-    one, two = made.files["gt_00.png"], made.files["gt_01.png"]
+    sound, path = artefact(), tmp_path / "a.tar"
+    first, second = sound.files["gt_00.png"], sound.files["gt_01.png"]
     for files in (
-        {"gt_00.png": one},
-        {"gt_00.png": one, "gt_01.png": two, "gt_02.png": two},
-        {"gt_00.png": two, "gt_01.png": one},
-        {"gt_00.png": one, "gt_01.png": b"TWO"},
+        {"gt_00.png": first},
+        {"gt_00.png": first, "gt_01.png": second, "gt_02.png": second},
+        {"gt_00.png": second, "gt_01.png": first},
+        {"gt_00.png": first, "gt_01.png": b"TWO"},
     ):
-        write_artefact(path, Artefact(made.key, files, made.meta))
-        assert not is_intact(path, made.key)
-    write_artefact(path, Artefact(made.key, made.files, {**made.meta, "views": 3}))
-    assert not is_intact(path, made.key)
+        write_artefact(path, Artefact(sound.key, files, sound.meta))
+        assert not is_intact(path, sound.key)
+    write_artefact(path, Artefact(sound.key, sound.files, {**sound.meta, "views": 3}))
+    assert not is_intact(path, sound.key)
     assert read_meta(path) is None
-    write_artefact(path, made)
-    assert is_intact(path, made.key)
+    write_artefact(path, sound)
+    assert is_intact(path, sound.key)
     assert not is_intact(path, "other")
     path.write_bytes(path.read_bytes()[: 5 * 512])
     assert read_meta(path) is None
@@ -114,7 +114,7 @@ def test_each_failure_is_one_line_and_all_are_written_in_order(tmp_path: Path) -
     assert read_failures(path) == [Failure(number, "render", None, ODD) for number in "123"]
 
 
-def test_a_line_that_was_cut_is_left_out_and_a_damaged_one_is_said(tmp_path: Path) -> None:
+def test_a_cut_line_is_left_out_and_a_damaged_one_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "failures.jsonl"
     assert read_failures(path) == []
     whole = [Failure("a", "render", None, "why"), Failure("b", "project", "relief", "why", "quarantine/b")]

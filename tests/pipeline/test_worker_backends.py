@@ -92,7 +92,7 @@ def build(source: Path, out: Path, backend: str, environment: dict[str, str]) ->
     return document
 
 
-def test_a_build_loses_only_what_failed_and_leaves_nobody_behind(tmp_path: Path) -> None:
+def test_a_build_loses_only_what_failed_and_leaves_no_process(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 10)
     devices = [f"a{os.getpid()}", f"b{os.getpid()}"]
     backend, environment = write_backend(tmp_path, FAULTS, devices)
@@ -101,8 +101,8 @@ def test_a_build_loses_only_what_failed_and_leaves_nobody_behind(tmp_path: Path)
     assert set(failures) == set(REASONS)
     for character, reason in REASONS.items():
         assert reason in failures[character]
-    made = document["stages"][1]
-    assert (made["made"], made["failed"]) == (4, 6)
+    reconstruct = document["stages"][1]
+    assert (reconstruct["made"], reconstruct["failed"]) == (4, 6)
     attempts = lines(tmp_path / "up" / "attempts")
     assert sorted(attempts) == sorted(str(i) for i in range(10))
     # Four workers were asked for, but a device has one worker at a time.

@@ -77,15 +77,15 @@ def test_films_are_what_the_loader_and_the_inference_take(anidoc: tuple[Path, Wr
 def test_tracks_are_where_the_film_shows_their_points(anidoc: tuple[Path, Written]) -> None:
     folder, _ = anidoc
     with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
-        found = dict(opened)
-    assert found["points"].shape == (61, 2, 2)
+        arrays = dict(opened)
+    assert arrays["points"].shape == (61, 2, 2)
     # Whole numbers are centres of pixels.
-    np.testing.assert_array_equal(found["reference"], [[256, 160], [244, 160]])
-    np.testing.assert_array_equal(found["points"][:, 0, 0], 256 + 2 * (np.arange(61) % FRAMES))
-    assert found["visible"][:, 0].all()
-    np.testing.assert_array_equal(found["visible"][:, 1], np.arange(61) % FRAMES == 0)
+    np.testing.assert_array_equal(arrays["reference"], [[256, 160], [244, 160]])
+    np.testing.assert_array_equal(arrays["points"][:, 0, 0], 256 + 2 * (np.arange(61) % FRAMES))
+    assert arrays["visible"][:, 0].all()
+    np.testing.assert_array_equal(arrays["visible"][:, 1], np.arange(61) % FRAMES == 0)
     with np.load(folder / "train" / "sparse" / f"{KEY}.npz") as opened:
-        np.testing.assert_array_equal(opened["points"], found["points"][np.linspace(0, 60, 14, dtype=int)])
+        np.testing.assert_array_equal(opened["points"], arrays["points"][np.linspace(0, 60, 14, dtype=int)])
 
 
 def test_a_film_of_another_length_is_a_problem(anidoc: tuple[Path, Written], tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_films_of_drawn_clips_pass_verification(tmp_path: Path, capsys: pytest.C
         ("caf\u00e9", "\u00c0_l'eau\nNA", "a cafe character moves: eau na"),
     ],
 )
-def test_captions_say_in_plain_words_what_the_names_say(character: str, action: str, text: str) -> None:
+def test_captions_in_plain_words(character: str, action: str, text: str) -> None:
     assert caption({"character": character, "clip": {"action": action, "origin": "own"}}) == text
     still = {"character": "robot", "clip": {"action": "turntable", "origin": ""}}
     assert caption(still) == "a robot character stands still, seen from all around"

@@ -56,7 +56,8 @@ def found(report: Report) -> list[tuple[str, str]]:
 
 def sign(folder: Path) -> None:
     """Write the sums and sizes of all files anew, as somebody does who knows the format."""
-    lines, own = [], {name: found for name, found in file_sums(folder).items() if not name.startswith((STATE, "notes"))}
+    lines = []
+    own = {name: sha for name, sha in file_sums(folder).items() if not name.startswith((STATE, "notes"))}
     for line in (folder / "parts.jsonl").read_text().splitlines():
         part = json.loads(line)
         part["files"] = {name: [(folder / name).stat().st_size, own.pop(name)] for name in part["files"]}
@@ -88,7 +89,7 @@ def test_a_copy_passes_whatever_the_workers(copy: Path) -> None:
     assert verify(str(copy), workers=2) == verify(str(copy))
 
 
-def test_files_that_changed_are_gone_or_are_somebodys(copy: Path) -> None:
+def test_changed_missing_and_foreign_files(copy: Path) -> None:
     (copy / PICTURE).write_bytes((copy / PICTURE).read_bytes() + b"more")
     (copy / "b-walk-00/mask/0000.png").unlink()
     (copy / "mine").mkdir()
@@ -144,7 +145,7 @@ def test_a_recipe_that_is_not_installed_is_a_note(copy: Path, other: dict[str, A
     assert not verify(str(copy)).ok
 
 
-def test_whatever_a_recipe_raises_is_told_of_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_a_recipe_is_a_problem_of_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(self: Frames, folder: Path, part: Written) -> Iterator[str]:
         yield "one thing"
         raise KeyError("oops")
@@ -154,7 +155,7 @@ def test_whatever_a_recipe_raises_is_told_of_its_part(copy: Path, monkeypatch: p
     assert told[0] == "one thing" and "KeyError" in told[1]
 
 
-def test_the_command_takes_it_and_a_run_is_told_where_it_lies(frames_run: Path) -> None:
+def test_the_command_verifies_a_folder_and_suggests_it_for_a_run(frames_run: Path) -> None:
     assert json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))

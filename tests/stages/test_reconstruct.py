@@ -73,7 +73,7 @@ READING = {"axes": ["+x", "-z", "+y"], "linear": True, "stated_in": "manifest.ya
 
 
 def said(mesh: Mesh, reading: dict[str, Any] | None = None, *, sees: bool = False) -> tuple[str, ...]:
-    views, truth = ([look_at(one, yaw, size=192) for yaw in (0.0, 180.0)] for one in (mesh, TRUTH))
+    views, truth = ([look_at(solid, yaw, size=192) for yaw in (0.0, 180.0)] for solid in (mesh, TRUTH))
     masks, goals = (np.stack([layers.mask for layers in shape]) for shape in (views, truth))
     pair = Comparison(mesh, mesh, views[0].color, views[1].color, masks, truth[0].color, goals, "unlit")
     meta = {"backend": "mine", "sees_ground_truth": sees, "warnings": [], "reading": reading}
@@ -103,12 +103,12 @@ UNSTATED = {**READING, "stated_in": None}
         (lambda: coloured(linear_to_srgb), UNSTATED, "decoded once more they would be 0.01 from"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_line_that_mends_it(make: Any, reading: Any, sentence: str) -> None:
-    (found,) = said(make(), reading)
-    assert sentence in found
+def test_a_warning_names_the_fault_and_its_fix(make: Any, reading: Any, sentence: str) -> None:
+    (warning,) = said(make(), reading)
+    assert sentence in warning
 
 
-def test_nothing_is_said_of_what_is_right() -> None:
+def test_a_right_mesh_has_no_warnings() -> None:
     assert said(TRUTH, READING) == ()
     assert said(coloured(lambda c: np.clip(c * 1.3, 0, 1)), READING) == ()
 
@@ -132,8 +132,8 @@ def test_colours_tell_the_front_where_silhouettes_do_not(yaw: float) -> None:
     masks = silhouettes(body, cameras)
     gt = look_at(body, size=128).color
     turned = body.rotated(Camera(yaw, 128).turn())
-    found = project.registered(turned, masks, cameras, gt, "unlit", any_yaw=True)
-    seen = look_at(found.similarity.apply_to(turned), size=128).color
+    registered = project.registered(turned, masks, cameras, gt, "unlit", any_yaw=True)
+    seen = look_at(registered.similarity.apply_to(turned), size=128).color
     assert np.abs(seen[64, 64].astype(int) - gt[64, 64]).max() < 8
 
 

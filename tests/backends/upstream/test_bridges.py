@@ -159,15 +159,6 @@ def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
         (root / file).write_text(text)
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refusing(*_: object, **__: object) -> str:
-        raise PermissionError(13, "Permission denied")
-
-    pins, root = read_pins("crm"), write_upstream(tmp_path, "crm")
-    monkeypatch.setattr(Path, "read_text", refusing)
-    assert missing_names(pins, root) == [f"{file} cannot be read: Permission denied" for file in pins.uses]
-
-
 def test_lacks_come_in_order_with_their_fixes(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     pins = read_pins("crm")

@@ -188,8 +188,8 @@ def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
     (tmp_path / "textures").mkdir()
     Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
     raw = read_with_blender(path)
-    found = {m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials}
-    assert found == {
+    looks = {m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials}
+    assert looks == {
         "solid": (1.0, "opaque", False),
         "visor": (0.25, "blend", False),
         "hidden": (1.0, "opaque", False),
@@ -302,7 +302,7 @@ def test_a_full_disk_is_no_fault_of_the_character(fbx: Path, own_cache: Path) ->
 
 
 @pytest.mark.parametrize(("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")])
-def test_without_blender_the_way_to_it_is_said(
+def test_the_error_without_blender_says_how_to_get_it(
     fbx: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
 ) -> None:
     monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
@@ -320,7 +320,7 @@ def test_without_blender_the_way_to_it_is_said(
         ("x.fbx", b"Kaydara FBX Binary  \0 and no more", "could not be read by Blender"),
     ],
 )
-def test_blender_s_reason_is_told(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_the_error_has_the_reason_of_blender(tmp_path: Path, name: str, content: bytes, why: str) -> None:
     if blender_process.find_command(SCRIPT) is None:
         pytest.skip("needs Blender")
     (tmp_path / name).write_bytes(content)

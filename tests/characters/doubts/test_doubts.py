@@ -78,19 +78,19 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
     ],
     ids=["a cube", "a tower", "without a mirror", "flat"],
 )
-def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
+def test_a_shape_without_a_front_is_left_as_it_is_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
     character = character_of(write_obj(tmp_path / "thing.obj", {"": solids}, into_file("+y", "-y")))
     assert (character.front, facts_of(character).faces) == ("-y", "unsure")
     assert character.unsure and len(character.warnings) >= 1
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-def test_left_and_right_joints_say_the_front(front: str) -> None:
+def test_front_from_left_and_right_joints(front: str) -> None:
     joints = turned(RIG, front_rotation(front).T)
     assert front_axis(joints) == front
     assert front_axis(joints[:4]) is None
-    found = front_of(probe([BOX], landmarks=joints))
-    assert (found.axis, found.strong) == (front, True)
+    vote = front_of(probe([BOX], landmarks=joints))
+    assert (vote.axis, vote.strong) == (front, True)
 
 
 @given(st.sampled_from(AXES[:4]), st.sampled_from([(), TOES]))
@@ -103,12 +103,12 @@ def test_sides_named_as_a_viewer_sees_them_are_not_believed_against_the_format(f
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-def test_a_face_says_the_front_where_it_shows_more_than_the_back(front: str) -> None:
+def test_front_from_a_face_with_more_contrast_than_the_back(front: str) -> None:
     assert front_of(probe([*PLAIN, *FACE], front, 3)).axis == front
 
 
 @pytest.mark.parametrize("front", ["-y", "+x"])
-def test_who_stands_sideways_without_a_face_is_told(tmp_path: Path, front: str) -> None:
+def test_a_sideways_shape_without_a_face_warns(tmp_path: Path, front: str) -> None:
     boar = [
         BOX * (0.4, 1.2, 0.5),
         BOX * (0.3, 0.4, 0.9) + (0, -0.3, 0.3),
@@ -120,19 +120,19 @@ def test_who_stands_sideways_without_a_face_is_told(tmp_path: Path, front: str) 
 
 
 @pytest.mark.parametrize("up", AXES[2:])
-def test_joints_of_feet_say_up(up: str) -> None:
+def test_up_from_joints_of_feet(up: str) -> None:
     assert up_axis(turned(RIG, up_rotation(up).T)) == up
     assert up_axis([(name, place) for name, place in RIG if "Foot" not in name]) is None
 
 
 @pytest.mark.parametrize("up", ["+y", "+z", "-z"])
-def test_feet_below_and_a_head_above_say_up(up: str) -> None:
+def test_up_from_feet_below_and_a_head_above(up: str) -> None:
     lying = mesh_of(boxes()).rotated(up_rotation(up).T)
     assert up_of(probe_of(lying), "+y").axis == up
     assert up_of(probe_of(mesh_of([BOX * (1, 2, 3)])), "+y").axis is None
 
 
-def test_the_ground_through_its_origin_says_up() -> None:
+def test_up_from_the_ground_through_the_origin() -> None:
     post = mesh_of([BOX * (0.5, 0.4, 1) + (0, 0, 0.5)])
     assert up_of(probe_of(post), "+y").axis == "+z"
     assert up_of(probe_of(post.rotated(up_rotation("+y").T)), "+y").axis in (None, "+y")
@@ -147,9 +147,9 @@ def doubts(groups: Boxes, folder: Path) -> tuple[Doubt, ...]:
     return read(write_obj(folder / "hero.obj", groups)).doubts
 
 
-def dropped(found: tuple[Doubt, ...]) -> list[str]:
+def dropped(all_doubts: tuple[Doubt, ...]) -> list[str]:
     """Names that the only doubt drops."""
-    (doubt,) = found
+    (doubt,) = all_doubts
     assert doubt.fix is not None
     assert doubt.fix.key == "drop"
     return sorted(doubt.fix.value)
@@ -212,8 +212,8 @@ def test_parts_of_one_name_in_one_place_are_shown_at_once(
 ) -> None:
     hair = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
     again = [solid * (1.01, 1.01, 1.001) for solid in hair]
-    found = doubts(FIGURE | {first: hair, second: again}, tmp_path)
-    assert (dropped(found) if found else []) == ([said] if said else [])
+    all_doubts = doubts(FIGURE | {first: hair, second: again}, tmp_path)
+    assert (dropped(all_doubts) if all_doubts else []) == ([said] if said else [])
     apart = [solid + np.array((0, 0, 0.3)) for solid in hair]
     assert doubts(FIGURE | {first: hair, second: apart}, tmp_path) == ()
 
@@ -235,7 +235,7 @@ def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: 
     assert len(read(path, "gltf").doubts) == said
 
 
-def test_what_is_flat_rounded_or_far_away_is_told(tmp_path: Path) -> None:
+def test_flat_rounded_and_faraway_shapes_are_doubted(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
     stray = FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}
     far = {"A": [solid + 20_000.0 for solid in boxes()]}
@@ -255,10 +255,10 @@ def facts(folder: Path, mtl: str = "", text: str = TETRAHEDRON) -> CharacterFact
 
 
 @pytest.mark.parametrize("mtl", ["", "Kd 1 1 1", "Kd 0.2 0.8 0.1"], ids=["no material", "white", "one green"])
-def test_one_colour_is_told(tmp_path: Path, mtl: str) -> None:
-    found = facts(tmp_path, mtl)
-    assert [fix for fix in found.fixes if fix.key == "texture"] == []
-    assert sum("one plain" in warning for warning in found.warnings) == 1
+def test_one_colour_warns(tmp_path: Path, mtl: str) -> None:
+    character = facts(tmp_path, mtl)
+    assert [fix for fix in character.fixes if fix.key == "texture"] == []
+    assert sum("one plain" in warning for warning in character.warnings) == 1
 
 
 def test_a_plain_picture_is_one_of_covered_pixels_alone() -> None:
@@ -320,7 +320,7 @@ def test_an_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) 
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
 
 
-def test_a_figure_turned_inside_out_is_said(tmp_path: Path) -> None:
+def test_a_figure_turned_inside_out_warns(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path, "gltf").warnings
     assert "wound inwards" in warning
@@ -330,7 +330,7 @@ def test_a_figure_turned_inside_out_is_said(tmp_path: Path) -> None:
     assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True)), "gltf").warnings == ()
 
 
-def test_a_cape_that_vanishes_from_behind_is_said(tmp_path: Path) -> None:
+def test_a_cape_that_vanishes_from_behind_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
     path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False))
     (warning,) = read(path, "gltf").warnings

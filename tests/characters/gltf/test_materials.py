@@ -65,9 +65,9 @@ def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
 )
 def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
     glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
-    made = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
-    assert made.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
-    assert made.base_color[3] == pytest.approx(opacity)
+    pane = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
+    assert pane.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
+    assert pane.base_color[3] == pytest.approx(opacity)
 
 
 def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_an_image_of_another_format_and_the_plain_one_beside_it(
 @pytest.mark.parametrize(("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")])
 def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri: str, place: str) -> None:
     image, folder = tmp_path / place, tmp_path / "gltf"
-    for made in (image.parent, folder):
-        made.mkdir()
+    for parent in (image.parent, folder):
+        parent.mkdir()
     image.write_bytes(png(RED_GREEN))
     writer = textured(GltfWriter())
     writer.data["images"] = [{"uri": uri}]
@@ -193,7 +193,7 @@ def vrm0(folder: Path, properties: Any, version: str = "UniVRM-0.99.0", factor: 
     return read_gltf(writer.write_glb(folder / "a.vrm"))
 
 
-def test_mtoon_says_colour_texture_and_transform(tmp_path: Path) -> None:
+def test_mtoon_has_colour_texture_and_transform(tmp_path: Path) -> None:
     said = {
         "shader": "VRM/MToon",
         "floatProperties": {"_Cutoff": 0.3, "_CullMode": 0, "_BlendMode": 1},
@@ -229,7 +229,7 @@ def test_mtoon_says_colour_texture_and_transform(tmp_path: Path) -> None:
         ("VRM/UnlitCutout", {}, "mask"),
     ],
 )
-def test_shader_and_keywords_say_how_it_blends(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
+def test_alpha_mode_from_shader_and_keywords(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
     said = {"shader": shader, "vectorProperties": {"_Color": [1, 1, 1, 0.5]}, "keywordMap": keywords}
     (material,) = vrm0(tmp_path, [said]).mesh.materials
     assert (material.alpha_mode, material.unlit) == (mode, True)

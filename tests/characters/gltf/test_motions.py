@@ -86,9 +86,9 @@ def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
     for number, name in enumerate(["turn", "smile", "rise"]):
         # The same motion as a still picture's pose is what the one reader and the other must agree on.
         pose = read_character(Entry("a", "gltf", tmp_path / "a.glb", pose=f"{name}@36"))
-        found = posed(mesh, moving.rig, moving.motions[number], 1.5)
-        assert_allclose(found.vertices, pose.mesh.vertices, atol=2e-6)
-        assert np.array_equal(found.faces, pose.mesh.faces)
+        frame = posed(mesh, moving.rig, moving.motions[number], 1.5)
+        assert_allclose(frame.vertices, pose.mesh.vertices, atol=2e-6)
+        assert np.array_equal(frame.faces, pose.mesh.faces)
 
 
 def test_morph_targets_whose_weights_are_not_stated_follow_another_file(tmp_path: Path) -> None:
@@ -177,25 +177,25 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("pose", "shift", "warnings"),
+    ("pose", "shift"),
     [
-        ("rest", [9, 9, 9], 0),
-        ("Rig|Hero_Go", [0, 0, 0], 0),
-        ("Hero_Go@36", [2, 0, 0], 0),
-        ("Hero_Go@60", [4, 4, 0], 0),
-        ("Hero_Go@0", [0, 0, 0], 0),
-        ("Hero_Go@1000", [4, 8, 0], 0),
-        ("Hero_Rest", [9, 9, 9], 0),
+        ("rest", [9, 9, 9]),
+        ("Rig|Hero_Go", [0, 0, 0]),
+        ("Hero_Go@36", [2, 0, 0]),
+        ("Hero_Go@60", [4, 4, 0]),
+        ("Hero_Go@0", [0, 0, 0]),
+        ("Hero_Go@1000", [4, 8, 0]),
+        ("Hero_Rest", [9, 9, 9]),
     ],
 )
-def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[float], warnings: int) -> None:
+def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[float]) -> None:
     writer = GltfWriter()
     writer.mesh_node(translation=[9, 9, 9])
     animate(writer, "Rig|Hero_Go")
     writer.add("animations", name="Rig|Hero_Rest", channels=[], samplers=[])
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"), pose=pose)
     assert_allclose(raw.mesh.vertices[raw.mesh.faces][0], np.add(TRIANGLE, shift), atol=1e-5)
-    assert len(raw.warnings) == warnings
+    assert raw.warnings == ()
 
 
 def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:

@@ -246,15 +246,6 @@ def test_a_split_that_is_not_the_frozen_one(dataset: Path) -> None:
     assert sorted(where for where, _ in found(report, "splits")) == ["1", "3", "hero"]
 
 
-def test_a_planned_split_without_rows_is_noted_with_the_line_that_fills_it(tmp_path: Path) -> None:
-    fixed = {"a": "train", "b": "train", "c": "validation", "lost": "test"}
-    folder = build_small(tmp_path / "d", ("a", "b", "c"), planned=["lost"], fixed=fixed, views=1)
-    report = verify(folder)
-    assert report.ok, report.lines()
-    (note,) = report.notes
-    assert note.startswith("test has no rows")
-
-
 def test_targets_that_differ_between_configurations(two_backends: Path, copied: Callable[[Path], Path]) -> None:
     folder = copied(two_backends)
     change(folder, lambda rows: _swapped(("gt", "gt_mask"), *list(rows)[:2])(rows), backend="thin")

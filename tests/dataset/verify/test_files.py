@@ -15,7 +15,7 @@ from specsia_build.dataset.verify.check import verify
 from tests.dataset.small import failed, found, read_rows, shard
 
 
-def test_files_that_nobody_listed(dataset: Path) -> None:
+def test_files_that_no_sums_list(dataset: Path) -> None:
     (dataset / "notes.txt").write_text("x")
     (dataset / "data" / "more.parquet").write_bytes(b"")
     (dataset / ".cache" / "huggingface").mkdir(parents=True)

@@ -103,13 +103,13 @@ def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> Non
     frames = withheld_frames(front, 0)
     assert len(frames) == adapt.WITHHELD
     whole = front.drawing.look_up(frontal.pos, frontal.z)[..., 3]
-    for one, other in zip(frames, withheld_frames(front, 0), strict=True):
-        assert_array_equal(one.pixels, other.pixels)
-        at = Extent(*one.extents[0])
-        box = one.pixels.reshape(at.height, at.width, PIXEL_BYTES)
+    for frame, again in zip(frames, withheld_frames(front, 0), strict=True):
+        assert_array_equal(frame.pixels, again.pixels)
+        at = Extent(*frame.extents[0])
+        box = frame.pixels.reshape(at.height, at.width, PIXEL_BYTES)
         there = whole[at.top : at.top + at.height, at.left : at.left + at.width]
         assert (box[..., 15] <= there).all() and (box[..., 15] < there).any()
-        for (_, y, x), end in zip(one.runs, [*one.runs[1:, 0], at.centres], strict=True):
+        for (_, y, x), end in zip(frame.runs, [*frame.runs[1:, 0], at.centres], strict=True):
             row = slice(x, x + end - _)
             inside = there[y, row] == 255
             assert (box[y, row, 15][inside] < 255).all()
@@ -176,7 +176,7 @@ def test_drawings_that_cannot_be_laid_on_are_refused(frontal: Pair) -> None:
             place_drawing(drawing, frontal.z[..., 3])
 
 
-def test_colours_of_another_character_are_told(frontal: Pair) -> None:
+def test_colours_of_another_character_are_detected(frontal: Pair) -> None:
     placed, _ = place_drawing(_drawn(frontal), frontal.z[..., 3])
     assert not differs_in_colour(frontal.z, placed)
     placed[..., :3] = np.where(placed[..., 3:] > 0, 255 - placed[..., :3], 0)
@@ -238,5 +238,5 @@ def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, fr
 
 
 def test_the_frontal_pair_of_clips_is_the_first_frame_from_the_front(clips_run: RunLayout) -> None:
-    found = find_frontal(open_dataset(clips_run.dataset), "b").pair
-    assert (found.character_id, found.view, found.frame) == ("b", 0, 0)
+    pair = find_frontal(open_dataset(clips_run.dataset), "b").pair
+    assert (pair.character_id, pair.view, pair.frame) == ("b", 0, 0)

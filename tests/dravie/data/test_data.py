@@ -88,12 +88,12 @@ def test_centres_are_all_pixels_near_z_or_the_target_and_no_others() -> None:
     frames = frames_of([pair])
     at = Extent(*frames.extents[0])
     ends = np.append(frames.runs[1:, 0], at.centres)
-    found = np.zeros((40, 40), bool)
+    centres = np.zeros((40, 40), bool)
     for (before, y, x), end in zip(frames.runs, ends, strict=True):
-        found[at.top + y, at.left + x : at.left + x + end - before] = True
-    shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
-    assert np.array_equal(found, ndimage.binary_dilation(shown, np.ones((2 * REACH + 1,) * 2, bool)))
-    assert found.sum() == at.centres
+        centres[at.top + y, at.left + x : at.left + x + end - before] = True
+    covered = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
+    assert np.array_equal(centres, ndimage.binary_dilation(covered, np.ones((2 * REACH + 1,) * 2, bool)))
+    assert centres.sum() == at.centres
 
 
 def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
@@ -159,12 +159,12 @@ def _crops(pair: Pair) -> dict[bytes, tuple[int, int]]:
         [encode_input(z, pos, ModelConfig()), encode_input(gt, gt, ModelConfig(with_pos=False))], axis=2
     )
     size = pair.z.shape[0]
-    found = {}
+    centres = {}
     for y in range(size):
         for x in range(size):
             top, left = y + SIZE - SIZE // 2, x + SIZE - SIZE // 2
-            found[both[top : top + SIZE, left : left + SIZE].tobytes()] = (y, x)
-    return found
+            centres[both[top : top + SIZE, left : left + SIZE].tobytes()] = (y, x)
+    return centres
 
 
 def _joined(batch: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -176,8 +176,8 @@ def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniforml
     drawn_from = sampler([frames_of([pair])], 4000, seed=5, augment=Augment.NONE, size=SIZE)
     crops = _crops(pair)
     centres = Counter(crops[patch.tobytes()] for patch in _joined(drawn_from.batch(0)))
-    shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
-    foreground = ndimage.binary_dilation(shown, np.ones((2 * REACH + 1,) * 2, bool))
+    covered = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
+    foreground = ndimage.binary_dilation(covered, np.ones((2 * REACH + 1,) * 2, bool))
     assert all(foreground[centre] for centre in centres)
     expected = 4000 / foreground.sum()
     assert len(centres) > 0.97 * foreground.sum()
@@ -199,9 +199,9 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
     flipped[..., 0] = np.where(pair.pos[..., 3] > 0, 255 - pair.pos[..., 0], 0)
     mirror = replace(pair, z=pair.z[:, ::-1], pos=flipped[:, ::-1], gt=pair.gt[:, ::-1])
 
-    def uncoloured(one: Pair) -> set[bytes]:
+    def uncoloured(coloured: Pair) -> set[bytes]:
         shape = (SIZE, SIZE, 11)
-        return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(one)}
+        return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(coloured)}
 
     straight, turned = uncoloured(pair), uncoloured(mirror)
     drawn_from = sampler([frames_of([pair])], 400, seed=2, augment=Augment.COLOURS, size=SIZE)
@@ -303,7 +303,7 @@ def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
     assert (without[..., 7:] == -1).all()
 
 
-def test_without_a_contour_the_target_has_none_and_the_style_says_so() -> None:
+def test_without_a_contour_neither_target_nor_style_has_one() -> None:
     pair, _, frames = guided_frames()
     inputs, targets = sampler([frames], 64, Augment.NONE, **GUIDED | {"no_contour": 1.0}).batch(0)
     assert np.allclose(inputs[..., 19:], [-1, 1])

@@ -89,8 +89,8 @@ def test_the_published_schema_has_no_silhouette() -> None:
     pair = replace(drawn_pair(shift=0, thickness=3), gt_mask=None)
     assert contour_f1(pair.gt, pair) == 1
     assert contour_f1(pair.z, pair) == 0
-    found = contour_f1(draw_contour(pair.z, pair.z[..., 3], 3, 0), pair)
-    assert found is not None and found > 0.9
+    score = contour_f1(draw_contour(pair.z, pair.z[..., 3], 3, 0), pair)
+    assert score is not None and score > 0.9
 
 
 def test_an_empty_view_is_an_error() -> None:
@@ -136,8 +136,8 @@ def test_half_covered_pixels_and_empty_frames_show_no_point() -> None:
     here = board(4, 10)
     here[10, :, 3] //= 2
     assert len(follow(here, board(4, 10)).here) == 23 * 24
-    for one, other in ((here, np.zeros_like(here)), (np.zeros_like(here), here)):
-        assert len(follow(one, other).here) == 0
+    for before, after in ((here, np.zeros_like(here)), (np.zeros_like(here), here)):
+        assert len(follow(before, after).here) == 0
 
 
 def test_steps_are_between_neighbouring_frames_of_a_clip() -> None:
@@ -167,7 +167,7 @@ def test_clip_flicker_is_the_change_that_the_truth_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
-def test_what_cannot_be_had_is_absent_and_said(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_missing_networks_are_left_out_and_noted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: torch.device) -> None:
         raise error
 
@@ -249,18 +249,18 @@ def found(*values: Scored, score: str = "l1") -> list[Difference]:
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")])
-def test_a_difference_on_the_same_characters_is_told_apart(gain: float, verdict: str) -> None:
-    (one,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
-    assert (one.verdict, one.baseline, one.characters) == (verdict, "line", 12)
-    assert one.mean == pytest.approx(gain, abs=1e-9)
+def test_verdict_on_a_difference_on_the_same_characters(gain: float, verdict: str) -> None:
+    (difference,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
+    assert (difference.verdict, difference.baseline, difference.characters) == (verdict, "line", 12)
+    assert difference.mean == pytest.approx(gain, abs=1e-9)
     (up,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim")
     assert up.verdict == verdict
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(5, "too few characters"), (6, "better")])
 def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdict: str) -> None:
-    (one,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
-    assert one.high is not None and one.high < 0 and one.verdict == verdict
+    (difference,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
+    assert difference.high is not None and difference.high < 0 and difference.verdict == verdict
 
 
 def test_the_best_baseline_is_the_one_compared_with() -> None:

@@ -88,9 +88,9 @@ def test_results_of_something_else_are_left_alone(run: Path, tmp_path: Path) -> 
 def test_a_dataset_and_one_of_its_splits(run: Path, tmp_path: Path, dataset: Path) -> None:
     out = tmp_path / "out"
     enhance(run, dataset, out, "--split", "test")
-    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
-    assert found and all("test/" in name for name in found)
-    assert png.decode((out / found[0]).read_bytes(), 4).shape == (DATASET_SIZE, DATASET_SIZE, 4)
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
+    assert names and all("test/" in name for name in names)
+    assert png.decode((out / names[0]).read_bytes(), 4).shape == (DATASET_SIZE, DATASET_SIZE, 4)
     enhance(run, dataset, tmp_path / "no", "--split", "tset", code=2)
 
 
@@ -177,7 +177,7 @@ def test_frames_of_several_sizes_and_without_the_hint(tmp_path: Path) -> None:
         ("pos", lambda pos: np.dstack([pos[..., 2]] * 3)),
     ],
 )
-def test_frames_that_cannot_be_meant_so_are_told(
+def test_implausible_frames_warn(
     layer: str, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], run: Path, tmp_path: Path
 ) -> None:
     shot = write_frames(tmp_path / "shot")
@@ -203,8 +203,8 @@ def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
     enhance(run, frames, tmp_path / "other", "--drawing", front, "--reference-frame", "10")
     assert "--drawing" in without.stderr and "--drawing" not in with_it.stderr
     for name in ("8.png", "10.png"):
-        one, two, three = ((tmp_path / out / name).read_bytes() for out in ("without", "with", "other"))
-        assert len({one, two, three}) == 3
+        plain, drawn, redrawn = ((tmp_path / out / name).read_bytes() for out in ("without", "with", "other"))
+        assert len({plain, drawn, redrawn}) == 3
     enhance(run, frames, tmp_path / "with", code=2)
 
 

@@ -31,38 +31,21 @@ from tests.commands import specsia
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
 
 
-GRADIENTS = torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-def _updated(optimiser: Adam, weight: Tensor, gradients: Tensor) -> Tensor:
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_weights_follow_the_formula(decay: float) -> None:
+    gradients = torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    weight = torch.ones(5, 3)
+    optimiser = Adam([weight], decay)
+    expected, mean, square = torch.ones(5, 3, dtype=torch.float64), 0.0, 0.0
     for step, gradient in enumerate(gradients):
         weight.grad = gradient.float()
         optimiser.update(0.1 / (1 + step))
-    return weight
-
-
-@pytest.mark.parametrize("decay", [0.0, 0.2])
-def test_weights_follow_the_formula(decay: float) -> None:
-    weight = torch.ones(5, 3)
-    _updated(Adam([weight], decay), weight, GRADIENTS)
-    expected, mean, square = torch.ones(5, 3, dtype=torch.float64), 0.0, 0.0
-    for step, gradient in enumerate(GRADIENTS):
         pulled = gradient + decay * expected
         mean, square = 0.9 * mean + 0.1 * pulled, 0.999 * square + 0.001 * pulled**2
         whole = (square / (1 - 0.999 ** (step + 1))) ** 0.5 + 1e-8
         expected = expected - 0.1 / (1 + step) * mean / (1 - 0.9 ** (step + 1)) / whole
     assert torch.allclose(weight.double(), expected, atol=1e-6)
     assert weight.grad is None
-
-
-def test_it_goes_on_from_its_state() -> None:
-    weight = torch.ones(5, 3)
-    optimiser = Adam([weight])
-    _updated(optimiser, weight, GRADIENTS[:3])
-    again = weight.clone()
-    resumed = Adam([again])
-    resumed.restore(optimiser.state())
-    assert torch.equal(_updated(optimiser, weight, GRADIENTS[:3]), _updated(resumed, again, GRADIENTS[:3]))
 
 
 def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any) -> Trained:
@@ -86,7 +69,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
+def test_a_run_records_its_settings_losses_and_pictures(dataset: Path, trained: Path) -> None:
     run = json.loads((trained / "run.json").read_bytes())
     assert run["train"].items() >= {"configs": ["fat"], "steps": 10, "perceptual": "none"}.items()
     assert len(run["dataset"]) == 64
@@ -252,7 +235,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
+def test_a_stopped_training_keeps_its_present_step(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
@@ -271,7 +254,7 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
 
 
 @pytest.mark.parametrize(("ours", "warned"), [(0.3, True), (0.1, False)])
-def test_a_model_that_repairs_nothing_is_told(
+def test_a_model_that_repairs_nothing_warns(
     dataset: Path, tmp_path: Path, ours: float, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("specsia_build.dravie.train.train.validate", lambda *_: (ours, 0.2, b""))

@@ -25,11 +25,11 @@ def drawn_with(wanted: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch)
         patch.setattr(stage, "layers_of", lambda _: wanted)
     config = BuildConfig(size=96, clips=ClipSettings(views=1, fps=8, frames=4, patterns=("wave",)))
     entry = Entry("figure", "gltf", folder / "figure.glb")
-    found, _ = motions.find(Job(entry, config), {})
-    found = seal(found, "motions", "mark", {})
-    (clip,) = motions.clips_of(found.meta)
-    made, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: found})
-    return found, made
+    motion_file, _ = motions.find(Job(entry, config), {})
+    motion_file = seal(motion_file, "motions", "mark", {})
+    (clip,) = motions.clips_of(motion_file.meta)
+    drawn, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: motion_file})
+    return motion_file, drawn
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artefact, Artefact]
         return drawn_with(tuple(LAYERS), tmp_path_factory.mktemp("figure"), patch)
 
 
-def frame(made: Artefact, layer: str, k: int) -> Any:
-    return LAYERS[layer].decode(made.files[frame_file(layer, k)])
+def frame(drawn: Artefact, layer: str, k: int) -> Any:
+    return LAYERS[layer].decode(drawn.files[frame_file(layer, k)])
 
 
 def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact], tmp_path: Path) -> None:
-    _, made = whole
-    frames = range(len(made.meta["times"]))
+    _, drawn = whole
+    frames = range(len(drawn.meta["times"]))
     forward, back = {layers.FLOW, layers.UNMATCHED}, {layers.BACK, layers.BACK_UNMATCHED}
     expected = {
         frame_file(layer, k)
@@ -52,16 +52,16 @@ def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact
         for k in frames
         if not (layer in forward and k == frames[-1]) and not (layer in back and k == 0)
     }
-    assert set(made.files) == expected
+    assert set(drawn.files) == expected
     with pytest.MonkeyPatch.context() as patch:
-        found, plain = drawn_with((layers.COLOR,), tmp_path, patch)
+        moving, plain = drawn_with((layers.COLOR,), tmp_path, patch)
     assert set(plain.files) == {frame_file(layers.COLOR, k) for k in frames}
-    assert not found.files and "palette" not in found.meta
-    assert plain.files[frame_file(layers.COLOR, 1)] == made.files[frame_file(layers.COLOR, 1)]
+    assert not moving.files and "palette" not in moving.meta
+    assert plain.files[frame_file(layers.COLOR, 1)] == drawn.files[frame_file(layers.COLOR, 1)]
 
 
 @pytest.mark.parametrize("layer", sorted(ANNOTATIONS))
-def test_a_layer_is_the_same_whoever_else_is_asked_for(
+def test_a_layer_does_not_depend_on_the_other_layers(
     layer: str, whole: tuple[Artefact, Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, alone = drawn_with((layer,), tmp_path, monkeypatch)
@@ -71,47 +71,47 @@ def test_a_layer_is_the_same_whoever_else_is_asked_for(
 
 
 def test_layers_agree_with_each_other(whole: tuple[Artefact, Artefact]) -> None:
-    found, made = whole
-    palette = made.meta["palette"]
-    assert palette == found.meta["palette"]
-    assert REGIONS in found.files
-    for k in range(len(made.meta["times"])):
+    moving, drawn = whole
+    palette = drawn.meta["palette"]
+    assert palette == moving.meta["palette"]
+    assert REGIONS in moving.files
+    for k in range(len(drawn.meta["times"])):
         mask, label, seg, line = (
-            frame(made, layer, k) for layer in (layers.MASK, layers.LABEL, layers.SEG, layers.LINE)
+            frame(drawn, layer, k) for layer in (layers.MASK, layers.LABEL, layers.SEG, layers.LINE)
         )
         np.testing.assert_array_equal(label >= 0, mask > 0)
         assert label.max() < len(palette)
         assert (seg[line < 200] == 0).all() and seg.max() > 1
-        udp = frame(made, layers.UDP, k)
+        udp = frame(drawn, layers.UDP, k)
         assert udp.dtype == np.float32 and 0 <= udp.min() <= udp.max() <= 1
         np.testing.assert_array_equal(udp[..., 3] > 0, mask >= 128)
-        strokes = frame(made, layers.STROKES, k)
+        strokes = frame(drawn, layers.STROKES, k)
         assert len(strokes["vertex location"]) == len(strokes["connection"]) == len(set(strokes["original index"]))
 
 
 def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]) -> None:
-    _, made = whole
+    _, drawn = whole
     for here, there, (layer, hidden) in (
         (1, 2, (layers.FLOW, layers.UNMATCHED)),
         (2, 1, (layers.BACK, layers.BACK_UNMATCHED)),
     ):
-        flow, unmatched = frame(made, layer, here), frame(made, hidden, here)
+        flow, unmatched = frame(drawn, layer, here), frame(drawn, hidden, here)
         row, column = np.nonzero(~unmatched)
         to = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(int)
-        before, after = frame(made, layers.POS, here)[row, column], frame(made, layers.POS, there)[to[:, 1], to[:, 0]]
-        assert len(row) > 0.8 * np.count_nonzero(frame(made, layers.MASK, here))
+        before, after = frame(drawn, layers.POS, here)[row, column], frame(drawn, layers.POS, there)[to[:, 1], to[:, 0]]
+        assert len(row) > 0.8 * np.count_nonzero(frame(drawn, layers.MASK, here))
         # A pixel is 1.35 / 96 wide, and the box of positions about 1.
         apart = np.abs(before[:, :3].astype(int) - after[:, :3]).max(axis=1)
         assert np.quantile(apart[after[:, 3] == 255], 0.95) < 255 * 2 * 1.35 / 96
 
 
 def test_tracks_go_as_the_flow_of_their_pixels_does(whole: tuple[Artefact, Artefact]) -> None:
-    _, made = whole
-    first, second, last = (frame(made, layers.TRACKS, k) for k in (0, 1, 3))
+    _, drawn = whole
+    first, second, last = (frame(drawn, layers.TRACKS, k) for k in (0, 1, 3))
     assert first.shape == second.shape == last.shape and first.dtype == np.float32
     assert (first[:, 2] == 1).all()
     column, row = np.floor(first[:, :2]).astype(int).T
-    np.testing.assert_allclose(second[:, :2] - first[:, :2], frame(made, layers.FLOW, 0)[row, column], atol=1e-3)
-    np.testing.assert_array_equal(second[:, 2] == 0, frame(made, layers.UNMATCHED, 0)[row, column])
+    np.testing.assert_allclose(second[:, :2] - first[:, :2], frame(drawn, layers.FLOW, 0)[row, column], atol=1e-3)
+    np.testing.assert_array_equal(second[:, 2] == 0, frame(drawn, layers.UNMATCHED, 0)[row, column])
     to = np.floor(last[last[:, 2] == 1, :2]).astype(int)
-    assert (frame(made, layers.MASK, 3)[to[:, 1], to[:, 0]] > 0).all()
+    assert (frame(drawn, layers.MASK, 3)[to[:, 1], to[:, 0]] > 0).all()

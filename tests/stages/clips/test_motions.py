@@ -63,14 +63,14 @@ def test_points_of_a_surface_keep_their_colour_to_one_step(tmp_path: Path) -> No
     true = (weights[..., None] * codes[faces[face]]).sum(axis=1)
     times_seen = np.zeros(POINTS, np.int64)
     for k, camera in enumerate(shot.cameras):
-        shown = png.decode(drawn.files[frame_file(POS, k)], 4)
+        picture = png.decode(drawn.files[frame_file(POS, k)], 4)
         places = camera.project(posed_as(actor.mesh, actor.rig, shot.poses, k).vertices + shot.shifts[k])
         column, row = np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
         hit, at, _ = first_hits(np.stack([column, row], axis=1) + 0.5, places, faces)
         # Where another face is at the pixel's centre, or the background shares it, the pixel shows another point.
-        seen = (hit == face) & (shown[row, column, 3] == 255)
+        seen = (hit == face) & (picture[row, column, 3] == 255)
         aside = (true - (at[..., None] * codes[faces[hit]]).sum(axis=1))[seen]
-        assert np.abs(shown[row, column, :3][seen] + aside - true[seen]).max() <= 1.0
+        assert np.abs(picture[row, column, :3][seen] + aside - true[seen]).max() <= 1.0
         times_seen += seen
     assert (times_seen > 1).sum() > POINTS / 8
 
@@ -120,7 +120,7 @@ def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path,
     assert "though held" in said and "--in-place holds" not in said
 
 
-def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
+def test_a_motion_that_moves_nothing_warns(tmp_path: Path) -> None:
     clips: list[Moves] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
         ("hold", "hips", "rotation", [TURNS[1], TURNS[1]]),
@@ -132,7 +132,7 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_path: Path, beside: bool) -> None:
+def test_an_unreadable_file_of_motions_costs_itself_alone(tmp_path: Path, beside: bool) -> None:
     (tmp_path / "hop.bvh").write_text("HIERARCHY\n")
     broken = str(tmp_path / "hop.bvh")
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
@@ -142,7 +142,7 @@ def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_
     assert [clip.meta["clip"]["action"] for clip in drawn] == ["nod"] * beside
 
 
-def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
+def test_clips_of_too_few_and_of_too_many_frames(tmp_path: Path) -> None:
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
     assert "no longer than a frame at --fps 0.5, so that a clip is one frame: nod" in said
