@@ -135,10 +135,10 @@ def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows:
 def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: float) -> None:
     mesh = soup(seed, 30, 0.3)
     other = turned(mesh, degrees)
-    result, view = between(mesh, other)
-    pixels = np.argwhere(view.face >= 0)[:: 1 + np.count_nonzero(view.face >= 0) // 300]
-    matched = ~result.unmatched[tuple(pixels.T)]
-    assert np.mean(matched == lies_open(view, seen(other), pixels)) > 0.97
+    found, shown = between(mesh, other)
+    pixels = np.argwhere(shown.face >= 0)[:: 1 + np.count_nonzero(shown.face >= 0) // 300]
+    matched = ~found.unmatched[tuple(pixels.T)]
+    assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.97
 
 
 def test_a_walking_character_is_carried_onto_itself(characters_dir: Path) -> None:
