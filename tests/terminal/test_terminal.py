@@ -86,9 +86,11 @@ def test_words_without_end_are_cut_and_nothing_steers() -> None:
 
 def test_sentences_alike_but_for_names_numbers_and_evidence_are_folded() -> None:
     sentences = [("odd", "it floats"), ("other", "it floats")]
-    sentences += [(f"c{k}", f"c{k}.glb has {k} textures that are not there (as {k} says)") for k in range(20)]
+    for count, name in enumerate("abcdefghijklmnopqrst"):
+        evidence = "it lies" if count % 2 else "it floats"
+        sentences.append((name, f"{name} has {count} textures that are not there (as {evidence})"))
     assert folded(sentences, "clips", " at draw") == [
-        "20 clips (c0, c1, c2 and 17 more) at draw, such as: c0.glb has 0 textures that are not there (as 0 says)",
+        "20 clips (a, b, c and 17 more) at draw, such as: a has 0 textures that are not there (as it floats)",
         "2 clips (odd, other) at draw: it floats",
     ]
     assert folded([("one", "it floats")]) == ["one: it floats"]
