@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.animation.rig import Rig
@@ -22,6 +20,7 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.films import Pixels
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
@@ -35,10 +34,6 @@ of it is uneven paper, mistaken for the figure."""
 SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
-INK_LEVELS, INKED = 48, 0.7
-"""Largest difference in levels within ink of one colour, and least share of a drawing's rim in that colour."""
-
-RINGS = 24  # Depth in pixels inside a drawing's edge in which ink is searched
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
@@ -115,15 +110,20 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
     figure, width = _figure(picture), 0.0
     for _ in range(2):
         image = _framed(figure, size, width)
-        ink = _find_ink(image)
-        style = contour_style(image) if ink.width <= MOST_WIDTH + 0.5 else None
-        width = ink.width if style is None else float(style[0])
-    if style is not None or ink is _NO_INK:
+        contour, style = find_contour(image), None
+        if contour is not None and not contour.whole:
+            contour = None
+        if contour is None or (contour.start == 0 and contour.end <= MOST_WIDTH + 0.5):
+            style = contour_style(image)
+        width = float(style[0]) if style is not None else contour.end if contour is not None else 0.0
+    if style is not None or contour is None:
         mask = without_contour(image)
         return Frontal(name, image, (mask if mask.any() else image[..., 3])[None])
     bare = image.copy()
-    bare[ink.pixels] = 0
-    return Frontal(name, draw_contour(bare, bare[..., 3].copy(), ink.thickness, ink.grey), bare[None, ..., 3])
+    bare[contour.pixels] = 0
+    # Models know no other thickness.
+    thickness = min(MOST_WIDTH, max(1, round(contour.width)))
+    return Frontal(name, draw_contour(bare, bare[..., 3].copy(), thickness, contour.grey), bare[None, ..., 3])
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
@@ -184,54 +184,6 @@ def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
     out[rim, :3] = inside
     out[out[..., 3] == 0] = 0
     return out
-
-
-class _Ink(NamedTuple):
-    """The contour of a drawing.
-
-    Attributes:
-        width: thickness in pixels; 0 without a contour.
-        grey: 0-255.
-        pixels: (S, S) bool, the contour and the pixels inside that it mixes with.
-    """
-
-    width: float
-    grey: int
-    pixels: NDArray[np.bool_]
-
-    @property
-    def thickness(self) -> int:
-        """Nearest thickness that datasets have, as models know no other."""
-        return min(MOST_WIDTH, max(1, round(self.width)))
-
-
-_NO_INK = _Ink(0.0, 0, np.zeros((0, 0), np.bool_))
-
-
-def _find_ink(image: Pixels) -> _Ink:
-    """Find the contour of a drawing (S, S, 4): pixels of the rim's colour that are connected with the rim."""
-    inside = image[..., 3] >= HALF_COVERED
-    depth = scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-    rim = (depth > 1) & (depth <= 2.5)
-    if not rim.any():
-        return _NO_INK
-    colour = np.median(image[rim][:, :3], axis=0)
-    like = inside & (np.abs(image[..., :3] - colour).max(axis=2) <= INK_LEVELS)
-    rings = np.where(inside, np.minimum(np.ceil(depth), RINGS), 0).astype(np.int64).ravel()
-    counts = np.bincount(rings, minlength=RINGS + 1)
-    shares = np.bincount(rings[like.ravel()], minlength=RINGS + 1)[1:RINGS] / np.maximum(counts[1:RINGS], 1)
-    # The outermost pixels are mixed with the background.
-    shares[0] = shares[1]
-    anyway = float(shares[RINGS // 2 :].min())
-    if shares[1] < INKED or anyway > 1 - INKED:
-        return _NO_INK
-    # The contour ends where its share has fallen halfway to that of dark parts deeper inside, such as thin legs.
-    excess = (shares - anyway) / (1 - anyway)
-    end = int(np.flatnonzero(excess < 0.5)[0])
-    width = end - 0.5 + float((excess[end - 1] - 0.5) / (excess[end - 1] - excess[end]))
-    near = inside & (depth <= 1.5 * width + 1)
-    ink = scipy.ndimage.binary_propagation(near & (depth <= 1.5), mask=near & (like | (depth <= 1.5)))
-    return _Ink(width, round(float(colour.mean())), scipy.ndimage.binary_dilation(ink) | ~inside)
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:

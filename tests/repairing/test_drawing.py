@@ -107,6 +107,16 @@ def test_dark_thin_legs_are_no_contour() -> None:
     assert (np.diff(rows) == 1).all()
 
 
+def test_limbs_that_are_lines_stay() -> None:
+    image = _cross(8)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((40, 230, 560, 400), fill=PAPER)
+    draw.rectangle((220, 230, 380, 400), fill=FILL)
+    draw.rectangle((40, 300, 560, 307), fill=INK)
+    width, height = _box(frame_drawing(np.asarray(image.convert("RGBA")), 512))
+    assert width / height == pytest.approx(521 / 617, abs=0.02)
+
+
 @pytest.mark.parametrize("paper", ["shaded", "spotted", "empty"])
 def test_uneven_and_empty_paper_is_refused(paper: str) -> None:
     picture, random = np.asarray(_cross(8), float), np.random.default_rng(0)

@@ -18,6 +18,7 @@ from PIL import Image
 from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
+from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -26,8 +27,6 @@ Mask = NDArray[np.bool_]
 
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
-INK, LINED = 32, 0.7  # Least difference of a line's colour from the figure's in levels, and share of a line's pixels
-WIDEST_CONTOUR = 0.04  # Share of the picture's longer side; a wider band is part of the figure, not a contour
 FULL = 250  # Coverage from which a pixel's colour is the figure's alone
 MARGIN = 0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
 SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
@@ -264,32 +263,6 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
     )
 
 
-def contour_width(picture: NDArray[np.uint8]) -> float:
-    """Width in pixels of a line drawn around the figure of (H, W, 4) uint8, even or not; 0 if there is none.
-
-    At the depths of a line most pixels differ from the figure's inside near them. A line may stand a little inside of
-    the silhouette, as cut-out drawings have paper around it.
-    """
-    covered = picture[..., 3] >= HALF_COVERED
-    depth = np.ceil(scipy.ndimage.distance_transform_edt(covered)).astype(int)
-    widest = max(8, round(WIDEST_CONTOUR * max(depth.shape)))
-    if depth.max() <= widest:
-        return 0.0
-    away, nearest = scipy.ndimage.distance_transform_edt(depth <= widest, return_indices=True)
-    colours = picture[..., :3].astype(np.int16)
-    differs = np.abs(colours - colours[tuple(nearest)]).max(axis=-1) >= INK
-    # Thin parts are far from any inside. The outermost pixels are mixed with the background.
-    rim = (depth >= 2) & (depth <= widest) & (away <= 2 * widest)
-    total = np.bincount(depth[rim], minlength=widest + 2)
-    shares = np.bincount(depth[rim], differs[rim], widest + 2) / np.maximum(total, 1)
-    if shares.max() < LINED:
-        return 0.0
-    line = int(shares.argmax())
-    beyond = line + int(np.argmax(shares[line:] < shares[line] / 2))
-    # One more for the pixels on its inside that it covers in part.
-    return beyond + 1.0
-
-
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
 
@@ -299,14 +272,14 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     Args:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
-    contour = contour_width(picture)
-    covered = picture[..., 3] >= HALF_COVERED
+    contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
     trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
-    trusted &= scipy.ndimage.distance_transform_edt(covered) > contour
+    if contour is not None:
+        trusted &= ~contour.pixels
     if not trusted.any():
         trusted = covered
     away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
-    thin = covered & (away > 3.0 + 1.5 * contour)
+    thin = covered & (away > 3.0 + 2 * (0.0 if contour is None else contour.end))
     if thin.any():
         trusted = trusted | thin
         nearest = scipy.ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)

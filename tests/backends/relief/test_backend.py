@@ -16,12 +16,13 @@ from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.net import CHANNELS, COLOURS
-from specsia_build.backends.relief.sheets import SIZE, contour_width
+from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
 from tests.backends.drawings import (
@@ -121,7 +122,8 @@ def test_front_shows_the_drawing() -> None:
 def test_contour_stays_out_of_the_texture() -> None:
     image = painted(disc(512, 0.5, 0.5, 0.3), np.where(pixels(512)[1] > 0.5, 60, 140)[..., None])
     drawn = draw_contour(image, np.ascontiguousarray(image[..., 3]), 4, 255)
-    assert contour_width(image) == 0 < 4 <= contour_width(drawn)
+    contour = find_contour(drawn)
+    assert find_contour(image) is None and contour is not None and contour.width == pytest.approx(4, abs=0.6)
     assert colours_of(reconstructed(drawn)).max() < 200
 
 
@@ -131,7 +133,8 @@ def test_an_uneven_line_stays_out_of_the_texture() -> None:
     # Paper around the line, as in a figure cut out of a scan.
     shades = np.where(depth < 3, 235, np.where(depth < inner, 60 + 20 * np.sin(40 * rows), 140))
     image = painted(depth / 512, shades[..., None])
-    assert 7 <= contour_width(image) <= 12
+    contour = find_contour(image)
+    assert contour is not None and (contour.start, contour.end) == pytest.approx((3, 7), abs=1)
     found = colours_of(reconstructed(image))
     assert 110 <= found.min() <= found.max() <= 145
 
