@@ -275,7 +275,7 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
     trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
     if contour is not None:
-        trusted &= ~contour.pixels
+        trusted &= ~contour.pixels & (scipy.ndimage.distance_transform_edt(covered) > contour.end + 1)
     if not trusted.any():
         trusted = covered
     away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
