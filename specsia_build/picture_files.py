@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ DPI = 300  # Pixels an inch of stills, as journals ask for
 
 _MARK = b"drawn by specsia"
 
-_QUALITY = 90  # Quality of WebP, JPEG and PDF
+_QUALITY = 90  # Quality of WebP and PDF
 _MOST_PIXELS = 1 << 27  # Pixels that are in memory at once
 _SOFTWARE = 0x0131  # Tag of EXIF
-_INDEX = 255  # Index in the palette of a GIF of the page's colour, or of transparency
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,7 @@ class Format:
 FORMATS = {
     ".mp4": Format("MP4", 8192, clear=False, still=False),
     ".webp": Format("WebP", 16383),
-    ".gif": Format("GIF", 65535, still=False, held=True),
     ".png": Format("PNG", 65535, held=True),
-    ".jpg": Format("JPEG", 65500, clear=False, film=False),
-    ".jpeg": Format("JPEG", 65500, clear=False, film=False),
     ".pdf": Format("PDF", 65500, clear=False, film=False),
 }
 
@@ -98,16 +93,13 @@ def _mark(name: str) -> dict[str, Any]:
         info = PngImagePlugin.PngInfo()
         info.add_text("Software", _MARK.decode())
         return {"pnginfo": info}
-    if name == "PDF":
-        # Without dates, Pillow writes the time.
-        return {"producer": _MARK, "title": None, "creationDate": None, "modDate": None}
-    return {"comment": _MARK}
+    # Without dates, Pillow writes the time.
+    return {"producer": _MARK, "title": None, "creationDate": None, "modDate": None}
 
 
 _STILLS: dict[str, dict[str, Any]] = {
     "WebP": {"quality": _QUALITY, "method": 4},
     "PNG": {"dpi": (DPI, DPI)},
-    "JPEG": {"quality": _QUALITY, "subsampling": 0, "dpi": (DPI, DPI)},
     "PDF": {"quality": _QUALITY, "resolution": DPI},
 }
 
@@ -135,9 +127,7 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
     if name == "MP4":
         write_mp4(path, (_even(frame[..., :3]) for frame in frames), fps, comment=_MARK.decode())
         return
-    start = next(frames)
-    clear = _is_clear(start)
-    images = map(_indexed if name == "GIF" else _plain, chain([start], frames))
+    images = map(_plain, frames)
     first = next(images)
     how: dict[str, Any] = {"save_all": True, "duration": float(1000 / fps), "loop": 0, **_mark(name)}
     if name == "WebP":
@@ -145,10 +135,6 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
         how |= _STILLS[name]
     else:
         rest = list(images)
-    if name == "GIF":
-        how |= {"optimize": False} | ({"transparency": _INDEX, "disposal": 2} if clear else {})
-        # GIF counts hundredths of a second.
-        how["duration"] = max(2, round(100 / fps)) * 10
     with replacing(path) as temporary:
         first.save(temporary, name, append_images=rest, **how)
 
@@ -164,19 +150,6 @@ def _plain(frame: Pixels) -> Image.Image:
 def _even(frame: Pixels) -> Pixels:
     """Pad a picture to even sides."""
     return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
-
-
-def _indexed(frame: Pixels) -> Image.Image:
-    """Quantise a frame to 255 colours of its own, and that of its corner, or transparency."""
-    corner = frame[0, 0]
-    kept = frame[..., 3] < 128 if _is_clear(frame) else (frame == corner).all(axis=-1)
-    image = Image.fromarray(np.ascontiguousarray(frame[..., :3])).quantize(
-        _INDEX, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
-    colours = (image.getpalette() or [])[: 3 * _INDEX]
-    out = Image.fromarray(np.where(kept, np.uint8(_INDEX), np.asarray(image)))
-    out.putpalette([*colours, *[0] * (3 * _INDEX - len(colours)), *map(int, corner[:3])])
-    return out
 
 
 def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:

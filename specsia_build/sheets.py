@@ -16,7 +16,6 @@ from specsia_build.films import Pixels, over
 _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
 """Colour of letters on a light page, a dark one and a transparent one."""
 
-_SQUARES, _CHECKS = (255, 222), 16  # Greys of a checkerboard, and its squares on a side of a tile
 _PROBLEM = (236, 228, 222)  # Colour of a tile without a picture
 _MOST_LETTERS = 400  # Letters of a text that are looked at
 
@@ -24,25 +23,23 @@ _CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
 """Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
 
 
-@dataclass(frozen=True)
-class Ground:
-    """The background: colour of the page (None: transparent), and whether tiles are a checkerboard."""
+Ground = tuple[int, int, int] | None
+"""Colour of the background; None: transparent."""
 
-    page: tuple[int, int, int] | None = (255, 255, 255)
-    checked: bool = False
+WHITE: Ground = (255, 255, 255)
 
 
 def parse_ground(text: str) -> Ground:
-    """Parse `transparent`, `checkerboard` or a CSS colour; anything else is a UsageError."""
-    if text in ("transparent", "checkerboard"):
-        return Ground(None) if text == "transparent" else Ground(checked=True)
+    """Parse `transparent` or a CSS colour; anything else is a UsageError."""
+    if text == "transparent":
+        return None
     try:
         red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError:
         alpha = [0]
     if alpha and alpha != [255]:
-        raise UsageError(f"'{text}' is not a background: name white, transparent, checkerboard, or a colour as #f0f0f0")
-    return Ground((red, green, blue))
+        raise UsageError(f"'{text}' is not a background: name white, transparent, or a colour as #f0f0f0")
+    return (red, green, blue)
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -126,7 +123,7 @@ class Sheet:
     columns: Sequence[str]
     across: int = 1
     tile: int = 256
-    ground: Ground = Ground()
+    ground: Ground = WHITE
     notes: bool = False
 
     @property
@@ -187,8 +184,8 @@ class Sheet:
         """The sheet without tiles, (H, W, 4) uint8."""
         width, height = self.size
         out = np.zeros((height, width, 4), np.uint8)
-        if self.ground.page is not None:
-            out[:] = (*self.ground.page, 255)
+        if self.ground is not None:
+            out[:] = (*self.ground, 255)
         half, inside = self._line / 2, len(self.columns) * (self.tile + self.gap) - self.gap
         texts: list[_Text] = []
         for block, title in enumerate(self.titles):
@@ -206,8 +203,7 @@ class Sheet:
 
     @property
     def _ink(self) -> tuple[int, int, int]:
-        page = self.ground.page
-        return _INK[None if page is None else sum(page) > 3 * 128]
+        return _INK[None if self.ground is None else sum(self.ground) > 3 * 128]
 
     def draw(self, tiles: Sequence[Pixels | str], notes: Sequence[str] = ()) -> Pixels:
         """Draw the sheet with its tiles: (height, width, 4) uint8, straight alpha.
@@ -224,21 +220,11 @@ class Sheet:
                 field[:] = (*_PROBLEM, 255)
                 text = shortened(tile, self.letters, self.tile - 2 * self.gap)
                 field[:] = _write(field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True])
+            elif self.ground is None:
+                field[:] = scaled(tile, self.tile)
             else:
-                self._lay(field, scaled(tile, self.tile))
+                field[..., :3] = over(scaled(tile, self.tile), np.asarray(self.ground, np.uint8))
             if notes and notes[number]:
                 text = shortened(notes[number], self.letters, self.tile)
                 texts.append((x + self.tile / 2, y + self.tile + self._line / 2, text, "mm"))
         return _write(out, texts, self.letters, self._ink) if texts else out
-
-    def _lay(self, field: Pixels, picture: Pixels) -> None:
-        """Composite a picture of a tile's size on the background, into its field."""
-        page = self.ground.page
-        if page is None:
-            field[:] = picture
-            return
-        behind: Pixels | int = np.asarray(page, np.uint8)
-        if self.ground.checked:
-            k = np.arange(self.tile) * _CHECKS // self.tile % 2
-            behind = np.asarray(_SQUARES, np.uint8)[k[:, None] ^ k][..., None]
-        field[..., :3] = over(picture, behind)

@@ -72,7 +72,7 @@ def written_twice(path: Path, clear: bool, film: bool = True) -> None:
     assert len(data) == 1
 
 
-@pytest.mark.parametrize("suffix", ["webp", "gif", "png"])
+@pytest.mark.parametrize("suffix", ["webp", "png"])
 @pytest.mark.parametrize("clear", [False, True])
 def test_a_film_is_read_back_as_it_was(tmp_path: Path, suffix: str, clear: bool) -> None:
     path = tmp_path / f"a.{suffix}"
@@ -89,11 +89,11 @@ def test_a_film_is_read_back_as_it_was(tmp_path: Path, suffix: str, clear: bool)
         assert abs(seen - wanted)[wanted[..., 3] > 0].mean() < (8 if suffix == "webp" else 1e-9)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "png", "jpg", "pdf"])
+@pytest.mark.parametrize("suffix", ["mp4", "png", "pdf"])
 def test_what_we_wrote_may_be_replaced_and_nothing_else(tmp_path: Path, suffix: str) -> None:
     path, film = tmp_path / f"a.{suffix}", suffix == "mp4"
     written_twice(path, False, film)
-    if suffix in ("png", "jpg"):
+    if suffix == "png":
         with Image.open(path) as opened:
             assert abs(np.asarray(opened).astype(int) - frame(1, False)[..., :3]).mean() < 8
             assert round(opened.info["dpi"][0]) == 300
@@ -104,13 +104,13 @@ def test_what_we_wrote_may_be_replaced_and_nothing_else(tmp_path: Path, suffix: 
 
 def test_names_and_sizes_that_a_format_cannot_hold_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    targets = (("a.bmp", True, False), ("a", False, False), ("a.mp4", True, True), ("a.jpg", False, True))
+    targets = (("a.bmp", True, False), ("a", False, False), ("a.mp4", True, True), ("a.jpg", False, False))
     for name, film, clear in (*targets, ("file/a.png", False, False)):
         with pytest.raises(UsageError):
             check_target(tmp_path / name, film, clear)
     assert check_size(tmp_path / "a.webp", (16383, 101)) == (16383, 101)
     assert check_size(tmp_path / "a.mp4", (333, 101), 5) == (334, 102), "its sides are even"
-    for name, size, count in (("a.webp", (16384, 100), 1), ("a.png", (60000,) * 2, 1), ("a.gif", (1000, 1000), 200)):
+    for name, size, count in (("a.webp", (16384, 100), 1), ("a.png", (60000,) * 2, 1), ("a.png", (1000, 1000), 200)):
         with pytest.raises(UsageError):
             check_size(tmp_path / name, size, count)
     check_size(tmp_path / "a.webp", (1000, 1000), 200)
@@ -146,7 +146,6 @@ def test_each_tile_lies_in_its_place_block_by_block_and_row_by_row() -> None:
         ("white", WHITE, {WHITE}),
         ("#102030", (16, 32, 48, 255), {(16, 32, 48, 255)}),
         ("transparent", (0, 0, 0, 0), {(0, 0, 0, 0)}),
-        ("checkerboard", WHITE, {WHITE, (222, 222, 222, 255)}),
     ],
 )
 def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[tuple[int, ...]]) -> None:

@@ -230,7 +230,7 @@ _DRAWING = options(
     ),
     click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
-    click.option("--background", default="white", metavar="NAME", help="white, transparent, checkerboard or #f0f0f0."),
+    click.option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),
     click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
     click.option("--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."),
     click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
@@ -266,13 +266,13 @@ def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str)
 
 @command(
     "specsia turntable my-run --out turntable.webp",
-    "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.gif",
+    "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.webp",
 )
 @_DRAWING
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True)
 @click.option("--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]")
 def turntable(where: str, out: Path, seconds: float, fps: float | None, **options: Any) -> None:
-    """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
+    """Write a film of characters that turn, or of clips that play: MP4, animated WebP or PNG, by the file's name.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
     with the best IoU are drawn. A run turns in 36 steps where its source is at hand; else each view is held until the
@@ -303,10 +303,10 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 @_DRAWING
 @click.option("--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]")
 def sheet(where: str, out: Path, views: tuple[int, ...], **options: Any) -> None:
-    """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
+    """Write one picture of characters from several views, or of clips in several frames: PNG, WebP or PDF.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
-    with the best IoU are drawn. PNG, JPEG and PDF have 300 pixels an inch.
+    with the best IoU are drawn. PNG and PDF have 300 pixels an inch.
     """
     from specsia_build.look.drawing import draw_sheet
 

@@ -24,7 +24,7 @@ from specsia_build.errors import plural
 from specsia_build.films import Pixels
 from specsia_build.picture_files import write_still
 from specsia_build.png import decode_rgba
-from specsia_build.sheets import Ground, Sheet, spread
+from specsia_build.sheets import WHITE, Sheet, spread
 
 _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding="utf-8"))
 
@@ -302,7 +302,7 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
                 except ValueError:
                     tiles.append("cannot be read")
             tiles += ["none"] * (_VIEWS - len(rows))
-    ground = Ground((BACKGROUND,) * 3) if dataset.schema == "published" else Ground()
+    ground = (BACKGROUND,) * 3 if dataset.schema == "published" else WHITE
     heads = ["Y*", *([f"Z {config}" for config in named] if several else ["Z"])]
     write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, ground).draw(tiles))
 

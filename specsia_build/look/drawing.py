@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, sqrt
 from pathlib import Path
@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.films import Pixels
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Ground, Sheet, rgba, spread
+from specsia_build.sheets import WHITE, Ground, Sheet, rgba, spread
 
 VIEWS = 5  # Views of each item on a sheet, unless they are named
 _ASPECT = 1.6  # Width to height that sheets and turntables aim at
@@ -52,7 +52,7 @@ class Style:
     """
 
     tile: int = 256
-    ground: Ground = field(default_factory=Ground)
+    ground: Ground = WHITE
     labels: bool = True
     values: bool = False
     across: int | None = None
@@ -203,7 +203,7 @@ class _Pictures:
 def draw_turntable(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, seconds: float = 4, fps: float | None = None
 ) -> Drawing:
-    """Write a film (`.mp4`, `.webp`, `.gif` or `.png`) of characters that turn by their views, or of clips that play.
+    """Write a film (`.mp4`, `.webp` or `.png`) of characters that turn by their views, or of clips that play.
 
     Args:
         seconds: of a turn; clips play at their own pace.
@@ -230,7 +230,7 @@ def draw_turntable(
 
 
 def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()) -> Drawing:
-    """Write a picture (`.png`, `.webp`, `.jpg` or `.pdf`) with a row for each character or clip and layer.
+    """Write a picture (`.png`, `.webp` or `.pdf`) with a row for each character or clip and layer.
 
     `views` are numbers of views or frames; by default a few spread over all.
     """
@@ -258,7 +258,7 @@ def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, vie
 def _begin(
     gallery: Gallery, out: Path, choice: Choice, style: Style, film: bool
 ) -> tuple[tuple[Item, ...], tuple[Layer, ...]]:
-    check_target(out, film, style.ground.page is None)
+    check_target(out, film, style.ground is None)
     items = chosen_items(gallery, choice)
     return items, chosen_layers(items, choice.show, gallery.kind == "evaluation")
 

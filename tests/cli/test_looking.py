@@ -41,7 +41,7 @@ def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
     "words",
     [
         ["turntable", "--out", "a.mp4", "--background", "transparent"],
-        ["turntable", "b", "--split", "test", "--out", "a.gif"],
+        ["turntable", "b", "--split", "test", "--out", "a.webp"],
         ["sheet", "--out", "a.png", "--views", "0,two"],
         ["sheet", "--out", "mine.png"],
         ["sheet", "--out", "a.png", "--background", "mauv"],
