@@ -219,8 +219,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 
     A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
     All methods are given each character's frontal pair: models as they are and adapted to it, baselines likewise. Runs
-    that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv, characters.csv,
-    scores.json, every result as a picture, and report.html, which shows all of it.
+    that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv, scores.json,
+    every result as a picture, and report.html, which shows all of it.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset

@@ -63,14 +63,12 @@ class Method:
         fit: returns a function that repairs a character's views, given its frontal pair and drawing.
         repeat: number of the repeat, from 0.
         seen: characters that a trained model has seen; None for a baseline.
-        trained: configurations that it was trained on.
     """
 
     label: str
     fit: Callable[[DrawnPair], Painter]
     repeat: int = 0
     seen: SeenCharacters | None = None
-    trained: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -112,7 +110,7 @@ def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, dr
         generator = run.generator if fitted is None else fitted(front=front)
         return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
-    return Method(label, fit, repeat, run.seen, () if run.settings is None else run.settings.configs)
+    return Method(label, fit, repeat, run.seen)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -158,7 +156,7 @@ def choose_methods(
     for k in range(repeats if SINGLE in baselines else 0):
         settings = replace(runs[0].settings or TrainConfig(), seed=k, configs=(), steps=SINGLE_STEPS)
         single = _trained(SINGLE, k, runs[0], partial(fit_single, runs[0].generator, settings=settings))
-        methods.append(replace(single, seen=None, trained=()))
+        methods.append(replace(single, seen=None))
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].generator.config.sees_drawing
         if sees_drawing or "adaptation" in without:
@@ -239,9 +237,8 @@ def evaluate(
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
-    Of repeats on a configuration that a method was not trained on, and another was, only the first is scored. Raises
-    `UsageError` if there is no such split or configuration, a model has seen a character, or `out` holds something
-    else, and `SpecsiaError` if a character has no frontal view, or a view shows nothing.
+    Raises `UsageError` if there is no such split or configuration, a model has seen a character, or `out` holds
+    something else, and `SpecsiaError` if a character has no frontal view, or a view shows nothing.
     """
     configs = tuple(configs) or dataset.configs
     for config in configs:
@@ -251,13 +248,7 @@ def evaluate(
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
     fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
-    trained_on = {config for method in methods for config in method.trained}
-    # Further repeats are not needed on a configuration that they were not trained on and another method was.
-    methods_of = {
-        c: [m for m in methods if m.repeat == 0 or not m.trained or c in m.trained or c not in trained_on]
-        for c in configs
-    }
-    views = sum(dataset.splits(config).get(split, 0) * len(methods_of[config]) for config in configs)
+    views = sum(dataset.splits(config).get(split, 0) for config in configs) * len(methods)
     scores: list[Score] = []
     with progress.bar("evaluate", views, "view") as bar:
         for config in configs:
@@ -274,7 +265,7 @@ def evaluate(
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
-                for method in methods_of[config]:
+                for method in methods:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     painters[name] = painters.get(name) or method.fit(front)

@@ -19,7 +19,7 @@ from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORES, TABLES
 
-MEANS, CHARACTERS = "scores.csv", "characters.csv"
+MEANS = "scores.csv"
 
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
 
@@ -254,16 +254,13 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict[str, Any]]:
-    """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`; return `headlines` and `to_document`."""
+    """Write `tables.md`, `scores.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
     document = to_document(evaluation, summary)
     write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
-    means = [(*KEYS, *NUMBERS), *(mean.values() for mean in document["means"])]
-    head = ("config", "method", "repeat", "views", "character", "score", "value")
-    each = [head, *((*key, value) for key, value in by_character(evaluation).items())]
-    for name, rows in ((MEANS, means), (CHARACTERS, each)):
-        stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows(rows)
-        write_bytes(out / name, stream.getvalue().encode())
+    stream = io.StringIO()
+    means = (mean.values() for mean in document["means"])
+    csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *NUMBERS), *means])
+    write_bytes(out / MEANS, stream.getvalue().encode())
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document
