@@ -1,27 +1,16 @@
-"""SHA-256 of every file of a dataset, in `SHA256SUMS`, and of every image, in `checksums.parquet`."""
+"""`SHA256SUMS`: SHA-256 of every file of a dataset."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby, islice
-from operator import itemgetter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from specsia_build.dataset import schema
-from specsia_build.dataset.parquet import array_of, batches, local_path
-from specsia_build.dataset.places import Place, one_line, read_errors
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
-
-_COLUMNS = pa.schema([(name, pa.string()) for name in ("config", "uid", "column", "sha256")])
-
-_BATCH = 10_000  # Digests in one row group
 
 
 def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
@@ -78,26 +67,3 @@ def own_names(text: str) -> frozenset[str]:
     dataset = shards and {schema.CARD, schema.BUILD_FILE} <= sums.keys()
     recipe = {schema.CARD, schema.RECIPE_FILE, schema.PARTS_FILE} <= sums.keys()
     return frozenset({*sums, schema.SUMS_FILE}) if dataset or recipe else frozenset()
-
-
-def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
-    """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
-    with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), _COLUMNS, compression="zstd") as writer:
-        remaining = iter(digests)
-        while batch := list(islice(remaining, _BATCH)):
-            columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=_COLUMNS))
-
-
-def read_checksums(place: Place) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
-    """Read `checksums.parquet`: configuration and uid of each row, and SHA-256 of its images by column."""
-    try:
-        with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as parquet:
-            if not parquet.schema_arrow.equals(_COLUMNS):
-                raise ValueError(f"its columns are not {', '.join(_COLUMNS.names)}")
-            lists = (batch.to_pydict().values() for batch in batches(parquet))
-            lines = (line for columns in lists for line in zip(*columns, strict=True))
-            for (config, uid), images in groupby(lines, itemgetter(0, 1)):
-                yield (config, uid), {column: digest for *_, column, digest in images}
-    except (*read_errors(), pa.ArrowException, ValueError) as error:
-        raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -13,11 +12,11 @@ from typing import Any
 from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card import write_converted_card, write_teaser
-from specsia_build.dataset.checksums import write_checksums, write_sums
+from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import composite, decode_column
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
-from specsia_build.dataset.reading import OpenedDataset, Shard, open_dataset
+from specsia_build.dataset.reading import OpenedDataset, Shard
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 from specsia_build.pool import results
@@ -78,16 +77,8 @@ def to_published(
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
         write_teaser(scratch, list(rows))
-        write_checksums(scratch, _image_digests(open_dataset(scratch)))
         write_sums(scratch)
     return rows
-
-
-def _image_digests(dataset: OpenedDataset) -> Iterator[tuple[str, str, str, str]]:
-    for shard in dataset.shards:
-        for row in dataset.rows_of(shard, schema.PUBLISHED_COLUMNS):
-            for name in schema.PUBLISHED_COLUMNS[1:]:
-                yield shard.config, row["uid"], name, hashlib.sha256(row[name]).hexdigest()
 
 
 def _convert(dataset: OpenedDataset, shard: Shard, path: Path) -> tuple[int, dict[str, str | None]]:

@@ -1,12 +1,12 @@
 """Replace a packed dataset by a finished one, in a folder or behind an fsspec URL.
 
-Only files that `SHA256SUMS` of the old dataset lists are replaced or removed; other files stay.
+Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A folder that holds others is refused.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -43,47 +43,34 @@ def recover(folder: Path) -> None:
     aside = folder.with_name(f".{folder.name}.replaced")
     if not aside.is_dir():
         return
-    if not folder.exists():
+    if folder.exists():
+        shutil.rmtree(aside)
+    else:
         aside.replace(folder)
-        return
-    for name in remove(aside):
-        old, new = aside / name, folder / name
-        if not os.path.lexists(new):
-            new.parent.mkdir(parents=True, exist_ok=True)
-            old.replace(new)
-        elif old.is_symlink() or not old.is_dir():
-            old.unlink()
-    remove_empty(aside)
 
 
-def put(finished: Path, folder: Path) -> list[str]:
-    """Replace a dataset by a finished one in the same parent folder; returns names of other files, which stay.
+def refuse_other_files(folder: Path) -> None:
+    """Raise SpecsiaError if a dataset's folder holds files that its `SHA256SUMS` does not list."""
+    listed = listed_names(folder)
+    unlisted = [folder / name for name in listed_below(folder) if name not in listed]
+    others = [path.relative_to(folder).as_posix() for path in unlisted if path.is_symlink() or not path.is_dir()]
+    if others:
+        raise SpecsiaError(
+            f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list, so the dataset is not replaced: move "
+            "that elsewhere and run the same command again"
+        )
+
+
+def put(finished: Path, folder: Path) -> None:
+    """Replace a dataset by a finished one in the same parent folder.
 
     A kill leaves one of the two whole: the old one is renamed first, and `recover` brings it back.
     """
-    recover(folder)
-    if not folder.exists():
-        finished.replace(folder)
-        return []
-    own = listed_names(folder)
-    # Folders of the dataset are its own, too.
-    own |= {str(parent) for name in own for parent in Path(name).parents if (folder / parent).is_dir()}
-    own -= {name for name in own if (folder / name).is_symlink() and (folder / name).is_dir()}
-    foreign = [name for name in listed_below(folder) if name not in own]
-    conflicts = [
-        name
-        for name in foreign
-        if os.path.lexists(finished / name) or any((finished / parent).is_file() for parent in Path(name).parents)
-    ]
-    if conflicts:
-        raise SpecsiaError(
-            f"{folder} holds {some(conflicts)}, which its {SUMS_FILE} does not list, so the dataset does not replace "
-            "it: move that elsewhere and run the same command again"
-        )
-    folder.replace(folder.with_name(f".{folder.name}.replaced"))
+    if folder.exists():
+        refuse_other_files(folder)
+        folder.replace(folder.with_name(f".{folder.name}.replaced"))
     finished.replace(folder)
     recover(folder)
-    return foreign
 
 
 def open_target(url: str) -> Place:

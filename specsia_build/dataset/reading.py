@@ -283,7 +283,7 @@ def fits(name: str, pattern: str) -> bool:
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard."""
-    parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    parquet = [name for name in names if name.endswith(".parquet")]
     # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {
         Shard(name, config, schema.SPLIT_NAMES[split]): None

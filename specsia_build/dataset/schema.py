@@ -60,7 +60,7 @@ COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHE
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
 CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json", "build.json"
-CHECKSUMS_FILE, SUMS_FILE, DATA = "checksums.parquet", "SHA256SUMS", "data"
+SUMS_FILE, DATA = "SHA256SUMS", "data"
 
 RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
 """Files of a recipe's folder: which recipe wrote it, and a line for each of its parts."""

@@ -21,7 +21,6 @@ from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.parts import missed_reason, moving_backends, pack_recipe
 from specsia_build.pipeline.plan import DONE, CharacterState
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
-from specsia_build.pipeline.selection import named
 from specsia_build.pipeline.store import DamagedError, read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.recipes.recipe import folder_recipes
@@ -105,8 +104,6 @@ def _pack_dataset(build: Build) -> BuildSummary:
             packed = pack.pack(plan, shard_maker(run, build.execute, advance), layout.dataset)
             outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
             build.record.log(pack.STAGE.name, None, "", outcome)
-            if packed.foreign:
-                say(f"kept in {layout.dataset}, because it is not part of the dataset: {named(packed.foreign)}")
             if packed.kept:
                 shards = plural(packed.written, "shard")
                 say(f"pack: {shards} written, {packed.kept:,} kept as they were")

@@ -10,7 +10,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card, write_teaser
-from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
+from specsia_build.dataset.checksums import parse_sums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
@@ -30,15 +30,15 @@ from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
-from specsia_build.stages.rows import MakeShards, Member, ShardTask, row_facts
+from specsia_build.stages.rows import MakeShards, Member, ShardTask
 from specsia_build.stages.stage import CharacterStage, EarlierMeta, Stage, canonical_json, file_digest, sha256
 
-STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
+STAGE = Stage("pack", 5, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose versions may change a dataset's bytes."""
 
-_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
+_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE)
 """Small files of a dataset that only specsia writes."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
@@ -191,26 +191,17 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
 
 
 class Packed(NamedTuple):
-    """Numbers of shards written and kept, and names of foreign files in the dataset's folder, which stay."""
+    """Numbers of shards written and kept."""
 
     written: int
     kept: int
-    foreign: Sequence[str] = ()
-
-
-def _image_digests(plan: PackPlan, shards: Sequence[_Planned]) -> Iterator[tuple[str, str, str, str]]:
-    """Configuration, uid, column and SHA-256 of every image, in the order of the rows."""
-    for shard in shards:
-        for member in shard.members:
-            for scalars, origin in row_facts(member.id, shard.backend, plan.metas(member.id, shard.backend)):
-                for column in schema.IMAGE_COLUMNS:
-                    yield shard.config_name, scalars["uid"], column, origin[column][2]
 
 
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     """Write the dataset into `folder`, replacing an earlier one once all of it is written.
 
-    Unchanged shards are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does.
+    Unchanged shards are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does or if
+    the folder holds other files.
     """
     # If the folder is a link, its replacement must lie beside the link's target.
     folder = folder.resolve()
@@ -219,6 +210,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         # A failure leaves nothing on the disk.
         stack.callback(shutil.rmtree, partial, ignore_errors=True)
         exchange.recover(folder)
+        exchange.refuse_other_files(folder)
         planned, existing = _plan(plan), _existing(folder)
         for parent in {(partial / shard.name).parent for shard in planned}:
             parent.mkdir(parents=True)
@@ -228,7 +220,6 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         # Closed before the folder is removed, so that no worker still writes there.
         with closing(make(tasks)) as shards:
             done = {planned[number].name: shard for number, shard in shards}
-        write_checksums(partial, _image_digests(plan, planned))
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {s.name: s.fingerprint for s in planned}}
         facts = _card_facts(plan, record)
@@ -240,9 +231,9 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
         write_sums(partial, {name: shard.digest for name, shard in done.items()})
         sync(partial)
-        foreign = exchange.put(partial, folder)
+        exchange.put(partial, folder)
     kept = sum(shard.kept for shard in done.values())
-    return Packed(len(planned) - kept, kept, foreign)
+    return Packed(len(planned) - kept, kept)
 
 
 def packed_fingerprint(folder: Path) -> str | None:

@@ -27,7 +27,6 @@ PLACES = (
     "dataset/build.json",
     "dataset/splits.json",
     "dataset/SHA256SUMS",
-    "dataset/checksums.parquet",
     "artefacts/project/relief/5f/0.tar",
 )
 

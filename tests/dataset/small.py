@@ -19,13 +19,13 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig, PosFrame
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import write_checksums, write_sums
+from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.reconstruct import mesh_to_files
 from specsia_build.stages.rows import member
-from specsia_build.stages.stage import Artefact, Earlier, EarlierMeta, Job, seal, sha256
+from specsia_build.stages.stage import Artefact, Earlier, EarlierMeta, Job, seal
 from tests.artefacts import shards_here
 
 StoredRow = dict[str, Any]  # A row as pyarrow gives it: an image is a dict of `bytes` and `path`
@@ -150,22 +150,6 @@ def change(
     rows = {row["uid"]: row for row in read_rows(shard(folder, split, backend))}
     how(rows)
     write_rows(shard(folder, split, backend), list(rows.values()))
-    reseal(folder)
-
-
-def reseal(folder: Path) -> None:
-    """Write `checksums.parquet` and `SHA256SUMS` anew."""
-    digests = []
-    for path in sorted((folder / schema.DATA).rglob("*.parquet")):
-        inner = path.parent.name
-        config = schema.DEFAULT_CONFIG if inner == schema.DATA else inner
-        for row in read_rows(path):
-            digests += [
-                (config, row["uid"], name, sha256(row[name]["bytes"]))
-                for name in schema.IMAGE_COLUMNS
-                if row[name] is not None and row[name]["bytes"] is not None
-            ]
-    write_checksums(folder, digests)
     write_sums(folder)
 
 
@@ -192,9 +176,3 @@ def failed(report: Report) -> set[str]:
 def found(report: Report, check: str) -> list[tuple[str, str]]:
     """Places and messages of one check's problems."""
     return [(p.where, p.message) for p in report.problems if p.check == check]
-
-
-def reseal_files_only(folder: Path) -> None:
-    """Write `SHA256SUMS` anew and leave no digests of images, which cannot list a uid twice."""
-    (folder / schema.CHECKSUMS_FILE).unlink()
-    write_sums(folder)

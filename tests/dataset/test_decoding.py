@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 
 from specsia_build import memory
-from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import read_checksums
-from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
@@ -27,9 +24,9 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def bombs(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of bombs in the place of a shard and of the digests of images, by kind."""
+    """A folder of bombs in the place of a shard, by kind."""
     folder = tmp_path_factory.mktemp("bombs")
-    write_bombs(folder, [shard(one_backend), one_backend / schema.CHECKSUMS_FILE])
+    write_bombs(folder, [shard(one_backend)])
     return folder
 
 
@@ -43,13 +40,6 @@ def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, 
     with pytest.raises(SpecsiaError):
         list(opened.stream("default", "train", opened.columns))
     assert {"files", "schema"} & failed(verify(dataset))
-
-
-@pytest.mark.parametrize("kind", KINDS[2:])
-def test_digests_of_images_are_read_in_bounded_memory(dataset: Path, bombs: Path, kind: str) -> None:
-    shutil.copy(bombs / kind / schema.CHECKSUMS_FILE, dataset)
-    with pytest.raises(SpecsiaError, match=REFUSED):
-        list(read_checksums(find_place(dataset)))
 
 
 def test_the_system_s_limit_is_as_before_once_rows_are_read(dataset: Path) -> None:

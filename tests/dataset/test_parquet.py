@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_checksums, write_sums
+from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
 from specsia_build.dataset.parquet import array_of, plan_shards, write_shard
-from specsia_build.dataset.places import find_place
-from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows
 
 
@@ -141,16 +139,6 @@ def test_equal_rows_give_equal_bytes_and_images_are_not_compressed_twice(tmp_pat
     kinds = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
     assert {kinds[f"{name}.bytes"] for name in schema.IMAGE_COLUMNS} == {"UNCOMPRESSED"}
     assert kinds["bbox_min.list.element"] == kinds["uid"] == "ZSTD"
-
-
-def test_digests_of_images_are_grouped_by_row_and_other_tables_refused(tmp_path: Path) -> None:
-    images = {"gt": "0a" * 32, "pos": "ff" * 32}
-    write_checksums(tmp_path, [("default", uid, *image) for uid in ("a_00", "a_01") for image in images.items()])
-    assert list(read_checksums(find_place(tmp_path))) == [(("default", uid), images) for uid in ("a_00", "a_01")]
-    for table in (pa.table({"config": ["default"]}), pa.table({n: [1] for n in ("config", "uid", "column", "sha256")})):
-        pq.write_table(table, tmp_path / schema.CHECKSUMS_FILE)
-        with pytest.raises(SpecsiaError, match="does not hold the digests of images"):
-            list(read_checksums(find_place(tmp_path)))
 
 
 def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> Non
         ("", ["data/train-00000-of-00001.parquet"], [("default", "train")]),
         ("", ["train-00000-of-00001-0123abc.parquet"], [("default", "train")]),
         ("", ["data/b/val-00000-of-00001.parquet"], [("b", "validation")]),
-        ("", ["data/train.parquet", "checksums.parquet", "a.txt"], []),
+        ("", ["data/train.parquet", "other.parquet", "a.txt"], []),
         (
             "---\nconfigs:\n"
             "- {config_name: a, data_files: [{split: train, path: x/*}]}\n"

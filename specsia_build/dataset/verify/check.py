@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.licences import stated_by_card
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind
-from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, MOST_VIEWS, SPLITS_FILE, SUMS_FILE
+from specsia_build.dataset.schema import MOST_VIEWS, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
@@ -69,8 +68,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
-    listed_sums = read_checksums(place) if CHECKSUMS_FILE in names else None
-    comparison = Comparison(settings, kind, listed_sums, len(configs) > 1, findings)
+    comparison = Comparison(settings, kind, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
     done, progress = 0, progress or (lambda done, total: None)
     progress(done, total)
@@ -88,9 +86,10 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         licenses = [stated_by_card(card or {})] * len(licenses)
     elif card is not None and whole:
         files.check_licences(card, licenses, "rows", findings)
-    absent = {SUMS_FILE: "files have", CHECKSUMS_FILE: "images were"}
-    notes = [f"there is no {n}: whether {w} changed was not checked" for n, w in absent.items() if n not in names]
-    skipped = set(_UNPUBLISHED if kind == "published" else ()) | ({"sums"} if len(notes) == len(absent) else set())
+    skipped, notes = set(_UNPUBLISHED if kind == "published" else ()), list[str]()
+    if SUMS_FILE not in names:
+        skipped.add("sums")
+        notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
     if kind == "clips":
         notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
     if kind == "published":
@@ -120,23 +119,19 @@ class _Character:
 
 
 class Comparison:
-    """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows."""
+    """Checks between rows: views, frames, constants, splits and configurations; holds no rows."""
 
-    def __init__(
-        self, settings: files.Settings, kind: Kind, sums: Iterator[Any] | None, several: bool, findings: Findings
-    ) -> None:
+    def __init__(self, settings: files.Settings, kind: Kind, several: bool, findings: Findings) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
-        self._settings, self._kind, self._sums, self._several = settings, kind, sums, several
-        self._findings, self._add = findings, findings.add
+        self._settings, self._kind, self._several, self._add = settings, kind, several, findings.add
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
         self._size = settings.size
-        self._targets: dict[str, tuple[str | None, ...]] = {}
+        self._targets: dict[str, tuple[str, ...]] = {}
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
         self._before: Values | None = None
-        self._early: dict[tuple[str, str], dict[str, str]] = {}  # Entries of `sums` read before their row
 
     def licenses(self) -> list[str | None]:
         """Licence of each character; None where the rows have none."""
@@ -165,10 +160,8 @@ class Comparison:
             other, other_uid, other_split = self._contents.setdefault(row.content, (name, uid, split))
             if other != name and other_split != split:
                 self._add("splits", uid, f"shows the same character as {other_uid} of {other_split}")
-        target = row.digests.get(GT), row.digests.get(GT_MASK)
-        if self._several and self._targets.setdefault(uid, target) != target:
+        if self._several and self._targets.setdefault(uid, row.target) != row.target:
             self._add("views", uid, f"gt or gt_mask differ between {config} and another configuration")
-        self._check_sums(config, uid, row.digests)
 
     def _check_view(self, config: str, values: Values, character: _Character) -> None:
         uid, view = values["uid"], values["view"]
@@ -199,21 +192,6 @@ class Comparison:
         if wrong or (clips is not None and not abs(time - frame / clips.fps) <= TOLERANCE):
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
-    def _check_sums(self, config: str, uid: str, digests: Mapping[str, str]) -> None:
-        """Compare a row's images with their digests; digests read ahead of their rows are kept."""
-        row, sums, self._sums = (config, uid), self._sums, None
-        if sums is None:
-            return
-        with self._findings.catching("files", CHECKSUMS_FILE):
-            while row not in self._early and (read := next(sums, None)):
-                self._early[read[0]] = read[1]
-            # It stays None once the file could not be read.
-            self._sums = sums
-            if (listed := self._early.pop(row, None)) is None:
-                self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or is listed twice) for {config}")
-            elif differ := sorted({name for name, _ in listed.items() ^ digests.items()}):
-                self._add("sums", uid, f"has other images than {CHECKSUMS_FILE} lists: {', '.join(differ)}")
-
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
         """Check splits against the frozen ones and, if all rows were compared, for missing views and images."""
         splits_of: dict[str, set[str]] = {}
@@ -230,6 +208,3 @@ class Comparison:
                 self._add("splits", name, f"is in {' and in '.join(sorted(present))}")
             elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
                 self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
-        with self._findings.catching("files", CHECKSUMS_FILE):
-            for config, uid in chain(self._early, (row for row, _ in self._sums or ())) if whole else ():
-                self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")

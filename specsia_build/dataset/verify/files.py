@@ -25,7 +25,7 @@ from specsia_build.files.records import parse_json
 from specsia_build.folders import home
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
-_OWN = _NEEDED | {schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE}
+_OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 

@@ -15,7 +15,7 @@ Check = str  # Name of a check, of `CHECKS`
 
 CHECKS: dict[Check, str] = {
     "files": "all files are there and readable, the card names them, and none holds a path of a machine",
-    "sums": "SHA256SUMS fits every file, and checksums.parquet every image",
+    "sums": "SHA256SUMS fits every file",
     "schema": "columns and types",
     "splits": "no character in two splits, and each in that of splits.json",
     "views": "every view of a character once, or every frame of a clip in order, with its own uid",

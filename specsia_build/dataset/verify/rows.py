@@ -157,13 +157,13 @@ class RowFacts:
 
     Attributes:
         values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
-        digests: SHA-256 of each image's bytes by column.
+        target: SHA-256 of the bytes of `gt` and `gt_mask`.
         size: width and height of the images; None if they could not be read or differ.
         content: digest of `gt` within `gt_mask` in the frontal view; None in others.
     """
 
     values: Values
-    digests: Mapping[str, str]
+    target: tuple[str, ...]
     size: tuple[int, int] | None
     content: str | None
 
@@ -227,8 +227,9 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
                     findings.add(check, uid, message)
         if {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
             content = content_of(images[GT], images[GT_MASK])
-    digests = {n: hashlib.sha256(image["bytes"]).hexdigest() for n, image in stored.items() if image.get("bytes")}
-    return RowFacts(values, digests, size, content)
+    targets = [(stored.get(name) or {}).get("bytes") or b"" for name in (GT, GT_MASK)]
+    target = tuple(hashlib.sha256(data).hexdigest() for data in targets)
+    return RowFacts(values, target, size, content)
 
 
 def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:

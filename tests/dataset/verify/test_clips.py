@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import Check
 from specsia_build.pipeline.run import RunLayout
-from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, reseal, shard
+from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard
 
 ARROW = schema.arrow_schema(schema.MOVING_COLUMNS)
 
@@ -34,7 +35,7 @@ def rewrite(folder: Path, split: str, how: Callable[[Rows], object], arrow: pa.S
     rows = read_rows(path)
     how(rows)
     pq.write_table(pa.Table.from_pylist(rows, schema=arrow), path)
-    reseal(folder)
+    write_sums(folder)
 
 
 def of(rows: Rows, action: str, view: int = 0) -> Rows:

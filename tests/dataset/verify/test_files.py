@@ -34,12 +34,12 @@ def test_a_texture_or_an_archive_is_no_part_of_a_dataset_though_it_is_listed(dat
     assert [where for where, _ in found(verify(dataset), "files")] == [name]
 
 
-@pytest.mark.parametrize("name", ["README.md", "splits.json", "build.json", "checksums.parquet"])
+@pytest.mark.parametrize("name", ["README.md", "splits.json", "build.json"])
 def test_a_missing_file(dataset: Path, name: str) -> None:
     (dataset / name).unlink()
     report = verify(dataset)
     assert ("sums", name) in {(p.check, p.where) for p in report.problems}
-    assert ("files" in failed(report)) == (name != "checksums.parquet")
+    assert "files" in failed(report)
 
 
 def test_a_missing_shard(dataset: Path) -> None:
@@ -57,7 +57,6 @@ def test_a_bit_flipped_in_an_image(dataset: Path, sums: bool) -> None:
     shard(dataset).write_bytes(content)
     if not sums:
         (dataset / schema.SUMS_FILE).unlink()
-        (dataset / schema.CHECKSUMS_FILE).unlink()
     report = verify(dataset)
     assert failed(report) == ({"sums", "images"} if sums else {"images"})
     assert [where for where, _ in found(report, "images")] == [row["uid"]]
@@ -74,7 +73,6 @@ def test_a_shard_that_was_cut_off(dataset: Path, kept: int) -> None:
 @pytest.mark.parametrize(
     ("name", "check", "text"),
     [
-        (schema.CHECKSUMS_FILE, "files", "PAR1"),
         *((schema.CARD, "files", text) for text in ("# none\n", "---\nconfigs: 3\n---\n", "---\n: [\n---\n")),
         *((schema.BUILD_FILE, "files", text) for text in ("", "[]", '{"config": 3}', '{"config": {"views": 0}}')),
         *((schema.SPLITS_FILE, "splits", text) for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')),

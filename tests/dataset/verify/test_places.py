@@ -20,7 +20,6 @@ Rows = dict[str, StoredRow]
 def published(converted: Path, copied: Callable[[Path], Path]) -> Path:
     """A copy, in the published schema, without the sums, so that only the content can tell."""
     folder = copied(converted)
-    (folder / schema.CHECKSUMS_FILE).unlink()
     (folder / schema.SUMS_FILE).unlink()
     return folder
 
