@@ -133,22 +133,15 @@ class Frames:
         runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
             the y and x in the box at which it begins.
         extents: (N, 11) int64, an `Extent` a row.
-        mapped: the file behind `pixels`, None if they are in memory.
     """
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
     rows: tuple[Row, ...]
-    mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def release(self) -> None:
-        """Release the pages that were read, so that the process does not grow to the size of the file."""
-        if self.mapped is not None:
-            self.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class _Index(msgspec.Struct):
@@ -263,7 +256,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     # A patch consists of scattered lines, so that read-ahead is useless.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
-    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows), mapped)
+    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows))
 
 
 def _complete(cache: Path) -> _Index | None:

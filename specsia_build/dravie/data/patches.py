@@ -39,7 +39,6 @@ DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
 AHEAD = 4  # Batches that are computed ahead
-RELEASE_AFTER = 10_000  # Patches after which read pages are released; each has touched 100 to 200 KB of them
 
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
@@ -265,10 +264,5 @@ class PatchSampler:
 
 def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
     """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in threads."""
-    every = max(1, RELEASE_AFTER // sampler.config.batch)
     with ThreadPoolExecutor(threads) as pool:
-        for count, batch in enumerate(map_ahead(pool, sampler.batch, range(start, stop), AHEAD), 1):
-            yield batch
-            if count % every == 0:
-                for part in sampler.frames:
-                    part.release()
+        yield from map_ahead(pool, sampler.batch, range(start, stop), AHEAD)

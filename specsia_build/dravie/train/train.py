@@ -7,15 +7,10 @@ as numbers and as a picture.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import torch
@@ -51,8 +46,6 @@ LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 VALIDATION = "validation"  # Folder of pictures, and the split that they are of
 VIEWS = 6  # Validation frames, spread over the split
 SEAM = 4  # White pixels between the pictures of the grid
-
-_NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
 
 
 @dataclass(frozen=True)
@@ -145,10 +138,10 @@ def train(
 
     ours = raw = None
     began, since, logged = time.perf_counter(), time.perf_counter(), start
-    with deferred_signals() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
+    with progress.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
-            ending, stopped = step == config.steps, stopping()
-            saving = ending or stopped or step % checkpoint_every == 0
+            ending = step == config.steps
+            saving = ending or step % checkpoint_every == 0
             if saving or step % LOG_EVERY == 0:
                 now, values, count = time.perf_counter(), means(), step - logged
                 bar(count)
@@ -160,8 +153,6 @@ def train(
             if watched and (ending or step % VALIDATE_EVERY == 0):
                 ours, raw = run_validation()
                 since = time.perf_counter()
-            if stopped:
-                break
     if watched and step == start:
         ours, raw = run_validation()
     seconds = time.perf_counter() - began
@@ -194,36 +185,6 @@ def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
 
 def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
-
-
-@contextmanager
-def deferred_signals() -> Iterator[Callable[[], bool]]:
-    """Defer the first SIGINT or SIGTERM to the end of the block; the second acts at once.
-
-    Yields a function that returns whether a signal is deferred.
-    """
-    received: list[int] = []
-    kinds = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {kind: signal.getsignal(kind) for kind in kinds if signal.getsignal(kind) not in (signal.SIG_IGN, None)}
-
-    def restore() -> None:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        restore()
-        # `print` could be interrupted while it holds its lock.
-        os.write(2, _NOTICE)
-
-    for kind in before:
-        signal.signal(kind, handle)
-    try:
-        yield lambda: bool(received)
-    finally:
-        restore()
-    if received:
-        signal.raise_signal(received[0])
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[DrawnPair]:

@@ -235,7 +235,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_training_keeps_its_present_step(
+def test_a_training_stopped_by_a_signal_continues_to_the_same_weights(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
