@@ -302,7 +302,7 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
                 except ValueError:
                     tiles.append("cannot be read")
             tiles += ["none"] * (_VIEWS - len(rows))
-    ground = (BACKGROUND,) * 3 if dataset.schema == "published" else WHITE
+    ground = (BACKGROUND,) * 3 if dataset.kind == "published" else WHITE
     heads = ["Y*", *([f"Z {config}" for config in named] if several else ["Z"])]
     write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, ground).draw(tiles))
 

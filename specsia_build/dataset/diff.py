@@ -89,10 +89,10 @@ def diff(
 
     `progress` is called with the number of rows read and of all rows of both.
     """
-    if one.schema != two.schema:
+    if "published" in (one.kind, two.kind) and one.kind != two.kind:
         raise UsageError(
-            f"{one.where} and {two.where} are in the {one.schema} and the {two.schema} schema: convert one of them "
-            "with `specsia convert` first"
+            f"{one.where} and {two.where} are not both in the published schema: convert the other with "
+            "`specsia convert` first"
         )
     names = [name for name in one.configs if name in two.configs]
     columns = [name for name in one.columns if name in two.columns]

@@ -83,12 +83,12 @@ def open_target(url: str) -> Place:
     return target
 
 
-def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]) -> tuple[int, list[str]]:
+def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]) -> int:
     """Make the folder behind a URL hold a packed dataset; only files that an upload sent are replaced or removed.
 
     `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole. The local
     file `journal` records what was sent, so that an interrupted upload continues; `advance` is called with numbers of
-    files. Returns the number of files sent, and names of other files there.
+    files. Returns the number of files sent.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
@@ -131,4 +131,4 @@ def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]
         remember({})
         if sums != text or changed or surplus:
             fs.pipe_file(f"{root}/{SUMS_FILE}", text)
-    return len(changed), sorted(there - ours - sums_to_send.keys() - {SUMS_FILE})
+    return len(changed)

@@ -86,11 +86,6 @@ class OpenedDataset:
         """Whether its rows are frames of clips."""
         return self.kind == "clips"
 
-    @property
-    def schema(self) -> Literal["specsia", "published"]:
-        """`published` for the columns of SPECSIA-15K, else `specsia`."""
-        return "published" if self.kind == "published" else "specsia"
-
     def splits(self, config: str) -> dict[str, int]:
         """Number of rows of each split that has any, in the order train, validation, test."""
         rows = dict.fromkeys(schema.SPLITS, 0)

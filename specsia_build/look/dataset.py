@@ -89,7 +89,7 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
         moving=dataset.moving,
         items=tuple(_item(dataset, key, clean[key], {n: m[key] for n, m in sides.items() if key in m}) for key in ids),
         failed=(),
-        measures=(IOU,) if dataset.schema == "specsia" else (),
+        measures=() if dataset.kind == "published" else (IOU,),
         reader=DatasetReader(dataset, places),
     )
 

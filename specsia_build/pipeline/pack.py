@@ -120,10 +120,8 @@ def _send(layout: RunLayout, url: str) -> str:
     """Send the packed dataset to a URL, and return it."""
     files = len(listed_names(layout.dataset)) - 1
     with progress.bar("upload", files, "file") as advance:
-        sent, foreign = upload(layout.dataset, url, layout.uploaded, advance)
+        sent = upload(layout.dataset, url, layout.uploaded, advance)
     say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
-    if foreign:
-        say(f"kept in {url}, because no build sent it: {some(foreign)}")
     return url
 
 

@@ -24,7 +24,7 @@ DRAWN = ("color", "pos", "gt")
 
 
 def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
-    return [decode_pair(row) for row in dataset.stream("default", split, PAIR_COLUMNS(dataset.schema))]
+    return [decode_pair(row) for row in dataset.stream("default", split, PAIR_COLUMNS(dataset.kind))]
 
 
 def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -35,7 +35,7 @@ def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def test_it_has_the_published_columns_splits_and_order(one_backend: Path, converted: Path) -> None:
     before, after = open_dataset(one_backend), open_dataset(converted)
-    assert (after.schema, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
+    assert (after.kind, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
     assert after.splits("default") == before.splits("default")
     for split in before.splits("default"):
         uids = [[row["uid"] for row in d.stream("default", split, ["uid"])] for d in (before, after)]

@@ -281,7 +281,7 @@ def test_a_card_edited_on_the_hub_is_replaced_if_that_is_asked_for(server: HubSe
 def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specsia("push", one_backend, "--repo", REPO)
     here, there = open_dataset(one_backend), open_dataset(REPO)
-    assert (there.schema, there.configs, there.digest()) == (here.schema, here.configs, here.digest())
+    assert (there.kind, there.configs, there.digest()) == (here.kind, here.configs, here.digest())
     columns = ("uid", "gt", "iou")
     assert list(there.stream("default", "train", columns)) == list(here.stream("default", "train", columns))
     assert there.take("default", "test", [1], columns) == here.take("default", "test", [1], columns)

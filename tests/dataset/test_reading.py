@@ -27,7 +27,7 @@ def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
 
 def test_a_folder_opens_and_its_rows_stream_in_order(one_backend: Path) -> None:
     opened = open_dataset(str(one_backend))
-    assert (opened.schema, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
+    assert (opened.kind, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
     assert list(opened.splits("default").items()) == [("train", 4 * VIEWS), ("validation", VIEWS), ("test", VIEWS)]
     stored = read_rows(shard(one_backend))
     rows = list(opened.stream("default", "train", ("uid", "gt", "bbox_min")))

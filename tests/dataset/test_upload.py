@@ -34,7 +34,7 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
-def send(folder: Path, target: Place) -> tuple[int, list[str]]:
+def send(folder: Path, target: Place) -> int:
     return upload(folder, target.where, folder.parent / "uploaded.json", lambda _: None)
 
 
@@ -44,14 +44,14 @@ def there(target: Place) -> dict[str, bytes]:
 
 
 def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> None:
-    assert send(dataset, memory)[0] == 4
+    assert send(dataset, memory) == 4
     assert there(memory) == contents(dataset)
-    assert send(dataset, memory) == (0, [])
+    assert send(dataset, memory) == 0
     memory.fs.rm_file(f"{memory.root}/build.json")
-    assert send(dataset, memory) == (1, [])
+    assert send(dataset, memory) == 1
     # Without the journal it is known as ours by what the complete dataset there lists.
     (dataset.parent / "uploaded.json").unlink()
-    assert send(dataset, memory) == (4, [])
+    assert send(dataset, memory) == 4
 
 
 def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Place) -> None:
@@ -62,7 +62,7 @@ def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Pla
         (dataset / f"data/train-0000{k}-of-00003.parquet").write_text(f"new {k}")
     write_sums(dataset)
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
-    assert send(dataset, memory) == (3, ["notes.txt"])
+    assert send(dataset, memory) == 3
     assert there(memory) == {**contents(dataset), "notes.txt": b"somebody else's"}
 
 
@@ -85,7 +85,7 @@ def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: 
         with pytest.raises(SpecsiaError, match="memory://bucket/run/dataset cannot be written: the line is dead"):
             send(dataset, memory)
     assert schema.SUMS_FILE not in there(memory)
-    assert send(dataset, memory)[0] == 1
+    assert send(dataset, memory) == 1
     assert there(memory) == contents(dataset)
 
 
@@ -100,8 +100,7 @@ def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: 
     memory.fs.rm_file(f"{memory.root}/SHA256SUMS")
     memory.fs.pipe_file(f"{memory.root}/data/train-00000-of-00009.parquet", b"somebody else's")
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
-    foreign = ["data/train-00000-of-00009.parquet", "notes.txt"]
-    assert [send(dataset, memory) for _ in range(2)] == [(4, foreign), (0, foreign)]
+    assert [send(dataset, memory) for _ in range(2)] == [4, 0]
     assert there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
 
 
@@ -109,7 +108,7 @@ def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Place) -> N
     send(dataset, memory)
     changed = (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT")
     memory.fs.pipe_file(f"{memory.root}/README.md", changed)
-    assert send(dataset, memory)[0] == 1
+    assert send(dataset, memory) == 1
     assert there(memory) == contents(dataset)
 
 
