@@ -47,7 +47,7 @@ def find_contour(picture: NDArray[np.uint8]) -> Contour | None:
     covered = picture[..., 3] >= HALF_COVERED
     distance = scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
     depth = np.ceil(distance).astype(int)
-    widest = max(8, round(WIDEST * max(depth.shape)))
+    widest = max(4, round(WIDEST * max(depth.shape)))
     if depth.max() <= widest:
         return None
     away, nearest = scipy.ndimage.distance_transform_edt(depth <= widest, return_indices=True)
