@@ -240,8 +240,8 @@ def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step
 
 
 @lru_cache(maxsize=8)
-def _steps(config: BuildConfig) -> list[Step]:
-    return steps_of(config, character_stages(config))
+def _steps(config: BuildConfig) -> tuple[Step, ...]:
+    return tuple(steps_of(config, character_stages(config)))
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class Run:
         return [backend_name(spec) for spec in self.config.backends]
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> tuple[Step, ...]:
         return _steps(self.config)
 
     @property

@@ -111,7 +111,7 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
     for _ in range(2):
         image = _framed(figure, size, width)
         contour, style = find_contour(image), None
-        if contour is not None and not contour.whole:
+        if contour is not None and not contour.is_separable:
             contour = None
         if contour is None or (contour.start == 0 and contour.end <= MOST_WIDTH + 0.5):
             style = contour_style(image)

@@ -266,20 +266,22 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
 
-    A pixel is trusted if it and its four neighbours are wholly covered and it is not contour; a part too thin to have
-    such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
+    A pixel is trusted if it and its four neighbours are wholly covered and it lies deeper than a contour; a part too
+    thin to have such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
     contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
     trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
+    reach = 0.0
     if contour is not None:
-        trusted &= ~contour.pixels & (scipy.ndimage.distance_transform_edt(covered) > contour.end + 1)
+        reach = contour.end
+        trusted &= ~contour.pixels & (contour.distance > reach + 1)
     if not trusted.any():
         trusted = covered
     away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
-    thin = covered & (away > 3.0 + 2 * (0.0 if contour is None else contour.end))
+    thin = covered & (away > 3.0 + 2 * reach)
     if thin.any():
         trusted = trusted | thin
         nearest = scipy.ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)

@@ -42,7 +42,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
 RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
 POSES = 6  # Poses taken from a character's own clips
-PROPORTION, KNOTS = 0.12, 5  # Standard deviation of the logarithm of changes in proportion, at knots along a figure
+PROPORTION, KNOTS = 0.12, 5  # Standard deviation of the logarithm of stretching, and its values along a figure
 DRAWN, MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
@@ -137,6 +138,14 @@ def test_an_uneven_line_stays_out_of_the_texture() -> None:
     assert contour is not None and (contour.start, contour.end) == pytest.approx((3, 7), abs=1)
     found = colours_of(reconstructed(image))
     assert 110 <= found.min() <= found.max() <= 145
+
+
+def test_a_hairline_inside_paper_is_found() -> None:
+    image = painted(disc(512, 0.5, 0.5, 0.3), (200, 200, 200))
+    depth = np.ceil(scipy.ndimage.distance_transform_edt(image[..., 3] >= 128))
+    image[depth == 3, :3] = 40
+    contour = find_contour(image)
+    assert contour is not None and (contour.start, contour.end) == pytest.approx((2, 3), abs=0.6)
 
 
 def test_drawn_back_is_used() -> None:
