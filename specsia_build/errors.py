@@ -26,14 +26,10 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def printable(text: str) -> str:
     """Escape control and format characters, so that text is one line and does nothing to a terminal."""
-    if text.isprintable():
-        return text
-    hidden = {c: c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in set(text) if _is_hidden(c)}
-    return "".join(hidden.get(c, c) for c in text)
-
-
-def _is_hidden(character: str) -> bool:
-    return unicodedata.category(character) in _HIDDEN
+    hidden = set() if text.isprintable() else {c for c in text if unicodedata.category(c) in _HIDDEN}
+    for c in hidden:
+        text = text.replace(c, c.encode("unicode_escape", "backslashreplace").decode("ascii"))
+    return text
 
 
 def brief(text: str, most: int = MOST_SHOWN) -> str:

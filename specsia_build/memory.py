@@ -144,12 +144,14 @@ def _data_bytes() -> int:
 
 
 def _set_limit(wanted: int | None) -> int:
-    """Limit the private memory of this process, None for no limit; returns the limit before.
+    """On Linux, limit the private memory of this process, None for no limit; returns the limit before.
 
     Address space is not limited: libraries and threads reserve much more than they use.
     """
     import resource
 
+    if sys.platform != "linux":
+        return -1
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if wanted is None or hard != resource.RLIM_INFINITY:
         wanted = hard if wanted is None else min(wanted, hard)
@@ -185,9 +187,8 @@ def held() -> Iterator[None]:
 @contextmanager
 def unlimited() -> Iterator[None]:
     """Start processes in the block without this one's limit."""
-    before = _set_limit(None) if sys.platform == "linux" else 0
+    before = _set_limit(None)
     try:
         yield
     finally:
-        if sys.platform == "linux":
-            _set_limit(before)
+        _set_limit(before)

@@ -26,15 +26,7 @@ _STORED, _DEFLATED, _CREATED, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
 _HEADER = 30
 """Bytes before the name of a zip member."""
 
-_DAMAGES: tuple[type[Exception], ...] = (
-    KeyError,
-    ValueError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    isal_zlib.error,  # type: ignore[assignment, unused-ignore]
-    struct.error,
-)
+_DAMAGES: Any = (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, isal_zlib.error, struct.error)
 """Errors that parsers raise for damaged files."""
 
 

@@ -123,8 +123,10 @@ class Program:
         except OSError as error:
             raise EOFError(self.ending()) from error
 
-    def receive(self, clock: Clock, deadline: float) -> bytes:
-        """The next of `lines`. Raises TimeoutError at the deadline, and EOFError, which says how the program ended."""
+    def receive(self, seconds: float) -> bytes:
+        """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it ended."""
+        clock = Clock()
+        deadline = clock.now() + seconds
         while clock.now() < deadline:
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None

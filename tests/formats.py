@@ -15,8 +15,7 @@ import torch
 
 from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
-from specsia_build.backends.upstream.pins import pins_folder, read_pins
-from specsia_build.backends.upstream.worker import PROTOCOL
+from specsia_build.backends.upstream.pins import read_pins
 from specsia_build.characters import samples
 from specsia_build.dataset import schema
 from specsia_build.dravie.config import Architecture, ModelConfig
@@ -24,6 +23,7 @@ from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
 from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.runs import STATE
+from specsia_build.folders import shipped
 from specsia_build.pipeline import folder
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.layers import RENDERERS
@@ -55,7 +55,7 @@ def _checkpoint(architecture: Architecture) -> str:
 def formats() -> dict[str, Any]:
     """The formats of this checkout, by name."""
     backends = {backend.name: backend.version for backend in map(load_backend, OWN)}
-    backends |= {path.stem: read_pins(path.stem).version for path in pins_folder().glob("*.yaml")}
+    backends |= {path.stem: read_pins(path.stem).version for path in (shipped("manifests") / "backends").glob("*.yaml")}
     return {
         "columns": _digest(str(schema.arrow_schema().remove_metadata())),
         "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),
@@ -64,7 +64,6 @@ def formats() -> dict[str, Any]:
         "run mark": folder.FORMAT,
         "samples": samples.VERSION,
         "schema": schema.SCHEMA_VERSION,
-        "worker protocol": PROTOCOL,
         **{f"artefacts of {stage.name}": stage.version for stage in all_stages()},
         **{f"backend {name}": version for name, version in backends.items()},
         **{f"checkpoint, {name}": _checkpoint(name) for name in get_args(Architecture)},

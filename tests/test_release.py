@@ -78,13 +78,14 @@ PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob(
 
 FIND = """
 import json
-from specsia_build.backends.upstream.pins import pins_folder
+from specsia_build.folders import shipped
 from specsia_build.pipeline.run import named_settings
 from specsia_build.rendering.blender.process import scripts_folder
 import specsia_build as specsia
 assert named_settings("specsia-15k").name == "specsia-15k.yaml"
 assert callable(specsia.load) and callable(specsia.open_dataset)
-found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in (pins_folder(), scripts_folder())]
+folders = shipped("manifests") / "backends", scripts_folder()
+found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in folders]
 print(json.dumps(found))
 """
 

@@ -144,14 +144,12 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.doctor import MISSING, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
-    diagnosis = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = [
-        line for check in diagnosis.checks for line in _check_lines(check.state, check.name, check.found, check.fix)
-    ]
-    missing = sum(check.state == MISSING for check in diagnosis.checks)
-    lacks = f"{diagnosis.name} lacks {missing} of {len(diagnosis.checks)} things"
-    lines.append(f"{diagnosis.name} is ready" if diagnosis.ok else lacks)
-    tell({**asdict(diagnosis), "ok": diagnosis.ok}, lines, ok=diagnosis.ok)
+    checks = diagnose(read_pins(name), find_installation(name, root, python))
+    lines = [line for check in checks for line in _check_lines(check.state, check.name, check.found, check.fix)]
+    missing = sum(check.state == MISSING for check in checks)
+    lines.append(f"{name} lacks {missing} of {len(checks)} things" if missing else f"{name} is ready")
+    ok = missing == 0
+    tell({"name": name, "checks": [asdict(check) for check in checks], "ok": ok}, lines, ok=ok)
 
 
 @backends.command(

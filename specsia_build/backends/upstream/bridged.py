@@ -30,7 +30,7 @@ from specsia_build.backends.upstream.pins import (
     find_installation,
     read_pins,
 )
-from specsia_build.backends.upstream.supervisor import STOP_SECONDS, Supervisor, WorkerCommand
+from specsia_build.backends.upstream.supervisor import STOP_SECONDS, Supervisor
 from specsia_build.errors import CharacterError, UsageError, WriteError
 from specsia_build.folders import private_folder
 from specsia_build.processes import worker_environment
@@ -47,7 +47,7 @@ class Bridged(Backend):
     sees_ground_truth = False
     needs_yaw = False
 
-    def __init__(self, pins: Pins, installed: Installation, script: Path | None = None) -> None:
+    def __init__(self, pins: Pins, installed: Installation) -> None:
         self.name, self.version = pins.name, pins.version
         self.slots = len(installed.devices)
         self.gpus = 0 if set(installed.devices) == {"cpu"} else 1
@@ -55,22 +55,17 @@ class Bridged(Backend):
         # The wait for a device, a start and the picture.
         self.patience = 2 * self._seconds["start"] + self._seconds["item"] + 2 * STOP_SECONDS
         self._pins, self._installed = pins, installed
-        self._script = script or BRIDGES / pins.scripts[0]
         self._logs: Path | None = None
         self._lock: FileLock | None = None
         self._supervisor: Supervisor | None = None
 
     def settings(self) -> Mapping[str, Any]:
         """Commit of the checkout and the weights."""
-        root, replaced = self._installed.root, self._installed.weights
-        weights = {}
-        for w in (w for w in self._pins.weights if w.source is not None):
-            revision = None if w.name in replaced else w.revision
-            weights[w.name] = {
-                "source": replaced.get(w.name, w.source),
-                "revision": revision,
-                "files": list(w.files) or None,
-            }
+        root, weights = self._installed.root, {}
+        for w in self._pins.weights:
+            if w.source is not None:
+                source, revision = self._installed.source_of(w)
+                weights[w.name] = {"source": source, "revision": revision, "files": list(w.files) or None}
         return {"commit": None if root is None else checkout_commit(root), "weights": weights}
 
     def logs_to(self, folder: Path) -> None:
@@ -85,9 +80,7 @@ class Bridged(Backend):
         with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as folder:
             picture = picture_file(folder, image, context)
             mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % SEEDS)
-            frame = supervisor.frame
-            terms = Terms(axes=frame.axes or pins.axes, framing=frame.framing or pins.framing)
-            return read_placed(mesh, terms, image[..., 3], context)
+            return read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
 
     def close(self) -> None:
         """End the worker and free its device. Can be called twice."""
@@ -107,11 +100,11 @@ class Bridged(Backend):
         }
         # Several machines may write to one folder.
         log = f"{self.name}-{platform.node()}-{_file_name(device)}.log"
-        weights = self.settings()["weights"]
-        command = WorkerCommand(
+        settings = {"root": str(installed.root), "offline": installed.offline, "weights": self.settings()["weights"]}
+        self._supervisor = Supervisor(
             name=self.name,
-            argv=(str(installed.python), worker.__file__, str(self._script)),
-            settings={"root": str(installed.root), "offline": installed.offline, "weights": weights},
+            argv=(str(installed.python), worker.__file__, str(BRIDGES / f"{self.name}_worker.py")),
+            settings=settings,
             cwd=installed.root,
             env=worker_environment({**visible, **(_OFFLINE if installed.offline else {})}),
             log=None if self._logs is None else self._logs / log,
@@ -119,7 +112,6 @@ class Bridged(Backend):
             start=seconds["start"],
             item=seconds["item"],
         )
-        self._supervisor = Supervisor(command)
         return self._supervisor
 
 

@@ -47,23 +47,10 @@ class Check:
     fix: str = ""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """All checks of one bridge, in the order of fixing."""
-
-    name: str
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is missing."""
-        return all(check.state != MISSING for check in self.checks)
-
-
-def diagnose(pins: Pins, place: Installation) -> Diagnosis:
-    """Check everything that a bridge needs; nothing is changed, loaded or fetched."""
+def diagnose(pins: Pins, place: Installation) -> list[Check]:
+    """Check everything that a bridge needs, in the order of fixing; nothing is changed, loaded or fetched."""
     weights = (_weights(item, place) for item in pins.weights)
-    return Diagnosis(pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place)))
+    return [*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place)]
 
 
 def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
@@ -76,15 +63,11 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
         return
     yield Check("checkout", OK, str(place.root))
     commit, update = checkout_commit(place.root), f"git -C {root} fetch && {checkout}"
-    if commit == pins.commit:
-        yield Check("commit", OK, commit)
-    else:
-        yield Check("commit", NOTE, f"{commit or 'unknown'}; the bridge was written against {pins.commit}", update)
-    if missing := missing_names(pins, place.root):
-        yield Check("names", MISSING, "; ".join(missing), update)
-    else:
-        count = sum(map(len, pins.uses.values()))
-        yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
+    other = "" if commit == pins.commit else f"; the bridge was written against {pins.commit}"
+    yield Check("commit", NOTE if other else OK, f"{commit or 'unknown'}{other}", update if other else "")
+    missing, count = missing_names(pins, place.root), sum(map(len, pins.uses.values()))
+    there = f"all {len(pins.uses)} files and {count} names that the bridge uses are there"
+    yield Check("names", MISSING if missing else OK, "; ".join(missing) or there, update if missing else "")
 
 
 def missing_names(pins: Pins, root: Path) -> list[str]:
@@ -94,8 +77,7 @@ def missing_names(pins: Pins, root: Path) -> list[str]:
         try:
             text = (root / file).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            exists = (root / file).is_file()
-            missing.append(f"{file} cannot be read: {error.strerror}" if exists else f"there is no file {file}")
+            missing.append(f"{file} cannot be read: {error.strerror}")
             continue
         parts = dict.fromkeys(part for name in names for part in name.split("."))
         missing += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
@@ -114,22 +96,18 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     except ValueError:
         yield Check("python", MISSING, f"{place.python} does not run", create)
         return
-    exact = python.startswith(f"{pins.python}.")
-    state, remark = (OK, "") if exact else (NOTE, f"; upstream says {pins.python}")
-    yield Check("python", state, f"{place.python} ({python}{remark})")
+    remark = "" if python.startswith(f"{pins.python}.") else f"; upstream says {pins.python}"
+    yield Check("python", NOTE if remark else OK, f"{place.python} ({python}{remark})")
     required = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
     absent = {name: name + required[name] for name in required if name not in versions}
     absent |= {name: source for name, source in pins.imports.items() if name not in modules}
     others = [n for n, v in versions.items() if not SpecifierSet(required[n]).contains(v, prereleases=True)]
-    requirements = [*absent.values(), *(name + required[name] for name in others)]
-    install = f"{_q(place.python)} -m pip install {' '.join(map(_q, requirements))}"
-    names = ", ".join(f"{name} {versions[name]} ({required[name]})" for name in others)
-    if absent:
-        yield Check("packages", MISSING, f"not installed: {', '.join(absent)}", install)
-    elif others:
-        yield Check("packages", NOTE, f"upstream has other versions: {names}", install)
-    else:
-        yield Check("packages", OK, f"all {len(required) + len(pins.imports)} that the bridge needs")
+    lacks = [f"{name} is not installed" for name in absent]
+    lacks += [f"{name} is {versions[name]}, and upstream has {required[name]}" for name in others]
+    requirements = map(_q, [*absent.values(), *(name + required[name] for name in others)])
+    install = f"{_q(place.python)} -m pip install {' '.join(requirements)}" if lacks else ""
+    there = f"all {len(required) + len(pins.imports)} that the bridge needs"
+    yield Check("packages", MISSING if absent else NOTE if others else OK, "; ".join(lacks) or there, install)
 
 
 def _weights(weights: Weights, place: Installation) -> Check:
@@ -141,8 +119,7 @@ def _weights(weights: Weights, place: Installation) -> Check:
         before = "" if place.root is None else f"cd {_q(place.root)} && "
         fetch = before + weights.fetch.format(python=_q(place.python or "python"))
         return Check(label, MISSING, f"there is no file {path}", fetch)
-    source = place.weights.get(weights.name, weights.source or "")
-    revision = None if weights.name in place.weights else weights.revision
+    source, revision = place.source_of(weights)
     fetch = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
     folder = expanded(source)
     if not folder.is_dir():
@@ -154,9 +131,8 @@ def _weights(weights: Weights, place: Installation) -> Check:
         except (LocalEntryNotFoundError, HFValidationError):
             return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
     absent = [name for name in weights.files if not (folder / name).is_file()]
-    if absent:
-        return Check(label, MISSING, f"{folder} lacks {', '.join(absent)}", fetch)
-    return Check(label, OK, str(folder))
+    lack = f" lacks {', '.join(absent)}" if absent else ""
+    return Check(label, MISSING if absent else OK, f"{folder}{lack}", fetch if absent else "")
 
 
 def _gpu(pins: Pins, place: Installation) -> Check:

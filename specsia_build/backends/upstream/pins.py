@@ -17,9 +17,7 @@ from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import expanded, shipped
 
-OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
-
-BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts
+BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts, NAME_worker.py
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
@@ -45,7 +43,6 @@ class Pins:
 
     Attributes:
         version: of the bridge; raised whenever the same picture would give another mesh.
-        scripts: files in `BRIDGES`; the first is the worker.
         packages, imports: packages by version or range, and other modules with what pip installs for each.
         uses: files of the checkout that the bridge needs, and the names in each that it uses.
         axes, framing: frame of the mesh file, see `Terms`.
@@ -57,7 +54,6 @@ class Pins:
     repository: str
     commit: str
     python: str
-    scripts: tuple[str, ...]
     packages: Mapping[str, str]
     imports: Mapping[str, str]
     uses: Mapping[str, tuple[str, ...]]
@@ -85,10 +81,10 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: dict[str, str] = {}
     seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0)]] = {}
 
-
-def pins_folder() -> Path:
-    """The folder ``manifests/backends``, in a checkout and in an installation alike."""
-    return shipped("manifests") / "backends"
+    def source_of(self, weights: Weights) -> tuple[str, str | None]:
+        """Folder or repository of weights, and the revision if these are the pinned ones."""
+        own = self.weights.get(weights.name)
+        return (weights.source or "", weights.revision) if own is None else (own, None)
 
 
 @cache
@@ -96,7 +92,7 @@ def read_pins(name: str) -> Pins:
     """Read the pins of a bridge; a UsageError if there is no such bridge."""
     if name not in NAMES:
         raise UsageError(f"'{name}' is not one of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
-    content = yaml.safe_load((pins_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((shipped("manifests") / "backends" / f"{name}.yaml").read_text(encoding="utf-8"))
     return msgspec.convert({**content, **content["frame"]}, Pins)
 
 
@@ -113,8 +109,6 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     devices = settings.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
     names = devices if isinstance(devices, list) else str(devices).split(",")
     settings["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
-    if os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"):
-        settings["offline"] = True
     try:
         installed = msgspec.convert(settings, Installation, dec_hook=lambda _, path: expanded(path).absolute())
     except msgspec.ValidationError as error:

@@ -7,100 +7,74 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import msgspec
 
-from specsia_build.backends.placing import axes_matrix
-from specsia_build.backends.upstream.worker import INPUT, PROTOCOL
+from specsia_build.backends.upstream.worker import INPUT
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
-from specsia_build.pool import Clock
 from specsia_build.processes import MAX_QUOTED, Program
 
 MOST_STARTS = 3  # Failed starts in a row after which no other is tried
 STOP_SECONDS = 5.0  # Time for a worker to leave by itself
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """Frame of a worker's mesh files, see `Terms`; None where the worker does not state it."""
-
-    axes: tuple[str, str, str] | None = None
-    framing: Literal["kept", "free"] | None = None
-
-
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    protocol: int
-    frame: Frame = Frame()
-
-
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """A sign of life, which is ignored."""
+    """The worker has loaded its models."""
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    id: int
     mesh: str
 
 
 class Failed(msgspec.Struct, frozen=True, tag="error"):
-    """Why a picture, or the start if `id` is None, failed."""
+    """Why a picture, or the start, failed."""
 
-    id: int | None = None
     kind: str = "internal"
     message: str = "no reason given"
-
-
-_Answer = TypeVar("_Answer", Hello, Done)
-
-
-@dataclass(frozen=True)
-class WorkerCommand:
-    """How to start a worker, see `Program`; `hint` is advice for messages if it does not start.
-
-    `settings` are sent with the greeting; `start` and `item` are limits in seconds for the start and for a picture.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    cwd: Path | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    log: Path | None = None
-    hint: str = ""
-    start: float = 600.0
-    item: float = 1800.0
 
 
 class WorkerError(Exception):
     """The worker is of no more use; the message completes "the worker ..."."""
 
 
+@dataclass
 class Supervisor:
-    """One worker, started when it is first needed; `starts` counts how often, `frame` is that of its mesh files."""
+    """One worker, started when it is first needed.
 
-    def __init__(self, command: WorkerCommand) -> None:
-        self.starts = 0
-        self.frame = Frame()
-        self._command = command
-        self._program: Program | None = None
-        self._failed_starts = self._number = 0
-        self._failure = ""
+    Attributes:
+        argv, env, cwd, log: see `Program`.
+        settings: sent with the greeting.
+        hint: advice for messages if it does not start.
+        start, item: limits in seconds for the start and for a picture.
+        starts: how often it was started.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    settings: Mapping[str, Any]
+    env: Mapping[str, str]
+    hint: str
+    start: float
+    item: float
+    cwd: Path | None = None
+    log: Path | None = None
+    starts: int = field(default=0, init=False)
+    _program: Program | None = field(default=None, init=False)
+    _failed_starts: int = field(default=0, init=False)
+    _failure: str = field(default="", init=False)
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Path:
         """Reconstruct an RGBA file and return the mesh file, in a folder that the worker creates.
 
-        Raises:
-            CharacterError: if the picture cannot be done, or the worker failed, which is then restarted.
+        Raises CharacterError if the picture cannot be done, or the worker failed, which is then restarted.
         """
-        command = self._command
-        self._number += 1
-        request = {"id": self._number, "image": str(image), "folder": str(folder), "seed": seed}
         try:
             program = self._started()
-            program.send({"type": "reconstruct", **request})
-            answer = _wait(program, Done, self._number, command.item)
+            program.send({"type": "reconstruct", "image": str(image), "folder": str(folder), "seed": seed})
+            answer = _receive(program, Done | Failed, self.item)
             if isinstance(answer, Done):
                 mesh = folder / answer.mesh
                 with suppress(OSError, ValueError):
@@ -114,8 +88,8 @@ class Supervisor:
             self.kill()
             reason = str(error)
         remove_tree(folder)
-        log = f"; its log is {command.log}" if command.log else ""
-        raise CharacterError(f"the worker of {command.name} {reason}{log}")
+        log = f"; its log is {self.log}" if self.log else ""
+        raise CharacterError(f"the worker of {self.name} {reason}{log}")
 
     def kill(self) -> None:
         """End the worker with all that it started, at once."""
@@ -138,39 +112,25 @@ class Supervisor:
         if self._failed_starts >= MOST_STARTS:
             raise WorkerError(self._failure)
         self.starts += 1
-        command = self._command
         try:
-            self._program = program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
-            program.send({"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
-            hello = _wait(program, Hello, None, command.start)
+            self._program = program = Program(self.argv, self.env, self.cwd, self.log, piped=True)
+            program.send({"type": "hello", "settings": dict(self.settings)})
+            hello = _receive(program, Hello | Failed, self.start)
             if isinstance(hello, Failed):
                 raise WorkerError(brief(hello.message, MAX_QUOTED))
-            if hello.protocol != PROTOCOL:
-                raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
-            # A ValueError if these are not axes.
-            axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
         except (OSError, EOFError, ValueError, WorkerError) as error:
             self._failed_starts += 1
-            self._failure = f"does not start: {error}; {command.hint}"
+            self._failure = f"does not start: {error}; {self.hint}"
             raise WorkerError(self._failure) from error
-        self._failed_starts, self.frame = 0, hello.frame
+        self._failed_starts = 0
         return program
 
 
-def _wait(program: Program, kind: type[_Answer], number: int | None, seconds: float) -> _Answer | Failed:
-    """Wait for an answer of a kind, or a failure, to the greeting (None) or to a numbered request."""
-    clock = Clock()
-    deadline = clock.now() + seconds
-    while True:
-        try:
-            line = program.receive(clock, deadline)
-        except TimeoutError:
-            raise WorkerError(f"gave no answer within {seconds:g} seconds") from None
-        except EOFError as error:
-            raise WorkerError(str(error)) from error
-        try:
-            message = msgspec.json.decode(line, type=Hello | Progress | Done | Failed)
-        except (ValueError, RecursionError) as error:
-            raise WorkerError(f"wrote a line that is not a message: {brief(str(error), 80)}") from error
-        if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
-            return message
+def _receive(program: Program, kind: Any, seconds: float) -> Any:
+    """Wait for an answer, of a kind for `msgspec`."""
+    try:
+        return msgspec.json.decode(program.receive(seconds), type=kind)
+    except TimeoutError:
+        raise WorkerError(f"gave no answer within {seconds:g} seconds") from None
+    except (ValueError, RecursionError) as error:
+        raise WorkerError(f"wrote a line that is not a message: {brief(str(error), 80)}") from error

@@ -19,10 +19,8 @@ import sys
 import tempfile
 import threading
 import traceback
-from importlib import metadata
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
-PROTOCOL = 1  # Version of the protocol
 INPUT, INTERNAL = "input", "internal"  # Kinds of error: the picture's fault, or any other: the worker is restarted
 
 
@@ -68,19 +66,8 @@ class Request:
 Reconstruct = Callable[[Request], str]
 Load = Callable[[Mapping[str, Any]], Reconstruct]
 
-_pipes: list[int] = []
+_pipes: list[int] = []  # Private copies of standard input and output, which are redirected for upstream code
 _revisions: dict[str, str] = {}
-
-
-def _take_pipes() -> list[int]:
-    """Private copies of standard input and output, which are redirected for upstream code."""
-    if not _pipes:
-        _pipes.extend([os.dup(0), os.dup(1)])
-        os.dup2(2, 1)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-    return _pipes
 
 
 def _send(message: Mapping[str, Any]) -> None:
@@ -90,48 +77,28 @@ def _send(message: Mapping[str, Any]) -> None:
         line = line[os.write(_pipes[1], line) :]
 
 
-def serve(
-    backend: str,
-    load: Load,
-    axes: Optional[Sequence[str]] = None,
-    framing: Optional[str] = None,
-    packages: Sequence[str] = (),
-) -> None:
+def serve(load: Load) -> None:
     """Answer requests until a shutdown, or until standard input ends.
 
-    Args:
-        backend: its name.
-        load: called once with the settings of the greeting; returns the function that takes a `Request` and returns
-            the path of the mesh it wrote.
-        axes: which signed axis of the mesh file is x, y and z of the frame (Z up, facing -Y, its left is +X).
-        framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
-        packages: those whose versions are printed.
+    `load` is called once with the settings of the greeting; it returns the function that takes a `Request` and returns
+    the path of the mesh it wrote.
     """
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_read_messages, args=(_take_pipes()[0], messages), daemon=True).start()
+    threading.Thread(target=_read_messages, args=(messages,), daemon=True).start()
     greeting = messages.get()
     try:
-        if greeting.get("type") != "hello":
-            raise ValueError("the first message must be hello, not {!r}".format(greeting.get("type")))
         reconstruct = load(greeting.get("settings") or {})
     # Loading may raise anything, which is sent as the reason.
     except BaseException as error:
-        traceback.print_exc()
-        _send(describe(error))
+        _send(_describe(error))
         raise SystemExit(1) from error
-    versions = {}
-    for name in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    python = sys.version.split()[0]
-    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, python, versions, _revisions))
-    _send({"type": "hello", "protocol": PROTOCOL, "frame": {"axes": axes and list(axes), "framing": framing}})
+    sys.stderr.write("Python {}, weights {}\n".format(sys.version.split()[0], _revisions))
+    _send({"type": "hello"})
     while True:
         message = messages.get()
         if message.get("type") == "shutdown":
             return
-        if message.get("type") == "reconstruct":
-            _send(_answer(reconstruct, message))
+        _send(_answer(reconstruct, message))
 
 
 def enter(*folders: str) -> str:
@@ -160,8 +127,9 @@ def weights(settings: Mapping[str, Any], name: str) -> str:
     return folder
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """Fields of the `error` message for an exception."""
+def _describe(error: BaseException) -> dict[str, Any]:
+    """Print an exception, and return the `error` message for it."""
+    traceback.print_exc()
     try:
         text = " ".join(str(error).split())[:2000]
     # Some exceptions of upstream projects have a broken __str__.
@@ -169,8 +137,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         text = ""
     if isinstance(error, InputError):
         return {"type": "error", "kind": INPUT, "message": text}
-    name = type(error).__name__
-    return {"type": "error", "kind": INTERNAL, "message": "{}: {}".format(name, text) if text else name}
+    return {"type": "error", "kind": INTERNAL, "message": "{}: {}".format(type(error).__name__, text)}
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +153,8 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
             raise RuntimeError("no mesh was written to {}".format(mesh))
     # One picture's fault, of whatever kind, must not take the loaded model along.
     except BaseException as error:
-        traceback.print_exc()
         shutil.rmtree(folder, ignore_errors=True)
-        return dict(describe(error), id=message.get("id"))
+        return _describe(error)
     finally:
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
@@ -198,19 +164,17 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
         if torch is not None and torch.cuda.is_available():
             with contextlib.suppress(RuntimeError):
                 torch.cuda.empty_cache()
-    return {"type": "done", "id": message.get("id"), "mesh": mesh}
+    return {"type": "done", "mesh": mesh}
 
 
-def _read_messages(descriptor: int, messages: queue.Queue[dict[str, Any]]) -> None:
+def _read_messages(messages: queue.Queue[dict[str, Any]]) -> None:
     """Queue messages; at their end the parent is gone, and this process ends with all that it started."""
-    with os.fdopen(descriptor, "rb") as stream:
+    with contextlib.suppress(ValueError), os.fdopen(_pipes[0], "rb") as stream:
         for line in stream:
-            with contextlib.suppress(ValueError):
-                message = json.loads(line.decode("utf-8"))
-                if isinstance(message, dict):
-                    messages.put(message)
-                    if message.get("type") == "shutdown":
-                        return
+            message = json.loads(line.decode("utf-8"))
+            messages.put(message)
+            if message.get("type") == "shutdown":
+                return
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
@@ -218,9 +182,9 @@ def _read_messages(descriptor: int, messages: queue.Queue[dict[str, Any]]) -> No
 
 def main(arguments: Sequence[str]) -> None:
     """Run a script: ``SCRIPT [ARGUMENT]...``."""
-    if not arguments:
-        raise SystemExit("usage: python worker.py SCRIPT [ARGUMENT]...")
-    _take_pipes()
+    _pipes.extend([os.dup(0), os.dup(1)])
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # The script must not find the other modules of this folder.
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *(path for path in sys.path if path != own)]

@@ -16,7 +16,6 @@ from typing import Any
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import parse_json
 from specsia_build.folders import homed, shipped
-from specsia_build.pool import Clock
 from specsia_build.processes import Program
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
@@ -141,11 +140,9 @@ class BlenderProcess:
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         """Read the next answer as an object; closes the process if there is none."""
-        clock = Clock()
-        deadline = clock.now() + seconds
         with self._ended():
             try:
-                message = parse_json(self._program.receive(clock, deadline), "Blender's answer")
+                message = parse_json(self._program.receive(seconds), "Blender's answer")
             except TimeoutError:
                 raise SpecsiaError(f"Blender did not answer within {seconds:g} seconds") from None
             if not isinstance(message, dict):

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from specsia_build.backends.upstream import worker
-from specsia_build.backends.upstream.supervisor import WorkerCommand
+from specsia_build.backends.upstream.supervisor import Supervisor
 from specsia_build.processes import worker_environment
 
 SECONDS = 3.0
@@ -60,7 +60,7 @@ def load(settings):
 
     return reconstruct
 
-serve("faulty", load, axes=("+x", "-z", "+y"), framing="free", packages=("pip", "nonesuch"))
+serve(load)
 """
 
 SLAB = """
@@ -103,22 +103,22 @@ os.makedirs(request["folder"])
 mesh = os.path.join(request["folder"], "mesh.obj")
 open(mesh, "w").write("v 0 0 0\\n")
 time.sleep(settings["wait"])
-os.write(1, settings["answer"].replace("ID", str(request["id"])).replace("MESH", mesh).encode())
+os.write(1, settings["answer"].replace("MESH", mesh).encode())
 sys.stdin.readline()
 """
 
-HELLO = '{"type": "hello", "protocol": 1, "frame": {"axes": ["+x", "-z", "+y"], "framing": "free"}}\n'
-DONE = '{"type": "done", "id": ID, "mesh": "MESH"}\n'
+HELLO = '{"type": "hello"}\n'
+DONE = '{"type": "done", "mesh": "MESH"}\n'
 
 
-def command(folder: Path, script: str, python: str = sys.executable, **settings: object) -> WorkerCommand:
-    """Command of a stand-in whose script, log and notes are in a folder."""
+def supervised(folder: Path, script: str, python: str = sys.executable, **settings: object) -> Supervisor:
+    """A stand-in whose script, log and notes are in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "stand_in.py"
     path.write_text(script)
     known = {"faults": {}, "starts": str(folder / "starts"), "attempts": str(folder / "attempts"), "late": 4.0}
     launcher = () if script == RAW else (worker.__file__,)
-    return WorkerCommand(
+    return Supervisor(
         name="stand-in",
         argv=(python, *launcher, str(path)),
         settings={**known, **settings},

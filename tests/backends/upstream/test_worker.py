@@ -25,10 +25,10 @@ from tests.backends.upstream.standins import (
     HELLO,
     RAW,
     SECONDS,
-    command,
     eventually,
     lines,
     processes_naming,
+    supervised,
 )
 
 LIBRARY = Path(worker.__file__)
@@ -52,7 +52,7 @@ def test_it_is_python_3_8(path: Path) -> None:
 
 def test_a_worker_in_a_bare_environment(tmp_path: Path, bare: str) -> None:
     script = "import importlib.util\nassert importlib.util.find_spec('numpy') is None\n" + FAULTY
-    with closing(Supervisor(command(tmp_path, script, bare))) as supervisor:
+    with closing(supervised(tmp_path, script, bare)) as supervisor:
         assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).is_file()
 
 
@@ -87,16 +87,14 @@ def load(settings):
         return request.out("mesh.obj")
     return reconstruct
 
-serve("loud", load, ("+x", "+z", "+y"), "kept")
+serve(load)
 """
 
 
 def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
-    request = {"type": "reconstruct", "id": 1, "image": "a.png", "folder": str(tmp_path / "out"), "seed": 2**32 + 5}
-    (hello, done), log = talk(tmp_path, request)
-    assert hello["protocol"] == worker.PROTOCOL
-    assert hello["frame"] == {"axes": ["+x", "+z", "+y"], "framing": "kept"}
-    assert (done["id"], done["mesh"]) == (1, str(tmp_path / "out" / "mesh.obj"))
+    request = {"type": "reconstruct", "image": "a.png", "folder": str(tmp_path / "out"), "seed": 2**32 + 5}
+    answers, log = talk(tmp_path, request)
+    assert answers == [{"type": "hello"}, {"type": "done", "mesh": str(tmp_path / "out" / "mesh.obj")}]
     assert (tmp_path / "out" / "mesh.obj").read_text() == "5"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mesh.obj"]
     assert all(words in log for words in ("at import", "at load", "no line end", "descriptor one", "from a child"))
@@ -113,16 +111,16 @@ ERRORS = {
 def test_exceptions_become_errors_and_the_worker_goes_on(tmp_path: Path) -> None:
     pictures = [*ERRORS, "a.png"]
     requests = [
-        {"type": "reconstruct", "id": number, "image": image, "folder": str(tmp_path / f"{number}")}
+        {"type": "reconstruct", "image": image, "folder": str(tmp_path / f"{number}")}
         for number, image in enumerate(pictures)
     ]
     (_, *errors, done), log = talk(tmp_path, *requests)
     for number, (error, (image, kind)) in enumerate(zip(errors, ERRORS.items(), strict=True)):
-        assert (error["type"], error["id"], error["kind"]) == ("error", number, kind)
+        assert (error["type"], error["kind"]) == ("error", kind)
         assert image.partition(" ")[2] in error["message"]
         assert not (tmp_path / f"{number}").exists()
     assert log.count("Traceback") == len(ERRORS)
-    assert (done["type"], done["id"]) == ("done", len(ERRORS))
+    assert done["type"] == "done"
 
 
 FAULTS = {
@@ -154,7 +152,7 @@ def outcomes(supervisor: Supervisor, folder: Path, items: list[str]) -> dict[str
 def test_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
     items = [f"{i:02d}" for i in range(14)]
     faults = {item: fault for item, (fault, _) in FAULTS.items()}
-    with closing(Supervisor(command(tmp_path, FAULTY, faults=faults))) as supervisor:
+    with closing(supervised(tmp_path, FAULTY, faults=faults)) as supervisor:
         reasons = outcomes(supervisor, tmp_path, items)
         # The worker starts anew after each fault but the picture's own.
         assert supervisor.starts == len(lines(tmp_path / "starts")) == len(FAULTS)
@@ -172,7 +170,7 @@ def test_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
 def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Ctrl-Z and schedulers do it: the monotonic clock says that a quarter of an hour more has passed."""
     real = time.monotonic
-    with closing(Supervisor(command(tmp_path, FAULTY, faults={"02": "late"}, late=1.5))) as supervisor:
+    with closing(supervised(tmp_path, FAULTY, faults={"02": "late"}, late=1.5)) as supervisor:
         outcomes(supervisor, tmp_path, ["01"])
         stopped = real() + 0.2
         monkeypatch.setattr(time, "monotonic", lambda: real() + 900.0 * (real() > stopped))
@@ -183,7 +181,7 @@ def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, m
 
 def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
     script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
-    with closing(Supervisor(command(tmp_path, script))) as supervisor:
+    with closing(supervised(tmp_path, script)) as supervisor:
         reasons = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
         assert supervisor.starts == MOST_STARTS
     for reason in reasons.values():
@@ -196,18 +194,17 @@ NO_MESSAGE = "wrote a line that is not a message"
 @pytest.mark.parametrize(
     ("hello", "answer", "wait", "reason"),
     [
-        (HELLO, '{"type": "done", "id": ID, "mesh": "nowhere.obj"}\n', 0, "there is no mesh nowhere.obj"),
-        (HELLO, '{"type": "done", "id": ID}\n', 0, NO_MESSAGE),
+        (HELLO, '{"type": "done", "mesh": "nowhere.obj"}\n', 0, "there is no mesh nowhere.obj"),
+        (HELLO, '{"type": "done"}\n', 0, NO_MESSAGE),
         (HELLO, "printed\n", 0, NO_MESSAGE),
-        (HELLO, '{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n', 0, "failed: too dark"),
+        (HELLO, '{"type": "error", "kind": "input", "message": "too dark"}\n', 0, "failed: too dark"),
         (HELLO, DONE, SECONDS + 0.5, "gave no answer within 3 seconds"),
-        ('{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n', "", 0, NO_MESSAGE),
-        ('{"type": "hello", "protocol": 9}\n', "", 0, "speaks version 9"),
+        (DONE, "", 0, NO_MESSAGE),
     ],
 )
 def test_answers_that_cannot_be_used(tmp_path: Path, hello: str, answer: str, wait: float, reason: str) -> None:
-    raw = command(tmp_path, RAW, hello=hello, answer=answer, wait=wait)
-    with closing(Supervisor(raw)) as supervisor, pytest.raises(CharacterError, match=reason):
+    raw = supervised(tmp_path, RAW, hello=hello, answer=answer, wait=wait)
+    with closing(raw) as supervisor, pytest.raises(CharacterError, match=reason):
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
     assert eventually(lambda: processes_naming(str(tmp_path)) == [])
 
@@ -216,11 +213,10 @@ PARENT = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from tests.backends.upstream.standins import FAULTY, command
-from specsia_build.backends.upstream.supervisor import Supervisor
+from tests.backends.upstream.standins import FAULTY, supervised
 
 folder = Path(sys.argv[1])
-supervisor = Supervisor(replace(command(folder, FAULTY, faults={"01": "hang"}), item=600.0))
+supervisor = replace(supervised(folder, FAULTY, faults={"01": "hang"}), item=600.0)
 supervisor.reconstruct(folder / "00.png", folder / "made", 0)
 print(supervisor._program.process.pid, flush=True)
 if sys.argv[2] == "busy":

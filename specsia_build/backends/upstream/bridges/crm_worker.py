@@ -88,4 +88,4 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
 
 if __name__ == "__main__":
-    serve("crm", load, packages=("torch", "diffusers", "transformers", "open-clip-torch", "xatlas"))
+    serve(load)

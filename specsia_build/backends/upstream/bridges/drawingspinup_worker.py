@@ -41,17 +41,6 @@ def pinned(pipeline: Any, settings: Mapping[str, Any]) -> Any:
     return Pinned
 
 
-def single_device(trainer: Any) -> Callable[..., Any]:
-    """A factory of trainers on one device, without logger or checkpoint."""
-
-    def make(**options: Any) -> Any:
-        options.pop("strategy", None)
-        options.update(logger=False, enable_checkpointing=False, enable_progress_bar=False)
-        return trainer(**options)
-
-    return make
-
-
 def write_inputs(image: str, folder: str) -> None:
     """The picture and its mask where the upstream looks for them; it keeps the framing."""
     from PIL import Image
@@ -74,7 +63,8 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     # The script sets this global only where it is run by itself.
     mv.args = argparse.Namespace(img_fn=PICTURE, save_folder="mv")
     mv.DiffusionPipeline = pinned(mv.DiffusionPipeline, settings)
-    recon.Trainer = single_device(recon.Trainer)
+    trainer, plain = recon.Trainer, {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    recon.Trainer = lambda strategy=None, **options: trainer(**dict(options, **plain))
     views = mv.load_config(VIEWS_CONFIG)
     views.pretrained_model_name_or_path = weights(settings, "wonder3d")
     pipeline = mv.load_wonder3d_pipeline(views)
@@ -104,8 +94,4 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
 
 if __name__ == "__main__":
-    serve(
-        "drawingspinup",
-        load,
-        packages=("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
-    )
+    serve(load)

@@ -85,4 +85,4 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
 
 if __name__ == "__main__":
-    serve("instantmesh", load, packages=("torch", "diffusers", "transformers", "pytorch-lightning", "xatlas"))
+    serve(load)

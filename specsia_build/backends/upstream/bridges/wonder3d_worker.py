@@ -60,4 +60,4 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
 
 if __name__ == "__main__":
-    serve("wonder3d", load, packages=("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"))
+    serve(load)
