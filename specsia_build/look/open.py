@@ -21,10 +21,9 @@ from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
-from specsia_build.look.run import open_run
+from specsia_build.look.run import entries_of, gallery_of_run
 from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
-from specsia_build.pipeline.selection import source_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import Similarity
 from specsia_build.rendering.contour import draw_contour
@@ -70,7 +69,7 @@ def open_with_sections(where: str) -> tuple[Gallery, Sections]:
         gallery = gallery_of_evaluation(where)
         return gallery, sections_of_evaluation(Path(where))
     if _is_run(where):
-        gallery, facts = open_run(*existing_run(where))
+        gallery, facts = gallery_of_run(*existing_run(where))
         return gallery, sections_of_run(facts, gallery)
     dataset = open_dataset(where)
     gallery = gallery_of_dataset(dataset)
@@ -81,7 +80,7 @@ def open_gallery(where: str) -> Gallery:
     """Open a run, an evaluation or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``."""
     if _is_evaluation(where):
         return gallery_of_evaluation(where)
-    return open_run(*existing_run(where))[0] if _is_run(where) else gallery_of_dataset(open_dataset(where))
+    return gallery_of_run(*existing_run(where))[0] if _is_run(where) else gallery_of_dataset(open_dataset(where))
 
 
 @dataclass(frozen=True)
@@ -181,11 +180,10 @@ def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:
-        entries = {entry.id: entry for entry in source_of(config, layout).entries}
+        entries = entries_of(config, layout)
     except SpecsiaError:
         return gallery
-    available = {key for key, entry in entries.items() if entry.sample is not None or entry.path.exists()}
-    if not {item.id for item in gallery.items} <= available:
+    if not {item.id for item in gallery.items} <= entries.keys():
         return gallery
     items = tuple(replace(item, frames=STEPS, yaws=tuple(view_yaws(STEPS))) for item in gallery.items)
     return replace(gallery, items=items, reader=TurnedReader(config, layout, entries))

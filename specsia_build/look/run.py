@@ -1,17 +1,14 @@
-"""A run as a gallery of characters or clips; its source is not needed."""
+"""A run as a gallery of characters or clips; artefacts are compared with the source where it is there."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from specsia_build.backends.registry import load_backend
-from specsia_build.characters.character import id_order_key
+from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.config import NONE, BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import LINE, frame_file, view_file
@@ -20,9 +17,11 @@ from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, FailedItem, Gallery, Item, Side
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
-from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.store import DamagedError, Index, open_index, read_artefact, stamp_of
-from specsia_build.stages import project, reconstruct, render
+from specsia_build.pipeline.plan import judge_character
+from specsia_build.pipeline.run import Run, RunLayout, open_run
+from specsia_build.pipeline.selection import source_of
+from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
+from specsia_build.stages import project, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta
@@ -89,44 +88,50 @@ class RunReader:
         raise DamagedError(f"the artefact {path} is not there: build again")
 
 
-@lru_cache(maxsize=32)
-def _settings_record(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Mapping[str, Any]:
-    """Settings and versions that an artefact built now would record."""
-    backend = None
-    # The backend need not be installed to look at its results.
-    with suppress(SpecsiaError):
-        backend = None if spec is None else load_backend(spec)
-    return stage.settings_record(config, backend)
+def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
+    """Characters of a run's source whose files are there, by id. Raises SpecsiaError if the source is missing."""
+    entries = [entry for entry in source_of(config, layout).entries if entry.problem is None]
+    return {entry.id: entry for entry in entries if entry.sample is not None or entry.path.exists()}
+
+
+def _up_to_date(run: Run, entries: Iterable[Entry]) -> dict[tuple[str, str | None, str], bool]:
+    """Whether each artefact is up to date, by stage, backend and key."""
+    return {
+        (judged.task.stage.name, judged.task.backend, judged.task.key): judged.current
+        for entry in entries
+        for judged in judge_character(run.at_once(), entry)
+    }
 
 
 @dataclass
 class _Survey:
-    """Looks at artefacts; counts those that are outdated or damaged."""
+    """Looks at artefacts; counts those that are outdated or damaged.
 
-    config: BuildConfig
-    layout: RunLayout
-    index: Index
+    Attributes:
+        up_to_date: see `_up_to_date`; empty if nothing was compared with the source.
+    """
+
+    run: Run
+    up_to_date: Mapping[tuple[str, str | None, str], bool] = field(default_factory=dict)
     outdated: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
-    left_out: int = 0
 
-    def meta(self, stage: CharacterStage, spec: str | None, key: str) -> Meta | None:
-        """Metadata of an artefact that is readable and has the present settings and versions."""
-        path = self.layout.artefact(stage, None if spec is None else backend_name(spec), key)
-        meta = self.index.meta(path)
+    @property
+    def config(self) -> BuildConfig:
+        return self.run.config
+
+    def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+        """Metadata of an artefact that is readable and not outdated."""
+        path = self.run.layout.artefact(stage, backend, key)
+        meta = self.run.index.meta(path)
         if meta is None:
-            if self.index.exists(path):
+            if self.run.index.exists(path):
                 self.damaged.append(str(path))
             return None
-        return self.current(
-            stage, spec, stage.is_current(meta, _settings_record(stage, self.config, spec), self.config), meta
-        )
-
-    def current(self, stage: CharacterStage, spec: str | None, current: bool, meta: Meta) -> Meta | None:
-        """Return the metadata of a current artefact; count any other as outdated."""
-        if not current:
-            self.outdated[f"{stage.name} {backend_name(spec or '')}".rstrip()] += 1
-        return meta if current else None
+        if not self.up_to_date.get((stage.name, backend, key), True):
+            self.outdated[f"{stage.name} {backend or ''}".rstrip()] += 1
+            return None
+        return meta
 
     def characters(self, ids: Iterable[str], split_of: Mapping[str, str]) -> Iterator[Item]:
         """Rendered characters, with the reconstructions that are up to date."""
@@ -136,15 +141,10 @@ class _Survey:
             if rendered is None:
                 continue
             sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, list(rendered["warnings"])
-            for spec in self.config.backends:
-                mesh, projected = self.meta(reconstruct.STAGE, spec, key), self.meta(project.STAGE, spec, key)
-                if mesh is not None:
-                    mesh = self.current(reconstruct.STAGE, spec, reconstruct.is_of_render(rendered, mesh), mesh)
+            for name in self.run.backends:
+                projected = self.meta(project.STAGE, name, key)
                 if projected is not None:
-                    inputs = None if mesh is None else project.input_digests(self.config, rendered, mesh)
-                    projected = self.current(project.STAGE, spec, projected["inputs"] == inputs, projected)
-                if projected is not None:
-                    sides[backend_name(spec)] = _projected(backend_name(spec), projected)
+                    sides[name] = _projected(name, projected)
                     warnings += projected["warnings"]
             yield Item(
                 id=rendered["id"],
@@ -162,29 +162,22 @@ class _Survey:
     def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
         """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the run."""
         settings = self.config.clips
-        specs = self.config.backends if settings is not None and settings.pairs else ()
+        backends = self.run.backends if settings is not None and settings.pairs else []
         for character in ids:
             plan = self.meta(motions.STAGE, None, character)
             if plan is None:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
-            meshes = {spec: self.meta(reconstruct.STAGE, spec, character) for spec in specs}
-            carried = [meta for spec in specs if (meta := self.meta(carry.STAGE, spec, character)) is not None]
+            carried = [meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None]
             warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
             for clip in clips:
                 clean = self.meta(draw.STAGE, None, clip.id)
-                if clean is not None:
-                    current = clean["clip"] == asdict(clip) and clean["size"] == self.config.size
-                    clean = self.current(draw.STAGE, None, current, clean)
                 if clean is None:
                     continue
                 sides = {TARGET: Side(TARGET, _layers(clean))}
-                for spec, mesh in meshes.items():
-                    name, moved = backend_name(spec), self.meta(move.STAGE, spec, clip.id)
-                    if moved is not None:
-                        current = mesh is not None and _follows(moved, clean, mesh)
-                        moved = self.current(move.STAGE, spec, current, moved)
+                for name in backends:
+                    moved = self.meta(move.STAGE, name, clip.id)
                     if moved is not None:
                         sides[name] = Side(name, RESULT_LAYERS, {IOU.key: tuple(moved["iou"])})
                 yield Item(
@@ -217,23 +210,28 @@ def _layers(clean: Meta) -> tuple[str, ...]:
     return tuple(layer for layer, file in CLIP_FILES.items() if file in files and layer not in hidden)
 
 
-def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
-    """Whether a moving reconstruction was made from this mesh and compared with these frames."""
-    expected = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
-    expected |= {f"reconstruction/{name}": file["sha256"] for name, file in mesh["files"].items()}
-    return all(moved["inputs"].get(name) == digest for name, digest in expected.items())
-
-
-def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
+def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
     """Open the gallery of a run, and collect facts for its report."""
     split_of = splits.from_json(layout.splits)
     left_out = remembered_json(layout.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
     ids = [key for key in sorted(split_of, key=id_order_key) if key not in without]
     moving, planned = config.clips is not None, list[Clip]()
-    with open_index(layout.index, layout.artefacts, writes=False) as index:
-        survey = _Survey(config, layout, index, left_out=len(split_of) - len(ids))
+    missing = []
+    if skipped := len(split_of) - len(ids):
+        missing.append(f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard.")
+    with open_run(config, layout) as run:
+        # What was built can be looked at without its source and its backends.
+        entries, reason = dict[str, Entry](), "their files are missing"
+        survey = _Survey(run)
+        try:
+            entries = entries_of(config, layout)
+            survey.up_to_date = _up_to_date(run, (entries[key] for key in ids if key in entries))
+        except SpecsiaError as error:
+            entries, reason = {}, str(error)
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
+    if unknown := [item.id for item in items if item.character not in entries]:
+        missing.append(f"Not compared with the source and the present settings: {some(unknown)} ({reason}).")
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
@@ -253,7 +251,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
         failed=tuple(_failed_item(failure, layout, command) for failure in failures),
         measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
         reader=RunReader(layout, moving),
-        missing=tuple(_missing(survey, items, expected, failures, facts)),
+        missing=(*missing, *_missing(survey, items, expected, failures, facts)),
         go_on=command,
     )
     return gallery, facts
@@ -283,8 +281,6 @@ def _missing(
     """Sentences on what a complete run would also have."""
     config = survey.config
     noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
-    if survey.left_out:
-        yield f"{plural(survey.left_out, 'character')} of the source left out by --limit, --exclude or --shard."
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
     failed = {failure.key for failure in failures if failure.backend is None}

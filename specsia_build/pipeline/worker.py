@@ -23,7 +23,7 @@ from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge, warnings_of
 from specsia_build.pipeline.run import WHY, Run, Step, backend_of
 from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
-from specsia_build.stages.stage import CHOSEN, Artefact, CharacterStage, Clip, seal
+from specsia_build.stages.stage import Artefact, CharacterStage, Clip, seal
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,6 @@ def _make(task: Task, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
         if sources is not None:
             fixed = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
             inputs = {**fixed, **sources.digests(map(sources.name, files), task.run.index.digest)}
-    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.settings_record(job.config, job.backend)})
     return seal(artefact, stage.name, task.fingerprint(inputs), inputs)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.base import Backend
 from specsia_build.backends.scoring import Likeness, small
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
@@ -31,35 +30,25 @@ from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Diges
 from specsia_build.stages.warnings import Comparison, warnings_about
 
 
-def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
+def _settings(job: Job) -> dict[str, Any]:
+    config = job.config
     return {
-        "renderer": config.renderer,
-        "views": config.views,
-        "size": config.size,
-        "look": config.look,
-        "pos_frame": config.pos_frame,
+        **{name: getattr(config, name) for name in ("views", "size", "look", "pos_frame")},
+        "renderer": [config.renderer, load_renderer(config.renderer).version],
         "registration": REGISTRATION_VERSION,
     }
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    renderer = [job.config.renderer, load_renderer(job.config.renderer).version]
-    return {**_chosen(job.config), "renderer": renderer}
 
 
 def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
-def input_digests(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
+def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
-    truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(config), view_file(GT, 0))}
+    rendered, reconstructed = earlier[render.STAGE], earlier[reconstruct.STAGE]
+    truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(job.config), view_file(GT, 0))}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     return truth | yaw | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
-
-
-def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    return input_digests(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
@@ -171,9 +160,8 @@ STAGE = CharacterStage(
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,
-    chosen=_chosen,
     inputs=_inputs,
     per_backend=True,
-    draws=True,
     serves=_serves,
+    draws=True,
 )

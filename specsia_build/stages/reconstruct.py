@@ -18,7 +18,6 @@ from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.registry import backend_inputs, call_backend
 from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, fitted, small
 from specsia_build.characters.read import read_character
-from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError, UsageError
@@ -38,7 +37,6 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
-    canonical_json,
 )
 from specsia_build.stages.warnings import misplaced
 
@@ -67,21 +65,13 @@ def _backend(job: Job) -> Backend:
     return job.backend
 
 
-def _chosen(config: BuildConfig, backend: Backend | None) -> dict[str, Any]:
-    if backend is None:
-        return {"seed": config.seed}
-    settings = json.loads(canonical_json(dict(backend.settings())))
-    return {"backend": [backend.name, backend.version], "backend_settings": settings, "seed": config.seed}
-
-
 def _settings(job: Job) -> dict[str, Any]:
-    return _chosen(job.config, _backend(job))
-
-
-def is_of_render(rendered: Meta, reconstructed: Meta) -> bool:
-    """Whether a reconstruction was made from this render."""
-    digests = {render.FRONT: rendered["files"][render.FRONT]["sha256"], _TRUTH: rendered["fingerprint"]}
-    return all(reconstructed["inputs"].get(name, digest) == digest for name, digest in digests.items())
+    backend = _backend(job)
+    return {
+        "backend": [backend.name, backend.version],
+        "backend_settings": dict(backend.settings()),
+        "seed": job.config.seed,
+    }
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -281,7 +271,6 @@ STAGE = CharacterStage(
     earlier=(render.STAGE,),
     make=reconstruct,
     settings=_settings,
-    chosen=_chosen,
     inputs=_inputs,
     sources=_sources,
     per_backend=True,

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import READING, read_character
@@ -56,15 +55,14 @@ def is_blank(target: NDArray[np.uint8]) -> bool:
     return bool(np.count_nonzero(visible) < LEAST_COVERED * visible.size)
 
 
-def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    outline = {} if config.outline == RANDOM else {"outline": config.outline}
-    names = ("renderer", "views", "size", "look", "seed", "frontal")
-    return {name: getattr(config, name) for name in names} | outline
-
-
 def _settings(job: Job) -> dict[str, Any]:
-    renderer = [job.config.renderer, load_renderer(job.config.renderer).version]
-    return {**_chosen(job.config), "renderer": renderer, "entry": entry_settings(job.entry)}
+    config = job.config
+    return {
+        **{name: getattr(config, name) for name in ("views", "size", "look", "seed", "frontal")},
+        **({} if config.outline == RANDOM else {"outline": config.outline}),
+        "renderer": [config.renderer, load_renderer(config.renderer).version],
+        "entry": entry_settings(job.entry),
+    }
 
 
 def entry_settings(entry: Entry) -> dict[str, Any]:
@@ -213,5 +211,5 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 STAGE = CharacterStage(
-    "render", READING + 25, make=render, settings=_settings, chosen=_chosen, sources=sources, serves=_serves, draws=True
+    "render", READING + 25, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
 )

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
-from specsia_build.rendering.layers import load_renderer
 
 META = "meta.json"
 
@@ -187,9 +186,6 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
     return True
 
 
-CHOSEN = "settings"  # Field of an artefact's meta data with the `settings_record` of its stage when it was made
-
-
 @dataclass(frozen=True)
 class Stage:
     """One stage of a build.
@@ -222,8 +218,6 @@ class CharacterStage(Stage):
     Attributes:
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
-        chosen: the part of the settings that configuration and backend decide and that shows in pictures, as parsed
-            from JSON.
         inputs: digests of earlier artefacts and files that are known before it is made.
         sources: location of the files that `make` lists, None if they are no inputs.
         serves: whether an artefact has what later stages need under the present settings.
@@ -236,7 +230,6 @@ class CharacterStage(Stage):
     settings: Callable[[Job], Mapping[str, Any]]
     inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _nothing
     sources: Callable[[Job], Sources | None] = _no_sources
-    chosen: Callable[[BuildConfig, Backend | None], Mapping[str, Any]] = _nothing
     serves: Callable[[Meta, BuildConfig], bool] = _always
     per_backend: bool = False
     per_clip: bool = False
@@ -244,13 +237,3 @@ class CharacterStage(Stage):
     draws: bool = False
 
     __hash__ = Stage.__hash__
-
-    def settings_record(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
-        """Versions and `chosen` settings, which identify how an artefact was made when its source is missing."""
-        renderer = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
-        return {"version": self.version, **renderer, **self.chosen(config, backend)}
-
-    def is_current(self, meta: Meta, record: Mapping[str, Any], config: BuildConfig) -> bool:
-        """Whether an artefact agrees with a `settings_record` and the configuration; fields that it lacks agree."""
-        recorded = meta.get(CHOSEN, {})
-        return all(recorded.get(name, value) == value for name, value in record.items()) and self.serves(meta, config)

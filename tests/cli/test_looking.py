@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from specsia_build.look.open import smooth
-from specsia_build.look.run import open_run
+from specsia_build.look.run import gallery_of_run
 from tests.commands import specsia
 from tests.dataset.small import VIEWS, build_small
 from tests.look.tiny_run import tiny_run
@@ -61,7 +61,7 @@ def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> None:
     config, layout = tiny_run(tmp_path)
-    gallery, _ = open_run(config, layout)
+    gallery, _ = gallery_of_run(config, layout)
     turned = smooth(gallery, config, layout)
     for side, layer in (("Y*", "gt"), ("Y*", "gt_mask"), ("relief", "color"), ("relief", "pos"), ("relief", "edge")):
         there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])

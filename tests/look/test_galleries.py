@@ -20,7 +20,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.look.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET
 from specsia_build.look.open import open_gallery
-from specsia_build.look.run import open_run
+from specsia_build.look.run import gallery_of_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.run import RunLayout, layout_of
 from specsia_build.pipeline.store import read_artefact
@@ -57,7 +57,7 @@ def shown(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[st
 
 def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, _ = shown
-    gallery, facts = open_run(*whole)
+    gallery, facts = gallery_of_run(*whole)
     assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "relief"])
     assert [one["id"] for one in document["items"]] == list(IDS)
     for made in gallery.items:
@@ -110,9 +110,25 @@ def test_quarantined_pictures_are_shown(tmp_path: Path) -> None:
 def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
     config, layout = replace(copied[0], **changed), copied[1]
     write_settings(config, layout.config)
-    gallery, _ = open_run(config, layout)
+    gallery, _ = gallery_of_run(config, layout)
     assert [name for item in gallery.items for name in item.sides] == sides
     assert any("other settings" in sentence for sentence in gallery.missing)
+
+
+def test_a_changed_character_is_outdated_and_without_its_source_nothing_is_compared(
+    copied: Run, tmp_path: Path
+) -> None:
+    config, layout = copied
+    own = tmp_path / "own"
+    shutil.copytree(Path(config.source).parent, own, ignore=shutil.ignore_patterns("run"))
+    config, mesh = replace(config, source=str(own / Path(config.source).name)), own / "0.obj"
+    mesh.write_text(f"{mesh.read_text()}# changed\n")
+    gallery, _ = gallery_of_run(config, layout)
+    assert [item.id for item in gallery.items] == list(IDS[1:])
+    mesh.unlink()
+    gallery, _ = gallery_of_run(config, layout)
+    assert [item.id for item in gallery.items] == list(IDS)
+    assert any("Not compared" in sentence for sentence in gallery.missing)
 
 
 def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:

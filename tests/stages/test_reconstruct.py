@@ -24,6 +24,7 @@ from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.stages import project, render
+from specsia_build.stages.reconstruct import STAGE as RECONSTRUCT
 from specsia_build.stages.reconstruct import accepted, reconstruct
 from specsia_build.stages.render import drawn_frontal
 from specsia_build.stages.stage import Artefact, Job
@@ -116,8 +117,13 @@ def test_a_right_mesh_has_no_warnings() -> None:
 def test_whether_the_turn_is_to_be_found_decides_it_too() -> None:
     seen = {name: {"sha256": name} for name in ("gt_mask_00.png", "gt_00.png")}
     mesh: dict[str, Any] = {"files": {"vertices.npy": {"sha256": "v"}}}
-    config, truth = BuildConfig(views=1), {"files": seen}
-    still, turned = (project.input_digests(config, truth, {**mesh, "needs_yaw": needs}) for needs in (False, True))
+    job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(views=1))
+    still, turned = (
+        project.STAGE.inputs(
+            job, {render.STAGE: {"files": seen}, RECONSTRUCT: {**mesh, "needs_yaw": needs}}, lambda *_: None
+        )
+        for needs in (False, True)
+    )
     assert still == {"gt_mask_00.png": "gt_mask_00.png", "gt_00.png": "gt_00.png", "reconstruction/vertices.npy": "v"}
     assert turned != still
 

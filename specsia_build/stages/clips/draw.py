@@ -13,7 +13,6 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.backends.base import Backend
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.config import RANDOM, BuildConfig
 from specsia_build.dataset.images import position_image
@@ -52,43 +51,27 @@ def clip_of(job: Job) -> Clip:
     return job.clip
 
 
-def shot_chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    """The part of the configuration that decides how a clip is framed and drawn."""
-    settings = clip_settings(config)
-    return {
-        "size": config.size,
-        "views": config.views,
-        "look": config.look,
-        "seed": config.seed,
-        "fps": settings.fps,
-        "frames": settings.frames,
-        "in_place": settings.in_place,
-        "renderer": [FastRenderer.name, FastRenderer.version],
-        **({} if config.outline == RANDOM else {"outline": config.outline}),
-    }
-
-
 def shot_settings(job: Job) -> dict[str, Any]:
     """Everything but files that decides how a clip is framed and drawn."""
+    config = job.config
+    settings = clip_settings(config)
     return {
-        **shot_chosen(job.config),
-        "in_place": IN_PLACE_VERSION if clip_settings(job.config).in_place else False,
+        **{name: getattr(config, name) for name in ("size", "views", "look", "seed")},
+        **{name: getattr(settings, name) for name in ("fps", "frames")},
+        **({} if config.outline == RANDOM else {"outline": config.outline}),
+        "in_place": IN_PLACE_VERSION if settings.in_place else False,
+        "renderer": [FastRenderer.name, FastRenderer.version],
         "entry": entry_settings(job.entry),
         "clip": asdict(clip_of(job)),
     }
 
 
-def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    settings = clip_settings(config)
+def _settings(job: Job) -> dict[str, Any]:
+    settings = clip_settings(job.config)
     layers = list(layers_of(settings.recipes))
     lined = {"line_px": settings.line_px} if {LINE, SEG} & set(layers) else {}
-    return {**shot_chosen(config), "layers": layers, **lined}
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    chosen = _chosen(job.config)
-    versions = {"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(chosen["layers"]) else {}
-    return {**chosen, **shot_settings(job), **versions}
+    versions = {"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(layers) else {}
+    return {**shot_settings(job), "layers": layers, **lined, **versions}
 
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
@@ -226,6 +209,4 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
         yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
 
 
-STAGE = CharacterStage(
-    "draw", 17, (motions.STAGE,), make=draw, settings=_settings, chosen=_chosen, inputs=_inputs, per_clip=True
-)
+STAGE = CharacterStage("draw", 17, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True)

@@ -10,10 +10,9 @@ from typing import Any
 
 from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
-from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import READING
-from specsia_build.config import OWN, BuildConfig, ClipSettings
+from specsia_build.config import OWN, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.recipes.recipe import layers_of
@@ -47,21 +46,15 @@ REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
 _MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 
 
-def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    settings = clip_settings(config)
+def _settings(job: Job) -> dict[str, Any]:
+    settings = clip_settings(job.config)
     return {
+        **{name: getattr(settings, name) for name in ("fps", "frames", "views", "turntable")},
         "motions": [origin_of(name) for name in settings.motions],
         "patterns": list(settings.patterns),
-        "fps": settings.fps,
-        "frames": settings.frames,
-        "views": settings.views,
-        "turntable": settings.turntable,
+        **({"regions": REGIONS_VERSION} if _has_regions(settings) else {}),
+        "entry": entry_settings(job.entry),
     }
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    regions = {"regions": REGIONS_VERSION} if _has_regions(clip_settings(job.config)) else {}
-    return {**_chosen(job.config), **regions, "entry": entry_settings(job.entry)}
 
 
 def _has_regions(settings: ClipSettings) -> bool:
@@ -168,6 +161,4 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
-STAGE = CharacterStage(
-    "motions", READING + 29, make=find, settings=_settings, chosen=_chosen, inputs=_inputs, sources=_sources
-)
+STAGE = CharacterStage("motions", READING + 29, make=find, settings=_settings, inputs=_inputs, sources=_sources)

@@ -101,7 +101,6 @@ STAGE = CharacterStage(
     earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
     make=move,
     settings=_settings,
-    chosen=draw.shot_chosen,
     inputs=_inputs,
     per_backend=True,
     per_clip=True,
