@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary
     from specsia_build.pipeline.run import RunLayout
 
-
 _MOST_LINES, _MOST_NAMES = 8, 3  # Lines and names that are listed
 
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")

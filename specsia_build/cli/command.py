@@ -166,7 +166,7 @@ def conclude(
     context = click.get_current_context()
     if not context.meta.get(JSON):
         seconds = round(time.monotonic() - context.meta.get(BEGAN, time.monotonic()))
-        ordered = {**facts, "time": [str(timedelta(seconds=seconds))], "next": facts.get("next", ())}
-        ordered["next"] = ordered.pop("next")
-        close(title, {label: list(texts) for label, texts in ordered.items() if texts}, bad=bool(trouble) or not ok)
+        timed = {**facts, "time": [str(timedelta(seconds=seconds))]}
+        timed["next"] = timed.pop("next", ())
+        close(title, {label: texts for label, texts in timed.items() if texts}, bad=bool(trouble) or not ok)
     tell(document, lines, ok=ok, trouble=trouble)

@@ -222,12 +222,7 @@ _DRAWING = options(
     click.argument("ids", metavar="[ID]...", nargs=-1),
     click.option("--split", help="Characters or clips of this split."),
     click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
-    click.option(
-        "--show",
-        multiple=True,
-        metavar="SIDE[:LAYER]",
-        help="Y*, a backend, or a layer of one (relief:mask).  [default: Y*, each Z]",
-    ),
+    click.option("--show", multiple=True, metavar="SIDE[:LAYER]", help="Y*, a backend, or its layer.  [default: all]"),
     click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
     click.option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),
@@ -247,9 +242,8 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])
-    style = Style(
-        options["size"], parse_ground(options["background"]), options["labels"], options["values"], options["columns"]
-    )
+    ground = parse_ground(options["background"])
+    style = Style(options["size"], ground, options["labels"], options["values"], options["columns"])
     return open_gallery(where), choice, style
 
 

@@ -68,9 +68,8 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     lines = _part_lines(facts[0]) if parts is not None else _lines(facts, notes)
     if suggest is not None:
         write_bytes(suggest, manifest)
-        count = manifest.count(b"\n")
-        are = "is" if count == 1 else "are"
-        lines.append(f"{plural(count, 'character')} {are} in {suggest}: read its comments, edit it, build it")
+        count = plural(manifest.count(b"\n"), "character")
+        lines.append(f"{suggest} lists {count}: read its comments, edit it, build it")
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures)
         lines.append(f"the pictures are in {pictures}")

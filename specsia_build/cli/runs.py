@@ -41,8 +41,6 @@ MOTION_HELP = (
 )
 RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
-RENDERERS = ", ".join(get_args(RendererName))
-
 source = click.argument("source", required=False)
 
 max_failures = click.option("--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]")
@@ -54,18 +52,12 @@ def backends(description: str) -> Callable[[Any], Any]:
 
 
 _SHARED = options(
-    click.option(
-        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or a name in the package."
-    ),
+    click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one in the package."),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
     click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
-    click.option(
-        "--executor",
-        type=choice(ExecutorName),
-        help="This machine, or a Ray cluster.  [default: local]",
-    ),
+    click.option("--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"),
     click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
     click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
     click.option("--limit", type=int, help="Only the first N characters of the source."),
@@ -89,7 +81,7 @@ _SHARED = options(
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
 @click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
-@click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {RENDERERS}.  [default: fast]")
+@click.option("--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
 @click.option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
@@ -124,10 +116,8 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
 @click.option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
-@click.option(
-    "--turntable/--no-turntable", "turntable", default=None, help="Also draw the still figure from all around."
-)
-@click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip beside its frames.")
+@click.option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
+@click.option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
 @backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
 @_SHARED

@@ -23,15 +23,9 @@ def check_pixels(picture: object, name: str, *, alpha: bool = True) -> Pixels:
     channels = (4,) if alpha else (3, 4)
     is_valid = array.dtype.kind in "ui" and array.ndim == 3 and array.shape[2] in channels
     if not is_valid or (array.size and not 0 <= array.min() <= array.max() <= 255):
-        raise UsageError(
-            f"{name} is (H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}, not {_kind(picture)}"
-        )
+        wanted = f"(H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}"
+        raise UsageError(f"{name} is {wanted}, not {kind_of(picture)} {getattr(picture, 'dtype', '')}".rstrip())
     return np.ascontiguousarray(array, np.uint8)
-
-
-def _kind(picture: object) -> str:
-    dtype = f"{picture.dtype} " if isinstance(picture, np.ndarray) else ""
-    return dtype + kind_of(picture)
 
 
 def check_mesh(mesh: object) -> Mesh:

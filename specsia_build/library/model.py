@@ -26,7 +26,6 @@ frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (flo
 
 _KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend", "clip", "frame", "time", "action")
 
-
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as _Rows
 
@@ -68,9 +67,6 @@ class Dataset(_Rows[Row]):
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
-
-    def __reduce__(self) -> tuple[type[Dataset], tuple[str | Path, str, str]]:
-        return Dataset, (self.where, self.split, self.config)
 
 
 def open_dataset(where: str | Path, split: str = "train", config: str | None = None) -> Dataset:

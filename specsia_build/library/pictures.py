@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeVar, overload
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.registry import load_backend
@@ -41,8 +40,6 @@ OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license",
 T = TypeVar("T")
 
 _Outline = tuple[Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]]
-
-Box = tuple[NDArray[np.float64], NDArray[np.float64]]  # Smallest and largest x, y, z
 
 
 def load(path: str | Path, **overrides: Any) -> Character:
@@ -119,11 +116,6 @@ class Views(_Items[View]):
 
     def __repr__(self) -> str:
         return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
-
-    @property
-    def cameras(self) -> tuple[Camera, ...]:
-        """The camera of each view."""
-        return tuple(view.camera for view in self)
 
     def save(self, folder: str | Path) -> Path:
         """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view."""
@@ -216,13 +208,11 @@ class Pairs(_Items[Pair]):
     Attributes:
         registration: similarity transform that fits the reconstruction to the character, and its quality.
         mesh: the registered reconstruction.
-        boxes: smallest and largest x, y, z that Zpos spans in each view, in units of the frame.
     """
 
     items: tuple[Pair, ...]
     registration: Registration
     mesh: Mesh
-    boxes: tuple[Box, ...]
 
     def __repr__(self) -> str:
         return f"Pairs({plural(len(self), 'pair')} of {self[0].character_id!r} by {self[0].backend})"
@@ -250,28 +240,25 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
     """
     checked("pos_frame", pos_frame, PosFrame)
     reconstruction = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
-    masks = np.stack([view.layers.mask for view in views])
+    masks, cameras = np.stack([view.layers.mask for view in views]), [view.camera for view in views]
     mesh = compacted(check_mesh(reconstruction.mesh))
-    registration = registered(mesh, masks, views.cameras, views[0].target, views.look, any_yaw=reconstruction.needs_yaw)
+    registration = registered(mesh, masks, cameras, views[0].target, views.look, any_yaw=reconstruction.needs_yaw)
     placed = registration.similarity.apply_to(mesh)
-    layers = load_renderer(views.renderer).render(placed, views.cameras, views.look)
-    pairs, boxes = [], []
-    for number, (view, rendered) in enumerate(zip(views, layers, strict=True)):
-        pos, low, high = positioned(rendered, placed, view.camera, pos_frame)
-        boxes.append((low, high))
-        pairs.append(
-            Pair(
-                uid=row_uid(views.character_id, number),
-                character_id=views.character_id,
-                view=number,
-                z=rendered.color,
-                pos=pos,
-                gt=view.target,
-                gt_mask=view.layers.mask,
-                iou=iou(rendered.mask, view.layers.mask),
-                backend=reconstruction.backend,
-                outline_px=views.outline[0],
-                outline_grey=views.outline[1],
-            )
+    layers = load_renderer(views.renderer).render(placed, cameras, views.look)
+    pairs = [
+        Pair(
+            uid=row_uid(views.character_id, number),
+            character_id=views.character_id,
+            view=number,
+            z=rendered.color,
+            pos=positioned(rendered, placed, view.camera, pos_frame)[0],
+            gt=view.target,
+            gt_mask=view.layers.mask,
+            iou=iou(rendered.mask, view.layers.mask),
+            backend=reconstruction.backend,
+            outline_px=views.outline[0],
+            outline_grey=views.outline[1],
         )
-    return Pairs(tuple(pairs), registration, placed, tuple(boxes))
+        for number, (view, rendered) in enumerate(zip(views, layers, strict=True))
+    ]
+    return Pairs(tuple(pairs), registration, placed)

@@ -22,7 +22,6 @@ from specsia_build.backends.placing import picture_file, read_placed
 from specsia_build.backends.settings import Terms
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import (
-    BRIDGES,
     NAMES,
     Installation,
     Pins,
@@ -36,6 +35,7 @@ from specsia_build.folders import private_folder
 from specsia_build.processes import worker_environment
 from specsia_build.rendering.mesh import Mesh
 
+BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts, NAME_worker.py
 SEEDS = 2**53  # Seeds are below it, so that JSON keeps them exact in any language
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}

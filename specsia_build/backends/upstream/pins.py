@@ -17,8 +17,6 @@ from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import expanded, shipped
 
-BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts, NAME_worker.py
-
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from specsia_build.backends.upstream import worker
-from specsia_build.backends.upstream.pins import BRIDGES
+from specsia_build.backends.upstream.bridged import BRIDGES
 from specsia_build.backends.upstream.supervisor import MOST_STARTS, Supervisor
 from specsia_build.errors import CharacterError
 from tests.backends.upstream.standins import (
