@@ -42,7 +42,7 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     from specsia_build.characters.survey import same_files, suggested_manifest
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.pipeline.survey import survey_all
+    from specsia_build.pipeline.status import survey_all
 
     if suggest is not None:
         if suggest.suffix.lower() != ".jsonl":
@@ -58,7 +58,8 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[: config.limit])
-        facts, views = survey_all(opened.entries, config, pictured=pictures is not None)
+        surveyed = survey_all(opened.entries, config, pictured=pictures is not None)
+        facts, views = [facts for facts, _ in surveyed], [view for _, view in surveyed]
         sound = {character.id for character in facts if character.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         if suggest is not None:

@@ -168,7 +168,7 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     differs is refused. The source must be here too. The same command continues a stopped merge.
     """
     from specsia_build.pipeline.build import build as run_build
-    from specsia_build.pipeline.merging import merge as merge_runs
+    from specsia_build.pipeline.build import merge as merge_runs
     from specsia_build.pipeline.run import layout_of
 
     check_failures(max_failures)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from glob import glob
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import SpecsiaError, brief
@@ -53,11 +52,3 @@ def temporary_beside(path: Path) -> Path:
 def is_temporary(name: str) -> bool:
     """Whether a file name is a temporary one, which a killed writer leaves behind."""
     return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
-
-
-def pattern_note(folder: Path, readers: str) -> str | None:
-    """A sentence about an existing folder whose path, which `readers` take for a glob pattern, names something else."""
-    whole = str(folder.resolve())
-    if glob(whole) == [whole]:  # noqa: PTH207  what those readers do with the text
-        return None
-    return f"{folder}: {readers} its path for a pattern because of * ? or [ in it: move it to a path without these"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from specsia_build import __version__
-from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
-from specsia_build.dataset import exchange, schema
-from specsia_build.dataset.parquet import stored_rows
+from specsia_build.dataset import exchange
 from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import remembered_json
@@ -23,6 +21,7 @@ from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.plan import inputs_now
 from specsia_build.pipeline.run import Run, RunLayout
+from specsia_build.pipeline.selection import Characters, named
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
@@ -60,7 +59,7 @@ def check_folder(layout: RunLayout) -> None:
 @contextmanager
 def locked(layout: RunLayout) -> Iterator[None]:
     """Create a run's folder and keep other builds out of it for as long as the context lasts."""
-    lock, existed = FileLock(layout.lock, timeout=0), layout.root.exists()
+    lock = FileLock(layout.lock, timeout=0)
     with writing(layout.lock):
         layout.lock.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -75,13 +74,6 @@ def locked(layout: RunLayout) -> Iterator[None]:
     finally:
         with suppress(OSError):
             lock.release()
-            # A refused build leaves no files.
-            if not layout.mark.exists():
-                for path in (layout.lock, layout.index):
-                    path.unlink(missing_ok=True)
-                layout.lock.parent.rmdir()
-                if not existed:
-                    layout.root.rmdir()
 
 
 def settings_before(layout: RunLayout) -> dict[str, Any]:
@@ -113,26 +105,19 @@ def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
     return f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
 
 
-def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Check that a build with another name of its source has the run's characters and loses no rows.
-
-    Raises UsageError if the new source has none of the rendered characters, or only others of the same names, or the
-    dataset would become smaller.
-    """
-    config, dataset = run.config, run.layout.dataset
+def refuse_other_source(before: Mapping[str, Any], run: Run, characters: Characters) -> None:
+    """Raise UsageError if a source of another name lacks characters of the run, or has others of the same names."""
+    config = run.config
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
+    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in characters.entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
     others = rendered and not any(inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
-    shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
-    old = sum(stored_rows(dataset / name) or 0 for name in shards)
-    new = len(entries) * config.views * len(config.backends)
-    if others or (config.clips is None and new < old):
-        why = "none of whose characters is in" if others else f"whose {old} rows would become {new} with"
+    if others or (characters.absent and config.like is None):
+        why = "others of the same names" if others else f"no {named(characters.absent)}"
         raise UsageError(
-            f"{run.layout.root} holds a build of another source, {before['source']}, {why} {config.source}: give "
-            "another --out, or --fresh to start over there"
+            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} has {why}: "
+            "give another --out, or --fresh to start over there"
         )
 
 

@@ -52,8 +52,8 @@ class Build:
         write_settings(self.config, self.layout.config)
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
-        for note in self.characters.notes(self.run):
-            say(note)
+        for remark in self.characters.remarks:
+            say(remark)
 
     def state_of(self, entry: Entry) -> CharacterState:
         """State of a character, cached until one of its artefacts changes."""
@@ -256,5 +256,3 @@ class _Attempt:
             details, low_quality = outcome.details, outcome.low_quality
             failure = Failure(task.entry.id, *step.name, outcome.reason, details, low_quality, clip)
             build.record.failed(failure, outcome.evidence)
-        if outcome.warnings:
-            build.record.warn(task.entry.id, outcome.warnings)

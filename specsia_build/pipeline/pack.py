@@ -34,6 +34,8 @@ from specsia_build.terminal.screen import say
 
 def finish(build: Build) -> BuildSummary:
     """Pack a build, and remove its artefacts with `--keep none`; damaged artefacts are made again, once."""
+    if (failed := counted(build.failures_before())[0]) > build.summary.allowed_failures:
+        return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
     pack_all = _pack_dataset if build.config.clips is None else _pack_clips
     try:
         summary = pack_all(build)
@@ -72,8 +74,6 @@ def _pack_clips(build: Build) -> BuildSummary:
                 f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
             )
         return build.finished(stopped="no character has a clip: its failure or warning says why")
-    if (failed := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
     stopped = [pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]
     summary = _pack_dataset(build) if build.run.packs else build.finished()
     return replace(summary, stopped="; ".join(filter(None, [summary.stopped, *stopped])) or None)
@@ -87,8 +87,6 @@ def _pack_dataset(build: Build) -> BuildSummary:
             return build.finished(
                 stopped=f"all characters failed or are quarantined, so {name} cannot be packed: see {layout.failures}"
             )
-    if (failed := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
     character_states = {entry.id: build.state_of(entry) for entry in build.entries}
     plan = pack_plan(run, build.characters.source, character_states, failures, build.characters.splits)
     waiting: dict[str | None, list[str]] = {

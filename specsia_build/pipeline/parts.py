@@ -203,8 +203,6 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
 
     left_out = len(keys) - sum(1 for _ in parts())
     count, own = write_whole(folder, recipe, parts, {**facts, "left_out": left_out})
-    if (note := folders.hidden(folder, recipe)) is not None:
-        say(note)
     if foreign := folders.strangers(folder, parts(), own):
         say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
     return count

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -104,21 +103,12 @@ def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
     return task, state
 
 
-class Judged(NamedTuple):
-    """A task, the state of its artefact, and whether it and all earlier ones are `current`, that is up to date.
+def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, str, bool]]:
+    """Yield a task for every artefact that a character should have, its state, and whether it and all earlier ones are
+    up to date.
 
-    Until the clips of a character are known, one task without a clip stands for all of them.
-    """
-
-    task: Task
-    state: str
-    current: bool
-
-
-def judge_character(run: Run, entry: Entry) -> Iterator[Judged]:
-    """Judge every artefact that a character should have, in the order of the steps.
-
-    Takes a run `at_once`, as each artefact is looked at several times.
+    Takes a run `at_once`, as each artefact is looked at several times. Until the clips of a character are known, one
+    task without a clip stands for all of them.
     """
     current: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
     for stage, spec in run.steps:
@@ -127,7 +117,7 @@ def judge_character(run: Run, entry: Entry) -> Iterator[Judged]:
         if stage.per_clip:
             metas = {s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip}
             if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
-                yield Judged(whole, BLOCKED, False)
+                yield whole, BLOCKED, False
                 continue
             clips = motions.clips_of(metas[motions.STAGE] or {})
         for clip in clips:
@@ -137,12 +127,7 @@ def judge_character(run: Run, entry: Entry) -> Iterator[Judged]:
                 key = s, spec if s.per_backend else None, clip if s.per_clip else None
                 is_current = is_current and current.get(key, True)
             current[stage, spec, clip] = is_current
-            yield Judged(task, state, is_current)
-
-
-def warnings_of(meta: Meta) -> tuple[str, ...]:
-    """Warnings in an artefact's meta data."""
-    return tuple(brief(warning, MOST_WARNED) for warning in meta.get("warnings", ()))
+            yield task, state, is_current
 
 
 @dataclass(frozen=True)
@@ -190,7 +175,7 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
             clips[task.clip.id] = task.clip
         index = run.index
         if state == DONE and (meta := index.meta(task.path)) is not None:
-            warnings |= dict.fromkeys(warnings_of(meta))
+            warnings |= dict.fromkeys(brief(warning, MOST_WARNED) for warning in meta.get("warnings", ()))
         if reads and task.stage is reads[-1] and (name := task.backend) is not None:
             if current:
                 metas = {stage: index.meta(task.path_in(stage)) or {} for stage in reads}

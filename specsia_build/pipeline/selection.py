@@ -16,8 +16,7 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.pipeline.run import Run, RunLayout
-from specsia_build.stages.registry import character_stages
+from specsia_build.pipeline.run import RunLayout
 
 
 def named(ids: Collection[str]) -> str:
@@ -44,15 +43,6 @@ class Characters:
     left_out: tuple[str, ...]
     absent: tuple[str, ...]
     remarks: tuple[str, ...]
-
-    def notes(self, run: Run) -> list[str]:
-        """Remarks for the user, with those that need the run's artefacts."""
-        first = character_stages(run.config)[0]
-        removed = [i for i in self.absent if run.meta(first, None, i) is not None]
-        if not removed:
-            return list(self.remarks)
-        count = plural(len(removed), "character")
-        return [*self.remarks, f"the source lacks {count} that this run had, left out from now on: {named(removed)}"]
 
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
@@ -94,8 +84,11 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
         return tuple(sorted(ids, key=id_order_key))
 
     left_out = in_order((source_ids & split_of.keys()) - {entry.id for entry in built})
-    absent, notes = in_order(split_of.keys() - source_ids), (*source.notes, *remarks)
-    return Characters(source.name, built, split_of, left_out, absent, notes)
+    absent = in_order(split_of.keys() - source_ids)
+    if absent and config.like is None:
+        count = plural(len(absent), "character")
+        remarks.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
+    return Characters(source.name, built, split_of, left_out, absent, (*source.notes, *remarks))
 
 
 def _split(

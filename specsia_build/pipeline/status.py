@@ -1,13 +1,21 @@
-"""Status of a run: what it holds, what failed, and what a build would do next; nothing is changed."""
+"""What a run holds and a build would do next, and what a source holds; nothing is changed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from specsia_build import png
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError
+from specsia_build.errors import MOST_WARNED, CharacterError, UsageError, brief
+from specsia_build.frame import normalise, view_cameras
+from specsia_build.memory import memory_bytes
+from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.pack import empty_splits, pack_plan
@@ -15,10 +23,16 @@ from specsia_build.pipeline.parts import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, character_state
 from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters
+from specsia_build.pipeline.warm import compile_once
 from specsia_build.recipes.folder import keys, record_of
 from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.recipes.verify import folder_facts
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import compacted
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
+from specsia_build.terminal import progress
+
+SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
 
 
 @dataclass(frozen=True)
@@ -114,3 +128,44 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         empty_splits=empty,
         current=all(packed),
     )
+
+
+def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
+    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else b""."""
+    try:
+        character = read_character(entry)
+        mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
+        placed = normalise(mesh.vertices, cameras, 1)
+        front = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
+    except CharacterError as error:
+        return unread(entry, str(error)), b""
+    doubts = tuple(one_colour(character, front.color, front.coverage))
+    character = replace(
+        character,
+        warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
+        doubts=(*character.doubts, *doubts),
+    )
+    return facts_of(character), png.encode(front.color) if pictured else b""
+
+
+def survey_all(
+    entries: Sequence[Entry], config: BuildConfig, *, pictured: bool = False
+) -> list[tuple[CharacterFacts, bytes]]:
+    """Facts and picture of each of the `entries`; see `survey`.
+
+    Procedural characters are removed after reading, so that the disk never holds more of them than there are workers.
+    """
+    from specsia_build.characters.samples.write import withdraw
+
+    surveyed: dict[int, tuple[CharacterFacts, bytes]] = {}
+    compile_once(config, (), entries)
+    needs = Needs(config.timeout, memory=memory_bytes(config.memory))
+    with progress.bar("characters", len(entries)) as advance:
+        for index, result in local_executor(config)(partial(survey, pictured=pictured), entries, needs):
+            entry = entries[index]
+            facts, picture = (unread(entry, result.reason), b"") if isinstance(result, Lost) else result
+            warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
+            surveyed[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem)), picture
+            withdraw(entry)
+            advance(1)
+    return [surveyed[index] for index in range(len(entries))]

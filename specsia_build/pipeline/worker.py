@@ -20,7 +20,7 @@ from specsia_build.files.sources import unchanging
 from specsia_build.files.writing import write_trouble
 from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
 from specsia_build.pipeline.executors import Needs
-from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge, warnings_of
+from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import WHY, Run, Step, backend_of
 from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, seal
@@ -107,7 +107,6 @@ class Outcome:
     low_quality: bool = False
     damaged: tuple[CharacterStage, ...] = ()
     state: str = ""
-    warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     peak_mb: float = 0.0
 
@@ -164,7 +163,7 @@ def carry_out(task: Task, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, 
         with counting(task.key):
             sealed = _make(task, earlier)
         artefact = replace(sealed, meta=write_artefact(task.path, sealed))
-        outcome = Outcome(warnings=warnings_of(artefact.meta))
+        outcome = Outcome()
     except Exception as error:
         outcome = _failure(task, error)
     return replace(outcome, seconds=time.perf_counter() - start, peak_mb=peak_mb()), artefact

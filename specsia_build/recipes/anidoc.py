@@ -33,7 +33,6 @@ class AniDoc(Recipe):
     name = "anidoc"
     title = "films in colour and in lines, a reference picture and point tracks, as AniDoc reads them"
     layers = (COLOR, LINE, TRACKS)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": SHAPE[0], "fps": 24.0, "line_px": 1.5}
 
     def check(self, config: BuildConfig) -> None:

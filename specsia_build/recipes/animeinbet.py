@@ -29,7 +29,6 @@ class Animeinbet(Recipe):
     name = "animeinbet"
     title = "line art with the graph of surface points that it is drawn from, as AnimeInbet reads it"
     layers = (LINE, STROKES)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": SIDE, "fps": 24.0}
 
     def check(self, config: BuildConfig) -> None:

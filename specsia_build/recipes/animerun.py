@@ -42,7 +42,6 @@ class AnimeRun(Recipe):
     name = "animerun"
     title = "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders read them"
     layers = (COLOR, LINE, LABEL, SEG, FLOW, UNMATCHED, BACK, BACK_UNMATCHED)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640}
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:

@@ -52,7 +52,6 @@ class Conr(Recipe):
     name = "conr"
     title = "character sheets, and Ultra-Dense Poses of other frames with their pictures, as CoNR reads them"
     layers = (COLOR, UDP)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     by = "character"
 

@@ -25,7 +25,6 @@ class FlipSketch(Recipe):
     version = 4
     title = "sketched films with captions, as Text-To-Video-Finetuning reads them to teach FlipSketch"
     layers = (LINE,)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(FPS), "line_px": 1.5}
 
     def check(self, config: BuildConfig) -> None:

@@ -26,7 +26,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.card import asked_for, backend_note, common_fields, how_built, licences_text, table
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural
-from specsia_build.files.names import file_name, pattern_note, relative_name, temporary_beside
+from specsia_build.files.names import file_name, relative_name, temporary_beside
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json, read_json
 from specsia_build.files.writing import remove_tree, replacing, write_bytes, writing
 from specsia_build.films import Pixels
@@ -192,11 +192,6 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
     for parent in sorted({above for name in names for above in Path(name).parents} - {Path()}, reverse=True):
         with suppress(OSError):
             (folder / parent).rmdir()
-
-
-def hidden(folder: Path, recipe: Recipe) -> str | None:
-    """A warning if the recipe's reader globs and the folder's path is a pattern, else None."""
-    return pattern_note(folder, f"readers of {recipe.name} take") if recipe.by_pattern else None
 
 
 def strangers(folder: Path, parts: Iterable[Written], own: Collection[str]) -> list[str]:

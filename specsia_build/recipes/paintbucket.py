@@ -34,7 +34,6 @@ class PaintBucket(Recipe):
     name = "paintbucket"
     title = "line art, its segments and their flat colours, frame after frame of a character, as BasicPBC reads them"
     layers = (LABEL, SEG)
-    by_pattern = True
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640, "turntable": True}
     by = "character"
 

@@ -121,7 +121,6 @@ class Recipe(ABC):
         layers: names of `dataset.layers.LAYERS` that are needed of each frame.
         defaults: settings used where the user states none: `size`, or settings of clips such as `fps` or `frames`.
         by: whether a part is a clip or all clips of a character.
-        by_pattern: whether the reader globs, so that it finds nothing below a folder such as ``films [old]``.
         reconstructions: whether reconstructions are written too, into `DIR/NAME-BACKEND`.
     """
 
@@ -131,7 +130,6 @@ class Recipe(ABC):
     layers: ClassVar[Sequence[str]]
     defaults: ClassVar[Mapping[str, Any]] = {}
     by: ClassVar[Literal["clip", "character"]] = "clip"
-    by_pattern: ClassVar[bool] = False
     reconstructions: ClassVar[bool] = False
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most recipes accept all settings

@@ -23,7 +23,7 @@ from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.pool import results
-from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, hidden, read_parts
+from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, read_parts
 from specsia_build.recipes.recipe import Written, load_recipe
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")  # Suffixes of files that are searched for paths of a machine
@@ -76,7 +76,7 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
         recipe = load_recipe(name)
         if recipe.version != version:
             raise SpecsiaError(f"version {brief(str(version), 20)} of {name} wrote it, not {recipe.version}")
-        usable, notes = True, [note for note in [hidden(folder, recipe)] if note]
+        usable = True
     except SpecsiaError as error:
         notes = [f"the layout was not checked: {error}"]
     sums = files.read_sums(_text(folder, SUMS_FILE), findings)

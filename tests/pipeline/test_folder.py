@@ -66,12 +66,14 @@ def test_a_first_build_stopped_early_keeps_its_settings(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("source", ["typo", "a.obj"])
-def test_a_first_build_that_is_refused_leaves_nothing(tmp_path: Path, source: str) -> None:
+def test_a_first_build_that_is_refused_leaves_no_run(tmp_path: Path, source: str) -> None:
     write_figure(tmp_path / "a.obj")
     layout = RunLayout(tmp_path / "run")
     with pytest.raises(UsageError, match=r"there is no|nothing to start from"):
         building.build(BuildConfig(source=str(tmp_path / source)), layout, ["project"], False)
-    assert not layout.root.exists()
+    assert layout.root.exists() == (source == "a.obj")
+    check_folder(layout)
+    assert not layout.mark.exists()
 
 
 def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_a_locked_folder_is_another_builds(tmp_path: Path) -> None:
     with locked(layout), pytest.raises(UsageError):
         enter(layout)
     enter(layout)
-    assert not layout.root.exists()
-    layout.lock.mkdir(parents=True)
+    layout.lock.unlink()
+    layout.lock.mkdir()
     with pytest.raises(WriteError, match="state/lock"):
         enter(layout)

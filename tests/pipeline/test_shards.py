@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from specsia_build.config import in_shard
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.merging import merge
+from specsia_build.pipeline.build import merge
 from specsia_build.pipeline.run import RunLayout
 from tests.pipeline.test_build import build, specsia, sums
 from tests.shapes import write_broken, write_folder

@@ -25,7 +25,7 @@ from specsia_build.backends.upstream.pins import Installation, read_pins
 def create(argument):
     folder = Path(argument)
     devices = tuple(json.loads((folder / "faults.json").read_text())["devices"])
-    pins = replace(read_pins("crm"), name="standin", weights=())
+    pins = replace(read_pins("crm"), name="standin", weights=(), axes=("+x", "-z", "+y"))
     place = Installation(folder, Path(sys.executable), devices, seconds={"start": 30.0, "item": 2.0})
     return Bridged(pins, place, folder / "script.py")
 """

@@ -47,7 +47,7 @@ class Bridged(Backend):
     sees_ground_truth = False
     needs_yaw = False
 
-    def __init__(self, pins: Pins, installed: Installation) -> None:
+    def __init__(self, pins: Pins, installed: Installation, script: Path | None = None) -> None:
         self.name, self.version = pins.name, pins.version
         self.slots = len(installed.devices)
         self.gpus = 0 if set(installed.devices) == {"cpu"} else 1
@@ -55,6 +55,7 @@ class Bridged(Backend):
         # The wait for a device, a start and the picture.
         self.patience = 2 * self._seconds["start"] + self._seconds["item"] + 2 * STOP_SECONDS
         self._pins, self._installed = pins, installed
+        self._script = script or BRIDGES / f"{self.name}_worker.py"
         self._logs: Path | None = None
         self._lock: FileLock | None = None
         self._supervisor: Supervisor | None = None
@@ -103,7 +104,7 @@ class Bridged(Backend):
         settings = {"root": str(installed.root), "offline": installed.offline, "weights": self.settings()["weights"]}
         self._supervisor = Supervisor(
             name=self.name,
-            argv=(str(installed.python), worker.__file__, str(BRIDGES / f"{self.name}_worker.py")),
+            argv=(str(installed.python), worker.__file__, str(self._script)),
             settings=settings,
             cwd=installed.root,
             env=worker_environment({**visible, **(_OFFLINE if installed.offline else {})}),

@@ -18,7 +18,6 @@ from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
 from specsia_build.errors import plural, some
-from specsia_build.files.names import pattern_note
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
 
@@ -94,8 +93,6 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
     if kind == "published":
         notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
-    if place.folder is not None and (hidden := pattern_note(place.folder, "load_dataset takes")) is not None:
-        notes.append(hidden)
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, characters)
     carried_out = [name for name in OF_DATASETS if name not in skipped]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 from specsia_build.config import BuildConfig
 from specsia_build.pool import Lost, Pool, R, Results, T, never
@@ -41,18 +41,10 @@ class Needs:
         return self.slots is None and self.work_on is None
 
 
-class Executor(Protocol):
-    """Applies a function to every item, in worker processes."""
-
-    def __call__(
-        self, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-    ) -> Results[R]:
-        """Yield index and result of each item in the order in which they end; `Lost` if there is none.
-
-        The function must be importable by name; an exception of it ends the call. Once `enough()` is true no more items
-        are handed out, and those in progress are finished.
-        """
-        ...
+Executor = Callable[..., Results[Any]]
+"""``execute(function, items, needs, enough=never)`` applies a function that is importable by name in worker processes,
+and yields index and result of each item in the order in which they end; `Lost` if there is none. An exception of it
+ends the call. Once ``enough()`` is true no more items are handed out, and those in progress are finished."""
 
 
 def local_executor(config: BuildConfig) -> Executor:
