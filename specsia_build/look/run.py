@@ -97,9 +97,9 @@ def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
 def _up_to_date(run: Run, entries: Iterable[Entry]) -> dict[tuple[str, str | None, str], bool]:
     """Whether each artefact is up to date, by stage, backend and key."""
     return {
-        (judged.task.stage.name, judged.task.backend, judged.task.key): judged.current
+        (task.stage.name, task.backend, task.key): current
         for entry in entries
-        for judged in judge_character(run.at_once(), entry)
+        for task, _, current in judge_character(run.at_once(), entry)
     }
 
 
