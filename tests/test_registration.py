@@ -248,6 +248,17 @@ def test_a_step_counts_the_pixels_that_are_drawn() -> None:
         assert descend(shape, aim, start, with_yaw=False, steps=1)[0] == descent.ious(shape, start, aim).mean()
 
 
+@pytest.mark.parametrize("yaw", [0.0, 100.0, 205.0])
+def test_six_steps_lead_from_nearby_to_rest(yaw: float) -> None:
+    target, wanted = figure(), Similarity(1.2, -8.0, yaw, (0.05, -0.04, 0.03))
+    goal, shape = Target.of(silhouettes(target, CAMERAS), CAMERAS, 96), shape_of(undone(target, wanted))
+    start = wanted.changed(0.05, *np.deg2rad([5, -6]), np.array([0.02, -0.02, 0.02]))
+    _, result, rested = descend(shape, goal, start, with_yaw=True, steps=6)
+    assert rested
+    assert_allclose([result.scale, *result.translation], [wanted.scale, *wanted.translation], atol=1e-3)
+    assert_allclose([result.pitch_deg, result.yaw_deg], [wanted.pitch_deg, wanted.yaw_deg], atol=0.1)
+
+
 def test_outline_distance_of_a_half_plane() -> None:
     for border in (20.0, 20.3, 20.75):
         share = np.clip(border - np.arange(SIZE), 0, 1)
