@@ -19,10 +19,10 @@ CLIP_SIZE ?= 256
 CLIP_STEPS ?= 60
 CLIP_ID ?= kaykit_mage
 
-# A configuration has the name of its backend, without the argument. For each configuration there is one run per seed and
-# one without positions; then one run per seed on all configurations together.
+# A configuration has the name of its backend, without the argument. For each configuration there is one run per seed,
+# then one run per seed on all configurations together.
 CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
-RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
+RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%)) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
 # Settings of `make pretrained`, which trains the model in specsia_build/dravie/weights. Its samples have a seed of their
 # own, so that the model has not seen those of `sample:N`, nor `relief` these.
@@ -83,14 +83,13 @@ validate: .venv/train
 	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
 	set -e; for run in $(RUNS); do \
 	  echo "training $$run"; \
-	  case $$run in *-pos) how="--without pos --seed 0";; *) how="--seed $${run##*-}";; esac; \
 	  case $$run in all-*) on="$(CONFIGS:%=--backend %)";; *) on="--backend $${run%-*}";; esac; \
 	  $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$run" \
 	    $$(test -f "$(VALIDATE)/runs/$$run/run.json" && echo --resume || true) \
-	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
+	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) --seed $${run##*-}; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --baselines raw,line,look-up,sample-wise --without pos --without drawing --repeats $(REPEATS)
+	  --baselines raw,line,look-up,sample-wise --without drawing --repeats $(REPEATS)
 
 # Resumes too. Afterwards update the digest and the figures in MODEL_CARD.md beside the weights.
 pretrained: .venv/train

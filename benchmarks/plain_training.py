@@ -15,17 +15,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.dravie.config import ModelConfig, TrainConfig
-from specsia_build.dravie.data.encoding import encode_input
+from specsia_build.dravie.data.encoding import TARGET_CHANNELS, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
-from specsia_build.dravie.model.losses import (
+from specsia_build.dravie.model.networks import (
+    Enlarging,
     Features,
+    build_discriminator,
+    build_generator,
     discriminator_loss,
     generator_loss,
     gradient_loss,
     on_both_grounds,
 )
-from specsia_build.dravie.model.networks import Enlarging, build_discriminator, build_generator
-from specsia_build.dravie.train.loop import BETAS
 
 
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -41,7 +42,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             box = np.pad(box.reshape(at.height, at.width, PIXEL_BYTES), margin)
             z, pos, gt = box[..., :4], box[..., [4, 5, 6, 3]], box[..., 7:11]
             seen: NDArray[np.float32] = encode_input(z, pos, model)
-            target = encode_input(gt, gt, ModelConfig(with_pos=False))
+            target = encode_input(gt, gt, ModelConfig())[..., :TARGET_CHANNELS]
             self.rows.append((seen, target, np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ def reference_steps(
     generator = plain(build_generator(config.model)).to(device)
     discriminator = plain(build_discriminator()).to(device)
     painter, judge = (
-        torch.optim.Adam(net.parameters(), config.learning_rate, BETAS, weight_decay=config.weight_decay)
+        torch.optim.Adam(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         for net in (generator, discriminator)
     )
     loader = DataLoader(PatchDataset(frames, config.patch, config.model), batch_size=config.batch, num_workers=1)

@@ -16,7 +16,7 @@ from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.model.losses import Features, find_features
+from specsia_build.dravie.model.networks import Features
 from specsia_build.dravie.repair.apply import find_device, has_bf16
 from specsia_build.dravie.train.loop import Trainer, to_device
 
@@ -35,7 +35,7 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
         Patches a second of the loader alone, of the training and of the plain step, and their ratio.
     """
     config, place = PRESETS[preset], find_device(device)
-    features = find_features("none" if config.perceptual == "none" else "random")
+    features = None if config.perceptual == "none" else Features().requires_grad_(False)
     loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, features, place)}
     steps[REFERENCE] = reference_steps(frames, config, features, place)

@@ -11,7 +11,6 @@ import click
 from specsia_build.cli.command import FOLDER, OLD_FILE, choice, command, conclude, configs, device, json_option
 from specsia_build.config import checked, types_of
 from specsia_build.dravie.config import (
-    ABLATIONS,
     ADAPTATION,
     DEFAULT_PRESET,
     PRESETS,
@@ -37,7 +36,6 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @configs("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @device
 @click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
-@click.option("--without", type=click.Choice(("pos",)), help="Train without positions, and so without the drawing.")
 @click.option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
 @click.option("--perceptual", type=choice(Perceptual), help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
@@ -51,7 +49,6 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     """
     names = ("steps", "seed", "reference", "perceptual", "configs")
     changes = dict(map(_setting, options["settings"])) | {n: options[n] for n in names if options[n] not in (None, ())}
-    changes |= {"with_pos": False, "reference": "none"} if options["without"] == "pos" else {}
     try:
         need_torch()
         from specsia_build.dravie.runs import read_run_config
@@ -113,10 +110,10 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     the drawing, which the model sees when it repairs.
     """
     need_torch()
-    from specsia_build.dravie.adapt.adapt import PICTURE, FrontalOptions, adapt_run
+    from specsia_build.dravie.adapt.adapt import PICTURE, adapt_run, load_frontal
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
-    result = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal))
+    result = adapt_run(run, out, settings, device, load_frontal(**of_frontal))
     lines = [
         f"adapted in {result.seconds:.0f} s: {result.run}",
         f"frontal view {result.frontal}: mean absolute error {result.l1:.4f}, before {result.l1_before:.4f}",
@@ -177,11 +174,11 @@ def enhance(
         frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     else:
         if drawing is not None:
-            frontal = frontal_frame(Path(source), frame, drawing, config.with_pos)
+            frontal = frontal_frame(Path(source), frame, drawing)
             reference, warnings = frontal.drawn().drawing, frontal.warnings
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
-        frames = work.folder_frames(Path(source), config.with_pos, reference or NO_DRAWING)
+        frames = work.folder_frames(Path(source), reference or NO_DRAWING)
     result = work.enhance(generator, frames, out, options["video"])
     up_to_date = f", {result.kept} were already there" if result.kept else ""
     lines = [f"{plural(result.made, 'frame')} repaired{up_to_date}: {out}"]
@@ -207,7 +204,7 @@ def enhance(
 @click.argument("dataset")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @click.option("--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none.")
-@click.option("--without", multiple=True, type=click.Choice(ABLATIONS), help="Ablation to compare with.")
+@click.option("--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing.")
 @click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]")
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
@@ -241,7 +238,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     trained = work.load_runs(runs, where)
     networks, absent = find_perceptual(where)
     adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
-    chosen = work.choose_methods(trained, baselines, options["without"], options["repeats"], adaptation)
+    chosen = work.choose_methods(trained, baselines, bool(options["without"]), options["repeats"], adaptation)
     scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     notes = [f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown]
@@ -296,7 +293,7 @@ def repair(subject: str, mesh: Path | None, out: Path, device: str, **options: A
         "frames": result.frames,
         "mesh": result.note,
         "repaired": str(out / LAYERS[3]),
-        "model": None if result.adapted is None else str(out / MODEL),
+        "model": str(out / MODEL) if result.adapted else None,
         "films": films,
         "sheet": str(out / SHEET),
         "warnings": list(result.warnings),

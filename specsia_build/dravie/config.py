@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from enum import IntEnum
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,19 +16,14 @@ from specsia_build.errors import UsageError, no_such
 Architecture = Literal["tiny", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Reference = Literal["drawing", "none"]
-Perceptual = Literal["vgg19", "random", "none"]
+Perceptual = Literal["vgg19", "none"]
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Steps = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 DEFAULT_PRESET = "tiny"
-
-ABLATIONS = ("adaptation", "drawing", "pos")  # Choices of `specsia evaluate --without`
-
-HALF_COVERED = 128
-"""Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""
-
+HALF_COVERED = 128  # Least coverage byte inside a silhouette, as in `rendering.layers`, which is not imported for it
 PATCH = 32  # Default side of a patch in pixels
 REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 
@@ -47,35 +40,19 @@ def need_torch() -> None:
         raise UsageError(f"this needs torch ({error}): pip install 'specsia[train]'") from error
 
 
-class Augment(IntEnum):
-    """Augmentation of a patch, the same in Z and Y*.
-
-    Both mirror half of the patches. COLOURS changes hue, value and contrast; HINT turns the positions of most patches
-    about the vertical axis, as if another side of the character faced the camera.
-    """
-
-    NONE = 0
-    COLOURS = 1
-    HINT = 2
-
-
 @dataclass(frozen=True)
 class ModelConfig:
     """Architecture and inputs of a generator.
 
     Attributes:
-        with_pos: whether Zpos is an input.
         reference: `drawing` if the frontal drawing and the style of its contour are inputs, else `none`.
     """
 
     architecture: Architecture = "tiny"
-    with_pos: bool = True
     reference: Reference = "none"
 
     def __post_init__(self) -> None:
         check_types(self)
-        if self.sees_drawing and not self.with_pos:
-            raise UsageError("a model that does not see positions cannot see the drawing by position: reference none")
 
     @property
     def sees_drawing(self) -> bool:
@@ -87,34 +64,30 @@ class TrainConfig:
     """All settings that decide the weights of a training.
 
     Attributes:
-        preset: name of the preset that the defaults come from.
         configs: configurations of the dataset to train on; empty for its first.
-        architecture, with_pos, reference: see `ModelConfig`.
-        steps: updates of the generator.
         batch, patch: patches a step, and pixels on a side of a patch, a multiple of 8.
-        augment: whether patches are mirrored and recoloured.
+        augment: `colours` to change hue, value and contrast in Z and Y* alike, `turn` to turn the positions of most
+            patches about the vertical axis, as if another side faced the camera; both mirror half of the patches.
         no_drawing, no_contour: shares of patches without the drawing, and without a contour in the drawing and Y*.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
         learning_rate, weight_decay: of Adam.
         schedule, warm_up: `constant` or `cosine`, and the first steps of a cosine, in which the rate rises.
-        clip: largest norm of the generator's gradient.
+        clip: largest norm of the generator's gradient; 0 for any.
         anchor: strength of the pull back to the first weights, times the learning rate.
         ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
         perceptual: network of the perceptual loss.
         precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
-        seed: of weights and patches.
     """
 
     preset: str = "tiny"
     configs: tuple[str, ...] = ()
     architecture: Architecture = "tiny"
-    with_pos: bool = True
     reference: Reference = "drawing"
     steps: _Steps = 5_000
     batch: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 8
     patch: Annotated[int, msgspec.Meta(ge=16, le=512)] = 64
-    augment: bool = True
+    augment: Literal["none", "colours", "turn"] = "colours"
     no_drawing: _Share = 0.1
     no_contour: _Share = 0.1
     redrawn: _Share = 0.25
@@ -122,7 +95,7 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = "cosine"
     warm_up: _Steps = 100
     weight_decay: _Share = 0.0
-    clip: Annotated[float, msgspec.Meta(ge=1e-9)] = 1.0
+    clip: _Weight = 1.0
     anchor: _Weight = 0.0
     ema: Annotated[float, msgspec.Meta(ge=0, le=0.999999)] = 0.998
     l1: _Weight = 1.0
@@ -137,11 +110,10 @@ class TrainConfig:
         check_types(self)
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
-        _ = self.model  # checked when it is created
 
     @property
     def model(self) -> ModelConfig:
-        return ModelConfig(self.architecture, self.with_pos, self.reference)
+        return ModelConfig(self.architecture, self.reference)
 
 
 PRESETS: Mapping[str, TrainConfig] = {
@@ -155,7 +127,7 @@ PRESETS: Mapping[str, TrainConfig] = {
         learning_rate=4e-4,
         schedule="constant",
         weight_decay=1e-5,
-        clip=math.inf,
+        clip=0.0,
         ema=0.0,
         l1=4.0,
         gradient=0.0,
@@ -171,6 +143,7 @@ ADAPTATION = TrainConfig(
     steps=200,
     batch=16,
     patch=PATCH,
+    augment="turn",
     no_drawing=0.0,
     no_contour=0.0,
     redrawn=0.0,
@@ -190,14 +163,13 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     names = set(types_of(TrainConfig)) - {"preset"}
     if unknown := [name for name in changes if name not in names]:
         raise UsageError(no_such("setting", unknown[0], sorted(names)))
-    if changes.get("with_pos") is False:
-        changes = {"reference": "none", **changes}
     return replace(PRESETS[preset], **changes)
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
-    """Return settings as plain values; an infinite `clip` becomes None."""
-    return asdict(config) | {"configs": list(config.configs), "clip": None if config.clip == math.inf else config.clip}
+    """Return settings as plain values."""
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    return values
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
@@ -205,7 +177,7 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
     values = msgspec.convert(values, dict[str, Any])
     if other := values.keys() ^ types_of(TrainConfig).keys():
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(other))}")
-    return msgspec.convert({**values, "clip": math.inf if values["clip"] is None else values["clip"]}, TrainConfig)
+    return msgspec.convert(values, TrainConfig)
 
 
 def differences(first: TrainConfig, second: TrainConfig) -> list[str]:

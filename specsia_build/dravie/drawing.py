@@ -6,7 +6,7 @@ thickness and the grey of a drawing's contour, from the drawing (and Zmask) alon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,7 @@ one, 0.82 or less without."""
 
 STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
 
-UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)
-"""The channels of a character without a drawing, and of a drawing without a contour."""
+UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)  # Channels without a drawing, and of a drawing without a contour
 
 
 def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -105,6 +104,9 @@ def without_contour(drawing: Pixels, zmask: Pixels | None = None) -> Pixels:
     return np.where(depth > style[0] + 0.5, drawing[..., 3], np.uint8(0))
 
 
+NOWHERE = (np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.uint8))  # No positions, and no colours there
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
     """A character's drawing, as a network sees it.
@@ -115,8 +117,8 @@ class Drawing:
         back: positions and colours of a drawn back; None without one.
     """
 
-    places: Pixels = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
-    colours: Pixels = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    places: Pixels
+    colours: Pixels
     style: tuple[int, int] = UNKNOWN_STYLE
     back: tuple[Pixels, Pixels] | None = None
 
@@ -128,9 +130,8 @@ class Drawing:
         """
         style = contour_style(frontal.gt, frontal.pos[..., 3])
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
-        return (
-            Drawing(*visible_places(frontal.pos, frontal.gt, frontal.gt_mask), code) if places else Drawing(style=code)
-        )
+        seen = visible_places(frontal.pos, frontal.gt, frontal.gt_mask) if places else NOWHERE
+        return Drawing(*seen, code)
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -155,4 +156,4 @@ class Drawing:
         return np.dstack([np.rint(colours).astype(np.uint8), z[..., 3]])
 
 
-NO_DRAWING = Drawing()  # Stands for a character without a drawing
+NO_DRAWING = Drawing(*NOWHERE)  # Stands for a character without a drawing

@@ -31,20 +31,18 @@ from numpy.typing import NDArray
 from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
 
-LOOKED_UP_CHANNELS = 12  # Channels of a look-up
+LOOKED_UP_CHANNELS = 12
 COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
 PALETTE_FALLOFF = 40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
 SAMPLES, ROUNDS = 4096, 12  # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
 FALLOFF = 8.0  # Levels of Zpos over which confidence falls to 1/e
 FARTHEST = 60.0  # Levels beyond which nothing is taken by position: confidence there is below 1/255
 EXACT = 6.0  # Levels within which the nearest by position is exact
-
 SLACK = 3.5
 """Largest error in levels of a distance beyond `EXACT`: four times half a cell's diagonal, sqrt(0.75), as both
 positions lie off the centres of their cells."""
 
 CELLS = 128  # Cells of the grid along each axis, two levels each
-
 EVEN_PX, EVEN_DEVIATION = 21, 4.0
 """Side of the window in which Z counts as even, and the standard deviation in levels below which it is. On 42 views of
 `fusion`, whose colours are noisy, they change nothing; on `relief` they keep faces from showing through hair."""
@@ -105,7 +103,6 @@ def _spread_along(squares, features):  # type: ignore[no-untyped-def]
 
 
 _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
-
 _REACH = range(-int(EXACT + SLACK), int(EXACT + SLACK) + 1)
 _STEPS = [(dx**2 + dz**2, dx, dz) for dx in _REACH for dz in _REACH]
 _COLUMNS = np.array(sorted(step for step in _STEPS if step[0] <= _EXACT_SQUARE), np.int64)

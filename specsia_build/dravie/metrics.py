@@ -32,14 +32,11 @@ from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
 
-DARK = 128  # Luma below which a pixel is dark
+DARK, LUMA = 128, np.array([0.299, 0.587, 0.114], np.float32)  # Luma below which a pixel is dark, and its weights
 INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
 RIM_PX = MOST_WIDTH + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
 PUBLISHED_RIM_PX = 2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
 ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
@@ -183,11 +180,10 @@ def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray
 
 def steps_between(pairs: Sequence[Pair]) -> list[Step]:
     """Match each frame of a clip with the next; empty for views."""
-    return [
-        follow(pair.pos, other.pos) if other.frame == pair.frame + 1 else Step(*np.zeros((2, 0), np.int32))
-        for pair, other in pairwise(pairs)
-        if pair.frame is not None
-    ]
+    if not pairs or pairs[0].frame is None:
+        return []
+    nothing = Step(*np.zeros((2, 0), np.int32))
+    return [follow(a.pos, b.pos) if b.number == a.number + 1 else nothing for a, b in pairwise(pairs)]
 
 
 def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:

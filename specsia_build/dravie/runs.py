@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,8 +18,6 @@ from specsia_build.folders import refuse_foreign_folder
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
-
-T = TypeVar("T")
 
 RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
 
@@ -61,21 +59,18 @@ def run_name(run: Path) -> str:
     return NAME if run == WEIGHTS else str(run)
 
 
-def _read(path: Path, parse: Callable[[dict[str, Any]], T]) -> T:
-    """Read and parse a JSON object of a run."""
+def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
+    """Read `run.json`, and the settings of the training in it; None for an adapted model, which has none."""
     try:
-        return parse(msgspec.convert(read_json(path), dict[str, Any]))
+        record = msgspec.convert(read_json(run / RUN_FILE), dict[str, Any])
+        return record, None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
     except (SpecsiaError, ValueError) as error:
-        raise damaged(path, error) from error
+        raise damaged(run / RUN_FILE, error) from error
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
     """Read the settings of a training; None if the folder holds none, such as an adapted model's."""
-
-    def parse(record: dict[str, Any]) -> TrainConfig | None:
-        return None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
-
-    return _read(run / RUN_FILE, parse) if (run / RUN_FILE).is_file() else None
+    return _read_record(run)[1] if (run / RUN_FILE).is_file() else None
 
 
 def write_record(
@@ -93,7 +88,7 @@ def write_record(
         return
     if not resume:
         raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
-    earlier, record = read_run_config(run), _read(path, dict)
+    record, earlier = _read_record(run)
     other = ["adapted to a character"] if earlier is None else differences(earlier, config)
     other += [key for key in decisive if key != "train" and record.get(key) != decisive[key]]
     if other:
@@ -150,10 +145,12 @@ def write_seen(run: Path, seen: SeenCharacters) -> None:
 def read_seen(run: Path) -> SeenCharacters:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
-
-    def parse(record: dict[str, Any]) -> SeenCharacters:
+    if not path.is_file():
+        return SeenCharacters()
+    try:
+        record = msgspec.convert(read_json(path), dict[str, Any])
         if record.keys() != asdict(SeenCharacters()).keys():
             raise ValueError("it lacks a part of the record")
         return msgspec.convert(record, SeenCharacters)
-
-    return _read(path, parse) if path.is_file() else SeenCharacters()
+    except (SpecsiaError, ValueError) as error:
+        raise damaged(path, error) from error

@@ -105,7 +105,7 @@ class Model:
 
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
-            pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture and the model sees positions.
+            pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture.
             frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees drawings.
         """
         from specsia_build.dravie.repair.apply import repair
@@ -119,9 +119,7 @@ class Model:
             picture, pos = frame["color"], frame["pos"]
         z = check_pixels(picture, "a frame")
         if pos is None:
-            if self._generator.config.with_pos:
-                raise UsageError("this model sees positions: give pos, or train with with_pos=False")
-            pos = np.zeros_like(z)
+            raise UsageError("a model sees positions, too: give pos")
         pos = check_pixels(pos, "a picture of positions", alpha=False)
         if pos.shape[:2] != z.shape[:2]:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
@@ -162,7 +160,7 @@ def train(
         steps: the preset's own by default.
         out: folder that keeps the run; without it the run is deleted with the model.
         device: `auto`, `cpu` or `cuda`.
-        settings: others of `TrainConfig`, such as ``seed=1`` or ``with_pos=False``.
+        settings: others of `TrainConfig`, such as ``seed=1`` or ``batch=4``.
     """
     need_torch()
     from specsia_build.dravie.train.train import train as run_train

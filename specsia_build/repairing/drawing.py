@@ -44,7 +44,6 @@ class Frontal:
     """A character from the front, in the frame of a build.
 
     Attributes:
-        name: name of the character.
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
@@ -87,11 +86,7 @@ class Frontal:
 
 
 def read_drawing(path: Path, size: int) -> Frontal:
-    """Read a drawing on transparency or on plain paper and put it into the frame.
-
-    Raises:
-        SpecsiaError: if it cannot be read, or its background is uneven.
-    """
+    """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`."""
     try:
         # The drawing may be a link that leads anywhere.
         return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), size, safe_id(path.stem))
@@ -102,10 +97,8 @@ def read_drawing(path: Path, size: int) -> Frontal:
 def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
     """Put a picture (h, w, 4) uint8 of any size into a frame of `size` pixels.
 
-    The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units.
-
-    Raises:
-        SpecsiaError: if the background is uneven, or shows nothing.
+    The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units. Raises
+    `SpecsiaError` if the background is uneven, or shows nothing.
     """
     figure, width = _figure(picture), 0.0
     for _ in range(2):
@@ -127,11 +120,7 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
-    """Render the front of a character as a build does, with its contour.
-
-    Raises:
-        CharacterError: if it cannot be drawn.
-    """
+    """Render the front of a character as a build does, with its contour; raises `CharacterError` if that is empty."""
     config = BuildConfig(views=VIEWS, size=size)
     entry, (mesh, rig) = own.character.entry, in_frame(own, config)
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))

@@ -15,8 +15,8 @@ from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.adapt import Adapted, adapt_run
 from specsia_build.dravie.adapt.adapt import Frontal as Fitting
+from specsia_build.dravie.adapt.adapt import adapt_run
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.drawing import Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
@@ -28,8 +28,7 @@ from specsia_build.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.folders import is_vacant
 from specsia_build.picture_files import write_moving, write_still
 from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
-from specsia_build.repairing.frames import FPS, Frame, moving, turntable
-from specsia_build.repairing.placing import Placed, place_file, read_single, reconstruct
+from specsia_build.repairing.reconstruction import FPS, Frame, moving, place_file, read_single, reconstruct, turntable
 from specsia_build.sheets import Sheet, spread
 from specsia_build.terminal import progress
 
@@ -49,8 +48,7 @@ class RepairSettings:
     Attributes:
         backend: `NAME[:ARG]` of the backend to use if no mesh is given.
         model: a run, or `pretrained`.
-        views: frames, evenly spaced over one turn, 1-360.
-        size: pixels on a side of a frame, 64-2048.
+        views, size: frames of one turn, and pixels on a side of each.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
         back: file of the character drawn from behind, for the model and for backends that take one.
@@ -67,33 +65,20 @@ class RepairSettings:
 
 @dataclass(frozen=True)
 class Repaired:
-    """The result of a repair.
+    """The result of a repair; `note` says how the reconstruction was placed, `adapted` whether the model was fitted."""
 
-    Attributes:
-        out: the folder.
-        name: of the character.
-        frames: number of them.
-        note: a sentence on how the reconstruction was placed.
-        films: files of the films.
-        adapted: result of fitting the model; None if it was not fitted.
-        warnings: sentences.
-    """
-
-    out: Path
     name: str
     frames: int
     note: str
     films: tuple[Path, ...]
-    adapted: Adapted | None
+    adapted: bool
     warnings: tuple[str, ...]
 
 
 def load_subject(subject: str | Path, size: int) -> Frontal:
     """Load the front of a character: from a drawing's file, a mesh file, or `sample:1`.
 
-    Raises:
-        UsageError: if there is no such file.
-        SpecsiaError: if it cannot be read, or cut out.
+    Raises `UsageError` if there is no such file, `SpecsiaError` if it cannot be read or cut out.
     """
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
@@ -104,11 +89,7 @@ def load_subject(subject: str | Path, size: int) -> Frontal:
 
 
 def require_own_folder(out: Path) -> None:
-    """Check that a folder is new, empty, or of an earlier repair.
-
-    Raises:
-        UsageError: if it holds something else.
-    """
+    """Raise `UsageError` unless a folder is new, empty, or of an earlier repair."""
     names = set() if is_vacant(out) else {path.name for path in out.iterdir()}
     if names and (RECORD not in names or not names <= _OURS):
         other = min(names - _OURS, default=min(names))
@@ -122,11 +103,8 @@ def run_repair(
     """Repair a drawing, and write a folder of its frames, a film and a sheet atomically.
 
     The subject is a drawing's file, a character, whose frontal render is the drawing, or a framed front. `mesh` is its
-    reconstruction by any tool, None for one by the backend.
-
-    Raises:
-        UsageError: if the folder holds something else, or the motion has no rig.
-        SpecsiaError: if the drawing cannot be cut out, or the mesh does not fit it.
+    reconstruction by any tool, None for one by the backend. Raises `UsageError` if the folder holds something else, or
+    the motion has no rig, and `SpecsiaError` if the drawing cannot be cut out, or the mesh does not fit it.
     """
     require_own_folder(out)
     run, size = find_run(settings.model), settings.size
@@ -146,20 +124,18 @@ def run_repair(
         adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
         drawing = Drawing.of(pair)
         if back is not None:
-            drawing = with_back(drawing, back.shrunk(placed.fit), placed)
+            # The colours of the drawn back are at the positions that the reconstruction shows from behind.
+            _, (_, pos) = turntable(placed, 2, size)
+            behind = back.shrunk(placed.fit)
+            drawing = replace(drawing, back=visible_places(pos, behind.image, behind.mask))
         generator = load_generator(run if adapted is None else folder / MODEL, find_device(device))
         frames = (turntable if motion is None else motion.frames)(placed, settings.views, size)
         films = _write(folder, front, frames, partial(repair, generator, drawing=drawing), settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
         write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     warnings = (*placed.warnings, *(motion.warnings if motion else ()), *(adapted.warnings if adapted else ()))
-    return Repaired(out, front.name, settings.views, placed.note, tuple(out / f for f in films), adapted, warnings)
-
-
-def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
-    """Add the colours of a drawn back, at the positions that the reconstruction shows from behind."""
-    _, (_, pos) = turntable(placed, 2, len(back.image))
-    return replace(drawing, back=visible_places(pos, back.image, back.mask))
+    files = tuple(out / film for film in films)
+    return Repaired(front.name, settings.views, placed.note, files, adapted is not None, warnings)
 
 
 def _write(

@@ -66,7 +66,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset and a model."""
     folder = tmp_path_factory.mktemp("closing")
     build_small(folder / "one", ["a", "b", "c"])
-    write_run(folder / "model", with_pos=False)
+    write_run(folder / "model")
     return folder
 
 

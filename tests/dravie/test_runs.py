@@ -135,7 +135,7 @@ def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
 
 def test_the_weights_are_small_whole_and_in_half_precision() -> None:
     model, config, _ = load_generator(WEIGHTS)
-    assert config.with_pos and config.architecture == "tiny"
+    assert config.sees_drawing and config.architecture == "tiny"
     assert len(checkpoints(WEIGHTS)) == 1
     assert sum(parameter.numel() for parameter in model.parameters()) * 2 < weights_file().stat().st_size < MOST_BYTES
     assert all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values())

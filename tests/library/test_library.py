@@ -212,7 +212,7 @@ REFUSED: list[Callable[[Path], Any]] = [
     lambda _: specsia.reconstruct(PICTURE, "fusion", ground_truth=PICTURE),  # type: ignore[arg-type]
     *(
         lambda folder, s=s: specsia.train(folder, **s)
-        for s in ({"bla": 1}, {"steps": 1.5}, {"with_pos": "no"}, {"configs": "fat"}, {"device": "tpu"})
+        for s in ({"bla": 1}, {"steps": 1.5}, {"augment": True}, {"configs": "fat"}, {"device": "tpu"})
     ),
 ]
 

@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
 from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
-from specsia_build.repairing.placing import place_file, read_single
+from specsia_build.repairing.reconstruction import place_file, read_single
 from tests.shapes import write_figure
 
 INK, PAPER, FILL = (30, 30, 40), (255, 255, 255), (220, 70, 60)

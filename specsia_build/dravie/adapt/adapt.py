@@ -21,14 +21,13 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
-from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig, to_json
+from specsia_build.dravie.config import HALF_COVERED, PATCH, TrainConfig, to_json
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.model.losses import find_features
-from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.model.networks import Generator, find_features
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.loop import Trainer
@@ -55,12 +54,11 @@ def adapt_generator(
     """Return a copy of a generator, fine-tuned on a character's frontal pair.
 
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
-    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned
-    (`Augment.HINT`). A model that sees the drawing is trained with parts of it withheld (`withheld_frames`), and only
-    `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
+    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned. A model that
+    sees the drawing is trained with parts of it withheld (`withheld_frames`), and only `BLEND` of the change of its
+    weights is kept, or none if that does not improve the frontal view.
 
-    `advance` is called after each step. Raises `SpecsiaError` if the pair
-    shows nothing, or a loss is not finite.
+    `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not finite.
     """
     network, config, device = generator
     copied = copy.deepcopy(network).requires_grad_(True).train()
@@ -68,11 +66,11 @@ def adapt_generator(
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     trainer = Trainer(replace(settings, **asdict(config)), None, device, copied)
-    if not config.sees_drawing or not len(front.drawing.places):
-        frames = [frames_of([front.pair], front.drawing, agreed(front.pair))]
-        return _fitted(trainer, PatchSampler(frames, trainer.config, Augment.HINT), advance)
-    sampler = PatchSampler(withheld_frames(front, settings.seed), trainer.config, Augment.HINT)
-    adapted = _fitted(trainer, sampler, advance)
+    withholds = config.sees_drawing and len(front.drawing.places) > 0
+    whole = frames_of([front.pair], front.drawing, agreed(front.pair))
+    adapted = _fitted(trainer, withheld_frames(front, settings.seed) if withholds else [whole], advance)
+    if not withholds:
+        return adapted
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
             weight.lerp_(start, 1 - BLEND)
@@ -84,12 +82,12 @@ def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) ->
     """Return a network like the generator's, trained from scratch on the frontal pair; see `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
     trainer = Trainer(settings, find_features(settings.perceptual), generator.device)
-    return _fitted(trainer, PatchSampler([frames_of([front.pair], front.drawing)], settings))
+    return _fitted(trainer, [frames_of([front.pair], front.drawing)])
 
 
-def _fitted(trainer: Trainer, sampler: PatchSampler, advance: Callable[[int], object] = lambda _: None) -> Generator:
-    """Train on a character's patches; return the result in evaluation mode."""
-    for _ in trainer.learn(sampler):
+def _fitted(trainer: Trainer, frames: list[Frames], advance: Callable[[int], object] = lambda _: None) -> Generator:
+    """Train on a character's frames; return the result in evaluation mode."""
+    for _ in trainer.learn(PatchSampler(frames, trainer.config)):
         advance(1)
     trainer.result.network.requires_grad_(False).eval()
     return trainer.result
@@ -180,17 +178,17 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     return Frontal(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places())
 
 
-def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool) -> Frontal:
+def frontal_frame(folder: Path, name: str | None, drawing: Path) -> Frontal:
     """Read a frame of a folder, by default the first, and lay a drawing onto it.
 
     Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
     """
-    frames = list_frames(folder, with_pos)
+    frames = list_frames(folder)
     name = next(iter(frames)) if name is None else name
     if name not in frames:
         raise UsageError(f"{folder} has no frame '{name}': the first is '{next(iter(frames))}'")
     z, pos = read_frame(frames[name])
-    warning = frame_warning(z, pos if with_pos else None)
+    warning = frame_warning(z, pos)
     pair = Pair(name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
     return with_drawing(Frontal(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
 
@@ -210,38 +208,33 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 
 
-class FrontalOptions(NamedTuple):
-    """The options of `specsia adapt` that name a frontal view: a dataset's, or a frame with a drawing."""
-
-    dataset: str | None = None
-    character: str | None = None
-    config_name: str | None = None
-    frames: Path | None = None
-    frame: str | None = None
-    drawing: Path | None = None
-
-    def load(self, with_pos: bool) -> Frontal:
-        """Load the frontal pair; raises `UsageError` unless the options name exactly one."""
-        if self.dataset and self.character and not (self.frames or self.frame):
-            frontal = find_frontal(open_dataset(self.dataset), self.character, self.config_name)
-            return frontal if self.drawing is None else with_drawing(frontal, self.drawing)
-        if self.frames and self.drawing and not (self.dataset or self.character or self.config_name):
-            return frontal_frame(self.frames, self.frame, self.drawing, with_pos)
-        raise UsageError(
-            "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
-            "or as --frames DIR --drawing PNG [--frame NAME]"
-        )
+def load_frontal(
+    dataset: str | None,
+    character: str | None,
+    config_name: str | None,
+    frames: Path | None,
+    frame: str | None,
+    drawing: Path | None,
+) -> Frontal:
+    """Load the frontal pair that the options of `specsia adapt` name: a dataset's, or a frame with a drawing."""
+    if dataset and character and not (frames or frame):
+        frontal = find_frontal(open_dataset(dataset), character, config_name)
+        return frontal if drawing is None else with_drawing(frontal, drawing)
+    if frames and drawing and not (dataset or character or config_name):
+        return frontal_frame(frames, frame, drawing)
+    raise UsageError(
+        "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
+        "or as --frames DIR --drawing PNG [--frame NAME]"
+    )
 
 
-def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal | FrontalOptions) -> Adapted:
+def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal) -> Adapted:
     """Fit the model of a run to a frontal pair, and write a run with the result and the drawing atomically.
 
-    Raises `UsageError` if the folder is not empty, or the options name no frontal pair, and `SpecsiaError` if the model
-    cannot be used, or the pair shows nothing.
+    Raises `UsageError` if the folder is not empty, and `SpecsiaError` if the model cannot be used, or the pair shows
+    nothing.
     """
     generator = load_generator(run, find_device(device))
-    if isinstance(frontal, FrontalOptions):
-        frontal = frontal.load(generator.config.with_pos)
     if not is_vacant(out):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)

@@ -5,7 +5,7 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 | channels | | |
 |---|---|---|
 | 0-3 | Z on white (R, G, B), Zmask | always |
-| 4-6 | Zpos (x, z, -y) | with the position hint |
+| 4-6 | Zpos (x, z, -y) | always |
 | 7-18 | the drawing looked up by position and colour, see `look_up` | with the drawing as reference |
 | 19-20 | thickness and grey of the drawing's contour, see `Drawing` | with the drawing as reference |
 
@@ -27,10 +27,10 @@ from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready
 
 Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 2
-_WITH_POS = Z_CHANNELS + POSITION_CHANNELS
-GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
+PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
+GUIDED = PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
-CANDIDATES = (0, *range(_WITH_POS, _WITH_POS + LOOKED_UP_CHANNELS, 4))
+CANDIDATES = (0, *range(PLAIN, PLAIN + LOOKED_UP_CHANNELS, 4))
 """First of the three channels of each colour that a pixel may take: Z's, and those that were looked up."""
 
 GREY_CHANNEL = GUIDED - 1  # Channel of the contour's grey, another colour that a pixel may take
@@ -40,7 +40,7 @@ NO_CODE = np.float32(-1)  # Code of level 0
 
 def input_channels(config: ModelConfig) -> int:
     """Return the number of channels of a network's input."""
-    return GUIDED if config.sees_drawing else _WITH_POS if config.with_pos else Z_CHANNELS
+    return GUIDED if config.sees_drawing else PLAIN
 
 
 @inlined
@@ -57,53 +57,38 @@ def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def put_picture(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z or Y* into the first four channels of `out`, float32."""
-    out[0] = code_on_white(red, alpha)
-    out[1] = code_on_white(green, alpha)
-    out[2] = code_on_white(blue, alpha)
-    out[3] = code(alpha)
+def put_picture(out, pixel):  # type: ignore[no-untyped-def]
+    """Encode a pixel (4,) of Z or Y* into the first four channels of `out`, float32."""
+    for c in range(3):
+        out[c] = code_on_white(pixel[c], pixel[3])
+    out[3] = code(pixel[3])
 
 
 @inlined
-def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z, Zpos, the drawing (12,) and its style (2,) into `out`, (4,), (7,) or (21,) float32."""
-    put_picture(out, red, green, blue, alpha)
-    covered = alpha > 0
-    if out.shape[0] >= _WITH_POS:
-        out[4] = code(first) if covered else NO_CODE
-        out[5] = code(second) if covered else NO_CODE
-        out[6] = code(third) if covered else NO_CODE
+def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Z (4,), Zpos (3,), the drawing (12,) and its style (2,) into `out`, (7,) or (21,) float32."""
+    put_picture(out, pixel)
+    covered = pixel[3] > 0
+    for c in range(POSITION_CHANNELS):
+        out[Z_CHANNELS + c] = code(position[c]) if covered else NO_CODE
     if out.shape[0] == GUIDED:
         for c in range(LOOKED_UP_CHANNELS):
-            out[_WITH_POS + c] = code(looked_up[c]) if covered else NO_CODE
+            out[PLAIN + c] = code(looked_up[c]) if covered else NO_CODE
         for c in range(STYLE_CHANNELS):
-            out[_WITH_POS + LOOKED_UP_CHANNELS + c] = code(style[c])
+            out[PLAIN + LOOKED_UP_CHANNELS + c] = code(style[c])
 
 
 @compiled
 def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def]
     for y in range(z.shape[0]):
         for x in range(z.shape[1]):
-            colour, position = z[y, x], pos[y, x]
-            put_input(
-                out[y, x],
-                colour[0],
-                colour[1],
-                colour[2],
-                colour[3],
-                position[0],
-                position[1],
-                position[2],
-                looked_up[y, x],
-                style,
-            )
+            put_input(out[y, x], z[y, x], pos[y, x], looked_up[y, x], style)
 
 
 def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing = NO_DRAWING) -> NDArray[np.float32]:
     """Encode Z and Zpos, (H, W, 4) uint8 each, and the drawing as the network's input.
 
-    Returns (H, W, `input_channels`) float32 in [-1, 1]. A model without positions sees a picture as a target is, too.
+    Returns (H, W, `input_channels`) float32 in [-1, 1].
     """
     out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
     looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)

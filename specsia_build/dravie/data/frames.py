@@ -40,11 +40,10 @@ from specsia_build.terminal.screen import say
 T = TypeVar("T")
 R = TypeVar("R")
 
-VERSION = 5  # Version of the files' layout; part of their fingerprint
+VERSION = 6  # Of the files' layout; part of their fingerprint
 PIXEL_BYTES = 24
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
-
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 
@@ -77,27 +76,18 @@ class Drawings:
 
         @lru_cache(maxsize=KEPT)
         def prepare(character_id: str) -> Drawing:
-            if character_id not in rows:
-                return NO_DRAWING
             drawing = Drawing.of(pair_at(dataset, config, *rows[character_id]), places)
             _ = drawing.reference  # computed here, under the lock, and not by two threads at once
             return drawing
 
-        self._prepare, self._locks = prepare, dict[str, Lock]()
+        self._prepare, self._locks = prepare, {name: Lock() for name in rows}
 
     def of(self, character_id: str) -> Drawing:
         """Return the drawing of a character; `NO_DRAWING` if it has no frontal view."""
-        with self._locks.setdefault(character_id, Lock()):
+        if character_id not in self._locks:
+            return NO_DRAWING
+        with self._locks[character_id]:
             return self._prepare(character_id)
-
-
-class Row(NamedTuple):
-    """Identity and content of a row, as in `Pair`."""
-
-    uid: str
-    character_id: str
-    view: int
-    content: str
 
 
 class Extent(NamedTuple):
@@ -133,22 +123,23 @@ class Frames:
         runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
             the y and x in the box at which it begins.
         extents: (N, 11) int64, an `Extent` a row.
+        views: character's id and `Pair.content` of each row.
     """
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
-    rows: tuple[Row, ...]
+    views: Sequence[tuple[str, str]]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.extents)
 
 
 class _Index(msgspec.Struct):
-    """Index of a cache: its files' sizes in bytes, its rows, and the uids of rows that show nothing."""
+    """Index of a cache: its files' sizes in bytes, its rows (see `Frames`), and the uids of rows that show nothing."""
 
     sizes: dict[str, int]
-    rows: list[Row]
+    views: list[tuple[str, str]]
     extents: list[Extent]
     empty: list[str]
 
@@ -156,7 +147,8 @@ class _Index(msgspec.Struct):
 class _Box(NamedTuple):
     """Foreground of a row; the extent counts from byte and run 0, and is None if Z or Y* is empty."""
 
-    row: Row
+    uid: str
+    view: tuple[str, str]
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extent: Extent | None
@@ -164,9 +156,9 @@ class _Box(NamedTuple):
 
 def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box:
     """Cut out the foreground of a pair. Patches are centred only where `where` is true."""
-    row = Row(pair.uid, pair.character_id, pair.view, pair.content)
+    row = pair.uid, (pair.character_id, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
-        return _Box(row, pair.z, np.zeros((0, 3), np.int32), None)
+        return _Box(*row, pair.z, np.zeros((0, 3), np.int32), None)
     foreground: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
     box = rows, columns = box_around(foreground, REACH)
     centres = near(foreground[box], REACH)
@@ -182,7 +174,7 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
     sides = rows.stop - rows.start, columns.stop - columns.start
     place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
-    return _Box(row, np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
+    return _Box(*row, np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
 
 
 def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
@@ -191,9 +183,9 @@ def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
     offset = first_run = 0
     for box in boxes:
         if box.extent is None:
-            index.empty.append(box.row.uid)
+            index.empty.append(box.uid)
             continue
-        index.rows.append(box.row)
+        index.views.append(box.view)
         index.extents.append(box.extent._replace(offset=offset, first_run=first_run))
         offset += pixels.write(box.pixels.data)
         runs.write(box.runs.data)
@@ -208,12 +200,12 @@ def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArr
     a pair has no such pixel.
     """
     boxes = [_cut_out(pair, drawing, where) for pair in pairs]
-    if blank := [box.row.uid for box in boxes if box.extent is None or box.extent.centres == 0]:
+    if blank := [box.uid for box in boxes if box.extent is None or box.extent.centres == 0]:
         raise SpecsiaError(f"'{blank[0]}' is all background in Z or in Y*: there is nothing to learn from it")
     pixels, runs = io.BytesIO(), io.BytesIO()
     index = _write(boxes, pixels, runs)
     arrays = np.frombuffer(pixels.getbuffer(), np.uint8), np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3)
-    return Frames(*arrays, np.array(index.extents, np.int64), tuple(index.rows))
+    return Frames(*arrays, np.array(index.extents, np.int64), index.views)
 
 
 def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
@@ -249,14 +241,14 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
         say(f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}")
-    if not index.rows:
+    if not index.views:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     with (cache / PIXELS).open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     # A patch consists of scattered lines, so that read-ahead is useless.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
-    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows))
+    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), index.views)
 
 
 def _complete(cache: Path) -> _Index | None:

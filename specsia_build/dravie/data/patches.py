@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.dravie.config import Augment, TrainConfig
+from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.encoding import (
     GUIDED,
     STYLE_CHANNELS,
@@ -33,7 +33,7 @@ Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 ZERO, ONE = np.float32(0), np.float32(1)
 
 PLAIN = np.float32(0.5)  # Share of patches that keep their hue
-TURNED = np.float32(0.8)  # Share of patches whose positions `Augment.HINT` turns
+TURNED = np.float32(0.8)  # Share of patches whose positions are turned
 
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
@@ -56,7 +56,6 @@ _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, 
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
 _FAINT, _CONTRAST, _PIVOT = range(17, 20)
-_COLOURS, _HINT = int(Augment.COLOURS), int(Augment.HINT)
 
 
 @inlined
@@ -135,13 +134,14 @@ def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targets):  # type: ignore[no-untyped-def]
+def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inputs, targets):  # type: ignore[no-untyped-def]
     """Fill the patches whose row is in these frames.
 
-    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and redrawn.
+    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and redrawn;
+    `recolours` and `turns` are the kind of augmentation.
     """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
-    colour, target = np.empty(3, np.float32), np.empty(3, np.float32)
+    colour, target, position = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(inputs)):
@@ -161,12 +161,12 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
             else:
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
-        mirror = augment != 0 and _unit(key, _MIRROR) < np.float32(0.5)
+        mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
         turn, value, contrast, pivot, cosine, sine = ZERO, ONE, ONE, ZERO, ONE, ZERO
-        if augment == _HINT and _unit(key, _SEEN) < TURNED:
+        if turns and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
             cosine, sine = np.cos(angle), np.sin(angle)
-        if augment == _COLOURS:
+        if recolours:
             value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
             if _unit(key, _TURNED) >= PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
@@ -178,7 +178,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
         redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
         style[0] = np.float32(extent[_THICKNESS]) if with_drawing else ZERO
         style[1] = np.float32(extent[_GREY]) if with_drawing else ZERO
-        if augment == _COLOURS and style[0] > 0:
+        if recolours and style[0] > 0:
             style[1] = pivot + contrast * (min(style[1] * value, np.float32(255)) - pivot)
         if bare:
             style[0], style[1] = ZERO, np.float32(255)
@@ -194,24 +194,25 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                 u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
                 input_pixel, target_pixel = inputs[slot, y, x], targets[slot, y, x]
                 if v < 0 or v >= height or u < 0 or u >= width:
-                    put_input(input_pixel, 0, 0, 0, 0, 0, 0, 0, nothing, style)
-                    put_picture(target_pixel, 0, 0, 0, 0)
+                    put_input(input_pixel, nothing, nothing, nothing, style)
+                    put_picture(target_pixel, nothing)
                     continue
                 at = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
                 p = pixels[at : at + PIXEL_BYTES]
-                alpha = p[10]
-                for c in range(3):
+                for c in range(4):
                     colour[c], target[c] = p[c], p[7 + c]
                 if bare:
-                    alpha = p[11]
-                    _bare(target, p[10], alpha, np.float32(extent[_INK]))
-                if augment == _COLOURS:
-                    if p[3] > 0:
+                    _bare(target, p[10], p[11], np.float32(extent[_INK]))
+                    target[3] = p[11]
+                if recolours:
+                    if colour[3] > 0:
                         _recoloured(colour, turn, value, contrast, pivot)
-                    if alpha > 0:
+                    if target[3] > 0:
                         _recoloured(target, turn, value, contrast, pivot)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
-                across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
+                across = np.float32(255 - p[4] if mirror else p[4])
+                position[0], position[2] = _about(across, np.float32(p[6]), cosine, sine)
+                position[1] = p[5]
                 if with_drawing:
                     other = at
                     if redrawn:
@@ -224,27 +225,20 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                                 other = at
                     for c in range(LOOKED_UP_CHANNELS):
                         looked_up[c] = p[12 + c] if c % 4 == 3 else pixels[other + 12 + c]
-                    if augment == _COLOURS or redrawn:
+                    if recolours or redrawn:
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
                                 _recoloured(looked_up[c : c + 3], other_turn, other_value, contrast, pivot)
-                put_input(input_pixel, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
-                put_picture(target_pixel, target[0], target[1], target[2], alpha)
+                put_input(input_pixel, colour, position, looked_up, style)
+                put_picture(target_pixel, target)
 
 
 @dataclass(frozen=True)
 class PatchSampler:
-    """Patches centred on foreground pixels: a row at random, then one of its foreground pixels.
-
-    Attributes:
-        frames: rows to draw from with equal chances, by configuration.
-        config: of the training.
-        augment: augmentation of the patches, by default COLOURS if `config` says so.
-    """
+    """Patches centred on foreground pixels: a row of `frames` with equal chances, then one of its foreground pixels."""
 
     frames: Sequence[Frames]
     config: TrainConfig
-    augment: Augment | None = None
 
     def batch(self, step: int) -> Batch:
         """Draw the patches of a step."""
@@ -253,10 +247,10 @@ class PatchSampler:
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
         shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
-        augment = int(config.augment if self.augment is None else self.augment)
+        recolours, turns = config.augment == "colours", config.augment == "turn"
         first, count = 0, sum(map(len, self.frames))
         for part in self.frames:
-            choices = (first, count), config.seed, step, augment, shares
+            choices = (first, count), config.seed, step, recolours, turns, shares
             _cut(part.pixels, part.runs, part.extents, *choices, inputs, targets)
             first += len(part)
         return inputs, targets

@@ -49,7 +49,7 @@ OURS = "DraViE"
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
-UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words or omits
+UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
 Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
 Fitted = Callable[..., Generator]  # Returns a generator for a character's frontal pair, `front`
 
@@ -116,21 +116,19 @@ def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, dr
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Group runs by label; those that differ only in the seed share one.
 
-    A label names the backends and the settings in which a run differs from the first that sees positions.
+    A label names the backends and the settings in which a run differs from the first.
     """
-    trained = sorted((run for run in runs if run.settings), key=lambda run: not run.generator.config.with_pos)
+    trained = [run.settings for run in runs if run.settings is not None]
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        if run.settings is None or trained[0].settings is None:
+        if run.settings is None:
             words = [OURS, run.path.name]
         else:
             backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
-            other = differences(trained[0].settings, run.settings)
+            other = differences(trained[0], run.settings)
             words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
             words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
-            if not run.generator.config.with_pos:
-                words.append("without pos")
-            elif not run.generator.config.sees_drawing:
+            if not run.generator.config.sees_drawing:
                 words.append("trained without drawing")
         groups.setdefault(" ".join(filter(None, words)), []).append(run)
     return groups
@@ -139,18 +137,16 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def choose_methods(
     runs: Sequence[Run],
     baselines: Sequence[str] = FAST,
-    without: Sequence[str] = (),
+    without_drawing: bool = False,
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
 ) -> list[Method]:
     """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
-    `baselines` are of `BASELINES`, `without` of `config.ABLATIONS`, and `repeats` is the least number of seeds of
-    adaptations and sample-wise fits. Raises `UsageError` if an ablation needs a model that is not among the runs.
+    `baselines` are of `BASELINES`, and `repeats` is the least number of seeds of adaptations and sample-wise fits.
+    Each model is compared as it is and adapted, and `without_drawing` as it is without the drawing.
     """
-    if "pos" in without and all(run.generator.config.with_pos for run in runs):
-        raise UsageError("--without pos: train one with `specsia train --without pos`")
-    if "drawing" in without and not any(run.generator.config.sees_drawing for run in runs):
+    if without_drawing and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in baselines]
     for k in range(repeats if SINGLE in baselines else 0):
@@ -158,10 +154,9 @@ def choose_methods(
         single = _trained(SINGLE, k, runs[0], partial(fit_single, runs[0].generator, settings=settings))
         methods.append(replace(single, seen=None))
     for label, alike in _groups(runs).items():
-        whole, sees_drawing = f"{label} without adaptation", alike[0].generator.config.sees_drawing
-        if sees_drawing or "adaptation" in without:
-            methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
-        if sees_drawing and "drawing" in without:
+        whole = f"{label} without adaptation"
+        methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
+        if without_drawing and alike[0].generator.config.sees_drawing:
             methods += [_trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)]
         for k in range(max(repeats, len(alike))):
             run, settings = alike[k % len(alike)], replace(adaptation, seed=k)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,6 @@ RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the boot
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases (the sign
 test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
-
-K = TypeVar("K")
 
 
 class Metric(NamedTuple):
@@ -55,66 +53,6 @@ METRICS: Mapping[str, Metric] = {
     "clip": Metric("CLIP", "high", 3, "cosine to Y* by ViT-B/32"),
 }
 
-NUMBERS = ("mean", "deviation", "low", "high")  # Attributes of a `Value`, in the order of the files
-
-
-@dataclass(frozen=True)
-class Value:
-    """Mean over characters and repeats.
-
-    Attributes:
-        characters: mean over repeats of each character, by its id.
-        mean: of the repeats' means over characters.
-        deviation: standard deviation of these, None for one repeat.
-        low, high: interval of the mean over characters, None for one character.
-    """
-
-    characters: Mapping[str, float]
-    mean: float
-    deviation: float | None
-    low: float | None
-    high: float | None
-
-    def text(self, digits: int) -> str:
-        """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
-        deviation = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
-        return f"{self.mean:.{digits}f}{deviation}{_interval(self, digits)}"
-
-
-KEYS = ("config", "method", "views", "score")  # Of a `Summary`, in the order of the files
-Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean difference over characters of a method's score of novel views, less the best baseline's.
-
-    `characters` is the number of characters with the score; `low` and `high` are None for one.
-    """
-
-    config: str
-    method: str
-    baseline: str
-    score: str
-    characters: int
-    mean: float
-    low: float | None
-    high: float | None
-
-    @property
-    def verdict(self) -> str:
-        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few characters`."""
-        if self.characters < FEWEST:
-            return "too few characters"
-        if self.low is None or self.high is None or self.low <= 0 <= self.high:
-            return "not significant"
-        return "better" if (self.mean < 0) == (METRICS[self.score].better == "low") else "worse"
-
-
-def _interval(value: Value | Difference, digits: int) -> str:
-    low, high = value.low, value.high
-    return "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
-
 
 def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
@@ -126,50 +64,98 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def _means(pairs: Iterable[tuple[K, float]]) -> dict[K, float]:
-    """Mean of the values of each key."""
-    groups: dict[K, list[float]] = {}
-    for key, value in pairs:
-        groups.setdefault(key, []).append(value)
-    return {key: float(np.mean(group)) for key, group in groups.items()}
+@dataclass(frozen=True)
+class Value:
+    """A mean over characters.
+
+    Attributes:
+        characters: value of each character by its id, the mean over repeats.
+        mean: of the repeats' means over characters.
+        deviation: standard deviation of these; None for one repeat.
+        low, high: interval of the mean over characters; None for one character.
+    """
+
+    characters: Mapping[str, float]
+    mean: float
+    deviation: float | None
+    low: float | None
+    high: float | None
+
+    @staticmethod
+    def of(repeats: Mapping[int, Mapping[str, float]]) -> Value:
+        """Average the values of characters by repeat."""
+        means = [float(np.mean(list(values.values()))) for values in repeats.values()]
+        names = dict.fromkeys(name for values in repeats.values() for name in values)
+        characters = {
+            name: float(np.mean([values[name] for values in repeats.values() if name in values])) for name in names
+        }
+        deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+        return Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
+
+    def text(self, digits: int, sign: str = "") -> str:
+        """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
+        interval = "" if self.low is None else f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{self.mean:{sign}.{digits}f}{deviation}{interval}"
 
 
-def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
-    """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
-    # The flicker of a clip is stored with its first frame, which may be the frontal one.
-    return _means(
-        ((s.config, s.method, s.repeat, NOVEL if name == "flicker" else s.kind, s.character, name), value)
-        for s in evaluation.scores
-        for name, value in s.values.items()
-    )
+KEYS, NUMBERS = ("config", "method", "views", "score"), ("mean", "deviation", "low", "high")  # Columns of `MEANS`
+
+Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
 
 
 def summarise(evaluation: Evaluation) -> Summary:
-    """Compute means over characters and repeats, deviations over repeats and intervals over characters."""
-    groups: dict[tuple[str, str, str, str], list[tuple[int, str, float]]] = {}
-    for (config, method, repeat, kind, character, name), value in by_character(evaluation).items():
-        groups.setdefault((config, method, kind, name), []).append((repeat, character, value))
-    summary = {}
-    for key, group in groups.items():
-        means = list(_means((repeat, value) for repeat, _, value in group).values())
-        characters = _means((character, value) for _, character, value in group)
-        deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        summary[key] = Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
-    return summary
+    """Average each score over the views of a character, over characters and over repeats."""
+    views: dict[tuple[str, str, str, str], dict[int, dict[str, list[float]]]] = {}
+    for score in evaluation.scores:
+        for name, value in score.values.items():
+            # The flicker of a clip is stored with its first frame, which may be the frontal one.
+            kind = NOVEL if name == "flicker" else score.kind
+            repeats = views.setdefault((score.config, score.method, kind, name), {})
+            repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
+    return {
+        key: Value.of(
+            {
+                repeat: {name: float(np.mean(of_views)) for name, of_views in characters.items()}
+                for repeat, characters in repeats.items()
+            }
+        )
+        for key, repeats in views.items()
+    }
+
+
+class Difference(NamedTuple):
+    """Difference over characters of a method's score of novel views, less the best baseline's."""
+
+    config: str
+    method: str
+    baseline: str
+    score: str
+    value: Value
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few characters`."""
+        value = self.value
+        if len(value.characters) < FEWEST:
+            return "too few characters"
+        if value.low is None or value.high is None or value.low <= 0 <= value.high:
+            return "not significant"
+        return "better" if (value.mean < 0) == (METRICS[self.score].better == "low") else "worse"
 
 
 def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
     """Compare each trained method with the baseline that is best in a score."""
     for config, label, score in itertools.product(evaluation.configs, evaluation.labels(True), METRICS):
         ours = summary.get((config, label, NOVEL, score))
-        values = ((name, summary.get((config, name, NOVEL, score))) for name in evaluation.labels(False))
-        baselines = {name: value for name, value in values if value is not None}
+        keys = {name: (config, name, NOVEL, score) for name in evaluation.labels(False)}
+        baselines = {name: summary[key] for name, key in keys.items() if key in summary}
         if ours is not None and baselines:
-            sign = 1 if METRICS[score].better == "low" else -1
-            best = min(baselines, key=lambda name: sign * baselines[name].mean)
+            choose = min if METRICS[score].better == "low" else max
+            best = choose(baselines, key=lambda name: baselines[name].mean)
             theirs = baselines[best].characters
-            apart = [value - theirs[character] for character, value in ours.characters.items() if character in theirs]
-            yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
+            apart = {name: value - theirs[name] for name, value in ours.characters.items() if name in theirs}
+            yield Difference(config, label, best, score, Value.of({0: apart}))
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -183,12 +169,10 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
     measured = {name for where, _, views, name in summary if (where, views) == (config, kind)}
     metrics = {name: metric for name, metric in METRICS.items() if name in measured}
-
-    def cell(label: str, name: str) -> str:
-        value = summary.get((config, label, kind, name))
-        return "–" if value is None else value.text(metrics[name].digits)
-
-    rows = [[label, *(cell(label, name) for name in metrics)] for label in evaluation.labels()]
+    rows = []
+    for label in evaluation.labels():
+        values = {name: summary.get((config, label, kind, name)) for name in metrics}
+        rows.append([label, *("–" if v is None else v.text(metrics[name].digits) for name, v in values.items())])
     return _markdown_table([f"{kind} views", *(metric.heading for metric in metrics.values())], rows)
 
 
@@ -208,8 +192,8 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
     rows = []
     for d in differences(evaluation, summary):
         metric = METRICS[d.score]
-        gap = f"{d.mean:+.{metric.digits}f}{_interval(d, metric.digits)}"
-        rows.append((d.config, d.method, metric.heading, d.baseline, gap, d.verdict))
+        apart = d.value.text(metric.digits, "+")
+        rows.append((d.config, d.method, metric.heading, d.baseline, apart, d.verdict))
     if rows:
         about = (
             f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
@@ -233,22 +217,27 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
 
 def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
     """Return everything that was measured as plain values."""
+    measured = {name for score in evaluation.scores for name in score.values}
     return {
         "dataset": evaluation.dataset,
         "split": evaluation.split,
         "specsia": __version__,
         "methods": [{"label": m.label, "repeat": m.repeat, "folder": m.folder} for m in evaluation.methods],
-        "measures": [
-            {"key": key, **metric._asdict()}
-            for key, metric in METRICS.items()
-            if any(key in score.values for score in evaluation.scores)
-        ],
+        "measures": [{"key": key, **metric._asdict()} for key, metric in METRICS.items() if key in measured],
         "means": [
             dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in NUMBERS}
             for key, value in summary.items()
         ],
-        "differences": [vars(d) | {"verdict": d.verdict} for d in differences(evaluation, summary)],
-        "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
+        "differences": [
+            {
+                **{name: getattr(d, name) for name in ("config", "method", "baseline", "score")},
+                "characters": len(d.value.characters),
+                **{name: getattr(d.value, name) for name in ("mean", "low", "high")},
+                "verdict": d.verdict,
+            }
+            for d in differences(evaluation, summary)
+        ],
+        "views": [vars(score) for score in evaluation.scores],
         "notes": list(evaluation.notes),
     }
 

@@ -29,7 +29,6 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
-
 KEPT = 2  # Number of checkpoints that a run keeps
 
 
@@ -46,7 +45,7 @@ def save_model(
     generator: Generator,
     training: Mapping[str, Tensor] | None = None,
     drawing: Drawing | None = None,
-) -> Path:
+) -> None:
     """Write a checkpoint after a number of steps and delete the oldest ones.
 
     `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the character that
@@ -67,7 +66,6 @@ def save_model(
             (temporary / name).write_bytes(data)
     for old in checkpoints(run)[:-KEPT]:
         shutil.rmtree(old)
-    return path
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

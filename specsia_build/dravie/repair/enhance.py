@@ -78,9 +78,9 @@ class Enhanced:
     warnings: tuple[str, ...] = ()
 
 
-def folder_frames(folder: Path, with_pos: bool, drawing: Drawing = NO_DRAWING) -> FrameSource:
+def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
     """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one drawing."""
-    listed = list_frames(folder, with_pos)
+    listed = list_frames(folder)
     digest = hashlib.sha256(drawing.places.tobytes() + drawing.colours.tobytes() + bytes(drawing.style)).hexdigest()
 
     def each() -> Iterator[Frame]:
@@ -156,7 +156,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
 
         def repaired() -> Iterator[tuple[Path, Pixels]]:
             for frame, (z, pos, *_) in map_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
-                warning = frame_warning(z, pos if generator.config.with_pos else None)
+                warning = frame_warning(z, pos)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
                 yield _target(out, frame), repair(generator, z, pos, frame.drawing())

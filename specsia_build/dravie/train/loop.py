@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,17 @@ from torch.optim.adam import adam
 
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.model import losses
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights, read_state, reading
-from specsia_build.dravie.model.losses import Features
-from specsia_build.dravie.model.networks import Generator, build_discriminator, build_generator
+from specsia_build.dravie.model.networks import (
+    Features,
+    Generator,
+    build_discriminator,
+    build_generator,
+    discriminator_loss,
+    generator_loss,
+    gradient_loss,
+    on_both_grounds,
+)
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
@@ -32,7 +40,7 @@ TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
 
-BETAS, EPSILON = (0.9, 0.999), 1e-8  # Of Adam
+ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "fused": True, "amsgrad": False, "maximize": False}
 
 
 def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
@@ -62,7 +70,8 @@ class Adam:
     """
 
     def __init__(self, weights: Iterable[Tensor], weight_decay: float = 0.0) -> None:
-        self._weights, self._weight_decay = list(weights), weight_decay
+        self._weights = list(weights)
+        self._settings: dict[str, Any] = {**ADAM, "weight_decay": weight_decay}
         self._steps = [torch.zeros((), device=weight.device) for weight in self._weights]
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
@@ -71,22 +80,8 @@ class Adam:
     def update(self, learning_rate: float) -> None:
         """Update the weights by their gradients, and clear these."""
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
-        adam(
-            self._weights,
-            gradients,
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            fused=True,
-            amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=learning_rate,
-            weight_decay=self._weight_decay,
-            eps=EPSILON,
-            maximize=False,
-        )
+        state = self._weights, gradients, self._means, self._squares, list[Tensor](), self._steps
+        adam(*state, lr=learning_rate, **self._settings)
         for weight in self._weights:
             weight.grad = None
 
@@ -181,13 +176,13 @@ class Trainer:
         """Update the discriminator; return the losses of the generator and of the discriminator."""
         discriminator, optimiser = self.modules["discriminator"]
         both = torch.cat((targets, painted.detach().to(targets.dtype)))
-        loss = losses.discriminator_loss(self._compute(self._forwards["discriminator"], both).float())
+        loss = discriminator_loss(self._compute(self._forwards["discriminator"], both).float())
         loss.backward()
         optimiser.update(learning_rate)
         # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
         fixed = {name: weight.detach() for name, weight in discriminator.named_parameters()}
         scores = self._compute(lambda patches: functional_call(discriminator, fixed, (patches,)), painted)
-        return losses.generator_loss(scores.float()), loss
+        return generator_loss(scores.float()), loss
 
     def step(self, number: int, inputs: Tensor, targets: Tensor) -> Tensor:
         """Update both networks in place by step `number`, from 0.
@@ -202,15 +197,15 @@ class Trainer:
             adversarial, discriminator = self._adversarial(painted, targets, learning_rate)
         if self._features is not None and config.perceptual_weight:
             perceptual = self._compute(self._features.loss, painted[:, :3], targets[:, :3])
-        outputs, truth = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
+        outputs, truth = on_both_grounds(painted.float()), on_both_grounds(targets)
         l1 = (outputs - truth).abs().mean()
         if config.gradient:
-            gradient = losses.gradient_loss(outputs, truth)
+            gradient = gradient_loss(outputs, truth)
         total = config.l1 * l1 + config.gradient * gradient
         total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
         total.backward()
         weights = list(self.generator.parameters())
-        norm = nn.utils.clip_grad_norm_(weights, config.clip)
+        norm = nn.utils.clip_grad_norm_(weights, config.clip or math.inf)
         self.modules["generator"][1].update(learning_rate)
         with torch.no_grad():
             for weight, start in zip(weights, self._start, strict=False):

@@ -23,8 +23,7 @@ from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.losses import find_features
-from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.model.networks import Generator, find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
 from specsia_build.dravie.runs import (
     RUN_FILE,
@@ -104,7 +103,7 @@ def train(
     write_record(run, config, decisive, environment, resume)
 
     watched = validation_pairs(dataset, config.configs, config.model)
-    views = [group_contents((row.character_id, row.content) for row in part.rows) for part in frames]
+    views = [group_contents(part.views) for part in frames]
     validation = group_contents((pair.character_id, pair.content) for pair, _ in watched)
     seen = SeenCharacters(dict(zip(config.configs, views, strict=True)), validation)
     if not (run / SEEN_FILE).is_file():

@@ -46,19 +46,18 @@ def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Two seeds, a run that sees no drawing, one without positions and one on the other backend."""
+    """Two seeds, a run that sees no drawing and one on the other backend."""
     top = tmp_path_factory.mktemp("evaluated")
     runs = [
         write_run(top / "one"),
         write_run(top / "two", seed=1),
         write_run(top / "blind", reference="none"),
-        write_run(top / "plain", with_pos=False, reference="none"),
         write_run(top / "other", configs=("thin",)),
     ]
-    ablations = [option for name in ("adaptation", "drawing", "pos") for option in ("--without", name)]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "SINGLE_STEPS", 1)
-        done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
+        rows = ("--baselines", ",".join(BASELINES), "--without", "drawing")
+        done = evaluate(*runs, dataset, "--out", top / "out", *rows)
     return top / "out", done.stdout
 
 
@@ -68,7 +67,6 @@ LABELS = {
     *BASELINES,
     *(f"{OURS}{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
     *(f"{BLIND}{ending}" for ending in ("", " without adaptation")),
-    *(f"{OURS} without pos{ending}" for ending in ("", " without adaptation")),
     *(f"DraViE [thin]{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
 }
 
@@ -124,7 +122,9 @@ def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_done(dataset: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    for option in (("--without", "pos"), ("--split", "tset"), ("--backend", "round"), ("--baselines", "raw,lin")):
+    blind = write_run(tmp_path / "blind", reference="none")
+    evaluate(blind, dataset, "--out", tmp_path / "out", "--without", "drawing", code=2)
+    for option in (("--split", "tset"), ("--backend", "round"), ("--baselines", "raw,lin")):
         evaluate(run, dataset, "--out", tmp_path / "out", *option, code=2)
 
 
@@ -143,11 +143,10 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, m
     runs = [
         write_run(tmp_path / "run"),
         write_run(tmp_path / "blind", reference="none"),
-        write_run(tmp_path / "plain", with_pos=False, reference="none"),
     ]
     loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
-    compared = choose_methods(loaded, BASELINES, ("adaptation", "drawing", "pos"), 1, short)
-    assert len({method.label for method in compared}) == 11
+    compared = choose_methods(loaded, BASELINES, True, 1, short)
+    assert len({method.label for method in compared}) == 9
     for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of(frontal)))
         for pair in novel:

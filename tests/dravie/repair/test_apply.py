@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 from specsia_build.dravie.config import Architecture, ModelConfig, Reference
 from specsia_build.dravie.data.encoding import encode_input
-from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
@@ -57,10 +58,9 @@ def test_tiles_have_no_seams(architecture: Architecture, monkeypatch: pytest.Mon
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
 
 
-def test_any_size_and_with_or_without_the_hint() -> None:
-    for with_pos in (True, False):
-        config = ModelConfig("tiny", with_pos)
-        model = generator(config)
+def test_any_size_and_with_or_without_the_drawing() -> None:
+    for reference in get_args(Reference):
+        model = generator(ModelConfig("tiny", reference))
         for shape in ((33, 47), (64, 9), (1, 1)):
             assert not repair(model, *np.zeros((2, *shape, 4), np.uint8)).any()
             z = np.full((*shape, 4), 200, np.uint8)
@@ -112,7 +112,7 @@ def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> 
     grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
-    result = repair(grey, pair.z, pair.pos, Drawing(style=(120, 20)))
+    result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, (120, 20)))
     without = repair(grey, pair.z, pair.pos)
     assert not without[:, 40:].any()
     assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])

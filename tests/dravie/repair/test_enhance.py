@@ -60,7 +60,7 @@ def test_a_folder_of_frames(run: Path, tmp_path: Path) -> None:
     results = sorted(path.name for path in out.glob("*.png"))
     assert results == ["10.png", "8.png", "9.png"]
     assert png.decode((out / "8.png").read_bytes(), 4).shape == (SIZE, SIZE, 4)
-    assert list(list_frames(folder, True)) == ["8", "9", "10"]
+    assert list(list_frames(folder)) == ["8", "9", "10"]
 
 
 def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     save(tmp_path / "color" / "a.png", composite(pair.z))
     save(tmp_path / "mask" / "a.png", np.dstack([pair.z[..., 3]] * 3))
     save(tmp_path / "pos" / "a.png", pair.pos)
-    z, pos = read_frame(list_frames(tmp_path, True)["a"])
+    z, pos = read_frame(list_frames(tmp_path)["a"])
     solid = pair.z[..., 3] > 60
     assert np.abs(z.astype(int) - pair.z)[solid].max() <= 3
     assert (z[..., 3] == pair.z[..., 3]).all() and not z[z[..., 3] == 0].any()
@@ -122,11 +122,11 @@ def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -
     pair = drawn_pair()
     save(tmp_path / "color" / "a.webp", pair.z, lossless=True, exact=True)
     save(tmp_path / "pos" / "a.bmp", pair.pos[..., :3])
-    z, pos = read_frame(list_frames(tmp_path, True)["a"])
+    z, pos = read_frame(list_frames(tmp_path)["a"])
     assert (z == pair.z).all() and (pos == pair.pos).all()
-    deep = (pair.z[..., 3].astype(np.uint16) << 8) | 7
+    deep = pair.z[..., 3].astype(np.uint16) * 257
     save(tmp_path / "mask" / "a.png", deep)  # type: ignore[arg-type]
-    assert (read_frame(list_frames(tmp_path, True)["a"])[0] == pair.z).all()
+    assert (read_frame(list_frames(tmp_path)["a"])[0] == pair.z).all()
 
 
 def remove(name: str) -> Callable[[Path], object]:
@@ -155,14 +155,17 @@ def test_a_picture_that_cannot_be_read_costs_no_other(run: Path, tmp_path: Path)
     assert "9.png" in enhance(run, folder, tmp_path / "out", code=1).output
     assert (tmp_path / "out" / "8.png").is_file()
     save(tmp_path / "bare" / "color" / "a.png", drawn_pair().z[..., :3])
+    save(tmp_path / "bare" / "pos" / "a.png", drawn_pair().pos)
     with pytest.raises(UsageError, match="alpha"):
-        read_frame(list_frames(tmp_path / "bare", False)["a"])
+        read_frame(list_frames(tmp_path / "bare")["a"])
 
 
-def test_frames_of_several_sizes_and_without_the_hint(tmp_path: Path) -> None:
-    run, folder, out = write_run(tmp_path / "plain", with_pos=False), tmp_path / "shot", tmp_path / "out"
-    save(folder / "color" / "a.png", drawn_pair(size=50).z[:41])
-    save(folder / "color" / "b.png", drawn_pair(size=64).z)
+def test_frames_of_several_sizes(run: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "shot", tmp_path / "out"
+    for name, size, height in (("a", 50, 41), ("b", 64, 64)):
+        pair = drawn_pair(size=size)
+        save(folder / "color" / f"{name}.png", pair.z[:height])
+        save(folder / "pos" / f"{name}.png", pair.pos[:height])
     enhance(run, folder, out, "--video")
     assert png.decode((out / "a.png").read_bytes(), 4).shape == (41, 50, 4)
 
@@ -211,7 +214,6 @@ def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
 def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
     seeing, frames, front = drawn_frames(tmp_path)
     for model, source, options in (
-        (write_run(tmp_path / "plain", with_pos=False), frames, ("--drawing", front)),
         (run, frames, ("--drawing", front)),
         (seeing, frames, ("--reference-frame", "8")),
         (seeing, frames, ("--drawing", front, "--reference-frame", "7")),

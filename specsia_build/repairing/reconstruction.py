@@ -1,8 +1,11 @@
-"""Place a reconstruction in the frame of the drawing: a backend's, or a file with any axes and scale."""
+"""Place a reconstruction in the frame of the drawing, a backend's or a file of any axes and scale, and let it turn.
+
+The frames to repair show it turning, still or in motion, with its positions at rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,31 +13,38 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.rig import Rig
+from specsia_build.animation.carry import carried
+from specsia_build.animation.motion import Motion, Poses, poses
+from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
+from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
+from specsia_build.dataset.images import position_image
+from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
+from specsia_build.films import Pixels
+from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
 from specsia_build.registration import Similarity, iou
-from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh, compacted, extremes
 from specsia_build.repairing.drawing import Frontal
+from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 
 LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
 backends; a fox reaches 0.73 on a knight."""
-
 TRIED = 3  # Axis-aligned frames to register, the best of 48
 TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
+FPS = 12.0  # Frames a second of the film: 36 views turn once in three seconds
 MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
@@ -43,13 +53,11 @@ class Placed:
     """A reconstruction in the frame of the drawing.
 
     Attributes:
-        mesh: in the frame.
         matrix: (4, 4), from its own coordinates to the frame.
         iou: IoU of its silhouette with the drawing's.
         note: a sentence on how it was placed.
         fit: factor, at most 1, by which it was shrunk so that no view cuts it.
         own: the file's character with its rig; None for a backend's mesh.
-        warnings: sentences.
     """
 
     mesh: Mesh
@@ -69,12 +77,7 @@ class Placed:
 
 
 def read_single(path: Path) -> AnimatedCharacter:
-    """Read the only character of a path or `sample:1`, with its rig.
-
-    Raises:
-        UsageError: if it names none, or several.
-        CharacterError: if it cannot be read.
-    """
+    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` if there are several."""
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
@@ -85,31 +88,23 @@ def read_single(path: Path) -> AnimatedCharacter:
 def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
     """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the silhouette.
 
-    Raises:
-        UsageError: if there is no such backend, it takes no back, or it needs the character itself and there is none.
-        CharacterError: if it gives no usable mesh.
-        SpecsiaError: if the mesh does not fit the drawing.
+    Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and there is
+    none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
     """
     backend = load_backend(spec)
     if back is not None and not getattr(backend, "sees_back", False):
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
-    back_picture, seed = None if back is None else back.color, BuildConfig.seed
     # Only for a character the frontal view has its true scale.
-    framed = front.mesh is not None
-    mesh, warnings = reconstruct_picture(
-        backend, front.color, front.name, front.mesh, seed=seed, framed=framed, back=back_picture
-    )
+    context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
+    seed = BuildConfig.seed
+    mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
     return replace(placed, warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Place a mesh by any tool, by the silhouette and the colours of the drawing.
-
-    Raises:
-        SpecsiaError: if no frame brings it onto the drawing.
-    """
+    """Place a mesh by the silhouette and the colours of the drawing; raises `SpecsiaError` if it does not fit."""
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
@@ -162,8 +157,7 @@ def _placed(
 ) -> Placed:
     """Place a mesh by its turn and similarity, with its middle at depth 0, shrunk so that no view cuts it.
 
-    Raises:
-        SpecsiaError: if its silhouette is not that of the drawing.
+    Raises `SpecsiaError` if its silhouette is not that of the drawing.
     """
     matrix = np.eye(4)
     matrix[:3, :3] = similarity.scale * similarity.rotation() @ turn
@@ -181,14 +175,102 @@ def _placed(
             f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at best, and "
             f"{LEAST_IOU} is needed; is it this character, in this pose?"
         )
-    fit = _fit(moved, view_cameras(views, len(front.mask)))
+    cameras = view_cameras(views, len(front.mask))
+    room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
+    reach = max(float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras)
+    fit = min(1.0, room / reach)
     if fit < 1:
         moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
     return Placed(moved, matrix, overlap, f"{note}; IoU {overlap:.2f}", fit)
 
 
-def _fit(mesh: Mesh, cameras: Sequence[Camera]) -> float:
-    """Largest factor, at most 1, of a mesh about the origin for which no view cuts it."""
-    room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
-    reach = max(float(np.abs(mesh.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras)
-    return min(1.0, room / reach)
+Frame = tuple[Pixels, Pixels]
+"""Z and Zpos of a reconstruction, (S, S, 4) uint8 with straight alpha each; positions are those at rest."""
+
+
+def turntable(placed: Placed, views: int, size: int) -> Iterator[Frame]:
+    """Render a reconstruction from evenly spaced views, the frontal one first."""
+    return _frames(FastRenderer().render(placed.mesh, view_cameras(views, size)), placed.mesh)
+
+
+def _frames(views: Iterator[Layers], mesh: Mesh) -> Iterator[Frame]:
+    low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
+    for layers in views:
+        yield layers.color.copy(), position_image(layers.position, layers.mask, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """A motion of a reconstruction, and the rig of its vertices in the frame."""
+
+    rig: Rig
+    motion: Motion
+    warnings: tuple[str, ...] = ()
+
+    def frames(self, placed: Placed, count: int, size: int) -> Iterator[Frame]:
+        """Render a figure that turns once while it repeats its motion in one place."""
+        times = self.motion.start + np.arange(count) / FPS % max(self.motion.duration, 1 / FPS)
+        track = poses(self.rig.skeleton, self.motion, times)
+        shifts, width = self._room(track, size)
+        # Rotating normals costs more than all else, and unlit colours need none.
+        mesh, camera = replace(placed.mesh, normals=None), Camera(0.0, size, width)
+        turns = [view.turn().T.astype(np.float32) for view in view_cameras(count, size)]
+
+        def moved() -> Iterator[Mesh]:
+            for k, pose in enumerate(posed_through(mesh, self.rig, track)):
+                yield pose.with_vertices((pose.vertices + shifts[k]) @ turns[k])
+
+        still = Still.of(mesh, self.rig.bound, camera.pixels_per_unit)
+        return _frames(FastRenderer().animate(still, moved(), [camera]), placed.mesh)
+
+    def _room(self, track: Poses, size: int) -> tuple[NDArray[np.float32], float]:
+        """Shifts (T, 3) that keep the figure's middle over the origin, and the width that shows all of it."""
+        shifts, reach = np.zeros((len(track.worlds), 3), np.float32), 0.0
+        for k, vertices in enumerate(self.rig.each_vertices(track)):
+            shifts[k, :2] = -vertices[:, :2].mean(axis=0)
+            moved = vertices + shifts[k]
+            reach = max(reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max()))
+        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * MARGIN))
+
+
+def moving(placed: Placed, front: Frontal, name: str) -> Moving:
+    """Set a reconstruction in motion by its own rig, or by the character's, whose weights are carried over.
+
+    `front` is the drawing in the scale of `placed`, and `name` that of one of the character's motions, of a built-in
+    one, or a file. Raises `UsageError` if there is no rig or motion, `CharacterError` if it does not suit the rig.
+    """
+    if placed.own is not None and placed.rig is not None:
+        motion, warnings = _motion(placed.own, placed.rig, name)
+        return Moving(placed.rig, motion, warnings)
+    if front.own is None or front.rig is None or front.mesh is None:
+        raise UsageError(
+            "--motion needs a rig, and a drawing alone has none: give a rigged character, or its mesh as --mesh"
+        )
+    motion, warnings = _motion(front.own, front.rig, name)
+    rig, notes = carried(front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose))
+    return Moving(rig, motion, (*warnings, *notes.warnings))
+
+
+def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[str, ...]]:
+    """Find a motion of the character, a built-in one or that of a file; returns it with warnings."""
+    file = own.character.entry.path.name
+    if len(rig.nodes) < 2:
+        raise UsageError(f"--motion needs a rig, and {file} has none: give it a skeleton with skin weights")
+    for motion in own.motions:
+        if motion.name == name:
+            return motion, ()
+    if name in BUILT_IN:
+        source = built_in()
+        motions = [motion for motion in source.motions if motion.name == name]
+    elif Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES:
+        source = read_motions(Path(name))
+        motions = list(source.motions)
+        if not motions:
+            raise UsageError(f"--motion: {name} holds no motion that can be played")
+    else:
+        names = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
+        raise UsageError(
+            f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion '{brief(name, 80)}': "
+            f"it has {some(names, 12)}{meant(name, names)}"
+        )
+    return motion_for(rig, own.humanoid, source, motions[0])
