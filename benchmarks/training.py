@@ -17,7 +17,7 @@ from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model.networks import Features
-from specsia_build.dravie.repair.apply import find_device, has_bf16
+from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
 TURNS = 5
@@ -54,7 +54,7 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
     report: dict[str, Any] = {
         "preset": preset,
         "device": place.type,
-        "precision": "bf16" if has_bf16(place) else "float32",
+        "precision": "bf16" if computes_in_bf16(place) else "float32",
         "threads": torch.get_num_threads(),
         "batch": config.batch,
         "loader": loader,

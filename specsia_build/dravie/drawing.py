@@ -27,13 +27,11 @@ LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that diff
 MOST_WIDTH = 4  # Thickness in pixels of the widest contour, which lies outside of Y*'s silhouette
 RINGS = 8  # Depths in pixels inside a drawing's edge that are compared with its contour
 LIKE = 10  # Largest difference between pixels of a contour, in levels
-
 PURE = 0.85
 """Least share of a drawing's outermost pixels of one grey if it has a contour: in 144 frontal views 0.97 or more with
 one, 0.82 or less without."""
 
 STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
-
 UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)  # Channels without a drawing, and of a drawing without a contour
 
 

@@ -24,9 +24,7 @@ RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "che
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 
 NAME = "pretrained"
-
-WEIGHTS = Path(__file__).resolve().parent / "weights"
-"""The run that comes with the package; `make pretrained` writes it."""
+WEIGHTS = Path(__file__).resolve().parent / "weights"  # The run of that name, which `make pretrained` writes
 
 
 def damaged(path: Path, error: Exception) -> SpecsiaError:

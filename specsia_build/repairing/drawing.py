@@ -35,7 +35,6 @@ SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
-
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
 

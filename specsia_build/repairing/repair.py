@@ -33,11 +33,8 @@ from specsia_build.sheets import Sheet, spread
 from specsia_build.terminal import progress
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
-
 LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; `specsia enhance` reads the first three
-
 _OURS = {*LAYERS, RECORD, MODEL, SHEET, f"{FILM}.webp", f"{FILM}.mp4"}
-
 ANGLES = 5  # Frames that the sheet shows
 
 

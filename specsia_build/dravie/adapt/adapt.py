@@ -66,11 +66,9 @@ def adapt_generator(
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     trainer = Trainer(replace(settings, **asdict(config)), None, device, copied)
-    withholds = config.sees_drawing and len(front.drawing.places) > 0
-    whole = frames_of([front.pair], front.drawing, agreed(front.pair))
-    adapted = _fitted(trainer, withheld_frames(front, settings.seed) if withholds else [whole], advance)
-    if not withholds:
-        return adapted
+    if not config.sees_drawing or not len(front.drawing.places):
+        return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
+    adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
             weight.lerp_(start, 1 - BLEND)
@@ -136,8 +134,7 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
 
 
 class Adapted(NamedTuple):
-    """Result of an adaptation: folder, name of the frontal view, seconds, that view's mean absolute error before and
-    after, the IoU of a drawing laid onto it (None without one), and warnings."""
+    """Result of an adaptation; `frontal` names the view whose mean absolute error fell from `l1_before` to `l1`."""
 
     run: Path
     frontal: str
@@ -149,12 +146,7 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair with warnings.
-
-    Attributes:
-        places: whether a position is the same place in every view.
-        iou: IoU of a drawing laid onto it; None without one.
-    """
+    """A frontal pair; whether a position is the same place in every view, and the IoU of a drawing laid onto it."""
 
     pair: Pair
     warnings: tuple[str, ...] = ()
@@ -246,15 +238,8 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])
-    record = {
-        ADAPTED_FROM: run_name(run),
-        "character": pair.character_id,
-        "frontal": pair.uid,
-        "adapt": to_json(settings),
-        "l1_before": before,
-        "l1": after,
-        "specsia": __version__,
-    }
+    source = {ADAPTED_FROM: run_name(run), "character": pair.character_id, "frontal": pair.uid, "specsia": __version__}
+    record = {**source, "adapt": to_json(settings), "l1_before": before, "l1": after}
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
         write_seen(temporary, seen.adapted_to(pair))
         write_bytes(temporary / PICTURE, picture)

@@ -14,18 +14,10 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
 
 LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
-
-PAPER_TOLERANCE = 12
-"""Largest difference in levels between the background of an opaque drawing and the colour of its corners."""
-
-PAPER_BORDER = 0.5
-"""Least share of an opaque drawing's border that must be background; a figure that touches the border takes less."""
-
+PAPER_TOLERANCE = 12  # Largest difference in levels of an opaque drawing's background from its corners
+PAPER_BORDER = 0.5  # Least share of its border that is background
 FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
-
-LINES = (0, 1, 2, 3, 4)
-"""Thicknesses of the contour that are tried, in pixels of a frame of up to 512, in proportion in a larger one."""
-
+LINES = (0, 1, 2, 3, 4)  # Thicknesses of the contour that are tried, in pixels of a frame of 512
 TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
 INSIDE = 3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
 

@@ -31,25 +31,18 @@ Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
 ZERO, ONE = np.float32(0), np.float32(1)
-
 PLAIN = np.float32(0.5)  # Share of patches that keep their hue
 TURNED = np.float32(0.8)  # Share of patches whose positions are turned
-
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
 AHEAD = 4  # Batches that are computed ahead
-
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
 patches a network takes hair whose colour is close to that of the skin for damage, and paints a face at the back."""
 
-MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
-"""Largest shift of a redrawn drawing along either axis in pixels, and largest change of its size."""
-
-MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
-"""Largest change of a redrawn drawing's hue, in sixths of the circle, and of its value."""
-
+MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)  # Of a redrawn drawing, in pixels, and of its size
+MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)  # Of its hue, in sixths of the circle, and of its value
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = range(len(Extent._fields))

@@ -39,11 +39,9 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.terminal import progress
 
 RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
-
-BASELINES = (RAW, LINE, PASTE, SINGLE)  # Choices of `--baselines`
-FAST = BASELINES[:3]  # Those without a training
+FAST = (RAW, LINE, PASTE)  # Baselines without a training
+BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
-
 OURS = "DraViE"
 
 FRONTAL, NOVEL = "frontal", "novel"
@@ -61,7 +59,6 @@ class Method:
     Attributes:
         label: name of its row in tables; repeats share it.
         fit: returns a function that repairs a character's views, given its frontal pair and drawing.
-        repeat: number of the repeat, from 0.
         seen: characters that a trained model has seen; None for a baseline.
     """
 
@@ -72,7 +69,6 @@ class Method:
 
     @property
     def folder(self) -> str:
-        """Name of the folder of its results."""
         return RAW_FOLDER if self.label == RAW else f"{self.label.replace(' ', '-')}-{self.repeat}"
 
 
@@ -104,7 +100,7 @@ def _baseline(name: str) -> Method:
 
 
 def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, drawing: bool = True) -> Method:
-    """Return a trained model, as it is or fitted to the frontal pair, with or without the drawing."""
+    """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
 
     def fit(front: DrawnPair) -> Painter:
         generator = run.generator if fitted is None else fitted(front=front)

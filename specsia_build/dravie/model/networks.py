@@ -30,8 +30,7 @@ class Geometry(NamedTuple):
 GEOMETRY = {"tiny": Geometry(8, 56), "paper": Geometry(4, 80)}
 
 TINY_WIDTHS = (20, 36, 64, 96)
-PAPER_FILTERS = (32, 64, 128, 128, 128, 64)
-PAPER_BLOCKS = 7
+PAPER_FILTERS, PAPER_BLOCKS = (32, 64, 128, 128, 128, 64), 7
 DISCRIMINATOR_WIDTH = 12
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
@@ -61,11 +60,8 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(first, nn.LeakyReLU(0.2, inplace=True), second, nn.LeakyReLU(0.2, inplace=True))
 
 
-SHARPNESS = 2.0
-"""Factor of the logits of a blend: a network of small weights soon chooses between colours instead of mixing them."""
-
+SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
-
 BOUND = 6.0
 """Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so that a
 training that gets there cannot return."""

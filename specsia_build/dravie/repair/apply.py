@@ -21,7 +21,7 @@ from specsia_build.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32  # Pixels around Z that the network sees
-
+TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
 FARTHEST = PATCH // 2 + REACH
 """Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places farther
 away, and there a network may paint a grey ground."""
@@ -29,8 +29,6 @@ away, and there a network may paint a grey ground."""
 SOFT = 2
 """Pixels beside a figure in which its edge may fade out. Faint paint farther out is a haze that no loss on white sees:
 without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
-
-TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
 
 
 def find_device(name: str) -> torch.device:
@@ -41,16 +39,13 @@ def find_device(name: str) -> torch.device:
     return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
-def has_bf16(device: torch.device) -> bool:
-    """Return whether a device computes faster in bfloat16 than in float32."""
+def computes_in_bf16(device: torch.device, precision: str = "auto") -> bool:
+    """Return whether a device computes in bfloat16 at a precision, see `TrainConfig`."""
+    if precision != "auto":
+        return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
-def computes_in_bf16(precision: str, device: torch.device) -> bool:
-    """Return whether a training of a precision (see `TrainConfig`) computes in bfloat16 on a device."""
-    return has_bf16(device) if precision == "auto" else precision == "bf16"
 
 
 def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, slice, slice]]:
@@ -75,7 +70,7 @@ def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) 
     whole = torch.from_numpy(encoded).permute(2, 0, 1)[None]
     for (in_y, keep_y, to_y), (in_x, keep_x, to_x) in product(*spans):
         piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16(device)):
             output = network(piece)[0, :, keep_y, keep_x]
         painted[to_y, to_x] = output.float().permute(1, 2, 0).cpu().numpy()
     return painted

@@ -31,9 +31,7 @@ from specsia_build.picture_files import write_film
 from specsia_build.terminal import progress
 
 RECORD, FILM = "enhance.json", "film"
-
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
-
 THREADS, AHEAD = 2, 4  # Threads that decode and encode beside the network, and frames that wait on either side of it
 
 
@@ -45,7 +43,6 @@ class Frame:
         name: path of its result below the output folder, without a suffix.
         load: returns Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
         files: input files; a result older than them is out of date.
-        drawing: returns the drawing of its character.
         film: path of its clip's film below the output folder; None if all frames are of one film.
         time: in the clip, in seconds.
     """

@@ -20,17 +20,8 @@ from torch.optim.adam import adam
 
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.model import networks
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights, read_state, reading
-from specsia_build.dravie.model.networks import (
-    Features,
-    Generator,
-    build_discriminator,
-    build_generator,
-    discriminator_loss,
-    generator_loss,
-    gradient_loss,
-    on_both_grounds,
-)
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
@@ -113,36 +104,36 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        features: Features | None,
+        features: networks.Features | None,
         device: torch.device,
         generator: nn.Module | None = None,
         compiled: bool = False,
     ) -> None:
-        self.config, self.device, self.bf16 = config, device, computes_in_bf16(config.precision, device)
+        self.config, self.device, self.bf16 = config, device, computes_in_bf16(device, config.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             if generator is None:
-                generator = build_generator(config.model).train()
+                generator = networks.build_generator(config.model).train()
             self.generator = generator.to(device)
-            networks = {"generator": self.generator}
+            trained = {"generator": self.generator}
             if config.adversarial:
-                networks["discriminator"] = build_discriminator().to(device)
+                trained["discriminator"] = networks.build_discriminator().to(device)
         self.average: nn.Module | None = None
         if config.ema:
-            self.average = build_generator(config.model).to(device).requires_grad_(False)
+            self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
-        self.modules = {name: (net, Adam(net.parameters(), config.weight_decay)) for name, net in networks.items()}
+        self.modules = {name: (net, Adam(net.parameters(), config.weight_decay)) for name, net in trained.items()}
         compiled = compiled and device.type == "cuda"
-        self._forwards = {name: torch.compile(net) if compiled else net for name, net in networks.items()}
+        self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._features = None if features is None else features.to(device)
         # The weights that an anchor pulls back to.
         self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
 
     @property
-    def result(self) -> Generator:
+    def result(self) -> networks.Generator:
         """What was learnt: the running average, or the generator, in whichever mode it is."""
         network = self.generator if self.average is None else self.average
-        return Generator(network, self.config.model, self.device)
+        return networks.Generator(network, self.config.model, self.device)
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors of the networks and their optimisers, by name."""
@@ -176,13 +167,13 @@ class Trainer:
         """Update the discriminator; return the losses of the generator and of the discriminator."""
         discriminator, optimiser = self.modules["discriminator"]
         both = torch.cat((targets, painted.detach().to(targets.dtype)))
-        loss = discriminator_loss(self._compute(self._forwards["discriminator"], both).float())
+        loss = networks.discriminator_loss(self._compute(self._forwards["discriminator"], both).float())
         loss.backward()
         optimiser.update(learning_rate)
         # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
         fixed = {name: weight.detach() for name, weight in discriminator.named_parameters()}
         scores = self._compute(lambda patches: functional_call(discriminator, fixed, (patches,)), painted)
-        return generator_loss(scores.float()), loss
+        return networks.generator_loss(scores.float()), loss
 
     def step(self, number: int, inputs: Tensor, targets: Tensor) -> Tensor:
         """Update both networks in place by step `number`, from 0.
@@ -197,10 +188,10 @@ class Trainer:
             adversarial, discriminator = self._adversarial(painted, targets, learning_rate)
         if self._features is not None and config.perceptual_weight:
             perceptual = self._compute(self._features.loss, painted[:, :3], targets[:, :3])
-        outputs, truth = on_both_grounds(painted.float()), on_both_grounds(targets)
+        outputs, truth = networks.on_both_grounds(painted.float()), networks.on_both_grounds(targets)
         l1 = (outputs - truth).abs().mean()
         if config.gradient:
-            gradient = gradient_loss(outputs, truth)
+            gradient = networks.gradient_loss(outputs, truth)
         total = config.l1 * l1 + config.gradient * gradient
         total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
         total.backward()

@@ -18,6 +18,7 @@ import torch
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie import runs
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
@@ -25,15 +26,6 @@ from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import Generator, find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
-from specsia_build.dravie.runs import (
-    RUN_FILE,
-    SEEN_FILE,
-    SeenCharacters,
-    checkpoints,
-    group_contents,
-    write_record,
-    write_seen,
-)
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
@@ -52,11 +44,8 @@ class Trained:
     """Result of a training.
 
     Attributes:
-        run: its folder.
-        steps: updates in all.
         rows: number of rows that it was trained on.
         seconds, patches_per_second: duration and speed of this call.
-        perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
     """
 
@@ -85,29 +74,25 @@ def train(
     Raises `UsageError` if the folder holds another run, or none to resume, and `SpecsiaError` if the dataset or a
     checkpoint cannot be read, or a loss is not finite.
     """
-    if resume and not (run / RUN_FILE).is_file():
+    if resume and not (run / runs.RUN_FILE).is_file():
         raise UsageError(f"{spelled(run)} holds no training to continue: leave --resume out to begin one there")
     device = find_device(device_name)
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
     frames = [open_frames(dataset, name, "train") for name in config.configs]
-    features, bf16 = find_features(config.perceptual), computes_in_bf16(config.precision, device)
+    features, bf16 = find_features(config.perceptual), computes_in_bf16(device, config.precision)
     decisive = {"train": to_json(config), "dataset": dataset.digest(), "bf16": bf16}
-    environment = {
-        "where": dataset.where,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "specsia": __version__,
-        "torch": torch.__version__,
-    }
-    write_record(run, config, decisive, environment, resume)
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    versions = {"specsia": __version__, "torch": torch.__version__}
+    environment = {"where": dataset.where, "device": machine, "threads": torch.get_num_threads(), **versions}
+    runs.write_record(run, config, decisive, environment, resume)
 
     watched = validation_pairs(dataset, config.configs, config.model)
-    views = [group_contents(part.views) for part in frames]
-    validation = group_contents((pair.character_id, pair.content) for pair, _ in watched)
-    seen = SeenCharacters(dict(zip(config.configs, views, strict=True)), validation)
-    if not (run / SEEN_FILE).is_file():
-        write_seen(run, seen)
+    views = [runs.group_contents(part.views) for part in frames]
+    validation = runs.group_contents((pair.character_id, pair.content) for pair, _ in watched)
+    seen = runs.SeenCharacters(dict(zip(config.configs, views, strict=True)), validation)
+    if not (run / runs.SEEN_FILE).is_file():
+        runs.write_seen(run, seen)
     warnings: list[str] = []
 
     def warn(sentence: str) -> None:
@@ -115,14 +100,12 @@ def train(
         warnings.append(sentence)
 
     if both := sorted(seen.among(seen.validation)):
-        characters = plural(len(both), "character")
-        warn(
-            f"the validation frames show {characters} of the training, such as {both[0]}: give each character one split"
-        )
+        shown = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
+        warn(f"the validation frames show {shown}: give each character one split")
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 
-    trainer, kept = Trainer(config, features, device, compiled=True), checkpoints(run)
+    trainer, kept = Trainer(config, features, device, compiled=True), runs.checkpoints(run)
     step = start = trainer.restore(kept[-1]) if kept else 0
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
@@ -160,17 +143,9 @@ def train(
             f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
             "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
         )
-    return Trained(
-        run=run,
-        steps=config.steps,
-        rows=sum(map(len, frames)),
-        seconds=seconds,
-        patches_per_second=(config.steps - start) * config.batch / seconds,
-        perceptual=config.perceptual,
-        l1=ours,
-        raw_l1=raw,
-        warnings=tuple(warnings),
-    )
+    speed = (config.steps - start) * config.batch / seconds
+    rows = sum(map(len, frames))
+    return Trained(run, config.steps, rows, seconds, speed, config.perceptual, ours, raw, tuple(warnings))
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:

@@ -68,17 +68,6 @@ def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture)
     assert reach / 2 < (columns - 101).abs().max() <= reach
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_a_window_on_the_grid_paints_the_same(architecture: Architecture) -> None:
-    model, geometry = _generator(architecture), GEOMETRY[architecture]
-    seen = _picture(8, 200)
-    skip = geometry.multiple * 3
-    with torch.inference_mode():
-        whole, part = model(seen)[..., skip:], model(seen[..., skip:])
-    assert torch.allclose(whole[..., geometry.reach :], part[..., geometry.reach :], atol=1e-5)
-    assert not torch.allclose(whole[..., :8], part[..., :8], atol=1e-3)
-
-
 def test_the_paper_model_is_the_published_one_in_size() -> None:
     model = _generator("paper")
     assert isinstance(model, Paper)

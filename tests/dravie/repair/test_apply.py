@@ -47,7 +47,7 @@ def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: Reference 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
 def test_tiles_have_no_seams(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "has_bf16", lambda device: False)
+    monkeypatch.setattr(apply, "computes_in_bf16", lambda device: False)
     config = ModelConfig(architecture)
     model = generator(config)
     pair = drawn_pair(size=200)

@@ -139,7 +139,7 @@ def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, m
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--perceptual", "random")]
+    "options", [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--reference", "none")]
 )
 def test_a_run_of_other_settings_is_left_alone(dataset: Path, trained: Path, options: Sequence[str]) -> None:
     before = (trained / "run.json").read_bytes()
