@@ -19,6 +19,8 @@ _Number = TypeVar("_Number", bound=np.number[Any])
 
 _TOGETHER = 64  # Number of poses whose matrices one call of numpy computes, as each call has a cost
 
+_MOST_SHARES = 4  # Number of joints that may move a vertex of an unturned rig
+
 
 @dataclass(frozen=True)
 class Morph:
@@ -62,6 +64,33 @@ class Rig:
     inverse_binds: NDArray[np.float64]
     placement: NDArray[np.float64]
     morphs: tuple[Morph, ...] = ()
+
+    @classmethod
+    def unturned(
+        cls,
+        names: tuple[str, ...],
+        parents: NDArray[np.int32],
+        places: NDArray[np.float64],
+        points: NDArray[np.floating],
+        weights: NDArray[np.floating],
+    ) -> Rig:
+        """The rig of points (V, 3) on J joints that are not turned at rest: places (J, 3) and weights (V, J)."""
+        count = len(names)
+        slots = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SHARES]
+        kept = np.take_along_axis(weights, slots, axis=1)
+        binds = np.tile(np.eye(4), (count, 1, 1))
+        binds[:, :3, 3] = -places
+        from_parent = places - np.where((parents >= 0)[:, None], places[parents], 0.0)
+        turns, scales = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)), np.ones((count, 3))
+        return cls(
+            skeleton=Skeleton(names, parents, from_parent, turns, scales),
+            points=points.astype(np.float32),
+            slots=slots.astype(np.int32),
+            weights=(kept / kept.sum(axis=1, keepdims=True)).astype(np.float32),
+            nodes=np.arange(count, dtype=np.int32),
+            inverse_binds=binds,
+            placement=np.eye(4),
+        )
 
     def placed(self, matrix: NDArray[np.floating]) -> Rig:
         """The rig of the same mesh moved by a (4, 4) matrix."""

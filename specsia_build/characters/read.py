@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from specsia_build import memory
+from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import unknown_action
-from specsia_build.characters.bicar import StoredRig, read_bicar
+from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import (
     AUTO,
     OWN,
@@ -22,7 +23,6 @@ from specsia_build.characters.character import (
     Fix,
     RawMesh,
     RawMoving,
-    Skin,
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
@@ -66,9 +66,8 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
     character = _read_within_memory(entry, moving=True)
     moving, points = character.moving, character.mesh.vertices
     if moving is None:
-        skin = Skin(np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)))
-        node = StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), skin)
-        moving = RawMoving(node.rig(points))
+        node = Rig.unturned(("",), np.array([-1], np.int32), np.zeros((1, 3)), points, np.ones((len(points), 1)))
+        moving = RawMoving(rig=node)
     return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
 
 

@@ -1,9 +1,35 @@
 """Procedural cartoon characters in the layout of 3DBiCar: something to build from with nothing to download.
 
-`write` writes them. What is needed to list them is here and in `characters.sources`, without loading the generator.
+`write` writes them. What is needed to list and to know them is here, without loading the generator.
 """
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from specsia_build.errors import CharacterError
+from specsia_build.files.sources import read_source
 
 LICENSE = "CC0-1.0"
 SOURCE = "specsia procedural samples"
-VERSION = 2
+METADATA = "metadata.json"
+VERSION = 3
 """Raised whenever the same seed gives other bytes, so that older characters are rewritten."""
+
+
+class Stated(msgspec.Struct):
+    """What the metadata of a sample say."""
+
+    source: Literal["specsia procedural samples"]
+    version: int
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    id: Annotated[int, msgspec.Meta(ge=0)]
+
+
+def stated_by(folder: Path, root: Path) -> Stated | None:
+    """What a folder's metadata say of a sample; None where it is none."""
+    try:
+        return msgspec.json.decode(read_source(folder / METADATA, root, 2**20), type=Stated)
+    except (CharacterError, msgspec.MsgspecError):
+        return None

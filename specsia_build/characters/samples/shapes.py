@@ -1,19 +1,17 @@
-"""Closed surfaces as grids of points: lofts, superellipsoids, surfaces of revolution and rings; and flat shapes.
+"""Closed surfaces as grids of points: superellipsoids, tubes and rings.
 
 OBJ axes: Y up, facing +Z, the character's own left at +X. Columns of a grid go once around, rows from one end to the
-other; the last column repeats the first, and the first and last row are one point each.
+other; the last column repeats the first, and the first and the last row are one point each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from specsia_build.characters.samples.traits import Colour
+from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 Vector = Sequence[float] | Array
@@ -21,20 +19,44 @@ Vector = Sequence[float] | Array
 
 @dataclass(frozen=True)
 class Piece:
-    """One closed surface (R, C, 3): how it is painted, and the bones that its vertices may hang on.
+    """One closed surface, and how it is painted and moved."""
 
-    `detail` is texels along a length, relative to other pieces.
-    """
+    look: str  # Name of its colour
+    grid: Array  # (R, C, 3) points
+    bones: tuple[str, ...]  # Names of joints that its vertices may follow, or ``skirt``
 
-    look: str
-    grid: Array
-    bones: tuple[str, ...]
-    detail: float = 1.0
+    @property
+    def vertices(self) -> Array:
+        """Its vertices, (V, 3)."""
+        return np.concatenate([self.grid[0, :1], self.grid[1:-1, :-1].reshape(-1, 3), self.grid[-1, :1]])
 
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Number of the vertex at each place of the grid, (R, C)."""
+        rows, columns = self.grid.shape[0] - 2, self.grid.shape[1] - 1
+        inner = 1 + np.arange(rows * columns).reshape(rows, columns)
+        return np.pad(
+            np.pad(inner, ((0, 0), (0, 1)), mode="wrap"), ((1, 1), (0, 0)), constant_values=(0, 1 + inner.size)
+        )
 
-def by(x: float, y: float, z: float) -> Array:
-    """A step (3,)."""
-    return np.array([x, y, z], np.float64)
+    @property
+    def normals(self) -> Array:
+        """Unit normals at each place of the grid, (R, C, 3)."""
+        around = np.roll(self.grid[:, :-1], -1, axis=1) - np.roll(self.grid[:, :-1], 1, axis=1)
+        normals = np.cross(np.gradient(self.grid[:, :-1], axis=0), around)
+        normals[[0, -1]] = normals[[1, -2]].mean(axis=1, keepdims=True)
+        normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-12)
+        return np.pad(normals, ((0, 0), (0, 1), (0, 0)), mode="wrap")
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Its mean length along the columns, and its largest circumference along the rows."""
+        length, girth = (np.linalg.norm(np.diff(self.grid, axis=k), axis=2).sum(axis=k) for k in (0, 1))
+        return float(length.mean()), float(girth.max())
+
+    def mirrored(self, bones: tuple[str, ...]) -> Piece:
+        """The same on the other side."""
+        return Piece(self.look, self.grid[:, ::-1] * (-1, 1, 1), bones)
 
 
 def section(columns: int, power: float = 2.0) -> Array:
@@ -45,205 +67,76 @@ def section(columns: int, power: float = 2.0) -> Array:
     return np.asarray(np.sign(flat) * np.abs(flat) ** (2.0 / power))
 
 
-def turned(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> Array:
+def turned(x_deg: float, y_deg: float, z_deg: float) -> Array:
     """A rotation (3, 3) about z, then x, then y, in degrees."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad([x_deg, y_deg, z_deg])), np.sin(np.deg2rad([x_deg, y_deg, z_deg]))
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    return np.asarray(about_y @ about_x @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]]))
+    return np.asarray(Rotation.from_euler("zxy", [z_deg, x_deg, y_deg], degrees=True).as_matrix())
 
 
-def smooth(path: Array, rows: int) -> Array:
-    """Points (rows, K) on a smooth curve through some (N, K), by their index."""
-    if len(path) == 2:
-        return np.linspace(path[0], path[1], rows)
-    at, places = np.linspace(0, len(path) - 1, rows), np.arange(len(path))
-    slopes = np.gradient(path, axis=0)
+def superellipsoid(polar: Array, columns: int, power: float = 2.0, jaw: float = 0.0) -> Array:
+    """Points (R, C, 3) of a superellipsoid of unit radii: `polar` is radians from the top, (R, C) or (R, 1).
+
+    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is negative.
+    """
+    polar = np.broadcast_to(polar, (len(polar), columns))
+    height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))
+    height, share = np.sign(height) * np.abs(height) ** (2 / power), share ** (2 / power)
+    share = share * (1 - jaw * np.maximum(-height, 0.0) ** 1.5)
+    flat = section(columns, power)
+    return np.stack([share * flat[:, 0], height, share * flat[:, 1]], axis=2)
+
+
+def blob(centre: Vector, radii: Vector, power: float, turn: Array) -> Array:
+    """A superellipsoid of some radii, turned about its centre."""
+    return np.asarray(centre + superellipsoid(np.linspace(0, np.pi, 9)[:, None], 13, power) * radii @ turn.T)
+
+
+def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Array) -> Array:
+    """A ring about Y, turned about its centre: radii of its middle line; half thickness and half height over these."""
+    middle, round_ = section(21), section(9)[::-1]
+    outwards = middle[:, None, :] * (1 + thick * round_[:, :1])
+    grid = np.stack([outwards[..., 0], np.broadcast_to(high * round_[:, 1], (21, 9)), outwards[..., 1]], axis=2)
+    end = np.broadcast_to([middle[0, 0], 0.0, middle[0, 1]], (1, 9, 3))
+    return np.asarray(centre + np.concatenate([end, grid, end]) * radii @ turn.T)
+
+
+def _smooth(path: Array, rows: int) -> Array:
+    """Points (rows, K) on a smooth curve through some (N, K): a cubic Hermite spline over their index."""
+    at, slopes = np.linspace(0, len(path) - 1, rows), np.gradient(path, axis=0)
     k = np.minimum(at.astype(int), len(path) - 2)
-    t = (at - places[k])[:, None]
-    start, end = path[k], path[k + 1]
+    t = (at - k)[:, None]
     bent = slopes[k] * (t**3 - 2 * t**2 + t) + slopes[k + 1] * (t**3 - t**2)
-    return np.asarray(start * (2 * t**3 - 3 * t**2 + 1) + end * (3 * t**2 - 2 * t**3) + bent)
+    return np.asarray(path[k] * (2 * t**3 - 3 * t**2 + 1) + path[k + 1] * (3 * t**2 - 2 * t**3) + bent)
 
 
-def loft(
-    path: Sequence[Vector],
-    radii: Sequence[float | tuple[float, float]],
+def tube(
+    path: Sequence[Vector] | Array,
+    radii: Vector | Sequence[Vector],
     rows: int = 0,
-    columns: int = 13,
+    columns: int = 11,
     power: float = 2.0,
     ends: tuple[float, float] = (1.0, 1.0),
-    front: Vector = (0.0, 0.0, 1.0),
 ) -> Array:
     """A tube along a path.
 
-    Args:
-        path: points of its axis.
-        radii: at each, one number, or one sideways and one towards `front`.
-        rows: of the tube without its ends, smoothed; 0 for those of the path.
-        columns, power: of the cross-section, see `section`.
-        ends: height of the rounded ends over the radius there; 0 for flat ones.
-        front: direction of the second radius.
+    At each point of the path it has one radius, or one sideways and one forwards (upwards where the path leads
+    forwards). `rows` of them lie on a smooth curve, or 0 for the points alone; `power` is as in `section`. Its ends are
+    rounded up to these heights over the radius there, 0 for flat ones.
     """
-    axis = np.array(path, np.float64)
-    size = np.array([r if isinstance(r, tuple) else (r, r) for r in radii], np.float64)
+    axis, size = np.array(path, np.float64), np.array(radii, np.float64)
+    size = np.broadcast_to(size.reshape(len(axis), -1), (len(axis), 2))
     if rows:
-        axis, size = smooth(axis, rows), np.maximum(smooth(size, rows), 1e-3)
+        axis, size = _smooth(axis, rows), np.maximum(_smooth(size, rows), 1e-3)
     along = np.gradient(axis, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    depth = np.asarray(front, np.float64) - along * (along @ np.asarray(front, np.float64))[:, None]
+    whole = np.abs(axis[-1] - axis[0])
+    front = np.array([0.0, 1.0, 0.0] if whole[2] > whole[:2].max() else [0.0, 0.0, 1.0])
+    depth = front - along * (along @ front)[:, None]
     depth /= np.maximum(np.linalg.norm(depth, axis=1, keepdims=True), 1e-9)
-    side = np.cross(along, depth)
-    round_ = section(columns, power)
-
-    def ring(k: int, lift: float, share: float) -> Array:
-        centre = axis[k] + along[k] * lift
-        flat = round_ * size[k] * share
-        return np.asarray(centre + flat[:, :1] * side[k] + flat[:, 1:] * depth[k])
-
-    def end(k: int, height: float, way: float) -> list[Array]:
-        angles = np.deg2rad([35, 65, 90]) if height > 0 else np.deg2rad([90])
-        reach = way * height * float(size[k].min())
-        return [ring(k, reach * np.sin(a), np.cos(a) if a < 1.57 else 0.0) for a in angles]
-
-    last = len(axis) - 1
-    rings = [*end(0, ends[0], -1.0)[::-1], *(ring(k, 0.0, 1.0) for k in range(last + 1)), *end(last, ends[1], 1.0)]
-    return np.stack(rings)
-
-
-def blob(
-    centre: Vector, radii: Vector, power: float = 2.0, turn: Array | None = None, size: tuple[int, int] = (9, 13)
-) -> Array:
-    """A superellipsoid; power 2 is an ellipsoid, 4 and more a rounded block."""
-    polar = np.linspace(-np.pi / 2, np.pi / 2, size[0])
-    height, share = np.sin(polar), np.maximum(np.cos(polar), 0.0)
-    height, share = np.sign(height) * np.abs(height) ** (2 / power), share ** (2 / power)
-    share[[0, -1]] = 0.0
-    flat = section(size[1], power)
-    unit = np.stack(
-        [share[:, None] * flat[:, 0], np.repeat(height[:, None], size[1], 1), share[:, None] * flat[:, 1]], axis=2
-    )
-    local = unit * np.asarray(radii)
-    return np.asarray(np.asarray(centre) + (local if turn is None else local @ turn.T))
-
-
-def _revolved(
-    centre: Vector, rows: Sequence[tuple[float, float]], stretch: tuple[float, float], turn: Array | None, columns: int
-) -> Array:
-    """Rings about Y by pairs of radius and height."""
-    flat = section(columns) * stretch
-    grid = np.stack([np.column_stack([r * flat[:, 0], np.full(columns, y), r * flat[:, 1]]) for r, y in rows])
-    return np.asarray(np.asarray(centre) + (grid if turn is None else grid @ turn.T))
-
-
-def lathe(
-    centre: Vector,
-    profile: Sequence[tuple[float, float]],
-    stretch: tuple[float, float] = (1.0, 1.0),
-    turn: Array | None = None,
-    columns: int = 19,
-) -> Array:
-    """A surface of revolution about Y: `profile` has pairs of radius and height; both ends are closed flat."""
-    return _revolved(centre, [(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])], stretch, turn, columns)
-
-
-def hoop(centre: Vector, radii: tuple[float, float], thick: tuple[float, float], turn: Array | None = None) -> Array:
-    """A ring about Y: radii of its middle line, sideways and forwards; half thickness outwards and upwards."""
-    wide = thick[0] / min(radii)
-    rows = [(1 - wide, 0.0), (1.0, thick[1]), (1 + wide, 0.0), (1.0, -thick[1]), (1 - wide, 0.0)]
-    return _revolved(centre, rows, radii, turn, 19)
-
-
-def sheet(front: Array, thickness: float) -> Array:
-    """A cloth (R, C, 3) of some thickness towards -Z, closed around its rim."""
-    back = front[:, ::-1] - (0.0, 0.0, thickness)
-    grid = np.concatenate([front, back, front[:, :1]], axis=1)
-    tops = [np.broadcast_to(grid[k].mean(axis=0), grid[k].shape) for k in (0, -1)]
-    return np.concatenate([tops[0][None], grid, tops[1][None]])
-
-
-def mirrored(grid: Array) -> Array:
-    """The same on the other side."""
-    return np.asarray(grid * (-1.0, 1.0, 1.0))
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """A flat shape painted along Z.
-
-    Attributes:
-        kind: `ellipse`, `box`, `arc` or a name in `_EMBLEMS`.
-        at, size: x and y of its middle; half width and half height, or half the thickness of an arc.
-        looks: pieces that it shows on.
-        side: 1 for what faces forward, -1 for what faces back, 0 for both.
-        bend: how much higher the ends of an arc are than its middle.
-        soft: width of its edge.
-    """
-
-    kind: str
-    at: tuple[float, float]
-    size: tuple[float, float]
-    colour: Colour
-    looks: tuple[str, ...]
-    turn_deg: float = 0.0
-    side: int = 1
-    bend: float = 0.0
-    soft: float = 0.006
-
-    def near(self, points: Array) -> NDArray[np.int64]:
-        """Which of some points (N, 3) it may cover."""
-        reach = float(np.hypot(*self.size)) + abs(self.bend) + self.soft
-        x, y = np.abs(points[:, 0] - self.at[0]), np.abs(points[:, 1] - self.at[1])
-        return np.flatnonzero((x < reach) & (y < reach))
-
-    def coverage(self, points: Array, facing: Array) -> Array:
-        """How much of each point it covers, 0-1: points (N, 3), facing (N,) the z of their normals."""
-        x, y = points[:, 0] - self.at[0], points[:, 1] - self.at[1]
-        c, s = np.cos(np.deg2rad(self.turn_deg)), np.sin(np.deg2rad(self.turn_deg))
-        x, y = c * x + s * y, c * y - s * x
-        a, b = self.size
-        if self.kind == "ellipse":
-            distance = (np.hypot(x / a, y / b) - 1) * min(a, b)
-        elif self.kind == "box":
-            distance = np.maximum(np.abs(x) - a, np.abs(y) - b)
-        elif self.kind == "arc":
-            distance = np.maximum(np.abs(y - self.bend * (x / a) ** 2) - b * (1.1 - (x / a) ** 2), np.abs(x) - a)
-        else:
-            angle = np.arctan2(y / b, x / a)
-            distance = (np.hypot(x / a, y / b) - _EMBLEMS[self.kind](angle)) * min(a, b)
-        alpha = np.clip(0.5 - distance / self.soft, 0.0, 1.0)
-        return np.asarray(alpha if self.side == 0 else alpha * np.clip(0.5 + 4 * self.side * facing, 0.0, 1.0))
-
-
-class Stamps(list[Stamp]):
-    """Stamps in the order in which they are painted."""
-
-    def put(self, *fields: Any, pair: bool = False, **named: Any) -> None:
-        """Add a stamp by the fields of `Stamp`; one of a pair is mirrored."""
-        stamp = Stamp(*fields, **named)
-        self.append(stamp)
-        if pair:
-            self.append(replace(stamp, at=(-stamp.at[0], stamp.at[1]), turn_deg=-stamp.turn_deg))
-
-
-def _star(points: int, depth: float):  # type: ignore[no-untyped-def]
-    def radius(angle: Array) -> Array:
-        wave = (points * (angle - np.pi / 2) / (2 * np.pi)) % 1.0
-        return 1 - depth * (1 - np.abs(2 * wave - 1))
-
-    return radius
-
-
-_EMBLEMS = {
-    "star": _star(5, 0.58),
-    "flower": lambda angle: 0.72 + 0.28 * np.cos(5 * angle),
-    "cross": lambda angle: np.minimum(0.36 / np.maximum(np.minimum(abs(np.sin(angle)), abs(np.cos(angle))), 0.36), 1.0),
-    "heart": lambda angle: (
-        0.75 - 0.35 * np.sin(angle) + 0.4 * np.abs(np.cos(angle)) * np.sqrt(np.maximum(np.sin(angle), 0))
-    ),
-    "triangle": lambda angle: 0.5 / np.cos((angle - np.pi / 2 + np.pi) % (2 * np.pi / 3) - np.pi / 3),
-    "burst": _star(9, 0.35),
-    "diamond": lambda angle: 1 / (np.abs(np.sin(angle)) + np.abs(np.cos(angle))),
-}
-"""Radius of each emblem's outline by angle from +x."""
-EMBLEMS = tuple(_EMBLEMS)
+    flat = section(columns, power)[:, None] * size
+    across, steps = flat[..., :1] * np.cross(depth, along) + flat[..., 1:] * depth, []
+    for k, height, way in ((0, ends[0], -1.0), (len(axis) - 1, ends[1], 1.0)):
+        angles = np.deg2rad([35, 65, 90] if height else [90])[:: int(way)]
+        lift = way * height * float(size[k].min()) * np.sin(angles)
+        shares = np.where(np.cos(angles) < 1e-9, 0.0, np.cos(angles))
+        steps.append(axis[k] + lift[:, None, None] * along[k] + shares[:, None, None] * across[:, k])
+    return np.concatenate([steps[0], axis[:, None] + across.transpose(1, 0, 2), steps[1]])

@@ -10,23 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.bicar import RIG, rig_text
 from specsia_build.characters.character import Entry
-from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
+from specsia_build.characters.samples import LICENSE, METADATA, SOURCE, VERSION, stated_by
 from specsia_build.characters.samples.make import Sample, draw_front, make_sample
 from specsia_build.errors import UsageError
-from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import remove_empty
 
 MESH = "tpose/m.obj"
-FILES = (
-    "metadata.json", "image/image_reshape512.jpeg", "image/mask512.png", RIG, "tpose/m.png", "tpose/m.mtl", MESH,
-)  # fmt: skip
-"""Every file of a complete character, relative to its folder; the mesh, which says whose folder it is, goes last."""
-
-MARK = "# specsia procedural sample"
-"""First line of an OBJ that this package wrote."""
+FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", MESH, METADATA)
+"""Every file of a complete character, relative to its folder; the one that says whose folder it is goes last."""
 
 
 def provide(entry: Entry) -> None:
@@ -71,8 +64,7 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     texts = {
         MESH: obj_text(sample),
         "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
-        RIG: rig_text(sample.rig),
-        "metadata.json": json.dumps(metadata, indent=1) + "\n",
+        METADATA: json.dumps(metadata, indent=1) + "\n",
     }
     pictures = {"tpose/m.png": sample.image, "image/image_reshape512.jpeg": picture, "image/mask512.png": mask}
     with replacing_folder(target, partial(_is_complete, seed=seed)) as temporary:
@@ -84,37 +76,24 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
                 Image.fromarray(pictures[name]).save(temporary / name, quality=92)
 
 
-def _is_complete(target: Path, seed: int) -> bool:
-    metadata = remembered_json(target / "metadata.json")
-    known = {"source": SOURCE, "seed": seed, "version": VERSION}
-    if not isinstance(metadata, dict) or metadata | known != metadata:
+def _is_complete(folder: Path, seed: int) -> bool:
+    stated = stated_by(folder, folder)
+    if stated is None or (stated.version, stated.seed) != (VERSION, seed):
         return False
-    return all((target / name).is_file() and (target / name).stat().st_size > 0 for name in FILES)
+    return all((folder / name).is_file() and (folder / name).stat().st_size > 0 for name in FILES)
 
 
-def _is_ours(target: Path) -> bool:
-    """Whether a folder may be replaced: it or its mesh is empty, or this package wrote the mesh."""
-    try:
-        with (target / MESH).open(encoding="ascii", errors="replace") as lines:
-            return lines.readline().strip() in ("", MARK)
-    except FileNotFoundError:
-        return target.is_dir() and not any(target.iterdir())
-    except OSError:
-        return False
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder may be replaced: it is empty, or a sample."""
+    return stated_by(folder, folder) is not None or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def obj_text(sample: Sample) -> str:
-    """Write an OBJ of quads and triangles that share texture coordinates."""
-    uv = np.rint(sample.uv.reshape(-1, 2) * (1, -1) * 1e5 + (0, 1e5)).astype(np.int64)
-    _, first, ids = np.unique(uv[:, 0] * 1_000_003 + uv[:, 1], return_index=True, return_inverse=True)
-    pairs = np.stack([sample.corners + 1, ids.reshape(-1, 4) + 1], axis=2)
-    keep = sample.corners != np.roll(sample.corners, 1, axis=1)
-    parts = [f"{MARK}\nmtllib m.mtl\no m\n", _lines("v %.4f %.4f %.4f\n", sample.vertices)]
-    parts += [_lines("vt %.5f %.5f\n", uv[first] / 1e5), "usemtl m\n"]
-    for count in (4, 3):
-        faces = keep.sum(axis=1) == count
-        parts.append(_lines("f" + " %d/%d" * count + "\n", pairs[faces][keep[faces]].reshape(-1, 2 * count)))
-    return "".join(parts)
+    """Write an OBJ of triangles with texture coordinates."""
+    indices = np.stack([sample.faces, sample.corners], axis=2).reshape(-1, 6) + 1
+    vertices = _lines("v %.4f %.4f %.4f\n", sample.vertices)
+    texels = _lines("vt %.5f %.5f\n", sample.texels * (1, -1) + (0, 1))
+    return "mtllib m.mtl\no m\n" + vertices + texels + "usemtl m\n" + _lines("f %d/%d %d/%d %d/%d\n", indices)
 
 
 def _lines(template: str, values: NDArray[np.floating] | NDArray[np.int64]) -> str:
