@@ -15,8 +15,7 @@ from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.adapt import Frontal as Fitting
-from specsia_build.dravie.adapt.adapt import adapt_run
+from specsia_build.dravie.adapt.adapt import FrontalPair, adapt_run
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.drawing import Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
@@ -118,7 +117,7 @@ def run_repair(
     with replacing_folder(out, lambda _: False) as folder:
         # The drawing is Y* of the frontal pair.
         pair = Pair("front", front.name, 0, *next(turntable(placed, 1, size)), front.image, front.mask, placed.iou)
-        adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
+        adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, FrontalPair(pair)) if settings.adapt else None
         drawing = Drawing.of(pair)
         if back is not None:
             # The colours of the drawn back are at the positions that the reconstruction shows from behind.

@@ -145,8 +145,8 @@ class Adapted(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-class Frontal(NamedTuple):
-    """A frontal pair; whether a position is the same place in every view, and the IoU of a drawing laid onto it."""
+class FrontalPair(NamedTuple):
+    """A frontal pair; `places` says whether a position is one place in every view, `iou` how a drawing fits."""
 
     pair: Pair
     warnings: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ class Frontal(NamedTuple):
         return DrawnPair(self.pair, Drawing.of(self.pair, self.places))
 
 
-def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
+def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> FrontalPair:
     """Find the frontal pair of a character in any split of a configuration, by default the first.
 
     Raises `UsageError` if there is no such character or configuration.
@@ -167,10 +167,10 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     if character not in rows:
         names = some(sorted(rows))
         raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {names}")
-    return Frontal(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places())
+    return FrontalPair(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places())
 
 
-def frontal_frame(folder: Path, name: str | None, drawing: Path) -> Frontal:
+def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
     """Read a frame of a folder, by default the first, and lay a drawing onto it.
 
     Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
@@ -182,10 +182,10 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path) -> Frontal:
     z, pos = read_frame(frames[name])
     warning = frame_warning(z, pos)
     pair = Pair(name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
-    return with_drawing(Frontal(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
+    return with_drawing(FrontalPair(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
 
 
-def with_drawing(frontal: Frontal, path: Path) -> Frontal:
+def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
     """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does not fit."""
     pair, warnings = frontal.pair, frontal.warnings
     try:
@@ -207,7 +207,7 @@ def load_frontal(
     frames: Path | None,
     frame: str | None,
     drawing: Path | None,
-) -> Frontal:
+) -> FrontalPair:
     """Load the frontal pair that the options of `specsia adapt` name: a dataset's, or a frame with a drawing."""
     if dataset and character and not (frames or frame):
         frontal = find_frontal(open_dataset(dataset), character, config_name)
@@ -220,7 +220,7 @@ def load_frontal(
     )
 
 
-def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: Frontal) -> Adapted:
+def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: FrontalPair) -> Adapted:
     """Fit the model of a run to a frontal pair, and write a run with the result and the drawing atomically.
 
     Raises `UsageError` if the folder is not empty, and `SpecsiaError` if the model cannot be used, or the pair shows

@@ -29,6 +29,7 @@ from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, rep
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
+from specsia_build.films import side_by_side
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
@@ -36,7 +37,6 @@ LOG_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 50, 1000, 2000  # Steps between ro
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 VALIDATION = "validation"  # Folder of pictures, and the split that they are of
 VIEWS = 6  # Validation frames, spread over the split
-SEAM = 4  # White pixels between the pictures of the grid
 
 
 @dataclass(frozen=True)
@@ -182,16 +182,12 @@ def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float,
     Returns the mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result
     and Y*.
     """
-    height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0) + SEAM
-    grid = np.ones((len(watched), height, 3, width, 3), np.float32)
-    errors = []
-    for row, (pair, drawing) in zip(grid, watched, strict=True):
-        z, gt = on_white(pair.z), on_white(pair.gt)
-        result = on_white(repair(generator, pair.z, pair.pos, drawing))
-        for number, picture in enumerate((z, result, gt)):
-            row[: picture.shape[0], number, : picture.shape[1]] = picture
-        pixels = region(pair)
-        errors.append([float(np.abs(picture - gt)[pixels].mean()) for picture in (result, z)])
+    height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0).tolist()
+    rows, errors = [], []
+    for pair, drawing in watched:
+        result = repair(generator, pair.z, pair.pos, drawing)
+        rows.append(side_by_side((pair.z, result, pair.gt), (height, width)))
+        gt, pixels = on_white(pair.gt), region(pair)
+        errors.append([float(np.abs(on_white(picture) - gt)[pixels].mean()) for picture in (result, pair.z)])
     ours, raw = np.mean(errors, axis=0).tolist()
-    image = (grid.reshape(len(watched) * height, 3 * width, 3) * 255 + 0.5).astype(np.uint8)
-    return ours, raw, png.encode(image)
+    return ours, raw, png.encode(np.concatenate(rows))

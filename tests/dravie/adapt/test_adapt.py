@@ -17,7 +17,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
 from specsia_build.dravie.adapt.adapt import (
-    Frontal,
+    FrontalPair,
     adapt_generator,
     agreed,
     find_frontal,
@@ -158,7 +158,7 @@ def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) ->
     deep = np.asarray(drawing.convert("L")).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     plain, other, grey = (
-        with_drawing(Frontal(frontal), tmp_path / f"{name}.png").pair.gt for name in ("plain", "turned", "deep")
+        with_drawing(FrontalPair(frontal), tmp_path / f"{name}.png").pair.gt for name in ("plain", "turned", "deep")
     )
     assert (other == plain).all()
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1

@@ -26,6 +26,7 @@ from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train.loop import TERMS, Adam, Trainer
 from specsia_build.dravie.train.train import Trained, train
 from specsia_build.errors import SpecsiaError, WriteError
+from specsia_build.films import GAP
 from tests.commands import specsia
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
@@ -79,7 +80,7 @@ def test_a_run_records_its_settings_losses_and_pictures(dataset: Path, trained: 
     (validated,) = _log(trained / "validation.csv")
     assert 0 < float(validated["raw_l1"]) < 1
     picture = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
-    assert picture.shape[1] == 3 * (96 + 4)
+    assert picture.shape[1] == 3 * 96 + 2 * GAP
     assert [path.name for path in checkpoints(trained)] == ["0000008", "0000010"]
 
 
