@@ -27,7 +27,6 @@ LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 AWAY = 0.1  # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 FLAT = 0.01  # Thinnest over longest side of a flat mesh.
 LEAST_STEPS = 5000  # Positions along a mesh that single precision must distinguish.
-
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
 
 

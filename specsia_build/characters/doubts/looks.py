@@ -22,15 +22,9 @@ MOST_ASKEW = 0.3  # Difference of the detail of both sides, relative to the fron
 LEAST_HEIGHT = 0.8  # Height over the larger of width and depth from which the top is a head.
 MOST_CUT_OUT = 0.3  # Share of the surface that may be transparent: foliage has no face and takes long to draw.
 MOST_CHROMA, MOST_CONTRAST = 8, 12  # Display levels between channels of a grey, and between shades that look the same.
-
-AROUND = ("-y", "+x", "+y", "-x")
-"""Horizontal axes, counter-clockwise seen from above."""
-
+AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above
 _BORDER, _STRONG, _FULL = 2, 60, 255  # Pixels of border, the step that counts fully, and full coverage.
-
-BOTH, FRONT = SIDES = ("both", "front")
-"""Values of `sides` in a manifest."""
-
+BOTH, FRONT = SIDES = ("both", "front")  # Values of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 

@@ -17,14 +17,9 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted
 
-POINTS = 4000
-"""Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many."""
-
-VIEW_SIZE = 128
-"""Pixels of a view: a head is 30 rows high, an eye 2 to 4."""
-
-_MIRRORED, _FAR = 500, 0.1
-"""Points that are mirrored, and the largest distance of one in extents."""
+POINTS = 4000  # Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many
+VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
+_MIRRORED, _FAR = 500, 0.1  # Points that are mirrored, and the largest distance of one in extents
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,8 +41,7 @@ _EXTENSIONS = (
 READABLE = tuple(_EXTENSIONS.split())
 """Beginnings of required extensions that are read, or that leave the shape unchanged."""
 
-_INTEGERS = range(1, 9)
-"""`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
+_INTEGERS = range(1, 9)  # `DT_INT8` to `DT_UINT64` of Draco's draco_types.h
 
 _JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
 """Bytes of memory of a list, an object, one more value in it, and half of a string, at most."""

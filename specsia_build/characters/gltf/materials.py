@@ -23,20 +23,15 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 NEAREST = 9728
-GLASS = 0.2
-"""Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so."""
+GLASS = 0.2  # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
-GLTF_SHADER = "VRM_USE_GLTFSHADER"
-"""Shader of a VRM 0.x material that glTF's own properties describe."""
-
-CULL_NOTHING, CULL_FRONT = 0, 1
-"""Values of MToon's ``_CullMode``; 2 culls backs."""
+GLTF_SHADER = "VRM_USE_GLTFSHADER"  # Shader of a VRM 0.x material that glTF's own properties describe
+CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
-_BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
-"""MToon's ``_BlendMode``."""
+_BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
 
 _GAMMA_UNTIL = (0, 54)
 """UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""

@@ -22,8 +22,7 @@ from specsia_build.rendering.mesh import Mesh, cofactors
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 
-MAX_UV = 65536.0
-"""Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart."""
+MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
 MOST_OUTSIDE = 0.01
 """Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another mesh's."""
@@ -31,8 +30,7 @@ MOST_OUTSIDE = 0.01
 INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
 """Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a vertex."""
 
-_KEPT_INFLUENCE_COST = 12
-"""Bytes of memory of an influence until the whole file is read."""
+_KEPT_INFLUENCE_COST = 12  # Bytes of memory of an influence until the whole file is read
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,8 @@ from specsia_build.characters.gltf.primitives import Instance, MeshReader, Place
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import concatenate
 
-MOST_NAMES = 16
-"""Most names in a part's path; a hierarchy may be as deep as the file is long."""
-
-_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
-"""Bytes of memory of a vertex of a rig, and of each of its influences."""
+MOST_NAMES = 16  # Most names in a part's path; a hierarchy may be as deep as the file is long
+_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8  # Bytes of memory of a vertex of a rig, and of each of its influences
 
 
 def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
