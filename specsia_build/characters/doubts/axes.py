@@ -76,10 +76,6 @@ class Evidence:
     along: str | None = None
 
 
-def opposite(axis: str) -> str:
-    return ("-" if axis[0] == "+" else "+") + axis[1]
-
-
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
     """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints vote."""
     votes = Votes()
@@ -87,7 +83,7 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     votes.add(by_sides, OF_SIDES, "left and right joints")
     for why, ahead in joints.directions_ahead(probe.landmarks, float(probe.extent[2])).items():
         votes.add(joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why)
-    if by_sides is not None and usual == opposite(by_sides):
+    if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
     strong = by_sides is not None
     if votes.evidence(strong) is None and taken is None and len(probe.points):

@@ -202,8 +202,7 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
         yield Doubt(f"{problem}: move it to the origin in the file")
     thinnest = float(extent.min() / extent.max())
     if thinnest < FLAT:
-        across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
-        problem = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}"
+        problem = f"{name} is flat, {100 * thinnest:.1f} % of its length along {'xyz'[int(extent.argmin())]}"
         yield Doubt(f"{problem}: some views show next to nothing; give it thickness")
 
 

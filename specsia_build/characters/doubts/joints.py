@@ -14,12 +14,12 @@ from specsia_build.frame import AXES, axis_vector
 
 Points = NDArray[np.float64]
 
+# Words in names of joints, parts and materials, without trailing numbers
 FACE = frozenset({"eye", "eyes", "iris", "face", "mouth", "lips", "teeth", "tongue", "nose", "snout", "beak"})
 HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist"})
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
 FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
-"""Words in names of joints, parts and materials, without trailing numbers."""
 
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
 LEAST_AGREEMENT = 0.8  # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round.

@@ -35,7 +35,6 @@ HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
 NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
 LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
 MOST_LOST = 0.1  # Share of a view that lost backs may take up.
-
 _VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
 
 
