@@ -21,8 +21,6 @@ from specsia_build.files.writing import require_writable, writing
 UNUSED_DAYS = 30
 """Days after which an unused folder of a cache is removed."""
 
-_DIGITS = frozenset("0123456789abcdef")
-
 RUN_MARK = "specsia-run.json"
 """In the folder of a run."""
 
@@ -75,21 +73,14 @@ def private_folder(name: str) -> Path:
 
 
 def use(folder: Path) -> None:
-    """Mark a folder of a cache as used now; one on a read-only disk stays as it is."""
+    """Mark a folder of a cache as used, and remove those with hexadecimal names that were not for `UNUSED_DAYS`."""
+    oldest = time.time() - UNUSED_DAYS * 86400
+    # A cache may lie on a read-only disk.
     with suppress(OSError):
         os.utime(folder)
-
-
-def prune(cache: Path) -> list[Path]:
-    """Remove folders with hexadecimal names that nobody has used for `UNUSED_DAYS`, and return them."""
-    oldest = time.time() - UNUSED_DAYS * 86400
-    with suppress(OSError):
-        folders = [path for path in cache.iterdir() if set(path.name) <= _DIGITS and path.is_dir()]
-        unused = [path for path in folders if path.stat().st_mtime < oldest]
-        for path in unused:
-            shutil.rmtree(path, ignore_errors=True)
-        return unused
-    return []
+        for path in folder.parent.iterdir():
+            if set(path.name) <= set("0123456789abcdef") and path.is_dir() and path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def is_vacant(folder: Path) -> bool:
@@ -118,16 +109,13 @@ def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
 
 def bears(path: Path, words: bytes) -> bool:
     """Whether a file exists whose first or last `_LOOKED_AT` bytes contain some words."""
-    try:
-        with path.open("rb") as stream:
-            if not path.is_file():
-                return False
-            if words in stream.read(_LOOKED_AT):
-                return True
-            stream.seek(max(0, path.stat().st_size - _LOOKED_AT))
-            return words in stream.read(_LOOKED_AT)
-    except OSError:
-        return False
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as stream:
+                beginning = stream.read(_LOOKED_AT)
+                stream.seek(max(0, path.stat().st_size - _LOOKED_AT))
+                return words in beginning or words in stream.read(_LOOKED_AT)
+    return False
 
 
 def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:

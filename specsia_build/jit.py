@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.files.writing import cannot_write, writing
-from specsia_build.folders import caches_home, private_folder, prune, use
+from specsia_build.folders import caches_home, private_folder, use
 
 CACHE_NAME = "specsia-compiled"
 
@@ -49,7 +49,6 @@ def cache_folder() -> Path:
         with writing(cache):
             (cache / digest).mkdir(exist_ok=True)
     use(cache / digest)
-    prune(cache)
     return cache / digest
 
 

@@ -52,10 +52,9 @@ def shown(size: float) -> str:
 
 @dataclass
 class Budget:
-    """Estimated memory of the character `name`: bytes that it may use, and those that are kept."""
+    """Bytes that are kept for the character `name`."""
 
     name: str
-    most: int
     taken: int = 0
 
 
@@ -75,7 +74,7 @@ def counting(name: str) -> Iterator[None]:
     if _current.get() is not None:
         yield
         return
-    token = _current.set(Budget(name, _allowed))
+    token = _current.set(Budget(name))
     try:
         yield
     finally:
@@ -96,11 +95,10 @@ def take(size: int, cure: str = CURE) -> None:
 
 def ask(size: int, cure: str = CURE) -> None:
     """Check that bytes which are soon freed fit beside those that are kept; see `take`."""
-    budget = _current.get() or Budget("this", _allowed)
-    if budget.taken + size > budget.most:
+    budget = _current.get() or Budget("this")
+    if (wanted := budget.taken + size) > _allowed:
         raise CostError(
-            f"{budget.name} needs at least {shown(budget.taken + size)} of memory, and a worker may use "
-            f"{shown(budget.most)}: {cure}"
+            f"{budget.name} needs at least {shown(wanted)} of memory, and a worker may use {shown(_allowed)}: {cure}"
         )
 
 

@@ -184,13 +184,18 @@ class _Worker:
             self.process.join()
 
 
-def _died(code: int | None, memory: int | None) -> str:
-    if code is None or code >= 0:
-        return f"its worker process ended unexpectedly with exit code {code}"
-    limit = "" if memory is None else f", or that of --memory, {shown(memory)}"
+def how_ended(code: int) -> str:
+    """``ended with exit code 3`` or ``was killed by SIGKILL``, by the exit code of a process."""
+    if code >= 0:
+        return f"ended with exit code {code}"
     known = -code in {one.value for one in signal.Signals}
-    name = signal.Signals(-code).name if known else f"signal {-code}"
-    return f"its worker process was killed by {name}: memory may have run out, the machine's{limit}"
+    return f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
+
+
+def _died(code: int, memory: int | None) -> str:
+    limit = "" if memory is None else f", or that of --memory, {shown(memory)}"
+    cause = f": memory may have run out, the machine's{limit}" if code < 0 else ""
+    return f"its worker process {how_ended(code)}{cause}"
 
 
 @dataclass

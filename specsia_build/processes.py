@@ -24,7 +24,7 @@ from specsia_build.errors import brief
 from specsia_build.files.records import MOST_JSON_BYTES
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
-from specsia_build.pool import Clock
+from specsia_build.pool import Clock, how_ended
 
 MAX_QUOTED = 200  # Characters of a program's last line that an error quotes
 MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at once
@@ -155,13 +155,8 @@ class Program:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_LEAVE_SECONDS)
         code, last = self.process.returncode, self.last_line()
-        if code is None:
-            how = "closed its output"
-        elif code >= 0:
-            how = f"ended with exit code {code}"
-        else:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-            how = f"was killed by {name}{' (out of memory?)' if -code == signal.SIGKILL else ''}"
+        how = "closed its output" if code is None else how_ended(code)
+        how += " (out of memory?)" if code == -signal.SIGKILL else ""
         return f"{how}; the last it printed: {last}" if last else how
 
     def end(self) -> None:

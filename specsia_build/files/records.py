@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,13 @@ def parse_json(data: bytes | str, what: str) -> Any:
     except (RecursionError, ValueError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
         raise SpecsiaError(f"{what} cannot be read: {why}") from error
-    level = [parsed]
+    level = [parsed] if isinstance(parsed, dict | list) else []
     for _ in range(MOST_DEPTH):
-        level = [inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)]
+        values = (outer.values() if isinstance(outer, dict) else outer for outer in level)
+        level = [inner for inner in chain.from_iterable(values) if isinstance(inner, dict | list)]
     if level:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
     return parsed
-
-
-def _values(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def read_json(path: Path, what: str | None = None) -> Any:

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,10 +31,6 @@ _State = tuple[int, int, int] | None
 
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
 """Source files that were opened or looked for, with their state at that time."""
-
-_SETTLED = 2 * 10**9
-"""Nanoseconds after which a folder's modification time shows each further change: FAT's resolution is 2 s."""
-
 
 ANYWHERE = "**"
 """Last folder of a path: search the name below the folder above, see `searched`."""
@@ -186,20 +181,13 @@ class Listing:
 def listing(folder: Path) -> Listing:
     """List a folder; empty if it cannot be read."""
     try:
-        changed = folder.stat().st_mtime_ns
-        if time.time_ns() - changed < _SETTLED:
-            return _read(folder)
-        return _settled(folder, changed)
+        return _listed(folder, folder.stat().st_mtime_ns)
     except OSError:
         return Listing(())
 
 
 @lru_cache(maxsize=2 * MOST_FOLDERS)
-def _settled(folder: Path, _: int) -> Listing:
-    return _read(folder)
-
-
-def _read(folder: Path) -> Listing:
+def _listed(folder: Path, _changed: int) -> Listing:
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
     folders = tuple(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))

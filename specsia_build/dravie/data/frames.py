@@ -33,7 +33,7 @@ from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, WriteError, some
 from specsia_build.files.writing import replacing_folder, writing
-from specsia_build.folders import prune, use, user_cache
+from specsia_build.folders import use, user_cache
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
@@ -236,7 +236,6 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
             with FileLock(cache.with_suffix(".lock")):
                 index = _complete(cache) or _decode(dataset, config, split, cache)
         use(cache)
-        prune(cache.parent)
     except WriteError as error:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
