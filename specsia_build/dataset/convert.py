@@ -16,7 +16,8 @@ from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import composite, decode_column
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
-from specsia_build.dataset.reading import OpenedDataset, Shard
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.schema import Shard
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 from specsia_build.pool import results

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import Place, place_of_url
-from specsia_build.dataset.schema import SUMS_FILE
+from specsia_build.dataset.schema import DESKTOP, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes
@@ -52,8 +52,8 @@ def recover(folder: Path) -> None:
 def refuse_other_files(folder: Path) -> None:
     """Raise SpecsiaError if a dataset's folder holds files that its `SHA256SUMS` does not list."""
     listed = listed_names(folder)
-    unlisted = [folder / name for name in listed_below(folder) if name not in listed]
-    others = [path.relative_to(folder).as_posix() for path in unlisted if path.is_symlink() or not path.is_dir()]
+    unlisted = [name for name in listed_below(folder) if name not in listed and Path(name).name not in DESKTOP]
+    others = [name for name in unlisted if (folder / name).is_symlink() or not (folder / name).is_dir()]
     if others:
         raise SpecsiaError(
             f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list, so the dataset is not replaced: move "

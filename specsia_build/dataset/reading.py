@@ -18,6 +18,7 @@ import yaml
 from specsia_build.dataset import schema
 from specsia_build.dataset.parquet import array_of, batches, table
 from specsia_build.dataset.places import Place, find_place
+from specsia_build.dataset.schema import Shard
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import PlainLoader, parse_json
@@ -48,15 +49,6 @@ _ARROW = {
     **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
 }
 """Arrow types that columns are cast to when they are read."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A Parquet file of rows: its name relative to the dataset, its configuration and its split."""
-
-    name: str
-    config: str
-    split: str
 
 
 @dataclass(frozen=True)
@@ -285,9 +277,7 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
         for config, split, pattern in data_files(card_fields(card))
         for name in parquet
         if split in schema.SPLIT_NAMES and fits(name, pattern)
-    } or {
-        Shard(name, parsed.config, parsed.split): None for name in parquet if (parsed := schema.parse_shard_name(name))
-    }
+    } or dict.fromkeys(filter(None, map(schema.parse_shard_name, parquet)))
     order = list(dict.fromkeys(shard.config for shard in shards))
     return tuple(sorted(shards, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 

@@ -75,10 +75,13 @@ _SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
 
+DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Files that file managers leave in folders that they show."""
+
 
 def own_files(folder: Path) -> list[str]:
-    """Relative names of a dataset's files, sorted, without what a download adds."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    """Relative names of a dataset's files, sorted, without what a download or a file manager adds."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in DESKTOP)
     return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
@@ -120,41 +123,42 @@ def shard_name(split: str, index: int, count: int) -> str:
 
 
 @dataclass(frozen=True)
-class ShardName:
-    """Configuration, split and number of a shard, from 0, and the number of shards of its split."""
+class Shard:
+    """A Parquet file of rows: its name relative to the dataset, its configuration and its split.
 
+    `index` is its number, from 0, of the `count` shards of its split, where the name says so.
+    """
+
+    name: str
     config: str
     split: str
-    index: int
-    count: int
+    index: int = 0
+    count: int = 1
 
 
-def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
+def parse_shard_name(name: str, own: bool = False) -> Shard | None:
     """Parse the name of a shard, relative to its dataset; None for other names. With `own`, only names that `pack`
     gives."""
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
-    parsed = ShardName(match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
+    shard = Shard(name, match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
     packed = f"{DATA}/{match[1]}/" if match[1] else f"{DATA}/"
-    return parsed if not own or name == packed + shard_name(parsed.split, parsed.index, parsed.count) else None
+    return shard if not own or name == packed + shard_name(shard.split, shard.index, shard.count) else None
 
 
 def wrong_shards(names: Iterable[str]) -> list[tuple[str, str]]:
     """Name and problem of each shard that is missing or does not fit the others, judging by all names."""
-    series: dict[tuple[str, str], dict[str, ShardName]] = {}
-    for name in names:
-        if (parsed := parse_shard_name(name)) is not None:
-            series.setdefault((parsed.config, parsed.split), {})[name] = parsed
+    series: dict[tuple[str, str], list[Shard]] = {}
+    for shard in filter(None, map(parse_shard_name, names)):
+        series.setdefault((shard.config, shard.split), []).append(shard)
     problems: list[tuple[str, str]] = []
     for (config, split), shards in series.items():
-        count = max(shard.count for shard in shards.values())
-        wrong = [name for name, shard in shards.items() if shard.count != count or shard.index >= count]
-        problems += [
-            (name, f"does not fit the other shards of {split}: they say that there are {count}") for name in wrong
-        ]
-        folder = next(iter(shards)).rpartition("/")[0]
-        for index in sorted(set(range(count)) - {shard.index for shard in shards.values()}):
+        count = max(shard.count for shard in shards)
+        misfit = f"does not fit the other shards of {split}: they say that there are {count}"
+        problems += [(shard.name, misfit) for shard in shards if shard.count != count or shard.index >= count]
+        folder = shards[0].name.rpartition("/")[0]
+        for index in sorted(set(range(count)) - {shard.index for shard in shards}):
             problems.append((f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"))
     return problems
 

@@ -174,3 +174,8 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(split_of: dict[str,
     assert sums(folder) == before
     assert (folder / "data" / "notes.txt").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+    (folder / "data" / "notes.txt").rename(folder / "data" / ".DS_Store")
+    (folder / "link").unlink()
+    run(plan_of(store, split_of), store, folder)
+    assert sums(folder) != before
+    assert not (folder / "data" / ".DS_Store").exists()

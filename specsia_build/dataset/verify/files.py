@@ -17,7 +17,8 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.licences import license_fields, withheld
 from specsia_build.dataset.places import Place, leads_out, read_errors
-from specsia_build.dataset.reading import Kind, Shard, card_fields, data_files, fits, kind_of, no_dataset, read_footer
+from specsia_build.dataset.reading import Kind, card_fields, data_files, fits, kind_of, no_dataset, read_footer
+from specsia_build.dataset.schema import Shard
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
@@ -87,8 +88,7 @@ def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findin
 
 def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict[Shard, pq.FileMetaData | None]:
     """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are missing."""
-    parsed = ((name, schema.parse_shard_name(name, own=True)) for name in names)
-    shards = [Shard(name, of_name.config, of_name.split) for name, of_name in parsed if of_name is not None]
+    shards = [shard for name in names if (shard := schema.parse_shard_name(name, own=True)) is not None]
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
         findings.add("files", name, problem)
     footers: dict[Shard, pq.FileMetaData | None] = {}

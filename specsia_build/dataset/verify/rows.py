@@ -21,8 +21,8 @@ from specsia_build.dataset.images import edge_image
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
-from specsia_build.dataset.reading import Kind, Shard, open_shard
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS
+from specsia_build.dataset.reading import Kind, open_shard
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Check, Findings
 from specsia_build.films import Pixels
