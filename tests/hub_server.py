@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,11 +39,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """Answer requests whose method and path match with a status, or after a delay in seconds."""
+    """Answer requests whose method and path match with a status."""
 
     route: str
-    status: int = 0
-    delay: float = 0
+    status: int
 
 
 @dataclass(frozen=True)
@@ -211,10 +209,8 @@ def application(hub: HubServer) -> Flask:
         line = f"{request.method} {request.path}"
         hub.requests.append(line)
         if hub.fault is not None and re.search(hub.fault.route, line):
-            time.sleep(hub.fault.delay)
-            if hub.fault.status:
-                hub.body()
-                raise Refusal(hub.fault.status, "as the test asked")
+            hub.body()
+            raise Refusal(hub.fault.status, "as the test asked")
 
     @app.errorhandler(Refusal)
     def refuse(refusal: Refusal) -> Any:

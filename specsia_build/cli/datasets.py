@@ -137,16 +137,10 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)
     if not private:
         check_public(folder, licences_against if of_recipe else redistribution_problems)
-    try:
-        with hub.connect(repo, dry_run) as api:
-            plan = hub.plan_push(api, repo, local, not private, prune, dry_run)
-            if not dry_run:
-                plan = hub.push(api, plan, local)
-    except hub.HubError as error:
+    with hub.connect(repo, dry_run) as api:
+        plan = hub.plan_push(api, repo, local, not private, prune, dry_run)
         if not dry_run:
-            raise
-        note = f"these are the steps if {repo} does not exist, which could not be checked: {error}"
-        plan = hub.plan_first(repo, local, not private, note)
+            plan = hub.push(api, plan, local)
     added, deleted = plan.of("add", "replace"), plan.of("delete")
     parts = [f"{plural(len(added), 'file')} of {amount(plan.size, 'B')}"] * bool(added)
     parts += [f"{plural(len(deleted), 'file')} removed"] * bool(deleted)

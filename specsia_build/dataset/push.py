@@ -26,17 +26,11 @@ from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECIPE_FILE, SU
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
 from specsia_build.files.records import read_json
 
-LOOK_SECONDS = 2.0  # Time limit of the first request of a dry run, which works without a network too
-
 _SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt", *FORMATS})
 _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 """Suffixes and names that files of a dataset may have; 3D assets are refused on their own."""
 
 _DATASET, _HUB_FILE = "dataset", ".gitattributes"  # Type of the repository, and the file that the Hub puts into it
-
-
-class HubError(SpecsiaError):
-    """The Hub cannot be reached, or it refuses a request."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +181,7 @@ def check_repo(repo: str) -> None:
 def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
     """Connect to the Hub of `HF_ENDPOINT` with the user's token, which errors do not contain; a dry run needs none."""
     if is_offline_mode():
-        raise (HubError if dry_run else UsageError)("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
+        raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
         raise UsageError("there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write")
@@ -207,7 +201,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         else:
             text = brief(" ".join((cause.server_message or "").split()), 120)
             answer = f"answered {cause.response.status_code} ({text})"
-        raise HubError(
+        raise SpecsiaError(
             f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or HF_TOKEN) may "
             f"write to {repo}; the same command continues from here"
         ) from error
@@ -216,15 +210,18 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
 def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False) -> Plan:
     """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a digest to it.
 
-    With `prune`, files that no push made are replaced and deleted, too. A `dry_run` gives up after `LOOK_SECONDS`.
+    With `prune`, files that no push made are replaced and deleted, too.
     """
     try:
-        info = api.dataset_info(repo, timeout=LOOK_SECONDS if dry_run else None)
+        info = api.dataset_info(repo)
     except RepositoryNotFoundError as error:
-        # The Hub answers an unknown token in the same way.
-        if error.response.status_code == 401:
+        # The Hub answers a missing or unknown token in the same way.
+        hidden = error.response.status_code == 401
+        if hidden and not dry_run:
             raise
-        return plan_first(repo, local, public)
+        first = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
+        note = f"without a valid token these are the steps if {repo} does not exist"
+        return Plan(repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ())
     if not info.private and not public:
         raise SpecsiaError(f"{repo} is public: give --public to push to it, or make it private in its settings")
     head = str(info.sha)
@@ -248,12 +245,6 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
     steps += [Operation("tag", tag)] if tag not in tags else []
     kept = len(local.digests) - len(changed)
     return Plan(repo, bool(info.private), tuple(steps), kept, tag, tuple(notes), spared, head)
-
-
-def plan_first(repo: str, local: LocalDataset, public: bool, *notes: str) -> Plan:
-    """Plan the push to a repository that does not exist."""
-    steps = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
-    return Plan(repo, not public, (*steps, Operation("tag", local.tag)), 0, local.tag, notes)
 
 
 def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:

@@ -36,7 +36,6 @@ from specsia_build.processes import worker_environment
 from specsia_build.rendering.mesh import Mesh
 
 BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts, NAME_worker.py
-SEEDS = 2**53  # Seeds are below it, so that JSON keeps them exact in any language
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
 
@@ -80,7 +79,7 @@ class Bridged(Backend):
         supervisor, pins = self._supervisor or self._start(), self._pins
         with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as folder:
             picture = picture_file(folder, image, context)
-            mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % SEEDS)
+            mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % 2**32)
             return read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import queue
+import random
 import runpy
 import shutil
 import signal
@@ -33,7 +34,7 @@ class Request:
 
     Attributes:
         image: path of the RGBA picture.
-        seed: integer below 2**53; the only source of randomness.
+        seed: integer below 2**32; the only source of randomness.
         scratch: folder for temporary files, also that of `tempfile`; removed after the answer.
     """
 
@@ -48,19 +49,15 @@ class Request:
         return os.path.join(self._folder, name)
 
     def seed_all(self) -> int:
-        """Seed random, and numpy and torch where the script has imported them. Returns the seed, below 2**32."""
-        import random
-
-        seed = self.seed % 2**32
-        random.seed(seed)
+        """Seed random, and numpy and torch where the script has imported them; returns the seed."""
+        random.seed(self.seed)
         numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
         if numpy is not None:
-            numpy.random.seed(seed)
+            numpy.random.seed(self.seed)
         if torch is not None:
-            torch.manual_seed(seed)
-            if torch.cuda.is_available():
-                torch.cuda.manual_seed_all(seed)
-        return seed
+            # Of all devices.
+            torch.manual_seed(self.seed)
+        return self.seed
 
 
 Reconstruct = Callable[[Request], str]

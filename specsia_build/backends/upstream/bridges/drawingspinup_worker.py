@@ -78,7 +78,7 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
             with torch.no_grad():
                 mv.mv(UID, pipeline, own)
             surface = recon.load_config(SURFACE_CONFIG)
-            surface.dataset.data_root, surface.seed = top, request.seed % 2**32
+            surface.dataset.data_root, surface.seed = top, request.seed
             # Thinning suits only the drawings that its list of ids names.
             surface.export.thinning = False
             recon.recon(UID, surface)

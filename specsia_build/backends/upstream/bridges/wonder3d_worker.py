@@ -52,7 +52,7 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         data = views_of(request, os.path.join(request.scratch, "views"))
         mesh = request.out("mesh.obj")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wonder3d_surface.py")
-        arguments = [os.path.join(root, "instant-nsr-pl"), data, "scene", mesh, str(request.seed % 2**32)]
+        arguments = [os.path.join(root, "instant-nsr-pl"), data, "scene", mesh, str(request.seed)]
         subprocess.run([sys.executable, script, *arguments], cwd=request.scratch, check=True)  # noqa: S603
         return mesh
 
