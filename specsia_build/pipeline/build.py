@@ -10,7 +10,7 @@ from pathlib import Path
 
 from specsia_build.backends.registry import portable_spec
 from specsia_build.config import BuildConfig, result_settings, write_settings
-from specsia_build.dataset.exchange import open_target
+from specsia_build.dataset.exchange import listed_names, open_target
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import link_or_copy, replacing, write_bytes
 from specsia_build.pipeline import folder
@@ -67,8 +67,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             sweep(path)
         sweep(layout.root, deep=False)
         folder.refuse_other_source({} if fresh else before, run, characters)
-        if (notice := folder.change_notice(before, run)) is not None:
-            say(notice)
+        if changed := folder.changes(before, config):
+            replaced = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
+            say(f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}")
         if fresh:
             run.index.forget()
             if foreign := folder.forget(layout):
@@ -82,9 +83,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             loop.collect_warnings()
             if loop.over_limit():
                 return loop.stopped_by_failures("raise --max-failures")
-            if PACK.name not in stages:
-                return loop.finished()
-            return finish(loop)
+            return finish(loop) if PACK.name in stages else loop.finished()
 
 
 def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,7 @@ def locked(layout: RunLayout) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            lock.release()
+        lock.release()
 
 
 def settings_before(layout: RunLayout) -> dict[str, Any]:
@@ -94,15 +93,6 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
     old, now = flat(before), flat(result_settings(config))
     return [f"{n} {text(old[n])} -> {text(value)}" for n, value in now.items() if old.get(n, value) != value]
-
-
-def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
-    """A line on the settings that a build changes in the run on disk; None if it changes none."""
-    changed = changes(before, run.config)
-    if not changed:
-        return None
-    replaced = ", and its dataset is replaced" if exchange.listed_names(run.layout.dataset) else ""
-    return f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, characters: Characters) -> None:

@@ -106,8 +106,7 @@ class Build:
 
         Raises SpecsiaError if an artefact is damaged as soon as it is written.
         """
-        stages = {step.stage for step in steps}
-        if self.config.clips is not None and ids is None and motions.STAGE not in stages:
+        if self.config.clips is not None and ids is None and motions.STAGE not in {step.stage for step in steps}:
             self._count_clips()
         for phase in phases(steps, self.config):
             of_phase = {step.stage for step in phase.steps}

@@ -106,11 +106,6 @@ def part_tasks(
     return tasks, waiting
 
 
-def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
-    """Group parts by the folder that they belong in."""
-    return {folder: list(parts) for folder, parts in groupby(tasks, attrgetter("folder"))}
-
-
 def moving_backends(recipe: Recipe, run: Run) -> Sequence[str]:
     """Backends of whose moving reconstructions a recipe also writes parts."""
     clips = run.config.clips
@@ -137,11 +132,12 @@ def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> st
                 faults.append(problem.reason)
             else:
                 build.record.warn(task.record.character, [problem.reason])
-    for folder, folder_tasks in by_folder(tasks).items():
-        backend = folder_tasks[0].backend
+    # Tasks are in the order of their backends.
+    for backend, of_backend in groupby(tasks, attrgetter("backend")):
+        folder, keys = build.layout.recipe(recipe.name, backend), {task.record.key for task in of_backend}
         failed = len({failure.key for failure in failures if failure.backend in (None, backend)})
         facts = {**_provenance(recipe, backend, build), "planned": len(build.entries), "quarantined": failed}
-        count += _finish_folder(build, recipe, folder, {task.record.key for task in folder_tasks}, facts)
+        count += _finish_folder(build, recipe, folder, keys, facts)
     done = StageSummary(recipe.name, None, written, count - written, len(faults), time.perf_counter() - start)
     print_stage(done)
     build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})

@@ -32,8 +32,6 @@ from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Meta, character_of
 
-WHY = "why.txt"  # Name of the file with the reason, beside the pictures of a quarantined character
-
 
 class _Below:
     def __init__(self, name: str) -> None:

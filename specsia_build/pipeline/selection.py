@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,9 @@ class Characters:
     source: str
     entries: tuple[Entry, ...]
     splits: Mapping[str, str]
-    left_out: tuple[str, ...]
-    absent: tuple[str, ...]
-    remarks: tuple[str, ...]
+    left_out: Sequence[str]
+    absent: Sequence[str]
+    remarks: Sequence[str]
 
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
@@ -79,16 +79,12 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
         raise UsageError("exclude leaves no character to build: remove some of its ids")
     if unknown := excluded - source_ids:
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
-
-    def in_order(ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(ids, key=id_order_key))
-
-    left_out = in_order((source_ids & split_of.keys()) - {entry.id for entry in built})
-    absent = in_order(split_of.keys() - source_ids)
+    left_out = sorted((source_ids & split_of.keys()) - {entry.id for entry in built}, key=id_order_key)
+    absent = sorted(split_of.keys() - source_ids, key=id_order_key)
     if absent and config.like is None:
         count = plural(len(absent), "character")
         remarks.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
-    return Characters(source.name, built, split_of, left_out, absent, (*source.notes, *remarks))
+    return Characters(source.name, built, split_of, left_out, absent, [*source.notes, *remarks])
 
 
 def _split(

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from specsia_build import png
 from specsia_build.characters.character import Entry
@@ -19,7 +21,7 @@ from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.pack import empty_splits, pack_plan
-from specsia_build.pipeline.parts import PartTask, by_folder, part_tasks
+from specsia_build.pipeline.parts import PartTask, part_tasks
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, character_state
 from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters
@@ -82,7 +84,8 @@ class RunStatus:
 def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
     """Whether a recipe's folders hold exactly the parts that would be written; None if a folder is not written."""
     current = None
-    for folder, parts in by_folder(tasks).items():
+    for folder, group in groupby(tasks, attrgetter("folder")):
+        parts = list(group)
         if (facts := folder_facts(folder)) is None:
             return None
         missing = [task for task in parts if not task.is_written()]

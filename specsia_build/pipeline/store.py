@@ -135,14 +135,6 @@ def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
     return f"{status.st_size}:{status.st_mtime_ns}" + (f":{status.st_ctime_ns}" if changed else "")
 
 
-def source_stamp(path: Path) -> str | None:
-    """Stamp of a source file, with the time of its inode, as unpacking may restore the time of modification.
-
-    The stamp of a search is what it finds. `source_digest` checks whether the file may be read.
-    """
-    return stamp_of(path, changed=True) or searched(path)
-
-
 def discard(path: Path) -> None:
     """Remove an artefact if it is a file."""
     if path.is_file() or path.is_symlink():
@@ -205,8 +197,9 @@ class Index:
         self._hidden.add(path)
 
     def digest(self, path: Path, root: Path) -> str | None:
-        """SHA-256 of a source file, None if it may not be read."""
-        stamp = source_stamp(path)
+        """SHA-256 of a source file, or of what a search finds; None if it may not be read."""
+        # Unpacking may restore the time of modification.
+        stamp = stamp_of(path, changed=True) or searched(path)
         if stamp is None:
             return None
         name = f"source:{path}"

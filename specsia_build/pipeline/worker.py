@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
@@ -21,21 +21,17 @@ from specsia_build.files.writing import write_trouble
 from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
-from specsia_build.pipeline.run import WHY, Run, Step, backend_of
+from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, seal
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """Steps that one worker does in turn for each character, or for each clip, and what they need of an executor."""
 
     steps: tuple[Step, ...]
     needs: Needs
-
-    @property
-    def per_clip(self) -> bool:
-        return self.steps[0].stage.per_clip
+    per_clip: bool
 
 
 def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
@@ -44,13 +40,15 @@ def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not hold them.
     """
     groups: list[Phase] = []
+    joins = False
     for step in sorted(steps, key=lambda step: step.stage.per_clip):
         needs = _needs_of(step, config)
-        last = groups[-1] if groups else None
-        if last is None or last.per_clip != step.stage.per_clip or not (last.needs.plain and needs.plain):
-            groups.append(Phase((step,), needs))
+        joined, joins = joins, needs.slots is None and needs.work_on is None
+        if joined and joins and groups[-1].per_clip == step.stage.per_clip:
+            needs = replace(needs, timeout=groups[-1].needs.timeout + needs.timeout)
+            groups[-1] = Phase((*groups[-1].steps, step), needs, step.stage.per_clip)
         else:
-            groups[-1] = Phase((*last.steps, step), replace(needs, timeout=last.needs.timeout + needs.timeout))
+            groups.append(Phase((step,), needs, step.stage.per_clip))
     return groups
 
 
@@ -207,7 +205,7 @@ def _failure(task: Task, error: Exception) -> Outcome:
     """Outcome of an exception that is the character's fault, or this program's on this character."""
     if isinstance(error, LowQualityError):
         name = _below(task, task.run.layout.pictures(*task.step.name, task.key))
-        files = {**error.pictures, WHY: f"{error}\n".encode()}
+        files = {**error.pictures, "why.txt": f"{error}\n".encode()}
         evidence = {f"{name}/{file}": data for file, data in files.items()}
         return Outcome(brief(str(error)), name, evidence, low_quality=True)
     if (write_error := write_trouble(error)) is not None:

@@ -35,11 +35,6 @@ class Needs:
     memory: int | None = None
     work_on: Callable[[str], None] | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether any worker will do."""
-        return self.slots is None and self.work_on is None
-
 
 Executor = Callable[..., Results[Any]]
 """``execute(function, items, needs, enough=never)`` applies a function that is importable by name in worker processes,
