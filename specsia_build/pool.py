@@ -93,12 +93,6 @@ def given_up(timeout: float) -> str:
     return f"it took longer than {timeout:g} seconds and was stopped: raise `timeout` if it only needs longer"
 
 
-def start_method() -> str:
-    """Start method of workers: ``forkserver``, or ``spawn`` if its socket's path would be too long."""
-    fits = len(os.fsencode(tempfile.gettempdir())) + _SOCKET_NAME < _SOCKET_PATH
-    return "forkserver" if fits and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-
-
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Block SIGINT, so that processes that start in the block do not get a Ctrl-C before they ignore it."""
@@ -117,8 +111,9 @@ def _interpreter_flags() -> list[str]:
 def _context(preload: Sequence[str]) -> BaseContext:
     # multiprocessing starts `python -c`, which would import modules from the current folder.
     setattr(util, "_args_from_interpreter_flags", _interpreter_flags)  # noqa: B010  a private name
-    context = multiprocessing.get_context(start_method())
-    if context.get_start_method() == "forkserver":
+    fits = len(os.fsencode(tempfile.gettempdir())) + _SOCKET_NAME < _SOCKET_PATH
+    context = multiprocessing.get_context("forkserver" if fits else "spawn")
+    if fits:
         context.set_forkserver_preload(list(preload))
         # Started with signals open, before the server, which would pass on the blocked ones.
         resource_tracker.ensure_running()

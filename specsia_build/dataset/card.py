@@ -28,8 +28,6 @@ from specsia_build.sheets import WHITE, Sheet, spread
 
 _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding="utf-8"))
 
-TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
-
 _MOST_ACTIONS = 30  # Actions that a card lists, those with the most clips first
 
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
@@ -275,7 +273,7 @@ def common_fields(name: str, licenses: Collection[str | None], count: int) -> di
         "size_categories": [next((size for limit, size in _SIZES.items() if count < limit), "n>10M")],
         "task_categories": ["image-to-image"],
         "annotations_creators": ["machine-generated"],
-        "tags": list(TAGS),
+        "tags": ["specsia", "3d", "animation", "novel-view", "characters"],
     }
 
 

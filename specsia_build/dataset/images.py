@@ -98,18 +98,12 @@ def _edge(pos):  # type: ignore[no-untyped-def]
     return out
 
 
-def window_of(covered: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Rows and columns of the covered pixels of an image (H, W), with a margin; empty if none is covered."""
-    indices = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    top, left = (slice(max(0, i[0] - margin), i[-1] + margin + 1) if len(i) else slice(0, 0) for i in indices)
-    return top, left
-
-
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255 elsewhere."""
-    out = np.full(pos.shape[:2], np.uint8(255))
-    # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
-    window = window_of(pos[..., 3] == 255, 2)
-    if out[window].size:
+    out, covered = np.full(pos.shape[:2], np.uint8(255)), pos[..., 3] == 255
+    if covered.any():
+        # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
+        rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+        window = tuple(slice(max(0, within[0] - 2), within[-1] + 3) for within in (rows, columns))
         out[window] = _edge(ready(pos[window]))
     return out

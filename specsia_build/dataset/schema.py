@@ -46,8 +46,6 @@ SCALAR_COLUMNS = {
 CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action": "string"}
 """Type of the columns that a dataset of characters in motion has besides."""
 
-VALUE_COLUMNS = {**SCALAR_COLUMNS, **CLIP_COLUMNS}
-
 COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
@@ -183,5 +181,5 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
 
 def value_type(column: str) -> tuple[str, int]:
     """Type of a column without images, and the number of values in its lists, 0 if it holds no lists."""
-    kind, _, length = VALUE_COLUMNS[column].rstrip("]").partition("[")
+    kind, _, length = (SCALAR_COLUMNS | CLIP_COLUMNS)[column].rstrip("]").partition("[")
     return kind, int(length or 0)

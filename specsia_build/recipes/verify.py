@@ -17,7 +17,7 @@ from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
-from specsia_build.dataset.verify.report import Check, Findings, Report
+from specsia_build.dataset.verify.report import Findings, Report
 from specsia_build.dataset.verify.rows import extra_chunks
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
@@ -103,7 +103,7 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     present = {name.as_posix() for name in names if name.parts[0] not in (STATE, *FOREIGN)}
     if unknown := sorted(present - of_parts - own.keys() - {*OWN_FILES}):
         notes.append(f"{some(unknown)}: of no part, so not checked")
-    checks: list[Check] = ["files", "sums", "images"]
+    checks: list[str] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     return Report(

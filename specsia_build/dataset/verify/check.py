@@ -15,7 +15,7 @@ from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import MOST_VIEWS, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
-from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
+from specsia_build.dataset.verify.report import CHECKS, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
 from specsia_build.errors import plural, some
 from specsia_build.frame import view_yaws
@@ -26,7 +26,7 @@ TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 _CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "bbox_max")
 """Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""
 
-_UNPUBLISHED: frozenset[Check] = frozenset({"alpha", "contour", "edge", "position", "iou", "licences"})
+_UNPUBLISHED: frozenset[str] = frozenset({"alpha", "contour", "edge", "position", "iou", "licences"})
 """Checks of columns that the published schema lacks."""
 
 Progress = Callable[[int, int], None]
@@ -85,7 +85,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         licenses = [stated_by_card(card or {})] * len(licenses)
     elif card is not None and whole:
         files.check_licences(card, licenses, "rows", findings)
-    skipped, notes = set(_UNPUBLISHED if kind == "published" else ()), list[str]()
+    skipped, notes = {"layout", *(_UNPUBLISHED if kind == "published" else ())}, list[str]()
     if SUMS_FILE not in names:
         skipped.add("sums")
         notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
@@ -95,7 +95,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, characters)
-    carried_out = [name for name in OF_DATASETS if name not in skipped]
+    carried_out = [name for name in CHECKS if name not in skipped]
     return Report(
         rows=total,
         characters=len(characters),

@@ -11,9 +11,7 @@ from specsia_build.errors import SpecsiaError, brief, plural
 
 MOST_LISTED = 20  # Problems listed for each check; all are counted
 
-Check = str  # Name of a check, of `CHECKS`
-
-CHECKS: dict[Check, str] = {
+CHECKS: dict[str, str] = {
     "files": "all files are there and readable, the card names them, and none holds a path of a machine",
     "sums": "SHA256SUMS fits every file",
     "schema": "columns and types",
@@ -30,14 +28,12 @@ CHECKS: dict[Check, str] = {
 }
 """What each check guarantees; `layout` is for recipes' folders."""
 
-OF_DATASETS: tuple[Check, ...] = tuple(name for name in CHECKS if name != "layout")
-
 
 @dataclass(frozen=True)
 class Problem:
     """A problem: name of the check; uid, character or file; and one sentence."""
 
-    check: Check
+    check: str
     where: str
     message: str
 
@@ -46,7 +42,7 @@ class Problem:
 class CheckResult:
     """Verdict of a check that was carried out, and the number of its problems."""
 
-    name: Check
+    name: str
     passed: bool
     count: int
 
@@ -89,15 +85,15 @@ class Report:
 class Findings:
     """Problems in the order of their discovery: all counted, the first of each check kept."""
 
-    counts: dict[Check, int] = field(default_factory=dict)
-    listed: dict[Check, list[Problem]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, list[Problem]] = field(default_factory=dict)
 
-    def add(self, check: Check, where: str, message: str) -> None:
+    def add(self, check: str, where: str, message: str) -> None:
         """Add a problem; names and values in it are made printable and short."""
         self.merge(Findings({check: 1}, {check: [Problem(check, brief(where), brief(message))]}))
 
     @contextmanager
-    def catching(self, check: Check, where: str) -> Iterator[None]:
+    def catching(self, check: str, where: str) -> Iterator[None]:
         """Turn a SpecsiaError or ValueError into a problem."""
         try:
             yield
@@ -111,11 +107,11 @@ class Findings:
             kept = self.listed.setdefault(check, [])
             kept += later.listed[check][: MOST_LISTED - len(kept)]
 
-    def results(self, carried_out: Collection[Check]) -> tuple[CheckResult, ...]:
+    def results(self, carried_out: Collection[str]) -> tuple[CheckResult, ...]:
         """Verdicts of the checks that were carried out."""
         counts = {name: self.counts.get(name, 0) for name in CHECKS if name in carried_out}
         return tuple(CheckResult(name, not count, count) for name, count in counts.items())
 
-    def problems(self, carried_out: Collection[Check]) -> tuple[Problem, ...]:
+    def problems(self, carried_out: Collection[str]) -> tuple[Problem, ...]:
         """Problems of the checks that were carried out."""
         return tuple(problem for name in CHECKS if name in carried_out for problem in self.listed.get(name, ()))

@@ -24,7 +24,7 @@ from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, open_shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
-from specsia_build.dataset.verify.report import Check, Findings
+from specsia_build.dataset.verify.report import Findings
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, decode_position
 from specsia_build.registration import iou
@@ -265,7 +265,7 @@ def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
     return check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
 
 
-PIXEL_CHECKS: tuple[tuple[Check, Sequence[str], Callable[..., Sequence[str]]], ...] = (
+PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Sequence[str]]], ...] = (
     ("alpha", (COLOR, MASK, POS), lambda row, group, *images: check_alpha(*images)),
     ("contour", (GT, GT_MASK), _contour),
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),

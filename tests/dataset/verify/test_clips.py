@@ -14,7 +14,6 @@ import pytest
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
-from specsia_build.dataset.verify.report import Check
 from specsia_build.pipeline.run import RunLayout
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard
 
@@ -60,7 +59,7 @@ def _roll(rows: Rows, name: str) -> None:
     put(row, name, np.roll(pixels(row, name), 2, axis=1))
 
 
-DAMAGE: dict[str, tuple[Callable[[Rows], object], Check]] = {
+DAMAGE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "another uid": (_other_uid, "views"),
     "exchanged frames": (lambda rows: rows.insert(1, rows.pop(2)), "views"),
     "a missing frame": (lambda rows: rows.pop(2), "views"),
