@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError, spelled
-from specsia_build.files.names import is_temporary
+from specsia_build.files.names import DESKTOP, is_temporary
 from specsia_build.files.writing import require_writable, writing
 
 UNUSED_DAYS = 30
@@ -84,9 +84,9 @@ def use(folder: Path) -> None:
 
 
 def is_vacant(folder: Path) -> bool:
-    """Whether a folder is missing, or empty except for temporary files; raises UsageError if it is not a folder."""
+    """Whether a folder is missing, or holds at most leftovers; raises UsageError if it is not a folder."""
     try:
-        return all(is_temporary(path.name) for path in folder.iterdir())
+        return all(is_temporary(path.name) or path.name in DESKTOP for path in folder.iterdir())
     except FileNotFoundError:
         return True
     except NotADirectoryError as error:

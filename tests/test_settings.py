@@ -154,7 +154,8 @@ def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
 def test_a_folder_is_vacant_that_is_missing_or_holds_leftovers_alone(tmp_path: Path) -> None:
     assert is_vacant(tmp_path / "none")
     assert is_vacant(tmp_path)
-    (tmp_path / ".0123456789abcdef.tmp").write_text("")
+    for name in (".0123456789abcdef.tmp", ".DS_Store"):
+        (tmp_path / name).write_text("")
     assert is_vacant(tmp_path)
     (tmp_path / "a").write_text("")
     assert not is_vacant(tmp_path)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import Place, place_of_url
-from specsia_build.dataset.schema import DESKTOP, SUMS_FILE
+from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.files.names import DESKTOP
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import listed_below, remove_empty

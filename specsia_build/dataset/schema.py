@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from specsia_build.characters import character
 from specsia_build.errors import brief
-from specsia_build.files.names import file_name
+from specsia_build.files.names import DESKTOP, file_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,9 +72,6 @@ _SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
-
-DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-"""Files that file managers leave in folders that they show."""
 
 
 def own_files(folder: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT, which calls `serve`.
 
 The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and imports this
-file as ``specsia_worker``; docs/backends.md has an example. Descriptor 1 becomes a copy of standard error before the
-script is loaded, so that no print can break the protocol. The process ends with its parent.
+file as ``specsia_worker``. Descriptor 1 becomes a copy of standard error before the script is loaded, so that no print
+can break the protocol. The process ends with its parent.
 """
 
 from __future__ import annotations
