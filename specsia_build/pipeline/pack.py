@@ -19,7 +19,7 @@ from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary,
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.parts import missed_reason, moving_backends, pack_recipe
-from specsia_build.pipeline.plan import DONE, CharacterState, judge_character
+from specsia_build.pipeline.plan import DONE, CharacterState
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.store import DamagedError, read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
@@ -54,11 +54,14 @@ def finish(build: Build) -> BuildSummary:
 def _damaged(build: Build) -> Keys:
     damaged: Keys = {}
     for entry in build.entries:
-        for task in (task for task, state, _ in judge_character(build.run.at_once(), entry) if state == DONE):
-            try:
-                read_artefact(task.path, task.key)
-            except DamagedError:
-                damaged.setdefault(task.step, set()).add(task.key)
+        # As they were before packing began.
+        states = build.state_of(entry).states
+        for step in build.run.steps:
+            for key in (key for key, state in states[step.name].items() if state == DONE):
+                try:
+                    read_artefact(build.layout.artefact(step.stage, step.name[1], key), key)
+                except DamagedError:
+                    damaged.setdefault(step, set()).add(key)
     return damaged
 
 
