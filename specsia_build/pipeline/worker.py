@@ -39,8 +39,7 @@ def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
 
     Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not hold them.
     """
-    groups: list[Phase] = []
-    joins = False
+    groups, joins = list[Phase](), False
     for step in sorted(steps, key=lambda step: step.stage.per_clip):
         needs = _needs_of(step, config)
         joined, joins = joins, needs.slots is None and needs.work_on is None
