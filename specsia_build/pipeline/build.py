@@ -66,7 +66,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         for path in layout.written:
             sweep(path)
         sweep(layout.root, deep=False)
-        folder.refuse_other_source({} if fresh else before, run, characters)
+        folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
             replaced = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
             say(f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from specsia_build import __version__
+from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
-from specsia_build.dataset import exchange
+from specsia_build.dataset import exchange, schema
+from specsia_build.dataset.parquet import stored_rows
 from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import remembered_json
@@ -21,7 +23,6 @@ from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.plan import inputs_now
 from specsia_build.pipeline.run import Run, RunLayout
-from specsia_build.pipeline.selection import Characters, named
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
@@ -95,16 +96,18 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
     return [f"{n} {text(old[n])} -> {text(value)}" for n, value in now.items() if old.get(n, value) != value]
 
 
-def refuse_other_source(before: Mapping[str, Any], run: Run, characters: Characters) -> None:
-    """Raise UsageError if a source of another name lacks characters of the run, or has others of the same names."""
-    config = run.config
+def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
+    """Raise UsageError if a source of another name has other characters of the same ids, or fewer rows to pack."""
+    config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in characters.entries)
+    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
     others = rendered and not any(inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
-    if others or (characters.absent and config.like is None):
-        why = "others of the same names" if others else f"no {named(characters.absent)}"
+    shards = [dataset / name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    old, new = sum(stored_rows(path) or 0 for path in shards), len(entries) * config.views * len(config.backends)
+    if others or (config.clips is None and new < old):
+        why = "others of the same ids" if others else f"{new} rows instead of {old}"
         raise UsageError(
             f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} has {why}: "
             "give another --out, or --fresh to start over there"

@@ -33,7 +33,6 @@ class Characters:
         entries: characters to build, in order.
         splits: split of each id of the source or of the dataset to follow, and of each id that the run had before.
         left_out: ids of the source that are not built.
-        absent: ids that have a split but are not in the source.
         remarks: sentences about the source and the selection.
     """
 
@@ -41,7 +40,6 @@ class Characters:
     entries: tuple[Entry, ...]
     splits: Mapping[str, str]
     left_out: Sequence[str]
-    absent: Sequence[str]
     remarks: Sequence[str]
 
 
@@ -80,11 +78,10 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
     if unknown := excluded - source_ids:
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
     left_out = sorted((source_ids & split_of.keys()) - {entry.id for entry in built}, key=id_order_key)
-    absent = sorted(split_of.keys() - source_ids, key=id_order_key)
-    if absent and config.like is None:
+    if config.like is None and (absent := split_of.keys() - source_ids):
         count = plural(len(absent), "character")
-        remarks.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
-    return Characters(source.name, built, split_of, left_out, absent, [*source.notes, *remarks])
+        remarks.append(f"the source lacks {count} of an earlier one, left out from now on: {named(absent)}")
+    return Characters(source.name, built, split_of, left_out, [*source.notes, *remarks])
 
 
 def _split(
