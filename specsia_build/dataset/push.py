@@ -214,10 +214,10 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
     """
     try:
         info = api.dataset_info(repo)
-    except RepositoryNotFoundError as error:
-        # The Hub answers a missing or unknown token in the same way.
+    except HfHubHTTPError as error:
+        # Also the Hub's answer where there is no such repository, and no token or an unknown one.
         hidden = error.response.status_code == 401
-        if hidden and not dry_run:
+        if not (dry_run if hidden else isinstance(error, RepositoryNotFoundError)):
             raise
         first = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
         note = f"without a valid token these are the steps if {repo} does not exist"

@@ -90,6 +90,7 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
     shard.unlink()
     write_sums(dataset)
     planned = specsia_push(dataset, "--dry-run")
+    assert planned.exit_code == 0, planned.output
     *steps, tag = [line.split()[:2] for line in planned.stdout.splitlines()[:-1]]
     wanted = [["add", "LICENSE"], ["replace", "README.md"], ["replace", "SHA256SUMS"], ["delete", f"data/{shard.name}"]]
     assert steps == wanted and "3 files already there" in planned.stdout
@@ -144,6 +145,7 @@ def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monk
     assert "there is no usable token" in sentence(specsia_push(dataset), 2)
     put_there(server, {})
     planned = specsia_push(dataset, "--dry-run")
+    assert planned.exit_code == 0, planned.output
     assert [line.split()[:2] for line in planned.stdout.splitlines()[:-1]] == steps
     assert f"these are the steps if {REPO} does not exist" in planned.stderr
     (dataset.parent / "token").write_text(f"{WRITER}\n")
