@@ -5,9 +5,8 @@ Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from specsia_build.dataset.checksums import own_names, parse_sums
@@ -15,9 +14,10 @@ from specsia_build.dataset.places import Place, place_of_url
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import DESKTOP
-from specsia_build.files.records import remembered_json
-from specsia_build.files.writing import write_bytes
 from specsia_build.folders import listed_below, remove_empty
+
+PARTIAL = f"{SUMS_FILE}.partial"
+"""List of a dataset's files behind a URL while they are being sent."""
 
 
 def listed_names(folder: Path) -> set[str]:
@@ -84,52 +84,46 @@ def open_target(url: str) -> Place:
     return target
 
 
-def upload(folder: Path, url: str, journal: Path, advance: Callable[[int], None]) -> int:
-    """Make the folder behind a URL hold a packed dataset; only files that an upload sent are replaced or removed.
+def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
+    """Make the folder behind a URL hold a packed dataset: send files that differ, remove those that it no longer lists.
 
-    `SHA256SUMS` is removed there before anything changes and sent last, so a dataset that has it is whole. The local
-    file `journal` records what was sent, so that an interrupted upload continues; `advance` is called with numbers of
-    files. Returns the number of files sent.
+    `SHA256SUMS` is there only while the dataset is whole; meanwhile it has the name `PARTIAL`, so that an upload that
+    was interrupted is recognised and done again. `advance` is called with numbers of files. Returns the number of files
+    sent. Raises UsageError if a file that no upload sent would be replaced.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
-    sums_to_send, _ = parse_sums(text.decode("utf-8"))
-    record = remembered_json(journal)
-    # SHA-256 of each file, and the store's own checksum, such as an ETag; empty until all of it is there.
-    sent: dict[str, list[str]] = record["files"] if isinstance(record, dict) and record.get("url") == url else {}
+    sums, _ = parse_sums(text.decode("utf-8"))
 
-    def checksum(name: str) -> str:
-        return str(fs.checksum(f"{root}/{name}"))
-
-    def remember(files: Mapping[str, list[str]]) -> None:
-        sent.update(files)
-        write_bytes(journal, json.dumps({"url": url, "files": sent}).encode())
+    def listed(name: str) -> str:
+        return str(fs.cat_file(f"{root}/{name}").decode("utf-8", errors="replace")) if name in there else ""
 
     with target.reading("", "written"):
         fs.invalidate_cache()
         there = target.files().keys()
-        sums = fs.cat_file(f"{root}/{SUMS_FILE}") if SUMS_FILE in there else b""
-        ours = sent.keys() | own_names(sums.decode("utf-8", errors="replace"))
-        sums_there = {name: sent[name][0] for name in there & sent.keys() if sent[name][1] == checksum(name)}
-        changed = [name for name, digest in sums_to_send.items() if sums_there.get(name) != digest]
+        before, partial = listed(SUMS_FILE), listed(PARTIAL)
+        sums_there, _ = parse_sums(before)
+        ours = own_names(before) | own_names(partial) | {PARTIAL}
+        changed = [name for name, digest in sums.items() if name not in there or sums_there.get(name) != digest]
         if conflicts := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
             raise UsageError(
                 f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: move it, or "
                 "give another --out"
             )
-        surplus = (there & ours) - sums_to_send.keys() - {SUMS_FILE}
-        advance(len(sums_to_send) - len(changed))
-        if sums and (changed or surplus):
+        surplus = (there & ours) - sums.keys() - {SUMS_FILE, PARTIAL}
+        advance(len(sums) - len(changed))
+        if before and not (changed or surplus or partial):
+            return 0
+        # What it lists is ours, now and if this ends here.
+        both = {**sums_there, **parse_sums(partial)[0], **sums}
+        fs.pipe_file(f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in both.items()).encode())
+        if before:
             fs.rm_file(f"{root}/{SUMS_FILE}")
-        remember({name: [sums_to_send[name], ""] for name in changed})
         for name in changed:
             fs.put_file(str(folder / name), f"{root}/{name}")
-            remember({name: [sums_to_send[name], checksum(name)]})
             advance(1)
         for name in surplus:
             fs.rm_file(f"{root}/{name}")
-            sent.pop(name, None)
-        remember({})
-        if sums != text or changed or surplus:
-            fs.pipe_file(f"{root}/{SUMS_FILE}", text)
+        fs.pipe_file(f"{root}/{SUMS_FILE}", text)
+        fs.rm_file(f"{root}/{PARTIAL}")
     return len(changed)

@@ -119,7 +119,7 @@ def _send(layout: RunLayout, url: str) -> str:
     """Send the packed dataset to a URL, and return it."""
     files = len(listed_names(layout.dataset)) - 1
     with progress.bar("upload", files, "file") as advance:
-        sent = upload(layout.dataset, url, layout.uploaded, advance)
+        sent = upload(layout.dataset, url, advance)
     say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
     return url
 

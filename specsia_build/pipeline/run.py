@@ -64,7 +64,6 @@ class RunLayout:
     # Held by the command that builds here.
     lock = _Below("state/lock")
     # What was sent to the URL.
-    uploaded = _Below("state/uploaded.json")
     # Procedural characters that this run wrote.
     source = _Below("source")
     artefacts = _Below("artefacts")
