@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,10 @@ class BlenderProcess:
         if command is None:
             raise UsageError(how_to_get(purpose))
         self.answered = 0
-        self._program = Program([*command, "--serve"], homed(), piped=True, apart=True)
+        # Blender leaves its own folder of temporary files behind when it is killed.
+        self._scratch = tempfile.TemporaryDirectory(prefix="specsia-blender-", ignore_cleanup_errors=True)
+        environment = {**homed(), "TMPDIR": self._scratch.name}
+        self._program = Program([*command, "--serve"], environment, piped=True, apart=True)
         atexit.register(self.close)
         try:
             self.blender = str(self._receive(START_SECONDS).get("blender", ""))
@@ -131,6 +135,7 @@ class BlenderProcess:
         """Kill it and all its child processes. Can be called twice."""
         atexit.unregister(self.close)
         self._program.end()
+        self._scratch.cleanup()
 
     def __enter__(self) -> BlenderProcess:
         return self

@@ -121,7 +121,7 @@ def test_a_mesh_that_cannot_be_drawn_costs_no_blender(z: float, last: int, why: 
 
 
 SCRIPT = """
-import os, sys, time
+import os, sys, tempfile, time
 sys.path.insert(0, {folder!r})
 import job_server
 def do(job):
@@ -136,7 +136,7 @@ def do(job):
     if job.get("abort"):
         os.write(2, b"no display\\n")
         os.abort()
-    return {{"twice": 2 * job["n"], "pid": os.getpid()}}
+    return {{"twice": 2 * job["n"], "pid": os.getpid(), "scratch": tempfile.mkdtemp()}}
 job_server.main(do, {{"blender": "none"}})
 """
 
@@ -155,13 +155,13 @@ def test_answers_are_separate_from_printed_output(stand_in: Callable[[], Blender
         assert process.blender == "none"
         first, second = process.ask({"n": 2}, 300), process.ask({"n": 5}, 30)
         assert (first["twice"], second["twice"]) == (4, 10)
-        assert first["pid"] == second["pid"]
+        assert first["pid"] == second["pid"] and Path(first["scratch"]).is_dir()
         with pytest.raises(CharacterError, match="no such thing"):
             process.ask({"refuse": True}, 300)
         assert process.ask({"n": 1}, 300)["twice"] == 2
         with pytest.raises(SpecsiaError, match="KeyError: 'n'"):
             process.ask({}, 300)
-        assert not process.alive
+        assert not process.alive and not Path(first["scratch"]).exists()
 
 
 def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) -> None:
