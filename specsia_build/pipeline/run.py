@@ -63,7 +63,6 @@ class RunLayout:
     left_out = _Below("state/left-out.json")
     # Held by the command that builds here.
     lock = _Below("state/lock")
-    # What was sent to the URL.
     # Procedural characters that this run wrote.
     source = _Below("source")
     artefacts = _Below("artefacts")
