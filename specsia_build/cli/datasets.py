@@ -216,7 +216,9 @@ _DRAWING = options(
     click.argument("ids", metavar="[ID]...", nargs=-1),
     click.option("--split", help="Characters or clips of this split."),
     click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
-    click.option("--show", multiple=True, metavar="SIDE[:LAYER]", help="Y*, a backend, or its layer.  [default: all]"),
+    click.option(
+        "--show", multiple=True, metavar="SIDE[:LAYER]", help="Y*, a backend or its layer.  [default: Y*, each Z]"
+    ),
     click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
     click.option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),

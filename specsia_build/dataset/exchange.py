@@ -114,9 +114,9 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
         advance(len(sums) - len(changed))
         if before and not (changed or surplus or partial):
             return 0
-        # What it lists is ours, now and if this ends here.
-        both = {**sums_there, **parse_sums(partial)[0], **sums}
-        fs.pipe_file(f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in both.items()).encode())
+        # Files that an upload sent, including those that this one sends before it may be interrupted.
+        known = {**sums_there, **parse_sums(partial)[0], **sums}
+        fs.pipe_file(f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in known.items()).encode())
         if before:
             fs.rm_file(f"{root}/{SUMS_FILE}")
         for name in changed:

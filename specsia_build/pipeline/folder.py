@@ -107,9 +107,9 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
     shards = [dataset / name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
     old, new = sum(stored_rows(path) or 0 for path in shards), len(entries) * config.views * len(config.backends)
     if others or (config.clips is None and new < old):
-        why = "others of the same ids" if others else f"{new} rows instead of {old}"
+        why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
         raise UsageError(
-            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} has {why}: "
+            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} {why}: "
             "give another --out, or --fresh to start over there"
         )
 

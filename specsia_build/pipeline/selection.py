@@ -80,7 +80,7 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
     left_out = sorted((source_ids & split_of.keys()) - {entry.id for entry in built}, key=id_order_key)
     if config.like is None and (absent := split_of.keys() - source_ids):
         count = plural(len(absent), "character")
-        remarks.append(f"the source lacks {count} of an earlier one, left out from now on: {named(absent)}")
+        remarks.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
     return Characters(source.name, built, split_of, left_out, [*source.notes, *remarks])
 
 

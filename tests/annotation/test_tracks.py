@@ -139,8 +139,7 @@ def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: floa
     found, shown = between(mesh, other)
     pixels = np.argwhere(shown.face >= 0)[:: 1 + np.count_nonzero(shown.face >= 0) // 300]
     matched = ~found.unmatched[tuple(pixels.T)]
-    # The flow knows the four pixels around a place alone: slivers that none of them shows differ,
-    # by 7.5 % at most in 351 trials.
+    # The flow sees only the four pixels around a place, and misses slivers between them: 7.5 % at most in 351 trials.
     assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.9
 
 

@@ -102,7 +102,7 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     absent = {name: name + required[name] for name in required if name not in versions}
     absent |= {name: source for name, source in pins.imports.items() if name not in modules}
     others = [n for n, v in versions.items() if not SpecifierSet(required[n]).contains(v, prereleases=True)]
-    lacks = [f"{name} is not installed" for name in absent]
+    lacks = [f"not installed: {', '.join(absent)}"] if absent else []
     lacks += [f"{name} is {versions[name]}, and upstream has {required[name]}" for name in others]
     requirements = map(_q, [*absent.values(), *(name + required[name] for name in others)])
     install = f"{_q(place.python)} -m pip install {' '.join(requirements)}" if lacks else ""

@@ -1,6 +1,6 @@
-"""Procedural cartoon characters in the layout of 3DBiCar: something to build from with nothing to download.
+"""Procedural cartoon characters in the layout of 3DBiCar: for builds without a download.
 
-`write` writes them. What is needed to list and to know them is here, without loading the generator.
+`write` writes them. This module lists and recognises them without loading the generator.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ VERSION = 3
 
 
 class Stated(msgspec.Struct):
-    """What the metadata of a sample say."""
+    """Metadata of a sample."""
 
     source: Literal["specsia procedural samples"]
     version: int
@@ -28,7 +28,7 @@ class Stated(msgspec.Struct):
 
 
 def stated_by(folder: Path, root: Path) -> Stated | None:
-    """What a folder's metadata say of a sample; None where it is none."""
+    """Read the metadata of a sample; None if the folder holds no sample."""
     try:
         return msgspec.json.decode(read_source(folder / METADATA, root, 2**20), type=Stated)
     except (CharacterError, msgspec.MsgspecError):

@@ -41,8 +41,8 @@ LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
 patches a network takes hair whose colour is close to that of the skin for damage, and paints a face at the back."""
 
-MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)  # Of a redrawn drawing, in pixels, and of its size
-MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)  # Of its hue, in sixths of the circle, and of its value
+MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)  # Largest shift in pixels and scaling of a redrawn drawing
+MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)  # Largest change of its hue in sixths, and of its value
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = range(len(Extent._fields))

@@ -79,9 +79,9 @@ def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) 
 def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_DRAWING) -> Pixels:
     """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
-    Z and Zpos are (H, W, 4) uint8 with straight alpha, of any size. So is the
-    result, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint
-    of at least half coverage. A contour of Z in the drawing's style lies below it and closes gaps.
+    Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent farther than
+    `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half coverage. A
+    contour of Z in the drawing's style lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
     if not z[..., 3].any():
