@@ -4,8 +4,6 @@ Machines differ and are noisy, so compare the ratio to the peer between them, no
 JSON document.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable

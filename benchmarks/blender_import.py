@@ -3,8 +3,6 @@
 python -m benchmarks.blender_import FILE OUT.npz
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import sys

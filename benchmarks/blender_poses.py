@@ -3,8 +3,6 @@
 python -m benchmarks.blender_poses FILE REQUEST.json FOLDER
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 python -m benchmarks.blender_takes FILE REQUEST.json FOLDER
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

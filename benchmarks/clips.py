@@ -1,7 +1,5 @@
 """Cost of a clip's frame on one core, drawn, encoded and stored, beside each frame as a still."""
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Sequence

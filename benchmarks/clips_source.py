@@ -3,8 +3,6 @@
 python -m benchmarks.clips_source OUT --characters characters.jsonl --id kaykit_mage
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

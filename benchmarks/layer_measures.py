@@ -4,8 +4,6 @@ What is true is found here by other means than the layers': vertices are project
 hides a point is looked for among all faces.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

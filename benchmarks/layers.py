@@ -3,8 +3,6 @@
 python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json FILE] [--costs ID …]
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import time

@@ -1,7 +1,5 @@
 """Rows a second from a packed dataset beside a folder of the same PNGs, and patches a second of the loader alone."""
 
-from __future__ import annotations
-
 import random
 import statistics
 import time

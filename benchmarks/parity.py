@@ -1,7 +1,5 @@
 """Measure how alike two renderers draw the same view."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 

@@ -4,8 +4,6 @@ Networks, losses, weights and batch are the training's own; what differs is how 
 beforehand and kept in memory, so that no decoding is counted against it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

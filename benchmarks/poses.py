@@ -3,8 +3,6 @@
 python -m benchmarks.poses MANIFEST [ID …] [--fps 12] [--frames 8]
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import subprocess

@@ -3,8 +3,6 @@
 python -m benchmarks.pretrained RUN OUT
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

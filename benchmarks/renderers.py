@@ -1,7 +1,5 @@
 """The default renderer beside others on the same views of the same characters: how fast, and how alike."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

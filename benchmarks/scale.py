@@ -9,8 +9,6 @@ the fingerprint that a build would give them, and nothing but holes where the pi
 and reported on, not read.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,7 +1,5 @@
 """Cost per character of each stage of a build on one core, from the log of a build by one worker."""
 
-from __future__ import annotations
-
 import io
 import json
 import statistics

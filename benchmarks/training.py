@@ -3,8 +3,6 @@
 Machines differ and are noisy: the two take turns, and the median of the turns' ratios is what compares.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterator
 from typing import Any

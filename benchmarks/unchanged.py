@@ -7,8 +7,6 @@ python -m benchmarks.unchanged compare DIR OTHER
 between two such records. Builds have 4 views of 128 pixels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import random

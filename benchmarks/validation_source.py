@@ -3,8 +3,6 @@
 python -m benchmarks.validation_source OUT --samples 60 --characters characters.jsonl
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

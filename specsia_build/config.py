@@ -1,7 +1,5 @@
 """Settings of a build with their defaults, and the YAML files that hold them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

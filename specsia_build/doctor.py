@@ -1,7 +1,5 @@
 """Check what this machine has and lacks, with the line that installs it; nothing is changed."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import platform

@@ -1,7 +1,5 @@
 """Errors whose message is one sentence for the user, and helpers for text in messages."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import unicodedata

@@ -1,7 +1,5 @@
 """Pictures on a ground and beside each other, and MP4 films through ffmpeg, where imageio-ffmpeg is installed."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import tempfile

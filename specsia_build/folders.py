@@ -4,8 +4,6 @@ A folder that a command writes into is new, empty or holds the command's mark; a
 with words that show who wrote it.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

@@ -6,8 +6,6 @@ growing yaw walks the camera counter-clockwise seen from above, so it shows more
 Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; its centre is at halves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

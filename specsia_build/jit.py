@@ -4,8 +4,6 @@ numba's own cache looks at a function's file alone and misses changes of what it
 function is called, so that commands that draw nothing start without it.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Memory that one character may use: counted before it is allocated, and limited by the operating system."""
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import re

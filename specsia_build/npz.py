@@ -1,7 +1,5 @@
 """NumPy's `.npz`, with the same bytes everywhere, and faster than NumPy's own reader."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zipfile

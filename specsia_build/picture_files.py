@@ -1,7 +1,5 @@
 """Stills and films as files of the format that their name ends in, marked as ours; same frames, same bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction

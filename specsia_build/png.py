@@ -1,7 +1,5 @@
 """PNG and deflate by ISA-L: fast, and the same bytes on every machine, since the encoder is a pinned dependency."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

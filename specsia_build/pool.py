@@ -1,7 +1,5 @@
 """Worker processes of this machine, any of which may crash or hang without affecting the others."""
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Programs in a session of their own, ended together with every process that they started."""
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

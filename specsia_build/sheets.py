@@ -1,7 +1,5 @@
 """Sheets of pictures: tiles in rows and columns with headings, as arrays; letters in the font that Pillow has."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -18,8 +18,6 @@ Each is read in a process of its own by the Python of `--python`, an environment
 Modules that a project imports but its loader does not use are stubs where they are not installed; the table names them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """AniDoc's `SakugaRefDataset`, and its readers of films of line art and of tracks."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """AnimeInbet's datasets in train mode: of vertices that correspond, and of the frames between."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """AnimeRun's `AnimeRun`: as its trainers build it, as it is, and with what only its test split has."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """AnimeRun's `AnimeRunSegMat`, on frames and on line art."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """BasicPBC's datasets, built by basicsr's registry from its own option files with another root."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

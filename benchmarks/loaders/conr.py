@@ -1,7 +1,5 @@
 """CoNR's `FileDataset`, as its train.py builds it: a pose of each target, with all sheets of the character."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

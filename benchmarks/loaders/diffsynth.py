@@ -1,7 +1,5 @@
 """DiffSynth-Studio's `UnifiedDataset`, as its training of Wan with a control builds it."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Text-To-Video-Finetuning's `VideoFolderDataset`, with what it has by default: 16 frames of 256² at 8 a second."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator, Mapping

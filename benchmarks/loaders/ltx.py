@@ -1,7 +1,5 @@
 """LTX-Video-Trainer's `MediaDataset` and `CaptionsDataset`: what it reads before the autoencoder that needs weights."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 python -m benchmarks.loaders.reading MODULE FOLDER CHECKOUT FOUND.json
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import json

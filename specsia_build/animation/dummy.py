@@ -1,7 +1,5 @@
 """A plain human skeleton for the built-in motions, which are retargeted to other humanoids."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from specsia_build.animation.skeleton import Skeleton

@@ -1,7 +1,5 @@
 """A skeleton as a standing figure: its soles, legs and upright pose."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ sides and parts are words that all of them use, upper and lower follow from the 
 ancestor of both legs and the upper body, whatever its name.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Motions of a skeleton: keyed tracks as in glTF, and their values at any time."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

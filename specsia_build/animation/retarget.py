@@ -1,7 +1,5 @@
 """Retarget a motion to another skeleton: by shared names of joints, else as humanoids."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

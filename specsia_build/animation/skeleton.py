@@ -1,7 +1,5 @@
 """A hierarchy of nodes or joints, and their transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -6,8 +6,6 @@ that rest in another direction (a T-pose and an A-pose) are aligned first. Hips 
 high as puts the lowest sole where the source has it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter

@@ -1,7 +1,5 @@
 """Regions: the parts of a character's surface that an artist would fill with one flat colour each."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A vertex has the same number in all frames. Points where an edge becomes hidden,
 numbers that no other frame has, so that they are not matched.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Compiled code of lines: which edges of a frame may be lines, which pieces of them are visible, and their pixels."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

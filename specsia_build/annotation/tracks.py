@@ -1,7 +1,5 @@
 """Flow and tracks: points of a surface that one frame shows, located in other frames."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ultra-Dense Pose, as CoNR reads it: each pixel's position on the standing body."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

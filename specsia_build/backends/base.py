@@ -1,7 +1,5 @@
 """The interface of a reconstruction backend: one image in, one mesh in the project's frame out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The user's own program as a backend, run for each picture to write a mesh file."""
 
-from __future__ import annotations
-
 import platform
 import shlex
 import shutil

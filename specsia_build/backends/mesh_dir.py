@@ -1,7 +1,5 @@
 """A folder with one mesh file per character id as a backend."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

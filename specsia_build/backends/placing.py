@@ -1,7 +1,5 @@
 """Find and read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

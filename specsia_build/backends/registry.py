@@ -3,8 +3,6 @@
 Meshes are checked, and errors of other packages are reported as theirs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Self-test of a backend: find the frame of its meshes with a figure without symmetry."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The user's settings of backends: one YAML file for all runs on the machine."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """Find the actions of a file that a manifest's `pose` names, or a pattern of `--clip`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress

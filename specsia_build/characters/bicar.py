@@ -3,8 +3,6 @@
 Procedural samples have a rig, which is made again from the seed that their ``metadata.json`` states.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made of."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

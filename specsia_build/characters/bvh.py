@@ -1,7 +1,5 @@
 """BVH files: a skeleton's hierarchy and its motion, as motion capture gives them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Textures: image files of any common kind to straight sRGB pixels."""
 
-from __future__ import annotations
-
 import io
 import struct
 import warnings

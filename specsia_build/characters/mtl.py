@@ -1,7 +1,5 @@
 """Material libraries of OBJ files, and their materials with the textures that are there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field

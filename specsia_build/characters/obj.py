@@ -4,8 +4,6 @@ The whole text is parsed in arrays, since files of a hundred megabytes are usual
 differ in normals only, skip damaged lines silently, and follow names of libraries and textures out of the folder.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Collection

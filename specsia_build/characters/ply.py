@@ -3,8 +3,6 @@
 Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or slowly.
 """
 
-from __future__ import annotations
-
 import struct
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Polygons to triangles, and vertex attributes as files write them."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace

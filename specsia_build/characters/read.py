@@ -1,7 +1,5 @@
 """Read one character of any format: a checked mesh in the project's frame."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

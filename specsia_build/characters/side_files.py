@@ -1,7 +1,5 @@
 """Find files that a mesh file names: in its folder and in folders of images beside it, inside the source alone."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

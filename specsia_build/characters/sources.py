@@ -1,7 +1,5 @@
 """Sources: where the characters of a build come from, and manifests, of one JSON object per line."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

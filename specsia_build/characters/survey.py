@@ -1,7 +1,5 @@
 """Facts about characters before anything is built: numbers, equal files, one plain colour, suggested manifests."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections import defaultdict

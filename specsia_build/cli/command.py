@@ -1,7 +1,5 @@
 """Shared parts of commands: help with examples, `--json`, results, and the panel that ends them."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """The command group, which turns errors into one sentence on standard error and an exit code."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """`specsia train`, `adapt`, `enhance`, `evaluate` and `repair`."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

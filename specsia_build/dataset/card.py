@@ -1,7 +1,5 @@
 """The dataset card: card data of `huggingface_hub`, a template filled in with facts of the build, and a picture."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

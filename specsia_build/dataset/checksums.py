@@ -1,7 +1,5 @@
 """`SHA256SUMS`: SHA-256 of every file of a dataset."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Convert a dataset to the published schema: RGB on grey, and only the columns of SPECSIA-15K."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Compare two packed datasets: settings, columns, and rows by uid."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field

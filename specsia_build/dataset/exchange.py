@@ -3,8 +3,6 @@
 Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A folder that holds others is refused.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

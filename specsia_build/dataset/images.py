@@ -1,7 +1,5 @@
 """Images computed from a renderer's layers: position colours and the edge image."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

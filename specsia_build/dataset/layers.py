@@ -1,7 +1,5 @@
 """Layers of a view or frame: their names and file formats."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

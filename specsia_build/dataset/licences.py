@@ -1,7 +1,5 @@
 """Licences of a dataset's rows: whether they allow passing it on, and their names on the Hub."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

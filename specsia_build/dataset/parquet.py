@@ -1,7 +1,5 @@
 """Parquet shards: assigning characters to shards, writing them atomically, and reading in bounded memory."""
 
-from __future__ import annotations
-
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence

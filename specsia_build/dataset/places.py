@@ -1,7 +1,5 @@
 """Find a dataset's folder and read its files: on this machine, behind an fsspec URL, or on the Hub."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """Push a packed dataset to the Hub in one commit, compare all of it by checksum, and tag it."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sys

@@ -1,7 +1,5 @@
 """Open a packed dataset, in this project's schema or the published one, wherever it lies, and read its rows."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

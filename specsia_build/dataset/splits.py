@@ -1,7 +1,5 @@
 """Assign characters to splits: once, by the source's ids, then frozen."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Collection, Iterable, Mapping

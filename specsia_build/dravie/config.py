@@ -1,7 +1,5 @@
 """Settings of the model, of its training and of its adaptation, which are written with every run."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Mapping

@@ -10,8 +10,6 @@ LPIPS and CLIP compare whole frames by networks, whose packages download their w
 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise

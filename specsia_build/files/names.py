@@ -1,7 +1,5 @@
 """File names: from data, and of files that are being written."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import unicodedata

@@ -1,7 +1,5 @@
 """JSON and YAML from files, as plain values of limited depth."""
 
-from __future__ import annotations
-
 import json
 from itertools import chain
 from pathlib import Path

@@ -3,8 +3,6 @@
 Listings are cached while folders do not change: thousands of characters may share one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

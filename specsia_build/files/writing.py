@@ -1,7 +1,5 @@
 """Files and folders that are written whole or not at all, and the errors of places that cannot be written."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Checks of arrays and meshes that callers pass."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

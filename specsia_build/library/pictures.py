@@ -1,7 +1,5 @@
 """Characters, their views, reconstructions of the frontal view, and pairs of both."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A packed dataset of either schema as a gallery, with a side for each of its configurations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock

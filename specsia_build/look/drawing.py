@@ -1,7 +1,5 @@
 """Sheets and turntables of a gallery's characters or clips."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

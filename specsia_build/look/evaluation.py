@@ -1,7 +1,5 @@
 """An evaluation's folder as a gallery whose sides are its methods, and the paths of its pictures."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The common form of all galleries: items with sides, and a reader of their pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean

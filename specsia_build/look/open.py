@@ -1,7 +1,5 @@
 """Open runs, datasets, evaluations and sources as galleries, and render the characters of a run at more angles."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

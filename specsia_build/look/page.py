@@ -1,7 +1,5 @@
 """The report: one HTML page that loads only pictures and runs only its own script."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """A run as a gallery of characters or clips; artefacts are compared with the source where it is there."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

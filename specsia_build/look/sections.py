@@ -1,7 +1,5 @@
 """Tables of the page's overview (counts, registration, times, settings, evaluations), and helpers for their HTML."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

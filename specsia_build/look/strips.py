@@ -1,7 +1,5 @@
 """Strips: all frames of one layer in one small picture."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The commands that write runs: a build, and `merge`, which copies runs of shards of one source for a build to pack."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Failures, warnings and times of a build: its record on disk, counts of its stages, and its summary."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A run's folder: its mark and its lock, and what a build may change in it or remove from it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The build loop: hand characters that are not up to date to workers, phase by phase, and record the outcomes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack

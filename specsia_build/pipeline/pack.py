@@ -1,7 +1,5 @@
 """The end of a build: pack a dataset and recipes, and remove artefacts with `--keep none`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing

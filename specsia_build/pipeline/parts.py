@@ -1,7 +1,5 @@
 """Parts of recipes: which parts a run's clips give, and how they and their folders are written."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The plan: whether the artefact of each character and stage is up to date, and if not, why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """The characters of a build and their splits."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

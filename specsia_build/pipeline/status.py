@@ -1,7 +1,5 @@
 """What a run holds and a build would do next, and what a source holds; nothing is changed."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Compile the code that a build needs once, instead of in each worker."""
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """All stages of one character, or of one of its clips, in a worker process."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import time

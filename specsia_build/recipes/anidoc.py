@@ -1,7 +1,5 @@
 """The recipe `anidoc`: colour films with their line films, a reference picture and point tracks."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The recipe `animeinbet`: line art, and the graph of surface points that it is drawn from."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

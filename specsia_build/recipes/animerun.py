@@ -1,7 +1,5 @@
 """The recipe `animerun`: frames with exact flow, occlusion, and segments that are matched."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The recipe `control-video`: films, line films to steer them by, reference pictures and prompts."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping

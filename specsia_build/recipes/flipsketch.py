@@ -1,7 +1,5 @@
 """The recipe `flipsketch`: line films with a caption and their first frame."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path

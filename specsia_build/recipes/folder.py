@@ -4,8 +4,6 @@ A part is written into a temporary folder and moved into place file by file. Its
 that was killed in between recognises its own files, resumes, and leaves other people's alone.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The recipe `frames`: a folder for each clip with `color/`, `mask/` and `pos/`, one picture a frame."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path

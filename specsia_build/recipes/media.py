@@ -1,7 +1,5 @@
 """Media of a clip beside its frames: films, captions and generated backgrounds."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The recipe `paintbucket`: line art, its segments, and which ones are the same part of a character in all frames."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

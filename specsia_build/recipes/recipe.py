@@ -3,8 +3,6 @@
 Recipes are entry points of the group ``specsia.recipes``; `dravie`, which `stages.pack` packs, is one more name.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from abc import ABC, abstractmethod

@@ -1,7 +1,5 @@
 """Check a recipe's folder, or a downloaded copy of one, before use or before it is pushed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Silhouettes as small images: distances, overlaps and missing parts; and simplified meshes, quick to draw."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy
 from numpy.typing import NDArray

@@ -5,8 +5,6 @@ side, the layer of one begins where that of the other ends, so that only edges b
 change the number of layers. Their crossings, summed along each row, say which pixels are covered.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ A coarse search fits scale and translation from area and centroid of the silhoue
 fit, first with the light mesh, then with the whole one.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The sRGB transfer function (IEC 61966-2-1) as arrays and as look-up tables for compiled code."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ coverage grows along the unit vector g, the border is a straight line across g t
 inner side.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Find the line that is drawn around a figure, by a renderer or by hand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

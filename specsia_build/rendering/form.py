@@ -1,7 +1,5 @@
 """Check that arrays from elsewhere form a mesh: shapes, types and indices."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

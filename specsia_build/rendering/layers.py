@@ -1,7 +1,5 @@
 """The layers that every renderer returns, the protocol of a renderer, and renderers by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The lights of `--look lit` and the shading normals, common to all renderers."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,6 @@
 pyrender multiplies and averages encoded colours, so factors are put into textures, and pixels are averaged here.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 The frames to repair show it turning, still or in motion, with its positions at rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path

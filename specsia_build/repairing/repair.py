@@ -1,7 +1,5 @@
 """Repair a drawing from start to end, and write the folder with its frames."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ Only the frozen order of the ids decides the layout, so that a dataset packed in
 one packed in a single build. Shards that already exist are kept.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 import shutil

@@ -1,7 +1,5 @@
 """Stage 3, project: register the reconstruction once, then render it in the views of the ground truth."""
 
-from __future__ import annotations
-
 from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import asdict, replace

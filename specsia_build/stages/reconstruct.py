@@ -1,7 +1,5 @@
 """Stage 2, reconstruct: make a mesh from the frontal picture with a backend."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

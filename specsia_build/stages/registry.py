@@ -1,7 +1,5 @@
 """The stages of a build, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from specsia_build.config import BuildConfig

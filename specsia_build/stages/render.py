@@ -1,7 +1,5 @@
 """Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the backend."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict
 from pathlib import Path

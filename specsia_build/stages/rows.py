@@ -1,7 +1,5 @@
 """Rows of a dataset: the summary of a character or clip that pack uses, and the shards of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Warnings about a registered and rendered reconstruction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

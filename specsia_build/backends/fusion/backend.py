@@ -6,8 +6,6 @@ them (`carve`), and colours taken per vertex from whichever view faces it (`colo
 truth, so that silhouettes are better than a single picture allows.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Such views carve away what is thinner than their errors: wings, bones, tails. A 
 its surface lies, and the part gets a thin shell there.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import scipy
 import skimage

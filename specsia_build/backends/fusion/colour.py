@@ -1,7 +1,5 @@
 """Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face it."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy
 

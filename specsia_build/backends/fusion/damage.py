@@ -5,8 +5,6 @@ that is an amplitude grows in proportion to the strength. They are set by eye ag
 drawing tools built on it, publish, and so that the fused figures keep a novel-view IoU of 0.90.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import scipy
 from numpy.typing import NDArray

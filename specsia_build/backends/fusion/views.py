@@ -1,7 +1,5 @@
 """The six canonical views of a multi-view diffusion network, without its errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

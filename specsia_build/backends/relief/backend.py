@@ -4,8 +4,6 @@ The network sees a crop of 128 px. Front and back become two sheets that meet on
 colours the front; each pixel of the back takes one of the picture's own colours, or that of the front's pixel.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A U-net of 3 x 3 convolutions, compiled, whose sums have one order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ Two sheets over one lattice of the picture, the front and the back, share the ve
 silhouette's contour halfway between the depths there.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -4,8 +4,6 @@ Each manifest is taken in proportion to its share, 1 by default. Characters are 
 poses of their own clips and a little turned; those of the test split are left out. Needs torch.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time

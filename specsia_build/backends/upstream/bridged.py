@@ -1,7 +1,5 @@
 """Backends of upstream projects, each behind a worker process in its own environment."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -1,7 +1,5 @@
 """Check an installation of an upstream project, with the command that fixes what it lacks."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

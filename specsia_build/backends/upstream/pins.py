@@ -1,7 +1,5 @@
 """Requirements of a bridge in ``manifests/backends/NAME.yaml``, and the user's installation of it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Mapping

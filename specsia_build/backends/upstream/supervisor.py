@@ -1,7 +1,5 @@
 """One worker process: started on demand, limited in time, restarted after a fault, ended with all that it started."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Warnings about what a file holds besides one sound character."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Sequence
 

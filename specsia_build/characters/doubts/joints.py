@@ -1,7 +1,5 @@
 """Up and front of a character by the names and places of its joints."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Evidence in the views of a character: a face, one colour, outline hulls and lost backs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The container of a glTF file: JSON, GLB chunks, buffers, accessors and the files that it may refer to."""
 
-from __future__ import annotations
-
 import base64
 import json
 import struct

@@ -1,7 +1,5 @@
 """Materials and textures of a glTF file, and of VRM 0.x, as the project's `Material`."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The nodes of a glTF file as a skeleton, with its skins, animations and humanoid bones."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Primitives of glTF meshes as triangles in place, morphed, skinned or moved by their node."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any

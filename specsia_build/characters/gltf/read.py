@@ -1,7 +1,5 @@
 """Read a character from a glTF 2.0 file (.glb, .gltf or .vrm): its scene, at rest or in a pose."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice

@@ -1,7 +1,5 @@
 """The shape of a character: its measures, its body and clothes, and the features that ``tables.json`` describes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One character from its seed: mesh, texture, rig and drawing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

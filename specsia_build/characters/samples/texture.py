@@ -1,7 +1,5 @@
 """The texture of a character: a box for each piece, with the print of its cloth and the marks on it."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Traits of a character, drawn by chance from ``tables.json``, and its colours."""
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Mapping, Sequence
 from pathlib import Path

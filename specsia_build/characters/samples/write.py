@@ -1,7 +1,5 @@
 """Write procedural characters into a folder, each as a whole or not at all."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

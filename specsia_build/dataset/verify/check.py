@@ -1,7 +1,5 @@
 """Check a packed dataset: its files, each row, and rows against each other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

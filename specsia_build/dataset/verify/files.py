@@ -1,7 +1,5 @@
 """Checks of a dataset's files: their names, whether they are whole, and what their texts say."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence

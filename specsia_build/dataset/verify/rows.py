@@ -3,8 +3,6 @@
 Checks of images return sentences about problems.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import struct

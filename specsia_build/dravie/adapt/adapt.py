@@ -1,7 +1,5 @@
 """`specsia adapt`: find or assemble a character's frontal pair, and write a run that is fitted to it."""
 
-from __future__ import annotations
-
 import copy
 import json
 import time

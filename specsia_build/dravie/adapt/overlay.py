@@ -1,7 +1,5 @@
 """Lay a drawing onto the frontal view by its silhouette, as a substitute for Y*."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -15,8 +15,6 @@ which covers the contour. Nothing at all is white with alpha 0 on both sides, an
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Frames of other pipelines: `color/`, `mask/` and `pos/` with one picture a frame each."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -5,8 +5,6 @@ and the drawing looked up by position (12). Outside the box there is nothing. Fo
 every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

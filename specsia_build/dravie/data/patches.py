@@ -4,8 +4,6 @@ A batch is a pure function of the seed and the step: every choice is a hash of t
 and of the choice's number. A resumed training therefore needs no state of the loader, and threads change nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ All methods are given the same: the frontal pair, and the drawing by position. R
 output folder, beside Z and Y*, so that anyone can look at them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

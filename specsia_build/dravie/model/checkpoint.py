@@ -1,7 +1,5 @@
 """Checkpoints of a training, written atomically as safetensors and JSON."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator, Mapping

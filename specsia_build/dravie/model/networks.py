@@ -6,8 +6,6 @@ U-net without normalisation that a CPU trains in minutes. It blends the colours 
 drawing, adds a change to Z.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import NamedTuple, cast
 

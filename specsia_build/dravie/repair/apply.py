@@ -1,7 +1,5 @@
 """Apply the network to a frame: to a window around Z, in overlapping tiles if it is large."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import product
 

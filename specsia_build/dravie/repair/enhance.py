@@ -1,7 +1,5 @@
 """`specsia enhance`: repair every frame of a dataset or folder, and record the model and the input."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,6 @@
 `Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the generator.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path

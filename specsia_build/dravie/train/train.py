@@ -5,8 +5,6 @@ holds everything else that the next step depends on. `validate` measures a gener
 as numbers and as a picture.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

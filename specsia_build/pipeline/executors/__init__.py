@@ -1,7 +1,5 @@
 """Executors apply a function to many items in worker processes, of this machine or of a Ray cluster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

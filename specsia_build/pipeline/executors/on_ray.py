@@ -1,7 +1,5 @@
 """Run a build on a Ray cluster: a task for each character, an actor for each GPU, retried by Ray itself."""
 
-from __future__ import annotations
-
 import faulthandler
 import logging
 import os

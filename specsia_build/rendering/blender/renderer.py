@@ -1,7 +1,5 @@
 """The reference renderer: Blender's Cycles, run by ``blender_scripts/render_views.py``."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import tempfile

@@ -3,8 +3,6 @@
 A tile's surfaces are put in order of depth sample by sample, and laid layer by layer, each face of a layer at once.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ A fragment is a face's share of a pixel: a mask with one bit per sample. The fra
 them hold the same sample, so that what is visible is known as soon as the last face is drawn.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

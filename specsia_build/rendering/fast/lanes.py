@@ -3,8 +3,6 @@
 What such code is made of, and the samples of a pixel.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compiled look-ups in textures: between texels, for one pixel or several, and the means that make mip levels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

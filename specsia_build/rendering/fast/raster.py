@@ -4,8 +4,6 @@ Screen coordinates are integers in 1/256 pixel, so that edge functions are exact
 nor leave cracks. A face is inside where its three edge functions are not negative; ties in depth go to the lower index.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compiled conversion of visibility to layers: every pixel's colour, coverage and position."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from specsia_build.jit import inlined, uncounted

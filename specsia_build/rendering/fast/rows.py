@@ -1,7 +1,5 @@
 """Process neighbouring pixels of a row, `ROW` at a time."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Compiled shading: the colour and the position of a face at a point of the screen."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

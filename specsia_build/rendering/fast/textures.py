@@ -1,7 +1,5 @@
 """Input of shading, laid out for compiled code: surfaces, and textures with mip levels in one array."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

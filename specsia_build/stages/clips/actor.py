@@ -1,7 +1,5 @@
 """A character that can move: its mesh in the frame as in the still stages, with its rig and its motions."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Annotations of a clip's frames: lines, regions, segments, strokes, flow, UDP, tracks."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -1,7 +1,5 @@
 """Stage carry: bind a registered reconstruction to the character's skeleton with skin weights of its mesh."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

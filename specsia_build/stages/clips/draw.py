@@ -1,7 +1,5 @@
 """Stage draw: render the clean frames of a clip, in the layers that the recipes need."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace

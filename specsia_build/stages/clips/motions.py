@@ -1,7 +1,5 @@
 """Stage motions: list the clips of a character, before any is rendered."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain

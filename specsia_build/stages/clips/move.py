@@ -1,7 +1,5 @@
 """Stage move: render a reconstruction that moves as its character does, in the frames of a clip."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
