@@ -12,9 +12,9 @@ from PIL import Image, ImageSequence
 
 from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
-from specsia_build.films import need_ffmpeg, over, read_mp4, write_mp4
-from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Sheet, parse_ground, rgba, shortened
+from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
+from specsia_build.pictures.films import need_ffmpeg, over, read_mp4, write_mp4
+from specsia_build.pictures.sheets import Sheet, parse_ground, rgba, shortened
 
 
 def _drawing(k: int) -> NDArray[np.uint8]:
@@ -41,7 +41,7 @@ def test_what_ffmpeg_has_against_a_film_is_a_sentence(tmp_path: Path) -> None:
 
 def test_ffmpeg_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     need_ffmpeg("anidoc")
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="anidoc"):
         need_ffmpeg("anidoc")
 

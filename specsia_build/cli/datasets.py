@@ -232,7 +232,7 @@ _DRAWING = options(
 def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
     from specsia_build.look.drawing import Choice, Style
     from specsia_build.look.open import open_gallery
-    from specsia_build.sheets import parse_ground
+    from specsia_build.pictures.sheets import parse_ground
 
     ids, split, limit = options["ids"], options["split"], options["limit"]
     if ids and (split or limit):

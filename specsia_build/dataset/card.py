@@ -19,10 +19,10 @@ from specsia_build.dataset.pairs import BACKGROUND
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import plural
-from specsia_build.films import Pixels
-from specsia_build.picture_files import write_still
+from specsia_build.pictures.files import write_still
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.sheets import WHITE, Sheet, spread
 from specsia_build.png import decode_rgba
-from specsia_build.sheets import WHITE, Sheet, spread
 
 _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding="utf-8"))
 

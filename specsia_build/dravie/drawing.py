@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
-from specsia_build.films import Pixels
+from specsia_build.pictures.films import Pixels
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair

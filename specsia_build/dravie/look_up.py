@@ -28,8 +28,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
+from specsia_build.pictures.films import Pixels
 
 LOOKED_UP_CHANNELS = 12
 COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own

@@ -16,8 +16,8 @@ from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, plural
-from specsia_build.films import Pixels
 from specsia_build.library.checks import check_pixels, plain
+from specsia_build.pictures.films import Pixels
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`

@@ -21,9 +21,9 @@ from specsia_build.dataset.schema import row_uid
 from specsia_build.errors import ByShape, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
-from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.checks import check_mesh, check_pixels, plain
+from specsia_build.pictures.films import Pixels
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer

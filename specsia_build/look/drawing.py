@@ -9,10 +9,10 @@ from pathlib import Path
 
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
-from specsia_build.films import Pixels
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
-from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import WHITE, Ground, Sheet, rgba, spread
+from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.sheets import WHITE, Ground, Sheet, rgba, spread
 
 VIEWS = 5  # Views of each item on a sheet, unless they are named
 _ASPECT = 1.6  # Width to height that sheets and turntables aim at

@@ -14,13 +14,13 @@ from specsia_build.dataset.places import HUB_ID
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK, POS
 from specsia_build.errors import SpecsiaError, UsageError, plural
-from specsia_build.films import Pixels
 from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
 from specsia_build.look.run import entries_of, gallery_of_run
 from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
+from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import Similarity

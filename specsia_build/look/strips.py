@@ -13,7 +13,7 @@ from specsia_build import png
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import Gallery, Reader
-from specsia_build.sheets import as_stored
+from specsia_build.pictures.sheets import as_stored
 
 COLUMNS = 10  # Frames in a row of a strip
 MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown

@@ -14,7 +14,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE, TRACKS
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.films import need_ffmpeg, over, write_mp4
+from specsia_build.pictures.films import need_ffmpeg, over, write_mp4
 from specsia_build.recipes.media import background, corner, on_canvas, played, require_first, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 

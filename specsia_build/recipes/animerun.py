@@ -14,7 +14,7 @@ from specsia_build import png
 from specsia_build.annotation.lines import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
 from specsia_build.errors import CharacterError, plural
-from specsia_build.films import on_white
+from specsia_build.pictures.films import on_white
 from specsia_build.recipes.media import rgb
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 

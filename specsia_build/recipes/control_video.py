@@ -11,7 +11,7 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE
 from specsia_build.errors import UsageError
-from specsia_build.films import need_ffmpeg, on_white, write_mp4
+from specsia_build.pictures.films import need_ffmpeg, on_white, write_mp4
 from specsia_build.recipes.media import caption, played, require_first, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 

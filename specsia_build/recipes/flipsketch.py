@@ -9,7 +9,7 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE
 from specsia_build.errors import UsageError
-from specsia_build.films import need_ffmpeg
+from specsia_build.pictures.films import need_ffmpeg
 from specsia_build.recipes.media import caption, played, require_first, rgb, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 

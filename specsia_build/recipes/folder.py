@@ -27,10 +27,10 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, plural
 from specsia_build.files.names import file_name, relative_name, temporary_beside
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json, read_json
 from specsia_build.files.writing import remove_tree, replacing, write_bytes, writing
-from specsia_build.films import Pixels
-from specsia_build.picture_files import write_still
+from specsia_build.pictures.files import write_still
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.sheets import Sheet, rgba, spread
 from specsia_build.recipes.recipe import Recipe, Written
-from specsia_build.sheets import Sheet, rgba, spread
 
 STATE = ".specsia"  # Folder with the run's records of parts, which readers do not need
 KIND, PART_KIND = "specsia recipe", "specsia part"  # Kinds of `specsia.json` and of the record of a part

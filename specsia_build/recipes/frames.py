@@ -12,8 +12,8 @@ from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
 from specsia_build.dataset.verify.rows import check_alpha
-from specsia_build.films import side_by_side
-from specsia_build.picture_files import write_film
+from specsia_build.pictures.files import write_film
+from specsia_build.pictures.films import side_by_side
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 RECORD = "clip.json"  # Description of a clip, in its folder

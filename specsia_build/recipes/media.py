@@ -11,7 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError
-from specsia_build.films import Pixels, write_mp4
+from specsia_build.pictures.films import Pixels, write_mp4
 from specsia_build.recipes.recipe import ClipFrames
 
 MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off what is longer

@@ -20,8 +20,8 @@ from specsia_build.config import DRAVIE, BuildConfig
 from specsia_build.dataset.layers import GT, LAYERS, MASK, frame_file
 from specsia_build.errors import SpecsiaError, UsageError, no_such
 from specsia_build.files.records import read_json
-from specsia_build.films import read_mp4
-from specsia_build.sheets import as_stored
+from specsia_build.pictures.films import read_mp4
+from specsia_build.pictures.sheets import as_stored
 
 GROUP = "specsia.recipes"
 

@@ -17,8 +17,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.films import Pixels
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
+from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes

@@ -22,8 +22,8 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
-from specsia_build.films import Pixels
 from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
+from specsia_build.pictures.films import Pixels
 from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers

@@ -21,12 +21,12 @@ from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
-from specsia_build.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.folders import is_vacant
-from specsia_build.picture_files import write_moving, write_still
+from specsia_build.pictures.files import write_moving, write_still
+from specsia_build.pictures.films import Pixels, has_ffmpeg, side_by_side
+from specsia_build.pictures.sheets import Sheet, spread
 from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
 from specsia_build.repairing.reconstruction import FPS, Frame, moving, place_file, read_single, reconstruct, turntable
-from specsia_build.sheets import Sheet, spread
 from specsia_build.terminal import progress
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"

@@ -22,7 +22,7 @@ from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
 from specsia_build.look.page import PICTURES_MARK, write_page
 from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
-from specsia_build.sheets import Sheet
+from specsia_build.pictures.sheets import Sheet
 from tests.look.galleries import Drawn, colours, gallery, item
 from tests.look.pages import document_of, frames_of, item_of
 

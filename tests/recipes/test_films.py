@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.errors import CharacterError
-from specsia_build.films import read_mp4, write_mp4
 from specsia_build.npz import encode_named
+from specsia_build.pictures.films import read_mp4, write_mp4
 from specsia_build.recipes.anidoc import AniDoc
 from specsia_build.recipes.control_video import COLUMNS, ControlVideo
 from specsia_build.recipes.flipsketch import FlipSketch

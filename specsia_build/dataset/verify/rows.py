@@ -23,8 +23,8 @@ from specsia_build.dataset.reading import Kind, open_shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Findings
-from specsia_build.films import Pixels
 from specsia_build.frame import Camera, decode_position
+from specsia_build.pictures.films import Pixels
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
 

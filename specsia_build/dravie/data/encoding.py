@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
-from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready
+from specsia_build.pictures.films import Pixels
 
 Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 2
 PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing

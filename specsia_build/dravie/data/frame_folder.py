@@ -9,7 +9,7 @@ import numpy as np
 from specsia_build.characters.images import load_texture
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import UsageError
-from specsia_build.films import Pixels
+from specsia_build.pictures.films import Pixels
 
 COLOR, MASK, POS = "color", "mask", "pos"
 

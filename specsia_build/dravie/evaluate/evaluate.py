@@ -29,10 +29,10 @@ from specsia_build.dravie.runs import SeenCharacters, group_contents, read_run_c
 from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
-from specsia_build.films import Pixels
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, UNREPAIRED, picture_name, pictures_folder
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
+from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.terminal import progress
 

@@ -23,9 +23,9 @@ from specsia_build.errors import SpecsiaError, UsageError, no_such, plural
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
-from specsia_build.films import Pixels, side_by_side
 from specsia_build.folders import refuse_foreign_folder
-from specsia_build.picture_files import write_film
+from specsia_build.pictures.files import write_film
+from specsia_build.pictures.films import Pixels, side_by_side
 from specsia_build.terminal import progress
 
 RECORD, FILM = "enhance.json", "film"

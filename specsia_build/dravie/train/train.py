@@ -27,7 +27,7 @@ from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, rep
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
-from specsia_build.films import side_by_side
+from specsia_build.pictures.films import side_by_side
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 

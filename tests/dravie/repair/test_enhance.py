@@ -18,7 +18,7 @@ from specsia_build import png
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
-from specsia_build.films import GAP
+from specsia_build.pictures.films import GAP
 from specsia_build.pipeline.run import RunLayout
 from tests.artefacts import contents
 from tests.clips import FPS
@@ -95,7 +95,7 @@ def test_a_dataset_and_one_of_its_splits(run: Path, tmp_path: Path, dataset: Pat
 
 
 def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     folder, out = write_frames(tmp_path / "shot", 4), tmp_path / "out"
     enhance(run, folder, out, "--video")
     with Image.open(out / "film.webp") as film:
@@ -249,7 +249,7 @@ def test_a_dataset_shows_each_character_its_own_frontal_view_and_no_other(tmp_pa
 def test_every_clip_gets_a_film_at_its_own_pace(
     clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     out = tmp_path / "out"
     done = enhance(run, clips_run.dataset, out, "--split", "test", "--video")
     assert "28 frames repaired" in done.output

@@ -26,7 +26,7 @@ from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train.loop import TERMS, Adam, Trainer
 from specsia_build.dravie.train.train import Trained, train
 from specsia_build.errors import SpecsiaError, WriteError
-from specsia_build.films import GAP
+from specsia_build.pictures.films import GAP
 from tests.commands import specsia
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})

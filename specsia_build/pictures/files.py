@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import replacing
-from specsia_build.films import Pixels, has_ffmpeg, write_mp4
 from specsia_build.folders import refuse_foreign_file
+from specsia_build.pictures.films import Pixels, has_ffmpeg, write_mp4
 
 DPI = 300  # Pixels an inch of stills, as journals ask for
 

@@ -1,0 +1,1 @@
+"""Pictures on a ground, in sheets and in films, and the files that hold them."""
