@@ -215,7 +215,7 @@ class _Attempt:
 
         If several steps come into question, each gets a unit of its own, with the steps that need it.
         """
-        judged = [(task, judge(task)[1]) for task in unit.tasks(self._build.run)]
+        judged = [(task, judge(task).state) for task in unit.tasks(self._build.run)]
         unfinished = [task.step for task, state in judged if state != DONE]
         suspects = [task.step for task, state in judged if state not in (DONE, BLOCKED)]
         for task, state in judged:

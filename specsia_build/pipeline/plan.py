@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,17 +25,12 @@ waiting for the artefact of an earlier stage."""
 
 @dataclass(frozen=True)
 class Task:
-    """One step of one character, or of one of its clips; methods ending in `_in` give its key or path at another stage.
-
-    Attributes:
-        inputs: digest of each input known before the artefact is made.
-    """
+    """One step of one character, or of one of its clips; methods in `_in` give its key or path at another stage."""
 
     run: Run
     step: Step
     entry: Entry
     clip: Clip | None = None
-    inputs: Digests = field(default_factory=dict)
 
     @property
     def stage(self) -> CharacterStage:
@@ -74,34 +71,38 @@ def inputs_now(sources: Sources | None, meta: Meta, index: Index) -> Digests:
     return sources.digests((name.removeprefix(sources.prefix) for name in names), index.digest)
 
 
-def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
-    """Return a task with the digests of its inputs, and whether its artefact is current: `DONE`, or why not.
+class Judgement(NamedTuple):
+    """State of an artefact and, as far as they were read, digests of its inputs and its meta data."""
 
-    With `quick` the inputs of an absent artefact are not read.
-    """
-    stage, config, index = task.stage, task.run.config, task.run.index
+    state: str
+    inputs: Digests = MappingProxyType({})
+    meta: Meta | None = None
+
+
+def judge(task: Task, *, quick: bool = False) -> Judgement:
+    """Whether the artefact of a task is current, or why not; with `quick` the inputs of an absent one are not read."""
+    stage, config, index, path = task.stage, task.run.config, task.run.index, task.path
     earlier: dict[CharacterStage, Meta] = {}
     for input_stage in stage.earlier:
         meta = index.meta(task.path_in(input_stage))
         if meta is None or not input_stage.serves(meta, config):
-            return task, BLOCKED
+            return Judgement(BLOCKED)
         earlier[input_stage] = meta
-    meta = index.meta(task.path)
+    meta = index.meta(path)
     if meta is not None:
         state = STALE
     else:
-        state = DAMAGED if index.exists(task.path) else MISSING
+        state = DAMAGED if index.exists(path) else MISSING
         if quick:
-            return task, state
+            return Judgement(state)
     job = task.job
     inputs = {**stage.inputs(job, earlier, index.digest), **inputs_now(stage.sources(job), meta or {}, index)}
-    task = replace(task, inputs=inputs)
     if meta is not None and meta.get("fingerprint") == task.fingerprint(inputs) and stage.serves(meta, config):
         state = DONE
-    return task, state
+    return Judgement(state, inputs, meta)
 
 
-def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, str, bool]]:
+def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, bool]]:
     """Yield a task for every artefact that a character should have, its state, and whether it and all earlier ones are
     up to date.
 
@@ -115,17 +116,18 @@ def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, str, bool]]:
         if stage.per_clip:
             metas = {s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip}
             if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
-                yield whole, BLOCKED, False
+                yield whole, Judgement(BLOCKED), False
                 continue
             clips = motions.clips_of(metas[motions.STAGE] or {})
         for clip in clips:
-            task, state = judge(whole if clip is None else replace(whole, clip=clip), quick=True)
-            is_current = state == DONE
+            task = whole if clip is None else replace(whole, clip=clip)
+            judgement = judge(task, quick=True)
+            is_current = judgement.state == DONE
             for s in stage.rests_on:
                 key = s, spec if s.per_backend else None, clip if s.per_clip else None
                 is_current = is_current and current.get(key, True)
             current[stage, spec, clip] = is_current
-            yield task, state, is_current
+            yield task, judgement, is_current
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,16 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
     members: dict[str, tuple[Member, ...]] = dict.fromkeys(run.backends, ())
     waiting: dict[str, tuple[str, ...]] = dict.fromkeys(run.backends, ())
     reads = run.read_by_pack if run.packs else ()
-    for task, state, current in judge_character(run, entry):
+    for task, (state, _, meta), current in judge_character(run, entry):
         states[task.step.name][task.key] = state
         if task.clip is not None:
             clips[task.clip.id] = task.clip
-        index = run.index
-        if state == DONE and (meta := index.meta(task.path)) is not None:
+        if state == DONE and meta is not None:
             warnings |= dict.fromkeys(brief(warning, MOST_WARNED) for warning in meta.get("warnings", ()))
         if reads and task.stage is reads[-1] and (name := task.backend) is not None:
             if current:
-                metas = {stage: index.meta(task.path_in(stage)) or {} for stage in reads}
-                members[name] += (_member(index, task.key, name, metas),)
+                metas = {stage: run.index.meta(task.path_in(stage)) or {} for stage in reads}
+                members[name] += (_member(run.index, task.key, name, metas),)
             else:
                 waiting[name] += (task.key,)
     return CharacterState(states, tuple(clips.values()), tuple(warnings), members, waiting)

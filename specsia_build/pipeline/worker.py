@@ -21,7 +21,7 @@ from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
-from specsia_build.stages.stage import Artefact, CharacterStage, Clip, seal
+from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, seal
 
 
 class Phase(NamedTuple):
@@ -119,11 +119,11 @@ def work(unit: Unit) -> Work:
     tasks = unit.tasks(run)
     artefacts: dict[Path, Artefact] = {}
     outcomes: list[Outcome] = []
-    for number, planned in enumerate(tasks, 1):
-        task, state = judge(planned)
+    for number, task in enumerate(tasks, 1):
+        state, inputs, _ = judge(task)
         outcome = Outcome(state=state)
         if state not in (DONE, BLOCKED):
-            outcome, artefact = carry_out(task, artefacts)
+            outcome, artefact = carry_out(task, inputs, artefacts)
             outcome = replace(outcome, state=state)
             if artefact is not None:
                 artefacts[task.path] = artefact
@@ -137,7 +137,7 @@ def work(unit: Unit) -> Work:
     return outcomes, run.index.rows
 
 
-def carry_out(task: Task, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
+def carry_out(task: Task, inputs: Digests, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
     """Do a task and store its artefact with the digests of its inputs; the outcome says why it failed.
 
     Earlier stages' artefacts are taken from `artefacts`, by path, or else read. Raises WriteError as `work`.
@@ -156,7 +156,7 @@ def carry_out(task: Task, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, 
     artefact: Artefact | None = None
     try:
         with counting(task.key):
-            sealed = _make(task, earlier)
+            sealed = _make(task, inputs, earlier)
         artefact = replace(sealed, meta=write_artefact(task.path, sealed))
         outcome = Outcome()
     except Exception as error:
@@ -164,8 +164,8 @@ def carry_out(task: Task, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, 
     return replace(outcome, seconds=time.perf_counter() - start, peak_mb=peak_mb()), artefact
 
 
-def _make(task: Task, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
-    job, stage, inputs = task.job, task.stage, dict(task.inputs)
+def _make(task: Task, inputs: Digests, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
+    job, stage = task.job, task.stage
     logs_to = getattr(job.backend, "logs_to", None)
     if stage.calls_backend and logs_to is not None:
         logs_to(task.run.layout.worker_logs)

@@ -23,7 +23,7 @@ from tests.shapes import write_figure
 
 
 def perform(task: Task) -> Outcome:
-    return carry_out(task, {})[0]
+    return carry_out(task, judge(task).inputs, {})[0]
 
 
 @pytest.fixture
@@ -76,11 +76,10 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
         """Do what is to be done of a stage; gives the state before."""
         step = Step(stage, backend if stage.per_backend else None)
         with open_run(config, layout) as run:
-            found, state, _ = next(judged for judged in judge_character(run, entry) if judged[0].step == step)
-            if state != DONE:
-                task, _ = judge(found)
-                assert carry_out(task, {})[0].reason is None
-        return state
+            found, judgement, _ = next(judged for judged in judge_character(run, entry) if judged[0].step == step)
+            if judgement.state != DONE:
+                assert perform(found).reason is None
+        return judgement.state
 
     def paint(level: int) -> None:
         Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")
