@@ -13,7 +13,6 @@ import os
 import sqlite3
 import tarfile
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
+from isal import isal_zlib
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
@@ -35,6 +35,7 @@ _COMMIT_SECONDS = 1.0  # How often new rows are committed
 _PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 
 _BLOCK = tarfile.BLOCKSIZE
+_NOT_DEFLATED: Any = isal_zlib.error  # Its stub calls it an object
 
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
 """Errors of reading a damaged tar or the JSON in it."""
@@ -174,12 +175,12 @@ class Index:
         if stamp is None:
             return None
         if (row := self.row(str(path), stamp)) is not None:
-            with suppress(ValueError, TypeError, zlib.error, msgspec.MsgspecError):
-                cached: Meta = msgspec.json.decode(zlib.decompress(row))
+            with suppress(ValueError, TypeError, _NOT_DEFLATED, msgspec.MsgspecError):
+                cached: Meta = msgspec.json.decode(isal_zlib.decompress(row))
                 return cached
         meta = read_meta(path)
         if meta is not None:
-            self.learn(str(path), (stamp, zlib.compress(msgspec.json.encode(meta), 1)))
+            self.learn(str(path), (stamp, isal_zlib.compress(msgspec.json.encode(meta), 1)))
         return meta
 
     def exists(self, path: Path) -> bool:
@@ -277,6 +278,7 @@ def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
         table.isolation_level = "DEFERRED" if writes else None
         table.execute("PRAGMA synchronous = OFF")
         table.execute("PRAGMA cache_spill = OFF")
+        table.execute(f"PRAGMA mmap_size = {2**30}")
         (version,) = table.execute("PRAGMA user_version").fetchone()
         if writes and version == 0:
             table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB)")
