@@ -116,13 +116,13 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool
 
     setattr(numba.config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  it has no type
     stated: dict[str, Any] = {**options, "no_cfunc_wrapper": True, "no_cpython_wrapper": inner}
-    made: Any = numba.njit(nogil=True, error_model="numpy", **stated)(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **stated)(function)
     try:
-        made._cache = _keeper()(function, inner)
+        dispatcher._cache = _keeper()(function, inner)
     except RuntimeError as error:
         # numba found no place for it.
         raise cannot_write(cache_folder(), OSError(errno.ENOSPC, "No space left on device")) from error
-    return made
+    return dispatcher
 
 
 def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -161,10 +161,10 @@ def _extending(function: Callable[..., Any]) -> Any:
     from numba.core.registry import cpu_target
     from numba.extending import intrinsic as extending
 
-    made: Any = extending(function)
+    decorated: Any = extending(function)
     # The function that calls it is being compiled with the types known before.
     cpu_target.typing_context.refresh()
-    return made
+    return decorated
 
 
 def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:

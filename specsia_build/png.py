@@ -129,8 +129,8 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """
     (width, height, depth, colour, *other_forms), packed = _unpacked(data)
     if depth != 8 or colour != _COLOUR_TYPES[channels]:
-        found = _MODES.get(colour, f"colour type {colour}") if depth == 8 else f"{depth} bits"
-        raise ValueError(f"is of mode {found}, not {_MODES[_COLOUR_TYPES[channels]]}")
+        mode = _MODES.get(colour, f"colour type {colour}") if depth == 8 else f"{depth} bits"
+        raise ValueError(f"is of mode {mode}, not {_MODES[_COLOUR_TYPES[channels]]}")
     if not 0 < width * height <= _MOST_PIXELS:
         raise ValueError(f"has {width} x {height} pixels")
     if any(other_forms):

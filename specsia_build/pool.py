@@ -181,8 +181,8 @@ def how_ended(code: int) -> str:
     """``ended with exit code 3`` or ``was killed by SIGKILL``, by the exit code of a process."""
     if code >= 0:
         return f"ended with exit code {code}"
-    known = -code in {one.value for one in signal.Signals}
-    return f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
+    has_name = -code in {known.value for known in signal.Signals}
+    return f"was killed by {signal.Signals(-code).name if has_name else f'signal {-code}'}"
 
 
 def _died(code: int, memory: int | None) -> str:
@@ -243,7 +243,7 @@ class Pool:
                 for pipe in arrived:
                     if (result := self._receive(self._active[pipe])) is not None:
                         yield result
-                for worker in [one for one in self._active.values() if one.index is not None and one.deadline <= now]:
+                for worker in [w for w in self._active.values() if w.index is not None and w.deadline <= now]:
                     self._remove(worker)
                     assert worker.index is not None
                     yield worker.index, Lost(given_up(self.timeout))
@@ -255,7 +255,7 @@ class Pool:
 
     def _fill(self, todo: deque[tuple[int, Any]]) -> None:
         """Give each idle worker an item."""
-        for worker in [one for one in self._active.values() if one.ready and one.index is None]:
+        for worker in [w for w in self._active.values() if w.ready and w.index is None]:
             if not todo:
                 return
             if time.monotonic() - worker.born > SERVED_SECONDS:

@@ -112,15 +112,15 @@ def _folder(folder: Path, name: str) -> Source:
     meshes, posed = _walked(folder)
     bicars = [path for path in posed if is_bicar(path)]
     # A folder beside 3DBiCar characters is meant to be one, complete or not.
-    found = posed if any(path.parent == folder for path in bicars) else [*meshes, *bicars]
-    if not found:
+    paths = posed if any(path.parent == folder for path in bicars) else [*meshes, *bicars]
+    if not paths:
         what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
         raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
     notes = [f"{path.name} was not read: give it in the folder's place" for path in sorted(folder.glob("*.jsonl"))]
-    entries, unread = _identified(folder, found)
+    entries, unread = _identified(folder, paths)
     if unread:
         notes.append(f"of one name only the most complete format is read, and not {some(unread)}")
-    return Source(name, "folder" if meshes and found is not posed else "3dbicar", _sorted(entries), tuple(notes))
+    return Source(name, "folder" if meshes and paths is not posed else "3dbicar", _sorted(entries), tuple(notes))
 
 
 def _stem(path: Path) -> str:

@@ -198,17 +198,17 @@ def below(top: Path, name: str) -> list[Path]:
     # The list grows while it is read: level by level.
     for folder in folders:
         near = listing(folder)
-        paths += [folder / one for one in near.alike(name) if one not in near.folders]
-        folders += [folder / one for one in near.folders[: MOST_FOLDERS - len(folders)]]
+        paths += [folder / match for match in near.alike(name) if match not in near.folders]
+        folders += [folder / subfolder for subfolder in near.folders[: MOST_FOLDERS - len(folders)]]
     return paths
 
 
 def beside(folder: Path, name: str) -> list[Path]:
     """Files of a name in a folder, in any letter case, and those that `below` finds in its image folders."""
     near = listing(folder)
-    paths = [folder / one for one in near.alike(name)]
-    for one in filter(_OF_IMAGES.search, near.folders):
-        paths += below(folder / one, name)
+    paths = [folder / match for match in near.alike(name)]
+    for subfolder in filter(_OF_IMAGES.search, near.folders):
+        paths += below(folder / subfolder, name)
     return paths
 
 
@@ -221,4 +221,4 @@ def searched(path: str | Path) -> str | None:
     top, look = search.parent.parent, {ANYWHERE: below, BESIDE: beside}.get(search.parent.name)
     if look is None:
         return None
-    return ", ".join(one.relative_to(top).as_posix() for one in look(top, search.name)) or None
+    return ", ".join(path.relative_to(top).as_posix() for path in look(top, search.name)) or None

@@ -88,8 +88,8 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
         rgb = _without_background(rgb, alpha) if is_opaque else rgb
     elif is_opaque:
         raise UsageError(f"{frame[COLOR]} has no alpha, and there is no {MASK}/: the silhouette must come from one")
-    shown = alpha[..., None] > 0
-    return np.dstack([np.where(shown, rgb, 0), alpha]), np.dstack([np.where(shown, pos[..., :3], 0), alpha])
+    visible = alpha[..., None] > 0
+    return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack([np.where(visible, pos[..., :3], 0), alpha])
 
 
 def frame_warning(z: Pixels, pos: Pixels) -> str | None:

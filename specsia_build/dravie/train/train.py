@@ -98,8 +98,8 @@ def train(
         warnings.append(sentence)
 
     if both := sorted(seen.among(seen.validation)):
-        shown = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
-        warn(f"the validation frames show {shown}: give each character one split")
+        characters = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
+        warn(f"the validation frames show {characters}: give each character one split")
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 

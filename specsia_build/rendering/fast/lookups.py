@@ -99,13 +99,13 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
 def _show(context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any) -> None:
     """Write up to `LOOKS` opaque pixels of `color` from flat index `first` on: RGB of float32 `levels`, rounded."""
     rounded = builder.fadd(levels, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
-    found = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
+    texels = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
     opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
     pointer = vector_at(context, builder, color_type, color, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS)
     entries = ir.Constant(ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
     within = builder.icmp_signed("<", entries, spread(builder, room, 4 * LOOKS))
     known = builder.load(pointer, align=1)
-    builder.store(builder.select(within, builder.or_(found, opaque), known), pointer, align=1)
+    builder.store(builder.select(within, builder.or_(texels, opaque), known), pointer, align=1)
 
 
 def _look_row(
@@ -174,22 +174,22 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         from numba.core import cgutils
 
-        found, several, out, first, within, bound = arguments
+        samples, several, out, first, within, bound = arguments
 
         def look(k: Any) -> Any:
             index = builder.mul(k, ir.Constant(LONG, 4 * LOOKS))
             return builder.load(
-                vector_at(context, builder, signature.args[0], found, index, ir.FloatType(), 4 * LOOKS), align=4
+                vector_at(context, builder, signature.args[0], samples, index, ir.FloatType(), 4 * LOOKS), align=4
             )
 
         start = look(ir.Constant(LONG, 0))
         total, low, high = (cgutils.alloca_once_value(builder, start) for _ in range(3))
         with cgutils.for_range_slice(builder, ir.Constant(LONG, 1), several, ir.Constant(LONG, 1), LONG) as (k, _):
-            one = look(k)
-            builder.store(builder.fadd(builder.load(total), one), total)
+            value = look(k)
+            builder.store(builder.fadd(builder.load(total), value), total)
             for extreme, sign in ((low, "<"), (high, ">")):
                 known = builder.load(extreme)
-                builder.store(builder.select(builder.fcmp_ordered(sign, one, known), one, known), extreme)
+                builder.store(builder.select(builder.fcmp_ordered(sign, value, known), value, known), extreme)
         number = spread(builder, builder.sitofp(several, ir.FloatType()), 4 * LOOKS)
         _show(context, builder, signature.args[2], out, first, within, builder.fdiv(builder.load(total), number))
         spans = builder.fsub(builder.load(high), builder.load(low))

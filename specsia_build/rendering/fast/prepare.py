@@ -155,15 +155,15 @@ def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArr
     modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
-    asked = np.flatnonzero(classes != OPAQUE)
-    if len(asked) == 0:
+    unclear = np.flatnonzero(classes != OPAQUE)
+    if len(unclear) == 0:
         return classes
-    low, high = texel_range(asked, surface, textures)
-    cutoff = surface.cutoff[surface.material[asked]]
-    masked = classes[asked] == MASK
+    low, high = texel_range(unclear, surface, textures)
+    cutoff = surface.cutoff[surface.material[unclear]]
+    masked = classes[unclear] == MASK
     opaque = np.where(masked, low >= cutoff, low >= 254.5 / 255)
     gone = np.where(masked, high < cutoff, high < 0.5 / 255)
-    classes[asked] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[asked]))
+    classes[unclear] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[unclear]))
     return classes
 
 
@@ -189,8 +189,8 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surf
     images: list[Texture] = []
 
     def places(textures: Iterable[Texture | None]) -> NDArray[np.int32]:
-        found = (place_of(texture, images) for texture in textures)
-        return np.array([-1 if place is None else place for place in found], np.int32)
+        indices = (place_of(texture, images) for texture in textures)
+        return np.array([-1 if place is None else place for place in indices], np.int32)
 
     texture_index = places(m.texture for m in materials)
     glow_index = places(m.emissive_texture for m in materials)
@@ -229,14 +229,14 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray
     vertices = ready(mesh.vertices, np.float32)
     surface, textures = laid_out(mesh, finest_pixels_per_unit, lit)
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
-    found = topology(mesh, bound)
-    part = found.part
-    jump = np.ones(len(found.halves), np.bool_)
-    _mark_jumps(found.halves, found.opposed, surface, textures, surface.rough, jump)
-    edges = Edges(found.ends, found.sides, jump)
+    connected = topology(mesh, bound)
+    part = connected.part
+    jump = np.ones(len(connected.halves), np.bool_)
+    _mark_jumps(connected.halves, connected.opposed, surface, textures, surface.rough, jump)
+    edges = Edges(connected.ends, connected.sides, jump)
     alpha_class = alpha_classes(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    one_sided = (found.closed & ~see_through[part]) | mesh.single_sided()
+    one_sided = (connected.closed & ~see_through[part]) | mesh.single_sided()
     kinds = frozenset(np.unique(alpha_class).tolist())
     return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

@@ -163,11 +163,11 @@ def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any
         here = builder.fadd(spread(builder, depth, ROW), grown)
         bound = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), ROW)
         known = builder.load(bound, align=4)
-        shown = builder.and_(
+        is_visible = builder.and_(
             builder.fcmp_ordered("<=", here, known),
             builder.fcmp_ordered("<=", spread(builder, least, ROW), known),
         )
-        return _bits(context, builder, builder.and_(builder.and_(near, within), shown))
+        return _bits(context, builder, builder.and_(builder.and_(near, within), is_visible))
 
     three = types.UniTuple(types.int32, 3)
     f32 = types.float32

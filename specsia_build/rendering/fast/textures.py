@@ -311,9 +311,9 @@ def _block_bounds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The least of `low` and the most of `high` over the blocks of a level that each of the given faces touches."""
     _, w, h = table.levels[texture, level]
-    found = np.empty(len(faces)), np.empty(len(faces))
-    _range_of_faces(faces, uv, w, h, *table.wrap[texture], low, high, low.min(), high.max(), *found)
-    return found
+    ranges = np.empty(len(faces)), np.empty(len(faces))
+    _range_of_faces(faces, uv, w, h, *table.wrap[texture], low, high, low.min(), high.max(), *ranges)
+    return ranges
 
 
 def rough_faces(
