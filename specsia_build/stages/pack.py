@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -35,9 +35,6 @@ STAGE = Stage("pack", 5, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose versions may change a dataset's bytes."""
-
-_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE)
-"""Small files of a dataset that only specsia writes."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
 """Errors of reading a dataset that is missing, damaged or of another version."""
@@ -154,7 +151,7 @@ def _existing(folder: Path) -> dict[str, tuple[Path, str]]:
         return {}
 
 
-def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
+def _card_facts(plan: PackPlan, record: Mapping[str, Any], folder: Path) -> CardFacts:
     def by_split(count: Callable[[Sequence[Member]], int]) -> dict[str, dict[str, int]]:
         """Counts by backend and split, without empty splits."""
         counts: dict[str, dict[str, int]] = {}
@@ -165,10 +162,7 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
 
     def values(name: str) -> dict[str, list[float]]:
         """Values of a field of the members, by backend, without None."""
-        values = {}
-        for backend, members in plan.members.items():
-            values[backend] = [v for member in members if (v := getattr(member, name)) is not None]
-        return values
+        return {b: [v for m in members if (v := getattr(m, name)) is not None] for b, members in plan.members.items()}
 
     every = [member for members in plan.members.values() for member in members]
     packed, clips = {m.character: m for m in every}, {m.id: m.action for m in every}
@@ -185,6 +179,7 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
         build=record,
         clips={b: Counter(plan.splits[m.character] for m in members) for b, members in plan.members.items()},
         actions=Counter(action for action in clips.values() if action is not None),
+        folder=folder,
     )
 
 
@@ -220,10 +215,8 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
             done = {planned[number].name: shard for number, shard in shards}
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {s.name: s.fingerprint for s in planned}}
-        facts = _card_facts(plan, record)
         write_teaser(partial, [shard.config_name for shard in planned])
-        facts = replace(facts, folder=partial)
-        (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
+        (partial / schema.CARD).write_text(write_card(_card_facts(plan, record, partial)), encoding="utf-8")
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
@@ -246,7 +239,7 @@ def packed_fingerprint(folder: Path) -> str | None:
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except _UNREADABLE:
         return None
-    whole = not unusable and {schema.CARD, *_RECORDS, *shards} <= listed.keys()
+    whole = not unusable and {schema.CARD, schema.BUILD_FILE, schema.SPLITS_FILE, *shards} <= listed.keys()
     whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())
     return fingerprint if isinstance(fingerprint, str) and whole else None
 

@@ -92,6 +92,12 @@ def positioned(
     return position_image(position, layers.mask, low, high), low, high
 
 
+def encoded(layers: Layers, pos: NDArray[np.uint8]) -> dict[str, bytes]:
+    """PNGs of Z, Zmask, Zpos and its edges, by the name of the layer."""
+    pictures = {COLOR: layers.color, MASK: layers.mask, POS: pos, EDGE: edge_image(pos)}
+    return {layer: png.encode(picture) for layer, picture in pictures.items()}
+
+
 def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
@@ -114,11 +120,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     views = load_renderer(config.renderer).render(placed, cameras, config.look)
     for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
         pos, low, high = positioned(layers, placed, camera, config.pos_frame)
-        edge = edge_image(pos)
-        files[view_file(COLOR, view)] = png.encode(layers.color)
-        files[view_file(MASK, view)] = png.encode(layers.mask)
-        files[view_file(POS, view)] = png.encode(pos)
-        files[view_file(EDGE, view)] = png.encode(edge)
+        files |= {view_file(layer, view): data for layer, data in encoded(layers, pos).items()}
         z_masks.append(layers.mask)
         if view == 0:
             front = layers.color.copy()

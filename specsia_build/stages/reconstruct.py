@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,20 +123,29 @@ def reconstruct_picture(
             f"the backend {backend.name} damages a character's own mesh, and none is given: name another backend, or "
             "in Python give ground_truth=views.mesh"
         )
-    warnings: list[str] = []
-    mesh = call_backend(
-        backend,
-        picture,
-        Context(
-            character_id=name,
-            seed=backend_seed(seed, name, backend.name),
-            ground_truth=(lambda: truth) if backend.sees_ground_truth and truth is not None else None,
-            note=lambda reading: warnings.extend(reading.warnings),
-            doubt=warnings.append,
-            **context,
-        ),
-    )
+    mesh, warnings, _ = _run(backend, picture, name, seed, None if truth is None else lambda: truth, **context)
     return accepted(mesh, picture, backend, name), tuple(warnings)
+
+
+def _run(
+    backend: Backend, picture: NDArray[np.uint8], name: str, seed: int, truth: Callable[[], Mesh] | None, **context: Any
+) -> tuple[Mesh, list[str], dict[str, Any] | None]:
+    """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if it was not."""
+    readings, doubts = list[Reading](), list[str]()
+    known = Context(
+        character_id=name,
+        seed=backend_seed(seed, name, backend.name),
+        ground_truth=truth if backend.sees_ground_truth else None,
+        note=readings.append,
+        doubt=doubts.append,
+        **context,
+    )
+    mesh = call_backend(backend, picture, known)
+    reading = None
+    if readings:
+        last = readings[-1]
+        reading = {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
+    return mesh, [*(warning for each in readings for warning in each.warnings), *doubts], reading
 
 
 def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:
@@ -172,41 +181,22 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         return render.in_frame(read_character(entry), config)[0]
 
     files: dict[Path, None] = {}
-    readings: list[Reading] = []
-    doubts: list[str] = []
-    context = Context(
-        character_id=entry.id,
-        seed=backend_seed(config.seed, entry.id, backend.name),
-        ground_truth=ground_truth if backend.sees_ground_truth else None,
-        read=lambda paths: files.update(dict.fromkeys(paths)),
-        framed=True,
-        note=readings.append,
-        doubt=doubts.append,
-    )
-    mesh = call_backend(backend, image, context)
+    noted = {"read": lambda paths: files.update(dict.fromkeys(paths)), "framed": True}
+    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, **noted)
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:
-        raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), config.look) from error
-    encoded = mesh_to_files(mesh)
+        raise _refused(error, mesh, earlier[render.STAGE], reading, config.look) from error
     meta = {
         "id": entry.id,
         "backend": backend.name,
         "triangles": len(mesh.faces),
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
-        "warnings": [*(warning for reading in readings for warning in reading.warnings), *doubts],
-        "reading": _reading(readings),
+        "warnings": warnings,
+        "reading": reading,
     }
-    return Artefact(entry.id, encoded, meta), tuple(files)
-
-
-def _reading(readings: Sequence[Reading]) -> dict[str, Any] | None:
-    """Meta data about how the mesh was read; None if it came from no file."""
-    if not readings:
-        return None
-    last = readings[-1]
-    return {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
+    return Artefact(entry.id, mesh_to_files(mesh), meta), tuple(files)
 
 
 def array_file(name: str) -> str:

@@ -166,13 +166,6 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
     return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
-def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    rows, columns = (np.flatnonzero((mask >= HALF_COVERED).any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The drawing as the frontal view, scaled and shifted so that its figure has the render's height and centre.
 
@@ -190,7 +183,7 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
     pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
-    box, target = _box(pixels[..., 3]), _box(front[..., 3])
+    box, target = (Image.fromarray(of[..., 3] >= HALF_COVERED).getbbox() for of in (pixels, front))
     if box is None or target is None:
         raise CharacterError(f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper")
     if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -135,14 +135,8 @@ class ShardTask:
     old: tuple[Path, str] | None
 
 
-@dataclass(frozen=True)
-class Shard:
-    """A shard on disk.
-
-    Attributes:
-        digest: SHA-256 of the file.
-        kept: whether it existed before.
-    """
+class Shard(NamedTuple):
+    """A shard on disk: SHA-256 of the file, and whether it existed before."""
 
     digest: str
     kept: bool

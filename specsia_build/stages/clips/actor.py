@@ -19,16 +19,13 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motio
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
-from specsia_build.frame import Camera
+from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
 
-TURNTABLE = "turntable"
-
-TURN_SECONDS = 3.0  # Seconds that the camera takes around a still figure
 SEAM = 1.5  # Largest distance from the last frame to the first of a looping motion, in units of its longest step
 _WATCHED = 100  # Rough number of vertices compared to decide whether a motion loops
 NEARLY_ALL = 0.9  # Share of the vertices below a node that the figure below it must have, the rest being props
@@ -243,18 +240,6 @@ def check_settings(config: BuildConfig) -> None:
         origins[origin_of(name)] = name
 
 
-def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:
-    """Times (T,) in seconds of a clip's frames, on the motion's own clock."""
-    if clip.action == TURNTABLE and not clip.origin:
-        return np.arange(clip.frames) / settings.fps
-    return actor.motions[clip.origin, clip.index].times(settings.fps, settings.frames)
-
-
-def turn_frames(settings: ClipSettings) -> int:
-    """Number of frames of a turntable."""
-    return settings.frames or max(1, math.ceil(TURN_SECONDS * settings.fps - 1e-6))
-
-
 @dataclass(frozen=True)
 class Shot:
     """Times, poses and cameras of a clip's frames.
@@ -277,54 +262,41 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
 
     `margin_px` pixels stay free at the border. Raises CharacterError if a pose is not finite.
     """
-    _, frames, moves = acted = _acted(clip, actor, config)
-    camera = Camera(clip.yaw, config.size)
+    shot, camera = shot_again(clip, actor, config), Camera(clip.yaw, config.size)
     if not clip.origin:
-        return _shot(clip, acted, config, camera.width, np.zeros(3))
+        return shot
     right, up, _ = basis = camera.basis()
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for k, vertices in enumerate(actor.rig.each_vertices(frames)):
+    for k, vertices in enumerate(actor.rig.each_vertices(shot.poses)):
         if not np.isfinite(vertices).all():
             raise CharacterError(f"'{clip.action}' takes vertices to positions that are not numbers")
         least, most = extremes(turned(vertices, basis))
-        offset = basis[:2] @ moves[k]
+        offset = basis[:2] @ shot.shifts[k]
         low, high = np.minimum(low, least[:2] + offset), np.maximum(high, most[:2] + offset)
     if max(np.abs(low).max(), np.abs(high).max()) <= camera.width / 2 - margin_px / camera.pixels_per_unit:
-        return _shot(clip, acted, config, camera.width, np.zeros(3))
+        return shot
     middle = (low + high) / 2
     width = max(camera.width, float((high - low).max()) * config.size / (config.size - 2 * margin_px))
-    return _shot(clip, acted, config, width, -middle[0] * right - middle[1] * up)
+    cameras = (replace(camera, width=width),) * len(shot.times)
+    return replace(shot, shifts=shot.shifts + (-middle[0] * right - middle[1] * up), cameras=cameras)
 
 
-def shot_again(clip: Clip, actor: Actor, config: BuildConfig, width: float, shift: Sequence[float]) -> Shot:
-    """The shot of a drawn clip, by its `width` and the first of its `shifts`."""
-    return _shot(clip, _acted(clip, actor, config), config, width, np.array(shift))
-
-
-_Acted = tuple[NDArray[np.float64], Poses, NDArray[np.float64]]
-"""Times (T,) of a clip's frames in seconds, the poses, and the translations (T, 3) that hold them in place."""
-
-
-def _acted(clip: Clip, actor: Actor, config: BuildConfig) -> _Acted:
-    settings = clip_settings(config)
-    times = times_of(clip, actor, settings)
+def shot_again(
+    clip: Clip, actor: Actor, config: BuildConfig, width: float = ORTHO_WIDTH, shift: Sequence[float] = (0.0, 0.0, 0.0)
+) -> Shot:
+    """The shot of a drawn clip, by its `width` and the first of its `shifts`; by default in the frame of the stills."""
+    settings, skeleton = clip_settings(config), actor.rig.skeleton
     if not clip.origin:
-        return times, actor.pose, np.zeros((len(times), 3))
-    cost = POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE
+        steps = np.arange(clip.frames)
+        cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + 360.0 * steps / clip.frames)
+        return Shot(steps / settings.fps, actor.pose, np.zeros((clip.frames, 3)) + shift, cameras)
+    motion = actor.motions[clip.origin, clip.index]
+    times = motion.times(settings.fps, settings.frames)
+    cost = POSE_COST * len(skeleton.names) + config.size**2 // PIXELS_PER_BYTE
     memory.take(len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory")
-    acted_poses = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
-    return (
-        times,
-        acted_poses,
-        _moves_in_place(actor.rig, acted_poses) if settings.in_place else np.zeros((len(times), 3)),
-    )
-
-
-def _shot(clip: Clip, acted: _Acted, config: BuildConfig, width: float, shift: NDArray[np.float64]) -> Shot:
-    times, acted_poses, moves = acted
-    turns = np.zeros(len(times)) if clip.origin else 360.0 * np.arange(len(times)) / len(times)
-    cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + turns)
-    return Shot(times, acted_poses, moves + shift, cameras)
+    acted = poses(skeleton, motion, times)
+    shifts = _moves_in_place(actor.rig, acted) if settings.in_place else np.zeros((len(times), 3))
+    return Shot(times, acted, shifts + shift, (Camera(clip.yaw, config.size, width),) * len(times))
 
 
 def loops(rig: Rig, shot: Shot) -> bool:

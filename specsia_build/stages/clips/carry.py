@@ -20,7 +20,7 @@ from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.reconstruct import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
-from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
+from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 
 VERSION = 4  # Version of the method that transfers weights
 
@@ -64,20 +64,19 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
-    mesh = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
-    files = motions.source_files(earlier[motions.STAGE]).items()
+    files = earlier[motions.STAGE]["inputs"].items()
     own = {name: digest for name, digest in files if not name.startswith(motions.MOTION)}
-    return {**own, **mesh, **source_digests(earlier), "registration": registration_fingerprint(earlier[project.STAGE])}
+    return {**own, **reconstruction_digests(earlier)}
 
 
-def source_digests(earlier: EarlierMeta) -> dict[str, str | None]:
-    """Digests of the files that the reconstruction was read from, as they may hold motions too."""
-    return {f"made/{name}": digest for name, digest in earlier[reconstruct.STAGE]["inputs"].items()}
-
-
-def registration_fingerprint(meta: Meta) -> str:
-    """Text that identifies a registration."""
-    return " ".join(f"{name}={value!r}" for name, value in sorted(meta["registration"].items()))
+def reconstruction_digests(earlier: EarlierMeta) -> dict[str, str | None]:
+    """The registered reconstruction, and the files that it was read from, as they may hold motions too."""
+    made, registration = earlier[reconstruct.STAGE], earlier[project.STAGE]["registration"]
+    return {
+        **{f"reconstruction/{name}": file["sha256"] for name, file in made["files"].items()},
+        **{f"made/{name}": digest for name, digest in made["inputs"].items()},
+        "registration": " ".join(f"{name}={value!r}" for name, value in sorted(registration.items())),
+    }
 
 
 def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
@@ -89,20 +88,19 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     for number, morph in enumerate(rig.morphs):
         files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
         files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
-    facts, own = asdict(report), own_of(job)
+    warnings, own = list(report.warnings), own_of(job)
     if own is not None:
         names = {clip.action for clip in motions.clips_of(earlier[motions.STAGE].meta)}
         if not any(own_motion(own, name) for name in names):
             listed = some([motion.name for motion in own.motions], 8)
-            facts["warnings"] = [
-                *facts["warnings"],
+            warnings.append(
                 f"the reconstruction of {job.entry.id} has clips of its own ({listed}), none named as the character's, "
-                "so it takes the character's by weights carried over: rename its clips to have them kept",
-            ]
+                "so it takes the character's by weights carried over: rename its clips to have them kept"
+            )
     meta = {
         "id": job.entry.id,
-        **facts,
-        "warnings": list(facts["warnings"]),
+        **asdict(report),
+        "warnings": warnings,
         "morphs": [[morph.node, morph.target] for morph in rig.morphs],
     }
     return Artefact(job.entry.id, files, meta), ()

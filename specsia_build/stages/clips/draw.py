@@ -1,11 +1,11 @@
 """Stage draw: render the clean frames of a clip, in the layers that the recipes need."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -75,8 +75,8 @@ def _settings(job: Job) -> dict[str, Any]:
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
     """Digests of the files that decide a clip: the character's files and its motion's file."""
     own = f"{motions.MOTION}{clip_of(job).origin}"
-    files = motions.source_files(earlier[motions.STAGE])
-    return {name: digest for name, digest in files.items() if not name.startswith(motions.MOTION) or name == own}
+    files = earlier[motions.STAGE]["inputs"].items()
+    return {name: digest for name, digest in files if not name.startswith(motions.MOTION) or name == own}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
@@ -120,8 +120,8 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     layers = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
-    drawing = _frames(actor, shot, surface, (thickness, grey), config)
-    if drawing.empty == len(shot.times):
+    files, empty, plain = _frames(actor, shot, surface, (thickness, grey), config)
+    if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
         "id": clip.id,
@@ -140,23 +140,19 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": list(_warnings(clip, shot, drawing, surface, config)),
+        "warnings": list(_warnings(clip, shot, empty, plain, surface, config)),
     }
-    return Artefact(clip.id, drawing.files, meta), ()
-
-
-class _Drawing(NamedTuple):
-    """A drawn clip: files of its layers, number of empty frames, and the colour of a plain first frame or None."""
-
-    files: Mapping[str, bytes]
-    empty: int
-    plain: str | None
+    return Artefact(clip.id, files, meta), ()
 
 
 def _frames(
     actor: Actor, shot: Shot, surface: Surface | None, contour: tuple[int, int], config: BuildConfig
-) -> _Drawing:
-    """Draw the layers of a shot that the recipes need, with a `contour` of some thickness and grey."""
+) -> tuple[dict[str, bytes], int, str | None]:
+    """Draw the layers of a shot that the recipes need, with a `contour` of some thickness and grey.
+
+    Returns:
+        Files of the layers, the number of empty frames, and the colour of a plain first frame or None.
+    """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
     wanted_layers = layers_of(settings.recipes)
@@ -185,10 +181,12 @@ def _frames(
             files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
         if GT in wanted_layers:
             files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return _Drawing(files, empty, plain)
+    return files, empty, plain
 
 
-def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None, config: BuildConfig) -> Iterator[str]:
+def _warnings(
+    clip: Clip, shot: Shot, empty: int, plain: str | None, surface: Surface | None, config: BuildConfig
+) -> Iterator[str]:
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
@@ -197,14 +195,14 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
             f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small: "
             + (advice if settings.in_place else "--in-place holds it where it is")
         )
-    if drawing.empty:
-        frames = f"{drawing.empty} of {len(shot.times)} frames of '{clip.action}'"
+    if empty:
+        frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
         yield f"{frames} in view {clip.view} show (almost) nothing"
     if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.warning:
         yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
-    if drawing.plain is not None and clip.view == 0:
-        yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
+    if plain is not None and clip.view == 0:
+        yield f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
 
 
 STAGE = CharacterStage("draw", 17, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True)

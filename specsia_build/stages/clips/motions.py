@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,7 @@ from specsia_build.config import OWN, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.recipes.recipe import layers_of
-from specsia_build.stages.clips.actor import (
-    TURNTABLE,
-    Actor,
-    actor_of,
-    clip_settings,
-    motion_files,
-    origin_of,
-    turn_frames,
-)
+from specsia_build.stages.clips.actor import Actor, actor_of, clip_settings, motion_files, origin_of
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
@@ -40,6 +33,7 @@ from specsia_build.stages.stage import (
 )
 
 CHARACTER, MOTION = "character/", "motion/"  # Prefixes of names of inputs: files of the character, and files of motions
+TURNTABLE, TURN_SECONDS = "turntable", 3.0  # Motion of a still figure, and seconds that the camera takes around it
 REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
 _MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 
@@ -68,12 +62,6 @@ def _sources(job: Job) -> Sources:
     return sources_of(job.entry, CHARACTER)
 
 
-def source_files(meta: Meta) -> Digests:
-    """Digests of all files of a character and its motions, from this stage's meta data."""
-    files: Digests = meta["inputs"]
-    return files
-
-
 def clips_of(meta: Meta) -> list[Clip]:
     """The clips of a character, from this stage's meta data."""
     return [Clip(**clip) for clip in meta["clips"]]
@@ -89,11 +77,9 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     actor = actor_of(job)
     used_names: set[str] = set()
     clips: list[Clip] = []
-
     if settings.turntable:
-        clips.append(
-            Clip(f"{_named(entry.id, TURNTABLE, used_names)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0)
-        )
+        frames = settings.frames or max(1, ceil(TURN_SECONDS * settings.fps - 1e-6))
+        clips.append(Clip(f"{_named(entry.id, TURNTABLE, used_names)}-00", TURNTABLE, "", 0, frames, 0, 0.0))
     for (origin, index), motion in actor.motions.items():
         name = _named(entry.id, motion.name, used_names)
         frames = len(motion.times(settings.fps, settings.frames))
@@ -103,11 +89,7 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
-    meta: dict[str, Any] = {
-        "id": entry.id,
-        "clips": [asdict(clip) for clip in clips],
-        "warnings": warnings,
-    }
+    meta: dict[str, Any] = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
     if _has_regions(settings):
         files, meta["palette"] = stored_regions(actor)
     return Artefact(entry.id, files, meta), actor.files

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.motion import poses
-from specsia_build.dataset.images import edge_image, position_image
+from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import frame_file
-from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
+from specsia_build.dataset.schema import MASK
 from specsia_build.registration import iou
-from specsia_build.rendering.layers import Layers
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
@@ -25,17 +23,9 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    own = {name: file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
+    rig = {f"rig/{name}": file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
     masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)}
-    mesh = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
-    return {
-        **draw.source_inputs(job, earlier),
-        **{f"rig/{name}": digest for name, digest in own.items()},
-        **masks,
-        **mesh,
-        **carry.source_digests(earlier),
-        "registration": carry.registration_fingerprint(earlier[project.STAGE]),
-    }
+    return {**draw.source_inputs(job, earlier), **rig, **masks, **carry.reconstruction_digests(earlier)}
 
 
 def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
@@ -60,7 +50,8 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     files: dict[str, bytes] = {}
     ious = []
     for k, layers in enumerate(draw.render_shot(mesh, rig, shot, config.look)):
-        files |= _files(layers, k, low, high)
+        pos = position_image(layers.position, layers.mask, low, high)
+        files |= {frame_file(layer, k): data for layer, data in project.encoded(layers, pos).items()}
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
     mean = float(np.mean(ious))
     warnings = []
@@ -81,16 +72,6 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "box": [low.tolist(), high.tolist()],
     }
     return Artefact(clip.id, files, meta), ()
-
-
-def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, bytes]:
-    pos = position_image(layers.position, layers.mask, low, high)
-    return {
-        frame_file(COLOR, k): png.encode(layers.color),
-        frame_file(MASK, k): png.encode(layers.mask),
-        frame_file(POS, k): png.encode(pos),
-        frame_file(EDGE, k): png.encode(edge_image(pos)),
-    }
 
 
 STAGE = CharacterStage(
