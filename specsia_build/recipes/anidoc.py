@@ -32,6 +32,31 @@ class AniDoc(Recipe):
     title = "films in colour and in lines, a reference picture and point tracks, as AniDoc reads them"
     layers = (COLOR, LINE, TRACKS)
     defaults: ClassVar[Mapping[str, Any]] = {"size": SHAPE[0], "fps": 24.0, "line_px": 1.5}
+    loading = f"""\
+`SPLIT/{FILMS}/CLIP.mp4` is a film of {SHAPE[1]} x {SHAPE[0]} on a generated background; `{LINES}/` its line art in \
+black and white; `{CONTROL}/` {CONTROLS} evenly spaced frames of that; `{REFERENCE}/CLIP.png` the first frame. \
+`{POINTS}/CLIP.npz` has points of the surface: `reference` (P, 2), `points` (T, P, 2) and `visible` (T, P), x and y in \
+pixels with whole numbers at centres. `{SPARSE}/` has the first and the last line frame, {CONTROLS // 2} times each, \
+and the points in the frames of `{CONTROL}/`. Motions of fewer than {LEAST} frames are repeated.
+
+```python
+# in a checkout of yihao-meng/AniDoc; FOLDER is the folder of this card
+from datasets.sakuga_ref_datasets import SakugaRefDataset
+
+films = SakugaRefDataset(
+    base_folder="FOLDER/train/{FILMS}",
+    temporal_sample=lambda frames: (0, {LEAST}),
+    transform=lambda film: film / 127.5 - 1,
+)
+print(films.get_sample(0)["pixel_values"].shape)
+```
+
+```bash
+# without the two lines of the script that import `pcache_fileio`, which is not public
+python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
+  --control_image FOLDER/test/{CONTROL}/CLIP.mp4 --ref_image FOLDER/test/{REFERENCE}/CLIP.png
+```
+"""
 
     def check(self, config: BuildConfig) -> None:
         need_ffmpeg(self.name)
@@ -68,9 +93,6 @@ class AniDoc(Recipe):
         write_bytes(folder / SPARSE / f"{part.key}.npz", _points(tracks, evenly))
         return {"frames": len(order), "drawn": clip.frames, "points": tracks.shape[1]}
 
-    def load(self) -> str:
-        return _LOAD
-
     def expected(self, part: Written) -> Mapping[str, int]:
         count = part.facts["frames"]
         films = {FILMS: count, LINES: count, CONTROL: CONTROLS, SPARSE: CONTROLS}
@@ -85,30 +107,3 @@ def _points(tracks: NDArray[np.float32], order: list[int]) -> bytes:
     played_tracks = tracks[order]
     arrays = {"reference": tracks[0, :, :2], "points": played_tracks[..., :2], "visible": played_tracks[..., 2] > 0}
     return npz.encode_named(arrays)
-
-
-_LOAD = f"""\
-`SPLIT/{FILMS}/CLIP.mp4` is a film of {SHAPE[1]} x {SHAPE[0]} on a generated background; `{LINES}/` its line art in \
-black and white; `{CONTROL}/` {CONTROLS} evenly spaced frames of that; `{REFERENCE}/CLIP.png` the first frame. \
-`{POINTS}/CLIP.npz` has points of the surface: `reference` (P, 2), `points` (T, P, 2) and `visible` (T, P), x and y in \
-pixels with whole numbers at centres. `{SPARSE}/` has the first and the last line frame, {CONTROLS // 2} times each, \
-and the points in the frames of `{CONTROL}/`. Motions of fewer than {LEAST} frames are repeated.
-
-```python
-# in a checkout of yihao-meng/AniDoc; FOLDER is the folder of this card
-from datasets.sakuga_ref_datasets import SakugaRefDataset
-
-films = SakugaRefDataset(
-    base_folder="FOLDER/train/{FILMS}",
-    temporal_sample=lambda frames: (0, {LEAST}),
-    transform=lambda film: film / 127.5 - 1,
-)
-print(films.get_sample(0)["pixel_values"].shape)
-```
-
-```bash
-# without the two lines of the script that import `pcache_fileio`, which is not public
-python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
-  --control_image FOLDER/test/{CONTROL}/CLIP.mp4 --ref_image FOLDER/test/{REFERENCE}/CLIP.png
-```
-"""

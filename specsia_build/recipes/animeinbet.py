@@ -28,6 +28,23 @@ class Animeinbet(Recipe):
     title = "line art with the graph of surface points that it is drawn from, as AnimeInbet reads it"
     layers = (LINE, STROKES)
     defaults: ClassVar[Mapping[str, Any]] = {"size": SIDE, "fps": 24.0}
+    loading = f"""\
+`SPLIT/{FRAMES}/CLIP/Image0001.png` … are black lines on white, `SPLIT/{LABELS}/CLIP/Line0001.json` … the graphs \
+that they are drawn from: `{PLACES}` in pixels, x to the right and y down; `{JOINED}`, the neighbours of each point; \
+`{POINTS}`, the vertex of the character, the same in all frames of all its clips. CLIP is ACTION-CHARACTER-VIEW, so \
+that the reader's `model` and `action` exclude what they name.
+
+```python
+# in the folder corr of a checkout of lisiyao21/AnimeInbet; FOLDER is the folder of this card
+from datasets.ml_dataset import MixamoLineArt
+
+dataset = MixamoLineArt(root="FOLDER", gap={GAP}, split="train", mode="train")
+print(len(dataset), dataset[0]["keypoints0"].shape)
+```
+
+To train, set `root: FOLDER` under `train:` and `test:` of `configs/vtx_corr.yaml`, then run `python -u main.py \
+--config configs/vtx_corr.yaml --train`.
+"""
 
     def check(self, config: BuildConfig) -> None:
         if config.size > SIDE:
@@ -64,9 +81,6 @@ class Animeinbet(Recipe):
             most = max(most, count)
         return {"frames": clip.frames, "most_points": most}
 
-    def load(self) -> str:
-        return _LOAD
-
     def expected(self, part: Written) -> Mapping[str, int]:
         (pictures, graphs), numbers = _folders(part), range(1, part.facts["frames"] + 1)
         return {name: 0 for k in numbers for name in (f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json")}
@@ -76,22 +90,3 @@ def _folders(part: Part | Written) -> tuple[str, str]:
     # Actions hold no hyphen, so that no two clips get one name.
     character, action, view = part.key.rsplit("-", 2)
     return f"{part.split}/{FRAMES}/{action}-{character}-{view}", f"{part.split}/{LABELS}/{action}-{character}-{view}"
-
-
-_LOAD = f"""\
-`SPLIT/{FRAMES}/CLIP/Image0001.png` … are black lines on white, `SPLIT/{LABELS}/CLIP/Line0001.json` … the graphs \
-that they are drawn from: `{PLACES}` in pixels, x to the right and y down; `{JOINED}`, the neighbours of each point; \
-`{POINTS}`, the vertex of the character, the same in all frames of all its clips. CLIP is ACTION-CHARACTER-VIEW, so \
-that the reader's `model` and `action` exclude what they name.
-
-```python
-# in the folder corr of a checkout of lisiyao21/AnimeInbet; FOLDER is the folder of this card
-from datasets.ml_dataset import MixamoLineArt
-
-dataset = MixamoLineArt(root="FOLDER", gap={GAP}, split="train", mode="train")
-print(len(dataset), dataset[0]["keypoints0"].shape)
-```
-
-To train, set `root: FOLDER` under `train:` and `test:` of `configs/vtx_corr.yaml`, then run `python -u main.py \
---config configs/vtx_corr.yaml --train`.
-"""

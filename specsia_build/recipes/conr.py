@@ -54,6 +54,27 @@ class Conr(Recipe):
     layers = (COLOR, UDP)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     by = "character"
+    loading = f"""\
+`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is a target: \
+`{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from 0 to 1, and \
+`{IMAGES}/` its picture under the same number. `{RECORD}` says which numbers are frames of which clip. \
+`{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to paste characters on.
+
+```python
+# in a checkout of megvii-research/IJCAI2023-CoNR; FOLDER is the folder of this card
+from glob import glob
+from data_loader import FileDataset, RandomResizedCropWithAutoCenteringAndZeroPadding as Crop
+
+folder = "FOLDER/train/CHARACTER"
+sheet = sorted(glob(folder + "/{SHEET}/*"))
+items = [[pose, *sheet] for pose in sorted(glob(folder + "/{POSES}/*"))]
+dataset = FileDataset(items, Crop((256, 256), scale=(1, 1), ratio=(1.0, 1.0), center_jitter=(0.0, 0.0)))
+print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
+```
+
+`train.py` takes `--test_input_poses_images=FOLDER/test/CHARACTER/{POSES}` and \
+`--test_input_person_images=FOLDER/test/CHARACTER/{SHEET}`. CoNR's training code was not released.
+"""
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         folder = out / part.split / part.key
@@ -92,9 +113,6 @@ class Conr(Recipe):
             for number in range(PICTURES):
                 yield f"{BACKGROUNDS}/{number:04d}.png", png.encode(background(number, size, size))
 
-    def load(self) -> str:
-        return _LOAD
-
 
 def _write_clip(clip: ClipFrames, folder: Path, first: int) -> Iterator[_Frame]:
     """Write the frames of a clip that show something, numbered from `first`."""
@@ -113,26 +131,3 @@ def _write_clip(clip: ClipFrames, folder: Path, first: int) -> Iterator[_Frame]:
 
 def _name(number: int, suffix: str = ".png") -> str:
     return f"{number:06d}{suffix}"
-
-
-_LOAD = f"""\
-`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is a target: \
-`{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from 0 to 1, and \
-`{IMAGES}/` its picture under the same number. `{RECORD}` says which numbers are frames of which clip. \
-`{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to paste characters on.
-
-```python
-# in a checkout of megvii-research/IJCAI2023-CoNR; FOLDER is the folder of this card
-from glob import glob
-from data_loader import FileDataset, RandomResizedCropWithAutoCenteringAndZeroPadding as Crop
-
-folder = "FOLDER/train/CHARACTER"
-sheet = sorted(glob(folder + "/{SHEET}/*"))
-items = [[pose, *sheet] for pose in sorted(glob(folder + "/{POSES}/*"))]
-dataset = FileDataset(items, Crop((256, 256), scale=(1, 1), ratio=(1.0, 1.0), center_jitter=(0.0, 0.0)))
-print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
-```
-
-`train.py` takes `--test_input_poses_images=FOLDER/test/CHARACTER/{POSES}` and \
-`--test_input_person_images=FOLDER/test/CHARACTER/{SHEET}`. CoNR's training code was not released.
-"""

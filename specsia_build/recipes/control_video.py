@@ -33,6 +33,26 @@ class ControlVideo(Recipe):
     title = "films, line films to steer them by, references and prompts, as Wan's and LTX's trainers read them"
     layers = (COLOR, LINE)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 512, "fps": 16.0, "frames": 49}
+    loading = f"""\
+`{TABLES["train"]}` has a row for each clip of the split `train`, `{TABLES["test"]}` for all others: the film in \
+`{VIDEOS}/`, on white; the line film in `{CONTROL}/`, black on white; its first frame in `{REFERENCE}/`; and a prompt \
+made from the names of the character and the motion. All films have one size and one length; shorter motions are \
+repeated. FOLDER is the folder of this card, SIZE and FRAMES are below.
+
+```bash
+# in a checkout of modelscope/DiffSynth-Studio. Add the arguments of a model, as in
+# examples/wanvideo/model_training/lora/Wan2.1-Fun-V1.1-1.3B-Control.sh
+accelerate launch examples/wanvideo/model_training/train.py --dataset_base_path FOLDER \\
+  --dataset_metadata_path FOLDER/{TABLES["train"]} --data_file_keys "video,control_video,reference_image" \\
+  --extra_inputs "control_video,reference_image" --height SIZE --width SIZE --num_frames FRAMES
+```
+
+```bash
+# in a checkout of Lightricks/LTX-Video-Trainer
+python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-buckets SIZExSIZExFRAMES \\
+  --caption-column prompt --video-column video --reference-column control_video
+```
+"""
 
     def check(self, config: BuildConfig) -> None:
         need_ffmpeg(self.name)
@@ -70,9 +90,6 @@ class ControlVideo(Recipe):
             csv.writer(text, lineterminator="\n").writerows(rows[split])
             yield name, text.getvalue().encode()
 
-    def load(self) -> str:
-        return _LOAD
-
     def expected(self, part: Written) -> Mapping[str, int]:
         video, control, reference, _ = _row(part)
         return {video: part.facts["frames"], control: part.facts["frames"], reference: 0}
@@ -81,25 +98,3 @@ class ControlVideo(Recipe):
 def _row(part: Written) -> tuple[str, str, str, str]:
     key = part.key
     return f"{VIDEOS}/{key}.mp4", f"{CONTROL}/{key}.mp4", f"{REFERENCE}/{key}.png", part.facts["prompt"]
-
-
-_LOAD = f"""\
-`{TABLES["train"]}` has a row for each clip of the split `train`, `{TABLES["test"]}` for all others: the film in \
-`{VIDEOS}/`, on white; the line film in `{CONTROL}/`, black on white; its first frame in `{REFERENCE}/`; and a prompt \
-made from the names of the character and the motion. All films have one size and one length; shorter motions are \
-repeated. FOLDER is the folder of this card, SIZE and FRAMES are below.
-
-```bash
-# in a checkout of modelscope/DiffSynth-Studio. Add the arguments of a model, as in
-# examples/wanvideo/model_training/lora/Wan2.1-Fun-V1.1-1.3B-Control.sh
-accelerate launch examples/wanvideo/model_training/train.py --dataset_base_path FOLDER \\
-  --dataset_metadata_path FOLDER/{TABLES["train"]} --data_file_keys "video,control_video,reference_image" \\
-  --extra_inputs "control_video,reference_image" --height SIZE --width SIZE --num_frames FRAMES
-```
-
-```bash
-# in a checkout of Lightricks/LTX-Video-Trainer
-python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-buckets SIZExSIZExFRAMES \\
-  --caption-column prompt --video-column video --reference-column control_video
-```
-"""

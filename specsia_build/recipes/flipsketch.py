@@ -24,6 +24,19 @@ class FlipSketch(Recipe):
     title = "sketched films with captions, as Text-To-Video-Finetuning reads them to teach FlipSketch"
     layers = (LINE,)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(FPS), "line_px": 1.5}
+    loading = f"""\
+`SPLIT/CLIP.mp4` is a film of black strokes on white, `CLIP.txt` a caption made from the names of the character and \
+the motion, and `CLIP.png` the first frame; FlipSketch's `app.py` takes the latter two. The loader takes {FRAMES} \
+frames at {FPS} a second; shorter motions are repeated.
+
+```yaml
+# in a checkout of ExponentialML/Text-To-Video-Finetuning: configs/v2/lora_training_config.yaml
+dataset_types: ["folder"]
+train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {FRAMES}, fps: {FPS}, path: FOLDER/train}}
+```
+
+FOLDER is the folder of this card. To train, run `python train.py --config configs/v2/lora_training_config.yaml`.
+"""
 
     def check(self, config: BuildConfig) -> None:
         need_ffmpeg(self.name)
@@ -41,24 +54,6 @@ class FlipSketch(Recipe):
         (folder / f"{part.key}.png").write_bytes(png.encode(rgb(line(0))))
         return {"frames": len(order), "drawn": clip.frames, "caption": text, "size": clip.meta["size"], "fps": fps}
 
-    def load(self) -> str:
-        return _LOAD
-
     def expected(self, part: Written) -> Mapping[str, int]:
         stem = f"{part.split}/{part.key}"
         return {f"{stem}.mp4": part.facts["frames"], f"{stem}.png": 0, f"{stem}.txt": 0}
-
-
-_LOAD = f"""\
-`SPLIT/CLIP.mp4` is a film of black strokes on white, `CLIP.txt` a caption made from the names of the character and \
-the motion, and `CLIP.png` the first frame; FlipSketch's `app.py` takes the latter two. The loader takes {FRAMES} \
-frames at {FPS} a second; shorter motions are repeated.
-
-```yaml
-# in a checkout of ExponentialML/Text-To-Video-Finetuning: configs/v2/lora_training_config.yaml
-dataset_types: ["folder"]
-train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {FRAMES}, fps: {FPS}, path: FOLDER/train}}
-```
-
-FOLDER is the folder of this card. To train, run `python train.py --config configs/v2/lora_training_config.yaml`.
-"""

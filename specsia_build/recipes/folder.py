@@ -301,7 +301,7 @@ files.
 
 ## Loading
 
-{recipe.load().strip()}
+{recipe.loading.strip()}
 
 ## How it was made
 

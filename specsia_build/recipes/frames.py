@@ -30,6 +30,14 @@ class Frames(Recipe):
     title = "a folder for each clip with color/, mask/ and pos/, as `specsia enhance` takes it"
     layers = (COLOR, MASK, POS)
     reconstructions = True
+    loading = """\
+`CLIP/color/0000.png` … are RGBA frames, `mask/` their alpha, `pos/` the rest positions of what is seen, \
+and `clip.json` describes the clip.
+
+```bash
+specsia enhance RUN CLIP --out repaired
+```
+"""
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         return {"preview": config.clips is not None and config.clips.preview}
@@ -49,12 +57,6 @@ class Frames(Recipe):
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
         return {"frames": clip.frames}
-
-    def load(self) -> str:
-        return (
-            "`CLIP/color/0000.png` … are RGBA frames, `mask/` their alpha, `pos/` the rest positions of what is seen, "
-            "and `clip.json` describes the clip.\n\n```bash\nspecsia enhance RUN CLIP --out repaired\n```\n"
-        )
 
     def expected(self, part: Written) -> Mapping[str, int]:
         frames = range(part.facts["frames"])

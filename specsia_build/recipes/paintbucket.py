@@ -34,6 +34,23 @@ class PaintBucket(Recipe):
     layers = (LABEL, SEG)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640, "turntable": True}
     by = "character"
+    loading = f"""\
+`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as PaintBucket-Character v1. \
+Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` gives the first number and the count \
+of each clip. `test/` and `validation/` have `gt`, `line` and `seg` with its colours. `{REF}/` holds {SHEETS} evenly \
+spaced frames of the turntable. Numbers of `label` count the character's regions from 1, the same in all its frames.
+
+```bash
+# in a checkout of ykdai/BasicPBC; FOLDER is the folder of this card
+sed "s#root: dataset/#root: FOLDER/#; s#name: {TOP}#name: mine#" options/train/basicpbc_pbch_train_option.yml > mine.yml
+python basicsr/train.py -opt mine.yml
+```
+
+Frames without lines and a segment near the middle, or without background, are left out (`left_out` in \
+`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have a capital \
+(`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above FOLDER may have one of \
+them in its name.
+"""
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         folder = f"{part.split}/{TOP}/{folder_name(part.character)}"
@@ -62,9 +79,6 @@ class PaintBucket(Recipe):
                 "around, and BasicPBC's training would look for one for ever: try --in-place, or another --size"
             )
         return {"frames": count, "left_out": left_out, "sheets": sheets, "numbers": numbers}
-
-    def load(self) -> str:
-        return _LOAD
 
     def expected(self, part: Written) -> Mapping[str, int]:
         top = f"{part.split}/{TOP}/{folder_name(part.character)}"
@@ -142,22 +156,3 @@ def _coded(numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
     colors = np.stack([numbers >> 16, numbers >> 8, numbers, np.full_like(numbers, 255)], axis=-1) & 255
     colors[numbers < 0] = 0
     return colors.astype(np.uint8)
-
-
-_LOAD = f"""\
-`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as PaintBucket-Character v1. \
-Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` gives the first number and the count \
-of each clip. `test/` and `validation/` have `gt`, `line` and `seg` with its colours. `{REF}/` holds {SHEETS} evenly \
-spaced frames of the turntable. Numbers of `label` count the character's regions from 1, the same in all its frames.
-
-```bash
-# in a checkout of ykdai/BasicPBC; FOLDER is the folder of this card
-sed "s#root: dataset/#root: FOLDER/#; s#name: {TOP}#name: mine#" options/train/basicpbc_pbch_train_option.yml > mine.yml
-python basicsr/train.py -opt mine.yml
-```
-
-Frames without lines and a segment near the middle, or without background, are left out (`left_out` in \
-`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have a capital \
-(`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above FOLDER may have one of \
-them in its name.
-"""

@@ -116,6 +116,7 @@ class Recipe(ABC):
         name: name on the command line and of the folder.
         version: to be raised whenever the same frames give other files.
         title: one line about the layout.
+        loading: Markdown for the card: the layout, and how to load it with its reader.
         layers: names of `dataset.layers.LAYERS` that are needed of each frame.
         defaults: settings used where the user states none: `size`, or settings of clips such as `fps` or `frames`.
         by: whether a part is a clip or all clips of a character.
@@ -125,6 +126,7 @@ class Recipe(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     title: ClassVar[str]
+    loading: ClassVar[str]
     layers: ClassVar[Sequence[str]]
     defaults: ClassVar[Mapping[str, Any]] = {}
     by: ClassVar[Literal["clip", "character"]] = "clip"
@@ -154,10 +156,6 @@ class Recipe(ABC):
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
         """Return names and bytes of files about all parts, which come sorted by key."""
         return ()
-
-    @abstractmethod
-    def load(self) -> str:
-        """Return Markdown for the card: the layout, and how to load it with its reader."""
 
     def expected(self, part: Written) -> Mapping[str, int] | None:
         """Return the names of all files of a part, with the number of frames of films, else 0; None if not known."""

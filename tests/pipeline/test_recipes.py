@@ -22,6 +22,7 @@ class Picky(Recipe):
 
     name = "picky"
     title = "a file for each clip"
+    loading = "read it"
     layers = ()
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
@@ -31,9 +32,6 @@ class Picky(Recipe):
             raise CharacterError("short has too few frames")
         (out / f"{part.key}.txt").write_text(part.key)
         return {"frames": 1}
-
-    def load(self) -> str:
-        return "read it"
 
 
 def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_path: Path) -> None:
