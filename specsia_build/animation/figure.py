@@ -44,22 +44,13 @@ class Soles:
         return np.asarray((places @ self.turn.T - (0.0, 0.0, self.ground)) / self.leg)
 
 
-def leg_length(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64]) -> float:
+def leg_length(human: Humanoid, worlds: NDArray[np.float64]) -> float:
     """Mean length of both legs, from hip to knee to ankle, in a pose (J, 4, 4)."""
     lengths = []
     for side in ("left", "right"):
         places = worlds[[human.bones[side + part] for part in ("UpperLeg", "LowerLeg", "Foot")], :3, 3]
         lengths.append(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
     return float(np.mean(lengths))
-
-
-def foot_joints(skeleton: Skeleton, human: Humanoid, side: str) -> list[int]:
-    """Joint of a foot and all joints below it."""
-    below = {human.bones[side + "Foot"]}
-    for node, parent in enumerate(skeleton.parents.tolist()):
-        if parent in below:
-            below.add(node)
-    return sorted(below)
 
 
 def soles(
@@ -69,10 +60,10 @@ def soles(
 
     `turn` is the rotation from the file's coordinates to Z up, facing -Y.
     """
-    both = [node for side in ("left", "right") for node in foot_joints(skeleton, human, side)]
-    ground = float((worlds[both, :3, 3] @ turn.T)[:, 2].min())
+    feet = human.bones["leftFoot"], human.bones["rightFoot"]
+    ground = float((worlds[skeleton.below(feet), :3, 3] @ turn.T)[:, 2].min())
     nodes, points = [], []
-    for foot in (human.bones["leftFoot"], human.bones["rightFoot"]):
+    for foot in feet:
         x, y, _ = worlds[foot, :3, 3] @ turn.T
         for ahead in (0.0, AHEAD * leg):
             place = turn.T @ (x, y - ahead, ground)
@@ -133,9 +124,9 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     rest = skeleton.rest_worlds
     bound = np.tile(np.eye(4), (len(rest), 1, 1))
     bound[list(skeleton.bound)] = list(skeleton.bound.values())
-    rest_turns, bind_turns = _rotations(rest), _rotations(bound)
+    rest_turns, bind_turns = rotations_of(rest), rotations_of(bound)
     difference = rest_turns[nodes] @ np.swapaxes(bind_turns[nodes], 1, 2)
-    if np.linalg.det(difference).min() < 0 or _largest_angle(difference, _rotations(difference.sum(axis=0))) < POSED:
+    if np.linalg.det(difference).min() < 0 or _largest_angle(difference, rotations_of(difference.sum(axis=0))) < POSED:
         return skeleton
     cubes = scipy.spatial.transform.Rotation.create_group("O").as_matrix()
     onto = cubes[np.einsum("cij,nij->c", cubes, difference).argmax()]
@@ -144,10 +135,10 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
         return skeleton
     places = size * bound[:, :3, 3] @ onto.T
     places += _offset(skeleton, human, places, turn)
-    return _with_rest(skeleton, onto @ bind_turns, places, _MOVED * leg_length(skeleton, human, rest))
+    return _with_rest(skeleton, onto @ bind_turns, places, _MOVED * leg_length(human, rest))
 
 
-def _rotations(matrices: Array) -> Array:
+def rotations_of(matrices: Array) -> Array:
     """Rotations (..., 3, 3) nearest to the linear parts of matrices."""
     left, _, right = np.linalg.svd(matrices[..., :3, :3])
     return np.asarray(left @ right)
@@ -170,8 +161,8 @@ def _scale(skeleton: Skeleton, bound: Array) -> float:
 def _offset(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> Array:
     """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same height."""
     hips = [human.bones[side + "UpperLeg"] for side in ("left", "right")]
-    feet = [node for side in ("left", "right") for node in foot_joints(skeleton, human, side)]
-    feet = [node for node in feet if node in skeleton.bound]
+    below = skeleton.below([human.bones[side + "Foot"] for side in ("left", "right")])
+    feet = [node for node in skeleton.bound if below[node]]
     upright = [joints @ turn.T for joints in (skeleton.rest_worlds[:, :3, 3], places)]
     x, y, _ = np.subtract(*(joints[hips].mean(axis=0) for joints in upright))
     z = np.subtract(*(joints[feet, 2].min() for joints in upright))
@@ -184,7 +175,7 @@ def _with_rest(skeleton: Skeleton, turns: Array, places: Array, near: float) -> 
     A translation that changes by less than `near` is kept.
     """
     rotations, translations, matrices = skeleton.rotations.copy(), skeleton.translations.copy(), dict(skeleton.matrices)
-    before, local = _rotations(skeleton.rest_worlds), skeleton.rest.copy()
+    before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()
     after, worlds = np.empty_like(before), np.empty_like(local)
     for node, parent in enumerate(skeleton.parents.tolist()):
         above = worlds[parent] if parent >= 0 else np.eye(4)
@@ -270,17 +261,16 @@ class Figure:
         """Whether both feet are on level ground in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
-        return ankles <= _LEVEL * leg_length(self.skeleton, self.human, worlds)
+        return ankles <= _LEVEL * leg_length(self.human, worlds)
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     """Figure of a character's rig, placed Z up and facing -Y; `stated` are the humanoid bones that its file names."""
-    u, _, vt = np.linalg.svd(rig.placement[:3, :3])
     skeleton = rig.skeleton
     # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
-    return Figure(replace(skeleton, joints=joints), u @ vt, stated)
+    return Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
 
 
 def figure_moved(skeleton: Skeleton, turn: Array, stated: Mapping[str, int], motion: Motion) -> Figure:

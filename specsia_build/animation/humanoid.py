@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from specsia_build.animation.skeleton import Skeleton
 
@@ -220,10 +221,7 @@ class _Tree:
     def above(self, node: int) -> list[int]:
         """A node and its ancestors, the nearest first."""
         if node not in self._paths:
-            path = [node]
-            while self.parents[path[-1]] >= 0 and len(path) < _MOST_ABOVE:
-                path.append(self.parents[path[-1]])
-            self._paths[node] = path
+            self._paths[node] = list(islice(self.skeleton.above(node), _MOST_ABOVE))
         return self._paths[node]
 
     def first(self, side: int, *parts: str, below: int | None = None, above: Sequence[str] = ()) -> int | None:

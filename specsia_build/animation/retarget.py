@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.figure import Figure, foot_joints
+from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
@@ -173,7 +173,7 @@ def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()
     for side in ("left", "right"):
-        foot = foot_joints(source.skeleton, source.human, side)
+        foot = np.flatnonzero(source.skeleton.below([source.human.bones[side + "Foot"]]))
         flat[foot] = worlds[heights[:, foot].mean(axis=1).argmin(), foot]
     return flat
 

@@ -50,7 +50,7 @@ class Skeleton:
             is_below[node] |= parent >= 0 and is_below[parent]
         return is_below
 
-    def holding(self, nodes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    def holding(self, nodes: Sequence[int] | NDArray[np.integer]) -> NDArray[np.bool_]:
         """(J,) whether each node is one of `nodes` or an ancestor of them."""
         is_above = np.zeros(len(self.parents), np.bool_)
         is_above[nodes] = True

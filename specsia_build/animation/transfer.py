@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.figure import Figure, Soles, contacts, ground_of, leg_length, slide, soles
+from specsia_build.animation.figure import Figure, Soles, contacts, ground_of, leg_length, rotations_of, slide, soles
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
@@ -82,24 +82,19 @@ class Transfer:
         self.turn = facing @ source.turn
         self.heading = facing.T if faces_front else np.eye(3)
         self.origins = _orthonormal(flat[:, :3, :3])
-        u, _, vt = np.linalg.svd(self.rest[:, :3, :3])
-        self.rest_rotations = u @ vt
+        self.rest_rotations = rotations_of(self.rest)
         self.rotations = rotation_matrices(target.skeleton.rotations)
         self.aligned = self._alignments()
-        self.ratio = self._ratio()
-        self.to_target = self.ratio * (target.turn.T @ self.heading @ self.turn)
+        sizes = self._sizes()
+        self.to_target = sizes[1] / sizes[0] * (target.turn.T @ self.heading @ self.turn)
         self.anatomical = self._anatomical_parents() if people else {}
-        self.needed = self._needed()
-        self.order = [node for node in self._order() if node in self.needed]
+        needed = self._needed()
+        self.order = [node for node in self._order() if needed[node]]
         if people:
-            legs = [
-                leg_length(figure.skeleton, figure.human, pose)
-                for figure, pose in ((source, stand), (target, self.rest))
-            ]
-            source_soles = soles(source.skeleton, source.human, flat, self.turn, legs[0])
+            source_soles = soles(source.skeleton, source.human, flat, self.turn, sizes[0])
             self.soles: tuple[Soles, Soles] = (
                 replace(source_soles, turn=self.heading @ self.turn),
-                soles(target.skeleton, target.human, self.rest, target.turn, legs[1]),
+                soles(target.skeleton, target.human, self.rest, target.turn, sizes[1]),
             )
 
     def _facing(self) -> Array:
@@ -142,17 +137,16 @@ class Transfer:
         of_target = self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest))
         return _rotation_between(of_target, of_source)
 
-    def _ratio(self) -> float:
-        """Size ratio of target to source, by legs, or else by shared joints."""
+    def _sizes(self) -> tuple[float, float]:
+        """Comparable sizes of source and target: lengths of their legs, or else extents of shared joints."""
         if self.people:
-            of_source = leg_length(self.source.skeleton, self.source.human, self.stand)
-            of_target = leg_length(self.target.skeleton, self.target.human, self.rest)
+            of_source, of_target = leg_length(self.source.human, self.stand), leg_length(self.target.human, self.rest)
         else:
             of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
             of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
         if not (0 < of_source < np.inf and 0 < of_target < np.inf):
             raise CharacterError("the joints of one figure are all at one place, so its size is unknown")
-        return of_target / of_source
+        return of_source, of_target
 
     def _anatomical_parents(self) -> dict[int, int]:
         """Anatomical parents of the target's bones where the rig has others, such as feet without a shin above."""
@@ -166,18 +160,12 @@ class Transfer:
                 parents[node] = parent
         return parents
 
-    def _needed(self) -> frozenset[int]:
-        """Nodes of the target whose positions are computed: those that follow, and all above them."""
+    def _needed(self) -> NDArray[np.bool_]:
+        """(J,) whether the position of each node of the target is computed: of those that follow, and all above them."""
         human = self.target.human
         followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
         followers |= {human.bones[bone] for bone in NEEDED} if self.people else set()
-        needed: set[int] = set()
-        for node in followers:
-            for above in self.target.skeleton.above(node):
-                if above in needed:
-                    break
-                needed.add(above)
-        return frozenset(needed)
+        return self.target.skeleton.holding(sorted(followers))
 
     def _order(self) -> list[int]:
         """Nodes of the target, each after its parent and its anatomical parent."""
