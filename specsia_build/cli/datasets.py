@@ -186,13 +186,13 @@ def report(where: str, out: Path | None) -> None:
     method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
     of either schema): pairs, counts and, where it has them, quality and licences.
     """
-    from specsia_build.look.open import open_with_sections, page_of
+    from specsia_build.look.open import open_gallery, page_of
     from specsia_build.look.page import refuse_other_file, write_page
 
     path = out or page_of(where)
     refuse_other_file(path)
-    page = write_page(*open_with_sections(where), path)
-    gallery = page.gallery
+    gallery, sections = open_gallery(where)
+    page = write_page(gallery, sections(), path)
     count, failures = plural(len(gallery.items), gallery.noun), len(gallery.failed)
     sides = ", ".join(gallery.side_names)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
@@ -240,7 +240,7 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])
     ground = parse_ground(options["background"])
     style = Style(options["size"], ground, options["labels"], options["values"], options["columns"])
-    return open_gallery(where), choice, style
+    return open_gallery(where)[0], choice, style
 
 
 def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str) -> None:

@@ -225,7 +225,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES
-    from specsia_build.look.open import open_with_sections
+    from specsia_build.look.open import open_gallery
     from specsia_build.look.page import refuse_other_file, write_page
 
     refuse_other_file(out / REPORT)
@@ -245,7 +245,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
-    write_page(*open_with_sections(str(out)), out / REPORT)
+    gallery, sections = open_gallery(str(out))
+    write_page(gallery, sections(), out / REPORT)
     folder = argument(out)
     facts = {
         "compared": [", ".join(scores.labels())],

@@ -1,7 +1,8 @@
 """Open runs, datasets, evaluations and sources as galleries, and render the characters of a run at more angles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from specsia_build import png
@@ -23,12 +24,11 @@ from specsia_build.look.sections import Sections, sections_of_dataset, sections_
 from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
-from specsia_build.registration import Similarity
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.reconstruct import mesh_from_files
+from specsia_build.stages.clips.carry import registered
 
 STEPS = 36  # Angles of a turn that looks smooth
 
@@ -61,24 +61,20 @@ def page_of(where: str) -> Path:
     return folder.with_name(f"{folder.name}-report.html")
 
 
-def open_with_sections(where: str) -> tuple[Gallery, Sections]:
-    """Open a gallery with the tables of its report; see `open_gallery`."""
+def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
+    """Open a run, an evaluation or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
+
+    Returns:
+        The gallery, and a function that computes the tables of its report.
+    """
     if _is_evaluation(where):
-        gallery = gallery_of_evaluation(where)
-        return gallery, sections_of_evaluation(Path(where))
+        return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
     if _is_run(where):
         gallery, facts = gallery_of_run(*existing_run(where))
-        return gallery, sections_of_run(facts, gallery)
+        return gallery, partial(sections_of_run, facts, gallery)
     dataset = open_dataset(where)
     gallery = gallery_of_dataset(dataset)
-    return gallery, sections_of_dataset(dataset, gallery)
-
-
-def open_gallery(where: str) -> Gallery:
-    """Open a run, an evaluation or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``."""
-    if _is_evaluation(where):
-        return gallery_of_evaluation(where)
-    return gallery_of_run(*existing_run(where))[0] if _is_run(where) else gallery_of_dataset(open_dataset(where))
+    return gallery, partial(sections_of_dataset, dataset, gallery)
 
 
 @dataclass(frozen=True)
@@ -154,12 +150,8 @@ class TurnedReader:
         """The character, or its registered reconstruction by the backend of this name."""
         if side == TARGET:
             return render.in_frame(read_character(self.entries[item]), self.config)[0]
-        reconstruction, projection = (
-            read_artefact(self.layout.artefact(stage, side, item), item) for stage in (reconstruct.STAGE, project.STAGE)
-        )
-        values = projection.meta["registration"]
-        similarity = Similarity(**{**values, "translation": tuple(values["translation"])})
-        return similarity.apply_to(mesh_from_files(reconstruction.files))
+        stages = reconstruct.STAGE, project.STAGE
+        return registered({s: read_artefact(self.layout.artefact(s, side, item), item) for s in stages})
 
     def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
         if layer == GT:

@@ -222,7 +222,6 @@ class Pictures:
 class Page:
     """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if the page holds them."""
 
-    gallery: Gallery
     unreadable: tuple[str, ...]
     pictures: Path | None
 
@@ -254,7 +253,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
 
     pictures.publish(render)
     unreadable = tuple(item.id for item, entry in zip(gallery.items, problems, strict=False) if entry)
-    return Page(gallery, unreadable, pictures.folder)
+    return Page(unreadable, pictures.folder)
 
 
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:

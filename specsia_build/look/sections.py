@@ -12,9 +12,8 @@ from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError, printable
-from specsia_build.files.records import read_json
 from specsia_build.look.dataset import SCHEMAS
-from specsia_build.look.evaluation import SCORES, TABLES
+from specsia_build.look.evaluation import TABLES
 from specsia_build.look.items import IOU, TARGET, Gallery
 from specsia_build.look.run import RunFacts, TaskTime, source_name
 
@@ -85,7 +84,7 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
 
 
 def sections_of_evaluation(folder: Path) -> Sections:
-    """Sections of an evaluation's page: a ranking, and the parts of its Markdown."""
+    """Sections of an evaluation's page: the parts of its Markdown."""
     path = folder / TABLES
     try:
         text = path.read_text(encoding="utf-8")
@@ -93,22 +92,10 @@ def sections_of_evaluation(folder: Path) -> Sections:
         raise SpecsiaError(f"{path} cannot be read ({error}): the same `specsia evaluate` writes it again") from error
     head, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     tables: dict[str, tuple[str, Html | None]] = {"about": ("About", join(_blocks(head.split("\n\n")[1:])))}
-    tables["ranking"] = ("Ranking by L1, novel views", _ranking(folder))
     for number, part in enumerate(parts, 1):
         title, _, body = part.partition("\n")
         tables[f"table-{number}"] = (title, join(_blocks(body.split("\n\n"))))
     return _present(**tables)
-
-
-def _ranking(folder: Path) -> Html | None:
-    means = read_json(folder / SCORES).get("means", [])
-    means = [mean for mean in means if (mean["views"], mean["score"]) == ("novel", "l1")]
-    most = max((mean["mean"] for mean in means), default=1.0)
-    rows = [
-        (mean["config"], mean["method"], fixed(mean["mean"], 4), tag("meter", value=mean["mean"] / most))
-        for mean in sorted(means, key=lambda mean: (mean["config"], mean["mean"]))
-    ]
-    return table(("backend", "method", "L1", ""), rows, numbers=(2,)) if rows else None
 
 
 def _present(**sections: tuple[str, Html | None]) -> Sections:

@@ -123,7 +123,8 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
     alpha."""
     name = FORMATS[path.suffix.lower()].name
     if name == "MP4":
-        write_mp4(path, (_even(frame[..., :3]) for frame in frames), fps, comment=_MARK.decode())
+        even = (np.pad(f[..., :3], ((0, len(f) % 2), (0, f.shape[1] % 2), (0, 0)), mode="edge") for f in frames)
+        write_mp4(path, even, fps, comment=_MARK.decode())
         return
     images = map(_plain, frames)
     first = next(images)
@@ -137,17 +138,10 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
         first.save(temporary, name, append_images=rest, **how)
 
 
-def _is_clear(frame: Pixels) -> bool:
-    return frame.shape[2] == 4 and bool((frame[..., 3] < 255).any())
-
-
 def _plain(frame: Pixels) -> Image.Image:
-    return Image.fromarray(frame if _is_clear(frame) else np.ascontiguousarray(frame[..., :3]))
-
-
-def _even(frame: Pixels) -> Pixels:
-    """Pad a picture to even sides."""
-    return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
+    """A picture for Pillow, without an alpha channel that is opaque everywhere."""
+    is_clear = frame.shape[2] == 4 and (frame[..., 3] < 255).any()
+    return Image.fromarray(frame if is_clear else np.ascontiguousarray(frame[..., :3]))
 
 
 def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:

@@ -70,11 +70,7 @@ def as_stored(data: bytes) -> Pixels:
 
 def rgba(data: bytes) -> Pixels:
     """Decode a PNG to (H, W, 4) uint8 with straight alpha; raises as `as_stored`."""
-    pixels = as_stored(data)
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else np.full_like(pixels[..., :1], 255)
-    colours = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
-    return np.concatenate([colours, alpha], axis=2)
+    return np.asarray(Image.fromarray(as_stored(data)).convert("RGBA"))
 
 
 def scaled(picture: Pixels, side: int) -> Pixels:

@@ -171,7 +171,7 @@ def test_failures_have_their_clips(clips_run: RunLayout, tmp_path: Path) -> None
 
 
 def test_sides_are_configurations(dataset: Path, tmp_path: Path) -> None:
-    gallery, opened = open_gallery(str(dataset)), open_dataset(dataset)
+    gallery, opened = open_gallery(str(dataset))[0], open_dataset(dataset)
     item = gallery.items[1]
     assert list(item.sides) == [TARGET, *opened.configs]
     document = report_of(dataset, tmp_path / "page.html")
@@ -200,7 +200,7 @@ def test_published_schema_behind_a_url(dataset: Path, tmp_path: Path) -> None:
     store = fsspec.filesystem("memory")
     try:
         store.put(f"{tmp_path / 'published'}/", "/bucket/set/", recursive=True)
-        gallery = open_gallery("memory://bucket/set")
+        gallery, _ = open_gallery("memory://bucket/set")
         item = gallery.items[0]
         assert (item.license, item.sides[TARGET].layers, item.yaws) == (None, ("gt",), (0, 90, 180, 270))
         (picture,) = gallery.reader.read(item.id, TARGET, ["gt"], [2])["gt"]
