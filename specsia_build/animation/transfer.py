@@ -161,7 +161,7 @@ class Transfer:
         return parents
 
     def _needed(self) -> NDArray[np.bool_]:
-        """(J,) whether the position of each node of the target is computed: of those that follow, and all above them."""
+        """(J,) whether to compute the position of each node of the target: those that follow, and all above them."""
         human = self.target.human
         followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
         followers |= {human.bones[bone] for bone in NEEDED} if self.people else set()

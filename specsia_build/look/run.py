@@ -92,31 +92,38 @@ def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
     return {entry.id: entry for entry in entries if entry.sample is not None or entry.path.exists()}
 
 
-def _up_to_date(run: Run, entries: Iterable[Entry]) -> dict[tuple[str, str | None, str], bool]:
-    """Whether each artefact is up to date, by stage, backend and key."""
-    return {
-        (task.stage.name, task.backend, task.key): current
-        for entry in entries
-        for task, _, current in judge_character(run.at_once(), entry)
-    }
-
-
 @dataclass
 class _Survey:
-    """Looks at artefacts; counts those that are outdated or damaged.
+    """Looks at the artefacts of one character after the other; counts those that are outdated or damaged.
 
     Attributes:
-        up_to_date: see `_up_to_date`; empty if nothing was compared with the source.
+        entries: characters to compare with, as what was built can be looked at without its source or its backends.
+        reason: why other characters are not compared.
+        current: whether each artefact of a character is up to date, by its path; empty if it is not compared.
     """
 
     run: Run
-    up_to_date: Mapping[tuple[str, str | None, str], bool] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    reason: str = "their files are missing"
+    current: Mapping[Path, bool] = field(default_factory=dict)
     outdated: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
 
     @property
     def config(self) -> BuildConfig:
         return self.run.config
+
+    def look_at(self, ids: Iterable[str]) -> Iterator[str]:
+        """Yield the characters, each after its artefacts were compared with the source."""
+        run = self.run
+        for key in ids:
+            self.run, self.current = run.at_once(), {}
+            try:
+                judged = judge_character(self.run, self.entries[key]) if key in self.entries else ()
+                self.current = {task.path: current for task, _, current in judged}
+            except SpecsiaError as error:
+                self.entries, self.reason = {}, str(error)
+            yield key
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         """Metadata of an artefact that is readable and not outdated."""
@@ -126,7 +133,7 @@ class _Survey:
             if self.run.index.exists(path):
                 self.damaged.append(str(path))
             return None
-        if not self.up_to_date.get((stage.name, backend, key), True):
+        if not self.current.get(path, True):
             self.outdated[f"{stage.name} {backend or ''}".rstrip()] += 1
             return None
         return meta
@@ -134,7 +141,7 @@ class _Survey:
     def characters(self, ids: Iterable[str], split_of: Mapping[str, str]) -> Iterator[Item]:
         """Rendered characters, with the reconstructions that are up to date."""
         views = self.config.views
-        for key in ids:
+        for key in self.look_at(ids):
             rendered = self.meta(render.STAGE, None, key)
             if rendered is None:
                 continue
@@ -161,7 +168,7 @@ class _Survey:
         """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the run."""
         settings = self.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
-        for character in ids:
+        for character in self.look_at(ids):
             plan = self.meta(motions.STAGE, None, character)
             if plan is None:
                 continue
@@ -219,17 +226,14 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
     if skipped := len(split_of) - len(ids):
         missing.append(f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard.")
     with open_run(config, layout) as run:
-        # What was built can be looked at without its source and its backends.
-        entries, reason = dict[str, Entry](), "their files are missing"
         survey = _Survey(run)
         try:
-            entries = entries_of(config, layout)
-            survey.up_to_date = _up_to_date(run, (entries[key] for key in ids if key in entries))
+            survey.entries = entries_of(config, layout)
         except SpecsiaError as error:
-            entries, reason = {}, str(error)
+            survey.reason = str(error)
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
-    if unknown := [item.id for item in items if item.character not in entries]:
-        missing.append(f"Not compared with the source and the present settings: {some(unknown)} ({reason}).")
+    if unknown := [item.id for item in items if item.character not in survey.entries]:
+        missing.append(f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason}).")
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
