@@ -236,8 +236,7 @@ def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
 
 
 def _licence_warning(licenses: Iterable[str | None]) -> str:
-    problems = withheld(licenses)
-    return "" if problems is None else f"\n\nThis dataset must not be shared as it is: {problems}."
+    return f"\n\nThis dataset {reason}." if (reason := withheld(licenses)) else ""
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:

@@ -24,10 +24,7 @@ _NEEDED = (*schema.PUBLISHED_COLUMNS, "character_id", "license")
 
 
 def to_published(
-    dataset: OpenedDataset,
-    out: Path,
-    workers: int = 1,
-    advance: Callable[[int], None] = lambda _: None,
+    dataset: OpenedDataset, out: Path, workers: int = 1, advance: Callable[[int], None] = lambda _: None
 ) -> dict[str, dict[str, int]]:
     """Write a dataset in the published schema, with the same splits, shards and order of rows.
 

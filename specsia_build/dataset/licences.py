@@ -19,10 +19,8 @@ T = TypeVar("T")
 
 _LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(encoding="utf-8"))
 
-FREE: Sequence[str] = _LISTS["free"]
-"""Licences besides Creative Commons that allow passing on changed copies, by SPDX id."""
-
-_NAMES: dict[str, str] = {name.casefold(): name for name in FREE} | _LISTS["names"]  # SPDX ids by folded names
+_NAMES: dict[str, str] = {name.casefold(): name for name in _LISTS["free"]} | _LISTS["names"]
+"""SPDX ids, by folded names, of licences besides Creative Commons that allow passing on changed copies."""
 
 _CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal))?")
 
@@ -95,9 +93,9 @@ def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = re
 
 
 def withheld(licenses: Iterable[str | None]) -> str | None:
-    """Reason, from the licence of each character, why a dataset must not be passed on; None if it may be."""
+    """Say, from the licence of each character, why a dataset must not be passed on; None if it may be."""
     problems = licence_problems(Counter(licenses), "character")
-    return f"it holds {'; '.join(problems)}" if problems else None
+    return f"must not be shared as it is: it holds {'; '.join(problems)}" if problems else None
 
 
 def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:

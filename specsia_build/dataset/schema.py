@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,20 +142,18 @@ def parse_shard_name(name: str, own: bool = False) -> Shard | None:
     return shard if not own or name == packed + shard_name(shard.split, shard.index, shard.count) else None
 
 
-def wrong_shards(names: Iterable[str]) -> list[tuple[str, str]]:
+def wrong_shards(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Name and problem of each shard that is missing or does not fit the others, judging by all names."""
     series: dict[tuple[str, str], list[Shard]] = {}
     for shard in filter(None, map(parse_shard_name, names)):
         series.setdefault((shard.config, shard.split), []).append(shard)
-    problems: list[tuple[str, str]] = []
     for (config, split), shards in series.items():
         count = max(shard.count for shard in shards)
         misfit = f"does not fit the other shards of {split}: they say that there are {count}"
-        problems += [(shard.name, misfit) for shard in shards if shard.count != count or shard.index >= count]
+        yield from ((shard.name, misfit) for shard in shards if shard.count != count or shard.index >= count)
         folder = shards[0].name.rpartition("/")[0]
         for index in sorted(set(range(count)) - {shard.index for shard in shards}):
-            problems.append((f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"))
-    return problems
+            yield f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:

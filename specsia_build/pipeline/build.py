@@ -8,7 +8,7 @@ from pathlib import Path
 
 from specsia_build.backends.registry import portable_spec
 from specsia_build.config import BuildConfig, result_settings, write_settings
-from specsia_build.dataset.exchange import listed_names, open_target
+from specsia_build.dataset.places import listed_names, open_target
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import link_or_copy, replacing, write_bytes
 from specsia_build.pipeline import folder

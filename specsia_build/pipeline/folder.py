@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from specsia_build import __version__
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
-from specsia_build.dataset import exchange, schema
+from specsia_build.dataset import places, schema
 from specsia_build.dataset.parquet import stored_rows
 from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
@@ -102,7 +102,7 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
     metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
     others = rendered and not any(inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
-    shards = [dataset / name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    shards = [dataset / name for name in places.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
     old, new = sum(stored_rows(path) or 0 for path in shards), len(entries) * config.views * len(config.backends)
     if others or (config.clips is None and new < old):
         why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
@@ -138,7 +138,7 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 def forget(layout: RunLayout) -> list[str]:
     """Remove what earlier builds wrote except settings, report and samples; returns names of foreign files."""
     foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
-    foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
+    foreign += [f"{layout.dataset.name}/{name}" for name in places.remove(layout.dataset)]
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)
     return foreign

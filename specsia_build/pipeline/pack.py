@@ -9,7 +9,7 @@ from functools import partial
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import hash_files, parse_sums
-from specsia_build.dataset.exchange import listed_names, upload
+from specsia_build.dataset.places import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs

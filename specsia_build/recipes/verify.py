@@ -34,7 +34,7 @@ _BLOCK = 1 << 23
 Progress = Callable[[int, int], None]
 
 
-def verify(where: str, *, workers: int = 1, progress: Progress | None = None) -> Report:
+def verify(where: str, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
     """Check a recipe's folder, or any dataset that `dataset.verify` takes, which may be a URL or a Hub id.
 
     Args:
@@ -45,7 +45,7 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
     folder = Path(where)
     record = folder_facts(folder)
     if record is not None:
-        return _verify_recipe(folder, record, workers, progress or (lambda done, total: None))
+        return _verify_recipe(folder, record, workers, progress)
     try:
         return verify_dataset(where, workers=workers, progress=progress)
     except SpecsiaError as error:
@@ -104,15 +104,9 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     checks: list[str] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
-    return Report(
-        rows=counts.total("frames"),
-        characters=len(counts.characters),
-        configs=(name,),
-        checks=findings.results(checks),
-        problems=findings.problems(checks),
-        notes=(*notes, *files.licence_notes(licenses)),
-        unit="frames",
-    )
+    notes += files.licence_notes(licenses)
+    verdicts = findings.verdicts(checks)
+    return Report(counts.total("frames"), len(counts.characters), (name,), *verdicts, tuple(notes), unit="frames")
 
 
 def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings: Findings) -> set[str]:

@@ -18,11 +18,10 @@ from typing import Any, NamedTuple
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name, result_settings
-from specsia_build.dataset import exchange, schema, splits
+from specsia_build.dataset import places, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card, write_teaser
 from specsia_build.dataset.checksums import parse_sums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
-from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
@@ -92,7 +91,7 @@ def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
     settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
     like = settings.pop("like")
     if like is not None:
-        settings["like"] = public_name(like)
+        settings["like"] = places.public_name(like)
     if config.clips is not None:
         settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
     return settings
@@ -202,8 +201,8 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     with writing(folder), ExitStack() as stack:
         # A failure leaves nothing on the disk.
         stack.callback(shutil.rmtree, partial, ignore_errors=True)
-        exchange.recover(folder)
-        exchange.refuse_other_files(folder)
+        places.recover(folder)
+        places.refuse_other_files(folder)
         planned, existing = _plan(plan), _existing(folder)
         for parent in {(partial / shard.name).parent for shard in planned}:
             parent.mkdir(parents=True)
@@ -222,7 +221,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
         write_sums(partial, {name: shard.digest for name, shard in done.items()})
         sync(partial)
-        exchange.put(partial, folder)
+        places.put(partial, folder)
     kept = sum(shard.kept for shard in done.values())
     return Packed(len(planned) - kept, kept)
 
@@ -233,7 +232,7 @@ def packed_fingerprint(folder: Path) -> str | None:
     The card, which people edit, may have any content but must not be empty.
     """
     try:
-        exchange.recover(folder)
+        places.recover(folder)
         record = read_json(folder / schema.BUILD_FILE)
         fingerprint, shards = record["fingerprint"], set(record["shards"])
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))

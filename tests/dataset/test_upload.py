@@ -10,8 +10,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.exchange import open_target, upload
-from specsia_build.dataset.places import Place
+from specsia_build.dataset.places import Place, open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.artefacts import contents
 

@@ -12,7 +12,7 @@ import pytest
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
-from specsia_build.dataset import exchange, parquet, schema, splits
+from specsia_build.dataset import parquet, places, schema, splits
 from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
@@ -154,10 +154,10 @@ def test_killed_anywhere_it_is_the_old_or_the_new_dataset(
         write_sums(each)
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(Path, "replace", replace)
-        exchange.put(finished, folder)
-    exchange.recover(folder)
+        places.put(finished, folder)
+    places.recover(folder)
     assert [(folder / name).read_text() for name in ("a", "b")] == ["old" if step < 2 else "new"] * 2
-    assert "a" in exchange.listed_names(folder)
+    assert "a" in places.listed_names(folder)
     assert not (tmp_path / ".dataset.replaced").exists()
 
 

@@ -24,13 +24,10 @@ TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 _CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "bbox_max")
 """Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""
 
-_UNPUBLISHED: frozenset[str] = frozenset({"alpha", "contour", "edge", "position", "iou", "licences"})
-"""Checks of columns that the published schema lacks."""
-
 Progress = Callable[[int, int], None]
 
 
-def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Report:
+def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
     """Check a packed dataset of this project's schema or, as far as possible, of the published one.
 
     The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all rows.
@@ -67,7 +64,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
     comparison = Comparison(settings, kind, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
-    done, progress = 0, progress or (lambda done, total: None)
+    done = 0
     progress(done, total)
     for group, (rows, problems) in zip(groups, results, strict=True):
         findings.merge(problems)
@@ -83,25 +80,19 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         licenses = [stated_by_card(card or {})] * len(licenses)
     elif card is not None and whole:
         files.check_licences(card, licenses, "rows", findings)
-    skipped, notes = {"layout", *(_UNPUBLISHED if kind == "published" else ())}, list[str]()
+    skipped, notes = {"layout"}, list[str]()
     if SUMS_FILE not in names:
         skipped.add("sums")
         notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
     if kind == "clips":
         notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
     if kind == "published":
+        skipped |= {"alpha", "contour", "edge", "position", "iou", "licences"}
         notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, characters)
-    carried_out = [name for name in CHECKS if name not in skipped]
-    return Report(
-        rows=total,
-        characters=len(characters),
-        configs=configs,
-        checks=findings.results(carried_out),
-        problems=findings.problems(carried_out),
-        notes=(*notes, *files.licence_notes(licenses)),
-    )
+    notes += files.licence_notes(licenses)
+    return Report(total, len(characters), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
 
 
 @dataclass

@@ -99,11 +99,8 @@ def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict
 
 def kind_of_shards(footers: Iterable[pq.FileMetaData | None]) -> Kind:
     """The kind of the first readable shard; this project's if there is none."""
-    for footer in footers:
-        if footer is not None:
-            names = set(footer.schema.to_arrow_schema().names)
-            return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
-    return "specsia"
+    names = next((set(footer.schema.to_arrow_schema().names) for footer in footers if footer is not None), set[str]())
+    return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
 
 
 def read_sums(text: str | None, findings: Findings) -> dict[str, str]:
@@ -165,8 +162,7 @@ def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], noun
 
 def licence_notes(licenses: Sequence[str | None]) -> list[str]:
     """A note on licences that forbid passing a dataset on, if there are any."""
-    problems = withheld(licenses)
-    return [] if problems is None else [f"it must not be shared as it is: {problems}"]
+    return [f"it {reason}"] if (reason := withheld(licenses)) else []
 
 
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
@@ -215,7 +211,6 @@ def read_build(text: str | None, findings: Findings) -> Settings:
 def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings) -> tuple[int, ...] | None:
     """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be checked."""
     stored = footer.schema.to_arrow_schema()
-    groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
     expected = schema.arrow_schema(schema.COLUMNS_OF[kind])
     problems = []
     for column in expected:
@@ -234,4 +229,5 @@ def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Fin
         problems.append("lacks the huggingface metadata that makes `datasets` decode the images")
     for problem in problems:
         findings.add("schema", shard.name, problem)
-    return tuple(group.num_rows for group in groups) if readable else None
+    counts = (footer.row_group(index).num_rows for index in range(footer.num_row_groups))
+    return tuple(counts) if readable else None

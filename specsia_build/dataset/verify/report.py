@@ -107,11 +107,8 @@ class Findings:
             kept = self.listed.setdefault(check, [])
             kept += later.listed[check][: MOST_LISTED - len(kept)]
 
-    def results(self, carried_out: Collection[str]) -> tuple[CheckResult, ...]:
-        """Verdicts of the checks that were carried out."""
+    def verdicts(self, carried_out: Collection[str]) -> tuple[tuple[CheckResult, ...], tuple[Problem, ...]]:
+        """Verdicts and problems of the checks that were carried out."""
         counts = {name: self.counts.get(name, 0) for name in CHECKS if name in carried_out}
-        return tuple(CheckResult(name, not count, count) for name, count in counts.items())
-
-    def problems(self, carried_out: Collection[str]) -> tuple[Problem, ...]:
-        """Problems of the checks that were carried out."""
-        return tuple(problem for name in CHECKS if name in carried_out for problem in self.listed.get(name, ()))
+        results = tuple(CheckResult(name, not count, count) for name, count in counts.items())
+        return results, tuple(problem for name in counts for problem in self.listed.get(name, ()))

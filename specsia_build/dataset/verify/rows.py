@@ -1,12 +1,12 @@
 """Check one row group: the values and pixels of each row, and return the values to compare between rows.
 
-Checks of images return sentences about problems.
+Checks of images yield sentences about problems.
 """
 
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,42 +57,42 @@ def extra_chunks(data: bytes) -> list[str]:
     return [*extra, "trailing bytes"] if kind == b"IEND" and at < len(data) else extra
 
 
-def _coloured_outside(name: str, rgba: Pixels) -> list[str]:
+def _coloured_outside(name: str, rgba: Pixels) -> Iterator[str]:
     """Check that an image (H, W, 4) has no colour where its alpha is 0."""
-    coloured = int(np.count_nonzero((rgba.view(np.uint32)[..., 0] != 0) & (rgba[..., 3] == 0)))
-    return [f"{name} has colour in {coloured} pixels whose alpha is 0"] if coloured else []
+    if coloured := int(np.count_nonzero((rgba.view(np.uint32)[..., 0] != 0) & (rgba[..., 3] == 0))):
+        yield f"{name} has colour in {coloured} pixels whose alpha is 0"
 
 
-def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
+def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> Iterator[str]:
     """Check that `mask` is the alpha of `color` and `pos`, and their RGB is 0 where alpha is."""
-    problems = []
     for name, image in (("color", color), ("pos", pos)):
         if other := int(np.count_nonzero(image[..., 3] != mask)):
-            problems.append(f"mask differs from the alpha of {name} in {other} pixels")
-        problems += _coloured_outside(name, image)
-    return problems
+            yield f"mask differs from the alpha of {name} in {other} pixels"
+        yield from _coloured_outside(name, image)
 
 
-def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> list[str]:
+def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> Iterator[str]:
     """Check that `gt` covers `gt_mask`, and has a contour of its grey around it and nothing else."""
     if not gt_mask.any():
-        return ["gt_mask is empty"]
-    if not 0 <= grey <= 255 or not 1 <= thickness <= MOST_THICKNESS:
-        return [f"a contour of {thickness} px and grey {grey} cannot be"]
-    problems = _coloured_outside("gt", gt)
-    if bare := int(np.count_nonzero(gt[..., 3] < gt_mask)):
-        problems.append(f"gt does not cover gt_mask in {bare} pixels")
-    levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
-    off = int(np.count_nonzero((abs(levels - grey) > GREY_TOLERANCE).any(axis=-1)))
-    if off > MOST_OFF_GREY * len(levels):
-        problems.append(f"{off} of {len(levels)} pixels of gt outside of gt_mask are not of the contour's grey {grey}")
-    return problems if len(levels) else [*problems, "gt has no contour around gt_mask"]
+        yield "gt_mask is empty"
+    elif not 0 <= grey <= 255 or not 1 <= thickness <= MOST_THICKNESS:
+        yield f"a contour of {thickness} px and grey {grey} cannot be"
+    else:
+        yield from _coloured_outside("gt", gt)
+        if bare := int(np.count_nonzero(gt[..., 3] < gt_mask)):
+            yield f"gt does not cover gt_mask in {bare} pixels"
+        levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
+        off = int(np.count_nonzero((abs(levels - grey) > GREY_TOLERANCE).any(axis=-1)))
+        if off > MOST_OFF_GREY * len(levels):
+            yield f"{off} of {len(levels)} pixels of gt outside of gt_mask are not of the contour's grey {grey}"
+        if not len(levels):
+            yield "gt has no contour around gt_mask"
 
 
-def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
+def check_edge(edge: Pixels, pos: Pixels) -> Iterator[str]:
     """Check that `edge` is the edge image of `pos`."""
-    other = int(np.count_nonzero(edge != edge_image(pos)))
-    return [f"edge differs in {other} pixels from the edges of pos"] if other > MOST_OTHER_EDGES * edge.size else []
+    if (other := int(np.count_nonzero(edge != edge_image(pos)))) > MOST_OTHER_EDGES * edge.size:
+        yield f"edge differs in {other} pixels from the edges of pos"
 
 
 def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDArray[np.float32]:
@@ -114,28 +114,25 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     return np.asarray(errors)
 
 
-def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> list[str]:
+def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
     """Check that positions, decoded and projected, land on the pixels that hold them."""
     errors = landing_errors(pos, camera, box, pos_frame)
     if len(errors) < FEW_PIXELS:
-        return []
+        return
     grown = max(1.0, camera.size / LANDING_SIZE)
     limit, distance = LANDING_PX * grown, np.hypot(*errors.T)
     median, (right, down) = float(np.median(distance)), (float(np.median(along)) for along in errors.T)
     if median > limit or max(abs(right), abs(down)) > DRIFT_PX * grown:
-        return [f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"]
-    strays = int(np.count_nonzero(distance > 2 * limit))
-    if strays > MOST_STRAYS * len(distance):
-        return [f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"]
-    return []
+        yield f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"
+    elif (strays := int(np.count_nonzero(distance > 2 * limit))) > MOST_STRAYS * len(distance):
+        yield f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"
 
 
-def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> list[str]:
+def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> Iterator[str]:
     """Check that the stored IoU is that of the masks."""
     actual = iou(mask, gt_mask)
-    if abs(actual - stored) <= IOU_TOLERANCE:
-        return []
-    return [f"iou is {round(stored, 6)} but that of mask and gt_mask is {actual:.6f}"]
+    if not abs(actual - stored) <= IOU_TOLERANCE:
+        yield f"iou is {round(stored, 6)} but that of mask and gt_mask is {actual:.6f}"
 
 
 @dataclass(frozen=True)
@@ -225,7 +222,7 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
                     findings.add(check, uid, message)
         if {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
             content = content_of(images[GT], images[GT_MASK])
-    targets = [(stored.get(name) or {}).get("bytes") or b"" for name in (GT, GT_MASK)]
+    targets = (stored.get(name, {}).get("bytes") or b"" for name in (GT, GT_MASK))
     target = tuple(hashlib.sha256(data).hexdigest() for data in targets)
     return RowFacts(values, target, size, content)
 
@@ -246,24 +243,22 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
     return images
 
 
-def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> list[str]:
+def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> Iterator[str]:
     # A figure may leave the frame in a clip, but not in a view.
-    if group.kind == "clips" and not gt_mask.any() and not gt.any():
-        return []
-    return check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
+    if group.kind != "clips" or gt_mask.any() or gt.any():
+        yield from check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
 
 
-def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
+def _position(row: Values, group: Group, pos: Pixels) -> Iterator[str]:
     low, high = row["bbox_min"], row["bbox_max"]
-    if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
-        return ["bbox_min and bbox_max do not form a box"]
     moving = group.kind == "clips" and row["action"] != TURNTABLE
-    if moving or pos.shape[0] != pos.shape[1] or not math.isfinite(row["yaw_deg"]):
-        return []
-    return check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
+    if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
+        yield "bbox_min and bbox_max do not form a box"
+    elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):
+        yield from check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
 
 
-PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Sequence[str]]], ...] = (
+PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
     ("alpha", (COLOR, MASK, POS), lambda row, group, *images: check_alpha(*images)),
     ("contour", (GT, GT_MASK), _contour),
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),

@@ -267,7 +267,7 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         return _cut_out(pair, drawings.of(pair.character_id))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)):
+        for row in dataset.stream(config, split, PAIR_COLUMNS[dataset.kind]):
             yield row
             advance()
 

@@ -202,7 +202,7 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
 
     Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
-    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
+    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS[dataset.kind]))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     finished: set[tuple[str, ...]] = set()
     for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):
