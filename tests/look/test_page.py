@@ -243,6 +243,12 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
             np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(run, key, side, layer, view))
 
 
+def test_the_results_of_an_evaluation_are_headed_by_their_method(tmp_path: Path) -> None:
+    evaluation, look = replace(some(), kind="evaluation"), replace(FEW, across=1)
+    drawing = draw_sheet(evaluation, tmp_path / "sheet.png", Choice(["a"], show=["fusion"]), look, views=[0])
+    assert drawing.size == Sheet(["a"], ["fusion"], ["0°"], tile=16).size
+
+
 def test_an_unreadable_picture_marks_its_tile_and_warns(tmp_path: Path) -> None:
     items = (item(key, {"relief": [0.9] * 4}) for key in "ab")
     run = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
