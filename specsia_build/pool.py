@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker, util
@@ -348,3 +349,14 @@ def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None
             while turn in waiting:
                 yield waiting.pop(turn)
                 turn += 1
+
+
+def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """Apply a function to items in threads, and yield the results in order; at most `most` are computed ahead."""
+    waiting = deque[Future[R]]()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

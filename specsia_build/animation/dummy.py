@@ -1,6 +1,7 @@
 """A plain human skeleton for the built-in motions, which are retargeted to other humanoids."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.animation.skeleton import Skeleton
 
@@ -26,18 +27,12 @@ _PAIRED = frozenset(name for name in _JOINTS if name[0].isupper())
 
 def dummy() -> Skeleton:
     """The skeleton, Z up, facing -Y, without rotations at rest."""
-    places: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
-    parents: dict[str, str | None] = {}
+    names, parents, places = list[str](), list[int](), list[NDArray[np.float64]]()
     for name, (parent, place) in _JOINTS.items():
         for side, sign in (("left", 1.0), ("right", -1.0)) if name in _PAIRED else (("", 1.0),):
-            places[side + name] = np.array(place) * (sign, 1.0, 1.0)
-            parents[side + name] = None if parent is None else side + parent if parent in _PAIRED else parent
-    names = tuple(places)
-    offsets = [places[name] - (0.0 if (above := parents[name]) is None else places[above]) for name in names]
-    return Skeleton(
-        names=names,
-        parents=np.array([-1 if (above := parents[name]) is None else names.index(above) for name in names], np.int32),
-        translations=np.array(offsets),
-        rotations=np.tile([0.0, 0.0, 0.0, 1.0], (len(names), 1)),
-        scales=np.ones((len(names), 3)),
-    )
+            above = f"{side}{parent}" if parent in _PAIRED else parent
+            names.append(side + name)
+            parents.append(-1 if above is None else names.index(above))
+            places.append(np.array(place) * (sign, 1.0, 1.0))
+    offsets = [place - places[k] if k >= 0 else place for place, k in zip(places, parents, strict=True)]
+    return Skeleton.unturned(names, parents, offsets)

@@ -77,24 +77,19 @@ def ground_of(places: NDArray[np.float64]) -> float:
     return float(np.percentile(places[..., 2].min(axis=1), _GROUND))
 
 
-def contacts(places: NDArray[np.float64]) -> list[list[tuple[int, int]]]:
-    """Spans of frames, first and last + 1, in which each sole of (T, N, 3), see `Soles.at`, touches the ground."""
-    low = places[..., 2] < ground_of(places) + CONTACT
-    spans = []
-    for sole in low.T:
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], sole, [False]]).astype(np.int8)))
-        spans.append(list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)))
-    return spans
+def contacts(places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(T, N) whether soles (T, N, 3), see `Soles.at`, touch the ground."""
+    return np.asarray(places[..., 2] < ground_of(places) + CONTACT)
 
 
-def slide(places: NDArray[np.float64], touching: list[list[tuple[int, int]]]) -> float:
-    """Largest distance that a sole (T, N, 3) slides along the ground in a span of `contacts`."""
-    slides = [
-        np.linalg.norm(places[begin:end, sole, :2] - places[begin, sole, :2], axis=1).max()
-        for sole, spans in enumerate(touching)
-        for begin, end in spans
-    ]
-    return float(max(slides, default=0.0))
+def slide(places: NDArray[np.float64], touching: NDArray[np.bool_]) -> float:
+    """Largest distance that a sole (T, N, 3) slides along the ground while it touches it (T, N)."""
+    farthest = 0.0
+    for sole, touches in zip(places[..., :2].swapaxes(0, 1), touching.T, strict=True):
+        edges = np.flatnonzero(np.diff(touches, prepend=False, append=False))
+        for begin, end in edges.reshape(-1, 2):
+            farthest = max(farthest, float(np.linalg.norm(sole[begin:end] - sole[begin], axis=1).max()))
+    return farthest
 
 
 POSED = np.radians(5.0)

@@ -1,6 +1,6 @@
 """Retarget a motion to another skeleton: by shared names of joints, else as humanoids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -81,11 +81,6 @@ def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> b
     return not upright and all(names[0][other] == names[1][node] for node, other in pairs.items())
 
 
-def _words(bones: Sequence[str]) -> str:
-    spaced = [spoken(bone) for bone in bones]
-    return spaced[0] if len(spaced) == 1 else f"{', '.join(spaced[:-1])} and {spaced[-1]}"
-
-
 def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
     """The motion with its own tracks if both figures are equal in all that it moves; else None."""
     a, b = source.skeleton, target.skeleton
@@ -126,8 +121,8 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
         raise CharacterError("it turns no joint, so there is nothing to transfer to another figure")
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
     raise CharacterError(
-        f"the {whose} has no joints for {_words(missing)}, and by name the two share {followed} of the "
-        f"{plural(moved, 'joint')} that turn: give a motion of a rig like the character's"
+        f"the {whose} has no joints for {some(list(map(spoken, missing)), 8)}, and by name the two share {followed} of "
+        f"the {plural(moved, 'joint')} that turn: give a motion of a rig like the character's"
     )
 
 
@@ -168,18 +163,13 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
 
 
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
-    """A pose (J, 4, 4) with each foot as in the frame where it is lowest, which is flat on the ground."""
-    worlds = _sampled_poses(motion, source)
+    """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the ground."""
+    times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
+    memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
+    worlds = poses(source.skeleton, motion, times).worlds
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()
     for side in ("left", "right"):
         foot = np.flatnonzero(source.skeleton.below([source.human.bones[side + "Foot"]]))
         flat[foot] = worlds[heights[:, foot].mean(axis=1).argmin(), foot]
     return flat
-
-
-def _sampled_poses(motion: Motion, source: Figure) -> Array:
-    """Poses (T, J, 4, 4) of up to `_SAMPLED` evenly spaced frames of a motion."""
-    times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
-    memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
-    return poses(source.skeleton, motion, times).worlds

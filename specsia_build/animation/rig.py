@@ -81,9 +81,8 @@ class Rig:
         binds = np.tile(np.eye(4), (count, 1, 1))
         binds[:, :3, 3] = -places
         from_parent = places - np.where((parents >= 0)[:, None], places[parents], 0.0)
-        turns, scales = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)), np.ones((count, 3))
         return cls(
-            skeleton=Skeleton(names, parents, from_parent, turns, scales),
+            skeleton=Skeleton.unturned(names, parents, from_parent),
             points=points.astype(np.float32),
             slots=slots.astype(np.int32),
             weights=(kept / kept.sum(axis=1, keepdims=True)).astype(np.float32),

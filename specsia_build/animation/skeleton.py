@@ -1,12 +1,14 @@
 """A hierarchy of nodes or joints, and their transforms."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Skeleton:
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     joints: frozenset[int] = frozenset()
+
+    @classmethod
+    def unturned(cls, names: Sequence[str], parents: Sequence[int] | NDArray[np.int32], offsets: ArrayLike) -> Skeleton:
+        """A skeleton whose nodes are only moved at rest, by (J, 3) from their parents."""
+        count = len(names)
+        turns, scales = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)), np.ones((count, 3))
+        return cls(tuple(names), np.asarray(parents, np.int32), np.array(offsets, np.float64), turns, scales)
 
     def above(self, node: int) -> Iterator[int]:
         """A node and its ancestors, the nearest first."""

@@ -6,7 +6,7 @@ that rest in another direction (a T-pose and an A-pose) are aligned first. Hips 
 high as puts the lowest sole where the source has it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -296,17 +296,14 @@ class Transfer:
 
 
 def _foot_correction(
-    source_soles: Array, target_soles: Array, on_ground: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool
+    source_soles: Array, target_soles: Array, on_ground: NDArray[np.bool_], *, on_the_spot: bool
 ) -> Array:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
-    The lowest sole gets the same height, and soles on the ground move as far along it; a walk on the spot stays there.
+    The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the spot stays
+    there.
     """
-    low = np.zeros((len(source_soles), source_soles.shape[1]), bool)
-    for sole, spans in enumerate(on_ground):
-        for begin, end in spans:
-            low[begin:end, sole] = True
-    both = (low[1:] & low[:-1])[..., None]
+    both = (on_ground[1:] & on_ground[:-1])[..., None]
     off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1) / np.maximum(
         both.sum(axis=1), 1
     )

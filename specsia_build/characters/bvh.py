@@ -65,8 +65,7 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
     frames = _frames(path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints))
     parents, offsets = np.array([joint.parent for joint in joints], np.int32), [joint.offset for joint in joints]
-    unturned, scales = np.tile([0.0, 0.0, 0.0, 1.0], (len(joints), 1)), np.ones((len(joints), 3))
-    skeleton = Skeleton(tuple(joint.name for joint in joints), parents, np.array(offsets, np.float64), unturned, scales)
+    skeleton = Skeleton.unturned([joint.name for joint in joints], parents, offsets)
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
     motion = Motion(path.stem, tracks, 0.0, float(times[-1]))

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from specsia_build.look.strips import (
     strip_frames,
     tile_of,
 )
+from specsia_build.pool import map_ahead
 from specsia_build.terminal import progress
 
 STYLES = ("page.css", "viewer.css")
@@ -271,13 +271,9 @@ def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
         frames = strip_frames(count)
         return make_strips(gallery.reader, key, sides, frames, tile, rest_frame(len(frames), gallery.moving))
 
-    rest = iter(jobs)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            queue = [pool.submit(make, job) for job in islice(rest, AHEAD)]
-            while queue:
-                yield queue.pop(0).result()
-                queue += [pool.submit(make, job) for job in islice(rest, 1)]
+            yield from map_ahead(pool, make, jobs, AHEAD)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -109,10 +109,6 @@ class _Survey:
     outdated: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
 
-    @property
-    def config(self) -> BuildConfig:
-        return self.run.config
-
     def look_at(self, ids: Iterable[str]) -> Iterator[str]:
         """Yield the characters, each after its artefacts were compared with the source."""
         run = self.run
@@ -140,7 +136,7 @@ class _Survey:
 
     def characters(self, ids: Iterable[str], split_of: Mapping[str, str]) -> Iterator[Item]:
         """Rendered characters, with the reconstructions that are up to date."""
-        views = self.config.views
+        views = self.run.config.views
         for key in self.look_at(ids):
             rendered = self.meta(render.STAGE, None, key)
             if rendered is None:
@@ -166,7 +162,7 @@ class _Survey:
 
     def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
         """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the run."""
-        settings = self.config.clips
+        settings = self.run.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
         for character in self.look_at(ids):
             plan = self.meta(motions.STAGE, None, character)
@@ -281,7 +277,7 @@ def _missing(
     survey: _Survey, items: Sequence[Item], expected: Sequence[str], failures: Sequence[Failure], facts: RunFacts
 ) -> Iterator[str]:
     """Sentences on what a complete run would also have."""
-    config = survey.config
+    config = facts.config
     noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."

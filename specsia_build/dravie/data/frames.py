@@ -9,14 +9,13 @@ import hashlib
 import io
 import json
 import mmap
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,11 +31,9 @@ from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, WriteError, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import use, user_cache
+from specsia_build.pool import map_ahead
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 VERSION = 6  # Of the files' layout; part of their fingerprint
 PIXEL_BYTES = 24
@@ -204,17 +201,6 @@ def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArr
     index = _write(boxes, pixels, runs)
     arrays = np.frombuffer(pixels.getbuffer(), np.uint8), np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3)
     return Frames(*arrays, np.array(index.extents, np.int64), index.views)
-
-
-def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Apply a function to items in threads, and yield the results in order; at most `most` are computed ahead."""
-    waiting = deque[Future[R]]()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:

@@ -21,9 +21,10 @@ from specsia_build.dravie.data.encoding import (
     put_input,
     put_picture,
 )
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, map_ahead
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined
+from specsia_build.pool import map_ahead
 
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""

@@ -15,7 +15,7 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import Drawings, map_ahead
+from specsia_build.dravie.data.frames import Drawings
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
@@ -26,6 +26,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import Pixels, side_by_side
+from specsia_build.pool import map_ahead
 from specsia_build.terminal import progress
 
 RECORD, FILM = "enhance.json", "film"
