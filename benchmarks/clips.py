@@ -10,13 +10,14 @@ from PIL import Image
 
 from benchmarks.stages import logged, specsia
 from specsia_build.animation.motion import poses
-from specsia_build.animation.rig import posed_as
+from specsia_build.animation.rig import posed_through
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import actor_of, box_of
 from specsia_build.stages.stage import Job
 
@@ -78,14 +79,13 @@ def _as_stills(source: str, size: int, folder: Path) -> float:
     pose_sequence = poses(actor.rig.skeleton, motion, motion.times(24.0, PEER_FRAMES))
     low, high = box_of(actor.mesh)
 
-    def frame(k: int) -> None:
-        posed = posed_as(actor.mesh, actor.rig, pose_sequence, k)
-        layers = next(FastRenderer().render(posed, [Camera(0.0, size)]))
+    def draw(mesh: Mesh) -> None:
+        layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
         for picture in (layers.color, layers.mask, position_image(layers.position, layers.mask, low, high)):
             Image.fromarray(picture).save(io.BytesIO(), "PNG")
 
-    frame(0)
+    draw(next(posed_through(actor.mesh, actor.rig, pose_sequence)))
     begun = time.process_time()
-    for k in range(PEER_FRAMES):
-        frame(k % len(pose_sequence.worlds))
-    return (time.process_time() - begun) / PEER_FRAMES
+    for mesh in posed_through(actor.mesh, actor.rig, pose_sequence):
+        draw(mesh)
+    return (time.process_time() - begun) / len(pose_sequence.worlds)

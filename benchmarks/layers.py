@@ -29,7 +29,6 @@ from benchmarks.layer_measures import (
     segment_counts,
 )
 from specsia_build import png
-from specsia_build.animation.rig import posed_as
 from specsia_build.annotation.lines import visible_lines
 from specsia_build.annotation.strokes import MOST_POINTS
 from specsia_build.characters.character import Entry, safe_id
@@ -167,7 +166,7 @@ def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Ite
         layers = waiting.pop()
         assert layers.seen is not None
         camera: Camera = shot.cameras[min(k, len(shot.cameras) - 1)]
-        vertices = posed_as(actor.mesh, actor.rig, shot.poses, k).vertices + shot.shifts[k].astype(np.float32)
+        vertices = actor.rig.vertices(shot.poses, k) + shot.shifts[k].astype(np.float32)
         # The renderer draws over what it gave.
         seen = copy.deepcopy(layers.seen)
         lines = visible_lines(seen, surface.features)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.animation.motion import Motion, poses
-from specsia_build.animation.rig import posed_as
+from specsia_build.animation.rig import posed_through
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import COMPONENTS, load_document, unpack_draco
@@ -181,8 +181,8 @@ def _clip(moving: AnimatedCharacter, number: int, times: NDArray[np.float64], fi
     turn = rig.placement[:3, :3] @ up_rotation("+y").T
     ious, distance, stray = [], 0.0, 0.0
     with np.load(file) as theirs:
-        for k, vertices in enumerate(theirs["vertices"]):
-            ours, other = posed_as(mesh, rig, found, k), _plain(vertices @ turn.T, theirs["faces"])
+        for vertices, ours in zip(theirs["vertices"], posed_through(mesh, rig, found), strict=True):
+            other = _plain(vertices @ turn.T, theirs["faces"])
             ious += _ious(_plain(ours.vertices, ours.faces), other)
             distance = max(distance, _apart(ours, other) / height)
             stray = max(stray, _stray(mesh, ours))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.motion import Motion, Poses, poses
+from specsia_build.animation.motion import Poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, cofactors
@@ -199,54 +199,26 @@ def padded(rows: NDArray[_Number], width: int) -> NDArray[_Number]:
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
 
 
-def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
-    """Pose a mesh by a motion at a time.
-
-    Args:
-        mesh: the mesh at rest, with its normals and winding there.
-        rig: of its vertices, in their order.
-        motion: of the rig's skeleton; None for its rest.
-        t: seconds.
-
-    Returns:
-        The mesh with the vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its normals
-        turned, and faces rewound that are mirrored other than in `mesh`.
-    """
-    return posed_as(mesh, rig, poses(rig.skeleton, motion, np.array([t])), 0)
-
-
-def posed_as(mesh: Mesh, rig: Rig, sequence: Poses, k: int) -> Mesh:
-    """A mesh in the k-th of some poses; see `posed`."""
-    return _posed(mesh, rig, sequence, k, *_moves(rig, sequence.worlds[k]))
-
-
 def posed_through(mesh: Mesh, rig: Rig, sequence: Poses) -> Iterator[Mesh]:
-    """A mesh in each of some poses; see `posed`."""
-    for begin in range(0, len(sequence.worlds), _TOGETHER):
-        matrices, flipped = _moves(rig, sequence.worlds[begin : begin + _TOGETHER])
-        for k in range(len(matrices)):
-            yield _posed(mesh, rig, sequence, begin + k, matrices[k], flipped[k])
+    """A mesh, given at rest, in each of some poses of its rig's skeleton.
 
-
-def _moves(rig: Rig, worlds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """`Rig.matrices` of worlds (..., J, 4, 4), and which of the P mirror otherwise than at rest, (..., P)."""
-    matrices = rig.matrices(worlds)
-    return matrices, np.linalg.det(matrices[..., :3]) * rig.rest_signs < 0
-
-
-def _posed(
-    mesh: Mesh, rig: Rig, sequence: Poses, k: int, matrices: NDArray[np.float64], flipped: NDArray[np.bool_]
-) -> Mesh:
+    Yields the mesh with its vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its normals
+    turned, and faces rewound that are mirrored other than in `mesh`.
+    """
     rest = mesh.vertices if mesh.rest is None else mesh.rest
-    moved = replace(mesh, vertices=rig.vertices(sequence, k, matrices), rest=rest)
-    if mesh.normals is not None:
-        moved = replace(moved, normals=_turned(mesh, rig, sequence.worlds[k]))
-    if not flipped.any():
-        return moved
-    # A face turns with the slot of most weight of its first vertex.
-    vertices = mesh.faces[:, 0]
-    slots = rig.slots[vertices, rig.weights[vertices].argmax(axis=1)]
-    return moved.rewound(flipped[slots])
+    for begin in range(0, len(sequence.worlds), _TOGETHER):
+        worlds = sequence.worlds[begin : begin + _TOGETHER]
+        matrices = rig.matrices(worlds)
+        mirrored = np.linalg.det(matrices[..., :3]) * rig.rest_signs < 0
+        for k in range(len(worlds)):
+            moved = replace(mesh, vertices=rig.vertices(sequence, begin + k, matrices[k]), rest=rest)
+            if mesh.normals is not None:
+                moved = replace(moved, normals=_turned(mesh, rig, worlds[k]))
+            if mirrored[k].any():
+                # A face turns with the slot of most weight of its first vertex.
+                first = mesh.faces[:, 0]
+                moved = moved.rewound(mirrored[k][rig.slots[first, rig.weights[first].argmax(axis=1)]])
+            yield moved
 
 
 def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.float32]:

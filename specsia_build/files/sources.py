@@ -53,11 +53,12 @@ def unchanging() -> Iterator[None]:
     finally:
         _opened.reset(token)
     for path, state in opened.items():
-        if _state(path) != state:
+        if state_of(path) != state:
             raise CharacterError(f"{path.name} changed while it was read: build again once it is complete")
 
 
-def _state(path: Path) -> _State:
+def state_of(path: Path) -> _State:
+    """Inode, size and time of a regular file, by which to tell whether it changes; None if there is none."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -77,7 +78,7 @@ def source_place(path: Path, root: Path) -> Path:
     lies outside `root` or cannot be looked up.
     """
     if (opened := _opened.get()) is not None and path not in opened:
-        opened[path] = _state(path)
+        opened[path] = state_of(path)
     with _character_errors(path):
         place = path.resolve(strict=True)
         if not place.is_relative_to(root.resolve()):

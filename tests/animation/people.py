@@ -11,9 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
-from specsia_build.animation.rig import Rig
+from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.frame import up_rotation
+from specsia_build.rendering.mesh import Mesh
 
 BODY: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "hips": (None, (0, 0, 1.0)),
@@ -187,3 +188,7 @@ def way(at: NDArray[np.float64], bones: Mapping[str, int], upper: str, lower: st
 def degrees(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """The angle between two directions."""
     return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))
+
+
+def posed(mesh: Mesh, rig: Rig, motion: Motion | None, time: float) -> Mesh:
+    return next(posed_through(mesh, rig, poses(rig.skeleton, motion, np.array([time]))))

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.carry import INFLUENCES, carried
 from specsia_build.animation.motion import TRANSLATION, Motion, Track, poses
-from specsia_build.animation.rig import Morph, Rig, posed
+from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import composed, decomposed
 from specsia_build.characters.motions import BUILT_IN, built_in
 from specsia_build.errors import CharacterError
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Mesh, concatenate, flat_normals
-from tests.animation.people import skeleton_of, two_joints
+from tests.animation.people import posed, skeleton_of, two_joints
 from tests.rendering.scenes import mesh_of, net
 
 

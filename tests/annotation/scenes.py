@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from specsia_build.animation.rig import posed_as
+from specsia_build.animation.rig import posed_through
 from specsia_build.annotation.lines import BINARY, Features, Lines, draw_lines, feature_edges, visible_lines
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, ClipSettings
@@ -131,7 +131,7 @@ def running(path: Path, frames: int = 2, size: int = 128) -> tuple[Actor, list[L
     actor = actor_of(job)
     ((origin, index),) = actor.motions
     shot = shot_of(Clip("it", "run", origin, index, frames, 0, 20.0), actor, job.config, 3)
-    meshes = [posed_as(actor.mesh, actor.rig, shot.poses, k) for k in range(frames)]
+    meshes = posed_through(actor.mesh, actor.rig, shot.poses)
     return actor, [drawn(mesh.with_vertices(mesh.vertices + shot.shifts[0]), shot.cameras[0]) for mesh in meshes]
 
 

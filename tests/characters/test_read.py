@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import memory
-from specsia_build.animation.rig import posed
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_animated, read_character
@@ -30,6 +29,7 @@ from specsia_build.pool import Pool
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.stages.render import FRONT, render
 from specsia_build.stages.stage import Job
+from tests.animation.people import posed
 from tests.characters.bodies import DRAWN, figure, write_drawn
 from tests.characters.gltf.writer import GltfWriter
 from tests.hostile.bombs import change, textures

@@ -19,6 +19,7 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motio
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
+from specsia_build.files.sources import state_of
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -122,25 +123,11 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
 def actor_of(job: Job) -> Actor:
     """Return the actor of a job's character; the latest ones are cached while their files do not change."""
     own = () if job.entry.sample is not None else (job.entry.path,)
-    return _actor(job.entry, job.config, _state((*own, *motion_files(job.config))))
-
-
-_State = tuple[tuple[str, int, int], ...]
-
-
-def _state(paths: Iterable[Path]) -> _State:
-    states = []
-    for path in paths:
-        try:
-            stat = path.stat()
-            states.append((str(path), stat.st_size, stat.st_mtime_ns))
-        except OSError:
-            states.append((str(path), -1, -1))
-    return tuple(states)
+    return _actor(job.entry, job.config, tuple(map(state_of, (*own, *motion_files(job.config)))))
 
 
 @lru_cache(maxsize=2)
-def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
+def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
     animated, settings = read_animated(entry), clip_settings(config)
     mesh, rig = in_frame(animated, config)
     files = {path.name: path for path in motion_files(config)}
@@ -154,7 +141,7 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
                 chosen_motions = matching_motions(origin, offers, settings)
                 warnings += _unplayed(animated.spoilt)
             else:
-                file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
+                file = built_in() if origin in BUILT_IN else _motion_file(files[origin], state_of(files[origin]))
                 every = enumerate(file.motions)
                 offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
                 chosen_motions, notes = _from_file(animated, file, matching_motions(origin, offers, settings))
@@ -191,7 +178,7 @@ def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _motion_file(path: Path, _: _State) -> MotionFile:
+def _motion_file(path: Path, _: object) -> MotionFile:
     return read_motions(path)
 
 

@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.animation.rig import posed
 from specsia_build.characters.blender import CACHE_SETTING, SCRIPT
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
 from specsia_build.characters.read import read_character
@@ -21,6 +20,7 @@ from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender.process import find_command
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
+from tests.animation.people import posed
 from tests.characters.blender.conftest import Write, read_with_blender
 from tests.characters.gltf.writer import GltfWriter
 

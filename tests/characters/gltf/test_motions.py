@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.animation.rig import posed
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
 from specsia_build.characters.survey import facts_of
+from tests.animation.people import posed
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
 HALF = 0.5**0.5

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.layer_measures import first_hits
 from specsia_build import png
-from specsia_build.animation.rig import posed_as
 from specsia_build.characters.sources import open_source
 from specsia_build.dataset.layers import POS, frame_file
 from specsia_build.frame import POSITION_AXES, position_codes
@@ -64,7 +63,7 @@ def test_points_of_a_surface_keep_their_colour_to_one_step(tmp_path: Path) -> No
     times_seen = np.zeros(POINTS, np.int64)
     for k, camera in enumerate(shot.cameras):
         picture = png.decode(drawn.files[frame_file(POS, k)], 4)
-        places = camera.project(posed_as(actor.mesh, actor.rig, shot.poses, k).vertices + shot.shifts[k])
+        places = camera.project(actor.rig.vertices(shot.poses, k) + shot.shifts[k])
         column, row = np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
         hit, at, _ = first_hits(np.stack([column, row], axis=1) + 0.5, places, faces)
         # Where another face is at the pixel's centre, or the background shares it, the pixel shows another point.
