@@ -1,6 +1,7 @@
 """Shared parts of commands: help with examples, `--json`, results, and the panel that ends them."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from specsia_build.terminal.screen import Table, close, complain, show
+from specsia_build.terminal import Table, close, complain, show
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes
 
@@ -23,6 +24,8 @@ STOPPED, RESUMABLE = "stopped; the same command starts over", "stopped; the same
 
 JSON, BEGAN = "specsia.json", "specsia.began"
 """Keys of `Context.meta`: whether to print one JSON document, and when the command began."""
+
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 class Command(click.Command):
@@ -135,7 +138,8 @@ def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, troubl
     """
     context = click.get_current_context()
     if context.meta.get(JSON):
-        click.echo(json.dumps(document, indent=1))
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+        click.echo(_NOT_ASCII.sub(lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1], text))
     else:
         show(*lines)
     if trouble is not None:

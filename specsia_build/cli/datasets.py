@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build import terminal
 from specsia_build.cli.closing import load_lines, most
 from specsia_build.cli.command import FILE, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
-from specsia_build.terminal import progress
-from specsia_build.terminal.progress import amount
 
 if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Drawing, Style
@@ -40,7 +39,7 @@ def verify(dataset: str, workers: int) -> None:
     from specsia_build.recipes.verify import folder_facts
     from specsia_build.recipes.verify import verify as verify_folder
 
-    with progress.bar("verify", None) as bar:
+    with terminal.bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     name, local = argument(dataset), Path(dataset).is_dir()
     of_recipe = local and folder_facts(Path(dataset)) is not None
@@ -69,7 +68,7 @@ def diff(one: str, two: str) -> None:
     from specsia_build.dataset import diff as datasets
     from specsia_build.dataset.reading import open_dataset
 
-    with progress.bar("diff", None, "row") as bar:
+    with terminal.bar("diff", None, "row") as bar:
         result = datasets.diff(open_dataset(one), open_dataset(two), bar.at)
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
@@ -94,7 +93,7 @@ def convert(dataset: str, to: str, out: Path, workers: int) -> None:
     from specsia_build.dataset.reading import open_dataset
 
     source = open_dataset(dataset)
-    with progress.bar("convert", None, "row") as bar:
+    with terminal.bar("convert", None, "row") as bar:
         rows = to_published(source, out, workers or cores(), bar)
     counts = {config: sum(splits.values()) for config, splits in rows.items()}
     total, folder = plural(sum(counts.values()), "row"), argument(out)
@@ -133,7 +132,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     hub.check_repo(repo)
     of_recipe = folder_facts(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    with progress.bar("check", total, "B") as advance:
+    with terminal.bar("check", total, "B") as advance:
         local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)
     if not private:
         check_public(folder, licences_against if of_recipe else redistribution_problems)
@@ -142,7 +141,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         if not dry_run:
             plan = hub.push(api, plan, local)
     added, deleted = plan.of("add", "replace"), plan.of("delete")
-    parts = [f"{plural(len(added), 'file')} of {amount(plan.size, 'B')}"] * bool(added)
+    parts = [f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"] * bool(added)
     parts += [f"{plural(len(deleted), 'file')} removed"] * bool(deleted)
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
     again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
@@ -156,10 +155,10 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     if dry_run:
         title, lines = f"{folder} on the Hub, as planned", []
         for step in plan.operations:
-            extra = {"create": f"({visibility})", "tag": ""}.get(step.kind, f" {amount(step.size, 'B')}")
+            extra = {"create": f"({visibility})", "tag": ""}.get(step.kind, f" {terminal.amount(step.size, 'B')}")
             lines.append(f"{step.kind:<8} {step.name} {extra}".rstrip())
         kept = f"; {plural(plan.kept, 'file')} already there" if plan.kept else ""
-        lines.append(f"{plan.page}: {plural(len(added), 'file')} of {amount(plan.size, 'B')} to send{kept}")
+        lines.append(f"{plan.page}: {plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')} to send{kept}")
     elif plan.differences:
         differences = [f"{name} {problem}" for name, problem in plan.differences.items()]
         facts["failed"] = most(differences, f"{shlex.join(again)} --json")

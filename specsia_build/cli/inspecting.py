@@ -19,7 +19,7 @@ from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_file
 from specsia_build.memory import MEMORY
-from specsia_build.terminal.screen import Table
+from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts

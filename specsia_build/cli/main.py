@@ -15,7 +15,7 @@ from specsia_build import __version__
 from specsia_build.cli.command import FAILED, INTERRUPTED, STOPPED, USAGE, CommandGroup
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import write_trouble
-from specsia_build.terminal.screen import complain, say
+from specsia_build.terminal import complain, say
 
 COMMANDS = {
     name: (f"specsia_build.cli.{module}", summary)

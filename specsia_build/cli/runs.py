@@ -26,7 +26,7 @@ from specsia_build.config import (
 )
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.terminal.screen import Table
+from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.status import RunStatus

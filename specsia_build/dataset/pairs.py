@@ -27,13 +27,6 @@ _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_
 
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
-PAIR_COLUMNS = {
-    "specsia": (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK),
-    "clips": (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK, *_CLIP),
-    "published": ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT),
-}
-"""Columns that `decode_pair` needs, by the kind of the dataset (see `OpenedDataset.kind`)."""
-
 _FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
 
 
@@ -89,6 +82,14 @@ def content_of(gt: Pixels, silhouette: Pixels) -> str:
     return hashlib.sha256(repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()).hexdigest()[:32]
 
 
+def PAIR_COLUMNS(kind: str) -> tuple[str, ...]:
+    """Columns that `decode_pair` needs of a row of a dataset of that kind, see `OpenedDataset.kind`."""
+    if kind == "published":
+        return ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
+    own = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK)
+    return (*own, *_CLIP) if kind == "clips" else own
+
+
 def is_frontal(view: int, frame: int | None = None) -> bool:
     """Whether a row shows a character as a model is adapted to it: from the front, and in a clip's first frame."""
     return view == 0 and not frame
@@ -134,7 +135,7 @@ def decode_column(data: object, column: str, own: bool = True) -> Pixels:
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
     """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
-    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS[dataset.kind])[0])
+    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
 
 
 def splits_of(dataset: OpenedDataset) -> dict[str, str]:

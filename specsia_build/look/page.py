@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from specsia_build import terminal
 from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.writing import write_bytes, writing
@@ -34,7 +35,6 @@ from specsia_build.look.strips import (
     tile_of,
 )
 from specsia_build.pool import map_ahead
-from specsia_build.terminal import progress
 
 STYLES = ("page.css", "viewer.css")
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order
@@ -235,7 +235,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     pictures, tile = Pictures(path), tile_of(gallery)
     names: list[dict[str, dict[str, str]]] = []
     problems: list[Mapping[str, str]] = []
-    with progress.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
+    with terminal.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
         for entry in _all_strips(gallery, tile):
             sides = entry.strips.items()
             names.append({side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides})

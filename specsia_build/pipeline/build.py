@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from specsia_build import terminal
 from specsia_build.backends.registry import portable_spec
 from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.dataset.places import listed_names, open_target
@@ -23,8 +24,6 @@ from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.layers import load_renderer
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 
 @contextmanager
@@ -49,7 +48,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         backend_of(spec)
     if layout.url is not None:
         open_target(layout.url)
-        say(f"the work is kept in {layout.root}, the dataset goes to {layout.url}/dataset")
+        terminal.say(f"the work is kept in {layout.root}, the dataset goes to {layout.url}/dataset")
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
@@ -58,7 +57,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     characters = find_characters(config, layout, None if fresh else before)
     with (
         folder.locked(layout),
-        open_executor(config, layout, say) as execute,
+        open_executor(config, layout, terminal.say) as execute,
         open_run(config, layout, writes=True) as run,
     ):
         for path in layout.written:
@@ -66,17 +65,17 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         sweep(layout.root, deep=False)
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
-            replaced = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
-            say(f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}")
+            also = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
+            terminal.say(f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}")
         if fresh:
             run.index.forget()
             if foreign := folder.forget(layout):
-                say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
+                terminal.say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
         loop = Build(run, characters, execute)
         loop.refuse_unready(requested)
         loop.begin()
         compile_once(config, requested, characters.entries)
-        with progress.stages():
+        with terminal.stages():
             loop.run_steps(steps_of(config, requested))
             loop.collect_warnings()
             if loop.over_limit():

@@ -18,7 +18,7 @@ from specsia_build.pipeline.run import RunLayout, Step
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
-from specsia_build.terminal.screen import above, say
+from specsia_build.terminal import live_tables, say
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class StageTally:
 
 def print_stage(stage: StageSummary) -> None:
     """Print the closing line of a stage, unless a table shows it."""
-    if above:
+    if live_tables:
         return
     name = stage.stage if stage.backend is None else f"{stage.stage} {stage.backend}"
     kept = f", {stage.kept} up to date" if stage.kept else ""

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+from specsia_build import terminal
 from specsia_build.characters.character import Entry
 from specsia_build.config import write_settings
 from specsia_build.dataset import splits
@@ -22,9 +23,6 @@ from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, ph
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
-from specsia_build.terminal import progress
-from specsia_build.terminal.progress import Bar
-from specsia_build.terminal.screen import say
 
 Keys = dict[Step, set[str]]  # Keys of artefacts, by step
 
@@ -51,7 +49,7 @@ class Build:
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
         for remark in self.characters.remarks:
-            say(remark)
+            terminal.say(remark)
 
     def state_of(self, entry: Entry) -> CharacterState:
         """State of a character, cached until one of its artefacts changes."""
@@ -124,7 +122,7 @@ class Build:
     def make_again(self, damaged: Keys, steps: Sequence[Step]) -> None:
         """Remove damaged artefacts and do steps of their characters again."""
         for step, keys in damaged.items():
-            say(f"{step.label}: damaged and made again: {named(keys)}")
+            terminal.say(f"{step.label}: damaged and made again: {named(keys)}")
             for key in keys:
                 discard(self.layout.artefact(step.stage, step.name[1], key))
         ids = _characters(damaged)
@@ -143,7 +141,7 @@ class Build:
             for step in phase.steps:
                 name, backend = step.name
                 noun = "clip" if phase.per_clip else "char"
-                bar = progress.bar(name, len(units), noun, backend, attempt.kept[step])
+                bar = terminal.bar(name, len(units), noun, backend, attempt.kept[step])
                 attempt.bars[step] = stack.enter_context(bar)
             while units:
                 results = self.execute(work, units, phase.needs, self.over_limit)
@@ -180,7 +178,7 @@ class _Attempt:
     def __init__(self, build: Build, phase: Phase) -> None:
         self._build, self._phase = build, phase
         self.kept = dict.fromkeys(phase.steps, 0)
-        self.bars: dict[Step, Bar] = {}
+        self.bars: dict[Step, terminal.Bar] = {}
         self.damaged: Keys = {}
         self.touched: set[str] = set()
 
@@ -237,13 +235,12 @@ class _Attempt:
         if outcome.damaged or outcome.state == BLOCKED:
             bar.drop()
             return
+        bar(1)
         if outcome.state == DONE:
-            bar.keep()
             tally.keep([task.key])
             return
-        bar(1)
         if outcome.state == DAMAGED:
-            say(f"{step.label}: damaged and made again: {task.key}")
+            terminal.say(f"{step.label}: damaged and made again: {task.key}")
         build.record.log(*step.name, task.key, outcome)
         tally.seconds += outcome.seconds
         tally.ends[task.key] = "made" if outcome.reason is None else "failed"

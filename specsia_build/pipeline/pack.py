@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+from specsia_build import terminal
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import hash_files, parse_sums
@@ -26,8 +27,6 @@ from specsia_build.stages import pack
 from specsia_build.stages.clips import motions
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 
 def finish(build: Build) -> BuildSummary:
@@ -96,14 +95,14 @@ def _pack_dataset(build: Build) -> BuildSummary:
     count = sum(map(len, plan.members.values()))
     is_current = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
     to_pack, kept = (0, count) if is_current else (count, 0)
-    with progress.bar(pack.STAGE.name, to_pack, kept=kept) as advance:
+    with terminal.bar(pack.STAGE.name, to_pack, kept=kept) as advance:
         if to_pack:
             packed = pack.pack(plan, shard_maker(run, build.execute, advance), layout.dataset)
             outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
             build.record.log(pack.STAGE.name, None, "", outcome)
             if packed.kept:
                 shards = plural(packed.written, "shard")
-                say(f"pack: {shards} written, {packed.kept:,} kept as they were")
+                terminal.say(f"pack: {shards} written, {packed.kept:,} kept as they were")
     stage = StageSummary(pack.STAGE.name, None, to_pack, kept, 0, time.perf_counter() - start)
     print_stage(stage)
     dataset = layout.dataset if layout.url is None else _send(layout, f"{layout.url}/dataset")
@@ -116,9 +115,9 @@ def _pack_dataset(build: Build) -> BuildSummary:
 def _send(layout: RunLayout, url: str) -> str:
     """Send the packed dataset to a URL, and return it."""
     files = len(listed_names(layout.dataset)) - 1
-    with progress.bar("upload", files, "file") as advance:
+    with terminal.bar("upload", files, "file") as advance:
         sent = upload(layout.dataset, url, advance)
-    say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
+    terminal.say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
     return url
 
 
@@ -203,7 +202,7 @@ def _check_packed(build: Build) -> None:
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         packed += [layout.recipe(recipe.name, name) for name in (None, *moving_backends(recipe, build.run))]
     damaged = []
-    with progress.bar("check", None, "B") as advance:
+    with terminal.bar("check", None, "B") as advance:
         for folder in packed:
             sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
             digests = hash_files(folder, [*sums], advance)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from specsia_build import terminal
 from specsia_build.characters.character import Entry
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Lost, Needs
@@ -24,8 +25,6 @@ from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, load
 from specsia_build.stages import pack
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import Meta, canonical_json, sha256
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 
 def missed_reason(build: Build, waiting: Mapping[str | None, Iterable[str]], failures: Sequence[Failure]) -> str | None:
@@ -118,7 +117,7 @@ def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> st
         return missed
     missing = [task for task in tasks if not task.is_written()]
     written, faults, count = 0, list[str](), 0
-    with progress.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
+    with terminal.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
         for index, problem in build.execute(write_part, missing, Needs(build.config.timeout)):
             advance(1)
             task = missing[index]
@@ -189,7 +188,7 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     for key in obsolete:
         folders.remove_part(folder, key)
     if obsolete:
-        say(f"{folder}: {plural(len(obsolete), 'part')} removed that are no longer in this run")
+        terminal.say(f"{folder}: {plural(len(obsolete), 'part')} removed that are no longer in this run")
 
     def parts() -> Iterator[Written]:
         """Read the records anew each time, as there may be many."""
@@ -198,5 +197,5 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     left_out = len(keys) - sum(1 for _ in parts())
     count, own = write_whole(folder, recipe, parts, {**facts, "left_out": left_out})
     if foreign := folders.strangers(folder, parts(), own):
-        say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
+        terminal.say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
     return count

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from specsia_build import png
+from specsia_build import png, terminal
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
@@ -30,7 +30,6 @@ from specsia_build.recipes.verify import folder_facts
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
-from specsia_build.terminal import progress
 
 SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
 
@@ -161,7 +160,7 @@ def survey_all(
     surveyed: dict[int, tuple[CharacterFacts, bytes]] = {}
     compile_once(config, (), entries)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
-    with progress.bar("characters", len(entries)) as advance:
+    with terminal.bar("characters", len(entries)) as advance:
         for index, result in local_executor(config)(partial(survey, pictured=pictured), entries, needs):
             entry = entries[index]
             facts, picture = (unread(entry, result.reason), b"") if isinstance(result, Lost) else result

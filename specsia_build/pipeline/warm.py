@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from specsia_build import terminal
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
@@ -16,8 +17,6 @@ from specsia_build.pipeline.worker import Unit, work
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 OWN_BACKEND = "relief"  # Backend used where no backend of a build compiles code, as later stages need a mesh
 
@@ -36,8 +35,8 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
     marker = cache_folder() / f"whole-{code}"
     if marker.exists():
         return
-    say("compiling, once: the next command of this kind starts at once")
-    with progress.bar("compile", 1, "part") as advance:
+    terminal.say("compiling, once: the next command of this kind starts at once")
+    with terminal.bar("compile", 1, "part") as advance:
         for _, result in local_executor(config)(build_small, [(small, names)], Needs(math.inf)):
             advance(1)
             if not isinstance(result, Lost):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specsia_build import __version__, png
+from specsia_build import __version__, png, terminal
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
@@ -27,7 +27,6 @@ from specsia_build.pictures.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.pictures.sheets import Sheet, spread
 from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
 from specsia_build.repairing.reconstruction import FPS, Frame, moving, place_file, read_single, reconstruct, turntable
-from specsia_build.terminal import progress
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
 LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; `specsia enhance` reads the first three
@@ -102,7 +101,7 @@ def run_repair(
     """
     require_own_folder(out)
     run, size = find_run(settings.model), settings.size
-    with progress.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
+    with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, size)
         back = None if settings.back is None else read_drawing(Path(settings.back), size)
         if mesh is None:
@@ -141,7 +140,7 @@ def _write(
 ) -> list[str]:
     """Write all frames and their results, the sheet and the films; returns the names of the films."""
     count = settings.views
-    with progress.bar("repair", count, "frame") as bar:
+    with terminal.bar("repair", count, "frame") as bar:
         for number, (z, pos) in enumerate(frames):
             pictures = (z, z[..., 3], pos, paint(z, pos))
             for layer, picture in zip(LAYERS, pictures, strict=True):
@@ -158,7 +157,7 @@ def _write(
     sheet = Sheet(("",), ("Z", "repaired"), ("drawing", *(f"{360 * number / count:.0f}°" for number in numbers)))
     write_still(folder / SHEET, sheet.draw([front.image, *before, np.zeros_like(front.image), *after]))
     films = [f"{FILM}{end}" for end in (".webp", *([".mp4"] if has_ffmpeg() else []))]
-    with progress.bar("film", len(films), "film") as bar:
+    with terminal.bar("film", len(films), "film") as bar:
         for name in films:
             composed = (side_by_side(stored(number), (settings.size, settings.size)) for number in range(count))
             write_moving(folder / name, count, composed, Fraction(FPS))

@@ -36,7 +36,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(dataset: Path, config: str, split: str) -> set[str]:
     opened = open_dataset(dataset)
-    return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS["specsia"])}
+    return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS("specsia"))}
 
 
 def test_a_training_records_the_characters_that_it_saw(dataset: Path, trained: Path) -> None:

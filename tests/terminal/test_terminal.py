@@ -9,30 +9,29 @@ import pytest
 from rich.cells import cell_len as columns
 
 from specsia_build.cli.closing import folded
-from specsia_build.terminal.screen import Table, shortened
+from specsia_build.terminal import Table, shortened
 from tests.terminal.pseudo_terminal import CODE, harmless, lines_of, on_terminal
 
 ALL = """
-from specsia_build.terminal import progress, screen
-from specsia_build.terminal.screen import Table
+from specsia_build.terminal import Table, bar, close, complain, say, show, stages
 
 nasty = "\\x1b]0;owned\\x07\\n\\x9b2J\\u202eeno[red]x[/red][link=http://x]\\u2028" + "y" * 5000
-with progress.stages():
-    with progress.bar("render", 1400, "char", kept=98) as bar:
-        bar(700)
-        screen.say("said " + nasty)
-        bar(700)
-    with progress.bar("reconstruct", 1498, "char", "drawingspinup") as bar:
-        bar(3)
-    with progress.bar(nasty, None, "B", nasty) as bar:
-        bar(1_000_000)
-        bar.note(nasty)
-with progress.bar("alone " + nasty, 10, "char") as bar:
-    bar(1)
-    bar.note(nasty)
-screen.close("title " + nasty, {"warnings": ["a warning of many words " * 9, nasty], "next": ["specsia report my-run"]})
-screen.show(Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,)), "warning: " + nasty, "240 rows are in x")
-screen.complain("this is wrong with " + nasty, "specsia build --help")
+with stages():
+    with bar("render", 1400, "char", kept=98) as live:
+        live(700)
+        say("said " + nasty)
+        live(700)
+    with bar("reconstruct", 1498, "char", "drawingspinup") as live:
+        live(3)
+    with bar(nasty, None, "B", nasty) as live:
+        live(1_000_000)
+        live.note(nasty)
+with bar("alone " + nasty, 10, "char") as live:
+    live(1)
+    live.note(nasty)
+close("title " + nasty, {"warnings": ["a warning of many words " * 9, nasty], "next": ["specsia report my-run"]})
+show(Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,)), "warning: " + nasty, "240 rows are in x")
+complain("this is wrong with " + nasty, "specsia build --help")
 """
 
 
@@ -71,7 +70,7 @@ def test_a_pipe_gets_whole_lines_and_results_alone() -> None:
 
 
 def test_a_stream_that_cannot_write_a_letter_gets_its_name() -> None:
-    code = "from specsia_build.terminal.screen import show; show('騎士 é')"
+    code = "from specsia_build.terminal import show; show('騎士 é')"
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout == "\\u9a0e\\u58eb \\xe9\n"

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from specsia_build import __version__
+from specsia_build import __version__, terminal
 from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
@@ -33,7 +33,6 @@ from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
-from specsia_build.terminal import progress
 
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
@@ -232,7 +231,7 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
     seen = read_seen(run)
     before, _, _ = validate(generator, [front])
     began = time.perf_counter()
-    with progress.bar("adapt", settings.steps, "step") as bar:
+    with terminal.bar("adapt", settings.steps, "step") as bar:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])

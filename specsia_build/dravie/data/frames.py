@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from specsia_build import terminal
 from specsia_build.config import cores
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, pair_at
 from specsia_build.dataset.reading import OpenedDataset
@@ -32,8 +33,6 @@ from specsia_build.errors import SpecsiaError, WriteError, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import use, user_cache
 from specsia_build.pool import map_ahead
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 VERSION = 6  # Of the files' layout; part of their fingerprint
 PIXEL_BYTES = 24
@@ -223,7 +222,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     except WriteError as error:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
-        say(f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}")
+        terminal.say(f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}")
     if not index.views:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     with (cache / PIXELS).open("rb") as stream:
@@ -253,13 +252,13 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         return _cut_out(pair, drawings.of(pair.character_id))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in dataset.stream(config, split, PAIR_COLUMNS[dataset.kind]):
+        for row in dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)):
             yield row
             advance()
 
     with (
         replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary,
-        progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
+        terminal.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
         ThreadPoolExecutor(decoders) as pool,
     ):
         boxes = map_ahead(pool, cut_out, rows(), 2 * decoders)

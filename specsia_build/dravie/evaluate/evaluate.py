@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import torch
 
-from specsia_build import png
+from specsia_build import png, terminal
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
@@ -34,7 +34,6 @@ from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, UNREPA
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.terminal import progress
 
 RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
 FAST = (RAW, LINE, PASTE)  # Baselines without a training
@@ -202,7 +201,7 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
 
     Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
-    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS[dataset.kind]))
+    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     finished: set[tuple[str, ...]] = set()
     for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):
@@ -239,7 +238,7 @@ def evaluate(
     fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
     views = sum(dataset.splits(config).get(split, 0) for config in configs) * len(methods)
     scores: list[Score] = []
-    with progress.bar("evaluate", views, "view") as bar:
+    with terminal.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
             painters: dict[tuple[str, int], Painter] = {}

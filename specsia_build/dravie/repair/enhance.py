@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from specsia_build import __version__, png
+from specsia_build import __version__, png, terminal
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -27,7 +27,6 @@ from specsia_build.folders import refuse_foreign_folder
 from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import Pixels, side_by_side
 from specsia_build.pool import map_ahead
-from specsia_build.terminal import progress
 
 RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
@@ -105,7 +104,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
         for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
-            for row in dataset.stream(config, name, PAIR_COLUMNS[dataset.kind]):
+            for row in dataset.stream(config, name, PAIR_COLUMNS(dataset.kind)):
                 drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 yield Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
@@ -135,7 +134,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
     _check_folder(out, generator, frames.identity)
     warned: dict[str, list[str]] = {}
     written = 0
-    with progress.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
+    with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
         def unfinished() -> Iterator[Frame]:
             names: set[str] = set()
@@ -173,7 +172,7 @@ def _write_films(frames: FrameSource, out: Path) -> Path:
     first = next(frames.each(), None)
     if first is None or first.film is None:
         return _write_film(out / FILM, frames.each, frames.count, frames.fps, out)
-    with progress.bar("films", frames.count, "frame") as bar:
+    with terminal.bar("films", frames.count, "frame") as bar:
         for name, group in groupby(frames.each(), key=lambda frame: frame.film or ""):
             clip = list(group)
             passed = clip[-1].time - clip[0].time

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from specsia_build import __version__, png
+from specsia_build import __version__, png, terminal
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie import runs
@@ -28,8 +28,6 @@ from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pictures.films import side_by_side
-from specsia_build.terminal import progress
-from specsia_build.terminal.screen import say
 
 LOG_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 50, 1000, 2000  # Steps between rows of the log, and so on
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
@@ -94,14 +92,14 @@ def train(
     warnings: list[str] = []
 
     def warn(sentence: str) -> None:
-        say(f"warning: {sentence}")
+        terminal.say(f"warning: {sentence}")
         warnings.append(sentence)
 
     if both := sorted(seen.among(seen.validation)):
         characters = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
         warn(f"the validation frames show {characters}: give each character one split")
     if not watched:
-        say("the dataset has no validation frames: the training continues without pictures to look at")
+        terminal.say("the dataset has no validation frames: the training continues without pictures to look at")
 
     trainer, kept = Trainer(config, features, device, compiled=True), runs.checkpoints(run)
     step = start = trainer.restore(kept[-1]) if kept else 0
@@ -118,7 +116,7 @@ def train(
 
     ours = raw = None
     began, since, logged = time.perf_counter(), time.perf_counter(), start
-    with progress.bar("train", config.steps - start, "step", kept=start) as bar:
+    with terminal.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
             ending = step == config.steps
             saving = ending or step % checkpoint_every == 0
@@ -168,7 +166,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), PAIR_COLUMNS[dataset.kind])):
+        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
                 watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched

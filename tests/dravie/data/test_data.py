@@ -67,7 +67,7 @@ def _same(one: Frames, two: Frames) -> bool:
 
 def test_frames_hold_the_rows_of_the_dataset(opened: OpenedDataset, tmp_path: Path) -> None:
     frames = _open(opened, tmp_path)
-    rows = list(opened.stream("fat", "train", PAIR_COLUMNS[opened.kind]))
+    rows = list(opened.stream("fat", "train", PAIR_COLUMNS(opened.kind)))
     assert len(frames) == len(rows) == 4
     for index, row in enumerate(rows):
         pair = decode_pair(row)

@@ -158,7 +158,7 @@ def test_damage_that_hangs_on_the_place_alone_is_undone_with_the_hint(tmp_path: 
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
-    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, PAIR_COLUMNS[dataset.kind])]
+    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, PAIR_COLUMNS(dataset.kind))]
     pairs = [dimmed(decode_pair(row)) for row in rows]
     unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
     training = [pair for pair in pairs if pair.character_id != ids[-1]]
