@@ -17,7 +17,7 @@ from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.net import CHANNELS, COLOURS
-from specsia_build.backends.relief.sheets import SIZE
+from specsia_build.backends.relief.sheets import SIZE, figure_of, surface_of
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
@@ -76,6 +76,14 @@ def test_figure_is_closed_and_fills_its_silhouette(size: int) -> None:
     assert found.closed.all() and not np.isnan(found.volumes).any()
     check_generated(mesh, image)
     assert iou(seen(mesh, size=size), image) > 0.97
+
+
+def test_the_rim_lies_on_the_contour() -> None:
+    flat = surface_of(figure_of(painted(disc(256, 0.5, 0.5, 0.3))), np.zeros((SIZE, SIZE, 2)))
+    shared = np.intersect1d(flat.faces[flat.front], flat.faces[~flat.front])
+    x, y, _ = flat.points[shared].T
+    middle = (flat.points.min(axis=0) + flat.points.max(axis=0)) / 2
+    np.testing.assert_allclose(np.hypot(x - middle[0], y - middle[1]), 0.3 * 256, atol=0.4)
 
 
 @pytest.mark.parametrize("name", sorted(ODD))

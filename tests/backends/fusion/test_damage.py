@@ -1,0 +1,41 @@
+"""The damage model's noise, displacement and distance beside formulas and scipy."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import ndimage
+
+from specsia_build.backends.fusion.damage import _spline, signed_distance, smooth_noise, warped
+
+
+@pytest.mark.parametrize("step", [2.5, 11.0])
+def test_a_spline_keeps_planes(step: float) -> None:
+    rows, columns = np.mgrid[:40, :40].astype(np.float32)
+    y, x = np.mgrid[:64, :64] / step + 1
+    assert_allclose(_spline(3 + 2 * rows - columns, 64, step), 3 + 2 * y - x, atol=1e-4)
+
+
+def test_noise_has_deviation_one_and_no_detail_finer_than_its_wavelength() -> None:
+    noise = np.stack([smooth_noise(np.random.default_rng(seed), 96, 12.0) for seed in range(60)])
+    assert noise.mean() == pytest.approx(0, abs=0.03)
+    assert noise.std() == pytest.approx(1, abs=0.03)
+    power = (np.abs(np.fft.rfft(noise * np.hanning(96), axis=-1)) ** 2).mean(axis=(0, 1))
+    assert power[96 // 6 :].sum() < 0.01 * power.sum()
+
+
+def test_warping_is_bilinear_with_the_border_repeated() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.random((32, 32, 3), dtype=np.float32)
+    shift = rng.normal(0, 9, (2, 32, 32)).astype(np.float32)
+    y, x = np.mgrid[:32, :32]
+    places = [y + shift[1], x + shift[0]]
+    wanted = [ndimage.map_coordinates(image[..., k], places, order=1, mode="nearest") for k in range(3)]
+    assert_allclose(warped(image, shift), np.stack(wanted, axis=-1), atol=1e-4)
+
+
+def test_distance_to_a_circle_is_signed_and_in_pixels() -> None:
+    y, x = np.mgrid[:96, :96]
+    wanted = 30.3 - np.hypot(x - 47.2, y - 50.6)
+    # A level that is no distance, with the same zero contour.
+    near = np.abs(wanted) < 20
+    assert_allclose(signed_distance(wanted * (2 + np.cos(x / 9)))[near], wanted[near], atol=0.35)
