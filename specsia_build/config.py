@@ -25,6 +25,7 @@ Keep = Literal["all", "none"]
 RendererName = Literal["cycles", "fast", "pyrender"]
 """Values of settings; `Keep`: which artefacts stay after packing."""
 
+
 NONE: Keep = "none"
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
@@ -32,14 +33,9 @@ RANDOM, DARK = OUTLINES = ("random", "dark")
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
-FRAMES, DRAVIE = "frames", "dravie"
-"""Layouts of clips; entry points may add others."""
-
-MAX_FAILURES = "1%"
-"""Failed characters that a build tolerates by default."""
-
-OWN = "own"
-"""Name for the motions of the character's own file."""
+FRAMES, DRAVIE = "frames", "dravie"  # Layouts of clips; entry points may add others
+MAX_FAILURES = "1%"  # Failed characters that a build tolerates by default
+OWN = "own"  # Name for the motions of the character's own file
 
 Views = Annotated[int, msgspec.Meta(ge=1, le=360)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]

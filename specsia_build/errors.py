@@ -9,14 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
-MOST_SHOWN = 300
-"""Characters of a reason that are shown."""
-
-MOST_WARNED = 1000
-"""Characters of a warning that are shown: it may end with a manifest line of many names."""
-
-_MOST_ENTRIES = 8
-"""Entries of a tuple that `ByShape` shows."""
+MOST_SHOWN = 300  # Characters of a reason that are shown
+MOST_WARNED = 1000  # Characters of a warning that are shown: it may end with a manifest line of many names
+_MOST_ENTRIES = 8  # Entries of a tuple that `ByShape` shows
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of control, format and line-ending characters and of surrogates."""

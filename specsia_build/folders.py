@@ -16,14 +16,9 @@ from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import DESKTOP, is_temporary
 from specsia_build.files.writing import require_writable, writing
 
-UNUSED_DAYS = 30
-"""Days after which an unused folder of a cache is removed."""
-
-RUN_MARK = "specsia-run.json"
-"""In the folder of a run."""
-
-_LOOKED_AT = 4096
-"""Bytes of a file's beginning, and of its end."""
+UNUSED_DAYS = 30  # Days after which an unused folder of a cache is removed
+RUN_MARK = "specsia-run.json"  # In the folder of a run
+_LOOKED_AT = 4096  # Bytes of a file's beginning, and of its end
 
 
 def home() -> Path:

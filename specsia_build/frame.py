@@ -12,14 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ORTHO_WIDTH = 1.35
-"""Width and height of the image in units of the frame (the published set's orthographic scale)."""
-
-CAMERA_DISTANCE = 2.0
-"""Distance of the camera from the origin in units, which only Blender uses."""
-
-EXTENT = 1.0
-"""Largest side of a normalised character's bounding box, in units."""
+ORTHO_WIDTH = 1.35  # Width and height of the image in units of the frame (the published set's orthographic scale)
+CAMERA_DISTANCE = 2.0  # Distance of the camera from the origin in units, which only Blender uses
+EXTENT = 1.0  # Largest side of a normalised character's bounding box, in units
 
 AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
 
@@ -173,8 +168,7 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
     return Normalisation((float(centre[0]), float(centre[1]), float(centre[2])), scale * fit, fit)
 
 
-POSITION_AXES = (0, 2, 1)
-"""Axis of each colour channel of a position image: R = x, G = z, B = -y."""
+POSITION_AXES = (0, 2, 1)  # Axis of each colour channel of a position image: R = x, G = z, B = -y
 
 POSITION_SIGNS = (1.0, 1.0, -1.0)
 

@@ -50,8 +50,7 @@ def cache_folder() -> Path:
     return cache / digest
 
 
-_MAKING = RLock()
-"""Held while a dispatcher is created, so that there is one of each."""
+_MAKING = RLock()  # Held while a dispatcher is created, so that there is one of each
 
 
 class Later:
@@ -129,8 +128,7 @@ def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return lambda function: Later(partial(_compiled, function, options), function)
 
 
-compiled: Any = _keeping()
-"""Decorator of a compiled function."""
+compiled: Any = _keeping()  # Decorator of a compiled function
 
 # `_nrt` is undocumented: without it, numba leaves its runtime for arrays out.
 uncounted: Any = _keeping(_nrt=False)

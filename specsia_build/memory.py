@@ -13,19 +13,13 @@ from threading import Lock
 
 from specsia_build.errors import CostError, UsageError
 
-MEMORY = "2 GB"
-"""Default limit of a worker."""
-
-LEAST_BYTES, MOST_BYTES = 2**28, 2**44
-"""Range of limits: 256 MB to 16 TB."""
+MEMORY = "2 GB"  # Default limit of a worker
+LEAST_BYTES, MOST_BYTES = 2**28, 2**44  # Range of limits: 256 MB to 16 TB
 
 CURE = "raise --memory, or make it smaller"
 
-HEADROOM = 1.5
-"""Memory that the system lets a worker use, relative to its limit: estimates are not exact."""
-
-_KEPT = 2**26
-"""Freed bytes that a worker keeps, enough for the pictures of a view."""
+HEADROOM = 1.5  # Memory that the system lets a worker use, relative to its limit: estimates are not exact
+_KEPT = 2**26  # Freed bytes that a worker keeps, enough for the pictures of a view
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST_THRESHOLD = -1, -3, 2**25
 """Options of `mallopt` in glibc's malloc.h, and the largest value of the second."""

@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.jit import ready
 
-KEY, THERE = "i", "there"
-"""Names of an array in its file, and of the mask of a sparse one."""
+KEY, THERE = "i", "there"  # Names of an array in its file, and of the mask of a sparse one
 
 _STORED, _DEFLATED, _CREATED, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
 """Constants of the zip format: methods, versions, and 1 January 1980."""
 
-_HEADER = 30
-"""Bytes before the name of a zip member."""
+_HEADER = 30  # Bytes before the name of a zip member
 
 _DAMAGES: Any = (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, isal_zlib.error, struct.error)
 """Errors that parsers raise for damaged files."""

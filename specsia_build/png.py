@@ -12,16 +12,12 @@ from PIL import Image
 
 from specsia_build.jit import compiled, inlined
 
-ZLIB, GZIP = 15, 31
-"""Containers of deflated bytes, as the `wbits` of zlib."""
+ZLIB, GZIP = 15, 31  # Containers of deflated bytes, as the `wbits` of zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-"""PNG colour types by channel count: grey, grey + alpha, RGB, RGBA."""
-
-_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
-"""Pillow's names of colour types."""
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG colour types by channel count: grey, grey + alpha, RGB, RGBA
+_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}  # Pillow's names of colour types
 
 _MOST_PIXELS = 1 << 26
 

@@ -27,31 +27,19 @@ from specsia_build.memory import limit_process, shown
 T = TypeVar("T")
 R = TypeVar("R")
 
-SERVED_SECONDS = 600.0
-"""Time after which a worker is replaced, to bound what libraries leak."""
-
-LOOK_SECONDS = 1.0
-"""Longest time between two looks at a `Clock` by who waits for a deadline."""
-
-_LATE_SECONDS = 2.0
-"""Delay of a look that shows that this process was stopped."""
-
-_MOST_STARTS = 3
-"""Workers in a row that may end before they are ready."""
-
-_GRACE_SECONDS = 5.0
-"""Time between SIGTERM and SIGKILL."""
-
-_AHEAD = 4
-"""Results per worker that may wait for an earlier one."""
+SERVED_SECONDS = 600.0  # Time after which a worker is replaced, to bound what libraries leak
+LOOK_SECONDS = 1.0  # Longest time between two looks at a `Clock` by who waits for a deadline
+_LATE_SECONDS = 2.0  # Delay of a look that shows that this process was stopped
+_MOST_STARTS = 3  # Workers in a row that may end before they are ready
+_GRACE_SECONDS = 5.0  # Time between SIGTERM and SIGKILL
+_AHEAD = 4  # Results per worker that may wait for an earlier one
 
 _SOCKET_PATH, _SOCKET_NAME = 104, len("/pymp-12345678/listener-12345678")
 """Largest path of a socket, and what multiprocessing adds to the temporary folder's, in bytes."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-_READY, _DONE, _RAISED = range(3)
-"""Kinds of a worker's messages."""
+_READY, _DONE, _RAISED = range(3)  # Kinds of a worker's messages
 
 
 class Clock:

@@ -27,8 +27,7 @@ CACHE_SETTING = "SPECSIA_CACHE"
 
 SCRIPT = "export_glb.py"
 
-EXPORT_SECONDS = 300.0
-"""How long Blender may take over one file."""
+EXPORT_SECONDS = 300.0  # How long Blender may take over one file
 
 _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
 

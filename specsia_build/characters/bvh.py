@@ -31,9 +31,7 @@ _MOTION = re.compile(
     ).encode(),
     re.MULTILINE | re.IGNORECASE,
 )
-_WORD_COST = 64
-"""Bytes of memory for a number of a frame until it is part of a track."""
-
+_WORD_COST = 64  # Bytes of memory for a number of a frame until it is part of a track
 _LOOKED_AT = 100  # Frames that decide where the ground is, and which way is up.
 _GROUND = 10.0  # Percentile of the frames' lowest joints that is taken for the ground.
 

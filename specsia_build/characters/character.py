@@ -22,25 +22,15 @@ if TYPE_CHECKING:
     from specsia_build.animation.rig import Rig
     from specsia_build.animation.skeleton import Skeleton
 
-Landmark = tuple[str, tuple[float, float, float]]
-"""Name and origin of a joint or node."""
+Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
 
 SPLITS = ("train", "validation", "test")
 
-AUTO = "auto"
-"""Value of `up` or `front`: found by the character's joints and shape, else its format's."""
-
-OWN = "own"
-"""Value of `up` or `front`: the format's, without a check."""
-
-UNSETTLED = frozenset({"fbx", "obj", "ply"})
-"""Formats whose exporters keep to no convention: `AUTO` by default."""
-
-SETTLED = frozenset({"3dbicar"})
-"""Formats of a single dataset, whose axes are not checked."""
-
-MOST_ID_BYTES = 100
-"""Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name."""
+AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
+OWN = "own"  # Value of `up` or `front`: the format's, without a check
+UNSETTLED = frozenset({"fbx", "obj", "ply"})  # Formats whose exporters keep to no convention: `AUTO` by default
+SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
+MOST_ID_BYTES = 100  # Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 """Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays visible."""

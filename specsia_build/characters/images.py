@@ -18,17 +18,13 @@ from specsia_build.rendering.mesh import Texture, Wrap
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 """Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
 
-MAX_TEXTURE_PIXELS = 8192 * 8192
-"""Largest texture that is read: 256 MiB."""
-
-MOST_IMAGE_BYTES = 2**30
-"""Largest image file that is read."""
+MAX_TEXTURE_PIXELS = 8192 * 8192  # Largest texture that is read: 256 MiB
+MOST_IMAGE_BYTES = 2**30  # Largest image file that is read
 
 TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
 """Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it included."""
 
-_DECODER_COST = {"WEBP": 12, "JPEG2000": 20}
-"""Bytes of a pixel while it is decoded, where that is not 4."""
+_DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
 
 # Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")

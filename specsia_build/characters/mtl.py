@@ -14,8 +14,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture
 
-MOST_LIBRARY_BYTES = 16 * 2**20
-"""Largest material library that is read."""
+MOST_LIBRARY_BYTES = 16 * 2**20  # Largest material library that is read
 
 _OPTION = re.compile(r"\s*-(\w+)((\s+[-+.\de]+){1,3}|\s+\S+)(?=\s)")
 """An option of a map: its name, and up to three numbers or one other word."""

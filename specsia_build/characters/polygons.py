@@ -16,15 +16,12 @@ from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 Ints = NDArray[np.int64]
 Corners = NDArray[np.float64]
 
-MAX_TRIANGLES = 20_000_000
-"""Maximum for a character; instances of one mesh could otherwise multiply without end."""
+MAX_TRIANGLES = 20_000_000  # Maximum for a character; instances of one mesh could otherwise multiply without end
 
 TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 """Bytes of memory, measured, that each takes from its being read until it is drawn."""
 
-MOST_CORNERS = 4096
-"""Maximum corners of a polygon that is cut by its shape: the time may grow with their square."""
-
+MOST_CORNERS = 4096  # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
 _CORNER_COST = 300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at.
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
 _MOST_PAST_ONE = 2.0

@@ -33,8 +33,7 @@ from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 18
-"""Version of the readers' results; it is part of the versions of stages that read files."""
+READING = 18  # Version of the readers' results; it is part of the versions of stages that read files
 
 
 @dataclass(frozen=True)

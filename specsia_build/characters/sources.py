@@ -33,8 +33,7 @@ from specsia_build.folders import RUN_MARK, expanded
 
 MAX_SAMPLES = 100_000
 
-MOST_WALKED = 5_000_000
-"""Files and folders of a source."""
+MOST_WALKED = 5_000_000  # Files and folders of a source
 
 DEFAULT_SAMPLE_SEED = 42
 
@@ -188,8 +187,7 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)
 
 
-MOST_BYTES, MOST_LINES = 2**29, 1_000_000
-"""Size of a manifest, and its lines that are not blank."""
+MOST_BYTES, MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
 
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
@@ -215,8 +213,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
 
 
-_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
-"""Errors of a line that does not describe a character."""
+_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # Errors of a line that does not describe a character
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:

@@ -19,8 +19,7 @@ from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_file, source_digest
 
 T = TypeVar("T")
-UNSURE = "unsure"
-"""A front that is neither stated nor found."""
+UNSURE = "unsure"  # A front that is neither stated nor found
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import SpecsiaError, brief
 
-MOST_NAME_BYTES = 180
-"""Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow."""
+MOST_NAME_BYTES = 180  # Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow
 
 DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers leave in folders that they show."""

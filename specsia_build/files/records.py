@@ -11,8 +11,7 @@ from specsia_build.errors import SpecsiaError, printable
 
 MOST_JSON_BYTES = 64 * 2**20
 
-MOST_DEPTH = 100
-"""Of lists and objects inside one another."""
+MOST_DEPTH = 100  # Of lists and objects inside one another
 
 
 def parse_json(data: bytes | str, what: str) -> Any:

@@ -19,28 +19,22 @@ from specsia_build import memory
 from specsia_build.errors import CharacterError
 from specsia_build.files.names import folded_name
 
-MOST_SOURCE_BYTES = 4 * 2**30
-"""Largest source file that is opened."""
+MOST_SOURCE_BYTES = 4 * 2**30  # Largest source file that is opened
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
-_State = tuple[int, int, int] | None
-"""Inode, size and modification time of a regular file, or None."""
+_State = tuple[int, int, int] | None  # Inode, size and modification time of a regular file, or None
 
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
 """Source files that were opened or looked for, with their state at that time."""
 
-ANYWHERE = "**"
-"""Last folder of a path: search the name below the folder above, see `searched`."""
-
-BESIDE = "*"
-"""Last folder of a path: search the name in the folder above and below image folders in it."""
+ANYWHERE = "**"  # Last folder of a path: search the name below the folder above, see `searched`
+BESIDE = "*"  # Last folder of a path: search the name in the folder above and below image folders in it
 
 _OF_IMAGES = re.compile(r"texture|(^|[\W_])(tex|skins?|maps?|images?|materials?)($|[\W_])", re.IGNORECASE)
 """Names of image folders."""
 
-MOST_FOLDERS = 1000
-"""Folders of a tree that are searched."""
+MOST_FOLDERS = 1000  # Folders of a tree that are searched
 
 
 @contextmanager

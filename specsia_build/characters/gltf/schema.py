@@ -13,8 +13,7 @@ Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Two = tuple[Number, Number]
 Three = tuple[Number, Number, Number]
 Four = tuple[Number, Number, Number, Number]
-MaybeNumber = float | None
-"""Part of a node's transform: exporters write null or NaN at nodes that carry nothing."""
+MaybeNumber = float | None  # Part of a node's transform: exporters write null or NaN at nodes that carry nothing
 
 
 class Struct(msgspec.Struct, rename="camel", gc=False):
