@@ -25,7 +25,6 @@ Keep = Literal["all", "none"]
 RendererName = Literal["cycles", "fast", "pyrender"]
 """Values of settings; `Keep`: which artefacts stay after packing."""
 
-
 NONE: Keep = "none"
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
