@@ -86,6 +86,14 @@ def test_the_rim_lies_on_the_contour() -> None:
     np.testing.assert_allclose(np.hypot(x - middle[0], y - middle[1]), 0.3 * 256, atol=0.4)
 
 
+def test_the_back_may_take_the_colours_of_the_rim() -> None:
+    distance = disc(64, 0.5, 0.5, 0.4) * 64
+    labels = np.where(distance < 0, COLOURS, np.where(distance < net.RIM + 1, 3, 5))
+    front, around, along = net.guides(labels)
+    np.testing.assert_array_equal(front, labels)
+    assert (around[distance >= 0] == 3).all() and (along[distance >= 0] == 3).all()
+
+
 @pytest.mark.parametrize("name", sorted(ODD))
 def test_odd_drawings(name: str) -> None:
     mesh = reconstructed(ODD[name])
