@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from specsia_build.characters.formats import FORMATS
 from specsia_build.terminal import Table, close, complain, show
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes
@@ -28,8 +30,14 @@ JSON, BEGAN = "specsia.json", "specsia.began"
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
+SOURCE_HELP = (
+    "SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them "
+    f"({', '.join(FORMATS)}), or a .jsonl manifest."
+)
+
+
 class Command(click.Command):
-    """A command whose help ends with examples, and explains SOURCE if it takes one; see `command`.
+    """A command whose help ends with examples, and explains SOURCE with `source=True`; see `command`.
 
     Attributes:
         examples: command lines to copy, in the folder of a reader who followed the README.
@@ -37,28 +45,12 @@ class Command(click.Command):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        examples: Sequence[str] = (),
-        takes_source: bool = False,
-        goes_on: bool = False,
-        **settings: Any,
+        self, *args: Any, examples: Sequence[str] = (), source: bool = False, goes_on: bool = False, **settings: Any
     ) -> None:
         super().__init__(*args, **settings)
-        self.examples, self.takes_source, self.goes_on = tuple(examples), takes_source, goes_on
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what the command does and what SOURCE is."""
-        super().format_help_text(ctx, formatter)
-        if self.takes_source:
-            from specsia_build.characters.formats import FORMATS
-
-            formatter.write_paragraph()
-            with formatter.indentation():
-                formatter.write_text(
-                    "SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them "
-                    f"({', '.join(FORMATS)}), or a .jsonl manifest."
-                )
+        self.examples, self.goes_on = tuple(examples), goes_on
+        if source:
+            self.help = f"{cleandoc(self.help or '')}\n\n{SOURCE_HELP}"
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, one a line and never wrapped, so that they can be copied."""

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
 
 
-@command(
-    "specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html", takes_source=True
-)
+@command("specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html", source=True)
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take.")
 @click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")

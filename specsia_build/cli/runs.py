@@ -74,7 +74,7 @@ _SHARED = options(
     "specsia build sample:3 --out my-samples",
     "specsia build path/to/characters --out my-run",
     goes_on=True,
-    takes_source=True,
+    source=True,
 )
 @source
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
@@ -104,7 +104,7 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     "specsia clips path/to/characters --out my-clips --preview",
     "specsia clips sample:2 --motion walk --recipe anidoc --out my-line-art",
     goes_on=True,
-    takes_source=True,
+    source=True,
 )
 @source
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")

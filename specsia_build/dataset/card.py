@@ -236,7 +236,7 @@ def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
 
 
 def _licence_warning(licenses: Iterable[str | None]) -> str:
-    return f"\n\nThis dataset {reason}." if (reason := withheld(licenses)) else ""
+    return "".join(f"\n\nThis dataset {reason}." for reason in withheld(licenses))
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:

@@ -14,14 +14,10 @@ from specsia_build.dataset.schema import GT as GT
 from specsia_build.dataset.schema import MASK as MASK
 from specsia_build.dataset.schema import POS as POS
 
-LINE, LABEL, SEG, STROKES = "line", "label", "seg", "strokes"
+LINE, LABEL, SEG, STROKES, UDP, TRACKS = "line", "label", "seg", "strokes", "udp", "tracks"
 
 FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmatched"
 """Flow of each point to the next and to the previous frame, which the last and the first frame lack."""
-
-UDP = "udp"
-
-TRACKS = "tracks"  # Positions, in each frame, of points that are visible in the clip's first frame
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,6 @@ class Kind:
 
 
 _GREY = Kind(".png", png.encode, lambda data: png.decode(data, 1))
-
 _RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
 
 
@@ -49,15 +44,11 @@ def _decode_numbers(data: bytes) -> NDArray[np.int32]:
 
 
 _NUMBERS = Kind(".png", _encode_numbers, _decode_numbers)
-
 _ARRAY = Kind(".npz", npz.encode, npz.decode)
-
 _SPARSE = Kind(".npz", npz.encode_sparse, npz.decode_sparse)
-
 _FLAGS = Kind(
     ".png", lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))), lambda data: png.decode(data, 1) > 0
 )
-
 _RECORD = Kind(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)
 
 LAYERS: dict[str, Kind] = {
@@ -77,8 +68,9 @@ LAYERS: dict[str, Kind] = {
     TRACKS: _ARRAY,
 }
 """The layers of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
-arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3): x and y in pixels, the first one's
-centre at (0.5, 0.5), and 1 where the frame shows the point; flags (H, W) bool; and strokes as a mapping."""
+arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3) of the points
+visible in the clip's first frame: x and y in pixels, the first one's centre at (0.5, 0.5), and 1 where the frame shows
+the point; flags (H, W) bool; and strokes as a mapping."""
 
 
 def view_file(name: str, view: int) -> str:

@@ -92,10 +92,10 @@ def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = re
         )
 
 
-def withheld(licenses: Iterable[str | None]) -> str | None:
-    """Say, from the licence of each character, why a dataset must not be passed on; None if it may be."""
+def withheld(licenses: Iterable[str | None]) -> list[str]:
+    """Say, from the licence of each character, why a dataset must not be passed on; empty if it may be."""
     problems = licence_problems(Counter(licenses), "character")
-    return f"must not be shared as it is: it holds {'; '.join(problems)}" if problems else None
+    return [f"must not be shared as it is: it holds {'; '.join(problems)}"] * bool(problems)
 
 
 def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BACKGROUND = 240  # Grey that the published set's pictures are composited on
 
 _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey")
-
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
 _FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's

@@ -100,15 +100,18 @@ class OpenedDataset:
         rows: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
-            footer = self._footer(shard)
+            footer, groups = self._footer(shard), []
             for group in range(footer.num_row_groups):
                 end = start + footer.row_group(group).num_rows
                 if inside := [i for i in rows_wanted if start <= i < end]:
-                    offsets = array_of([i - start for i in inside], pa.int64())
-                    with self._parquet(shard, columns) as parquet:
+                    groups.append((group, start, inside))
+                start = end
+            if groups:
+                with self._parquet(shard, columns) as parquet:
+                    for group, first, inside in groups:
+                        offsets = array_of([i - first for i in inside], pa.int64())
                         chosen = table(parquet, columns, [group]).take(offsets)
                         rows.update(zip(inside, _rows(chosen, self.where, self.kind), strict=True))
-                start = end
         if absent := [i for i in rows_wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from specsia_build.dataset.licences import licence_problems
+from specsia_build.dataset.licences import licence_problems, withheld
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.push import LocalDataset, check_files, listed_sums, unfit
 from specsia_build.dataset.reading import card_fields
@@ -104,7 +104,7 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     checks: list[str] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
-    notes += files.licence_notes(licenses)
+    notes += [f"it {reason}" for reason in withheld(licenses)]
     verdicts = findings.verdicts(checks)
     return Report(counts.total("frames"), len(counts.characters), (name,), *verdicts, tuple(notes), unit="frames")
 

@@ -61,7 +61,7 @@ def test_every_help_ends_with_two_examples_that_the_command_takes() -> None:
             parse(words)
         if isinstance(command, click.Group):
             assert "..." not in about.partition("\nCommands:\n")[2], names
-        if getattr(command, "takes_source", False):
+        if names in (("build",), ("clips",), ("characters",)):
             assert ", ".join(FORMATS) in " ".join(said.split())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.licences import stated_by_card
+from specsia_build.dataset.licences import stated_by_card, withheld
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import MOST_VIEWS, SPLITS_FILE, SUMS_FILE
@@ -75,7 +75,8 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     whole = comparison.rows == total and None not in counts.values()
     comparison.finish(whole, frozen)
 
-    characters, licenses = {name for _, name in comparison.characters}, comparison.licenses()
+    licenses_of = {name: character.first.get("license") for (_, name), character in comparison.characters.items()}
+    licenses = list(licenses_of.values())
     if kind == "published":
         licenses = [stated_by_card(card or {})] * len(licenses)
     elif card is not None and whole:
@@ -90,9 +91,9 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         skipped |= {"alpha", "contour", "edge", "position", "iou", "licences"}
         notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
     if frozen is not None and whole:
-        notes += splits.empty_notes(frozen, characters)
-    notes += files.licence_notes(licenses)
-    return Report(total, len(characters), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
+        notes += splits.empty_notes(frozen, licenses_of)
+    notes += [f"it {reason}" for reason in withheld(licenses)]
+    return Report(total, len(licenses), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
 
 
 @dataclass
@@ -118,10 +119,6 @@ class Comparison:
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
         self._before: Values | None = None
-
-    def licenses(self) -> list[str | None]:
-        """Licence of each character; None where the rows have none."""
-        return list({name: record.first.get("license") for (_, name), record in self.characters.items()}.values())
 
     def compare(self, config: str, split: str, row: RowFacts) -> None:
         """Compare a row with earlier ones."""

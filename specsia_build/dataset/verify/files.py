@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.licences import license_fields, withheld
+from specsia_build.dataset.licences import license_fields
 from specsia_build.dataset.places import Place, leads_out, read_errors
 from specsia_build.dataset.reading import Kind, card_fields, data_files, fits, kind_of, no_dataset, read_footer
 from specsia_build.dataset.schema import Shard
@@ -158,11 +158,6 @@ def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], noun
     stated = {name: card[name] for name in ("license", "license_name") if name in card}
     if stated != expected:
         findings.add("licences", schema.CARD, f"states {stated}, but the {noun} have {expected}")
-
-
-def licence_notes(licenses: Sequence[str | None]) -> list[str]:
-    """A note on licences that forbid passing a dataset on, if there are any."""
-    return [f"it {reason}"] if (reason := withheld(licenses)) else []
 
 
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
