@@ -165,7 +165,16 @@ def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Hum
     if stated:
         bones = {_current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
         return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
-    return _named(skeleton)
+    tree, named = _Tree(skeleton), dict[str, int | None]()
+    for name, side in (("left", 1), ("right", -1)):
+        named |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
+    named |= _trunk(tree, named)
+    hips = named["hips"]
+    end = _carrier(tree, named)
+    spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
+    choices = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
+    named |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
+    return Humanoid({bone: node for bone, node in named.items() if node is not None}, tuple(spine))
 
 
 def _current(bone: str, stated: Mapping[str, int]) -> str:
@@ -200,7 +209,7 @@ class _Tree:
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
-        self.skeleton = skeleton
+        self.skeleton, self.names = skeleton, skeleton.names
         self.parents: list[int] = skeleton.parents.tolist()
         self.candidates: dict[tuple[int, str], list[int]] = {}
         self._paths: dict[int, list[int]] = {}
@@ -261,20 +270,6 @@ class _Tree:
         return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
 
 
-def _named(skeleton: Skeleton) -> Humanoid:
-    tree = _Tree(skeleton)
-    bones: dict[str, int | None] = {}
-    for name, side in (("left", 1), ("right", -1)):
-        bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, skeleton.names, side)).items()}
-    bones |= _trunk(tree, skeleton.names, bones)
-    hips = bones["hips"]
-    end = _carrier(tree, bones)
-    spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
-    choices = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
-    bones |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
-    return Humanoid({bone: node for bone, node in bones.items() if node is not None}, tuple(spine))
-
-
 def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
     upper = tree.first(side, "UpperLeg", above=("LowerLeg", "Leg", "Foot"))
     lower = tree.first(side, "LowerLeg", below=upper, above=("Foot",))
@@ -294,7 +289,7 @@ def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
     return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
 
 
-def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
+def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
     upper = tree.first(side, "UpperArm", "Arm", above=("LowerArm", "Arm", "Hand"))
     shoulder = tree.first(side, "Shoulder", above=("UpperArm", "Arm"))
     if upper is None:
@@ -309,28 +304,28 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     for finger, joints in _FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.candidates.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
-        numbered = [node for node in nodes if any(sign.isdecimal() for sign in names[node])]
+        numbered = [node for node in nodes if any(sign.isdecimal() for sign in tree.names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
             arm[finger + joint] = node
-    return arm if lower is None else _numbered_fingers(tree, names, side, lower) | arm
+    return arm if lower is None else _numbered_fingers(tree, side, lower) | arm
 
 
-def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) -> dict[str, int | None]:
+def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | None]:
     """Five fingers that differ only in numbers, starting at the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
-    first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: names[node])
+    first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node])
     if len(first) != len(_FINGERS):
         return {}
     fingers: dict[str, int | None] = {}
     for (finger, joints), start in zip(_FINGERS.items(), first, strict=True):
         chain = [node for node in nodes if start in tree.above(node)]
         if finger != "Thumb":
-            chain = [node for node in chain if _IN_THE_PALM not in words_of(names[node])]
+            chain = [node for node in chain if _IN_THE_PALM not in words_of(tree.names[node])]
         fingers |= {finger + joint: node for joint, node in zip(joints, chain, strict=False)}
     return fingers
 
 
-def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -> dict[str, int | None]:
+def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None]:
     """Hips, the common ancestor of legs and head or arms, neck and head; of several heads, the nearest to the legs."""
     legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
@@ -343,7 +338,7 @@ def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -
     head = max(tree.candidates.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
     necks = [node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
-    if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, names, arms)):
+    if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None
     upper = [node for node in (head, neck) if node is not None][:1] or arms
     hips = tree.common([*legs, *upper]) if len(legs) == 2 and upper else None
@@ -360,12 +355,12 @@ def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None
     return path[path.index(chest) - 1] if path.index(chest) > 1 else None
 
 
-def _above_arms(tree: _Tree, names: Sequence[str], arms: Sequence[int]) -> list[int]:
+def _above_arms(tree: _Tree, arms: Sequence[int]) -> list[int]:
     """The part above the arms of a spine that is numbered up to the head: ``DEF-spine.006`` of Rigify.
 
     It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the arms.
     """
-    path: list[int] = []
+    path, names = list[int](), tree.names
     for node, parent in enumerate(tree.parents):
         words = words_of(names[node].rstrip(_NUMBER))
         if not tree.is_joint(node) or "spine" not in words or _HELPERS & set(words):

@@ -7,18 +7,36 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import Figure, figure_of
 from specsia_build.animation.humanoid import spoken
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
+from specsia_build.animation.skeleton import Skeleton
 from specsia_build.errors import CharacterError, some
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
 
 BELOW_DEG = 30.0  # Angle of the arms of the A-pose below the horizontal; its legs are straight down
+
+_JOINTS = {
+    "hips": ("", (0.0, 0.0, 0.92)),
+    "spine": ("hips", (0.0, 0.0, 1.02)),
+    "chest": ("spine", (0.0, 0.0, 1.17)),
+    "neck": ("chest", (0.0, 0.0, 1.42)),
+    "head": ("neck", (0.0, 0.0, 1.5)),
+    "UpperLeg": ("hips", (0.09, 0.0, 0.88)),
+    "LowerLeg": ("UpperLeg", (0.09, -0.005, 0.48)),
+    "Foot": ("LowerLeg", (0.09, 0.0, 0.08)),
+    "Toes": ("Foot", (0.09, -0.13, 0.02)),
+    "Shoulder": ("chest", (0.03, 0.0, 1.38)),
+    "UpperArm": ("Shoulder", (0.17, 0.0, 1.38)),
+    "LowerArm": ("UpperArm", (0.43, 0.0, 1.38)),
+    "Hand": ("LowerArm", (0.67, 0.0, 1.38)),
+}
+"""Parent and position (left, -front, up) in metres of each joint of a person in a T-pose; of pairs, which begin with
+capitals, the left one's."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +78,15 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
 
 
 def _a_pose() -> tuple[Motion, Figure]:
-    """The A-pose as a motion of length 0, and its figure."""
-    skeleton = dummy()
-    bones = {name: node for node, name in enumerate(skeleton.names)}
-    tracks = []
+    """The A-pose as a motion of length 0, and the figure that it is of."""
+    bones, parents, places = dict[str, int](), list[int](), list[NDArray[np.float64]]()
+    for name, (parent, place) in _JOINTS.items():
+        for side, sign in (("left", 1.0), ("right", -1.0)) if name[0].isupper() else (("", 1.0),):
+            parents.append(bones.get(side + parent, bones.get(parent, -1)))
+            bones[side + name] = len(bones)
+            places.append(np.array(place) * (sign, 1.0, 1.0))
+    offsets = [place - places[k] if k >= 0 else place for place, k in zip(places, parents, strict=True)]
+    skeleton, tracks = Skeleton.unturned(tuple(bones), parents, offsets), []
     for side, turn in (("left", BELOW_DEG), ("right", -BELOW_DEG)):
         lowered = scipy.spatial.transform.Rotation.from_euler("y", turn, degrees=True).as_quat()
         tracks.append(Track(bones[f"{side}UpperArm"], ROTATION, np.zeros(1), lowered[None]))

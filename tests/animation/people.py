@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,7 @@ for _name, _capital in (("left", "Left"), ("right", "Right")):
 def skeleton_of(names: Iterable[str], parents: Sequence[int], translations: ArrayLike = 0.0, **more: Any) -> Skeleton:
     """A skeleton whose joints are turned nowhere, at (J, 3) places from their parents."""
     names = tuple(names)
-    places = np.broadcast_to(translations, (len(names), 3)).astype(float)
-    still = np.tile([0.0, 0, 0, 1], (len(names), 1))
-    return Skeleton(names, np.array(parents, np.int32), places, still, np.ones_like(places), **more)
+    return replace(Skeleton.unturned(names, parents, np.broadcast_to(translations, (len(names), 3))), **more)
 
 
 def two_joints(
@@ -130,13 +129,8 @@ def person(
         parents.append(-1 if above is None else bones.index(above))
         locals_.append(worlds[k] if above is None else np.linalg.inv(worlds[parents[-1]]) @ worlds[k])
     local = np.array(locals_)
-    skeleton = Skeleton(
-        names=tuple(bone if names is None else names[bone] for bone in bones),
-        parents=np.array(parents, np.int32),
-        translations=local[:, :3, 3],
-        rotations=np.asarray(Rotation.from_matrix(local[:, :3, :3]).as_quat()),
-        scales=np.ones((len(bones), 3)),
-    )
+    skeleton = Skeleton.unturned([names[bone] if names else bone for bone in bones], parents, local[:, :3, 3])
+    skeleton = replace(skeleton, rotations=np.asarray(Rotation.from_matrix(local[:, :3, :3]).as_quat()))
     return Figure(skeleton, up_rotation(up), {}), {bone: k for k, bone in enumerate(bones)}
 
 

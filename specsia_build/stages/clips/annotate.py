@@ -66,17 +66,16 @@ def _of_frame(
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
     values: dict[str, Any] = {}
-    label = seen.numbers(surface.region) if {LABEL, SEG} & set(layers_wanted) else None
+    if {LABEL, SEG} & set(layers_wanted):
+        values[LABEL] = seen.numbers(surface.region)
     if {LINE, SEG, STROKES} & set(layers_wanted):
         lines = visible_lines(seen, surface.features)
         if {LINE, SEG} & set(layers_wanted):
             values[LINE] = draw_lines(lines, size, line_px)
         if STROKES in layers_wanted:
             values[STROKES] = _graph(strokes(lines, surface.ranks, k))
-    if label is not None:
-        values[LABEL] = label
-        if SEG in layers_wanted:
-            values[SEG] = segments(values[LINE], label, layers.mask)
+    if SEG in layers_wanted:
+        values[SEG] = segments(values[LINE], values[LABEL], layers.mask)
     if UDP in layers_wanted:
         values[UDP] = udp(layers, surface.landmarks.values)
     return values
