@@ -28,7 +28,6 @@ FLATTEST = 1e-3  # Ratio of a node's smallest stretch to its largest below which
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
 COLUMNS = 32  # Nodes filled in at once
 
-
 SPACING = 0.006
 """Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples, too."""
 
@@ -81,16 +80,11 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     nodes, binds, weights = _of_nodes(rig, stands.worlds[0])
     hangs = np.diff(weights.indptr) > 0
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
-    nearest = _nearest_on(source, onto)
-    if nearest is None:
-        raise CharacterError("its surface at rest is empty, so that a reconstruction cannot take its weights")
+    face, barycentric, distance, agreement = _nearest_on(source, onto)
     diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
-    matched = (nearest.distance <= FARTHEST * diagonal) & (nearest.agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
+    matched = (distance <= FARTHEST * diagonal) & (agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
     points = scipy.sparse.csr_array(
-        (
-            nearest.barycentric.ravel(),
-            (np.repeat(np.arange(len(onto.vertices)), 3), source.faces[nearest.face].ravel()),
-        ),
+        (barycentric.ravel(), (np.repeat(np.arange(len(onto.vertices)), 3), source.faces[face].ravel())),
         shape=(len(onto.vertices), len(mesh.vertices)),
     )
     links = _links(onto)
@@ -221,33 +215,20 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class _Nearest:
-    """Points of a surface, one for each of V vertices.
-
-    Attributes:
-        face: (V,) number of the face.
-        barycentric: (V, 3) float64, at least 0, summing to 1.
-        distance: (V,) float64.
-        agreement: (V,) float64, cosine between the normals without its sign; 1 where one has none.
-    """
-
-    face: NDArray[np.intp]
-    barycentric: Array
-    distance: Array
-    agreement: Array
-
-
-def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
-    """Samples of a surface nearest to the vertices of a mesh, preferring those that face the same way.
+def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Array, Array]:
+    """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
     Returns:
-        None if the surface has no face of any area.
+        Faces (V,); barycentric coordinates (V, 3), at least 0, summing to 1; distances (V,); and cosines (V,) between
+        the normals without their signs, 1 where one has none.
+
+    Raises:
+        CharacterError: if the surface has no face of any area.
     """
     corners = surface.vertices[surface.faces].astype(np.float64)
     area = surface.doubled_areas
     if not area.any():
-        return None
+        raise CharacterError("its surface at rest is empty, so that a reconstruction cannot take its weights")
     diagonal = float(np.linalg.norm(np.ptp(corners[area > 0].reshape(-1, 3), axis=0)))
     face, share = _samples(area, SPACING * diagonal)
     places = np.einsum("sc,scj->sj", share, corners[face])
@@ -262,7 +243,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
     cost = away + TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
     best = np.take_along_axis(near, cost.argmin(axis=1)[:, None], 1)[:, 0]
     distance = np.linalg.norm(points - places[best], axis=1)
-    return _Nearest(face[best], share[best], distance, np.abs(_cosine(own, facing[best])))
+    return face[best], share[best], distance, np.abs(_cosine(own, facing[best]))
 
 
 def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:

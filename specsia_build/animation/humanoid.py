@@ -23,7 +23,6 @@ _STUCK = re.compile(
 )
 """A side that is joined to its part of the body: ``lhip`` of MakeHuman's BVH, ``LUArm`` of OptiTrack's."""
 
-
 _SCRIPTS = re.compile(r"(?<=[^\x00-\x7f])(?=[A-Za-z])|(?<=\d)(?=[A-Z][a-z])")
 """End of a word that is joined to the next: ``足D`` of MMD, ``mixamorig9LeftLeg`` without its colon."""
 

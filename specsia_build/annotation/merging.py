@@ -72,15 +72,8 @@ def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np
     return np.bincount(number, values).astype(np.float64)
 
 
-class _Borders(NamedTuple):
+def _borders(patches: Patches, links: Links) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """B borders: patches (B, 2), the lower first, jump of colours along the border (B,), distance of means (B,)."""
-
-    pairs: NDArray[np.int64]
-    jump: NDArray[np.float64]
-    apart: NDArray[np.float64]
-
-
-def _borders(patches: Patches, links: Links) -> _Borders:
     ends, count = patches.of_face[links.faces], len(patches.area)
     across = np.flatnonzero(ends[:, 0] != ends[:, 1])
     ends = ends[across]
@@ -91,7 +84,7 @@ def _borders(patches: Patches, links: Links) -> _Borders:
     jump = np.linalg.norm([sums(number, turned * links.jump[across, k]) for k in range(3)], axis=0)
     jump /= np.where(length > 0, length, 1)
     pairs, mean = np.stack(np.divmod(key, count), axis=1), patches.mean
-    return _Borders(pairs, jump, np.linalg.norm(mean[pairs[:, 0]] - mean[pairs[:, 1]], axis=1))
+    return pairs, jump, np.linalg.norm(mean[pairs[:, 0]] - mean[pairs[:, 1]], axis=1)
 
 
 @uncounted
@@ -133,13 +126,13 @@ def merged(patches: Patches, links: Links) -> Patches:
     """
     for limit in ROUNDS:
         while True:
-            borders = _borders(patches, links)
-            alike = patches.material[borders.pairs[:, 0]] == patches.material[borders.pairs[:, 1]]
-            chosen = np.flatnonzero(alike & (borders.apart < limit))
-            chosen = chosen[np.argsort(borders.apart[chosen], kind="stable")]
+            pairs, jump, apart = _borders(patches, links)
+            alike = patches.material[pairs[:, 0]] == patches.material[pairs[:, 1]]
+            chosen = np.flatnonzero(alike & (apart < limit))
+            chosen = chosen[np.argsort(apart[chosen], kind="stable")]
             parent = np.arange(len(patches.area))
             own = patches.area.copy(), patches.color.copy(), patches.square.copy()
-            if not _join(ready(borders.pairs[chosen]), ready(borders.jump[chosen]), *own, parent):
+            if not _join(ready(pairs[chosen]), ready(jump[chosen]), *own, parent):
                 break
             patches = patches.joined(parent)
     return patches
@@ -149,9 +142,9 @@ def nearest_neighbours(
     patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and their neighbour of the nearest mean."""
-    borders = _borders(patches, links)
-    here, there = np.concatenate([borders.pairs, borders.pairs[:, ::-1]]).T
-    apart = np.tile(borders.apart, 2)
+    pairs, _, apart = _borders(patches, links)
+    here, there = np.concatenate([pairs, pairs[:, ::-1]]).T
+    apart = np.tile(apart, 2)
     chosen = np.flatnonzero(which[here] & among[there])
     order = chosen[np.lexsort((there[chosen], apart[chosen], here[chosen]))]
     first = order[np.append(True, np.diff(here[order]) > 0)[: len(order)]]

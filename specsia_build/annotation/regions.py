@@ -24,7 +24,6 @@ LEAST_SIDE = 1 / 128
 NEAR = 4  # Parts that a speck without neighbours is compared with
 _COARSE = 1e-3  # Pixels a unit at which all mip levels are made
 
-
 CUTS = 6  # Parts of each side: a face is sampled in the middle of CUTS² equal triangles
 ALONG = 4  # Points of an edge at which colours are compared
 SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read

@@ -53,7 +53,6 @@ _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the n
 
 AHEAD = 64  # Items whose strips are made before those of the first are written
 
-
 NUMBERS = {
     "outline_px": ("contour", "px", 0, "thickness of the contour"),
     "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),

@@ -41,7 +41,6 @@ from specsia_build.stages.warnings import misplaced
 READ = "read/"  # Prefix of the names of the inputs that a backend read
 _TRUTH = "ground truth"  # Name of the input of a backend that sees the ground truth
 
-
 MESH = "mesh.json"
 
 _ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")

@@ -30,10 +30,8 @@ LEAST_COVERED = 0.002  # Share of the picture that a character must cover in eve
 
 MOST_OUTLINE = 4
 
-
 DARKEST = 64  # Number of greys, from black, of a dark contour, which is visible on white around any colour
 BLANK = 12  # Levels below white that one channel of a pixel must have to be visible on white paper
-
 
 MASK_NAMES = ("mask512.png", "mask.png")  # Files beside a drawing that may hold its silhouette
 PAPER = 235  # Level from which all channels of an opaque drawing count as paper
