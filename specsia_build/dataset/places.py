@@ -23,9 +23,7 @@ from specsia_build.folders import expanded, listed_below, remove_empty
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
 """`OWNER/NAME`, optionally with `@` and a branch, tag or commit."""
 
-PARTIAL = f"{SUMS_FILE}.partial"
-"""List of a dataset's files behind a URL while they are being sent."""
-
+PARTIAL = f"{SUMS_FILE}.partial"  # List of a dataset's files behind a URL while they are being sent
 MOST_READ = 1 << 28  # Largest file, in bytes, that `Place.read` reads whole
 
 
