@@ -24,7 +24,7 @@ from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train.loop import TERMS, Adam, Trainer
-from specsia_build.dravie.train.train import Trained, train
+from specsia_build.dravie.train.train import Trained, _begin_log, train
 from specsia_build.errors import SpecsiaError, WriteError
 from specsia_build.pictures.films import GAP
 from tests.commands import specsia
@@ -126,6 +126,13 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         assert (checkpoints(tmp_path / "run")[-1] / file.name).read_bytes() == file.read_bytes()
     before, after = (_log(run / "log.csv") for run in (whole, tmp_path / "run"))
     assert [row["l1"] for row in after] == [row["l1"] for row in before]
+
+
+def test_a_log_is_continued_from_the_checkpoint(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,l1\n1,0.5\n2,0.4\n3,0.3\nx\n")
+    _begin_log(log, ("l1",), 2)
+    assert log.read_text() == "step,l1\n1,0.5\n2,0.4\n"
 
 
 def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
