@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result
 
 from specsia_build import load_model
@@ -116,6 +117,15 @@ def test_it_brings_a_figure_nearer_that_it_never_saw() -> None:
     pair = drawn_pair(size=256)
     repaired = load_model("pretrained", "cpu").enhance(pair)
     assert view_scores(repaired, pair)["l1"] < 0.9 * view_scores(pair.z, pair)["l1"]
+
+
+def test_it_computes_what_its_weights_were_trained_for() -> None:
+    """Record the numbers anew with new weights; other code must keep them."""
+    noise = torch.rand(1, 21, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    with torch.no_grad():
+        painted = load_generator(WEIGHTS).network(noise)
+    assert painted.mean((0, 2, 3)).tolist() == pytest.approx([0.0012, -0.0028, 0.0071, 0.8296], abs=0.001)
+    assert painted.std((0, 2, 3)).tolist() == pytest.approx([0.3542, 0.3482, 0.3498, 0.2408], abs=0.001)
 
 
 def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
