@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from specsia_build.dravie.config import REACH, ModelConfig
 from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, frames_of, open_frames
-from specsia_build.dravie.data.patches import prefetched
+from specsia_build.dravie.data.patches import _recoloured, prefetched
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
@@ -216,6 +217,16 @@ def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
     assert np.array_equal(inputs[..., :4], targets) and np.abs(inputs).max() <= 1
     assert not np.array_equal(inputs[..., :3], plain.batch(0)[0][..., :3])
     assert (inputs[..., :3][inputs[..., 3] == -1] == 1).all()
+
+
+def test_hues_turn_as_in_hsv() -> None:
+    one, none = np.float32(1), np.float32(0)
+    for colour in np.random.default_rng(2).integers(0, 256, (40, 3)):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(colour / 255))
+        for turn in (0.7, 3.2):
+            out = colour.astype(np.float32)
+            _recoloured(out, np.float32(turn), one, one, none)
+            assert out / 255 == pytest.approx(colorsys.hsv_to_rgb((hue + turn / 6) % 1, saturation, value), abs=1e-3)
 
 
 def test_a_grey_contour_stays_grey_and_full_contrast_keeps_saturation() -> None:
