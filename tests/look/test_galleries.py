@@ -59,6 +59,7 @@ def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[s
     document, _ = shown
     gallery, facts = gallery_of_run(*whole)
     assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "relief"])
+    assert gallery.missing == ()
     assert [one["id"] for one in document["items"]] == list(IDS)
     for made in gallery.items:
         item = item_of(document, made.id)
