@@ -33,10 +33,6 @@ from specsia_build.stages.clips.carry import registered
 STEPS = 36  # Angles of a turn that looks smooth
 
 
-def _is_evaluation(where: str) -> bool:
-    return "://" not in where and holds_evaluation(Path(where))
-
-
 def _is_run(where: str) -> bool:
     """Whether a place is a run, or a folder without any Parquet file, for which the error about runs fits."""
     if "://" in where:
@@ -51,7 +47,7 @@ def _is_run(where: str) -> bool:
 
 def page_of(where: str) -> Path:
     """Default path of the report of a place."""
-    if _is_evaluation(where):
+    if holds_evaluation(Path(where)):
         return Path(where) / REPORT
     if _is_run(where):
         return existing_run(where)[1].report
@@ -67,7 +63,7 @@ def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
     Returns:
         The gallery, and a function that computes the tables of its report.
     """
-    if _is_evaluation(where):
+    if holds_evaluation(Path(where)):
         return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
     if _is_run(where):
         gallery, facts = gallery_of_run(*existing_run(where))

@@ -179,9 +179,8 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     def ground_truth() -> Mesh:
         return render.in_frame(read_character(entry), config)[0]
 
-    files: dict[Path, None] = {}
-    noted = {"read": lambda paths: files.update(dict.fromkeys(paths)), "framed": True}
-    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, **noted)
+    files: list[Path] = []
+    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, read=files.extend, framed=True)
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:
@@ -195,7 +194,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         "warnings": warnings,
         "reading": reading,
     }
-    return Artefact(entry.id, mesh_to_files(mesh), meta), tuple(files)
+    return Artefact(entry.id, mesh_to_files(mesh), meta), tuple(dict.fromkeys(files))
 
 
 def array_file(name: str) -> str:

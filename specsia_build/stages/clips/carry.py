@@ -1,6 +1,5 @@
 """Stage carry: bind a registered reconstruction to the character's skeleton with skin weights of its mesh."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,16 +40,15 @@ def own_of(job: Job) -> AnimatedCharacter | None:
     return own if own is not None and own.motions else None
 
 
-def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
-    """The reconstruction's own rig after registration."""
-    similarity, place = Similarity(**registration), np.eye(4)
+def own_clip(job: Job, earlier: Earlier, action: str) -> tuple[Rig, Motion] | None:
+    """The reconstruction's own rig after registration and its own motion with a name, or None."""
+    own = own_of(job)
+    motion = None if own is None else next((motion for motion in own.motions if motion.name == action), None)
+    if own is None or motion is None:
+        return None
+    similarity, place = Similarity(**earlier[project.STAGE].meta["registration"]), np.eye(4)
     place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
-    return own.rig.of_vertices(own.character.mesh.used).placed(place)
-
-
-def own_motion(own: AnimatedCharacter | None, action: str) -> Motion | None:
-    """The reconstruction's own motion with a name, or None."""
-    return None if own is None else next((motion for motion in own.motions if motion.name == action), None)
+    return own.rig.of_vertices(own.character.mesh.used).placed(place), motion
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -90,12 +88,11 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
     warnings, own = list(report.warnings), own_of(job)
     if own is not None:
-        names = {clip.action for clip in motions.clips_of(earlier[motions.STAGE].meta)}
-        if not any(own_motion(own, name) for name in names):
-            listed = some([motion.name for motion in own.motions], 8)
+        own_names = [motion.name for motion in own.motions]
+        if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.STAGE].meta)):
             warnings.append(
-                f"the reconstruction of {job.entry.id} has clips of its own ({listed}), none named as the character's, "
-                "so it takes the character's by weights carried over: rename its clips to have them kept"
+                f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none named as the "
+                "character's, so it takes the character's by weights carried over: rename its clips to have them kept"
             )
     meta = {
         "id": job.entry.id,

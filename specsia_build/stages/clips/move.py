@@ -37,13 +37,12 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
     actor = actor_of(job)
     mesh = carry.registered(earlier)
-    own = carry.own_of(job)
+    own = carry.own_clip(job, earlier, clip.action) if clip.origin else None
     shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
-    motion = carry.own_motion(own, clip.action) if clip.origin else None
-    if own is None or motion is None:
+    if own is None:
         rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
     else:
-        rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
+        rig, motion = own
         times = motion.start + shot.times - shot.times[0]
         shot = replace(shot, poses=poses(rig.skeleton, motion, times))
     low, high = box_of(mesh)
@@ -66,7 +65,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "id": clip.id,
         "backend": earlier[reconstruct.STAGE].meta["backend"],
         "iou": ious,
-        "weights": "carried" if motion is None else "own",
+        "weights": "carried" if own is None else "own",
         "mean_iou": mean,
         "warnings": warnings,
         "box": [low.tolist(), high.tolist()],
