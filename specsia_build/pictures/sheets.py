@@ -20,8 +20,7 @@ _MOST_LETTERS = 400  # Letters of a text that are looked at
 _CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
 """Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
 
-Ground = tuple[int, int, int] | None
-"""Colour of the background; None: transparent."""
+Ground = tuple[int, int, int] | None  # Colour of the background; None: transparent
 
 WHITE: Ground = (255, 255, 255)
 

@@ -240,8 +240,9 @@ def load_recipe(name: str) -> Recipe:
     # A third-party module may raise anything.
     except Exception as error:
         raise SpecsiaError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(recipe, Recipe) or recipe.name != name:
-        raise SpecsiaError(f"{where} cannot be used: it is not a specsia_build.recipes.recipe.Recipe of that name")
+    if not isinstance(recipe, Recipe) or recipe.name != name or not hasattr(recipe, "loading"):
+        kind = "a specsia_build.recipes.recipe.Recipe of that name that states its `loading`"
+        raise SpecsiaError(f"{where} cannot be used: it is not {kind}")
     if not set(recipe.layers) <= LAYERS.keys() or recipe.by not in ("clip", "character"):
         raise SpecsiaError(f"{where} cannot be used: its `layers` or `by` are none that exist")
     return recipe
