@@ -52,10 +52,9 @@ dataset: .venv/core
 	$(BIN)/specsia verify "$(OUT)/dataset"
 
 # Tests of one file share fixtures and so run in one process; the longest files start first, see `tests/conftest.py`.
-# One process more than there are cores, as many tests wait for commands.
 test: .venv/core
 	$(MAKE) -j2 lint compiled imported
-	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'from specsia_build.config import cores; print(cores() + 1)') --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Compile the renderer once, while dependencies are installed and checked, instead of in each test process.
 compiled: .venv/core
