@@ -1,4 +1,4 @@
-"""Worker processes of this machine, any of which may crash or hang without affecting the others."""
+"""Worker processes of this machine, any of which may crash or hang without affecting the others; threads in order."""
 
 import math
 import multiprocessing
@@ -170,8 +170,8 @@ def how_ended(code: int) -> str:
     """``ended with exit code 3`` or ``was killed by SIGKILL``, by the exit code of a process."""
     if code >= 0:
         return f"ended with exit code {code}"
-    has_name = -code in {known.value for known in signal.Signals}
-    return f"was killed by {signal.Signals(-code).name if has_name else f'signal {-code}'}"
+    names = {known.value: known.name for known in signal.Signals}
+    return f"was killed by {names.get(-code, f'signal {-code}')}"
 
 
 def _died(code: int, memory: int | None) -> str:

@@ -93,9 +93,9 @@ def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = re
 
 
 def withheld(licenses: Iterable[str | None]) -> list[str]:
-    """Say, from the licence of each character, why a dataset must not be passed on; empty if it may be."""
+    """Clause why a dataset must not be passed on, by the licence of each character; an empty list if it may be."""
     problems = licence_problems(Counter(licenses), "character")
-    return [f"must not be shared as it is: it holds {'; '.join(problems)}"] * bool(problems)
+    return [f"must not be shared as it is: it holds {'; '.join(problems)}"] if problems else []
 
 
 def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:
