@@ -28,8 +28,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SERVED_SECONDS = 600.0  # Time after which a worker is replaced, to bound what libraries leak
-LOOK_SECONDS = 1.0  # Longest time between two looks at a `Clock` by who waits for a deadline
-_LATE_SECONDS = 2.0  # Delay of a look that shows that this process was stopped
+LOOK_SECONDS = 1.0  # Longest wait before a look at a `Clock`
+_MOST_SECONDS = 3.0  # Time between two looks at a `Clock` beyond which this process was stopped
 _MOST_STARTS = 3  # Workers in a row that may end before they are ready
 _GRACE_SECONDS = 5.0  # Time between SIGTERM and SIGKILL
 _AHEAD = 4  # Results per worker that may wait for an earlier one
@@ -46,18 +46,13 @@ class Clock:
     """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z for instance."""
 
     def __init__(self) -> None:
-        self._last, self._stopped = time.monotonic(), 0.0
+        self._last, self._passed = time.monotonic(), 0.0
 
     def now(self) -> float:
-        """Seconds since some moment; calls that lie far apart count as `LOOK_SECONDS`."""
+        """Seconds since the start; calls that lie farther apart than `_MOST_SECONDS` count as that."""
         before, self._last = self._last, time.monotonic()
-        late = self._last - before - LOOK_SECONDS
-        self._stopped += late if late > _LATE_SECONDS else 0.0
-        return self._last - self._stopped
-
-    def left(self, deadline: float) -> float:
-        """Seconds to wait before the next call of `now`: until the deadline, at most `LOOK_SECONDS`."""
-        return LOOK_SECONDS if deadline == math.inf else min(max(0.0, deadline - self.now()), LOOK_SECONDS)
+        self._passed += min(self._last - before, _MOST_SECONDS)
+        return self._passed
 
 
 @dataclass(frozen=True)
@@ -226,7 +221,8 @@ class Pool:
                 busy = [worker.deadline for worker in self._active.values() if worker.index is not None]
                 if not todo and not busy:
                     return
-                arrived = wait(list(self._active), self._clock.left(min(busy)) if busy else None)
+                patience = min(max(0.0, min(busy) - self._clock.now()), LOOK_SECONDS) if busy else None
+                arrived = wait(list(self._active), patience)
                 # Results that have arrived count before anyone is given up.
                 now = self._clock.now()
                 for pipe in arrived:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -22,7 +23,7 @@ from specsia_build.errors import brief
 from specsia_build.files.records import MOST_JSON_BYTES
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
-from specsia_build.pool import Clock, how_ended
+from specsia_build.pool import LOOK_SECONDS, how_ended
 
 MAX_QUOTED = 200  # Characters of a program's last line that an error quotes
 MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at once
@@ -102,9 +103,8 @@ class Program:
                 os.close(theirs)
         stream = os.fdopen(own, "rb") if apart else self.process.stdout
         if stream is not None:
-            Thread(
-                target=self._listen, args=(stream, MOST_JSON_BYTES if apart else MAX_LINE_BYTES), daemon=True
-            ).start()
+            most = MOST_JSON_BYTES if apart else MAX_LINE_BYTES
+            Thread(target=self._listen, args=(stream, most), daemon=True).start()
 
     def _listen(self, stream: IO[bytes], most: int) -> None:
         with stream:
@@ -123,20 +123,17 @@ class Program:
 
     def receive(self, seconds: float) -> bytes:
         """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it ended."""
-        clock = Clock()
-        deadline = clock.now() + seconds
-        while clock.now() < deadline:
+        # Waits are counted, as time in which this process is stopped, by Ctrl-Z for instance, is not the program's.
+        for number in range(ceil(seconds / LOOK_SECONDS)):
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None
-            try:
-                line = self.lines.get(timeout=clock.left(deadline))
-            except Empty:
-                if gone:
-                    raise EOFError(self.ending()) from None
-                continue
-            if line is None:
+            with suppress(Empty):
+                line = self.lines.get(timeout=min(LOOK_SECONDS, seconds - number * LOOK_SECONDS))
+                if line is not None:
+                    return line
+                gone = True
+            if gone:
                 raise EOFError(self.ending())
-            return line
         raise TimeoutError
 
     def last_line(self) -> str:

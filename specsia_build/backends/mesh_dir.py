@@ -14,8 +14,9 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
+from specsia_build.characters.searches import listing
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.files.sources import is_file, listing
+from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
 from specsia_build.frame import AXES, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh

@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.searches import ANYWHERE, BESIDE, below, beside, listing
 from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files import sources
 from specsia_build.files.names import folded_name
@@ -86,7 +87,7 @@ class SideFiles:
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
         """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that exists."""
-        near = sources.listing(self.folder)
+        near = listing(self.folder)
         for own in (f"{self.stem}{suffix}" for suffix in suffixes):
             for name in (own, *near.alike(own)):
                 if self._exists(self.folder / name):
@@ -108,12 +109,12 @@ class SideFiles:
         """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
         # Searches count as inputs, so that a file that turns up later is noticed.
         top = self.folder
-        self.tried[top / sources.ANYWHERE / parts[-1]] = None
-        paths = sources.below(top, parts[-1])
+        self.tried[top / ANYWHERE / parts[-1]] = None
+        paths = below(top, parts[-1])
         while not paths and top != self.root and top.is_relative_to(self.root):
             top = top.parent
-            self.tried[top / sources.BESIDE / parts[-1]] = None
-            paths = sources.beside(top, parts[-1])
+            self.tried[top / BESIDE / parts[-1]] = None
+            paths = beside(top, parts[-1])
         path = self._nearest(top, paths, parts) if paths else None
         return path if path is not None and self._exists(path) else None
 

@@ -4,7 +4,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +12,20 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import png
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
+from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source
-from specsia_build.errors import UsageError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import is_file, source_digest
+from specsia_build.frame import normalise, view_cameras
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import compacted
 
 T = TypeVar("T")
 UNSURE = "unsure"  # A front that is neither stated nor found
+SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,24 @@ def facts_of(character: Character) -> CharacterFacts:
         warnings=character.warnings,
         fixes=character.fixes,
     )
+
+
+def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
+    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else b""."""
+    try:
+        character = read_character(entry)
+        mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
+        placed = normalise(mesh.vertices, cameras, 1)
+        front = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
+    except CharacterError as error:
+        return unread(entry, str(error)), b""
+    doubts = tuple(one_colour(character, front.color, front.coverage))
+    character = replace(
+        character,
+        warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
+        doubts=(*character.doubts, *doubts),
+    )
+    return facts_of(character), png.encode(front.color) if pictured else b""
 
 
 def same_files(entries: Iterable[Entry]) -> list[tuple[str, ...]]:

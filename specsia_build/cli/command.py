@@ -29,7 +29,6 @@ JSON, BEGAN = "specsia.json", "specsia.began"
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
-
 SOURCE_HELP = (
     "SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them "
     f"({', '.join(FORMATS)}), or a .jsonl manifest."

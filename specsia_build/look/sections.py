@@ -164,8 +164,8 @@ def _loading(facts: RunFacts) -> Html:
     folder, backends = facts.layout.dataset, facts.config.backends
     arguments = [str(folder), *map(backend_name, backends[: len(backends) > 1])]
     quoted = ", ".join(dumps(name, ensure_ascii=False) for name in arguments)
-    lines = f"from datasets import load_dataset\npairs = load_dataset({quoted})"
-    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", Html(lines))])
+    lines = join(["from datasets import load_dataset", f"pairs = load_dataset({quoted})"], "\n")
+    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
 
 
 def _settings(facts: RunFacts) -> Html:

@@ -7,13 +7,11 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from specsia_build import png, terminal
+from specsia_build import terminal
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
+from specsia_build.characters.survey import CharacterFacts, survey, unread
 from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_WARNED, CharacterError, UsageError, brief
-from specsia_build.frame import normalise, view_cameras
+from specsia_build.errors import MOST_WARNED, UsageError, brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
@@ -27,11 +25,7 @@ from specsia_build.pipeline.warm import compile_once
 from specsia_build.recipes.folder import keys, record_of
 from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.recipes.verify import folder_facts
-from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import compacted
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
-
-SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
 
 
 @dataclass(frozen=True)
@@ -128,24 +122,6 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         empty_splits=empty,
         current=all(packed),
     )
-
-
-def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else b""."""
-    try:
-        character = read_character(entry)
-        mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
-        placed = normalise(mesh.vertices, cameras, 1)
-        front = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
-    except CharacterError as error:
-        return unread(entry, str(error)), b""
-    doubts = tuple(one_colour(character, front.color, front.coverage))
-    character = replace(
-        character,
-        warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
-        doubts=(*character.doubts, *doubts),
-    )
-    return facts_of(character), png.encode(front.color) if pictured else b""
 
 
 def survey_all(

@@ -23,10 +23,11 @@ from typing import Any, TypeAlias
 import msgspec
 from isal import isal_zlib
 
+from specsia_build.characters.searches import searched
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
-from specsia_build.files.sources import searched, source_digest
+from specsia_build.files.sources import source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
@@ -198,11 +199,11 @@ class Index:
         self._hidden.add(path)
 
     def digest(self, path: Path, root: Path) -> str | None:
-        """SHA-256 of a source file, or of what a search finds; None if it may not be read."""
+        """SHA-256 of a source file, or the paths that a search finds; None without any."""
         # Unpacking may restore the time of modification.
-        stamp = stamp_of(path, changed=True) or searched(path)
+        stamp = stamp_of(path, changed=True)
         if stamp is None:
-            return None
+            return searched(path)
         name = f"source:{path}"
         row = self.row(name, stamp)
         # Anything but the 64 characters of a SHA-256 is damage.

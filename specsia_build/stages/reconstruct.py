@@ -41,11 +41,9 @@ from specsia_build.stages.warnings import misplaced
 READ = "read/"  # Prefix of the names of the inputs that a backend read
 _TRUTH = "ground truth"  # Name of the input of a backend that sees the ground truth
 
-MESH = "mesh.json"
+MESH, OVERLAY = "mesh.json", "overlay"
 
 _ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
-
-OVERLAY = "overlay"
 
 _OVERLAY = np.array([(255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)], np.uint8)
 """Colours of the overlay where no silhouette covers a pixel, that of Y* only, that of Z only, both."""

@@ -19,7 +19,7 @@ from specsia_build import memory
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
-from specsia_build.files.sources import source_digest
+from specsia_build.pipeline.store import Index
 from specsia_build.stages.stage import Sources
 from tests.hostile.bombs import chunk
 
@@ -189,14 +189,14 @@ def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> 
     (tmp_path / "FBX").mkdir()
     files = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert files.find("body.png") is None
-    looked = Sources(tmp_path / "FBX", tmp_path)
-    before = looked.digests(map(looked.name, files.tried), source_digest)
+    looked, digest = Sources(tmp_path / "FBX", tmp_path), Index().digest
+    before = looked.digests(map(looked.name, files.tried), digest)
     assert set(before.values()) == {None}
     written(tmp_path, Hero_Tex="new")
-    after = looked.digests(map(looked.name, files.tried), source_digest)
+    after = looked.digests(map(looked.name, files.tried), digest)
     assert after["../*/body.png"] == "Hero_Tex/Body.png"
     again = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert again.find("body.png") is not None
-    taken = looked.digests(map(looked.name, again.tried), source_digest)
+    taken = looked.digests(map(looked.name, again.tried), digest)
     written(tmp_path, Hero_Tex="changed")
-    assert looked.digests(map(looked.name, again.tried), source_digest) != taken
+    assert looked.digests(map(looked.name, again.tried), digest) != taken

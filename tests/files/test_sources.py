@@ -10,10 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specsia_build.characters.searches import listing
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.names import file_name, relative_name
 from specsia_build.files.records import MOST_DEPTH, PlainLoader, parse_json
-from specsia_build.files.sources import listing, read_source, source_digest
+from specsia_build.files.sources import read_source, source_digest
 
 
 def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looked_at(tmp_path: Path) -> None:

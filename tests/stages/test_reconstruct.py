@@ -17,6 +17,7 @@ from specsia_build.backends.placing import into_frame
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.selftest import ellipsoid, figure
 from specsia_build.characters.character import Entry
+from specsia_build.characters.drawing import drawn_frontal
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, view_cameras
@@ -26,7 +27,6 @@ from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.stages import project, render
 from specsia_build.stages.reconstruct import STAGE as RECONSTRUCT
 from specsia_build.stages.reconstruct import accepted, reconstruct
-from specsia_build.stages.render import drawn_frontal
 from specsia_build.stages.stage import Artefact, Job
 from specsia_build.stages.warnings import Comparison, warnings_about
 from tests.backends.drawings import Fake

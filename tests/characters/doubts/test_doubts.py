@@ -17,9 +17,8 @@ from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.characters.survey import CharacterFacts, facts_of
+from specsia_build.characters.survey import CharacterFacts, facts_of, survey
 from specsia_build.frame import AXES, Camera, front_rotation, normalise, up_rotation
-from specsia_build.pipeline.status import survey
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.characters.bodies import (
