@@ -18,7 +18,7 @@ from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.files.sources import is_file, source_digest
+from specsia_build.files.sources import DigestOf, is_file, source_digest
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
@@ -102,11 +102,11 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
     return facts_of(character), png.encode(front.color) if pictured else b""
 
 
-def same_files(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) -> list[tuple[str, ...]]:
     """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
     files = [entry for entry in entries if entry.problem is None and is_file(entry.path)]
     same_size = chain.from_iterable(_together((entry.path.stat().st_size, entry) for entry in files))
-    digests = ((source_digest(entry.path, entry.within), entry.id) for entry in same_size)
+    digests = ((digest_of(entry.path, entry.within), entry.id) for entry in same_size)
     return _together((digest, character_id) for digest, character_id in digests if digest is not None)
 
 

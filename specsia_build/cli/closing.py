@@ -31,7 +31,7 @@ def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, sentence in sentences:
         # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on the character's.
-        unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence)
+        unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence) if name in sentence else sentence
         groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
     lines = []
     for group in sorted(groups.values(), key=lambda group: -len(dict(group))):

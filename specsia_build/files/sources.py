@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BufferedReader
@@ -16,6 +16,7 @@ MOST_SOURCE_BYTES = 4 * 2**30  # Largest source file that is opened
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
+DigestOf = Callable[[Path, Path], str | None]  # Returns the digest of a file inside a folder, or None
 _State = tuple[int, int, int] | None  # Inode, size and modification time of a regular file, or None
 
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)

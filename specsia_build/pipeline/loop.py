@@ -163,7 +163,7 @@ class Build:
         for entry in self.entries:
             if warnings := self.state_of(entry).warnings:
                 self.record.warn(entry.id, warnings)
-        doubles = duplicates_across_splits(self.entries, self.characters.splits)
+        doubles = duplicates_across_splits(self.entries, self.characters.splits, self.run.index.digest)
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
 

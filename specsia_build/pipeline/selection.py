@@ -13,6 +13,7 @@ from specsia_build.dataset import splits
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
+from specsia_build.files.sources import DigestOf
 from specsia_build.folders import expanded
 from specsia_build.pipeline.run import RunLayout
 
@@ -113,11 +114,11 @@ def _split(
     return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
 
 
-def duplicates_across_splits(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:
+def duplicates_across_splits(entries: Sequence[Entry], splits: Mapping[str, str], digest_of: DigestOf) -> list[str]:
     """A sentence for each mesh file that characters in different splits share."""
     return [
         f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of them, or "
         "give them the same `split` in a manifest"
-        for ids in same_files(entries)
+        for ids in same_files(entries, digest_of)
         if len({splits[i] for i in ids}) > 1
     ]

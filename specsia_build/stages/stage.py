@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
+from specsia_build.files.sources import DigestOf as DigestOf
 
 META = "meta.json"
 
@@ -85,9 +86,6 @@ Meta: TypeAlias = Mapping[str, Any]  # Meta data of an artefact
 
 Digests: TypeAlias = Mapping[str, str | None]
 """Content digest of every input by name, None for a file that was looked for in vain."""
-
-DigestOf: TypeAlias = Callable[[Path, Path], str | None]
-"""Returns the digest of a file inside a folder, None if it may not be read."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import UsageError
+from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.run import RunLayout
@@ -84,6 +85,6 @@ def test_one_file_in_several_splits_warns(tmp_path: Path) -> None:
         (tmp_path / f"{name}.glb").write_text(content)
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries
     splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
-    (double,) = duplicates_across_splits(entries, splits)
+    (double,) = duplicates_across_splits(entries, splits, source_digest)
     assert double.startswith("a, b are one file and lie in test and train")
-    assert not duplicates_across_splits(entries, splits | {"b": "train"})
+    assert not duplicates_across_splits(entries, splits | {"b": "train"}, source_digest)
