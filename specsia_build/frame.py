@@ -151,7 +151,8 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
 
     Raises ValueError if the points have no extent, or the margin leaves no room for them.
     """
-    low, high = np.min(points, axis=0).astype(np.float64), np.max(points, axis=0).astype(np.float64)
+    # numpy takes ten times as long along the first axis.
+    low, high = (np.array([end(along) for along in points.T], np.float64) for end in (np.min, np.max))
     centre, extent = (low + high) / 2, float(np.max(high - low))
     if not np.isfinite(extent) or extent <= 0:
         raise ValueError("the points have no extent")
@@ -169,7 +170,6 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
 
 
 POSITION_AXES = (0, 2, 1)  # Axis of each colour channel of a position image: R = x, G = z, B = -y
-
 POSITION_SIGNS = (1.0, 1.0, -1.0)
 
 

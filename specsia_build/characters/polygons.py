@@ -151,10 +151,11 @@ def unit_normals(normals: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def with_flat_gaps(mesh: Mesh) -> Mesh:
     """Replace normals that are zero by those of the faces."""
-    if mesh.normals is None or mesh.normals.any(axis=2).all():
+    if mesh.normals is None:
         return mesh
-    lost = ~mesh.normals.any(axis=2, keepdims=True)
-    return replace(mesh, normals=np.where(lost, flat_normals(mesh), mesh.normals))
+    x, y, z = np.moveaxis(mesh.normals, 2, 0)
+    lost = (x == 0) & (y == 0) & (z == 0)
+    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals)) if lost.any() else mesh
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:

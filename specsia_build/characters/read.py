@@ -135,10 +135,9 @@ def _check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has {len(mesh.faces):,} triangles; 1 to {MAX_TRIANGLES:,} can be read")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
         raise CharacterError(f"{name} has faces that name vertices it does not have")
-    used = mesh.vertices[mesh.used].astype(np.float64)
-    if not np.isfinite(used).all():
+    if not np.isfinite(mesh.vertices[mesh.used]).all():
         raise CharacterError(f"{name} has vertices with numbers that are not finite: export it again")
-    if float(np.ptp(used, axis=0).max()) <= 0:
+    if np.array_equal(*mesh.bounds()):
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 
 

@@ -133,12 +133,11 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
     areas = lengths(normals)
     connected = topology(mesh)
     component, closed = connected.part.astype(np.int64), connected.closed
-    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
-    middle = (a + b + c) / 3
+    vertices = mesh.vertices.astype(np.float64)
+    middle = sum(np.take(vertices, corner, axis=0) for corner in mesh.faces.T) / 3
     inward = np.zeros(len(areas), np.bool_)
     # A component may be too flat to tell, and a hull may share its material with what it surrounds.
-    for key in (component * len(mesh.materials) + mesh.face_material, mesh.face_material):
-        _, group = np.unique(key, return_inverse=True)
+    for group in (component * len(mesh.materials) + mesh.face_material, mesh.face_material):
         weight = np.maximum(np.bincount(group, areas), 1e-300)
         centre = np.stack([np.bincount(group, areas * middle[:, k]) for k in range(3)], axis=1) / weight[:, None]
         arm = middle - centre[group]
