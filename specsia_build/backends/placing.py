@@ -15,6 +15,7 @@ from specsia_build.characters.character import OWN, Character, Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, some
 from specsia_build.frame import ORTHO_WIDTH, axis_names, axis_vector, front_rotation, up_rotation
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
@@ -42,11 +43,10 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
 
 def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """Smallest x and z and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
-    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    rows, columns = box_around(covered)
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
-    left, right = (float(column * unit - half) for column in (columns[0], columns[-1] + 1))
-    bottom, top = (float(half - row * unit) for row in (rows[-1] + 1, rows[0]))
-    return left, bottom, right, top
+    left, right = columns.start * unit - half, columns.stop * unit - half
+    return left, half - rows.stop * unit, right, half - rows.start * unit
 
 
 def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
 from specsia_build.jit import compiled, inlined, ready
+from specsia_build.pictures.masks import box_around
 
 EDGE_THRESHOLD = 0.3  # Gradient magnitude of position/255 from which the published set draws an edge
 EDGE_OUTSIDE = 2.0  # Position code of the background, so that the silhouette is an edge too
@@ -101,7 +102,6 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     out, covered = np.full(pos.shape[:2], np.uint8(255)), pos[..., 3] == 255
     if covered.any():
         # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
-        rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-        window = tuple(slice(max(0, within[0] - 2), within[-1] + 3) for within in (rows, columns))
+        window = box_around(covered, 2)
         out[window] = _edge(ready(pos[window]))
     return out

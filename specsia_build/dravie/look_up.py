@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
 
 LOOKED_UP_CHANNELS = 12
 COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
@@ -50,13 +51,6 @@ EVEN_PX, EVEN_DEVIATION = 21, 4.0
 MOST_DIFFERENT, FAR = 60, 40
 """L1 difference in levels from which two colours count as different, and the confidence by position (15 levels) below
 which the drawing does not show a place."""
-
-
-def box_around(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Rows and columns of a mask (H, W) within `margin` of the pixels, at least one, that are True."""
-    sides = [(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis]) for axis in (0, 1)]
-    rows, columns = (slice(max(0, int(at[0]) - margin), min(n, int(at[-1]) + 1 + margin)) for at, n in sides)
-    return rows, columns
 
 
 @compiled

@@ -26,9 +26,9 @@ from torch import Tensor
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH, near
-from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
 
 DARK, LUMA = 128, np.array([0.299, 0.587, 0.114], np.float32)  # Luma below which a pixel is dark, and its weights
 INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour

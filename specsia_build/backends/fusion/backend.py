@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.fusion.carve import fused_surface
-from specsia_build.backends.fusion.colour import vertex_colours
+from specsia_build.backends.fusion.colour import colours_of
 from specsia_build.backends.fusion.damage import damaged, turns
 from specsia_build.backends.fusion.views import CAMERAS, Views, true_views
 from specsia_build.errors import CharacterError, UsageError
@@ -56,7 +56,7 @@ class Fusion(Backend):
         views = Views(*(np.stack(layer) for layer in zip(*damaged_views, strict=True)))
         mesh, normals = fused_surface(views)
         linear = np.ones((len(mesh.vertices), 4), np.float32)
-        linear[:, :3] = srgb_to_linear(vertex_colours(mesh, normals, views, streams[-2], self.strength))
+        linear[:, :3] = srgb_to_linear(colours_of(mesh, normals, views, streams[-2], self.strength))
         return replace(mesh, colors=linear[mesh.faces])
 
 

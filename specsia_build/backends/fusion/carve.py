@@ -10,30 +10,23 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.backends.fusion.views import (
-    BACK,
-    BASES,
-    CAMERAS,
-    FRONT,
     HALF,
-    LEFT,
-    RIGHT,
+    PAIRS,
     SCALE,
     VIEW_SIZE,
     Floats,
     Views,
     between,
-    bilinear,
     blended,
+    seen_from,
 )
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
 from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
-Point = NDArray[np.float64]
-
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-REACH = 3.0  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
+REACH = 3  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
@@ -47,128 +40,97 @@ SLACK = 0.002  # Units that the surface may be in front of a view's depth; with 
 SMOOTH = 0.8  # Width in voxels of the Gaussian over the signed distance
 PUFF = 0.1  # Voxels by which thin parts end up thicker, as after volumetric fusion; a cape would else be lost
 CUT = 0.04  # Units beyond which a distance to the surface no longer counts
-TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3  # Factors and rounds of Taubin's smoothing (SIGGRAPH 1995)
-
-OPPOSITE = np.full(len(CAMERAS), -1)
-OPPOSITE[[FRONT, BACK, RIGHT, LEFT]] = BACK, FRONT, LEFT, RIGHT
-"""The view whose silhouette mirrors each view's; -1 where there is none."""
+TAUBIN = 3 * (0.5, -0.53)  # Factors of Taubin's smoothing (SIGGRAPH 1995)
 
 
 @compiled
-def _look(ids, bases, low, cell, scale, size):  # type: ignore[no-untyped-def]
-    """The nearest piece and its depth in units at each pixel of each view, (K, size, size); 0 and infinity for none."""
-    views, half, reach = len(bases), size / 2, 0.5 * cell * scale
-    nearest = np.full((views, size, size), np.float32(np.inf))
-    piece = np.zeros((views, size, size), np.int32)
+def _look(ids, low, cell, nearest, piece):  # type: ignore[no-untyped-def]
+    """Put the smallest depth in units at each pixel of each view (6, H, H), and the piece that lies there."""
+    reach = 0.5 * cell * SCALE
     for i in range(ids.shape[0]):
-        x = low[0] + i * cell
         for j in range(ids.shape[1]):
-            y = low[1] + j * cell
-            for l in range(ids.shape[2]):  # noqa: E741
-                if ids[i, j, l] == 0:
-                    continue
-                v = half - (low[2] + l * cell) * scale
-                top, bottom = max(0, int(v - reach)), min(size - 1, int(v + reach))
-                for k in range(views):
-                    u = (bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half
-                    depth = np.float32(bases[k, 2, 0] * x + bases[k, 2, 1] * y)
-                    for r in range(top, bottom + 1):
-                        for c in range(max(0, int(u - reach)), min(size - 1, int(u + reach)) + 1):
+            filled = np.flatnonzero(ids[i, j])
+            for k in range(len(nearest)):
+                u, far = seen_from(k, low[0] + i * cell, low[1] + j * cell)
+                depth = np.float32(far)
+                left, right = max(0, int(u - reach)), min(VIEW_SIZE - 1, int(u + reach))
+                for l in filled:  # noqa: E741
+                    v = HALF - (low[2] + l * cell) * SCALE
+                    for r in range(max(0, int(v - reach)), min(VIEW_SIZE - 1, int(v + reach)) + 1):
+                        for c in range(left, right + 1):
                             if depth < nearest[k, r, c]:
                                 nearest[k, r, c] = depth
                                 piece[k, r, c] = ids[i, j, l]
-    return nearest, piece
 
 
 @compiled
-def _put_back(volume, missing, inside, depth, bases, low, cell, scale, half, thick):  # type: ignore[no-untyped-def]
-    """Raise a signed distance in place to that of a shell `thick` units deep behind missing pixels; borders stay."""
-    size = missing.shape[1]
+def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-untyped-def]
+    """Raise a signed distance in place to that of a shell behind missing pixels; borders stay."""
+    thick = max(SHELL, FEWEST_SHELLS * cell)
     for i in range(1, volume.shape[0] - 1):
-        x = low[0] + i * cell
         for j in range(1, volume.shape[1] - 1):
-            y = low[1] + j * cell
             for k in range(len(missing)):
-                u = (bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half
-                if u < 0 or u >= size:
+                u, far = seen_from(k, low[0] + i * cell, low[1] + j * cell)
+                if u < 0 or u >= VIEW_SIZE:
                     continue
-                far = bases[k, 2, 0] * x + bases[k, 2, 1] * y
                 for l in range(1, volume.shape[2] - 1):  # noqa: E741
-                    v = half - (low[2] + l * cell) * scale
-                    if v < 0 or v >= size or not missing[k, int(v), int(u)]:
+                    v = HALF - (low[2] + l * cell) * SCALE
+                    if v < 0 or v >= VIEW_SIZE or not missing[k, int(v), int(u)]:
                         continue
-                    behind = far - bilinear(depth[k], u, v)
-                    value = min(bilinear(inside[k], u, v) / scale + 0.25 * cell, behind, thick - behind)
+                    c, s = between(u)
+                    r, t = between(v)
+                    edge, behind = blended(inside[k], r, c, t, s), far - blended(depth[k], r, c, t, s)
+                    value = min(edge / SCALE + 0.25 * cell, behind, thick - behind)
                     volume[i, j, l] = max(volume[i, j, l], value)
 
 
 @compiled
-def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half, slack, cut):  # type: ignore[no-untyped-def]
-    """Signed distance in units, positive inside, (nx, ny, nz) float32."""
-    views, size = len(inside), inside.shape[1]
+def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-def]
+    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz) float32."""
+    counts = np.ceil((high - low) / cell).astype(np.int64) + 1
+    views = len(inside)
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
-    # All cameras are upright, so that a height lies on the same row of each.
-    row = np.empty(counts[2], np.int64)
-    down = np.empty(counts[2])
+    row, down = np.empty(counts[2], np.int64), np.empty(counts[2])
     for l in range(counts[2]):  # noqa: E741
-        row[l], down[l] = between(half - (low[2] + l * cell) * scale, size)
-    column = np.empty(views, np.int64)
-    across = np.empty(views)
-    far = np.empty(views)
-    cuts = np.empty(views)
+        row[l], down[l] = between(HALF - (low[2] + l * cell) * SCALE)
+    column, across = np.empty(views, np.int64), np.empty(views)
+    far, cuts = np.empty(views), np.empty(views)
     for i in range(counts[0]):
-        x = low[0] + i * cell
         for j in range(counts[1]):
-            y = low[1] + j * cell
             for k in range(views):
-                column[k], across[k] = between((bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half, size)
-                far[k] = bases[k, 2, 0] * x + bases[k, 2, 1] * y
+                u, far[k] = seen_from(k, low[0] + i * cell, low[1] + j * cell)
+                column[k], across[k] = between(u)
             for l in range(counts[2]):  # noqa: E741
-                value = cut
-                for k in range(views):
-                    m = mirror[k]
-                    if 0 <= m < k:
-                        continue
-                    cuts[k] = own = blended(inside[k], row[l], column[k], down[l], across[k])
-                    if m >= 0:
-                        cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
-                        own = 0.5 * (own + cuts[m])
-                    value = min(value, own / scale)
-                    if value <= -cut:
+                value = CUT
+                for k, m in PAIRS:
+                    cuts[k] = blended(inside[k], row[l], column[k], down[l], across[k])
+                    cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
+                    value = min(value, 0.5 * (cuts[k] + cuts[m]) / SCALE)
+                    if value <= -CUT:
                         break
-                if value > -cut:
+                if value > -CUT:
                     for k in range(views):
                         if cuts[k] > 0:
                             behind = far[k] - blended(depth[k], row[l], column[k], down[l], across[k])
                             steep = blended(facing[k], row[l], column[k], down[l], across[k])
-                            value = min(value, behind * steep + slack)
-                out[i, j, l] = max(value, -cut)
+                            value = min(value, behind * steep + SLACK)
+                out[i, j, l] = max(value, -CUT)
     return out
 
 
 @compiled
-def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
-    """Taubin's smoothing: each vertex towards the mean of its neighbours, then back."""
-    count = len(vertices)
-    total = np.empty((count, 3), np.float64)
-    weight = np.zeros(count, np.float64)
-    for f in range(len(faces)):
-        for c in range(3):
-            weight[faces[f, c]] += 2
+def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
+    """Taubin's smoothing, (V, 3) float64: each vertex towards the mean of its neighbours, then back."""
     points = vertices.astype(np.float64)
-    for _ in range(steps):
-        for factor in factors:
-            total[:] = 0
-            for f in range(len(faces)):
-                a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    for factor in TAUBIN:
+        total, weight = np.zeros(points.shape), np.zeros((len(points), 1))
+        for f in range(len(faces)):
+            for corner in range(3):
+                v, a, b = faces[f, corner], faces[f, (corner + 1) % 3], faces[f, (corner + 2) % 3]
+                weight[v, 0] += 2
                 for k in range(3):
-                    total[a, k] += points[b, k] + points[c, k]
-                    total[b, k] += points[c, k] + points[a, k]
-                    total[c, k] += points[a, k] + points[b, k]
-            for v in range(count):
-                if weight[v] > 0:
-                    for k in range(3):
-                        points[v, k] += factor * (total[v, k] / weight[v] - points[v, k])
+                    total[v, k] += points[a, k] + points[b, k]
+        points += factor * (total / weight - points)
     return points
 
 
@@ -183,73 +145,38 @@ def _facing(depths: Floats) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _near(mask: NDArray[np.bool_], reach: float, needed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether each needed pixel (H, H) is at most `reach` pixels from a mask; undefined for other pixels."""
-    near, rim = np.zeros(mask.shape, np.bool_), int(np.ceil(reach)) + 1
-    # Only the surroundings of needed pixels matter.
-    for lines in scipy.ndimage.find_objects(needed.astype(np.uint8)):
-        box = tuple(slice(max(0, line.start - rim), line.stop + rim) for line in lines)
-        if mask[box].any():
-            near[box] = scipy.ndimage.distance_transform_edt(~mask[box]) <= reach
-    return near
-
-
-def _missing(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
-    """Pixels (H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
-    covered = inside > 0
-    carved = covered & (nearest <= depth + BEHIND)
+def _missing(views: Views, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+    """Pixels (6, H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
+    covered = views.inside > 0
+    carved = covered & (nearest <= views.depth + BEHIND)
     missing = covered & ~carved & (facing > STEP)
-    core = missing & ~_near(carved, REACH, missing)
-    return missing & _near(core, REACH + 1, missing)
+    near, around = (np.hypot(*np.mgrid[-r : r + 1, -r : r + 1])[None] <= r for r in (REACH, REACH + 1))
+    core = missing & ~scipy.ndimage.binary_dilation(carved, near, mask=missing)
+    return np.asarray(scipy.ndimage.binary_dilation(core, around, mask=missing))
 
 
-def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: Point, cell: float) -> Floats:
+def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: NDArray[np.float64], cell: float) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
-    nearest, piece = _look(ids.astype(np.int32), BASES, low, cell, SCALE, VIEW_SIZE)
-    pixels = [
-        np.bincount(ids[inside > 0], minlength=count + 1) for ids, inside in zip(piece, views.inside, strict=True)
-    ]
-    is_kept = np.max(pixels, axis=0) >= SHOWN
+    nearest, piece = np.full_like(views.depth, np.inf), np.zeros(views.depth.shape, np.int32)
+    _look(ids.astype(np.int32), low, cell, nearest, piece)
+    shown = np.where(views.inside > 0, piece, 0)
+    is_kept = np.max([np.bincount(view.ravel(), minlength=count + 1) for view in shown], axis=0) >= SHOWN
     is_kept[0] = True
     volume = np.where(is_kept[ids], volume, volume.min())
-    missing = np.stack([_missing(*view) for view in zip(views.inside, views.depth, facing, nearest, strict=True)])
+    missing = _missing(views, facing, nearest)
     if missing.any():
-        thick = max(SHELL, FEWEST_SHELLS * cell)
-        _put_back(volume, missing, views.inside, views.depth, BASES, low, cell, SCALE, HALF, thick)
+        _put_back(volume, missing, views.inside, views.depth, low, cell)
     return volume
 
 
-def _carved(views: Views, facing: Floats, low: Point, high: Point, cell: float) -> Floats:
-    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz) float32."""
-    counts = np.ceil((high - low) / cell).astype(np.int64) + 1
-    frame = (BASES, OPPOSITE, low, cell, counts, SCALE, HALF, SLACK, CUT)
-    return np.asarray(_carve(views.inside, views.depth, facing, *frame))
-
-
-def _bounds(views: Views) -> tuple[Point, Point]:
-    """Smallest and largest x, y, z of what the front, the back and the sides show."""
-    if not (views.inside[FRONT] > 0).any():
-        raise CharacterError("all of the character is too thin to be reconstructed")
-    points = []
-    for view in (FRONT, RIGHT, BACK, LEFT):
-        rows, columns = np.nonzero(views.inside[view] > 0)
-        depth, (right, _, forward) = views.depth[view][rows, columns], BASES[view]
-        for corner in (np.min, np.max) if len(rows) else ():
-            past = int(corner is np.max)
-            across, down = corner(columns) + past, corner(rows) + past
-            height = [0, 0, (HALF - down) / SCALE]
-            points.append((across - HALF) / SCALE * right + corner(depth) * forward + height)
-    return np.min(points, axis=0), np.max(points, axis=0)
-
-
-def _fitting_cell(views: Views, facing: Floats, low: Point, high: Point) -> float:
+def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     """Units between voxels that give about `FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
     """
     low = low - PROBE
-    volume = _carved(views, facing, low, high + PROBE, PROBE)
+    volume = _carved(views.inside, views.depth, facing, low, high + PROBE, PROBE)
     filled = _with_visible_parts(volume, views, facing, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
@@ -267,12 +194,12 @@ def fused_surface(views: Views) -> tuple[Mesh, Floats]:
     Raises:
         CharacterError: if nothing is left.
     """
-    low, high = _bounds(views)
+    low, high = views.bounds()
     facing = _facing(views.depth)
     cell = _fitting_cell(views, facing, low, high)
     # Room for the Gaussian, so that the surface closes inside the volume.
     low, high = low - 4 * cell, high + 4 * cell
-    volume = _carved(views, facing, low, high, cell)
+    volume = _carved(views.inside, views.depth, facing, low, high, cell)
     smooth = scipy.ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
     swollen = np.maximum(smooth, volume + np.float32(PUFF * cell))
     volume = _with_visible_parts(swollen, views, facing, low, cell)
@@ -280,6 +207,6 @@ def fused_surface(views: Views) -> tuple[Mesh, Floats]:
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
     points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
     faces = np.ascontiguousarray(faces, np.int32)
-    points = _relaxed(points, faces, TAUBIN, TAUBIN_STEPS) * cell + low
+    points = _relaxed(points, faces) * cell + low
     mesh = Mesh(points.astype(np.float32), faces, (Material(name="fusion"),), np.zeros(len(faces), np.int32))
     return mesh, vertex_normals(points, faces)

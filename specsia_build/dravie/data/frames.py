@@ -28,10 +28,10 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_fron
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
-from specsia_build.dravie.look_up import box_around
 from specsia_build.errors import SpecsiaError, WriteError, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import use, user_cache
+from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
 
 VERSION = 6  # Of the files' layout; part of their fingerprint

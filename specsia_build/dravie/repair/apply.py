@@ -12,10 +12,10 @@ from specsia_build.config import checked
 from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
-from specsia_build.dravie.look_up import box_around
 from specsia_build.dravie.model.networks import GEOMETRY, Generator, Geometry
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32  # Pixels around Z that the network sees

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import ndimage
 
 from specsia_build.backends.fusion.damage import _spline, signed_distance, smooth_noise, warped
+from specsia_build.backends.fusion.views import VIEW_SIZE
 
 
 @pytest.mark.parametrize("step", [2.5, 11.0])
@@ -16,18 +17,18 @@ def test_a_spline_keeps_planes(step: float) -> None:
 
 
 def test_noise_has_deviation_one_and_no_detail_finer_than_its_wavelength() -> None:
-    noise = np.stack([smooth_noise(np.random.default_rng(seed), 96, 12.0) for seed in range(60)])
+    noise = np.stack([smooth_noise(np.random.default_rng(seed), 12.0) for seed in range(30)])
     assert noise.mean() == pytest.approx(0, abs=0.03)
     assert noise.std() == pytest.approx(1, abs=0.03)
-    power = (np.abs(np.fft.rfft(noise * np.hanning(96), axis=-1)) ** 2).mean(axis=(0, 1))
-    assert power[96 // 6 :].sum() < 0.01 * power.sum()
+    power = (np.abs(np.fft.rfft(noise * np.hanning(VIEW_SIZE), axis=-1)) ** 2).mean(axis=(0, 1))
+    assert power[VIEW_SIZE // 6 :].sum() < 0.01 * power.sum()
 
 
 def test_warping_is_bilinear_with_the_border_repeated() -> None:
     rng = np.random.default_rng(3)
-    image = rng.random((32, 32, 3), dtype=np.float32)
-    shift = rng.normal(0, 9, (2, 32, 32)).astype(np.float32)
-    y, x = np.mgrid[:32, :32]
+    image = rng.random((VIEW_SIZE, VIEW_SIZE, 3), dtype=np.float32)
+    shift = rng.normal(0, 9, (2, VIEW_SIZE, VIEW_SIZE)).astype(np.float32)
+    y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE]
     places = [y + shift[1], x + shift[0]]
     wanted = [ndimage.map_coordinates(image[..., k], places, order=1, mode="nearest") for k in range(3)]
     assert_allclose(warped(image, shift), np.stack(wanted, axis=-1), atol=1e-4)

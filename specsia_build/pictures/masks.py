@@ -1,0 +1,29 @@
+"""Masks of figures: the box around one, and what surrounds it filled from inside."""
+
+from typing import TypeVar
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.generic)
+
+
+def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of a mask (H, W) within `margin` of the pixels, at least one, that are True."""
+    sides = [(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis]) for axis in (0, 1)]
+    rows, columns = (slice(max(0, int(at[0]) - margin), min(n, int(at[-1]) + 1 + margin)) for at, n in sides)
+    return rows, columns
+
+
+def continued(
+    values: NDArray[Value], known: NDArray[np.bool_], steps: tuple[float, float] | None = None
+) -> NDArray[Value]:
+    """Give each pixel of values (H, W, ...) that is not known the nearest known one's; unchanged if none is known.
+
+    `steps` are the lengths of a step down and across, equal by default.
+    """
+    if not known.any():
+        return values
+    nearest = scipy.ndimage.distance_transform_edt(~known, steps, return_distances=False, return_indices=True)
+    return np.asarray(values[tuple(nearest)])
