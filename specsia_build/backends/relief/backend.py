@@ -20,6 +20,7 @@ from specsia_build.backends.relief.net import COLOURS, inputs, on_white, palette
 from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
@@ -45,8 +46,33 @@ class Relief(Backend):
         return {"weights": _digest()}
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera."""
-        return reconstructed(image, context.back, framed=context.framed)
+        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
+
+        Raises:
+            CharacterError: if the picture is not square or too small, or shows nothing.
+        """
+        figure = figure_of(image)
+        picture, crop = figure.picture, figure.crop
+        front, trusted = extended(picture)
+        small = crop.resized(on_white(picture))
+        inside = small[..., 3] >= HALF_COVERED
+        opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULL))) & inside
+        opaque = opaque if opaque.any() else inside
+        labels = np.full((SIZE, SIZE), COLOURS)
+        palette, labels[opaque] = palette_of(small[opaque, :3].astype(np.float32))
+        length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
+        depth, logits = _predict(small, labels, length)
+        if length:
+            # The frame gives the length of the figure's longest side; seen from the front it may be less.
+            middle = depth[inside].mean()
+            factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
+            depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
+        surface = surface_of(figure, depth)
+        if context.back is None:
+            behind = _back_colours(front, palette, logits, crop)
+        else:
+            behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
+        return textured(figure, surface, front, behind)
 
 
 def create(argument: str | None) -> Relief:
@@ -61,44 +87,14 @@ def _digest() -> str:
     return hashlib.sha256(net.WEIGHTS.read_bytes()).hexdigest()
 
 
-def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = None, *, framed: bool = False) -> Mesh:
-    """Reconstruct a picture (S, S, 4) uint8 with straight alpha; arguments as of `Context`.
-
-    Raises:
-        CharacterError: if the picture is not square or too small, or shows nothing.
-    """
-    figure = figure_of(image)
-    picture, crop = figure.picture, figure.crop
-    front, trusted = extended(picture)
-    small = crop.resized(on_white(picture))
-    inside = small[..., 3] >= HALF_COVERED
-    opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULL))) & inside
-    opaque = opaque if opaque.any() else inside
-    labels = np.full((SIZE, SIZE), COLOURS)
-    palette, labels[opaque] = palette_of(small[opaque, :3].astype(np.float32))
-    length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if framed else 0.0
-    depth, logits = _predict(small, labels, length)
-    if length:
-        # The frame gives the length of the figure's longest side; seen from the front it may be less.
-        middle = depth[inside].mean()
-        factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
-        depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
-    surface = surface_of(figure, depth)
-    if back is None:
-        behind = _back_colours(front, palette, logits, crop)
-    else:
-        behind = extended(np.ascontiguousarray(back[:, ::-1][figure.window]))[0]
-    return textured(figure, surface, front, behind)
-
-
 def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """Depths and logits of `net.decode`: the mean over a crop and its mirror image, continued outwards."""
     tensors = net.tensors_of(net.WEIGHTS)
     straight = net.decode(*net.forward(inputs(small, length), tensors), labels, length)
     mirrored = net.decode(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1], length)
     inside = small[..., 3] >= FULL if (small[..., 3] >= FULL).any() else small[..., 3] >= HALF_COVERED
-    nearest = scipy.ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    depth, logits = ((a + b[:, ::-1])[tuple(nearest)] / 2 for a, b in zip(straight, mirrored, strict=True))
+    sides = zip(straight, mirrored, strict=True)
+    depth, logits = (continued((a + b[:, ::-1]) / np.float32(2), inside) for a, b in sides)
     return depth, logits
 
 

@@ -14,6 +14,8 @@ from safetensors.numpy import load_file
 
 from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.jit import compiled
+from specsia_build.pictures.films import over
+from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
 
 Floats = NDArray[np.float32]
@@ -37,9 +39,7 @@ AROUND, ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in tw
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture (H, W, 4) uint8 with straight alpha, laid on white, its alpha kept."""
-    alpha = picture[..., 3:].astype(np.uint16)
-    colours = (picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return np.concatenate([colours.astype(np.uint8), picture[..., 3:]], axis=-1)
+    return np.dstack([over(picture, 255), picture[..., 3]])
 
 
 def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
@@ -83,11 +83,7 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     """
     inside = labels < COLOURS
     rim = inside & (scipy.ndimage.distance_transform_edt(inside) <= RIM)
-    colours = [labels]
-    for sampling in (AROUND, ALONG):
-        nearest = scipy.ndimage.distance_transform_edt(~rim, sampling, return_distances=False, return_indices=True)
-        colours.append(labels[tuple(nearest)])
-    return np.stack(colours)
+    return np.stack([labels, *(continued(labels, rim, steps) for steps in (AROUND, ALONG))])
 
 
 @compiled

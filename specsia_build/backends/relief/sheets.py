@@ -16,6 +16,7 @@ from PIL import Image
 from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -81,10 +82,10 @@ class Crop:
 
 def crop_of(covered: Mask) -> Crop:
     """The crop around a silhouette (H, W), which is not empty."""
-    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
-    height, width = (float(hit[-1] + 1 - hit[0]) for hit in (rows, columns))
+    rows, columns = box_around(covered)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
     side = max(height, width) * SIZE / FILLED
-    return Crop(float(columns[0]) + (width - side) / 2, float(rows[0]) + (height - side) / 2, side)
+    return Crop(columns.start + (width - side) / 2, rows.start + (height - side) / 2, side)
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,13 @@ class Figure:
         picture: (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure.
         covered: (H, W) bool, its silhouette without specks.
         crop: square around the silhouette.
-        corner: column and row of the window in the picture.
+        window: rows and columns of the window in the picture.
     """
 
     picture: NDArray[np.uint8]
     covered: Mask
     crop: Crop
-    corner: tuple[int, int]
+    window: tuple[slice, slice]
     size: int
 
     @cached_property
@@ -111,12 +112,6 @@ class Figure:
         outside = scipy.ndimage.distance_transform_edt(~self.covered)
         distance = np.where(self.covered, inside - 0.5, 0.5 - outside)
         return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the window in the picture."""
-        (column, row), (height, width) = self.corner, self.covered.shape
-        return slice(row, row + height), slice(column, column + width)
 
 
 def figure_of(image: NDArray[np.uint8]) -> Figure:
@@ -138,12 +133,11 @@ def figure_of(image: NDArray[np.uint8]) -> Figure:
     kept = np.asarray((areas >= SPECK * areas.sum())[labels])
     kept[[0, -1]] = kept[:, [0, -1]] = False
     covered = kept if kept.any() else covered
-    extents = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
-    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in extents)))
-    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in extents)
+    longest = max(side.stop - 1 - side.start for side in box_around(covered))
+    window = box_around(covered, max(4, round(MARGIN * longest)))
     picture, covered = image[window].copy(), covered[window]
     picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    return Figure(picture, covered, crop_of(covered), (window[1].start, window[0].start), len(image))
+    return Figure(picture, covered, crop_of(covered), window, len(image))
 
 
 @dataclass(frozen=True)
@@ -169,10 +163,10 @@ def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[
 
 def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in pixels."""
-    extents = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
-    cell = max(FINEST, max(int(np.ptp(at)) for at in extents) / NODES)
+    box = box_around(covered)
+    cell = max(FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:
-        across, down = (np.arange(at[0] - 2 * cell, at[-1] + 1 + 3 * cell, cell) for at in extents)
+        down, across = (np.arange(side.start - 2 * cell, side.stop + 3 * cell, cell) for side in box)
         columns, rows = np.meshgrid(across, down)
         inside = _sampled(distance, columns, rows) > NEAR * cell
         kept = np.zeros_like(covered)
@@ -248,8 +242,8 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
     pixels = np.full((height, 2 * width, 4), 255, np.uint8)
     pixels[..., :3] = np.concatenate([front, back], axis=1)
     size, unit = figure.size, 1.0 / Camera(0.0, figure.size).pixels_per_unit
-    x, y, z = surface.points.T
-    vertices = np.stack([x + figure.corner[0] - size / 2, -z, size / 2 - y - figure.corner[1]], axis=1) * unit
+    (x, y, z), (rows, columns) = surface.points.T, figure.window
+    vertices = np.stack([x + columns.start - size / 2, -z, size / 2 - y - rows.start], axis=1) * unit
     right = x[surface.faces].clip(0.5, width - 0.5) + np.where(surface.front, 0, width)[:, None]
     uv = np.stack([right / (2 * width), y[surface.faces] / height], axis=-1)
     return Mesh(

@@ -1,14 +1,12 @@
 """Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out FOLDER``.
 
-Each manifest is taken in proportion to its share, 1 by default. Characters are drawn from the front and from behind, in
-poses of their own clips and a little turned; those of the test split are left out. Needs torch.
+Needs torch. Characters are drawn from the front and from behind, in poses of their own clips and a little turned.
 """
 
 import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from specsia_build.characters.read import read_animated, read_character
 from specsia_build.characters.sources import read_manifest
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
@@ -140,8 +139,7 @@ def _picture(mesh: Mesh) -> Picture:
 
 def _cut(picture: Picture) -> Picture:
     """Cut a picture to its figure and a margin."""
-    rows, columns = (np.flatnonzero(picture[2].any(axis=(axis, 2))) for axis in (1, 0))
-    window = tuple(slice(max(0, at[0] - MARGIN), at[-1] + 1 + MARGIN) for at in (rows, columns))
+    window = box_around(np.asarray(picture[2].any(axis=2)), MARGIN)
     return tuple(np.ascontiguousarray(layer[window]) for layer in picture)
 
 
@@ -263,60 +261,44 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
     """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its step."""
 
     def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
-        self._pictures, self._steps, self._seed = [picture for picture, _ in drawn], steps, seed
+        self._pictures, self._steps, self.seed = [picture for picture, _ in drawn], steps, seed
         self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> dict[str, NDArray[Any]]:
-        rng = np.random.default_rng((self._seed, step))
+        rng = np.random.default_rng((self.seed, step))
         chosen = rng.choice(len(self._pictures), BATCH, p=self._weights)
         examples = [example(self._pictures[number], rng) for number in chosen]
         return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
 
 
-@dataclass(frozen=True)
-class Effort:
-    """Limits of a training, and the device and processes that it uses.
+def train(batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "cpu", workers: int = 0) -> Net:
+    """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
-    Attributes:
-        steps, minutes: most steps and minutes; the training ends at the first of the two.
-        device: where the network is trained: `cpu` or `cuda`.
-        workers: processes that make examples; with 0 the training process makes them itself.
-    """
-
-    steps: int = 9000
-    minutes: float = 50.0
-    device: str = "cpu"
-    workers: int = 0
-
-
-def train(drawn: Sequence[tuple[Picture, float]], out: Path, effort: Effort, *, seed: int) -> Net:
-    """Train a network on weighted pictures, writing ``out/weights.safetensors`` every 250 steps and at the end.
-
-    The learning rate falls by a cosine until the last step or minute.
+    It ends after all batches or so many minutes; until then the learning rate falls by a cosine. With no `workers`,
+    processes that make examples, the training process makes them itself.
     """
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    device = torch.device(effort.device)
+    torch.manual_seed(batches.seed)
+    rng = np.random.default_rng(batches.seed)
     model = Net().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Net().to(device)
     average.load_state_dict(model.state_dict())
-    batches = DataLoader(Batches(drawn, effort.steps, seed), batch_size=None, num_workers=effort.workers)
+    loader = DataLoader(batches, batch_size=None, num_workers=workers)
     optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
-    half = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    half = torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
-    for step, examples in enumerate(batches):
-        done = max(step / effort.steps, (time.monotonic() - started) / (60 * effort.minutes))
+    for step, examples in enumerate(loader):
+        done = max(step / len(batches), (time.monotonic() - started) / (60 * minutes))
         if done >= 1:
             break
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
         batch = {name: tensor.to(device) for name, tensor in examples.items()}
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             predicted, key = model(batch["x"])
         offset = (int(rng.integers(2)), int(rng.integers(2)))
         deep, steep, colour = losses(predicted, key, batch, offset)
@@ -364,12 +346,12 @@ def _with_share(argument: str) -> tuple[Path, float]:
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST[=SHARE]...")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights.")
-@click.option("--steps", default=Effort.steps, show_default=True)
-@click.option("--minutes", default=Effort.minutes, show_default=True, help="Time limit.")
+@click.option("--steps", default=9000, show_default=True)
+@click.option("--minutes", default=50.0, show_default=True, help="Time limit.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--workers", default=0, show_default=True, help="Processes that make examples, 0 for none.")
 @click.option("--seed", default=1, show_default=True)
-def main(manifests: tuple[str, ...], out: Path, seed: int, **effort: Any) -> None:
+def main(manifests: tuple[str, ...], out: Path, steps: int, seed: int, **effort: Any) -> None:
     """Train the network of `relief` on the characters of manifests, those of their test splits left out.
 
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4.
@@ -380,7 +362,7 @@ def main(manifests: tuple[str, ...], out: Path, seed: int, **effort: Any) -> Non
         drawn = [(picture, share * weight) for path, share in shares for picture, weight in pictures(path)]
     except SpecsiaError as error:
         raise click.ClickException(str(error)) from error
-    train(drawn, out, Effort(**effort), seed=seed)
+    train(Batches(drawn, steps, seed), out, **effort)
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ def test_drawn_back_is_used() -> None:
     back = image.copy()
     back[..., :3] = (10, 200, 30)
     back[..., :3] *= back[..., 3:] > 0
-    mesh = backend.reconstructed(image, back)
+    mesh = backend.create(None).reconstruct(image, Context("7", 1, back=back))
     shown = seen(mesh, 180.0, 256)
     assert np.abs(shown[shown[..., 3] == 255][:, :3].astype(int) - (10, 200, 30)).mean() < 8
 
@@ -216,7 +216,7 @@ def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_training_makes_weights_that_give_the_same_without_torch(workers: int, picture: Any, tmp_path: Path) -> None:
-    model = train.train([(picture, 1.0)], tmp_path, train.Effort(steps=1, workers=workers), seed=0)
+    model = train.train(train.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
     tensors = net.tensors_of(tmp_path / "weights.safetensors")
     planes = {name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value for name, value in tensors.items()}
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
@@ -235,7 +235,8 @@ def test_training_makes_weights_that_give_the_same_without_torch(workers: int, p
 def test_manifests_may_have_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[tuple[str, float]] = []
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
-    monkeypatch.setattr(train, "train", lambda drawn, out, effort, seed: taken.extend(drawn))
+    monkeypatch.setattr(train, "train", lambda drawn, out, **_: taken.extend(drawn))
+    monkeypatch.setattr(train, "Batches", lambda drawn, steps, seed: drawn)
     result = CliRunner().invoke(train.main, ["a.jsonl", "b.jsonl=0.4", "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert taken == [("a.jsonl", 0.5), ("b.jsonl", 0.2)]
