@@ -29,8 +29,7 @@ def sources_digest(top: Path) -> str:
     digest = hashlib.sha256(f"{version('numba')} {top}".encode())
     for path in sorted(map(str, top.rglob("*.py"))):
         source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
-        # Constants of the frame are compiled in.
-        if b"specsia_build.jit" in source or name.startswith("rendering/") or name == "frame.py":
+        if b"specsia_build.jit" in source or name.startswith(("rendering/", "frame.py")):  # `frame`: its constants
             digest.update(f"{name} {Path(path).stat().st_mtime_ns} ".encode() + source)
     return digest.hexdigest()[:16]
 
