@@ -16,7 +16,7 @@ from PIL import Image
 from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -202,10 +202,7 @@ def surface_of(figure: Figure, depth: NDArray[np.floating]) -> Surface:
     top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
     half = np.where(inside, np.maximum((top - bottom) / 2, 0.1), 0.0)
-    surface = _sheets(columns, rows, middle, half, inside, rim)
-    if not len(surface.faces):
-        raise CharacterError("the picture shows nothing that is thicker than a pixel")
-    return surface
+    return _sheets(columns, rows, middle, half, inside, rim)
 
 
 def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> Surface:
@@ -224,11 +221,11 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     on_rim = rim[used]
     faces = faces[(faces >= 0).all(axis=1)]
     faces = faces[~on_rim[faces].all(axis=1)]
-    x, y, z, t = columns[used], rows[used], middle[used], half[used]
-    count = len(x)
-    twin = np.arange(count)
-    twin[~on_rim] = count + np.arange(np.count_nonzero(~on_rim))
-    points = np.concatenate([np.column_stack([x, y, z + t]), np.column_stack([x, y, z - t])[~on_rim]])
+    if not len(faces):
+        raise CharacterError("the picture shows nothing that is thicker than a pixel")
+    front, back = (np.stack([columns, rows, depth], axis=-1)[used] for depth in (middle + half, middle - half))
+    twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
+    points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
     return Surface(points, both, np.arange(len(both)) < len(faces))
 
@@ -265,16 +262,11 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
     contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
-    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
-    reach = 0.0
+    trusted, reach = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL), 0.0
     if contour is not None:
         reach = contour.end
         trusted &= ~contour.pixels & (contour.distance > reach + 1)
     if not trusted.any():
         trusted = covered
-    away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
-    thin = covered & (away > 3.0 + 2 * reach)
-    if thin.any():
-        trusted = trusted | thin
-        nearest = scipy.ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)
-    return np.asarray(picture[..., :3][tuple(nearest)]), trusted
+    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0 + 2 * reach)
+    return continued(picture[..., :3], trusted | thin), trusted | thin

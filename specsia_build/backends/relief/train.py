@@ -277,8 +277,8 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
 def train(batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "cpu", workers: int = 0) -> Net:
     """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
-    It ends after all batches or so many minutes; until then the learning rate falls by a cosine. With no `workers`,
-    processes that make examples, the training process makes them itself.
+    It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples are made by
+    `workers` processes; with 0 the training process makes them itself. `device` is `cpu` or `cuda`.
     """
     torch.set_num_threads(1)
     torch.manual_seed(batches.seed)
@@ -323,11 +323,10 @@ def train(batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "
 
 def save(model: Net, out: Path) -> None:
     """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
-    tensors = {name: value.cpu().half() for name, value in model.state_dict().items()}
-    arrays = {
-        name: np.ascontiguousarray(value.permute(2, 3, 1, 0) if value.ndim == 4 else value)
-        for name, value in tensors.items()
-    }
+    arrays = {}
+    for name, value in model.state_dict().items():
+        array = value.cpu().half().numpy()
+        arrays[name] = np.ascontiguousarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array)
     save_file(arrays, str(out / "weights.safetensors"))
 
 
