@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
 from specsia_build.annotation.tracing import CUT, View, ink
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
@@ -181,10 +182,10 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
     dark = line < BINARY
     out = np.where(dark, LINES, BACKGROUND).astype(np.int32)
     region = np.where(dark | (mask < HALF_COVERED), -1, label)
-    rows, columns = (np.flatnonzero((region >= 0).any(axis=axis)) for axis in (1, 0))
-    if len(rows):
+    inside = region >= 0
+    if inside.any():
         # Most of a frame is background, which need not be searched.
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        box = box_around(inside)
         part = skimage.measure.label(region[box], background=-1, connectivity=1)
         kept = np.bincount(part.ravel()) >= LEAST_PIXELS
         kept[0] = False

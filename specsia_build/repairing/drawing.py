@@ -19,6 +19,7 @@ from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_cont
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
@@ -176,12 +177,10 @@ def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:
     """Scale a figure (h, w, 4) so that its longer side is `EXTENT`, besides a contour of so many pixels."""
-    covered = figure[..., 3] >= HALF_COVERED
-    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     longest = size * EXTENT / ORTHO_WIDTH + 2 * contour
-    half = max(bottom - top, right - left) * size / longest / 2
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
+    half = max(rows.stop - rows.start, columns.stop - columns.start) * size / longest / 2
+    middle_x, middle_y = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
     return _rgba(figure, (middle_x - half, middle_y - half, middle_x + half, middle_y + half), size)
 
 
