@@ -1,1 +1,1 @@
-"""Pictures on a ground, in sheets and in films, and the files that hold them."""
+"""Pictures on a ground, in sheets and in films, the files that hold them, and masks of figures."""
