@@ -75,7 +75,7 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("0",)
     offline: bool = False
     weights: dict[str, str] = {}
-    seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0)]] = {}
+    seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0, le=1e9)]] = {}
 
     def source_of(self, weights: Weights) -> tuple[str, str | None]:
         """Folder or repository of weights, and the revision if these are the pinned ones."""
