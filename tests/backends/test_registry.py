@@ -110,6 +110,11 @@ def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
         load_backend("theirs")
 
 
+def test_only_fusion_sees_the_ground_truth() -> None:
+    backends = [load_backend(spec) for spec in ("fusion", "relief", "command:cp {image} {mesh}")]
+    assert [backend.sees_ground_truth for backend in backends] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("settings", "backend"),
     [

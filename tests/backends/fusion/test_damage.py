@@ -5,7 +5,15 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
-from specsia_build.backends.fusion.damage import _spline, signed_distance, smooth_noise, warped
+from specsia_build.backends.fusion.damage import (
+    LIGHT,
+    LIGHT_FIELD,
+    _drifted,
+    _spline,
+    signed_distance,
+    smooth_noise,
+    warped,
+)
 from specsia_build.backends.fusion.views import VIEW_SIZE
 
 
@@ -40,3 +48,11 @@ def test_distance_to_a_circle_is_signed_and_in_pixels() -> None:
     # A level that is no distance, with the same zero contour.
     near = np.abs(wanted) < 20
     assert_allclose(signed_distance(wanted * (2 + np.cos(x / 9)))[near], wanted[near], atol=0.35)
+
+
+def test_brightness_drifts_as_a_whole_and_by_place() -> None:
+    grey = np.full((VIEW_SIZE, VIEW_SIZE, 3), 0.5, np.float32)
+    drifted = np.stack([_drifted(grey, np.random.default_rng(seed), 1.0) for seed in range(60)])
+    light = drifted @ (0.299, 0.587, 0.114) / 0.5 - 1
+    assert light.std() == pytest.approx(np.hypot(LIGHT, LIGHT_FIELD), rel=0.15)
+    assert light.mean(axis=(1, 2)).std() == pytest.approx(LIGHT, rel=0.35)
