@@ -32,6 +32,7 @@ from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.pack import pack_plan
 from specsia_build.pipeline.plan import Task, character_state
 from specsia_build.pipeline.run import Run, RunLayout, Step, existing_run, open_run, steps_of
+from specsia_build.pipeline.selection import source_of
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.pack import plan_fingerprint
 from specsia_build.stages.registry import character_stages
@@ -112,7 +113,7 @@ def _padded(size: int) -> int:
 def idle(run: Path) -> None:
     """Processor time of each part of planning RUN, whose characters are all settled, and the largest memory."""
     config, layout = existing_run(run)
-    source = _timed("list the source", lambda: open_source(config.source, layout.source))
+    source = _timed("list the source", lambda: source_of(config, layout))
     frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
     with open_run(config, layout) as opened:
         states = _timed("look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries})

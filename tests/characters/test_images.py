@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from specsia_build import memory
 from specsia_build.characters.images import load_texture
+from specsia_build.characters.searches import listing
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.pipeline.store import Index
@@ -183,6 +185,23 @@ def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_p
     assert thief.find("body.png") == tmp_path / "Textures/Body.png"
     (tmp_path / "Textures" / "Body.png").unlink()
     assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") is None
+
+
+def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.png", "B.png", "cafe\u0301.png"):
+        (tmp_path / name).touch()
+    found = listing(tmp_path)
+    assert found.names == ("B.png", "a.png", "b.PNG", "cafe\u0301.png")
+    assert found.alike("b.png") == ("B.png", "b.PNG")
+    assert found.alike("CAF\u00c9.PNG") == ("cafe\u0301.png",)
+    assert found.alike("c.png") == ()
+
+
+def test_a_folder_that_changed_is_read_again(tmp_path: Path) -> None:
+    assert listing(tmp_path).names == ()
+    (tmp_path / "new").touch()
+    os.utime(tmp_path, (2, 2))
+    assert listing(tmp_path).names == ("new",)
 
 
 def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.characters.searches import listing
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.names import file_name, relative_name
 from specsia_build.files.records import MOST_DEPTH, PlainLoader, parse_json
@@ -46,23 +45,6 @@ def test_a_pointer_of_git_lfs_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "hero.glb").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(CharacterError, match="Git LFS pointer"):
         read_source(tmp_path / "hero.glb", tmp_path)
-
-
-def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.png", "B.png", "cafe\u0301.png"):
-        (tmp_path / name).touch()
-    found = listing(tmp_path)
-    assert found.names == ("B.png", "a.png", "b.PNG", "cafe\u0301.png")
-    assert found.alike("b.png") == ("B.png", "b.PNG")
-    assert found.alike("CAF\u00c9.PNG") == ("cafe\u0301.png",)
-    assert found.alike("c.png") == ()
-
-
-def test_a_folder_that_changed_is_read_again(tmp_path: Path) -> None:
-    assert listing(tmp_path).names == ()
-    (tmp_path / "new").touch()
-    os.utime(tmp_path, (2, 2))
-    assert listing(tmp_path).names == ("new",)
 
 
 @pytest.mark.parametrize("name", ["knight", "01", "Ünï_code-2", "a.b", "x" * 180])

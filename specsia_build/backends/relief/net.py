@@ -50,8 +50,8 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
     channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
     steps = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
-    distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
     channels[..., 4], channels[..., 5], channels[..., 6] = steps[None], steps[:, None], length
+    distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
     channels[..., 7] = np.minimum(distance / FARTHEST, 4)
     return channels
 
