@@ -49,7 +49,7 @@ class Clock:
         self._last, self._passed = time.monotonic(), 0.0
 
     def now(self) -> float:
-        """Seconds since the start; calls that lie farther apart than `_MOST_SECONDS` count as that."""
+        """Seconds since the start; a gap between two calls counts as `_MOST_SECONDS` at most."""
         before, self._last = self._last, time.monotonic()
         self._passed += min(self._last - before, _MOST_SECONDS)
         return self._passed

@@ -123,7 +123,7 @@ class Program:
 
     def receive(self, seconds: float) -> bytes:
         """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it ended."""
-        # Waits are counted, as time in which this process is stopped, by Ctrl-Z for instance, is not the program's.
+        # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not count.
         for number in range(ceil(seconds / LOOK_SECONDS)):
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None

@@ -2,6 +2,6 @@
 
 `sources` lists characters, also those of a manifest; `read` reads one, by the reader of its format, with its rig where
 that is asked; `motions` reads files of motions. `doubts/` holds the checks of what was read; `survey` describes
-characters and suggests manifests; `drawing` places a drawing. Readers share `character`, `images`, `polygons`,
-`side_files` and `searches`.
+characters and suggests manifests; `drawing` fits a drawing to its render. Readers share `character`, `images`,
+`polygons`, `side_files` and `searches`.
 """

@@ -19,7 +19,7 @@ def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
 def continued(
     values: NDArray[Value], known: NDArray[np.bool_], steps: tuple[float, float] | None = None
 ) -> NDArray[Value]:
-    """Give each pixel of values (H, W, ...) that is not known the nearest known one's; unchanged if none is known.
+    """Fill unknown pixels of values (H, W, ...) from the nearest known pixel; unchanged if none is known.
 
     `steps` are the lengths of a step down and across, equal by default.
     """

@@ -199,7 +199,7 @@ class Index:
         self._hidden.add(path)
 
     def digest(self, path: Path, root: Path) -> str | None:
-        """SHA-256 of a source file, or the paths that a search finds; None without any."""
+        """SHA-256 of a source file, or the paths that a search finds; None if there is neither."""
         # Unpacking may restore the time of modification.
         stamp = stamp_of(path, changed=True)
         if stamp is None:
