@@ -22,7 +22,7 @@ from specsia_build import npz, png
 from specsia_build.png import decode, encode
 
 
-def test_bytes_do_not_depend_on_where_memory_lies() -> None:
+def test_memory_layout_does_not_matter() -> None:
     # From 100 bytes before each multiple of 32768, the reach of a match, rows repeat what lies so far behind them; two
     # positions after it, inside of that match and so not remembered by the encoder, begin four bytes that come again.
     random = np.random.default_rng(0)
@@ -48,13 +48,13 @@ def test_bytes_do_not_depend_on_where_memory_lies() -> None:
     assert_array_equal(decode(results.pop(), 1), image)
 
 
-def test_what_is_no_image_is_refused() -> None:
+def test_other_arrays_are_refused() -> None:
     for array in (np.zeros((4, 4), np.uint16), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)):
         with pytest.raises(ValueError, match="cannot write"):
             encode(array)  # type: ignore[arg-type]
 
 
-def test_a_file_cut_or_changed_anywhere_is_refused() -> None:
+def test_truncated_or_changed_file() -> None:
     data = encode(np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8))
     for at in range(len(data)):
         broken = bytearray(data)
@@ -68,7 +68,7 @@ def test_a_file_cut_or_changed_anywhere_is_refused() -> None:
 @given(
     st.integers(1, 70), st.integers(1, 70), st.sampled_from(["L", "LA", "RGB", "RGBA"]), st.booleans(), st.integers(0)
 )
-def test_every_reader_gets_the_pixels_back(height: int, width: int, mode: str, smooth: bool, seed: int) -> None:
+def test_readers_get_the_pixels(height: int, width: int, mode: str, smooth: bool, seed: int) -> None:
     shape = (height, width) if mode == "L" else (height, width, len(mode))
     image = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
     if smooth:
@@ -112,7 +112,7 @@ def test_every_filter(kind: int, channels: int) -> None:
     assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image[..., 0] if channels == 1 else image)
 
 
-def test_pixels_that_do_not_unpack() -> None:
+def test_corrupt_pixels() -> None:
     data = png.encode(np.arange(60, dtype=np.uint8).reshape(6, 10))
     body = zlib.compress(b"\x02" + b"\x00" * 10)
     longer, unknown = zlib.compress(bytes(66) + b"x"), zlib.compress(bytes([9]) + bytes(65))
@@ -121,7 +121,7 @@ def test_pixels_that_do_not_unpack() -> None:
             decode(rebuilt(data, other), 1)
 
 
-def test_what_is_no_png_or_a_huge_one_is_refused_as_rgba() -> None:
+def test_only_reasonable_png_as_rgba() -> None:
     sound = png.encode(np.zeros((9, 14, 4), np.uint8))
     header = struct.pack(">II", 2**16, 2**11) + sound[24:29]
     huge = sound[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + sound[33:]
@@ -133,7 +133,7 @@ def test_what_is_no_png_or_a_huge_one_is_refused_as_rgba() -> None:
 RNG = np.random.default_rng(7)
 
 
-def test_numpy_reads_what_is_written() -> None:
+def test_numpy_reads_ours() -> None:
     arrays: dict[str, NDArray[Any]] = {
         "one": RNG.random((3, 5, 2), np.float32),
         "other": np.arange(6)[::-2],
@@ -147,7 +147,7 @@ def test_numpy_reads_what_is_written() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
-def test_a_sparse_array_comes_back(share: float) -> None:
+def test_sparse_array_round_trip(share: float) -> None:
     array = RNG.standard_normal((9, 13, 2)).astype(np.float32) * (RNG.random((9, 13, 1)) < share)
     array[:, ::2, 0] = 0
     decoded = npz.decode_sparse(npz.encode_sparse(array))
@@ -157,7 +157,7 @@ def test_a_sparse_array_comes_back(share: float) -> None:
 
 @pytest.mark.parametrize("array", [np.arange(24.0).reshape(2, 3, 4), np.asfortranarray(np.eye(3, 5)), np.float32(2.0)])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_what_numpy_writes_is_read(save: Any, array: NDArray[Any]) -> None:
+def test_we_read_numpys(save: Any, array: NDArray[Any]) -> None:
     stream = io.BytesIO()
     save(stream, **{npz.KEY: array})
     decoded = npz.decode(stream.getvalue())
@@ -165,7 +165,7 @@ def test_what_numpy_writes_is_read(save: Any, array: NDArray[Any]) -> None:
     assert decoded.flags.writeable
 
 
-def test_a_damaged_array_is_refused() -> None:
+def test_damaged_array() -> None:
     whole = npz.encode(RNG.random((40, 30), np.float32).round(2))
     for place in range(0, len(whole), 7):
         spoilt = bytearray(whole)
@@ -179,7 +179,7 @@ def test_a_damaged_array_is_refused() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 2**31 - 2**20])
-def test_no_more_is_unpacked_than_is_to_be_there(more: int) -> None:
+def test_unpacking_is_bounded(more: int) -> None:
     whole = bytearray(npz.encode(np.zeros(1 << 20, np.uint8)))
     at = whole.rindex(b"PK\x01\x02") + 24
     (size,) = struct.unpack_from("<I", whole, at)
@@ -188,7 +188,7 @@ def test_no_more_is_unpacked_than_is_to_be_there(more: int) -> None:
         npz.decode(bytes(whole))
 
 
-def test_objects_and_other_methods_are_refused() -> None:
+def test_objects_are_refused() -> None:
     objects, packed = io.BytesIO(), io.BytesIO()
     np.savez(objects, allow_pickle=True, **{npz.KEY: np.array([{}])})
     with pytest.raises(ValueError, match="allow_pickle"):

@@ -32,13 +32,13 @@ yaws = st.floats(-720, 720, allow_nan=False)
 
 
 @given(yaws)
-def test_the_camera_stands_where_the_design_says(yaw: float) -> None:
+def test_camera_positions(yaw: float) -> None:
     theta = np.deg2rad(yaw)
     assert_allclose(Camera(yaw, 64).position(), [2 * np.sin(theta), -2 * np.cos(theta), 0], atol=1e-9)
 
 
 @given(yaws)
-def test_right_up_and_away_are_an_orthonormal_triple(yaw: float) -> None:
+def test_camera_axes_are_orthonormal(yaw: float) -> None:
     basis = Camera(yaw, 64).basis()
     assert_allclose(basis @ basis.T, np.eye(3), atol=1e-12)
     right, up, away = basis
@@ -46,7 +46,7 @@ def test_right_up_and_away_are_an_orthonormal_triple(yaw: float) -> None:
     assert_allclose(up, [0, 0, 1])
 
 
-def test_pixel_centres_are_at_halves() -> None:
+def test_pixel_centres() -> None:
     camera = Camera(0, 100)
     pixel = ORTHO_WIDTH / 100
     assert_allclose(camera.project(np.zeros(3)), [50, 50, 0], atol=1e-12)
@@ -54,7 +54,7 @@ def test_pixel_centres_are_at_halves() -> None:
     assert_allclose(camera.project(np.array([-ORTHO_WIDTH / 2, 0, ORTHO_WIDTH / 2]))[:2], [0, 0], atol=1e-9)
 
 
-def test_the_characters_left_is_on_the_right_of_the_frontal_view() -> None:
+def test_left_is_on_the_right() -> None:
     column, row, depth = Camera(0, 270).project(np.stack([OWN_LEFT, FRONT, TOP])).T
     assert_allclose(column, [235, 135, 135])
     assert_allclose(row, [135, 135, 35])
@@ -70,7 +70,7 @@ def test_axis_names(axis: str) -> None:
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_up_lands_on_z_and_front_on_minus_y(axis: str) -> None:
+def test_up_to_z_and_front_to_minus_y(axis: str) -> None:
     turns = [(up_rotation, (0, 0, 1))] + [(front_rotation, (0, -1, 0))] * (axis[1] != "z")
     for rotation, end in turns:
         turn = rotation(axis)
@@ -82,7 +82,7 @@ def test_up_lands_on_z_and_front_on_minus_y(axis: str) -> None:
         assert_allclose(front_rotation(axis) @ [0, 0, 1], [0, 0, 1])
 
 
-def test_normalised_points_have_centre_0_and_extent_1() -> None:
+def test_normalised_extent() -> None:
     points = np.array([(10.0, 20, 30), (12, 21, 34), (11, 20, 31)])
     placed = normalise(points, view_cameras(10, 512), margin_px=4)
     assert (placed.centre, placed.scale, placed.fit) == ((11, 20.5, 32), 0.25, 1)
@@ -93,7 +93,7 @@ def test_normalised_points_have_centre_0_and_extent_1() -> None:
 
 
 @given(st.lists(st.tuples(numbers, numbers, numbers), min_size=2, max_size=12), st.floats(0, 5))
-def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, float]], margin: float) -> None:
+def test_no_view_cuts(rows: list[tuple[float, float, float]], margin: float) -> None:
     points = np.array(rows)
     if float(np.ptp(points, axis=0).max()) < 1e-3:
         return
@@ -108,7 +108,7 @@ def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, floa
         assert margin - 1e-2 <= seen.min() <= seen.max() <= 128 - margin + 1e-2
 
 
-def test_what_is_no_axis_and_what_cannot_be_framed_is_refused() -> None:
+def test_invalid_axes_and_frames() -> None:
     for name in ("", "w", "++x", "xy", "+z "):
         for function in (axis_vector, up_rotation, front_rotation):
             with pytest.raises(ValueError, match="not an axis"):
@@ -128,7 +128,7 @@ def code(point: tuple[float, float, float], low: list[float], high: list[float])
     return [int(v) for v in np.floor(gain * np.array([x, z, y]) + offset + 0.5)]
 
 
-def test_position_colours_of_the_corners() -> None:
+def test_corner_position_colours() -> None:
     low, high = [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0]
     for x, y, z in product((-1, 1), repeat=3):
         assert code((x, 2 * y, 3 * z), low, high) == [255 * (x > 0), 255 * (z > 0), 255 * (y < 0)]
@@ -139,7 +139,7 @@ box = st.tuples(st.floats(-10, 10), st.floats(0.01, 20))
 
 
 @given(st.lists(box, min_size=3, max_size=3), st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_position_codes_come_back_within_half_a_step(sides: list[tuple[float, float]], share: list[float]) -> None:
+def test_position_codes_round_trip(sides: list[tuple[float, float]], share: list[float]) -> None:
     low = np.array([side[0] for side in sides])
     extent = np.array([side[1] for side in sides])
     high, point = low + extent, low + extent * np.array(share)
@@ -149,7 +149,7 @@ def test_position_codes_come_back_within_half_a_step(sides: list[tuple[float, fl
     assert np.all(np.abs(back - point) <= extent / 255 * 0.5 + 1e-9)
 
 
-def test_a_flat_axis_has_code_0_and_decodes_to_its_one_value() -> None:
+def test_flat_axis_position_code() -> None:
     low, high = [-1.0, 0.25, -1.0], [1.0, 0.25, 1.0]
     gain, offset = position_codes(low, high)
     assert gain[2] == offset[2] == 0

@@ -62,7 +62,7 @@ def _package(top: Path) -> Path:
     return top
 
 
-def test_a_digest_changes_with_place_time_and_text_of_compiled_sources_alone(tmp_path: Path) -> None:
+def test_digest_of_compiled_sources(tmp_path: Path) -> None:
     one = _package(tmp_path / "one")
     first = sources_digest(one)
     (one / "plain.py").write_text("")
@@ -87,7 +87,7 @@ def _half_and_one(x: float) -> float:
     return float(_half(x)) + 1.0
 
 
-def test_python_calls_a_cached_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_function_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path)
     assert _half_and_one(3.0) == 2.5
     kept = {path.name for path in tmp_path.rglob("*.nbc")}
@@ -112,6 +112,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is told what to keep")
-def test_what_is_given_back_serves_again() -> None:
+def test_freed_pages_are_reused() -> None:
     found = subprocess.run([sys.executable, "-c", FRESH_PAGES], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 1000

@@ -23,7 +23,7 @@ def _drawing(k: int) -> NDArray[np.uint8]:
     return np.repeat(np.where(abs(columns - rows // 2 - 5 - k) < 2, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def test_a_lossless_film_keeps_black_and_white_and_its_bytes_are_the_same_each_time(tmp_path: Path) -> None:
+def test_lossless_film(tmp_path: Path) -> None:
     frames = [_drawing(k) for k in range(9)]
     for name in ("a.mp4", "b.mp4"):
         write_mp4(tmp_path / name, iter(frames), 12.5, lossless=True)
@@ -33,20 +33,20 @@ def test_a_lossless_film_keeps_black_and_white_and_its_bytes_are_the_same_each_t
     np.testing.assert_array_equal(list(read), frames)
 
 
-def test_what_ffmpeg_has_against_a_film_is_a_sentence(tmp_path: Path) -> None:
+def test_ffmpeg_error_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="ffmpeg"):
         write_mp4(tmp_path / "odd.mp4", iter([np.zeros((31, 33, 3), np.uint8)] * 500), 8)
     assert not list(tmp_path.iterdir())
 
 
-def test_ffmpeg_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     need_ffmpeg("anidoc")
     monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="anidoc"):
         need_ffmpeg("anidoc")
 
 
-def test_a_picture_lies_on_its_ground() -> None:
+def test_picture_on_ground() -> None:
     picture = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], np.uint8)
     ground = np.array([[[7, 7, 7], [200, 100, 50], [255, 255, 255]]], np.uint8)
     np.testing.assert_array_equal(over(picture, ground), [[[10, 20, 30], [200, 100, 50], [127, 127, 127]]])
@@ -74,7 +74,7 @@ def written_twice(path: Path, clear: bool, film: bool = True) -> None:
 
 @pytest.mark.parametrize("suffix", ["webp", "png"])
 @pytest.mark.parametrize("clear", [False, True])
-def test_a_film_is_read_back_as_it_was(tmp_path: Path, suffix: str, clear: bool) -> None:
+def test_film_round_trip(tmp_path: Path, suffix: str, clear: bool) -> None:
     path = tmp_path / f"a.{suffix}"
     written_twice(path, clear)
     with Image.open(path) as opened:
@@ -90,7 +90,7 @@ def test_a_film_is_read_back_as_it_was(tmp_path: Path, suffix: str, clear: bool)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "png", "pdf"])
-def test_what_we_wrote_may_be_replaced_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+def test_only_own_files_are_replaced(tmp_path: Path, suffix: str) -> None:
     path, film = tmp_path / f"a.{suffix}", suffix == "mp4"
     written_twice(path, False, film)
     if suffix == "png":
@@ -102,7 +102,7 @@ def test_what_we_wrote_may_be_replaced_and_nothing_else(tmp_path: Path, suffix: 
         check_target(path, film, False)
 
 
-def test_names_and_sizes_that_a_format_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_invalid_names_and_sizes(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     targets = (("a.bmp", True, False), ("a", False, False), ("a.mp4", True, True), ("a.jpg", False, False))
     for name, film, clear in (*targets, ("file/a.png", False, False)):
@@ -126,7 +126,7 @@ def tile(red: int, side: int = 32) -> NDArray[np.uint8]:
     return out
 
 
-def test_each_tile_lies_in_its_place_block_by_block_and_row_by_row() -> None:
+def test_tile_layout() -> None:
     sheet = Sheet(["a", "b", "c"], ["one", "two"], ["x", "y"], across=2, tile=32)
     tiles = [tile(20 * number) for number in range(12)]
     drawn = sheet.draw(tiles)
@@ -148,7 +148,7 @@ def test_each_tile_lies_in_its_place_block_by_block_and_row_by_row() -> None:
         ("transparent", (0, 0, 0, 0), {(0, 0, 0, 0)}),
     ],
 )
-def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[tuple[int, ...]]) -> None:
+def test_tile_background(name: str, page: tuple[int, ...], behind: set[tuple[int, ...]]) -> None:
     sheet = Sheet([""], [""], [""], tile=64, ground=parse_ground(name))
     half = np.full((64, 64, 4), (200, 0, 0, 128), np.uint8)
     half[:, 32:] = 0
@@ -159,7 +159,7 @@ def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[t
     assert tuple(drawn[2, 2]) == wanted if name == "transparent" else drawn[2, 2, 0] == wanted
 
 
-def test_notes_stand_below_their_tiles_and_missing_tiles_are_marked() -> None:
+def test_tile_notes() -> None:
     sheet = Sheet([""], [""], ["", ""], tile=96, notes=True)
     drawn = sheet.draw([tile(9, 96), "cannot be read"], ["IoU 0.93", ""])
     (x, y), (other, _) = sheet.place(0), sheet.place(0, 0, 1)
@@ -170,7 +170,7 @@ def test_notes_stand_below_their_tiles_and_missing_tiles_are_marked() -> None:
     assert (missing[..., 0] < 100).any()
 
 
-def test_long_names_are_cut_in_their_middle() -> None:
+def test_long_names_are_shortened() -> None:
     assert shortened("knight", 16, 100) == "knight"
     cut = shortened("a knight with a very long name and 7", 16, 100)
     assert cut.startswith("a kn") and cut.endswith("d 7") and cut.count("…") == 1
@@ -182,7 +182,7 @@ def test_long_names_are_cut_in_their_middle() -> None:
     assert wide.draw([tile(1)]).shape == (*wide.size[::-1], 4)
 
 
-def test_png_files_of_any_kind_are_rgba_and_no_others() -> None:
+def test_png_as_rgba() -> None:
     grey = np.array([[0, 200]], np.uint8)
     np.testing.assert_array_equal(rgba(png.encode(grey)), [[[0, 0, 0, 255], [200, 200, 200, 255]]])
     np.testing.assert_array_equal(rgba(png.encode(tile(3))), tile(3))

@@ -76,7 +76,7 @@ def arrive(files: list[Path] | None) -> DiesOnArrival:
     return DiesOnArrival(files)
 
 
-def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
+def test_every_item_ends() -> None:
     outcomes = dict(Pool(2, timeout=8.0).run(troubled, list(range(20))))
     assert sorted(outcomes) == list(range(20))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
@@ -86,13 +86,13 @@ def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
     assert "signal 35" in _died(-35, None)
 
 
-def test_results_in_order_are_in_order_and_a_lost_worker_is_an_error() -> None:
+def test_ordered_results() -> None:
     assert list(results([partial(later, item) for item in range(12)], 2)) == list(range(12))
     with pytest.raises(SpecsiaError, match="exit code 9"):
         list(results([partial(troubled, item) for item in (1, 3, 2)], 2))
 
 
-def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
+def test_idle_workers_may_die(tmp_path: Path) -> None:
     left = [tmp_path / str(i) for i in range(2)]
     for path in left:
         path.touch()
@@ -101,7 +101,7 @@ def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_workers_that_never_begin_are_an_error(started: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_never_start(started: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
@@ -111,7 +111,7 @@ def test_workers_that_never_begin_are_an_error(started: bool, monkeypatch: pytes
         list(Pool(1).run(DiesOnArrival(None), [1, 2]))
 
 
-def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> None:
+def test_enough_ends_the_rest() -> None:
     done: list[int] = []
     for index, result in Pool(2).run(abs, list(range(50)), enough=lambda: len(done) >= 3):
         assert result == index
@@ -138,7 +138,7 @@ def asking(code: str = ASKING, *path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_end_with_their_parent(kind: signal.Signals) -> None:
+def test_workers_end_with_parent(kind: signal.Signals) -> None:
     with asking() as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
@@ -149,7 +149,7 @@ def test_workers_end_with_their_parent(kind: signal.Signals) -> None:
     assert alive == []
 
 
-def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Path) -> None:
+def test_ctrl_c_while_workers_start(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     (tmp_path / "sitecustomize.py").write_text(
         "import pathlib, sys, time\n"
@@ -165,7 +165,7 @@ def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, method: str) -> None:
+def test_cwd_is_not_imported(tmp_path: Path, method: str) -> None:
     script = tmp_path / "count.py"
     script.write_text(
         f'{IMPORTS}if __name__ == "__main__":\n    print(*results((partial(abs, number) for number in (-1, -2)), 2))\n'
@@ -191,7 +191,7 @@ def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, me
     assert not ran.exists()
 
 
-def test_time_in_which_the_process_was_stopped_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suspended_time_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     at = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: at[0])
     clock = Clock()

@@ -49,7 +49,7 @@ def undone(mesh: Mesh, wanted: Similarity) -> Mesh:
     return mesh.with_vertices(back)
 
 
-def test_a_similarity_scales_pitches_and_moves() -> None:
+def test_similarity_transform() -> None:
     about_x = Similarity(pitch_deg=90).apply(np.array([[0.0, 1.0, 0.0]]))
     assert_allclose(about_x, [[0, 0, 1]], atol=1e-12)
     about_z = Similarity(yaw_deg=90).apply(np.array([[1.0, 0.0, 0.0]]))
@@ -58,7 +58,7 @@ def test_a_similarity_scales_pitches_and_moves() -> None:
     assert_allclose(yaw_comes_first, [[0.1, 0.2, 2.3]], atol=1e-12)
 
 
-def test_iou_counts_pixels_covered_by_half_or_more() -> None:
+def test_iou_counts_half_covered_pixels() -> None:
     coverage = np.array([[255, 128, 127, 0]], np.uint8)
     other = np.array([[255, 127, 128, 0]], np.uint8)
     assert iou(coverage, other) == pytest.approx(1 / 3)
@@ -77,7 +77,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("wanted", HOSTILE)
-def test_a_known_similarity_is_recovered(wanted: Similarity) -> None:
+def test_similarity_is_recovered(wanted: Similarity) -> None:
     target = figure()
     masks = silhouettes(target, CAMERAS)
     mesh = undone(target, wanted)
@@ -88,7 +88,7 @@ def test_a_known_similarity_is_recovered(wanted: Similarity) -> None:
     assert ious(mesh, result, masks, CAMERAS).min() >= 0.99
 
 
-def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> None:
+def test_ambiguous_front_is_not_turned() -> None:
     target = concatenate([sphere(0.17, 16, 32, (0, 0, 0.33)), box((0, 0, 0), (0.25, 0.1, 0.2))])
     target = concatenate([target, box((0, -0.05, -0.33), (0.1, 0.12, 0.14))])
     masks = silhouettes(target, CAMERAS)
@@ -98,7 +98,7 @@ def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> 
         assert ious(mesh, result, masks, CAMERAS).min() >= 0.99
 
 
-def test_the_frontal_view_is_not_given_up_for_the_mean() -> None:
+def test_frontal_view_beats_the_mean() -> None:
     # A reconstruction that is right from the front, too flat, and too far back.
     target = figure()
     masks = silhouettes(target, CAMERAS)
@@ -114,7 +114,7 @@ FARTHEST = [Similarity(2.0, 20, 0, (0.2, -0.2, 0.2)), Similarity(0.5, -20, 0, (-
 
 
 @pytest.mark.parametrize("name", ["kaykit_knight", "kenney_character"])
-def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: str) -> None:
+def test_real_characters_are_recovered(characters_dir: Path, name: str) -> None:
     cameras = view_cameras(10, 256)
     target = real_mesh(characters_dir, name, cameras)
     masks = silhouettes(target, cameras)
@@ -126,7 +126,7 @@ def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: s
 
 @pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("name", ["kaykit_mage", "kenney_character"])
-def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
+def test_missing_arm_or_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
     cameras = view_cameras(10, 256)
     whole = real_mesh(characters_dir, name, cameras)
     armless = whole.of_faces(whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45)
@@ -141,7 +141,7 @@ def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, na
 
 
 @pytest.mark.slow
-def test_no_worse_than_a_brute_force_search(characters_dir: Path) -> None:
+def test_as_good_as_brute_force(characters_dir: Path) -> None:
     cameras = view_cameras(10, 128)
     target = real_mesh(characters_dir, "kaykit_mage", cameras)
     masks = silhouettes(target, cameras)
@@ -168,7 +168,7 @@ def with_arms(size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [64, 192, 512])
-def test_a_lost_arm_differs_from_a_thinner_outline(size: int) -> None:
+def test_lost_arm_differs_from_thin_outline(size: int) -> None:
     whole, unit = with_arms(size), size // 64
     amputated = whole.copy()
     amputated[:, 40 * unit :] = 0
@@ -179,7 +179,7 @@ def test_a_lost_arm_differs_from_a_thinner_outline(size: int) -> None:
     assert lost_part(thinner, whole) < LOST < lost_part(amputated, whole)
 
 
-def test_nothing_to_cover_or_to_lay_onto_gives_an_answer_all_the_same() -> None:
+def test_empty_silhouettes() -> None:
     whole, nothing, mesh = with_arms(64), np.zeros((64, 64), np.uint8), figure()
     assert (recall(nothing, whole), lost_part(nothing, whole)) == (0.0, 1.0)
     assert (recall(whole, nothing), lost_part(whole, nothing)) == (1.0, 0.0)
@@ -230,7 +230,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
+def test_silhouette_is_union_of_triangles(scene: str) -> None:
     mesh = SCENES[scene]()
     similarity = Similarity(1.1, 9, 20, (0.03, 0.01, -0.02))
     masks = masks_of(shape_of(mesh), similarity, target())
@@ -240,7 +240,7 @@ def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
         assert (mask == sure)[~edge].all()
 
 
-def test_a_step_counts_the_pixels_that_are_drawn() -> None:
+def test_step_counts_pixels() -> None:
     shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
     aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
     for k in range(100):
@@ -249,7 +249,7 @@ def test_a_step_counts_the_pixels_that_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("yaw", [0.0, 100.0, 205.0])
-def test_six_steps_lead_from_nearby_to_rest(yaw: float) -> None:
+def test_converges_in_six_steps(yaw: float) -> None:
     target, wanted = figure(), Similarity(1.2, -8.0, yaw, (0.05, -0.04, 0.03))
     goal, shape = Target.of(silhouettes(target, CAMERAS), CAMERAS, 96), shape_of(undone(target, wanted))
     start = wanted.changed(0.05, 0.09, -0.1, np.array([0.02, -0.02, 0.02]))
@@ -259,7 +259,7 @@ def test_six_steps_lead_from_nearby_to_rest(yaw: float) -> None:
     assert_allclose([result.pitch_deg, result.yaw_deg], [wanted.pitch_deg, wanted.yaw_deg], atol=0.1)
 
 
-def test_outline_distance_of_a_half_plane() -> None:
+def test_outline_distance() -> None:
     for border in (20.0, 20.3, 20.75):
         share = np.clip(border - np.arange(SIZE), 0, 1)
         coverage = np.broadcast_to(np.round(255 * share).astype(np.uint8), (SIZE, SIZE)).copy()

@@ -33,18 +33,18 @@ def order(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def test_the_newest_heading_of_the_changelog_is_the_version() -> None:
+def test_changelog_names_the_version() -> None:
     versions = [version for version, _ in RELEASES]
     assert versions == sorted(versions, key=order, reverse=True)
     assert versions[0] == __version__
     assert yaml.safe_load((TOP / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__
 
 
-def test_every_released_version_has_its_formats_on_record() -> None:
+def test_formats_of_released_versions() -> None:
     assert {version for version, date in RELEASES if date != "unreleased"} == set(recorded())
 
 
-def test_formats_move_only_with_the_version() -> None:
+def test_formats_change_with_version() -> None:
     now = formats()
     # Those of a version that is not released yet may move.
     assert now == recorded().get(__version__, now), (
@@ -60,7 +60,7 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in found}
 
 
-def test_dependencies_are_pinned_by_version_and_hash() -> None:
+def test_dependencies_are_pinned() -> None:
     text, hashed, fixed = (TOP / "requirements.txt").read_text(), pins("requirements.txt"), pins("constraints.txt")
     needed = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["dependencies"]
     assert not {canonicalize_name(Requirement(line).name) for line in needed} - set(hashed), "run `make hashes`"
@@ -90,7 +90,7 @@ print(json.dumps(found))
 """
 
 
-def test_packages_bring_the_files_of_the_checkout(tmp_path: Path) -> None:
+def test_packages_are_complete(tmp_path: Path) -> None:
     """A wheel and an sdist, built from a copy; what is installed finds its settings and scripts."""
     copy, out = tmp_path / "tree", tmp_path / "built"
     for name in PARTS:

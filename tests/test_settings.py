@@ -32,7 +32,7 @@ from specsia_build.folders import (
 from tests.commands import specsia
 
 
-def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_any_system(monkeypatch: pytest.MonkeyPatch) -> None:
     assert BuildConfig(workers=3).worker_count() == 3
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
@@ -41,11 +41,11 @@ def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("share", "of", "may"), [("4.6%", 1500, 69), ("16.4%", 15000, 2460), ("1%", 99, 1)])
-def test_a_share_of_characters_is_exact(share: str, of: int, may: int) -> None:
+def test_exact_share_of_characters(share: str, of: int, may: int) -> None:
     assert BuildConfig(max_failures=share).allowed_failures(of) == may
 
 
-def test_what_is_no_setting_or_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_invalid_or_repeated_settings(tmp_path: Path) -> None:
     for text in ("views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"):
         (tmp_path / "c.yaml").write_text(text)
         with pytest.raises(UsageError, match="twice"):
@@ -55,7 +55,7 @@ def test_what_is_no_setting_or_is_there_twice_is_refused(tmp_path: Path) -> None
             with_settings(BuildConfig(), settings, "c")
 
 
-def test_settings_of_a_run_come_back(tmp_path: Path) -> None:
+def test_settings_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     config = with_settings(BuildConfig(), {"clips": {"fps": 8}, "shard": "1/2"}, "here")
     write_settings(config, path)
@@ -74,7 +74,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
-def test_a_path_may_begin_in_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/her")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert home() == Path("/home/her")
@@ -85,7 +85,7 @@ def test_a_path_may_begin_in_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("nobody")
-def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
+def test_user_without_home() -> None:
     assert not home().is_dir()
     assert homed() == {**os.environ, "HOME": str(home())}
     assert user_cache().is_absolute()
@@ -95,7 +95,7 @@ def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
 
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize("command", ["characters ~x/hero.glb", "clips sample:1 --motion ~x/a.bvh --out o"])
-def test_a_path_of_an_unknown_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+def test_unknown_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
     result = specsia(*command.split(), code=None)
     assert result.exit_code in (1, 2) and "fault of specsia" not in result.stderr
@@ -111,7 +111,7 @@ def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 
-def test_where_nothing_can_be_kept_processes_share_one_private_folder(tmp_path: Path) -> None:
+def test_private_temporary_folder(tmp_path: Path) -> None:
     environment = {"XDG_CACHE_HOME": "/proc/none", "TMPDIR": str(tmp_path), "ASK": ""}
     first, second = (Path(compiled_at(environment).stdout.strip()) for _ in range(2))
     assert first == second and first.is_dir()
@@ -121,7 +121,7 @@ def test_where_nothing_can_be_kept_processes_share_one_private_folder(tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["open", "link"])
-def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, kind: str) -> None:
+def test_shared_folder_is_refused(tmp_path: Path, kind: str) -> None:
     planted = tmp_path / f"specsia-compiled-{os.getuid()}"
     if kind == "open":
         planted.mkdir()
@@ -143,7 +143,7 @@ def kept(cache: Path, name: str, days: float = 0.0) -> Path:
     return folder
 
 
-def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
+def test_old_folders_are_removed(tmp_path: Path) -> None:
     old, new = kept(tmp_path, "0a", UNUSED_DAYS + 1), kept(tmp_path, "0b", UNUSED_DAYS - 1)
     foreign, used = kept(tmp_path, "notes", 1000), kept(tmp_path, "0c", 1000)
     use(used)
@@ -151,7 +151,7 @@ def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
     use(tmp_path / "none" / "0")
 
 
-def test_a_folder_is_vacant_that_is_missing_or_holds_leftovers_alone(tmp_path: Path) -> None:
+def test_vacant_folder(tmp_path: Path) -> None:
     assert is_vacant(tmp_path / "none")
     assert is_vacant(tmp_path)
     for name in (".0123456789abcdef.tmp", ".DS_Store"):
@@ -163,7 +163,7 @@ def test_a_folder_is_vacant_that_is_missing_or_holds_leftovers_alone(tmp_path: P
         is_vacant(tmp_path / "a")
 
 
-def test_a_folder_is_refused_that_has_no_mark(tmp_path: Path) -> None:
+def test_unmarked_folder_is_refused(tmp_path: Path) -> None:
     refuse_foreign_folder(tmp_path / "none", "training", "run.json")
     (tmp_path / "thesis.txt").write_text("")
     with pytest.raises(UsageError, match="--out"):
@@ -172,7 +172,7 @@ def test_a_folder_is_refused_that_has_no_mark(tmp_path: Path) -> None:
     refuse_foreign_folder(tmp_path, "training", "run.json")
 
 
-def test_a_file_is_replaced_that_begins_as_ours_do(tmp_path: Path) -> None:
+def test_own_files_are_replaced(tmp_path: Path) -> None:
     path, ours = tmp_path / "page.html", ("report of specsia", b"<title>specsia: ")
     refuse_foreign_file(path, *ours)
     for content in (b"", b"<html><title>specsia: x"):
@@ -184,7 +184,7 @@ def test_a_file_is_replaced_that_begins_as_ours_do(tmp_path: Path) -> None:
             refuse_foreign_file(foreign, *ours)
 
 
-def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_listing_does_not_follow_links(tmp_path: Path) -> None:
     (tmp_path / "top" / "a" / "b").mkdir(parents=True)
     (tmp_path / "top" / "c").mkdir()
     (tmp_path / "top" / "c" / "file").write_text("")
@@ -196,14 +196,14 @@ def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) ->
 
 
 @given(st.text(st.characters()))
-def test_printable_text_is_one_line_without_control_characters(text: str) -> None:
+def test_printable_text(text: str) -> None:
     shown = printable(text)
     assert len(shown.splitlines()) <= 1
     assert "\x1b" not in shown
     shown.encode()
 
 
-def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nameless_folder_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
     assert [spelled(name) for name in (".", "./", "..", "../..")] == [
@@ -214,6 +214,6 @@ def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, mon
     assert spelled(Path("run")) == "run"
 
 
-def test_what_is_to_be_copied_is_no_option() -> None:
+def test_names_that_begin_with_a_dash() -> None:
     for name, shown in (("a run", "'a run'"), ("-run", "./-run"), ("--json", "./--json"), ("a-b", "a-b")):
         assert argument(name) == argument(Path(name)) == shown

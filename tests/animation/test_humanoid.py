@@ -41,7 +41,7 @@ RIGS = [block.splitlines() for block in (Path(__file__).parent / "rigs.txt").rea
 
 
 @pytest.mark.parametrize("rig", RIGS, ids=lambda rig: rig[0])
-def test_bones_are_found_whatever_program_named_them(rig: list[str]) -> None:
+def test_bones_across_naming_schemes(rig: list[str]) -> None:
     _, leg, arm, trunk, *chains = rig
     skeleton = tree("\n".join(chains))
     human = humanoid(skeleton)
@@ -56,7 +56,7 @@ def test_bones_are_found_whatever_program_named_them(rig: list[str]) -> None:
     assert all(name.endswith(end) for name, end in zip(body, trunk.split(","), strict=True)), body
 
 
-def test_a_mesh_named_like_a_joint_is_no_bone_where_a_skin_lists_joints() -> None:
+def test_mesh_names_are_not_bones_in_a_skin() -> None:
     figure, bones = person(QUATERNIUS)
     skeleton, count = figure.skeleton, len(bones)
     meshes = [QUATERNIUS[bone] for bone in ("leftFoot", "rightLowerLeg", "head")]
@@ -75,19 +75,19 @@ def test_a_mesh_named_like_a_joint_is_no_bone_where_a_skin_lists_joints() -> Non
 
 
 @pytest.mark.parametrize("names", [MIXAMO, KAYKIT, QUATERNIUS])
-def test_every_bone_of_a_known_rig_is_found(names: dict[str, str]) -> None:
+def test_all_bones_of_a_known_rig(names: dict[str, str]) -> None:
     figure, bones = person(names)
     assert {b: node for b, node in humanoid(figure.skeleton).bones.items() if b in names} == bones
 
 
-def test_bones_that_a_file_states_come_before_names() -> None:
+def test_stated_bones_beat_names() -> None:
     figure, _ = person(MIXAMO)
     stated = {"hips": 1, "leftThumbProximal": 2, "leftThumbIntermediate": 3, "leftThumbDistal": 4, "spine": 99}
     bones = humanoid(figure.skeleton, stated).bones
     assert bones == {"hips": 1, "leftThumbMetacarpal": 2, "leftThumbProximal": 3, "leftThumbDistal": 4}
 
 
-def test_animals_and_things_are_no_humanoids() -> None:
+def test_no_bones_for_animals_and_objects() -> None:
     fox = tree("""Body>Back>Torso>Neck1>Head
         Torso>FrontUpperLeg.*>FrontLowerLeg.*
         Back>BackUpperLeg.*>BackLowerLeg.*""")
@@ -96,7 +96,7 @@ def test_animals_and_things_are_no_humanoids() -> None:
 
 
 @pytest.mark.parametrize("name", ["IK-foot.l", "PoleTarget.L", "handslot.l", "LeftUpLegTwist", "Weapon", "kneeIK.l"])
-def test_controls_are_no_bones(name: str) -> None:
+def test_controls_are_not_bones(name: str) -> None:
     assert part_of(name) is None
 
 
@@ -114,7 +114,7 @@ def held(skeleton: Skeleton, *names: str) -> Rig:
     )
 
 
-def test_joints_that_hold_the_mesh_come_before_those_that_only_steer_them() -> None:
+def test_deforming_joints_beat_controls() -> None:
     skeleton = tree("""センター>下半身>足.*>ひざ.*>足首.*>つま先.*
         下半身>足D.*>ひざD.*>足首D.*>足先EX.*
         センター>上半身>首>頭
@@ -126,7 +126,7 @@ def test_joints_that_hold_the_mesh_come_before_those_that_only_steer_them() -> N
         assert [skeleton.names[bones["left" + part]] for part in LEG[:3]] == leg
 
 
-def test_a_spine_that_carries_no_arm_is_a_neck_from_the_arms_up() -> None:
+def test_armless_upper_spine_is_neck() -> None:
     """As Blender exports the joints of Rigify that deform a mesh, alone."""
     skeleton = tree("""rig>DEF-spine>DEF-spine.001>DEF-spine.003>DEF-spine.004>DEF-spine.006
         rig>DEF-thigh.*>DEF-shin.*>DEF-foot.*
@@ -166,7 +166,7 @@ MIXED = [chains("LeftHandThumb", 1, 2), chains("LeftHandPinky", "", 1, 2, 3, 4)]
     ("fingers", "thumb", "little"),
     [(BIPED, BIPED[0], BIPED[4]), (XSENS, XSENS[0][:3], XSENS[4][1:4]), (MIXED, MIXED[0], MIXED[1][1:4])],
 )
-def test_fingers_by_numbers_and_by_their_bones(fingers: list[list[str]], thumb: list[str], little: list[str]) -> None:
+def test_numbered_fingers(fingers: list[list[str]], thumb: list[str], little: list[str]) -> None:
     skeleton = tree("\n".join(">".join(["LeftArm", "LeftForeArm", "LeftHand", *finger]) for finger in fingers))
     bones = {bone: skeleton.names[node] for bone, node in humanoid(skeleton).bones.items()}
     for finger, expected in (("Thumb", thumb), ("Little", little)):

@@ -44,7 +44,7 @@ def bending(values: list[Any], times: list[float], interpolation: Any = "LINEAR"
     return Motion("bend", (track,), times[0], times[-1])
 
 
-def test_rest_is_the_mesh_itself_and_a_placement_moves_the_whole_figure() -> None:
+def test_rest_pose_and_placement() -> None:
     mesh, rig = arm()
     still = posed(mesh, rig, None, 0.0)
     np.testing.assert_allclose(still.vertices, mesh.vertices)
@@ -55,7 +55,7 @@ def test_rest_is_the_mesh_itself_and_a_placement_moves_the_whole_figure() -> Non
 
 
 @pytest.mark.parametrize(("interpolation", "degrees"), [("LINEAR", 45.0), ("STEP", 0.0)])
-def test_an_elbow_turns_the_vertices_below_it(interpolation: str, degrees: float) -> None:
+def test_elbow_moves_vertices_below(interpolation: str, degrees: float) -> None:
     mesh, rig = arm()
     bent = posed(mesh, rig, bending([about_z(0), about_z(90)], [0, 1], interpolation), 0.5)
     radians = np.deg2rad(degrees)
@@ -63,7 +63,7 @@ def test_an_elbow_turns_the_vertices_below_it(interpolation: str, degrees: float
     np.testing.assert_allclose(bent.vertices[:3], mesh.vertices[:3])
 
 
-def test_a_spline_passes_through_its_keys_with_its_tangents() -> None:
+def test_spline_through_keys_and_tangents() -> None:
     mesh, rig = arm()
     values = [[[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 0, 0], [3, 0, 0], [0, 0, 0]]]
     motion = bending(values, [0, 2], "CUBICSPLINE", "translation")
@@ -73,7 +73,7 @@ def test_a_spline_passes_through_its_keys_with_its_tangents() -> None:
 
 
 @given(st.floats(-180, 180), st.floats(-180, 180), st.floats(0, 1))
-def test_rotations_take_the_shorter_way_round(first: float, second: float, share: float) -> None:
+def test_rotations_take_shorter_arc(first: float, second: float, share: float) -> None:
     mesh, rig = arm()
     turned = posed(mesh, rig, bending([about_z(first), about_z(second)], [0, 1]), share).vertices[4] - [1, 0, 0]
     way = (second - first + 180) % 360 - 180
@@ -82,14 +82,14 @@ def test_rotations_take_the_shorter_way_round(first: float, second: float, share
         np.testing.assert_allclose(turned, [np.cos(expected), np.sin(expected), 0], atol=1e-5)
 
 
-def test_morph_weights_move_their_vertices_only() -> None:
+def test_morph_weights_are_local() -> None:
     mesh, rig = arm()
     moved = posed(mesh, rig, bending([[0.0], [1.0]], [0, 1], path="weights"), 0.5)
     np.testing.assert_allclose(moved.vertices[4] - mesh.vertices[4], [0, 0, 0.25])
     np.testing.assert_allclose(np.delete(moved.vertices, 4, axis=0), np.delete(mesh.vertices, 4, axis=0))
 
 
-def test_a_mirrored_part_is_wound_the_other_way_and_its_normals_point_outside() -> None:
+def test_mirrored_parts_keep_winding() -> None:
     mesh, rig = arm()
     mesh = Mesh(**{**vars(mesh), "normals": flat_normals(mesh)})
     mirrored = posed(mesh, rig, bending([[1, 1, 1], [1, 1, -1]], [0, 1], path="scale"), 1.0)
@@ -99,7 +99,7 @@ def test_a_mirrored_part_is_wound_the_other_way_and_its_normals_point_outside() 
     np.testing.assert_allclose(mirrored.normals[1], [[0, 0, -1]] * 3)
 
 
-def test_poses_of_many_times_are_those_of_each() -> None:
+def test_batched_poses_match_single_ones() -> None:
     _, rig = arm()
     motion = bending([about_z(0), about_z(80), about_z(-40)], [0, 1, 2])
     times = np.linspace(-1, 3, 9)
@@ -108,7 +108,7 @@ def test_poses_of_many_times_are_those_of_each() -> None:
         np.testing.assert_allclose(poses(rig.skeleton, motion, np.array([time])).worlds[0], together[k])
 
 
-def test_vertices_that_are_left_out_take_their_morphs_with_them() -> None:
+def test_dropped_vertices_drop_morphs() -> None:
     _, rig = arm()
     assert rig.of_vertices(np.array([1, 1, 1, 1, 0, 1], bool)).morphs == ()
     assert rig.of_vertices(np.array([0, 0, 0, 1, 1, 1], bool)).morphs[0].vertices.tolist() == [1]
@@ -122,14 +122,14 @@ _SCALES = st.floats(-3, 3).filter(lambda value: value == 0 or abs(value) > 1e-3)
     arrays(np.float64, (2, 4), elements=st.floats(-1, 1)),
     arrays(np.float64, (2, 3), elements=_SCALES),
 )
-def test_transforms_come_apart_and_back(translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray) -> None:
+def test_transform_round_trip(translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray) -> None:
     matrices = composed(translations, rotations, scales)
     parts = decomposed(matrices)
     np.testing.assert_allclose(composed(*parts), matrices, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(parts[1], axis=-1), 1)
 
 
-def test_of_a_sheared_matrix_the_nearest_rotation_is_taken() -> None:
+def test_nearest_rotation_of_a_shear() -> None:
     sheared = np.eye(4)
     sheared[0, 1] = 0.5
     translation, rotation, scale = decomposed(sheared)
@@ -153,7 +153,7 @@ def places(name: str, *bones: str, at: NDArray[np.float64] | None = None) -> NDA
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_loops_close_and_nothing_jumps(name: str) -> None:
+def test_loops_are_smooth(name: str) -> None:
     file, gait = built_in(), motion(name)
     worlds = poses(file.skeleton, gait, np.linspace(gait.start, gait.end, 200)).worlds
     hips = file.skeleton.names.index("hips")
@@ -164,7 +164,7 @@ def test_loops_close_and_nothing_jumps(name: str) -> None:
     assert {track.node for track in gait.tracks if track.path == TRANSLATION} == {hips}
 
 
-def test_feet_stand_on_the_ground() -> None:
+def test_feet_on_the_ground() -> None:
     for name in BUILT_IN:
         assert places(name, *FEET)[..., 2].min() > 0.08 - 0.003
     ankle = places("walk", "leftFoot", at=np.linspace(0.0, 0.59, 20))[:, 0]
@@ -214,14 +214,14 @@ def standing() -> tuple[Mesh, Rig]:
 @pytest.mark.parametrize(
     ("other", "most"), [(tube(), 1e-5), (tube(rings=57, sides=41, radius=0.102), 0.005)], ids=["itself", "another net"]
 )
-def test_the_same_surface_moves_as_the_character_does(other: Mesh, most: float) -> None:
+def test_same_surface_moves_alike(other: Mesh, most: float) -> None:
     new, how = carried(*standing(), other)
     assert apart(posed(other, new, None, 0), other) < 1e-6
     assert apart(posed(other, new, BEND, 1), posed(other, rigged(other, smooth(other)), BEND, 1)) < most
     assert (how.matched, how.inpainted, how.unmatched_pieces, how.warnings) == (1, 0, 0, ())
 
 
-def test_weights_without_a_counterpart_are_interpolated() -> None:
+def test_missing_weights_interpolated() -> None:
     mesh = tube()
     ends = mesh.of_faces(np.abs(mesh.vertices[mesh.faces].mean(axis=1)[:, 2] - 0.5) > 0.2)
     new, how = carried(ends, rigged(mesh, (mesh.vertices[:, 2] > 0.5).astype(float)), mesh)
@@ -233,7 +233,7 @@ def test_weights_without_a_counterpart_are_interpolated() -> None:
     np.testing.assert_allclose(new.weights.sum(axis=1), 1, atol=1e-6)
 
 
-def test_a_piece_beside_the_character_takes_the_nearest() -> None:
+def test_detached_piece_takes_nearest() -> None:
     mesh, rig = standing()
     crumb = tube(0.8, 0.9, 0.02, rings=3, sides=6, x=0.4)
     new, how = carried(mesh, rig, concatenate([mesh, crumb]))
@@ -243,7 +243,7 @@ def test_a_piece_beside_the_character_takes_the_nearest() -> None:
     assert how.matched == 0 and how.unmatched_pieces == 1 and len(how.warnings) == 1
 
 
-def test_a_rest_that_is_not_the_bind_pose_is_undone() -> None:
+def test_rest_differs_from_bind_pose() -> None:
     mesh, rig = standing()
     bent = replace(rig, skeleton=replace(rig.skeleton, rotations=np.array([[0, 0, 0, 1.0], [0.3, 0, 0, 0.91**0.5]])))
     rest = replace(posed(mesh, bent, None, 0), rest=None)
@@ -252,7 +252,7 @@ def test_a_rest_that_is_not_the_bind_pose_is_undone() -> None:
     assert apart(posed(rest, new, BEND, 1), posed(rest, bent, BEND, 1)) < 0.01
 
 
-def test_interpolation_between_opposite_joints_stays_near() -> None:
+def test_opposite_joints_interpolate_near() -> None:
     mesh, rig = standing()
     half = np.array([0, 0, np.sin(1.55), np.cos(1.55)])
     turned = replace(rig, skeleton=replace(rig.skeleton, rotations=np.array([[0, 0, 0, 1.0], half])))
@@ -265,7 +265,7 @@ def test_interpolation_between_opposite_joints_stays_near() -> None:
     assert np.abs(posed(whole, new, BEND, 1).vertices - whole.vertices)[:, :2].max() < 0.6
 
 
-def test_skins_in_other_units_mix_as_equals() -> None:
+def test_skin_units_are_scaled() -> None:
     mesh, rig = standing()
     upper = mesh.vertices[:, 2] > 0.5
     scaled = np.diag([100.0, 100, 100, 1])
@@ -281,7 +281,7 @@ def test_skins_in_other_units_mix_as_equals() -> None:
     assert apart(posed(mesh, new, BEND, 1), posed(mesh, rig, BEND, 1)) < 1e-5
 
 
-def test_placement_and_morphs_are_carried() -> None:
+def test_placement_and_morphs_carried() -> None:
     place = np.array([[0, -2.0, 0, 1], [2, 0, 0, 0], [0, 0, 2, 3], [0, 0, 0, 1]])
     plain = tube()
     mesh = replace(plain, vertices=(plain.vertices @ place[:3, :3].T + place[:3, 3]).astype(np.float32))
@@ -296,7 +296,7 @@ def test_placement_and_morphs_are_carried() -> None:
     assert apart(posed(mesh, new, grown, 1), posed(mesh, rig, grown, 1)) < 1e-5
 
 
-def test_few_influences_whatever_the_skeleton() -> None:
+def test_influences_stay_few() -> None:
     mesh = tube(rings=41)
     rig = rigged(mesh, smooth(mesh))
     slots = np.minimum(mesh.vertices[:, 2] * 40, 39).astype(np.int32)[:, None]
@@ -313,14 +313,14 @@ def test_few_influences_whatever_the_skeleton() -> None:
     np.testing.assert_allclose(new.weights.sum(axis=1), 1, atol=1e-6)
 
 
-def test_a_character_that_is_flat_at_rest_is_refused() -> None:
+def test_flat_at_rest_is_refused() -> None:
     mesh, rig = standing()
     gone = replace(rig, skeleton=replace(rig.skeleton, scales=np.zeros((2, 3))))
     with pytest.raises(CharacterError, match="empty"):
         carried(replace(posed(mesh, gone, None, 0), rest=None), gone, mesh)
 
 
-def test_a_character_that_stands_in_a_pose_moves_from_there() -> None:
+def test_posed_character_moves_from_its_pose() -> None:
     mesh, rig = standing()
     stands = poses(rig.skeleton, BEND, np.array([0.4]))
     bent = replace(posed(mesh, rig, BEND, 0.4), rest=None)
@@ -332,7 +332,7 @@ def test_a_character_that_stands_in_a_pose_moves_from_there() -> None:
         carried(bent, rig, bent)
 
 
-def test_rigid_parts_that_touch_keep_their_own_joints() -> None:
+def test_touching_rigid_parts_keep_joints() -> None:
     lower, upper = tube(0, 0.5, rings=2), tube(0.5, 1, rings=2)
     mesh = concatenate([lower, upper])
     rig = rigged(mesh, np.repeat([0.0, 1.0], len(lower.vertices)))

@@ -34,7 +34,7 @@ def worst(source: Any, target: Any, motion: Motion, result: Motion, times: list[
 
 @pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
 @pytest.mark.parametrize("lowered", [0.0, 45.0])
-def test_an_elbow_bends_by_the_same_angle_on_any_rig(names: dict[str, str] | None, lowered: float) -> None:
+def test_elbow_angle_on_any_rig(names: dict[str, str] | None, lowered: float) -> None:
     source = person(MIXAMO, seed=1, size=100.0, up="+y")
     target = person(names, seed=2, lowered=lowered)
     motion = turning(source[0], source[1]["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
@@ -46,7 +46,7 @@ def test_an_elbow_bends_by_the_same_angle_on_any_rig(names: dict[str, str] | Non
     assert worst(source, target, motion, result, [0.0, 0.5, 1.0]) < 0.1
 
 
-def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
+def test_spine_of_another_length() -> None:
     source = person(MIXAMO)
     motion = turning(source[0], source[1]["chest"], [(0, 0, 0), (40, 0, 0)])
     for goal in (person(KAYKIT, seed=3), person()):
@@ -55,7 +55,7 @@ def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
 
 
 @pytest.mark.parametrize("front", ["-y", "+y"])
-def test_a_rig_of_the_same_build_takes_the_tracks_unchanged_whichever_way_it_faces(front: str) -> None:
+def test_same_build_keeps_tracks(front: str) -> None:
     source, bones = person(KAYKIT, seed=4)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     other = Figure(replace(source.skeleton), front_rotation(front) @ source.turn, {})
@@ -64,7 +64,7 @@ def test_a_rig_of_the_same_build_takes_the_tracks_unchanged_whichever_way_it_fac
     np.testing.assert_array_equal(result.motion.tracks[0].values, motion.tracks[0].values)
 
 
-def test_hips_go_as_far_as_legs_are_long() -> None:
+def test_hip_travel_scales_with_legs() -> None:
     source, bones = person(MIXAMO, up="+y", size=100.0)
     rest = source.skeleton.translations[bones["hips"]]
     walk = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])]))
@@ -88,7 +88,7 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
 
 
 @pytest.mark.parametrize("shin", [0.8, 1.0, 1.3])
-def test_feet_sink_and_slide_no_more_than_the_motions_own(shin: float) -> None:
+def test_foot_sink_and_slide(shin: float) -> None:
     source, target = person(MIXAMO), person(KAYKIT, seed=6, shin=shin, size=0.4)
     result = retargeted(squat(*source), source[0], target[0])
     assert result.notes == ()
@@ -96,7 +96,7 @@ def test_feet_sink_and_slide_no_more_than_the_motions_own(shin: float) -> None:
     np.testing.assert_allclose(feet, 0.08 * 0.4, atol=1e-3)
 
 
-def test_feet_that_hang_on_no_shin_stay_at_its_end() -> None:
+def test_feet_without_shins() -> None:
     source = person(MIXAMO)
     target = person(QUATERNIUS, seed=7, hung={"leftFoot": None, "rightFoot": "hips"})
     motion = turning(source[0], source[1]["leftUpperLeg"], [(0, 0, 0), (-60, 0, 0)])
@@ -111,7 +111,7 @@ def fallen_of(source: Figure) -> Figure:
     return Figure(replace(source.skeleton, rotations=lying), source.turn, {})
 
 
-def test_a_back_bent_in_the_first_frame_stays_bent_on_the_target() -> None:
+def test_bent_back_stays_bent() -> None:
     source, target = person(MIXAMO, seed=8), person(QUATERNIUS)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     bent = turning(source[0], source[1]["spine"], [(35, 0, 0), (60, 0, 0)])
@@ -124,7 +124,7 @@ def test_a_back_bent_in_the_first_frame_stays_bent_on_the_target() -> None:
 
 
 @pytest.mark.parametrize("heading", [0, 90])
-def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(heading: int) -> None:
+def test_source_resting_in_a_run_frame(heading: int) -> None:
     """As files of motion alone do: one foot is in the air at rest, and flat on the ground later."""
     source, target = person(MIXAMO, seed=8), person(KAYKIT, seed=3)
     swings: list[tuple[float, float, float]] = [(-60, 0, 0), (0, 0, 0), (60, 0, 0)]
@@ -150,7 +150,7 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
 
 
-def test_animals_of_one_rig_move_alike_though_their_joints_are_named_as_peoples() -> None:
+def test_animals_with_human_joint_names() -> None:
     (source, bones), (target, _) = person(MIXAMO, seed=8), person(MIXAMO, seed=8, size=3.0)
     motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
     result = retargeted(motion, fallen_of(source), fallen_of(target))
@@ -158,7 +158,7 @@ def test_animals_of_one_rig_move_alike_though_their_joints_are_named_as_peoples(
     assert {track.node for track in result.motion.tracks if track.varies} == {bones["spine"]}
 
 
-def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
+def test_source_lying_at_rest() -> None:
     source, target = person(MIXAMO, seed=8), person(KAYKIT)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     skeleton, fallen = source[0].skeleton, fallen_of(source[0])
@@ -170,7 +170,7 @@ def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
         retargeted(still, fallen, target[0])
 
 
-def test_missing_joints_are_named() -> None:
+def test_missing_joints_named() -> None:
     source, bones = person(MIXAMO)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     legless = {bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")}
@@ -182,7 +182,7 @@ def test_missing_joints_are_named() -> None:
     assert "right lower arm" in note
 
 
-def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
+def test_creatures_match_by_joint_names() -> None:
     def snake(step: float) -> Figure:
         places = [[0, 0, 0]] + [[0, step, 0]] * 3
         return Figure(skeleton_of(("Root", "Tail1", "Tail2", "Tail3"), range(-1, 3), places), np.eye(3), {})
@@ -202,14 +202,14 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     assert "Tail3" in note
 
 
-def test_a_motion_of_a_face_alone_is_refused_as_that() -> None:
+def test_face_motion_is_refused() -> None:
     source, bones = person(MIXAMO)
     smile = Track(bones["head"], WEIGHTS, np.array([0.0, 1.0]), np.array([[0.0], [1]]))
     with pytest.raises(CharacterError, match="morph targets"):
         retargeted(Motion("smile", (smile,), 0.0, 1.0), source, person(KAYKIT)[0])
 
 
-def test_a_motion_is_sampled_at_its_keys_and_often_enough_between() -> None:
+def test_sampled_at_keys_and_between() -> None:
     track = Track(0, TRANSLATION, np.array([0.0, 0.25, 1.0]), np.zeros((3, 3)))
     times = sample_times(Motion("", (track,), 0.0, 1.0))
     assert {0.0, 0.25, 1.0} <= set(times.tolist())
@@ -242,7 +242,7 @@ def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, i
 
 
 @pytest.mark.parametrize("seed", range(21))
-def test_any_two_rigs_give_a_finite_motion_or_an_error(seed: int) -> None:
+def test_any_two_rigs_work_or_raise(seed: int) -> None:
     with np.errstate(all="ignore"):
         source, bones = spoilt(seed, MIXAMO)
         target, _ = spoilt(seed // 3 + 1, [KAYKIT, QUATERNIUS, MIXAMO][seed % 3])

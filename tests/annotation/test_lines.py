@@ -47,19 +47,19 @@ ROUNDING = 3
 
 
 @pytest.mark.parametrize("width", [1.0, 2.5, 4.0])
-def test_a_box_seen_straight_is_a_rectangle(width: float) -> None:
+def test_front_of_box_is_rectangle(width: float) -> None:
     found = line_art(box((0, 0, 0), (0.25, 0.25, 0.325)), width=width)
     np.testing.assert_allclose(found, expected([rectangle(17, 14, 37, 40)], width=width), atol=ROUNDING)
 
 
-def test_a_box_seen_from_its_corner_has_an_edge_in_the_middle() -> None:
+def test_box_corner_has_middle_edge() -> None:
     found = line_art(box((0, 0, 0), (0.25, 0.25, 0.325)), yaw=45.0)
     half = 10 * np.sqrt(2)
     outline, middle = rectangle(27 - half, 14, 27 + half, 40), [(27.0, 14.0), (27.0, 40.0)]
     np.testing.assert_allclose(found, expected([outline, middle]), atol=2 * ROUNDING)
 
 
-def test_a_ball_is_a_circle() -> None:
+def test_ball_is_circle() -> None:
     found = line_art(sphere(0.5), yaw=11.0)
     row, column = np.indices(found.shape) + 0.5
     away = np.hypot(row - 27, column - 27)
@@ -68,14 +68,14 @@ def test_a_ball_is_a_circle() -> None:
     np.testing.assert_allclose(found, 255 * (1 - np.clip(1 - abs(away - 20), 0, 1)), atol=60)
 
 
-def test_what_is_behind_is_cut_where_it_is_covered() -> None:
+def test_hidden_lines_are_cut() -> None:
     far, near = sheet(8, 10, 40, 30, y=0.3), sheet(25.5, 20.25, 50, 45, y=-0.3)
     found = line_art(concatenate([far, near]))
     seen = [(25.5, 30.0), (8.0, 30.0), (8.0, 10.0), (40.0, 10.0), (40.0, 20.25)]
     np.testing.assert_allclose(found, expected([rectangle(25.5, 20.25, 50, 45), seen]), atol=ROUNDING)
 
 
-def test_parts_that_run_through_each_other_have_a_line_between_them() -> None:
+def test_intersections_have_lines() -> None:
     """A board that is turned about the upright line at column 30.3 in another: they have no edge there."""
     flat, turned = sheet(8, 10, 46, 44), sheet(12, 14, 50, 40)
     at = (30.3 - SIZE / 2) / 40
@@ -92,7 +92,7 @@ def test_parts_that_run_through_each_other_have_a_line_between_them() -> None:
     np.testing.assert_allclose(inner[..., 0], 30.3, atol=0.02)
 
 
-def test_borders_of_regions_and_materials_are_lines() -> None:
+def test_region_and_material_borders() -> None:
     """Two triangles of one board: whatever differs between them, there is a line along their common side."""
     board = sheet(10, 10, 44, 44)
     diagonal = expected([rectangle(10, 10, 44, 44), [(10.0, 10.0), (44.0, 44.0)]])
@@ -106,7 +106,7 @@ def test_borders_of_regions_and_materials_are_lines() -> None:
     np.testing.assert_allclose(draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING)
 
 
-def test_a_cut_out_picture_is_outlined_where_it_is_there() -> None:
+def test_cutouts_are_outlined() -> None:
     """A board of which a texture leaves a disc: nothing is drawn around the board, all around the disc."""
     row, column = np.indices((128, 128)) + 0.5
     texels = np.full((128, 128, 4), 255, np.uint8)
@@ -121,7 +121,7 @@ def test_a_cut_out_picture_is_outlined_where_it_is_there() -> None:
     assert enclosed(picture)[1] == 2
 
 
-def test_a_mesh_without_edges_or_out_of_sight_has_no_lines() -> None:
+def test_no_edges_no_lines() -> None:
     point = mesh_of([[0, 0, 0]] * 3, [[0, 1, 2]])
     away = box((5, 0, 0), (0.1, 0.1, 0.1))
     for mesh in (point, away):
@@ -147,7 +147,7 @@ def ring() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
     return line, label, mask
 
 
-def test_lines_are_0_background_and_holes_1_and_segments_follow_in_reading_order() -> None:
+def test_segment_numbers_in_reading_order() -> None:
     line, label, mask = ring()
     seg = segments(line, label, mask)
     assert seg.dtype == np.int32
@@ -159,7 +159,7 @@ def test_lines_are_0_background_and_holes_1_and_segments_follow_in_reading_order
     assert np.unique(seg).tolist() == [0, 1, 2, 3]
 
 
-def test_a_frame_that_shows_nothing_is_background() -> None:
+def test_empty_frame_is_background() -> None:
     seg = segments(*paper(5, 7))
     assert (seg == 1).all()
     found = contents(seg, paper(5, 7)[1], np.empty((0, 3), np.uint8))
@@ -168,7 +168,7 @@ def test_a_frame_that_shows_nothing_is_background() -> None:
     assert matching(seg, paper(5, 7)[1], seg, paper(5, 7)[1], flow, unmatched).tolist() == [0, 1]
 
 
-def test_what_segments_hold() -> None:
+def test_segment_contents() -> None:
     line, label, mask = ring()
     palette = np.array([[10, 20, 30], [0, 0, 0], [0, 0, 0], [200, 100, 50]], np.uint8)
     seg = segments(line, label, mask)
@@ -190,7 +190,7 @@ def figure(shift: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return segments(line, label, mask), label
 
 
-def test_segments_go_where_their_points_go_and_nowhere_where_these_are_hidden() -> None:
+def test_segments_match_by_points() -> None:
     (seg, label), (later, later_label) = figure(0), figure(5)
     flow = np.zeros((20, 40, 2), np.float32)
     flow[..., 0] = 5
@@ -201,7 +201,7 @@ def test_segments_go_where_their_points_go_and_nowhere_where_these_are_hidden() 
     assert matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, -1, 4]
 
 
-def test_segments_go_only_where_the_same_region_is_and_never_outside() -> None:
+def test_segments_match_within_regions() -> None:
     (seg, label), (later, later_label) = figure(0), figure(0)
     flow = np.zeros((20, 40, 2), np.float32)
     flow[..., 0] = 8
@@ -213,7 +213,7 @@ REAL = ["kaykit/Knight.glb", "animated/animal_fox.glb", "animated/mech_george.gl
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_characters_leak_nothing_and_segments_hold_one_region(characters_dir: Path, name: str) -> None:
+def test_real_characters_do_not_leak(characters_dir: Path, name: str) -> None:
     mesh, _ = in_frame(read_character(Entry("one", "gltf", characters_dir / name)), BuildConfig())
     found = regions(mesh)
     by_part, by_region = feature_edges(mesh, parts(mesh)), feature_edges(mesh, found.of_face)
@@ -252,7 +252,7 @@ def check(found: Strokes, most: int) -> None:
     assert all(point in neighbours[other] for point, others in enumerate(neighbours) for other in others)
 
 
-def test_a_box_is_its_corners() -> None:
+def test_box_points_are_corners() -> None:
     """Seen from its corner: six corners around and the two ends of the edge in the middle, diagonals left out."""
     mesh = box((0, 0, 0), (0.25, 0.25, 0.325))
     found = strokes_of(mesh, yaw=45.0)
@@ -265,7 +265,7 @@ def test_a_box_is_its_corners() -> None:
     np.testing.assert_allclose(found.places[:, 1], 27 - 40 * corners[:, 2], atol=0.01)
 
 
-def test_numbers_stay_with_the_surface() -> None:
+def test_point_numbers_follow_surface() -> None:
     """Of two frames, those points match that are the same vertex, wherever it went; where a line is cut none does."""
     still = concatenate([box((0, 0, 0), (0.2, 0.2, 0.2), RED), box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)])
     there = still.with_vertices(still.vertices + np.array([0.05, 0, 0.03], np.float32))
@@ -278,7 +278,7 @@ def test_numbers_stay_with_the_surface() -> None:
     np.testing.assert_allclose(moves, np.broadcast_to(moves[0], moves.shape), atol=0.02)
 
 
-def test_what_moves_apart_has_points_of_its_own() -> None:
+def test_separate_parts_have_own_points() -> None:
     """Of two sheets that touch at rest one goes aside: every corner is a point, and where its vertex is."""
     red, blue = (Material(base_color=color) for color in (RED, BLUE))
     still = concatenate([sheet(7, 14, 27, 40, material=red), sheet(27, 14, 37, 40, material=blue)])
@@ -292,7 +292,7 @@ def test_what_moves_apart_has_points_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("most", [120, 60, 12])
-def test_points_are_bounded_and_neighbouring_frames_keep_the_same(most: int) -> None:
+def test_points_are_bounded_and_stable(most: int) -> None:
     mesh = concatenate([sphere(0.3, 96, 192), box((0.1, -0.4, 0), (0.2, 0.05, 0.2), BLUE)])
     moved = mesh.with_vertices(mesh.vertices + np.float32(0.01))
     one, other = strokes_of(mesh, 10.0, 256, most, 0), strokes_of(moved, 10.0, 256, most, 1)
@@ -304,7 +304,7 @@ def test_points_are_bounded_and_neighbouring_frames_keep_the_same(most: int) -> 
     assert np.isin(one.points[vertices], other.points).mean() > 0.9
 
 
-def test_a_closed_line_without_vertices_stays_closed() -> None:
+def test_closed_line_stays_closed() -> None:
     turn = 2 * np.pi * np.arange(200) / 200
     ring = 50 + 40 * np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
     lines = Lines(np.stack([ring, np.roll(ring, -1, axis=0)], axis=1), np.full((200, 2), -1, np.int32))
@@ -315,7 +315,7 @@ def test_a_closed_line_without_vertices_stays_closed() -> None:
     assert found.points.min() == 10 + 2 * 3050
 
 
-def test_loose_ends_are_joined_to_what_is_near() -> None:
+def test_loose_ends_join_nearest() -> None:
     """Two pieces that end a pixel from a third's vertex are joined to it, one that ends farther away is not."""
     places = [[(0, 0), (10, 0)], [(20, 8), (11, 0)], [(20, -8), (10, 1)], [(40, 40), (10, -2)]]
     lines = Lines(np.array(places, np.float32), np.array([[0, 1], [2, -1], [3, -1], [4, -1]], np.int32))
@@ -324,7 +324,7 @@ def test_loose_ends_are_joined_to_what_is_near() -> None:
     assert found.neighbours()[1] == [0, 2, 3]
 
 
-def test_ranks_spread_over_the_surface() -> None:
+def test_ranks_cover_surface() -> None:
     """Of a fine sheet beside a coarse one the first ranks are spread by area, and vertices at one place are one."""
     fine = sphere(0.1, 48, 96, centre=(-0.3, 0, 0))
     mesh = concatenate([fine, sphere(0.1, 6, 8, centre=(0.3, 0, 0)), sheet(2, 2, 10, 10)])
@@ -337,7 +337,7 @@ def test_ranks_spread_over_the_surface() -> None:
     np.testing.assert_array_equal(np.argsort(vertex_ranks(twice))[:40], first)
 
 
-def test_a_real_character_keeps_its_points(characters_dir: Path) -> None:
+def test_real_character_keeps_points(characters_dir: Path) -> None:
     actor, frames = running(characters_dir / "animated/mech_george.glb", 4, 256)
     mesh, before = actor.mesh, None
     features, ranks = feature_edges(mesh, parts(mesh)), vertex_ranks(mesh)

@@ -33,14 +33,14 @@ def moved(mesh: Mesh, *by: float) -> Mesh:
     return mesh.with_vertices(mesh.vertices + np.array(by, np.float32))
 
 
-def test_a_cube_of_six_materials_has_six_regions_of_their_colours() -> None:
+def test_six_materials_are_six_regions() -> None:
     found = regions(cube())
     assert sorted(map(tuple, found.colors)) == sorted(map(tuple, SIX))
     assert (found.colors[found.of_face] == np.repeat(SIX, 2, axis=0)).all()
     assert [a.dtype.name for a in (found.of_face, found.colors)] == ["int32", "uint8"]
 
 
-def test_materials_that_are_the_same_are_one_and_others_of_one_colour_are_not() -> None:
+def test_equal_materials_are_one_region() -> None:
     red = Material("red", (0.5, 0.1, 0.1, 1.0))
     left, right = grid(4, 4, materials=(red,)), moved(grid(4, 4, materials=(red,)), 1, 0, 0)
     assert len(regions(concatenate([left, right])).colors) == 1
@@ -50,13 +50,13 @@ def test_materials_that_are_the_same_are_one_and_others_of_one_colour_are_not() 
 
 @pytest.mark.parametrize("ends", [((250, 210, 180), (225, 160, 130)), ((240, 110, 110), (130, 25, 65))])
 @pytest.mark.parametrize("cells", [3, 30])
-def test_a_gradient_is_one_region(ends: tuple[tuple[int, ...], tuple[int, ...]], cells: int) -> None:
+def test_gradient_is_one_region(ends: tuple[tuple[int, ...], tuple[int, ...]], cells: int) -> None:
     found = regions(painted(cells, cells, ramp(*ends)))
     assert len(found.colors) == 1
     assert np.abs(found.colors[0] - np.mean(ends, axis=0)).max() < 6
 
 
-def test_a_chain_of_small_steps_from_black_to_white_is_not_one_region() -> None:
+def test_long_gradient_is_split() -> None:
     levels = np.repeat(np.linspace(0, 255, 120), 2)
     found = regions(dyed(grid(120, 1), np.repeat(levels[:, None], 3, axis=1)))
     assert 2 <= len(found.colors) <= 12
@@ -65,7 +65,7 @@ def test_a_chain_of_small_steps_from_black_to_white_is_not_one_region() -> None:
 
 @pytest.mark.parametrize("blur", [0.0, 0.6])
 @pytest.mark.parametrize("red", [(200, 40, 40), (240, 190, 165)])
-def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: float) -> None:
+def test_painted_colours_split_at_edges(red: tuple[int, int, int], blur: float) -> None:
     skin = (250, 210, 180)
     image = np.full((64, 64, 3), skin, float)
     image[:, :32] = red
@@ -77,7 +77,7 @@ def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: f
         assert np.abs(found.colors[region] - np.array(colour)).max() <= 4
 
 
-def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> None:
+def test_barely_different_neighbours_join() -> None:
     def halves(step: int) -> int:
         colors = np.full((32, 3), 120)
         colors[16:] += step
@@ -86,7 +86,7 @@ def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> 
     assert (halves(4), halves(9)) == (1, 2)
 
 
-def test_vertex_colours_and_emission_count() -> None:
+def test_vertex_colours_and_emission() -> None:
     mesh = grid(10, 4)
     colors = np.where(mesh.vertices[mesh.faces].mean(axis=1)[:, :1] < 0.5, (90, 140, 60), (60, 80, 160))
     assert len(regions(dyed(mesh, colors)).colors) == 2
@@ -94,7 +94,7 @@ def test_vertex_colours_and_emission_count() -> None:
     assert regions(glowing).colors.tolist() == [[0, 255, 0]]
 
 
-def test_what_is_cut_out_does_not_colour_a_region() -> None:
+def test_cut_out_texels_are_ignored() -> None:
     stripes = np.indices((64, 64)).sum(axis=0)[..., None] % 4 < 2
     found = painted(4, 4, np.where(stripes, (250, 0, 250), (40, 90, 160)))
     pixels = found.materials[0].texture.pixels  # type: ignore[union-attr]
@@ -103,7 +103,7 @@ def test_what_is_cut_out_does_not_colour_a_region() -> None:
     assert np.abs(kept.colors - np.array((40, 90, 160))).max() <= 12
 
 
-def test_specks_belong_to_their_neighbour_and_what_is_seen_does_not() -> None:
+def test_specks_join_neighbours() -> None:
     colors = np.full((200 * 200 * 2, 3), 200)
     cells = colors.reshape(200, 200, 2, 3)
     cells[50, 50] = cells[150, 100:102] = (20, 20, 20)
@@ -115,7 +115,7 @@ def test_specks_belong_to_their_neighbour_and_what_is_seen_does_not() -> None:
     assert (shown[100:105, 100:105] == 1).all()
 
 
-def test_a_button_that_nothing_holds_is_a_region_if_it_is_large_enough() -> None:
+def test_large_button_is_a_region() -> None:
     def with_button(side: float) -> int:
         button = moved(grid(1, 1).with_vertices(grid(1, 1).vertices * side), 0.4, -0.01, 0.4)
         return len(regions(concatenate([grid(5, 5), button])).colors)
@@ -123,7 +123,7 @@ def test_a_button_that_nothing_holds_is_a_region_if_it_is_large_enough() -> None
     assert (with_button(1.2 * LEAST_SIDE), with_button(0.8 * LEAST_SIDE)) == (2, 1)
 
 
-def test_flat_colours_are_the_same_regions_in_whatever_order_faces_come() -> None:
+def test_face_order_does_not_matter() -> None:
     mesh = concatenate([cube(), moved(grid(6, 6), 0, -2, 0)])
     order = np.random.default_rng(0).permutation(len(mesh.faces))
     shuffled = replace(mesh, faces=mesh.faces[order], face_material=mesh.face_material[order], uv=None)
@@ -131,7 +131,7 @@ def test_flat_colours_are_the_same_regions_in_whatever_order_faces_come() -> Non
     assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == len(set(before.tolist())) == 7
 
 
-def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
+def test_degenerate_faces_are_harmless() -> None:
     mesh = grid(3, 3)
     none = np.array([[0, 0, 1], [5, 5, 5], [0, 1, 2]], np.int32)
     fins = np.array([[0, 1, 9], [0, 1, 10], [0, 1, 11]], np.int32)

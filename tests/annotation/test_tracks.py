@@ -40,7 +40,7 @@ def inside(mesh: Mesh) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize(("columns", "rows"), [(3.0, 0.0), (3.0, -2.0), (-4.5, 7.25)])
 @pytest.mark.parametrize("mesh", [boards((-10, 12, -9, 8, 0.0)), cube(7.3), sphere(0.2)], ids=["board", "cube", "ball"])
-def test_a_shift_is_the_flow_of_every_pixel(mesh: Mesh, columns: float, rows: float) -> None:
+def test_shift_is_flow(mesh: Mesh, columns: float, rows: float) -> None:
     result, view = between(mesh, moved(mesh, columns, rows))
     there = view.face >= 0
     np.testing.assert_allclose(result.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 128)
@@ -48,7 +48,7 @@ def test_a_shift_is_the_flow_of_every_pixel(mesh: Mesh, columns: float, rows: fl
     assert result.unmatched[~there].all() and (result.pixels[~there] == 0).all()
 
 
-def test_what_is_covered_in_the_next_frame_is_unmatched_until_it_comes_back() -> None:
+def test_covered_pixels_are_unmatched() -> None:
     mesh = boards((-30, 30, -30, 30, 0.2), (-20, -10, -10, 10, -0.2))
     other = moved(mesh, 30, 0, vertices=slice(4, 8))
     result, view = between(mesh, other)
@@ -63,7 +63,7 @@ def test_what_is_covered_in_the_next_frame_is_unmatched_until_it_comes_back() ->
     np.testing.assert_array_equal(back.unmatched, uncovered | ~inside(mesh))
 
 
-def test_what_is_turned_almost_edge_on_is_hidden_by_what_is_nearer_than_all_of_it() -> None:
+def test_edge_on_faces_are_hidden() -> None:
     mesh = boards((-10, 10, -10, 10, 0.0), (20, 30, -12, 12, -0.2))
     after = moved(mesh, -25, 0, vertices=slice(4, 8))
     after.vertices[:4, 1] = after.vertices[:4, 0]
@@ -74,7 +74,7 @@ def test_what_is_turned_almost_edge_on_is_hidden_by_what_is_nearer_than_all_of_i
     assert result.unmatched[turned_away].all()
 
 
-def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
+def test_matches_through_texture_holes() -> None:
     """Upright stripes, every other one cut out, that move over what is behind them as it does."""
     stripes = np.full((4, 16, 4), 255, np.uint8)
     stripes[:, ::2, 3] = 0
@@ -91,7 +91,7 @@ def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
 
 
 @pytest.mark.parametrize("yaw", [0.0, 180.0])
-def test_the_outside_of_a_cape_is_not_its_inside(yaw: float) -> None:
+def test_cape_sides_differ(yaw: float) -> None:
     """One sheet seen from both sides: the same faces at the same rest positions, and yet not what was seen."""
     mesh = cape(Material(double_sided=True))
     other = Camera(yaw + 180, SIZE, 1.0)
@@ -108,7 +108,7 @@ def slivers(count: int) -> Mesh:
 
 
 @pytest.mark.parametrize("mesh", [sphere(0.4, 120, 240), slivers(20000)], ids=["ball", "slivers"])
-def test_faces_smaller_than_pixels_are_found_by_what_lies_beside_them(mesh: Mesh) -> None:
+def test_subpixel_faces_are_found(mesh: Mesh) -> None:
     """No pixel need show a face again that another showed."""
     result, view = between(mesh, moved(mesh, 3.37, 1.71))
     there = view.face >= 0
@@ -118,7 +118,7 @@ def test_faces_smaller_than_pixels_are_found_by_what_lies_beside_them(mesh: Mesh
 
 @given(seed=st.integers(0, 1000), columns=st.integers(-20, 20), rows=st.integers(-20, 20))
 @settings(max_examples=25)
-def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows: int) -> None:
+def test_whole_pixel_shift_is_exact(seed: int, columns: int, rows: int) -> None:
     """Loose triangles that pierce each other: what moves by whole pixels shows the same, but for what leaves."""
     mesh = soup(seed, 40, 0.3)
     other = moved(mesh, columns, rows)
@@ -133,7 +133,7 @@ def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows:
 @given(seed=st.integers(0, 1000), degrees=st.floats(-40, 40))
 @example(seed=258, degrees=-29.0)
 @settings(max_examples=15)
-def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: float) -> None:
+def test_only_visible_points_match(seed: int, degrees: float) -> None:
     mesh = soup(seed, 30, 0.3)
     other = turned(mesh, degrees)
     found, shown = between(mesh, other)
@@ -143,7 +143,7 @@ def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: floa
     assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.9
 
 
-def test_a_walking_character_is_carried_onto_itself(characters_dir: Path) -> None:
+def test_walk_maps_onto_itself(characters_dir: Path) -> None:
     actor, (here, there) = running(characters_dir / "kaykit/Knight.glb")
     assert here.seen is not None and there.seen is not None
     for view, other in ((here.seen, there.seen), (there.seen, here.seen)):
@@ -168,7 +168,7 @@ def tracks(
     return rows[..., :2], rows[..., 2] == 1
 
 
-def test_points_follow_a_surface_out_of_the_frame_and_back() -> None:
+def test_points_leave_and_return() -> None:
     mesh = boards((-10, 10, -10, 10, 0.0))
     steps = [0, 3, 14.5, 60, -100, 0]
     frames = [seen(moved(mesh, step, -step / 2)) for step in steps]
@@ -180,7 +180,7 @@ def test_points_follow_a_surface_out_of_the_frame_and_back() -> None:
     np.testing.assert_array_equal(visible, ((places >= 0) & (places < SIZE)).all(axis=2))
 
 
-def test_points_are_hidden_while_something_is_in_front_of_them() -> None:
+def test_occluded_points_are_hidden() -> None:
     mesh = concatenate([boards((-20, 20, -20, 20, 0.0)), cube(5, (-40, -20, 0))])
     frames = [seen(moved(mesh, step, 0, vertices=slice(4, 12))) for step in range(0, 80, 8)]
     points = chosen(frames[0], 40)
@@ -191,7 +191,7 @@ def test_points_are_hidden_while_something_is_in_front_of_them() -> None:
         assert open_points[far > 5.8].all() and not open_points[far < 4.2].any()
 
 
-def test_points_are_spread_evenly_and_more_of_them_begin_with_the_same() -> None:
+def test_points_spread_evenly_by_prefix() -> None:
     mesh = sphere(0.4)
     view = seen(mesh)
     few, many = chosen(view, 20), chosen(view, 80)
@@ -207,7 +207,7 @@ def test_points_are_spread_evenly_and_more_of_them_begin_with_the_same() -> None
 
 @given(seed=st.integers(0, 1000), degrees=st.floats(-60, 60))
 @settings(max_examples=10)
-def test_tracks_between_two_frames_are_their_flow(seed: int, degrees: float) -> None:
+def test_two_frame_tracks_are_flow(seed: int, degrees: float) -> None:
     mesh = soup(seed, 30, 0.3)
     here, there = seen(mesh), seen(turned(mesh, degrees))
     pixels = np.flatnonzero(here.face >= 0)
@@ -218,7 +218,7 @@ def test_tracks_between_two_frames_are_their_flow(seed: int, degrees: float) -> 
     np.testing.assert_array_equal(visible[1], ~result.unmatched.reshape(-1)[pixels])
 
 
-def test_points_of_a_running_character(characters_dir: Path) -> None:
+def test_points_of_a_runner(characters_dir: Path) -> None:
     actor, layers = running(characters_dir / "animated" / "woman_witch.glb", frames=5)
     frames = [layer.seen for layer in layers if layer.seen is not None]
     points = chosen(frames[2], 50)
@@ -259,7 +259,7 @@ def character(lowered: float = 0.0, **how: object) -> tuple[Mesh, Rig, dict[str,
     return mesh, rig, bones
 
 
-def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None:
+def test_arms_at_thirty_degrees() -> None:
     mesh, rig, _ = character(lowered=30.0)
     result = landmarks(mesh, rig, {})
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
@@ -279,7 +279,7 @@ def test_arms_are_thirty_degrees_down_and_what_rests_so_stays_as_it_is() -> None
         {"names": MIXAMO, "lowered": 30.0, "up": "-z"},
     ],
 )
-def test_one_person_in_a_t_pose_and_in_an_a_pose_is_the_same(how: dict[str, object]) -> None:
+def test_t_pose_and_a_pose_agree(how: dict[str, object]) -> None:
     """However its joints are called and oriented, whatever its units, wherever its arms rest."""
     expected = landmarks(*character()[:2], {})
     result = landmarks(*character(**how)[:2], {})  # type: ignore[arg-type]
@@ -288,7 +288,7 @@ def test_one_person_in_a_t_pose_and_in_an_a_pose_is_the_same(how: dict[str, obje
 
 
 @pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
-def test_left_is_left_front_is_front_and_up_is_up(names: dict[str, str] | None) -> None:
+def test_left_front_and_up(names: dict[str, str] | None) -> None:
     mesh, rig, bones = character(names=names, up="+y")
     at = dict(zip(bones, landmarks(mesh, rig, {}).values.reshape(-1, 8, 3).mean(axis=1), strict=True))
     assert at["leftHand"][0] > 0.95 and at["rightHand"][0] < 0.05 and abs(at["hips"][0] - 0.5) < 1e-3
@@ -297,14 +297,14 @@ def test_left_is_left_front_is_front_and_up_is_up(names: dict[str, str] | None) 
         assert at["leftToes"][1] < 0.3 < at["leftFoot"][1]
 
 
-def test_bones_are_those_that_the_file_states() -> None:
+def test_bones_stated_by_the_file() -> None:
     mesh, rig, bones = character(names=dict.fromkeys(BODY, "joint"))
     assert landmarks(mesh, rig, {}).warning
     expected = landmarks(*character()[:2], {})
     np.testing.assert_allclose(landmarks(mesh, rig, bones).values, expected.values, atol=1e-5)
 
 
-def test_a_rig_of_no_humanoid_warns() -> None:
+def test_other_rigs_warn() -> None:
     mesh, rig, _ = character(names={bone: bone for bone in BODY if not bone.endswith(("Leg", "Foot", "Toes"))})
     result = landmarks(mesh, rig, {})
     assert "hips" in result.warning
@@ -312,7 +312,7 @@ def test_a_rig_of_no_humanoid_warns() -> None:
     np.testing.assert_allclose(result.values, (mesh.vertices - low) / (high - low), atol=1e-6)
 
 
-def test_a_frame_has_the_landmarks_of_what_it_shows() -> None:
+def test_landmarks_of_a_frame() -> None:
     mesh = boards((-10.5, 12, -9, 8, 0.0))
     values = np.array([[0, 0.2, 0], [1, 0.2, 0], [1, 0.2, 1], [0, 0.2, 1]], np.float32)
     frame, other = drawn(mesh), drawn(moved(mesh, 7, -11))

@@ -38,7 +38,7 @@ def script(folder: Path, text: str) -> str:
     return f"command:'{sys.executable}' '{folder / 'my recon.py'}' {{image}} {{mesh}}"
 
 
-def test_a_build_uses_a_command_and_notices_an_edited_script(tmp_path: Path) -> None:
+def test_edited_script_is_noticed(tmp_path: Path) -> None:
     spec = script(tmp_path, RECON)
     write_folder(tmp_path / "figures", 2)
     arguments = ("build", tmp_path / "figures", "--out", tmp_path / "run", "--size", "64", "--views", "2")
@@ -51,7 +51,7 @@ def test_a_build_uses_a_command_and_notices_an_edited_script(tmp_path: Path) -> 
     assert str(tmp_path) not in build
 
 
-def test_words_are_filled_in_and_prints_logged(tmp_path: Path) -> None:
+def test_placeholders_and_logs(tmp_path: Path) -> None:
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"
     (tmp_path / "recon.py").write_text(text)
     words = f"'{sys.executable}' '{tmp_path / 'recon.py'}' {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
@@ -65,7 +65,7 @@ def test_words_are_filled_in_and_prints_logged(tmp_path: Path) -> None:
     assert high[2] - low[2] == pytest.approx(48 / 64 * 1.35, abs=1e-5)
 
 
-def test_settings_name_a_command_with_axes_and_framing(tmp_path: Path, own_settings: Path) -> None:
+def test_command_settings(tmp_path: Path, own_settings: Path) -> None:
     obj = "v 0 0 0\\nv 1 0 0\\nv 0 2 0\\nv 0 0 3\\nf 1 3 2\\nf 1 2 4\\nf 1 4 3\\nf 2 3 4\\n"
     words = script(tmp_path, f"import sys; open(sys.argv[2][:-3] + 'obj', 'w').write('{obj}')").partition(":")[2]
     own = {"mine": {"command": words, "axes": ["+z", "+x", "+y"], "framing": "kept", "version": 3}}
@@ -76,7 +76,7 @@ def test_settings_name_a_command_with_axes_and_framing(tmp_path: Path, own_setti
     assert (backend.settings()["axes"], backend.settings()["version"]) == (["+z", "+x", "+y"], 3)
 
 
-def test_paths_of_a_spec_hold_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spec_paths_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("here/glb", "here/meshes", "elsewhere"):
         (tmp_path / name).mkdir(parents=True)
     script(tmp_path / "here", RECON)
@@ -135,7 +135,7 @@ def test_failures_leave_no_process(tmp_path: Path, own_settings: Path, text: str
         "command:python 'x.py {image} {mesh}",
     ],
 )
-def test_a_command_that_cannot_work_is_refused_at_once(spec: str) -> None:
+def test_broken_command_is_refused(spec: str) -> None:
     with pytest.raises(UsageError):
         load_backend(spec)
 
@@ -169,13 +169,13 @@ def assert_ours(mesh: Mesh) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply"])
-def test_formats_come_in_our_axes(tmp_path: Path, suffix: str) -> None:
+def test_formats_in_our_axes(tmp_path: Path, suffix: str) -> None:
     write(tmp_path / f"7{suffix}")
     assert_ours(read(tmp_path, "7"))
     assert create(str(tmp_path)).inputs("7") == (tmp_path / f"7{suffix}",)
 
 
-def test_manifest_states_up_and_front(tmp_path: Path) -> None:
+def test_manifest_up_and_front(tmp_path: Path) -> None:
     write(tmp_path / "7.ply", OURS @ np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]))
     (tmp_path / "manifest.json").write_text(json.dumps({"up": "+z", "front": "+x"}))
     assert_ours(read(tmp_path, "7"))
@@ -185,7 +185,7 @@ def test_manifest_states_up_and_front(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("axes", [["+y", "-x", "+z"], ["-y", "-x", "+z"]])
-def test_manifest_states_axes_that_may_be_a_mirror(tmp_path: Path, axes: list[str]) -> None:
+def test_manifest_axes_may_mirror(tmp_path: Path, axes: list[str]) -> None:
     rows = np.array([axis_vector(axis) for axis in axes])
     faces = FACES if np.linalg.det(rows) > 0 else FACES[:, ::-1]
     trimesh.Trimesh(OURS @ rows, faces, process=False).export(tmp_path / "7.obj")
@@ -195,7 +195,7 @@ def test_manifest_states_axes_that_may_be_a_mirror(tmp_path: Path, axes: list[st
     assert [reading.axes for reading in readings] == [tuple(axes)]
 
 
-def test_manifest_states_the_encoding_of_colours(tmp_path: Path) -> None:
+def test_manifest_colour_encoding(tmp_path: Path) -> None:
     turned = OURS[:, [0, 2, 1]] * (1, 1, -1)
     trimesh.Trimesh(turned, FACES, vertex_colors=[[128, 64, 200, 255]] * 4, process=False).export(tmp_path / "7.glb")
     readings: list[Reading] = []
@@ -209,7 +209,7 @@ def test_manifest_states_the_encoding_of_colours(tmp_path: Path) -> None:
     assert [reading.linear for reading in readings] == [True, False]
 
 
-def test_manifest_names_files(tmp_path: Path) -> None:
+def test_manifest_file_names(tmp_path: Path) -> None:
     write(tmp_path / "out" / "wizard.ply")
     write(tmp_path / "out" / "knight" / "it3000.ply")
     (tmp_path / "manifest.json").write_text(json.dumps({"meshes": {"7": "out/wizard.ply", "8": "out/knight"}}))
@@ -227,7 +227,7 @@ def test_bad_manifest(tmp_path: Path, content: str) -> None:
         create(str(tmp_path))
 
 
-def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
+def test_no_mesh_or_two_meshes(tmp_path: Path) -> None:
     write(tmp_path / "70.ply")
     with pytest.raises(CharacterError, match="no mesh for '7'"):
         read(tmp_path, "7")
@@ -238,7 +238,7 @@ def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
         read(tmp_path, "7")
 
 
-def test_files_that_a_mesh_names_are_reported_and_stay_in_the_folder(tmp_path: Path) -> None:
+def test_files_named_by_a_mesh(tmp_path: Path) -> None:
     folder = tmp_path / "meshes"
     folder.mkdir()
     mesh = "mtllib 7.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nusemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\n"

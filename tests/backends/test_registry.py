@@ -59,12 +59,12 @@ def theirs(make: Callable[[np.ndarray], Any] = card, **members: Any) -> SimpleNa
         lambda i: card(i[..., :3]),
     ],
 )
-def test_answers_that_are_no_mesh(make: Callable[[np.ndarray], Any]) -> None:
+def test_answers_that_are_not_meshes(make: Callable[[np.ndarray], Any]) -> None:
     with pytest.raises(CharacterError, match="the backend theirs gave no usable mesh for a: "):
         call_backend(theirs(make), picture(), Context("a", 1))
 
 
-def test_numbers_of_another_width_are_taken() -> None:
+def test_other_integer_widths() -> None:
     def wide(image: np.ndarray) -> Mesh:
         mesh, wider = card(image), {"vertices": np.float64, "faces": np.int64}
         return replace(mesh, **{name: getattr(mesh, name).astype(dtype) for name, dtype in wider.items()})
@@ -91,7 +91,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
         (lambda _: theirs(version="1.0"), "a version that is no int but '1.0'"),
     ],
 )
-def test_objects_that_are_no_backend(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:
+def test_objects_that_are_not_backends(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:
     monkeypatch.setattr(sys.modules[__name__], "created", create, raising=False)
     declare(monkeypatch, f"{__name__}:created")
     with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:created\) .*{reason}"):
@@ -110,7 +110,7 @@ def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
         load_backend("theirs")
 
 
-def test_only_fusion_sees_the_ground_truth() -> None:
+def test_only_fusion_sees_gt() -> None:
     backends = [load_backend(spec) for spec in ("fusion", "relief", "command:cp {image} {mesh}")]
     assert [backend.sees_ground_truth for backend in backends] == [True, False, False]
 
@@ -125,7 +125,7 @@ def test_only_fusion_sees_the_ground_truth() -> None:
         ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}"),
     ],
 )
-def test_settings_without_effect_are_refused(
+def test_unused_settings_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str
 ) -> None:
     path = tmp_path / "backends.yaml"
@@ -135,7 +135,7 @@ def test_settings_without_effect_are_refused(
         load_backend(backend)
 
 
-def test_the_documented_example_builds_and_its_fault_is_its_own(tmp_path: Path) -> None:
+def test_documented_example_builds(tmp_path: Path) -> None:
     """The card has no height in other frames, which must not cost it its pairs."""
     code = (ROOT / "docs/backends.md").read_text().partition("```python\n")[2].partition("```")[0]
     package = {

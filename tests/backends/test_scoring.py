@@ -71,7 +71,7 @@ BAD: dict[str, Callable[[], Mesh]] = {
 
 
 @pytest.mark.parametrize("fault", [*UNUSABLE, *BAD])
-def test_the_gate_names_each_fault(fault: str) -> None:
+def test_gate_names_each_fault(fault: str) -> None:
     mesh = {**UNUSABLE, **BAD}[fault]()
     with pytest.raises(CharacterError, match=fault):
         check_generated(mesh, look_at(blob(), size=256).color)
@@ -83,7 +83,7 @@ def test_the_gate_names_each_fault(fault: str) -> None:
 
 
 @pytest.mark.parametrize("yaw", [70.0, 260.0])
-def test_a_turn_is_no_fault_where_registration_looks_for_one(yaw: float) -> None:
+def test_expected_turn_is_not_a_fault(yaw: float) -> None:
     wide = stretched(0.5, 0.05, 0.3)
     turned = wide.rotated(Camera(yaw, 64).turn())
     check_generated(turned, look_at(wide, size=256).color, any_yaw=True)
@@ -92,7 +92,7 @@ def test_a_turn_is_no_fault_where_registration_looks_for_one(yaw: float) -> None
             check_generated(mesh, look_at(wide, size=256).color, any_yaw=any_yaw)
 
 
-def test_thin_lines_are_compared_in_the_pictures_own_pixels() -> None:
+def test_thin_lines_at_full_size() -> None:
     line = stretched(0.003, 0.003, 0.5)
     check_generated(line, look_at(line, size=768).color)
     with pytest.raises(CharacterError, match="not look like the picture"):
@@ -109,7 +109,7 @@ def looked_at(mesh: Mesh) -> tuple[Image, Image]:
 
 
 @pytest.mark.parametrize("views", [True, False])
-def test_a_mesh_in_the_frame_is_left_there(views: bool) -> None:
+def test_framed_mesh_stays(views: bool) -> None:
     front, behind = looked_at(TRUTH)
     as_is, turned = better_frame(TRUTH, TRUTH, front, behind if views else None, GOAL, "unlit")
     assert turned is None
@@ -127,7 +127,7 @@ def test_a_mesh_in_the_frame_is_left_there(views: bool) -> None:
         (TRIPOSR, "be mirrored and not upright"),
     ],
 )
-def test_another_frame_is_found_and_undone(matrix: Matrix, seems: str) -> None:
+def test_other_frame_is_undone(matrix: Matrix, seems: str) -> None:
     mesh = put(matrix)
     _, turned = better_frame(mesh, mesh, *looked_at(mesh), GOAL, "unlit")
     assert turned is not None
@@ -135,7 +135,7 @@ def test_another_frame_is_found_and_undone(matrix: Matrix, seems: str) -> None:
     np.testing.assert_array_equal(turned.matrix @ matrix, RIGHT)
 
 
-def test_a_mirror_is_found_by_one_thin_part_after_registration() -> None:
+def test_mirror_found_by_thin_part() -> None:
     """Colours are the same everywhere, and only a staff is at one side."""
     parts = (
         ((0.0, 0.0, 0.3), (0.14, 0.14, 0.17)),
@@ -159,7 +159,7 @@ def test_a_mirror_is_found_by_one_thin_part_after_registration() -> None:
     assert mirrored is not None and mirrored.seems == "be mirrored"
 
 
-def test_colours_that_are_encoded_twice_are_pale_and_hide_no_frame() -> None:
+def test_colours_encoded_twice() -> None:
     mesh = put(AWAY)
     assert mesh.colors is not None
     encoded = np.concatenate([linear_to_srgb(mesh.colors[..., :3]), mesh.colors[..., 3:]], axis=-1)
@@ -182,7 +182,7 @@ def changed(change: Callable[[Mesh], Mesh]) -> Fake:
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarters", range(4))
-def test_the_self_test_finds_every_frame(quarters: int, mirrored: bool) -> None:
+def test_self_test_finds_every_frame(quarters: int, mirrored: bool) -> None:
     matrix = np.linalg.matrix_power(SIDEWAYS, quarters) @ (MIRRORED if mirrored else RIGHT)
     result = selftest(changed(lambda m: into_frame(m, axis_names(matrix))))
     assert result.ok == (quarters == 0 and not mirrored)
@@ -196,19 +196,19 @@ def test_the_self_test_finds_every_frame(quarters: int, mirrored: bool) -> None:
 @pytest.mark.parametrize(
     "change", [lambda m: replace(m, colors=np.ones_like(m.colors)), lambda m: stretched(0.3, 0.3, 0.4)]
 )
-def test_a_mesh_that_fits_no_frame_or_several_is_no_success(change: Callable[[Mesh], Mesh]) -> None:
+def test_no_unique_frame_fails(change: Callable[[Mesh], Mesh]) -> None:
     assert not selftest(changed(change)).ok
 
 
 @pytest.mark.parametrize("name", ["fusion", "fusion:2"])
-def test_the_backends_of_the_project_pass(name: str) -> None:
+def test_own_backends_pass(name: str) -> None:
     result = selftest(registry.load_backend(name))
     assert result.ok
     assert result.margin > 0.02
     assert result.volume is None or result.volume > 0
 
 
-def test_the_command_exits_by_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     document = json.loads(specsia("backends", "selftest", "relief", "--json").stdout)
     assert (document["ok"], document["backend"]) == (True, "relief")
     assert len(document["candidates"]) == 48

@@ -71,7 +71,7 @@ def test_loading_and_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result["times_faster"] == pytest.approx(ratio, rel=0.1)
 
 
-def test_plain_network_is_the_same_function() -> None:
+def test_plain_network_agrees() -> None:
     torch.manual_seed(0)
     network = build_generator(replace(PRESETS["paper"], reference="none").model).eval()
     x = torch.rand(1, 7, 32, 32) * 2 - 1
@@ -84,7 +84,7 @@ def test_plain_network_is_the_same_function() -> None:
 @pytest.mark.parametrize(
     ("kind", "path", "clips"), [("gltf", "animated/enemy_frog.glb", 4), ("fbx", "quaternius/Zombie.fbx", 5)]
 )
-def test_a_characters_clips_are_as_blender_has_them(
+def test_clips_agree_with_blender(
     characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, path: str, clips: int
 ) -> None:
     pytest.importorskip("bpy")
@@ -108,7 +108,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_that_can_be_used(run: Path, tmp_path: Path) -> None:
+def test_usable_run(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "weights"
     done = CliRunner().invoke(keep_model, [str(run), str(out)])
     assert done.exit_code == 0 and "SHA-256" in done.output
@@ -139,7 +139,7 @@ def square() -> Layers:
     return Layers(color, coverage, position)
 
 
-def test_coverage_counts_at_edges_and_at_half() -> None:
+def test_coverage_at_edges_and_half() -> None:
     other = square()
     coverage = other.coverage.copy()
     coverage[2:6, 2] = 127
@@ -149,7 +149,7 @@ def test_coverage_counts_at_edges_and_at_half() -> None:
     assert parity.coverage_mae == pytest.approx(4 / 64 / 255)
 
 
-def test_colour_counts_inside_only() -> None:
+def test_colour_counts_inside() -> None:
     color = square().color.copy()
     color[2:6, 2, :3] = 0
     assert compare(square(), replace(square(), color=color), *BOX).color_mae == 0
@@ -159,7 +159,7 @@ def test_colour_counts_inside_only() -> None:
     assert parity.color_p99 > 0
 
 
-def test_positions_count_in_shares_of_the_box() -> None:
+def test_positions_relative_to_box() -> None:
     position = square().position.copy()
     position[3, 4] += [0, 0, 0.5 * 3 / 255]
     parity = compare(square(), replace(square(), position=position), *BOX)
@@ -187,7 +187,7 @@ def pair(entry: Entry) -> tuple[Frame, Frame, Mesh]:
     return first, second, actor.mesh
 
 
-def test_right_layers_are_counted_as_right(entry: Entry) -> None:
+def test_correct_layers_score_full(entry: Entry) -> None:
     result = layers.measured([entry], 1, SETTINGS, 96)
     for row in layers.ROWS:
         (share,) = (row.share(counts) for counts in result.values())
@@ -196,7 +196,7 @@ def test_right_layers_are_counted_as_right(entry: Entry) -> None:
     assert layers.table(result).count("\n|") > 20
 
 
-def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+def test_flow_off_by_a_pixel(pair: tuple[Frame, Frame, Mesh]) -> None:
     here, there, mesh = pair
     off = replace(here, layers={**here.layers, "flow": here.layers["flow"] + 1})
     right, wrong = (flow_counts(frame, there, mesh, 10, np.random.default_rng(0)) for frame in (here, off))

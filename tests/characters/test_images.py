@@ -40,7 +40,7 @@ def corners_image() -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TGA", "TIFF", "PPM", "GIF"])
-def test_lossless_kinds_keep_corners_and_are_opaque(kind: str) -> None:
+def test_lossless_formats_keep_corners(kind: str) -> None:
     pixels = load_texture(encoded(corners_image(), kind), "t")
     assert pixels.shape == (3, 2, 4)
     assert pixels.dtype == np.uint8
@@ -49,14 +49,14 @@ def test_lossless_kinds_keep_corners_and_are_opaque(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("upright", "shape"), [(False, (3, 2, 4)), (True, (2, 3, 4))])
-def test_an_orientation_tag_is_followed_where_that_is_asked_for(upright: bool, shape: tuple[int, ...]) -> None:
+def test_orientation_tag(upright: bool, shape: tuple[int, ...]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t", upright=upright).shape == shape
 
 
 @pytest.mark.parametrize("side", [17000, 60000])
-def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
+def test_decompression_bomb_is_refused(side: int) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
     with pytest.raises(CharacterError, match=r"^bomb\.png has more than 8192x8192 pixels: make it smaller$"):
@@ -70,9 +70,7 @@ def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
     st.integers(0, 2**32 - 1),
     st.sampled_from([{}, {"transparency": 3}, {"compress_level": 0}, {"dpi": (72, 72)}]),
 )
-def test_a_png_of_any_kind_has_the_pixels_that_pillow_reads(
-    mode: str, height: int, width: int, seed: int, options: dict[str, object]
-) -> None:
+def test_png_agrees_with_pillow(mode: str, height: int, width: int, seed: int, options: dict[str, object]) -> None:
     if mode in ("RGB", "RGBA", "LA") and "transparency" in options:
         options = {"transparency": (3, 3, 3)} if mode == "RGB" else {}
     random = np.random.default_rng(seed)
@@ -96,7 +94,7 @@ UASTC = base64.b64decode(
 """16 x 16 texels in four squares: red changes from left to right, green from top to bottom."""
 
 
-def test_what_basis_universal_wrote_is_decoded() -> None:
+def test_basis_universal() -> None:
     pixels = load_texture(UASTC, "skin")
     assert pixels.dtype == np.uint8
     y, x = np.indices((16, 16))
@@ -105,12 +103,12 @@ def test_what_basis_universal_wrote_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("data", [UASTC[:60], UASTC[:300], UASTC[:12]])
-def test_a_damaged_ktx2_file_is_refused(data: bytes) -> None:
+def test_damaged_ktx2_is_refused(data: bytes) -> None:
     with pytest.raises(CharacterError, match=r"^skin "):
         load_texture(data, "skin")
 
 
-def test_a_header_that_promises_more_than_may_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_header_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = UASTC[:20] + (60_000).to_bytes(4, "little") * 2 + UASTC[28:]
     with pytest.raises((CharacterError, CostError)):
         load_texture(huge, "skin")
@@ -129,7 +127,7 @@ def written(folder: Path, **contents: str) -> None:
 @pytest.mark.parametrize(
     "name", ["C:\\work\\textures\\red\\body.png", "../Textures/RED/body.png", "red/body.png", "/a/b/red/Body.png"]
 )
-def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, name: str) -> None:
+def test_folders_separate_equal_names(tmp_path: Path, name: str) -> None:
     written(tmp_path, textures__blue="blue", textures__red="red", red__old="old", green="green")
     files = SideFiles(tmp_path / "hero.obj")
     assert files.find(name) == tmp_path / "textures" / "red" / "Body.png"
@@ -137,9 +135,7 @@ def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("content", "warnings"), [("blue", 0), ("red", 1)])
-def test_one_of_several_alike_is_taken_and_none_of_several_that_differ(
-    tmp_path: Path, content: str, warnings: int
-) -> None:
+def test_ambiguous_images_are_not_taken(tmp_path: Path, content: str, warnings: int) -> None:
     written(tmp_path / "hero", blue="blue", red=content)
     files = SideFiles(tmp_path / "hero" / "hero.obj")
     assert (files.find("body.png") is None) == bool(warnings)
@@ -165,7 +161,7 @@ def test_one_of_several_alike_is_taken_and_none_of_several_that_differ(
     ],
 )
 @pytest.mark.parametrize("name", ["C:\\work\\Skin.PNG", "C:\\work\\Skin.PSD"])
-def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_path: Path, place: str, name: str) -> None:
+def test_image_folder_beside_meshes(tmp_path: Path, place: str, name: str) -> None:
     image, secret = tmp_path / "pack" / place / "skin.png", tmp_path / "Textures" / "secret.png"
     for file in (image, secret):
         file.parent.mkdir(parents=True)
@@ -178,7 +174,7 @@ def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_pat
     assert SideFiles(mesh).find(name) is None
 
 
-def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_path: Path) -> None:
+def test_nearest_image_folder(tmp_path: Path) -> None:
     written(tmp_path, Textures="shared", knight__Textures="knight", mage__Textures="mage")
     mage, thief = (SideFiles(tmp_path / name / "FBX" / "a.fbx", tmp_path) for name in ("mage", "thief"))
     assert mage.find("body.png") == tmp_path / "mage/Textures/Body.png"
@@ -187,7 +183,7 @@ def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_p
     assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") is None
 
 
-def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None:
+def test_names_ignore_case(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.png", "B.png", "cafe\u0301.png"):
         (tmp_path / name).touch()
     found = listing(tmp_path)
@@ -197,14 +193,14 @@ def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None
     assert found.alike("c.png") == ()
 
 
-def test_a_folder_that_changed_is_read_again(tmp_path: Path) -> None:
+def test_changed_folder_is_read_again(tmp_path: Path) -> None:
     assert listing(tmp_path).names == ()
     (tmp_path / "new").touch()
     os.utime(tmp_path, (2, 2))
     assert listing(tmp_path).names == ("new",)
 
 
-def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> None:
+def test_new_and_changed_images_noticed(tmp_path: Path) -> None:
     (tmp_path / "FBX").mkdir()
     files = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert files.find("body.png") is None

@@ -94,7 +94,7 @@ LIMBS = ("leftUpperArm", "leftLowerArm", "leftHand", "rightUpperLeg", "rightLowe
 
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma", ".glb"])
 @pytest.mark.parametrize("kind", ["VRM 0.x", "VRM 1.0", "Mixamo"])
-def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str) -> None:
+def test_joints_bend_by_file_angles(tmp_path: Path, suffix: str, kind: str) -> None:
     names = MIXAMO if kind == "Mixamo" else {bone: f"J_{k}" for k, bone in enumerate(BODY)}
     figure, bones = person(names, seed=13, up="+y", lowered=40.0)
     said: dict[str, Any] = {}
@@ -137,7 +137,7 @@ def with_skin(writer: GltfWriter, figure: Figure) -> GltfWriter:
 
 
 @pytest.mark.parametrize("hung", [None, {"leftFoot": None, "rightFoot": None}])
-def test_a_rest_pose_on_guard_is_corrected_by_the_bind_pose(tmp_path: Path, hung: dict[str, str | None] | None) -> None:
+def test_guard_pose_is_corrected(tmp_path: Path, hung: dict[str, str | None] | None) -> None:
     figure, bones = person(MIXAMO, seed=11, up="+y")
     still = [Track(node, ROTATION, np.zeros(1), figure.skeleton.rotations[None, node]) for node in bones.values()]
     moved = exercise(figure, bones)
@@ -159,9 +159,7 @@ def test_a_rest_pose_on_guard_is_corrected_by_the_bind_pose(tmp_path: Path, hung
 
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma"])
 @pytest.mark.parametrize("name", REAL)
-def test_joints_of_real_characters_bend_by_the_files_angles(
-    tmp_path: Path, characters_dir: Path, name: str, suffix: str
-) -> None:
+def test_real_joints_bend_by_file_angles(tmp_path: Path, characters_dir: Path, name: str, suffix: str) -> None:
     moving, file = read(characters_dir / name), read_motions(source(tmp_path, suffix))
     motion, _ = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
     nodes = [moving.rig.skeleton.names.index(joint) for joint in REAL[name]]
@@ -169,7 +167,7 @@ def test_joints_of_real_characters_bend_by_the_files_angles(
 
 
 @pytest.mark.parametrize("person", ["man_casual", "woman_casual"])
-def test_people_without_clips_walk_by_anothers_on_the_spot(characters_dir: Path, person: str) -> None:
+def test_borrowed_walk_on_the_spot(characters_dir: Path, person: str) -> None:
     file = read_motions(characters_dir / "animated/cyber_character.glb")
     walk = next(motion for motion in file.motions if motion.name.endswith("|Walk"))
     moving = read(characters_dir / f"animated/{person}.glb")
@@ -209,9 +207,7 @@ PLAIN = ("Idle", "Idle_Gun", "Take@2")
         ((), "Walk", [], None),
     ],
 )
-def test_an_action_is_named_whole_or_by_its_end(
-    names: tuple[str, ...], pose: str, indices: list[int], frame: float | None
-) -> None:
+def test_action_names_and_endings(names: tuple[str, ...], pose: str, indices: list[int], frame: float | None) -> None:
     assert chosen(names, pose) == (indices, frame)
 
 
@@ -229,7 +225,7 @@ def test_an_action_is_named_whole_or_by_its_end(
         ((), "*", []),
     ],
 )
-def test_a_pattern_names_actions_by_the_same_rule(names: tuple[str, ...], pattern: str, indices: list[int]) -> None:
+def test_action_patterns(names: tuple[str, ...], pattern: str, indices: list[int]) -> None:
     assert matching(names, pattern) == indices
 
 
@@ -278,7 +274,7 @@ def at(file: MotionFile, time: float) -> np.ndarray:
         CHAIN.replace("0.5", "5E-1").rstrip("\n"),
     ],
 )
-def test_a_chain_turns_by_its_channels_however_it_is_written(tmp_path: Path, text: str) -> None:
+def test_channels_in_any_layout(tmp_path: Path, text: str) -> None:
     file = read_bvh(written(tmp_path, text))
     assert file.skeleton.names == ("Hips", "Left Arm", "")
     assert file.motions[0].name == "clip"
@@ -287,13 +283,13 @@ def test_a_chain_turns_by_its_channels_however_it_is_written(tmp_path: Path, tex
     np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 
 
-def test_channels_turn_in_their_own_order_and_places_stand_for_offsets(tmp_path: Path) -> None:
+def test_channel_order_and_offsets(tmp_path: Path) -> None:
     text = CHAIN.replace("3 Zrotation Xrotation Yrotation", "3 Yrotation Zrotation Xposition")
     file = read_bvh(written(tmp_path, text.replace("90 0 0 0 0 9e1", "0 0 0 90 90 5")))
     np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
 
 
-def test_the_root_stands_where_the_motion_begins(tmp_path: Path) -> None:
+def test_root_starts_in_place(tmp_path: Path) -> None:
     file = read_motions(written(tmp_path, CHAIN))
     np.testing.assert_allclose(file.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
     assert (file.up, file.front) == ("+y", "-y")

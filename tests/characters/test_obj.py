@@ -62,7 +62,7 @@ FACES = {
 
 
 @pytest.mark.parametrize("faces", FACES.values(), ids=FACES.keys())
-def test_every_way_to_write_a_face_gives_the_same_surface(tmp_path: Path, faces: str) -> None:
+def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
     raw = read(tmp_path, SQUARE + "vn 0 0 1\n" + faces)
     assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
@@ -70,13 +70,13 @@ def test_every_way_to_write_a_face_gives_the_same_surface(tmp_path: Path, faces:
         assert_allclose(raw.mesh.normals, np.broadcast_to([0, 0, 1], (2, 3, 3)))
 
 
-def test_vertex_colours_are_display_colours(tmp_path: Path) -> None:
+def test_vertex_colours_are_srgb(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1 1 1\nf 1 2 3\n")
     assert raw.mesh.colors is not None
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3)
 
 
-def test_normals_are_made_unit_and_holes_filled_from_the_face(tmp_path: Path) -> None:
+def test_normals_unit_and_filled(tmp_path: Path) -> None:
     raw = read(tmp_path, POINTS + "vn 0 3 4\nvn 0 0 0\nf 1//1 2//2 3\n")
     assert raw.mesh.normals is not None
     assert_allclose(raw.mesh.normals[0], np.array([[0, 0.6, 0.8], [0, 0, 1], [0, 0, 1]]), atol=1e-6)
@@ -94,13 +94,13 @@ PARTS = POINTS + "o Body part\nf 1 2 3\ng hat\nf 1 3 4\no Sword\nusemtl x\nf 2 3
         (("nothing",), [[0, 1, 2], [0, 2, 3], [1, 2, 3]]),
     ],
 )
-def test_parts_are_dropped_by_name(tmp_path: Path, drop: tuple[str, ...], left: list[list[int]]) -> None:
+def test_dropped_parts(tmp_path: Path, drop: tuple[str, ...], left: list[list[int]]) -> None:
     raw = read(tmp_path, PARTS, drop=drop)
     assert_array_equal(raw.mesh.faces, left)
     assert raw.parts == ("Body part", "hat", "Sword")
 
 
-def test_materials_and_their_faces(tmp_path: Path) -> None:
+def test_material_faces(tmp_path: Path) -> None:
     (tmp_path / "my lib.mtl").write_text("newmtl skin one\nKd 1 0.5 0\nnewmtl glow\nKd 0 0 0\nd 0.25\n")
     text = "mtllib my lib.mtl\n" + POINTS + "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
     raw = read(tmp_path, text)
@@ -115,7 +115,7 @@ def test_materials_and_their_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("", [0.0, 1.0])])
-def test_an_opacity_that_would_hide_everything_is_not_meant(tmp_path: Path, other: str, seen: list[float]) -> None:
+def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
     raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
     assert [m.base_color[3] for m in raw.mesh.materials] == seen
@@ -127,7 +127,7 @@ def textured(folder: Path, statement: str, tail: str = "", text: str = TRIANGLES
     return read(folder, "mtllib hero.mtl\nusemtl m\n" + text)
 
 
-def test_a_texture_replaces_kd_and_vertex_colours(tmp_path: Path) -> None:
+def test_texture_replaces_colours(tmp_path: Path) -> None:
     paint(tmp_path / "skin colour.png", GREEN)
     raw = textured(tmp_path, "map_Kd skin colour.png", text=re.sub("(?m)^(v .*)$", r"\1 1 0 0", TRIANGLES))
     assert colour_of(raw) == [*GREEN]
@@ -147,7 +147,7 @@ def test_a_texture_replaces_kd_and_vertex_colours(tmp_path: Path) -> None:
         "SKIN.PNG",
     ],
 )
-def test_textures_are_found_below_the_folder_whatever_the_author_s_path(tmp_path: Path, name: str) -> None:
+def test_textures_below_the_folder(tmp_path: Path, name: str) -> None:
     paint(tmp_path / "tex" / "skin.png", GREEN)
     raw = textured(tmp_path, f"map_Kd {name}")
     assert colour_of(raw) == [*GREEN]
@@ -161,14 +161,14 @@ def test_textures_are_found_below_the_folder_whatever_the_author_s_path(tmp_path
         ("peau é.png", "cp1252"),
     ],
 )
-def test_names_are_found_however_the_author_s_program_wrote_them(tmp_path: Path, name: str, encoding: str) -> None:
+def test_names_in_other_spellings(tmp_path: Path, name: str, encoding: str) -> None:
     paint(tmp_path / unicodedata.normalize("NFD", name), GREEN)
     (tmp_path / "hero.mtl").write_bytes(f"newmtl {name}\nmap_Kd C:\\art\\{name}\n".encode(encoding))
     raw = read(tmp_path, f"mtllib hero.mtl\nusemtl {name}\n".encode(encoding) + TRIANGLES.encode())
     assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
 
 
-def test_a_missing_texture_is_replaced_by_the_entry_s_alone(tmp_path: Path) -> None:
+def test_missing_texture_is_replaced(tmp_path: Path) -> None:
     paint(tmp_path / "hero.png", BLUE)
     raw = textured(tmp_path, "map_Kd gone.png")
     assert raw.mesh.materials[0].texture is None and len(raw.warnings) == 1
@@ -196,7 +196,7 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
     assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
 
 
-def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
+def test_one_image_beats_the_library(tmp_path: Path) -> None:
     paint(tmp_path / "wrong.png", RED)
     textured(tmp_path, "map_Kd wrong.png")
     raw = read_obj(Entry("a", "obj", tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN)), plain=True)
@@ -220,7 +220,7 @@ def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
         POINTS + "f 1 2 99999999999999999999\n",
     ],
 )
-def test_damaged_geometry_costs_the_character(tmp_path: Path, text: str) -> None:
+def test_damaged_geometry_fails(tmp_path: Path, text: str) -> None:
     with pytest.raises(CharacterError, match=r"^hero\.obj [^\n]+$"):
         read(tmp_path, text)
 
@@ -235,14 +235,14 @@ def test_damaged_geometry_costs_the_character(tmp_path: Path, text: str) -> None
         "vt 0\nvt\nvt 0 x\nf 1/1 2/2 3/3\n",
     ],
 )
-def test_a_fault_of_coordinates_and_normals_costs_no_more_than_these(tmp_path: Path, lines: str) -> None:
+def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str) -> None:
     mesh = read(tmp_path, POINTS + lines).mesh
     assert_array_equal(mesh.faces, [[0, 1, 2]])
     assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_text_with_a_byte_order_mark(tmp_path: Path, mark: str) -> None:
+def test_byte_order_mark(tmp_path: Path, mark: str) -> None:
     (tmp_path / "hero.mtl").write_text(f"{mark}newmtl skin\nKd 1 0 0\n", encoding="utf-8")
     raw = read(tmp_path, f"{mark}mtllib hero.mtl\nusemtl skin\n{TRIANGLES}")
     assert len(raw.mesh.faces) == 2
@@ -261,7 +261,7 @@ def surfaces(draw: st.DrawFn) -> tuple[list[list[float]], list[list[int]]]:
 
 @given(surfaces(), st.sampled_from(["{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}"]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_what_is_written_is_read(tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str) -> None:
+def test_written_file_is_read(tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str) -> None:
     points, faces = surface
     lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in points]
     lines += [f"vt {x!r} {y!r}" for x, y, _ in points] + ["vn 0 0 1"] * len(points)
@@ -301,7 +301,7 @@ def turned(flat: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
 
 @settings(max_examples=80, deadline=None)
 @given(st.integers(4, 40), st.integers(0, 2**32 - 1), st.booleans())
-def test_triangles_cover_a_polygon_of_any_shape_once_and_face_as_it_does(count: int, seed: int, back: bool) -> None:
+def test_polygon_is_covered_once(count: int, seed: int, back: bool) -> None:
     random = np.random.default_rng(seed)
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     flat = random.uniform(0.2, 1.0, (count, 1)) * np.column_stack([np.cos(angle), np.sin(angle)])
@@ -314,12 +314,12 @@ def test_triangles_cover_a_polygon_of_any_shape_once_and_face_as_it_does(count: 
 
 
 @pytest.mark.parametrize("start", range(4))
-def test_a_concave_quad_is_cut_along_the_diagonal_inside(start: int) -> None:
+def test_concave_quad_diagonal(start: int) -> None:
     dart = np.roll(turned(np.array([(-1, 0), (0, 1), (1, 0), (0, 11)]), 3), start, axis=0)
     assert float(np.linalg.norm(areas(dart, cut(dart)), axis=1).sum()) == pytest.approx(10.0)
 
 
-def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> None:
+def test_polygons_keep_order() -> None:
     points = np.column_stack([np.array(ARROW * 3, float), np.repeat([0.0, 1.0, 2.0], len(ARROW))])
     straight = np.array([(0, 0, 3), (2, 0, 3), (4, 0, 3), (4, 4, 3), (1, 1, 3), (0, 4, 3)], float)
     points = np.vstack([points, straight])

@@ -47,7 +47,7 @@ def test_agrees_with_trimesh(tmp_path: Path, encoding: str) -> None:
     assert_allclose(raw.mesh.colors[..., 3], rgba[ball.faces][..., 3] / 255, atol=1e-6)
 
 
-def test_vertex_colours_become_linear(tmp_path: Path) -> None:
+def test_vertex_colours_are_linear(tmp_path: Path) -> None:
     rows = ["0 0 0 255 0 0", "2 0 0 0 188 0", "2 0 1 0 0 0"]
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB))
     assert raw.mesh.colors is not None
@@ -55,7 +55,7 @@ def test_vertex_colours_become_linear(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
+def test_mixed_binary_polygons(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
     head = HEAD.replace("ascii", name)
     header = f"{head}element vertex 5\n{XYZ}element face 3\nproperty uchar flag\n{LIST}property float q\nend_header\n"
@@ -69,7 +69,7 @@ def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
-def test_uv_of_vertices_and_a_texture_that_replaces_their_colours(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_vertex_uv_and_texture(tmp_path: Path, names: tuple[str, str]) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "skin.png")
     rows = ["0 0 0 0 0 255 0 0", "2 0 0 1 0 9 9 9", "2 0 1 1 0.75 0 0 0"]
     head = HEAD + "comment TextureFile C:\\art\\skin.png\n"
@@ -84,7 +84,7 @@ def test_uv_of_vertices_and_a_texture_that_replaces_their_colours(tmp_path: Path
     assert tmp_path / "skin.png" in raw.files
 
 
-def test_uv_of_face_corners_and_the_first_of_several_textures(tmp_path: Path) -> None:
+def test_corner_uv_and_textures(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "a.png")
     head = HEAD + "comment TextureFile a.png\ncomment TextureFile ../b.png\n"
     rows = ["3 0 1 2 6 0 0 1 0 1 1", "3 0 2 3 6 0 0 1 1 0 1"]
@@ -121,7 +121,7 @@ def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_lines_may_end_as_on_the_first_macintosh(tmp_path: Path, binary: bool) -> None:
+def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
     text = text_ply(SQUARE, ["4 0 1 2 3"])
     data = text.replace("\n", "\r").encode()
     if binary:
@@ -133,7 +133,7 @@ def test_lines_may_end_as_on_the_first_macintosh(tmp_path: Path, binary: bool) -
     assert len(raw.mesh.faces) == 2
 
 
-def test_a_fault_in_what_no_picture_shows_costs_nothing(tmp_path: Path) -> None:
+def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
     cut = (
         whole.replace("end_header", "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header") + "0 1\n"

@@ -56,27 +56,25 @@ def entry_of(folder: Path, text: str, **more: Any) -> Entry:
         ("+z", "-x", [[0, 3, 0], [-2, 0, 0], [0, 0, 1]]),
     ],
 )
-def test_up_and_front_replace_the_format_s(
-    tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
-) -> None:
+def test_stated_up_and_front(tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]) -> None:
     character = read_character(entry_of(tmp_path, ARROW, up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
     assert character.mesh.vertices.dtype == np.float32 and character.files[0] == tmp_path / "hero.obj"
 
 
-def test_dropping_a_part_that_is_not_there_warns(tmp_path: Path) -> None:
+def test_unknown_dropped_part_warns(tmp_path: Path) -> None:
     character = read_character(entry_of(tmp_path, "o body\n" + ARROW, drop=("Hat",)))
     (warning,) = character.warnings
     assert "'Hat'" in warning
 
 
 @pytest.mark.parametrize("text", [ARROW.replace("v 3", "v nan"), ARROW.replace("v 3", "v 1e300"), "v 1 1 1\nf 1 1 1\n"])
-def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str) -> None:
+def test_undrawable_shapes(tmp_path: Path, text: str) -> None:
     with pytest.raises(CharacterError, match=r"^hero\.obj has "):
         read_character(entry_of(tmp_path, text))
 
 
-def test_broken_colours_and_normals_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_and_normals_are_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colors, normals = np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)
     colors[0, 1, 2] = np.inf
     normals[0, 2] = np.nan
@@ -93,15 +91,13 @@ def test_broken_colours_and_normals_are_mended(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), OSError("disk")])
-def test_what_a_parser_raises_becomes_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_parser_errors_become_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr("specsia_build.characters.read.read_obj", Mock(side_effect=error))
     with pytest.raises(CharacterError, match=r"hero\.obj could not be read: \S+"):
         read_character(entry_of(tmp_path, ""))
 
 
-def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
+def test_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
     entries = open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
     for entry in (e for e in entries if e.format == "gltf"):
         character = read_character(entry)
@@ -124,7 +120,7 @@ KNIGHT = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield"
         ("animated/space_astronaut_finnthefrog.glb", ()),
     ],
 )
-def test_a_character_at_rest_is_the_still_one(characters_dir: Path, path: str, drop: tuple[str, ...]) -> None:
+def test_rest_equals_still_character(characters_dir: Path, path: str, drop: tuple[str, ...]) -> None:
     entry = Entry("a", "gltf", characters_dir / path, drop=drop)
     still, moving = read_character(entry), read_animated(entry)
     mesh = moving.character.mesh
@@ -140,7 +136,7 @@ def test_a_character_at_rest_is_the_still_one(characters_dir: Path, path: str, d
     assert at_rest.rest is mesh.vertices
 
 
-def test_what_has_no_rig_hangs_on_one_node(tmp_path: Path) -> None:
+def test_no_rig_is_one_node(tmp_path: Path) -> None:
     moving = read_animated(entry_of(tmp_path, ARROW))
     assert len(moving.rig.skeleton.names) == 1
     assert moving.motions == ()
@@ -160,7 +156,7 @@ def front(name: str, folder: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(files[FRONT])))
 
 
-def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
+def test_mesh_faults_do_not_affect_rig(tmp_path: Path) -> None:
     plain = front("plain", tmp_path)
     assert 0.05 < np.mean(plain[..., 3] == 255) < 0.5
     for name in DRAWN:
@@ -238,14 +234,12 @@ REFUSED: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_would_cost_too_much_is_refused_before_it_does(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_is_checked_first(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", LITTLE)
     assert "--memory" in why_not(REFUSED[name](tmp_path))
 
 
-def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(tmp_path: Path) -> None:
+def test_many_instances(tmp_path: Path) -> None:
     assert "50,000 nodes" in why_not(shared(tmp_path))
     mesh = read_character(Entry("a", "gltf", shared(tmp_path, 300))).mesh
     assert (len(mesh.faces), len(mesh.materials)) == (300 * 12, 1)
@@ -253,7 +247,7 @@ def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(t
     np.testing.assert_allclose((high - low)[[0, 2]], (99.35, 3.0), atol=1.0)
 
 
-def test_ordinary_characters_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ordinary_characters_are_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**24)
     write_drawn("plain", tmp_path / "a.glb")
     assert why_not(tmp_path / "a.glb") == ""
@@ -289,7 +283,7 @@ def unheld(_: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")
-def test_the_system_holds_a_worker_to_its_memory_and_it_goes_on() -> None:
+def test_worker_memory_limit() -> None:
     sizes = [2**20, 2**30, 2**20]
     outcomes = dict(Pool(1, 60.0, LITTLE).run(greedy, sizes))
     assert outcomes == {0: str(2**20), 1: "exhausted", 2: str(2**20)}

@@ -48,7 +48,7 @@ def folder(dozen: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Pat
     return target
 
 
-def test_files_are_those_of_3dbicar_and_under_a_megabyte(folder: Path) -> None:
+def test_files_follow_3dbicar(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [str(k) for k in range(COUNT)]
     for index in range(COUNT):
         assert sorted(digests(folder / str(index))) == sorted(FILES)
@@ -57,7 +57,7 @@ def test_files_are_those_of_3dbicar_and_under_a_megabyte(folder: Path) -> None:
     assert (stated["license"], stated["source"], stated["seed"]) == ("CC0-1.0", "specsia procedural samples", SEED)
 
 
-def test_surfaces_are_closed_and_face_outwards(dozen: list[Sample]) -> None:
+def test_closed_and_facing_outwards(dozen: list[Sample]) -> None:
     for sample in dozen:
         a, b, c = np.moveaxis(sample.vertices[sample.faces], 1, 0)
         _, part = connected_components(
@@ -72,7 +72,7 @@ def test_surfaces_are_closed_and_face_outwards(dozen: list[Sample]) -> None:
         assert sample.texels.max() < 1
 
 
-def test_a_written_sample_reads_back_the_same(folder: Path, dozen: list[Sample]) -> None:
+def test_sample_round_trip(folder: Path, dozen: list[Sample]) -> None:
     for index in range(COUNT):
         character = read_character(bicar_entry(folder / str(index), str(index)))
         turned = (dozen[index].vertices * (1, 1, -1))[:, [0, 2, 1]]
@@ -84,7 +84,7 @@ def test_a_written_sample_reads_back_the_same(folder: Path, dozen: list[Sample])
         assert not character.doubts
 
 
-def test_drawing_is_dark_lined_on_white_and_fits_its_mask(folder: Path) -> None:
+def test_drawing_fits_its_mask(folder: Path) -> None:
     for index in range(COUNT):
         picture = np.asarray(Image.open(folder / str(index) / "image" / "image_reshape512.jpeg").convert("L"))
         mask = np.asarray(Image.open(folder / str(index) / "image" / "mask512.png"))
@@ -98,7 +98,7 @@ def test_drawing_is_dark_lined_on_white_and_fits_its_mask(folder: Path) -> None:
         assert np.median(picture[beside]) < 70
 
 
-def test_same_seed_gives_the_same_bytes_and_another_seed_others(folder: Path, tmp_path: Path) -> None:
+def test_seed_decides_bytes(folder: Path, tmp_path: Path) -> None:
     last = str(COUNT - 1)
     write_sample(tmp_path / "same", COUNT - 1, SEED)
     assert digests(tmp_path / "same" / last) == digests(folder / last)
@@ -107,7 +107,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(folder: Path, tm
     assert all(ours[name] != theirs[name] for name in FILES if not name.endswith(".mtl"))
 
 
-def test_a_whole_character_is_not_rewritten_and_a_broken_one_is(folder: Path, tmp_path: Path) -> None:
+def test_only_broken_samples_are_rewritten(folder: Path, tmp_path: Path) -> None:
     path = folder / "0" / "tpose" / "m.obj"
     before = path.stat().st_mtime_ns
     write_sample(folder, 0, SEED)
@@ -118,7 +118,7 @@ def test_a_whole_character_is_not_rewritten_and_a_broken_one_is(folder: Path, tm
     assert digests(tmp_path / "0") == digests(folder / "0")
 
 
-def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
+def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "0" / "tpose").mkdir(parents=True)
     (tmp_path / "0" / "tpose" / "m.obj").write_text("v 0 0 0\n", encoding="ascii")
     with pytest.raises(UsageError):
@@ -154,7 +154,7 @@ def over(animated: AnimatedCharacter, name: str, frames: int = 16) -> tuple[NDAr
     return np.stack([animated.rig.vertices(posed, k) for k in range(frames)]), joints
 
 
-def test_a_sample_has_a_rig_and_six_motions(animated: AnimatedCharacter) -> None:
+def test_rig_and_six_motions(animated: AnimatedCharacter) -> None:
     still = read_character(animated.character.entry)
     assert np.array_equal(animated.character.mesh.vertices, still.mesh.vertices)
     assert tuple(motion.name for motion in animated.motions) == MOTIONS
@@ -168,7 +168,7 @@ def test_a_sample_has_a_rig_and_six_motions(animated: AnimatedCharacter) -> None
 
 
 @pytest.mark.parametrize("name", MOTIONS)
-def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(animated: AnimatedCharacter, name: str) -> None:
+def test_motions_stay_whole_and_grounded(animated: AnimatedCharacter, name: str) -> None:
     mesh, (moved, _) = animated.character.mesh, over(animated, name)
     height = float(np.ptp(mesh.vertices[:, 2]))
     edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
@@ -185,7 +185,7 @@ def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(animated: Animated
 
 
 @pytest.mark.parametrize("name", ["tpose/m.obj", "metadata.json"])
-def test_a_changed_sample_has_no_rig_and_is_read_still(movers: Path, tmp_path: Path, name: str) -> None:
+def test_changed_sample_has_no_rig(movers: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
     text = (tmp_path / "7" / name).read_text()
     changed = text.replace("\nv 0", "\nv 1", 1) if name.endswith("obj") else text.replace('"version": ', '"version": 9')
@@ -197,7 +197,7 @@ def test_a_changed_sample_has_no_rig_and_is_read_still(movers: Path, tmp_path: P
     assert len(read_character(entry).mesh.faces) > 1000
 
 
-def test_metadata_of_others_give_no_rig(movers: Path, tmp_path: Path) -> None:
+def test_foreign_metadata_gives_no_rig(movers: Path, tmp_path: Path) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
     for metadata in ("{", '{"source": "others"}', '{"source": "specsia procedural samples", "version": 3, "seed": -1}'):
         (tmp_path / "7" / "metadata.json").write_text(metadata)
@@ -225,7 +225,7 @@ def read_folder(folder: Path, drop: tuple[str, ...] = ()) -> RawMesh:
     return read_bicar(Entry("a", "3dbicar", folder, drop=drop))
 
 
-def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
+def test_body_and_eye_images(tmp_path: Path) -> None:
     raw = read_folder(make(tmp_path / "12"))
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [3, 4, 5], [3, 5, 6]])
     assert_array_equal(raw.mesh.face_material, [0, 1, 1])
@@ -240,7 +240,7 @@ def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
     assert {p.name for p in raw.files} >= {"m.obj", "m.BMP", "e.obj", "e.bmp"}
 
 
-def test_parts_can_be_dropped(tmp_path: Path) -> None:
+def test_dropped_parts(tmp_path: Path) -> None:
     folder = make(tmp_path / "12")
     assert len(read_folder(folder, drop=("e",)).mesh.faces) == 1
     eyes_only = read_folder(folder, drop=("m",))
@@ -250,13 +250,13 @@ def test_parts_can_be_dropped(tmp_path: Path) -> None:
         read_folder(folder, drop=("m", "e"))
 
 
-def test_eyes_and_images_may_be_missing(tmp_path: Path) -> None:
+def test_missing_eyes_and_images(tmp_path: Path) -> None:
     raw = read_folder(make(tmp_path / "12", eyes=False, body_image=None))
     assert (raw.parts, raw.mesh.materials[0].texture, len(raw.warnings)) == (("m", "torso"), None, 1)
     assert tmp_path / "12" / "tpose" / "e.obj" in raw.files
 
 
-def test_the_entry_of_a_folder(tmp_path: Path) -> None:
+def test_folder_entry(tmp_path: Path) -> None:
     folder = make(tmp_path / "12")
     plain = bicar_entry(folder, "12")
     assert (plain.format, plain.path, plain.drawing, plain.problem) == ("3dbicar", folder, None, None)

@@ -50,7 +50,7 @@ def test_one_mesh_file(tmp_path: Path) -> None:
     assert (entry.license, entry.source, entry.problem) == (None, None, None)
 
 
-def test_a_folder_of_mesh_files_is_searched_below(tmp_path: Path) -> None:
+def test_mesh_files_in_subfolders(tmp_path: Path) -> None:
     touch(tmp_path, "10.glb", "9.ply", "b.vrm", "sub dir/änne.gltf", "sub dir/tex.png", "a.obj", "a.mtl", "d.blend")
     touch(tmp_path, ".hidden.glb", ".git/x.glb", "c.FBX", "d.blend1", "run/specsia-run.json", "run/source/Other.glb")
     touch(tmp_path.with_name("elsewhere"), "Hero.glb")
@@ -62,7 +62,7 @@ def test_a_folder_of_mesh_files_is_searched_below(tmp_path: Path) -> None:
     assert all(entry.license is None and entry.problem is None for entry in source.entries)
 
 
-def test_stems_that_collide_take_their_folder_s_name(tmp_path: Path) -> None:
+def test_equal_stems_take_folder_names(tmp_path: Path) -> None:
     touch(tmp_path, "elf/model.glb", "orc/deep dir/model.glb", "solo.glb")
     assert ids(open_path(tmp_path)) == ["elf_model", "orc_deep_dir_model", "solo"]
 
@@ -75,14 +75,14 @@ def test_stems_that_collide_take_their_folder_s_name(tmp_path: Path) -> None:
         (("h.ply", "h.obj"), "h.obj"),
     ],
 )
-def test_one_stem_in_several_formats_is_one_character(tmp_path: Path, present: tuple[str, ...], winner: str) -> None:
+def test_one_stem_in_several_formats(tmp_path: Path, present: tuple[str, ...], winner: str) -> None:
     touch(tmp_path, *present)
     source = open_path(tmp_path)
     assert [(entry.id, entry.path.name, entry.problem) for entry in source.entries] == [("h", winner, None)]
     assert len(source.notes) == 1
 
 
-def test_a_3dbicar_folder(tmp_path: Path) -> None:
+def test_folder_of_3dbicar(tmp_path: Path) -> None:
     touch(tmp_path, "10/tpose/m.obj", "9/tpose/m.obj", "9/tpose/e.obj", "x7/tpose/m.obj", "template.obj", "docs/a.glb")
     touch(tmp_path, "11/image/mask512.png", "x8/tpose/e.obj", ".cache/tpose/m.obj")
     source = open_path(tmp_path)
@@ -92,13 +92,13 @@ def test_a_3dbicar_folder(tmp_path: Path) -> None:
     assert {e.source for e in source.entries} == {"3DBiCar"}
 
 
-def test_a_path_that_is_not_utf_8_is_named_below_the_source(tmp_path: Path) -> None:
+def test_path_that_is_not_utf_8(tmp_path: Path) -> None:
     touch(tmp_path, "elf\udcff/hero.glb")
     (entry,) = open_path(tmp_path).entries
     assert (entry.problem or "").startswith("elf\udcff/hero.glb ")
 
 
-def test_a_manifest(tmp_path: Path) -> None:
+def test_manifest(tmp_path: Path) -> None:
     touch(tmp_path, "a.glb")
     (tmp_path / "set.jsonl").write_text('{"id": "b", "path": "a.glb"}\n{"id": "2", "path": "a.glb"}\noops\n')
     source = open_path(tmp_path / "set.jsonl")
@@ -118,13 +118,13 @@ def test_a_manifest(tmp_path: Path) -> None:
         ("nul\0", r"nul"),
     ],
 )
-def test_other_files_and_folders_are_no_source(tmp_path: Path, name: str, sentence: str) -> None:
+def test_other_files_are_not_sources(tmp_path: Path, name: str, sentence: str) -> None:
     touch(tmp_path, "empty/note.txt", "drawn/hero.PNG", f"run/{RUN_MARK}", "run/dataset/train.tar")
     with pytest.raises(UsageError, match=sentence):
         open_path(tmp_path / name)
 
 
-def test_a_sample_is_made_where_it_is_read_and_no_other_is(tmp_path: Path) -> None:
+def test_samples_are_made_on_demand(tmp_path: Path) -> None:
     source = open_source("sample:100000", tmp_path)
     assert (len(source.entries), list(tmp_path.iterdir())) == (100_000, [])
     assert len(read_character(source.entries[6]).mesh.faces)
@@ -134,7 +134,7 @@ def test_a_sample_is_made_where_it_is_read_and_no_other_is(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "text", ["sample:", "sample:0", "sample:x", "sample:-1", "sample:1.5", "sample:100001", "sample:3@", "sample:٣"]
 )
-def test_samples_that_cannot_be(tmp_path: Path, text: str) -> None:
+def test_impossible_samples(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(text)):
         open_source(text, tmp_path)
 
@@ -151,9 +151,7 @@ STRANGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize("name", ["x.glb", "x.gltf", "x.obj", "x.ply", "x.fbx"])
-def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
-) -> None:
+def test_mesh_outside_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
     monkeypatch.chdir(tmp_path)
     STRANGE[kind](Path(name))
     entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
@@ -164,7 +162,7 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
         assert index.digest(Path(name), entry.within) is None
 
 
-def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:
+def test_links_inside_are_followed(tmp_path: Path) -> None:
     hub = touch(tmp_path / "hub", "blobs/b7", "snapshots/1/b")
     write_drawn("plain", hub / "blobs" / "b7")
     (hub / "snapshots" / "1" / "a.glb").symlink_to("../../blobs/b7")
@@ -176,7 +174,7 @@ def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> N
         read_character(part)
 
 
-def test_numeric_ids_come_first_as_integers() -> None:
+def test_numeric_ids_sort_as_integers() -> None:
     ids = ["b", "10", "9", "-1", "007", "a10", "7", "²", "a9"]
     assert sorted(ids, key=id_order_key) == ["007", "7", "9", "10", "-1", "a10", "a9", "b", "²"]
 
@@ -210,7 +208,7 @@ def folder(tmp_path: Path) -> Path:
     return touch(tmp_path / "set", "a.glb", "skin.png", "a.txt", "sub dir/7/tpose/m.obj")
 
 
-def test_a_line_with_everything(folder: Path) -> None:
+def test_full_manifest_line(folder: Path) -> None:
     line: dict[str, Any] = {"id": "héro-1_x", "sides": "both", "pose": "Walk@12", "split": "validation", "source": "me"}
     line |= {"up": "+z", "front": "+x", "drop": ("Sword", "Mug"), "license": "MIT"}
     files = {"path": "a.glb", "texture": "skin.png", "drawing": "skin.png"}
@@ -218,7 +216,7 @@ def test_a_line_with_everything(folder: Path) -> None:
     assert entries(folder, line | files) == (Entry(format="gltf", root=folder, **line, **placed),)
 
 
-def test_blank_lines_and_a_byte_order_mark_are_passed_over(folder: Path) -> None:
+def test_blank_lines_and_byte_order_mark(folder: Path) -> None:
     (entry,) = entries(folder, '\ufeff{"id": "a", "path": "a.glb"}', "", "  \r", "")
     assert entry.problem is None
 
@@ -253,7 +251,7 @@ LINES = ["oops", "[1]", "[" * 100_000, {"id": "a"}, *(ENTRY | {key: value} for k
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: str(line)[:60])
-def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, line: str | dict[str, Any]) -> None:
+def test_bad_line_costs_itself(folder: Path, line: str | dict[str, Any]) -> None:
     (folder / "link.glb").symlink_to(folder.parent / "secret.glb")
     good, bad, other = entries(folder, ENTRY | {"id": "g"}, line, ENTRY | {"id": "h"})
     assert good.problem is None
@@ -263,14 +261,14 @@ def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, line: str | 
     assert bad.id == ("a" if usable else "line-2")
 
 
-def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
+def test_repeated_id_keeps_first(folder: Path) -> None:
     first, second, third = entries(folder, ENTRY, ENTRY, ENTRY | {"id": "A"})
     assert first.problem is None
     assert [(entry.id, entry.problem is None) for entry in (second, third)] == [("line-2", False), ("line-3", False)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00", b"[\n", b"{\n"])
-def test_a_manifest_without_a_line_is_a_usage_error(tmp_path: Path, data: bytes) -> None:
+def test_empty_manifest_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)
     with pytest.raises(UsageError, match=r"the manifest m\.jsonl cannot be read"):

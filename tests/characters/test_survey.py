@@ -16,7 +16,7 @@ from tests.characters.bodies import FIGURE, box, boxes, into_file, write_glb, wr
 from tests.commands import specsia
 
 
-def test_the_facts_of_a_character(tmp_path: Path) -> None:
+def test_facts_of_a_character(tmp_path: Path) -> None:
     Image.new("RGB", (8, 4)).save(tmp_path / "skin.png")
     (tmp_path / "a.mtl").write_text("newmtl x\nmap_Kd skin.png\nnewmtl y\nmap_Kd skin.png\nnewmtl z\nmap_Kd gone.png\n")
     (tmp_path / "a.obj").write_text(
@@ -38,7 +38,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
     )
 
 
-def test_files_of_the_same_bytes_are_one_character(tmp_path: Path) -> None:
+def test_equal_bytes_are_one_character(tmp_path: Path) -> None:
     for name, text in (("a", "one"), ("b", "two"), ("c", "one"), ("d", "longer")):
         (tmp_path / f"{name}.obj").write_text(text)
     entries = [Entry(name, "obj", tmp_path / f"{name}.obj") for name in "abcde"]
@@ -60,9 +60,7 @@ def zoo(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
-    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_suggested_manifest(zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     specsia("characters", "zoo", "--suggest", "zoo/all.jsonl")
     lines = lines_of(zoo / "all.jsonl")
@@ -77,7 +75,7 @@ def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
     assert "so it was turned" not in output and '"drop"' not in output
 
 
-def test_what_a_manifest_states_is_kept(zoo: Path) -> None:
+def test_stated_values_are_kept(zoo: Path) -> None:
     stated = {"id": "a", "path": "staged.obj", "drop": ["Limbs"], "split": "test", "license": "CC0-1.0", "source": "me"}
     (zoo / "own.jsonl").write_text(json.dumps(stated))
     specsia("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
@@ -85,7 +83,7 @@ def test_what_a_manifest_states_is_kept(zoo: Path) -> None:
     assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Ground"]}
 
 
-def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) -> None:
+def test_no_overwriting_or_escaping(zoo: Path, tmp_path: Path) -> None:
     (zoo / "mine.jsonl").write_text('{"id": "sound", "path": "sound.glb"}\n')
     for arguments in (
         (zoo, "--suggest", zoo / "mine.jsonl"),

@@ -60,7 +60,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("place", "damage"), [*zip(PLACES, itertools.cycle(DAMAGES), strict=False)])
-def test_a_damaged_file_of_a_run_is_healed_or_named(place: str, damage: str, finished: Path, tmp_path: Path) -> None:
+def test_damaged_run_is_healed_or_named(place: str, damage: str, finished: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(finished, tmp_path / "run"))
     path = run / place
     path.write_bytes(DAMAGES[damage](path.read_bytes()))

@@ -50,7 +50,7 @@ def parse(words: list[str]) -> None:
                     parameter.type(word, parameter, context)
 
 
-def test_every_help_ends_with_two_examples_that_the_command_takes() -> None:
+def test_help_ends_with_two_examples() -> None:
     for names, command in commands():
         said = CliRunner().invoke(main, [*names, "--help"], terminal_width=80).output
         about, heading, examples = said.rpartition("\nExamples:\n")
@@ -65,7 +65,7 @@ def test_every_help_ends_with_two_examples_that_the_command_takes() -> None:
             assert ", ".join(FORMATS) in " ".join(said.split())
 
 
-def test_help_names_the_stages_that_there_are() -> None:
+def test_help_names_all_stages() -> None:
     assert tuple(stage.name for stage in STAGES) == runs.STAGES
     assert (*(stage.name for stage in PAIR_STAGES), "pack") == runs.CLIP_STAGES
 
@@ -111,7 +111,7 @@ def test_help_imports_no_command() -> None:
     ],
 )
 @pytest.mark.usefixtures("no_workers")
-def test_a_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = specsia(*line.split(), code=2)
     assert ran.stdout == ""
@@ -121,5 +121,5 @@ def test_a_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("words", [["verify"], ["build", "sample:1", "--out"], ["sheet"]])
-def test_a_name_that_is_not_utf_8_is_refused(words: list[str], tmp_path: Path) -> None:
+def test_name_that_is_not_utf_8(words: list[str], tmp_path: Path) -> None:
     assert "is not UTF-8: rename it" in specsia(*words, tmp_path / "h\udce9ro", code=2).stderr

@@ -22,7 +22,7 @@ def build(source: Path, out: Path, *more: object, code: int = 0) -> Result:
     return specsia("build", source, "--out", out, *SMALL, *more, code=code)
 
 
-def test_a_suggested_manifest_is_edited_and_built(tmp_path: Path) -> None:
+def test_suggested_manifest_builds(tmp_path: Path) -> None:
     folder, manifest = write_folder(tmp_path / "zoo", 3), tmp_path / "zoo" / "all.jsonl"
     specsia("characters", folder, "--suggest", manifest)
     first, *others = map(json.loads, manifest.read_text().splitlines())
@@ -33,7 +33,7 @@ def test_a_suggested_manifest_is_edited_and_built(tmp_path: Path) -> None:
     assert "all.jsonl was not read" in build(folder, tmp_path / "other").stderr
 
 
-def test_a_planned_split_without_rows_warns(tmp_path: Path) -> None:
+def test_empty_split_warns(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "zoo", 3)
     (folder / "2.obj").write_text("")
     lines = [{"id": str(k), "path": f"{k}.obj", "split": "test" if k == 2 else "train"} for k in range(3)]
@@ -47,7 +47,7 @@ def test_a_planned_split_without_rows_warns(tmp_path: Path) -> None:
     assert json.loads(specsia("status", run, "--json").stdout)["empty_splits"] == []
 
 
-def test_another_source_makes_a_dataset_smaller_only_with_fresh(tmp_path: Path) -> None:
+def test_smaller_dataset_needs_fresh(tmp_path: Path) -> None:
     folder, run = write_folder(tmp_path / "zoo", 3), tmp_path / "run"
     build(folder, run)
     before = (run / "dataset" / "SHA256SUMS").read_text()
@@ -59,7 +59,7 @@ def test_another_source_makes_a_dataset_smaller_only_with_fresh(tmp_path: Path) 
     build(less, run, "--fresh")
 
 
-def test_the_contour_is_drawn_and_recorded_in_the_grey_that_is_asked_for(tmp_path: Path) -> None:
+def test_contour_has_the_chosen_grey(tmp_path: Path) -> None:
     folder, run = write_folder(tmp_path / "zoo", 1), tmp_path / "run"
     build(folder, run, "--outline", "7")
     specsia("verify", run / "dataset")
@@ -68,7 +68,7 @@ def test_the_contour_is_drawn_and_recorded_in_the_grey_that_is_asked_for(tmp_pat
     build(folder, tmp_path / "x", "--outline", "256", code=2)
 
 
-def test_a_character_whose_views_are_blank_on_white_is_quarantined_with_its_picture(tmp_path: Path) -> None:
+def test_blank_views_are_quarantined(tmp_path: Path) -> None:
     write_figure(tmp_path / "zoo" / "seen.obj")
     white = write_figure(tmp_path / "zoo" / "white.obj").read_text()
     bleached = re.sub(r"^(v \S+ \S+ \S+).*$", r"\1 1 1 1", white, flags=re.MULTILINE)

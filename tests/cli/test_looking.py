@@ -20,7 +20,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_small(tmp_path_factory.mktemp("drawn") / "dataset", ("a", "b", "c"))
 
 
-def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
+def test_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "turn.webp"
     for _ in range(2):
         result = specsia("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
@@ -29,7 +29,7 @@ def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
         assert f"{VIEWS} frames in 2.0 s, {opened.width} x {opened.height} pixels\n" in result.stdout
 
 
-def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
+def test_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     options = ("--split", "test", "--views", "0, 2", "--show", "Y*", "--show", "fat:Zpos", "--no-labels")
     specsia("sheet", dataset, *options, "--size", 32, "--background", "transparent", "--out", out)
@@ -59,7 +59,7 @@ def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"a drawing"}
 
 
-def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> None:
+def test_turntable_of_a_run(tmp_path: Path) -> None:
     config, layout = tiny_run(tmp_path)
     gallery, _ = gallery_of_run(config, layout)
     turned = smooth(gallery, config, layout)

@@ -34,7 +34,7 @@ def shown(run: Path) -> str:
     return on_terminal(f"from specsia_build.cli import main; main({arguments!r}, prog_name='specsia')", 60)
 
 
-def test_a_build_shows_its_stages_and_closes_with_all_that_is_to_be_known(run: Path, shown: str) -> None:
+def test_build_shows_stages_and_summary(run: Path, shown: str) -> None:
     harmless(shown)
     assert max(map(columns, lines_of(shown))) <= 60
     words = " ".join(CODE.sub("", shown).split())
@@ -47,7 +47,7 @@ def test_a_build_shows_its_stages_and_closes_with_all_that_is_to_be_known(run: P
 
 
 @pytest.mark.usefixtures("no_workers", "shown")
-def test_a_pipe_gets_one_line_for_each_thing_made(run: Path) -> None:
+def test_pipe_gets_one_line_per_artefact(run: Path) -> None:
     ran = specsia("build", "--out", run, *SMALL)
     assert len(ran.stdout.splitlines()) == 1
     assert ran.stdout.endswith(f" are in {run}/dataset\n")

@@ -25,7 +25,7 @@ from tests.shapes import write_figure
 NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"
 
 
-def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
     with click.Context(main) as context:
         context.meta[JSON] = True
         tell({"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}, ())
@@ -35,7 +35,7 @@ def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[
     assert "é\U0001f9d9" in out
 
 
-def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
+def test_printable_file_names(tmp_path: Path) -> None:
     write_figure(tmp_path / "a.obj").rename(tmp_path / "a\x1b]0;x\x07\u202e.obj")
     (tmp_path / "b\n\x9b2J.obj").write_text("v 0 0 0\n")
     for more in ((), ("--json",)):
@@ -43,7 +43,7 @@ def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
         assert all(line.isprintable() for line in ran.output.split("\n")), ran.output
 
 
-def test_a_fault_of_the_program_is_one_line_with_the_place_beneath(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_arguments: object) -> None:
         raise KeyError(NASTY)
 
@@ -57,7 +57,7 @@ def test_a_fault_of_the_program_is_one_line_with_the_place_beneath(monkeypatch: 
 
 
 @pytest.mark.parametrize("words", [("characters", ""), ("build", "--out", ""), ("build", "sample:1", "--config=")])
-def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...]) -> None:
+def test_empty_argument_is_not_cwd(words: tuple[str, ...]) -> None:
     assert " is empty" in specsia(*words, code=2).output
 
 
@@ -80,13 +80,13 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("report one", "specsia sheet one --out sheet.png"),
     ],
 )
-def test_the_next_command_is_suggested(at: Path, line: str, following: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_command_is_suggested(at: Path, line: str, following: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(at)
     ran = specsia(*line.split())
     assert following in ran.stderr and following not in ran.stdout
 
 
-def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_is_named_as_in_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layout = RunLayout(tmp_path, "s3://bucket/run")
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):

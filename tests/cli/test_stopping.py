@@ -75,14 +75,14 @@ def test_the_first_signal_stops(kind: signal.Signals) -> None:
     assert stopped(kind, 0, 0.0) == (130, "specsia: stopped; the same command continues from here\n")
 
 
-def test_one_stops_before_the_commands_are_there() -> None:
+def test_signal_before_commands_load() -> None:
     for module in ("specsia_build.cli", "click", "specsia_build.cli.main"):
         command = [sys.executable, "-c", INTERRUPTED, module]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "specsia: stopped before it began\n")
 
 
-def test_a_second_signal_prints_a_line_and_a_third_ends_at_once() -> None:
+def test_second_and_third_signal() -> None:
     once_more = "specsia: stopping; press Ctrl-C again to stop at once\n"
     assert stopped(signal.SIGINT, 1, 1.0) == (
         130,
@@ -91,7 +91,7 @@ def test_a_second_signal_prints_a_line_and_a_third_ends_at_once() -> None:
     assert stopped(signal.SIGTERM, 2, 600.0) == (130, once_more + once_more)
 
 
-def test_a_build_stopped_twice_prints_one_line_and_leaves_no_process(tmp_path: Path) -> None:
+def test_build_stopped_twice(tmp_path: Path) -> None:
     source, out = write_folder(tmp_path / "figures", 6), tmp_path / "out"
     command = [*COMMAND, "build", str(source), "--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
     # A group of its own, as a terminal gives a command: Ctrl-C reaches all of it.

@@ -62,7 +62,7 @@ def test_one_backend() -> None:
     assert 'load_dataset("PATH_OR_REPO")' in card
 
 
-def test_several_backends_of_which_one_made_nothing() -> None:
+def test_backend_that_made_nothing() -> None:
     rows = {"none": {}, "fusion": {"train": 1000}, "relief": {"train": 10}}
     card = write_card(
         facts(
@@ -104,7 +104,7 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
 
 
 @pytest.mark.parametrize("frame", ["character", "view"])
-def test_the_frame_of_positions_and_settings_for_a_build_are_stated(frame: PosFrame, tmp_path: Path) -> None:
+def test_positions_and_settings_are_stated(frame: PosFrame, tmp_path: Path) -> None:
     config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame)
     build = {"specsia": "9.9", "config": result_settings(config)}
     card = write_card(facts(build=build, licenses=[("see | here\n# or not", "me\nand | you")]))
@@ -115,7 +115,7 @@ def test_the_frame_of_positions_and_settings_for_a_build_are_stated(frame: PosFr
     assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config
 
 
-def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Path, tmp_path: Path) -> None:
+def test_hub_and_datasets_read_the_yaml(one_backend: Path, two_backends: Path, tmp_path: Path) -> None:
     for folder, configs in ((one_backend, ("default",)), (two_backends, ("fat", "thin"))):
         card = DatasetCard.load(folder / "README.md")
         assert isinstance(card.data, DatasetCardData)
@@ -138,7 +138,7 @@ def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Pat
             assert all(split.num_bytes > 0 for split in splits.values())
 
 
-def test_the_card_of_clips_counts_frames_and_describes_them(clips_run: RunLayout) -> None:
+def test_card_of_clips(clips_run: RunLayout) -> None:
     card = (clips_run.dataset / schema.CARD).read_text(encoding="utf-8")
     features = [feature["name"] for feature in fields(card)["dataset_info"]["features"]]
     assert tuple(features) == schema.MOVING_COLUMNS
@@ -167,7 +167,7 @@ def test_the_card_of_clips_counts_frames_and_describes_them(clips_run: RunLayout
         ("", None),
     ],
 )
-def test_names_of_licences(text: str, found: str | None) -> None:
+def test_licence_names(text: str, found: str | None) -> None:
     assert spdx_id(text) == found
 
 
@@ -183,7 +183,7 @@ def test_names_of_licences(text: str, found: str | None) -> None:
         ("MIT AND proprietary", "is not known to allow sharing"),
     ],
 )
-def test_licences_that_let_pairs_be_passed_on_and_those_that_do_not(text: str, reason: str | None) -> None:
+def test_shareable_licences(text: str, reason: str | None) -> None:
     assert reason in str(forbids(text)) if reason else forbids(text) is None
 
 
@@ -199,7 +199,7 @@ def test_licences_that_let_pairs_be_passed_on_and_those_that_do_not(text: str, r
         ("no front matter", "without a licence"),
     ],
 )
-def test_the_card_speaks_for_rows_without_the_column(tmp_path: Path, card: str, problem: str | None) -> None:
+def test_rows_without_the_column(tmp_path: Path, card: str, problem: str | None) -> None:
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"uid": ["a", "b", "c"]}), tmp_path / "data" / "train-00000-of-00001.parquet")
     (tmp_path / "README.md").write_text(card)

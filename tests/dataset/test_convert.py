@@ -33,7 +33,7 @@ def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(image[..., :3] * alpha + BACKGROUND * (1 - alpha))
 
 
-def test_it_has_the_published_columns_splits_and_order(one_backend: Path, converted: Path) -> None:
+def test_published_columns_and_splits(one_backend: Path, converted: Path) -> None:
     before, after = open_dataset(one_backend), open_dataset(converted)
     assert (after.kind, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
     assert after.splits("default") == before.splits("default")
@@ -43,7 +43,7 @@ def test_it_has_the_published_columns_splits_and_order(one_backend: Path, conver
     assert (converted / schema.SPLITS_FILE).read_bytes() == (one_backend / schema.SPLITS_FILE).read_bytes()
 
 
-def test_pictures_are_composited_on_grey(one_backend: Path, converted: Path) -> None:
+def test_composited_on_grey(one_backend: Path, converted: Path) -> None:
     for before, after in zip(read_rows(shard(one_backend)), read_rows(shard(converted)), strict=True):
         for name in DRAWN:
             image = Image.open(io.BytesIO(after[name]["bytes"]))
@@ -53,7 +53,7 @@ def test_pictures_are_composited_on_grey(one_backend: Path, converted: Path) -> 
             assert after[name]["bytes"] == before[name]["bytes"]
 
 
-def test_pairs_come_back_close_to_the_original(one_backend: Path, converted: Path) -> None:
+def test_pairs_round_trip(one_backend: Path, converted: Path) -> None:
     for before, after in zip(*(pairs_of(open_dataset(f)) for f in (one_backend, converted)), strict=True):
         assert (after.uid, after.character_id, after.view) == (before.uid, before.character_id, before.view)
         np.testing.assert_array_equal(after.z[..., 3], before.z[..., 3])
@@ -71,7 +71,7 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, converted: Pat
         assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
 
 
-def test_the_card_and_the_record_of_a_conversion(one_backend: Path, converted: Path) -> None:
+def test_card_and_record(one_backend: Path, converted: Path) -> None:
     card = (converted / schema.CARD).read_text()
     fields = yaml.safe_load(card.split("---\n")[1])
     assert fields["license"] == "cc0-1.0"
@@ -84,7 +84,7 @@ def test_the_card_and_the_record_of_a_conversion(one_backend: Path, converted: P
     assert record["config"]["views"] == VIEWS
 
 
-def test_workers_do_not_change_the_bytes(two_backends: Path, tmp_path: Path) -> None:
+def test_bytes_do_not_depend_on_workers(two_backends: Path, tmp_path: Path) -> None:
     opened = open_dataset(two_backends)
     to_published(opened, tmp_path / "one", workers=1)
     to_published(opened, tmp_path / "two", workers=2)
@@ -93,7 +93,7 @@ def test_workers_do_not_change_the_bytes(two_backends: Path, tmp_path: Path) -> 
     assert open_dataset(tmp_path / "one").configs == ("fat", "thin")
 
 
-def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Path, converted: Path) -> None:
+def test_gt_mask_stays_with_gt(one_backend: Path, converted: Path) -> None:
     """The published set's own `mask` is the ground truth's."""
     before, after = open_dataset(one_backend), open_dataset(converted)
     (own,) = before.take("default", "train", [1], before.columns)
@@ -102,7 +102,7 @@ def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Pat
     assert np.array_equal(pair.z[..., 3] > 0, original.z[..., 3] > 0)
 
 
-def test_what_cannot_be_converted_is_an_error(converted: Path, dataset: Path, tmp_path: Path) -> None:
+def test_inconvertible_datasets(converted: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="published schema"):
         to_published(open_dataset(converted), tmp_path / "out")
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_converted_is_an_error(converted: Path, dataset: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_converts_into_a_new_folder(one_backend: Path, converted: Path, tmp_path: Path) -> None:
+def test_command_converts(one_backend: Path, converted: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("convert", one_backend, "--to", "published", "--out", out, "--workers", "1", "--json")
     assert json.loads(specsia(*arguments).stdout)["rows"]["default"]["test"] == VIEWS

@@ -31,7 +31,7 @@ def bombs(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, bombs: Path, kind: str) -> None:
+def test_shard_larger_than_memory(dataset: Path, bombs: Path, kind: str) -> None:
     shutil.copy(bombs / kind / shard(dataset).name, shard(dataset))
     assert shard(dataset).stat().st_size < 200_000
     opened = open_dataset(dataset)
@@ -42,7 +42,7 @@ def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, 
     assert {"files", "schema"} & failed(verify(dataset))
 
 
-def test_the_system_s_limit_is_as_before_once_rows_are_read(dataset: Path) -> None:
+def test_memory_limit_is_restored(dataset: Path) -> None:
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_DATA)

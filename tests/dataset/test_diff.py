@@ -32,7 +32,7 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
     assert calls[-1] == (48, 48)
 
 
-def test_configurations_are_compared_by_name(two_backends: Path, one_backend: Path, tmp_path: Path) -> None:
+def test_configurations_match_by_name(two_backends: Path, one_backend: Path, tmp_path: Path) -> None:
     assert [c.config for c in compared(two_backends, two_backends).configs] == ["fat", "thin"]
     result = compared(two_backends, one_backend)
     assert result.settings["config.backends"] == (["fat", "thin"], ["fat"])
@@ -43,7 +43,7 @@ def test_configurations_are_compared_by_name(two_backends: Path, one_backend: Pa
         compared(one_backend, tmp_path / "published")
 
 
-def test_values_and_pixels_by_row_and_column(one_backend: Path, dataset: Path) -> None:
+def test_values_and_pixels(one_backend: Path, dataset: Path) -> None:
     def alter(rows: dict[str, StoredRow]) -> None:
         color = pixels(rows["0_01"], "color")
         color[20, 30, 0] ^= 64
@@ -60,7 +60,7 @@ def test_values_and_pixels_by_row_and_column(one_backend: Path, dataset: Path) -
     assert config.changed == {"0_01": ["color"], "0_02": ["iou"], "2_01": ["gt"], "2_02": ["mask"]}
 
 
-def test_rows_that_came_went_and_moved(one_backend: Path, dataset: Path) -> None:
+def test_added_removed_and_moved_rows(one_backend: Path, dataset: Path) -> None:
     train, test = read_rows(shard(dataset)), read_rows(shard(dataset, "test"))
     hero = [row for row in train if row["character_id"] == "hero"]
     new = [row | {"uid": f"new_{row['view']:02d}", "character_id": "new"} for row in train[:4]]
@@ -74,21 +74,21 @@ def test_rows_that_came_went_and_moved(one_backend: Path, dataset: Path) -> None
     assert not config.changed
 
 
-def test_settings_are_named_in_full(one_backend: Path, tmp_path: Path) -> None:
+def test_settings_by_full_name(one_backend: Path, tmp_path: Path) -> None:
     result = compared(one_backend, build_small(tmp_path / "d", ("0", "1"), views=2))
     assert (result.settings["config.views"], result.settings["planned"]) == ((4, 2), (7, 2))
     assert "setting config.views: 4 -> 2" in result.lines()
     assert not [name for name in result.settings if name.startswith(("fingerprint", "shards"))]
 
 
-def test_a_uid_that_occurs_twice(one_backend: Path, dataset: Path) -> None:
+def test_repeated_uid(one_backend: Path, dataset: Path) -> None:
     write_rows(shard(dataset, "test"), [*read_rows(shard(dataset, "test")), *read_rows(shard(dataset))])
     write_rows(shard(dataset), read_rows(shard(dataset)) * 2)
     with pytest.raises(SpecsiaError):
         compared(one_backend, dataset)
 
 
-def test_the_command_exits_with_0_1_and_2(one_backend: Path, copied: Callable[[Path], Path]) -> None:
+def test_exit_codes(one_backend: Path, copied: Callable[[Path], Path]) -> None:
     folder = copied(one_backend)
     specsia("diff", one_backend, folder)
     change(folder, lambda rows: rows["0_01"].update(iou=0.5))

@@ -31,7 +31,7 @@ def _plain_edges(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(2, 40), st.integers(1, 60))
-def test_edges_are_where_positions_jump_and_around_the_figure(seed: int, height: int, width: int, levels: int) -> None:
+def test_edges_at_jumps_and_silhouette(seed: int, height: int, width: int, levels: int) -> None:
     random = np.random.default_rng(seed)
     pos = random.integers(0, levels, (height, width, 4), dtype=np.uint8)
     pos[..., 3] = np.where(random.random((height, width)) < 0.9, 255, random.integers(0, 255))
@@ -55,7 +55,7 @@ def pictures(folder: Path, config: str, column: str) -> dict[str, list[NDArray[n
 @pytest.mark.parametrize(
     ("which", "heads"), [("one_backend", ["Y*", "Z"]), ("two_backends", ["Y*", "Z fat", "Z thin"])]
 )
-def test_the_teaser_shows_y_star_beside_each_z(which: str, heads: list[str], request: pytest.FixtureRequest) -> None:
+def test_teaser_pairs_gt_with_z(which: str, heads: list[str], request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(which)
     shown, dataset = teaser(folder), open_dataset(folder)
     rows = [pictures(folder, dataset.configs[0], schema.GT)]

@@ -29,7 +29,7 @@ def write_card(folder: Path, configs: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../x", "c:x", "a\x1bb", "x" * 200, ""])
-def test_a_configuration_that_cannot_be_a_file_name(dataset: Path, upload: Callable[[Path], str], name: str) -> None:
+def test_configuration_name_is_refused(dataset: Path, upload: Callable[[Path], str], name: str) -> None:
     write_card(dataset, [(name, "data/train-*.parquet")])
     for where in (dataset, upload(dataset)):
         with pytest.raises(SpecsiaError, match="configuration") as raised:
@@ -41,7 +41,7 @@ def test_a_configuration_that_cannot_be_a_file_name(dataset: Path, upload: Calla
 
 
 @pytest.mark.parametrize("pattern", ["../other/*.parquet", "/etc/*.parquet", "s3://b/*.parquet"])
-def test_a_pattern_that_leads_out_is_refused(dataset: Path, pattern: str) -> None:
+def test_escaping_pattern_is_refused(dataset: Path, pattern: str) -> None:
     write_card(dataset, [("default", pattern)])
     with pytest.raises(SpecsiaError, match="pattern of data_files"):
         open_dataset(dataset)
@@ -66,7 +66,7 @@ def test_harmful_yaml_is_refused(dataset: Path, front_matter: str) -> None:
     assert not verify(dataset).ok
 
 
-def test_a_link_that_leads_out_is_neither_read_nor_pushed(dataset: Path, tmp_path: Path) -> None:
+def test_escaping_link_is_ignored(dataset: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     (dataset / schema.CARD).rename(secret)
     (dataset / schema.CARD).symlink_to(secret)
@@ -83,7 +83,7 @@ def test_a_link_that_leads_out_is_neither_read_nor_pushed(dataset: Path, tmp_pat
         open_dataset(dataset)
 
 
-def test_links_within_the_cache_of_the_hub_are_followed(dataset: Path, tmp_path: Path) -> None:
+def test_hub_cache_links_are_followed(dataset: Path, tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "datasets--o--n" / "blobs", tmp_path / "datasets--o--n" / "snapshots" / "abc"
     blobs.mkdir(parents=True)
     for number, path in enumerate(path for path in sorted(dataset.rglob("*")) if path.is_file()):
@@ -106,7 +106,7 @@ def test_links_within_the_cache_of_the_hub_are_followed(dataset: Path, tmp_path:
         ({"outline_px": 10**9}, "for outline_px"),
     ],
 )
-def test_a_row_that_cannot_be_is_refused_when_it_is_read(dataset: Path, change: dict[str, Any], says: str) -> None:
+def test_impossible_row_is_refused(dataset: Path, change: dict[str, Any], says: str) -> None:
     rows = read_rows(shard(dataset))
     rows[1].update(change)
     write_rows(shard(dataset), rows)
@@ -120,7 +120,7 @@ def test_a_row_that_cannot_be_is_refused_when_it_is_read(dataset: Path, change: 
 
 
 @pytest.mark.parametrize(("column", "value"), [("view", "x"), ("gt", 1.0), ("iou", "x"), ("bbox_min", 1.0)])
-def test_a_column_of_the_wrong_type_is_refused(dataset: Path, column: str, value: object) -> None:
+def test_wrong_column_type_is_refused(dataset: Path, column: str, value: object) -> None:
     table = pq.read_table(shard(dataset))
     table = table.set_column(table.column_names.index(column), column, pa.array([value] * len(table)))
     pq.write_table(table, shard(dataset))
@@ -129,7 +129,7 @@ def test_a_column_of_the_wrong_type_is_refused(dataset: Path, column: str, value
     assert not verify(dataset).ok
 
 
-def test_findings_are_short_and_printable(dataset: Path) -> None:
+def test_problems_are_short_and_printable(dataset: Path) -> None:
     rows: list[StoredRow] = read_rows(shard(dataset))
     rows[0]["uid"] = "\x1b]0;owned\x07" + "x" * 5000
     write_rows(shard(dataset), rows)

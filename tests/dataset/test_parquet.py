@@ -52,14 +52,14 @@ def cuts(sizes: list[int], ids: list[str] | None = None, most: int = 500) -> lis
 
 
 @given(st.lists(st.integers(0, 400), max_size=30))
-def test_shards_take_every_item_once_and_stay_small(sizes: list[int]) -> None:
+def test_shards_are_complete_and_small(sizes: list[int]) -> None:
     shards = cuts(sizes)
     assert [i for a, b in shards for i in range(a, b)] == list(range(len(sizes)))
     assert all(sum(sizes[a:b]) <= 500 for a, b in shards)
     assert all(sum(sizes[a : b + 1]) >= 400 for a, b in shards[:-1])
 
 
-def test_after_a_change_the_cuts_fall_where_they_were() -> None:
+def test_cuts_survive_changes() -> None:
     sizes, ids = [20 + k % 7 for k in range(3000)], [f"c{k}" for k in range(3000)]
 
     def parts(ids: list[str], sizes: list[int]) -> set[tuple[str, ...]]:
@@ -77,7 +77,7 @@ def test_after_a_change_the_cuts_fall_where_they_were() -> None:
 
 
 @pytest.mark.parametrize("columns", [schema.COLUMNS, schema.MOVING_COLUMNS, schema.PUBLISHED_COLUMNS])
-def test_the_schema_is_the_one_that_datasets_makes(columns: tuple[str, ...]) -> None:
+def test_schema_matches_datasets(columns: tuple[str, ...]) -> None:
     ours = schema.arrow_schema(columns)
     features = datasets.Features.from_arrow_schema(ours)
     assert [name for name, kind in features.items() if kind == datasets.Image()] == [
@@ -108,7 +108,7 @@ def test_bytes_pass_through(tmp_path: Path) -> None:
         (pa.list_(pa.int32(), 2), []),
     ],
 )
-def test_values_are_held_as_pyarrow_holds_them(kind: pa.DataType, values: list[Any]) -> None:
+def test_values_match_pyarrow(kind: pa.DataType, values: list[Any]) -> None:
     array = array_of(values, kind)
     array.validate(full=True)
     assert array.equals(pa.array(values, kind)) and array.null_count == values.count(None)
@@ -130,7 +130,7 @@ def test_row_groups_hold_whole_characters(tmp_path: Path, monkeypatch: pytest.Mo
     assert groups(2, 50) == [30, 20, 30, 20]
 
 
-def test_equal_rows_give_equal_bytes_and_images_are_not_compressed_twice(tmp_path: Path) -> None:
+def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_shard(tmp_path / name, (row(view) for view in range(60)), schema.arrow_schema())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -141,7 +141,7 @@ def test_equal_rows_give_equal_bytes_and_images_are_not_compressed_twice(tmp_pat
     assert kinds["bbox_min.list.element"] == kinds["uid"] == "ZSTD"
 
 
-def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
+def test_sums_of_all_other_files(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     for name in ("a", "inner/b", "inner/SHA256SUMS"):
         (tmp_path / name).write_text(name)
@@ -153,7 +153,7 @@ def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"])
-def test_lines_that_are_no_sums_are_listed(line: str) -> None:
+def test_malformed_sums_are_listed(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"
     assert parse_sums("\n".join([good, line, up, again])) == ({"data/a": "c" * 64}, [line, up, again])

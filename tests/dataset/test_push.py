@@ -61,7 +61,7 @@ def names(server: HubServer) -> set[str]:
     return set(server.repo(REPO).files("main")) - {".gitattributes"}
 
 
-def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, dataset: Path) -> None:
+def test_push_is_one_tagged_commit(server: HubServer, dataset: Path) -> None:
     planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
     assert [step["kind"] for step in planned["operations"]] == ["create", *["add"] * 6, "tag"]
     assert not server.repos
@@ -81,7 +81,7 @@ def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, d
     assert server.received == received
 
 
-def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubServer, dataset: Path) -> None:
+def test_new_version_keeps_old_tag(server: HubServer, dataset: Path) -> None:
     specsia_push(dataset)
     old, before = server.repo(REPO).head, dict(server.repo(REPO).commits)
     shard = sorted(dataset.glob("data/*"))[1]
@@ -105,7 +105,7 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
     assert len(repo.tags) == 2
 
 
-def test_a_push_that_failed_goes_on(server: HubServer, dataset: Path) -> None:
+def test_failed_push_continues(server: HubServer, dataset: Path) -> None:
     server.fault = Fault("POST .*/commit", 503)
     assert "answered 503 (as the test asked)" in sentence(specsia_push(dataset))
     assert not server.repo(REPO).tags
@@ -115,7 +115,7 @@ def test_a_push_that_failed_goes_on(server: HubServer, dataset: Path) -> None:
     assert holds(server, dataset)
 
 
-def test_a_token_without_rights(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_without_rights(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "answered 403 (You don't have" in sentence(specsia_push(dataset, repo="stranger/pairs"))
     specsia_push(dataset)
     (dataset / "README.md").write_text("---\nlicense: mit\n---\n")
@@ -128,7 +128,7 @@ def test_a_token_without_rights(server: HubServer, dataset: Path, monkeypatch: p
     assert "hf_madeup" not in result.output
 
 
-def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_token_network_or_name(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [["create", REPO], *(["add", name] for name in read_local(dataset).digests), ["tag", "v1.2.3"]]
     assert "OWNER/NAME" in sentence(specsia_push(dataset, repo="pairs"), 2)
     with monkeypatch.context() as patch:
@@ -152,7 +152,7 @@ def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monk
     assert specsia_push(dataset).exit_code == 0
 
 
-def test_a_remote_that_differs_is_not_tagged(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_differing_remote_is_not_tagged(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = server.commit
 
     def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
@@ -172,7 +172,7 @@ def test_a_remote_that_differs_is_not_tagged(server: HubServer, dataset: Path, m
     assert not server.repo(REPO).tags
 
 
-def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_path: Path) -> None:
+def test_incomplete_dataset_is_refused(server: HubServer, dataset: Path, tmp_path: Path) -> None:
     def refused(*, sealed: bool = True) -> str:
         if sealed:
             write_sums(dataset)
@@ -212,7 +212,7 @@ def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_pa
         ("LicenseRef-Studio-2024", True),
     ],
 )
-def test_no_licence_nothing_public(server: HubServer, tmp_path: Path, license_: str | None, allowed: bool) -> None:
+def test_unlicensed_stays_private(server: HubServer, tmp_path: Path, license_: str | None, allowed: bool) -> None:
     folder = write_dataset(tmp_path / "set", shards=1, shard_bytes=1000, license_=license_)
     public = specsia_push(folder, "--public")
     if allowed:
@@ -226,7 +226,7 @@ def test_no_licence_nothing_public(server: HubServer, tmp_path: Path, license_: 
     assert server.repo(REPO).private
 
 
-def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: Path) -> None:
+def test_foreign_files_stay(server: HubServer, dataset: Path) -> None:
     put_there(server, {"notes.txt": "mine", "models/a.bin": "mine"})
     first = specsia_push(dataset)
     assert first.exit_code == 0, first.output
@@ -247,7 +247,7 @@ def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: 
     assert holds(server, dataset)
 
 
-def test_a_card_edited_on_the_hub_is_replaced_if_that_is_asked_for(server: HubServer, dataset: Path) -> None:
+def test_edited_card_replaced_on_request(server: HubServer, dataset: Path) -> None:
     assert specsia_push(dataset).exit_code == 0
     edit = CommitOperationAdd("README.md", b"my words")
     api = HfApi(endpoint=server.url, token=WRITER)
@@ -263,7 +263,9 @@ def test_a_card_edited_on_the_hub_is_replaced_if_that_is_asked_for(server: HubSe
     assert holds(server, dataset)
 
 
-def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pushed_dataset_is_read(
+    server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     specsia("push", one_backend, "--repo", REPO)
     here, there = open_dataset(one_backend), open_dataset(REPO)
     assert (there.kind, there.configs, there.digest()) == (here.kind, here.configs, here.digest())
@@ -285,6 +287,6 @@ def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, m
         open_dataset("tester/others")
 
 
-def test_what_is_not_on_the_hub_is_an_error(server: HubServer) -> None:
+def test_missing_repository(server: HubServer) -> None:
     with pytest.raises(UsageError, match="no folder tester/nothing here, and no such dataset or revision on the Hub"):
         open_dataset("tester/nothing")

@@ -25,7 +25,7 @@ def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
     ]
 
 
-def test_a_folder_opens_and_its_rows_stream_in_order(one_backend: Path) -> None:
+def test_folder_streams_in_order(one_backend: Path) -> None:
     opened = open_dataset(str(one_backend))
     assert (opened.kind, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
     assert list(opened.splits("default").items()) == [("train", 4 * VIEWS), ("validation", VIEWS), ("test", VIEWS)]
@@ -35,7 +35,7 @@ def test_a_folder_opens_and_its_rows_stream_in_order(one_backend: Path) -> None:
     assert rows[5] == {"uid": stored[5]["uid"], "gt": stored[5]["gt"]["bytes"], "bbox_min": stored[5]["bbox_min"]}
 
 
-def test_rows_are_taken_by_number_in_the_order_asked_for(one_backend: Path, tmp_path: Path) -> None:
+def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
     folder = tmp_path / "d"
     (folder / schema.DATA).mkdir(parents=True)
     table = pq.read_table(shard(one_backend))
@@ -53,7 +53,7 @@ def test_rows_are_taken_by_number_in_the_order_asked_for(one_backend: Path, tmp_
             opened.take("default", "train", wrong, ["uid"])
 
 
-def test_a_url_reads_as_the_folder_does(one_backend: Path, upload: Callable[[Path], str]) -> None:
+def test_url_reads_like_a_folder(one_backend: Path, upload: Callable[[Path], str]) -> None:
     here, there = open_dataset(one_backend), open_dataset(upload(one_backend))
     assert everything(there) == everything(here)
     assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
@@ -61,7 +61,7 @@ def test_a_url_reads_as_the_folder_does(one_backend: Path, upload: Callable[[Pat
     assert everything(pickle.loads(pickle.dumps(there))) == everything(here)
 
 
-def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> None:
+def test_digest_follows_content(dataset: Path, one_backend: Path) -> None:
     assert open_dataset(dataset).digest() == open_dataset(one_backend).digest()
     (dataset / schema.SUMS_FILE).unlink()
     without_sums = open_dataset(dataset).digest()
@@ -98,7 +98,7 @@ def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> Non
         ),
     ],
 )
-def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], expected: list[tuple[str, str]]) -> None:
+def test_shards_by_card_or_name(card: str, files: list[str], expected: list[tuple[str, str]]) -> None:
     assert [(s.config, s.split) for s in find_shards(files, card)] == expected
 
 
@@ -113,12 +113,12 @@ def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], ex
         "~no-such-user/dataset",
     ],
 )
-def test_a_folder_that_is_not_there_is_named(where: str) -> None:
+def test_missing_folder(where: str) -> None:
     with pytest.raises(UsageError, match=where):
         open_dataset(where)
 
 
-def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
+def test_folder_without_a_dataset(one_backend: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a packed dataset"):
         open_dataset(tmp_path)
     with pytest.raises(UsageError, match=f"did you mean {one_backend}"):
@@ -130,7 +130,7 @@ def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 0.999])
-def test_a_shard_that_is_cut_off_or_damaged_inside_is_named(dataset: Path, keep: float) -> None:
+def test_damaged_shard_is_named(dataset: Path, keep: float) -> None:
     path, opened = shard(dataset), open_dataset(dataset)
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data))])
@@ -143,7 +143,7 @@ def test_a_shard_that_is_cut_off_or_damaged_inside_is_named(dataset: Path, keep:
         opened.take("default", "train", [0], ["gt"])
 
 
-def test_a_missing_shard_is_refused_and_a_missing_split_is_absent(dataset: Path) -> None:
+def test_missing_shard_or_split(dataset: Path) -> None:
     path = shard(dataset)
     part = path.rename(path.with_name("train-00000-of-00002.parquet"))
     with pytest.raises(SpecsiaError, match=r"train-00001-of-00002\.parquet is missing"):

@@ -17,7 +17,7 @@ from specsia_build.errors import SpecsiaError
 IDS = st.sets(st.one_of(st.integers(0, 500).map(str), st.text("abcÄ_-7", min_size=1, max_size=4)), max_size=60)
 
 
-def test_the_published_sets_numbers() -> None:
+def test_published_numbers() -> None:
     ids = [str(i) for i in range(1498)]
     assert Counter(assign(ids, {}).values()) == {"train": 1298, "validation": 100, "test": 100}
     shuffled = list(range(1498))
@@ -27,7 +27,7 @@ def test_the_published_sets_numbers() -> None:
 
 
 @given(IDS)
-def test_every_id_is_in_one_split_whatever_the_order(ids: set[str]) -> None:
+def test_one_split_for_any_order(ids: set[str]) -> None:
     found = assign(sorted(ids), {})
     assert set(found) == ids
     assert found == assign(sorted(ids, reverse=True), {})
@@ -35,14 +35,14 @@ def test_every_id_is_in_one_split_whatever_the_order(ids: set[str]) -> None:
     assert counts["test"] == counts["validation"] == held_out(len(ids))
 
 
-def test_fixed_ids_take_no_part_in_the_draw() -> None:
+def test_fixed_ids_are_not_drawn() -> None:
     ids, fixed = [str(i) for i in range(30)], {"3": "test", "4": "train"}
     splits = assign(ids, fixed)
     assert splits == {**splits, **fixed, **assign([i for i in ids if i not in fixed], {})}
 
 
 @given(IDS, IDS)
-def test_later_characters_join_train_and_move_nobody(first: set[str], later: set[str]) -> None:
+def test_later_characters_join_train(first: set[str], later: set[str]) -> None:
     frozen = assign(first, {})
     found = grown(frozen, later, {})
     assert set(found) == first | later
@@ -50,17 +50,17 @@ def test_later_characters_join_train_and_move_nobody(first: set[str], later: set
     assert all(found[i] == "train" for i in later - first)
 
 
-def test_a_manifest_places_later_characters_and_moves_those_it_names() -> None:
+def test_manifest_moves_characters() -> None:
     frozen = {"a": "train", "b": "test", "c": "test"}
     assert grown(frozen, ["a", "b", "d"], {"a": "test", "d": "test"}) == {**frozen, "a": "test", "d": "test"}
 
 
 @given(IDS)
-def test_the_file_holds_them_all(ids: set[str]) -> None:
+def test_file_holds_all_splits(ids: set[str]) -> None:
     assert parse(to_json(assign(ids, {})), "it") == assign(ids, {})
 
 
-def test_ids_stand_in_their_order_and_later_ones_after_them() -> None:
+def test_ids_keep_their_order() -> None:
     first = assign(["b", "10", "9"], dict.fromkeys(["b", "10", "9"], "train"))
     assert json.loads(to_json(first))["train"] == ["9", "10", "b"]
     later = grown(first, ["b", "a", "11", "10", "2", "9"], {})
@@ -78,7 +78,7 @@ def test_ids_stand_in_their_order_and_later_ones_after_them() -> None:
         '{"train": ["a"], "validation": ["a"], "test": []}',
     ],
 )
-def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
+def test_invalid_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "splits.json"
     path.write_text(text)
     with pytest.raises(SpecsiaError, match="is not a splits file: "):

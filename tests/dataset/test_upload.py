@@ -42,7 +42,7 @@ def there(target: Place) -> dict[str, bytes]:
     return {name.removeprefix(base): target.fs.cat_file(name) for name in target.fs.find(target.root)}
 
 
-def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> None:
+def test_second_upload_sends_nothing(dataset: Path, memory: Place) -> None:
     assert send(dataset, memory) == 4
     assert there(memory) == contents(dataset)
     assert send(dataset, memory) == 0
@@ -50,7 +50,7 @@ def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> Non
     assert send(dataset, memory) == 1
 
 
-def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Place) -> None:
+def test_only_changes_are_uploaded(dataset: Path, memory: Place) -> None:
     send(dataset, memory)
     (dataset / "data/train-00000-of-00002.parquet").rename(dataset / "data/train-00000-of-00003.parquet")
     (dataset / "data/train-00001-of-00002.parquet").unlink()
@@ -62,7 +62,7 @@ def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Pla
     assert there(memory) == {**contents(dataset), "notes.txt": b"somebody else's"}
 
 
-def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_upload_continues(dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     send(dataset, memory)
     for name in ("README.md", "data/train-00001-of-00002.parquet", "build.json"):
         (dataset / name).write_text(f"new {name}")
@@ -85,7 +85,7 @@ def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: 
     assert there(memory) == contents(dataset)
 
 
-def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: Place) -> None:
+def test_foreign_files_survive(dataset: Path, memory: Place) -> None:
     memory.fs.pipe_file(f"{memory.root}/README.md", b"my card")
     with pytest.raises(UsageError, match=r"README\.md already exists and was not sent by a build"):
         send(dataset, memory)
@@ -101,6 +101,6 @@ def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: 
 
 
 @pytest.mark.parametrize("url", ["nonesuch://a/b", "hf://datasets/a/b"])
-def test_urls_that_cannot_be_written(url: str) -> None:
+def test_unwritable_urls(url: str) -> None:
     with pytest.raises(UsageError):
         open_target(url)

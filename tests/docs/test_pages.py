@@ -221,7 +221,7 @@ def check_pip(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.page == page and b.runs for b in BLOCKS)])
-def test_the_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
     for block in BLOCKS:
         if block.page != page or not block.runs:
@@ -233,7 +233,7 @@ def test_the_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, m
                 run_line(line)
 
 
-def test_blocks_that_are_not_run_are_parsed() -> None:
+def test_other_blocks_are_parsed() -> None:
     shell = [block.text for block in BLOCKS if not block.runs and block.language != "python"]
     for words in (words for text in shell for words in commands_of(text)):
         parse(words)
@@ -242,7 +242,7 @@ def test_blocks_that_are_not_run_are_parsed() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_option_that_a_text_names_is_one_of_its_command(page: str) -> None:
+def test_options_in_text_exist(page: str) -> None:
     known = {names: command for names, command in commands() if names}
     for line in mentioned(page):
         words = re.findall(r"[^\s\[\]|…,]+", line)[1:]

@@ -25,7 +25,7 @@ def drawing_of(pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[n
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([4, 40, 256]), st.sampled_from([1, 30, 900]))
-def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> None:
+def test_agrees_with_trees(seed: int, spread: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     low = int(rng.integers(0, 257 - spread))
     frontal, view = rng.integers(low, low + spread, (2, 30, 30, 4), dtype=np.uint8)
@@ -61,7 +61,7 @@ def plane(depth: int) -> NDArray[np.uint8]:
     return np.stack([4 * x, 4 * y, depth + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
 
 
-def test_frontal_pixels_give_their_own_colours() -> None:
+def test_frontal_pixels_find_themselves() -> None:
     pos, behind = plane(100), plane(20)
     gt = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     gt[..., 3] = 255
@@ -74,7 +74,7 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     assert (reference.look_up(behind, gt)[..., :4] == [255, 255, 255, 0]).all()
 
 
-def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
+def test_even_z_replaces_seen_through() -> None:
     front, behind = plane(20), plane(220)
     gt = np.full((64, 64, 4), [250, 230, 40, 255], np.uint8)
     hair = np.full((64, 64, 4), [240, 170, 60, 255], np.uint8)
@@ -86,7 +86,7 @@ def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
     assert_array_equal(drawing.look_up(front, hair)[..., 4:7], gt[..., :3])
 
 
-def test_equal_places_are_one_of_their_mean_colour() -> None:
+def test_equal_places_share_mean_colour() -> None:
     pos = np.full((1, 2, 4), [9, 9, 9, 255], np.uint8)
     gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)
     reference = drawing_of(pos, gt, gt[..., 3]).reference
@@ -94,7 +94,7 @@ def test_equal_places_are_one_of_their_mean_colour() -> None:
     assert_array_equal(reference.look_up(pos, gt)[0, 0, :8], [50, 15, 21, 255, 50, 15, 21, 255])
 
 
-def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
+def test_nearest_palette_colour() -> None:
     rng = np.random.default_rng(1)
     main = np.array([[200, 30, 30], [30, 160, 60], [240, 220, 180]], np.uint8)
     pos, y = plane(100), np.indices((64, 64))[0]
@@ -118,7 +118,7 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     assert_array_equal(reference.distances[[10, 201], [3, 250], green], np.floor(expected))
 
 
-def test_only_what_is_opaque_in_all_three_counts() -> None:
+def test_only_opaque_pixels_count() -> None:
     pos = np.full((4, 4, 4), 255, np.uint8)
     gt, mask = np.full((4, 4, 4), 255, np.uint8), np.full((4, 4), 255, np.uint8)
     clear = np.zeros((4, 4), np.uint8)
@@ -129,7 +129,7 @@ def test_only_what_is_opaque_in_all_three_counts() -> None:
     assert drawing_of(np.dstack([0 * pos[..., :3], mask]), gt, mask).reference is None
 
 
-def test_pasting_takes_near_colours_and_fades_out() -> None:
+def test_pasting_fades_with_distance() -> None:
     """From the place itself to 3 levels away, where Z's own colour stays."""
     drawing = Drawing(np.array([[100, 50, 50]], np.uint8), np.array([[0, 200, 0]], np.uint8))
     pos = np.full((1, 6, 4), [100, 50, 50, 255], np.uint8)
@@ -144,7 +144,7 @@ def test_pasting_takes_near_colours_and_fades_out() -> None:
 @pytest.mark.parametrize("colour", [(230, 120, 90), (20, 20, 60), (255, 255, 255)], ids=["pale", "dark", "white"])
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])
 @pytest.mark.parametrize("grey", [0, 90, 200])
-def test_style_of_a_contour(colour: tuple[int, int, int], thickness: int, grey: int) -> None:
+def test_contour_style(colour: tuple[int, int, int], thickness: int, grey: int) -> None:
     mask = disc(64, 40, 128)
     drawn = draw_contour(coloured(mask, colour), mask, thickness, grey)
     for zmask in (None, mask):
@@ -153,7 +153,7 @@ def test_style_of_a_contour(colour: tuple[int, int, int], thickness: int, grey: 
     assert not without_contour(drawn)[mask == 0].any()
 
 
-def test_no_style_without_a_contour() -> None:
+def test_no_contour_no_style() -> None:
     mask = disc(64, 40, 128)
     assert contour_style(coloured(mask)) is None
     assert contour_style(coloured(mask, (60, 60, 60))) is None
@@ -161,7 +161,7 @@ def test_no_style_without_a_contour() -> None:
     assert_array_equal(without_contour(coloured(mask)), mask)
 
 
-def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> None:
+def test_drawn_back_by_position() -> None:
     pos, behind = plane(255), plane(0)
     red, blue = (np.broadcast_to(np.array(c, np.uint8), (64, 64, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
     drawing = replace(drawing_of(pos, red, red[..., 3]), back=visible_places(behind, blue, blue[..., 3]))

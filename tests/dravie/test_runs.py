@@ -40,7 +40,7 @@ def contents(dataset: Path, config: str, split: str) -> set[str]:
     return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS("specsia"))}
 
 
-def test_a_training_records_the_characters_that_it_saw(dataset: Path, trained: Path) -> None:
+def test_training_records_characters(dataset: Path, trained: Path) -> None:
     seen = read_seen(trained)
     assert seen.training is not None and set(seen.training) == {"fat", "thin"}
     for config in ("fat", "thin"):
@@ -52,7 +52,7 @@ def test_a_training_records_the_characters_that_it_saw(dataset: Path, trained: P
     assert read_seen(trained.parent / "none").training is None
 
 
-def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_adaptation_adds_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
     options = ("--dataset", dataset, "--steps", 1, "--backend", "thin", "--device", "cpu")
     first, second = tmp_path / "first", tmp_path / "second"
     specsia("adapt", trained, *options, "--character", "b", "--out", first)
@@ -63,14 +63,14 @@ def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path
     assert seen.adaptation == {name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")}
 
 
-def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
+def test_damaged_record(tmp_path: Path) -> None:
     for text in ("{", "[]", '{"training": {}}', '{"training": [1], "validation": {}, "adaptation": {}}'):
         (tmp_path / SEEN_FILE).write_text(text)
         with pytest.raises(SpecsiaError, match=SEEN_FILE):
             read_seen(tmp_path)
 
 
-def test_a_content_is_the_picture_without_its_contour() -> None:
+def test_content_excludes_contour() -> None:
     thick, thin = drawn_pair(thickness=4, grey=90, character="d"), drawn_pair(thickness=1)
     assert (thick.gt != thin.gt).any() and thick.content == thin.content
     assert drawn_pair(colour=(230, 120, 91)).content != thin.content
@@ -82,13 +82,13 @@ def evaluate(run: Path, dataset: Path, out: Path, *more: str, code: int = 0) -> 
     return specsia("evaluate", run, dataset, "--out", out, *few, *more, code=code)
 
 
-def test_a_model_is_not_scored_on_what_it_was_trained_on(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_no_scores_on_training_data(dataset: Path, trained: Path, tmp_path: Path) -> None:
     evaluate(trained, dataset, tmp_path / "test")
     refused = evaluate(trained, dataset, tmp_path / "out", "--split", "train", code=2)
     assert not (tmp_path / "out").exists() and ": c." in refused.stderr
 
 
-def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_other_id_does_not_hide_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "renamed"
     shutil.copytree(dataset, renamed)
     learnt = read_rows(shard(dataset, "train", "fat"))
@@ -113,13 +113,13 @@ def weights_file() -> Path:
     return checkpoints(WEIGHTS)[-1] / MODEL
 
 
-def test_it_brings_a_figure_nearer_that_it_never_saw() -> None:
+def test_improves_an_unseen_figure() -> None:
     pair = drawn_pair(size=256)
     repaired = load_model("pretrained", "cpu").enhance(pair)
     assert view_scores(repaired, pair)["l1"] < 0.9 * view_scores(pair.z, pair)["l1"]
 
 
-def test_it_computes_what_its_weights_were_trained_for() -> None:
+def test_computes_as_trained() -> None:
     """Record the numbers anew with new weights; other code must keep them."""
     noise = torch.rand(1, 21, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
     with torch.no_grad():
@@ -128,9 +128,7 @@ def test_it_computes_what_its_weights_were_trained_for() -> None:
     assert painted.std((0, 2, 3)).tolist() == pytest.approx([0.3542, 0.3482, 0.3498, 0.2408], abs=0.001)
 
 
-def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folder_named_pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = write_frames(tmp_path / "frames", 1)
     (tmp_path / "pretrained").mkdir()
@@ -143,7 +141,7 @@ def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
     assert theirs != own
 
 
-def test_the_weights_are_small_whole_and_in_half_precision() -> None:
+def test_weights_small_whole_and_float16() -> None:
     model, config, _ = load_generator(WEIGHTS)
     assert config.sees_drawing and config.architecture == "tiny"
     assert len(checkpoints(WEIGHTS)) == 1
@@ -152,21 +150,21 @@ def test_the_weights_are_small_whole_and_in_half_precision() -> None:
     assert {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md"}
 
 
-def test_the_card_is_of_these_weights() -> None:
+def test_card_describes_these_weights() -> None:
     card, settings = CARD.read_text(encoding="utf-8"), read_run_config(WEIGHTS)
     assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
     assert settings is not None and f"{settings.steps:,} steps" in card
     assert settings.configs == ("relief", "fusion")
 
 
-def test_the_card_names_every_character_that_was_seen() -> None:
+def test_card_names_every_character() -> None:
     card, seen = CARD.read_text(encoding="utf-8"), read_seen(WEIGHTS)
     real = {name for name in trained_on() | set(seen.validation) if not name.startswith("sample-")}
     assert real and real <= set(re.findall(r"`([a-z0-9_]+)`", card))
     assert f"{sum(name.startswith('sample-') for name in trained_on())} procedural" in card
 
 
-def test_it_never_saw_what_is_held_out(characters_dir: Path) -> None:
+def test_held_out_was_never_seen(characters_dir: Path) -> None:
     lines = [json.loads(line) for line in (characters_dir / "everything.jsonl").read_text().splitlines() if line]
     known = {line["id"]: line for line in lines}
     learnt = {name for name in trained_on() if not name.startswith("sample-")}

@@ -16,7 +16,7 @@ from specsia_build.files.records import MOST_DEPTH, PlainLoader, parse_json
 from specsia_build.files.sources import read_source, source_digest
 
 
-def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looked_at(tmp_path: Path) -> None:
+def test_source_files_are_regular_and_inside(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "blobs").mkdir(parents=True)
     (root / "blobs" / "1").write_bytes(b"inside")
@@ -41,14 +41,14 @@ def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looke
         read_source(root / "large", root, most=2**20)
 
 
-def test_a_pointer_of_git_lfs_is_called_so(tmp_path: Path) -> None:
+def test_git_lfs_pointer(tmp_path: Path) -> None:
     (tmp_path / "hero.glb").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(CharacterError, match="Git LFS pointer"):
         read_source(tmp_path / "hero.glb", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["knight", "01", "Ünï_code-2", "a.b", "x" * 180])
-def test_names_that_can_be_file_names_stay_as_they_are(name: str) -> None:
+def test_valid_file_names_are_kept(name: str) -> None:
     assert file_name(name, "id") == name
 
 
@@ -56,14 +56,14 @@ def test_names_that_can_be_file_names_stay_as_they_are(name: str) -> None:
     "name",
     ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "C:x", "x\0", "x\n", ".hidden", "x ", "\udc80", "x" * 181],
 )
-def test_a_name_that_is_no_file_name_is_refused_in_a_printable_sentence(name: str) -> None:
+def test_invalid_file_names_are_refused(name: str) -> None:
     with pytest.raises(SpecsiaError, match=r"the id .*file name") as raised:
         file_name(name, "id")
     assert str(raised.value).isprintable()
 
 
 @given(st.text())
-def test_a_relative_name_stays_below_its_folder(name: str) -> None:
+def test_relative_names_stay_below(name: str) -> None:
     try:
         found = relative_name(name, "file")
     except SpecsiaError:
@@ -82,13 +82,13 @@ def test_a_relative_name_stays_below_its_folder(name: str) -> None:
         ("1" * 5000, "not JSON"),
     ],
 )
-def test_damaged_json_is_a_sentence(data: bytes | str, why: str) -> None:
+def test_damaged_json(data: bytes | str, why: str) -> None:
     with pytest.raises(SpecsiaError, match=f"build.json cannot be read: .*{why}"):
         parse_json(data, "build.json")
 
 
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ("{a: ", "}")])
-def test_yaml_that_is_nested_too_deeply_is_refused_at_once(opens: str, closes: str) -> None:
+def test_deep_yaml_is_refused(opens: str, closes: str) -> None:
     assert yaml.load(f"a: {opens * MOST_DEPTH}{closes * MOST_DEPTH}", PlainLoader)
     with pytest.raises(yaml.YAMLError, match="nested too deeply"):
         yaml.load(f"a: {opens * 1_000_000}", PlainLoader)

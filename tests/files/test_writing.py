@@ -23,7 +23,7 @@ from specsia_build.files.writing import (
 )
 
 
-def test_many_writers_of_one_path_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_writers(tmp_path: Path) -> None:
     target, failed = tmp_path / "x.tar", []
 
     def write(data: bytes) -> None:
@@ -43,7 +43,7 @@ def test_many_writers_of_one_path_lose_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.tar"]
 
 
-def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+def test_failed_writer_keeps_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")
     with pytest.raises(RuntimeError), replacing(target) as temporary:
@@ -53,7 +53,7 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
 
 
-def test_a_folder_takes_the_place_of_one_that_is_not_whole(tmp_path: Path) -> None:
+def test_folder_replaces_a_partial_one(tmp_path: Path) -> None:
     def whole(path: Path) -> bool:
         return (path / "whole").exists()
 
@@ -72,7 +72,7 @@ def test_a_folder_takes_the_place_of_one_that_is_not_whole(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_folder_or_file_in_the_way_of_a_file_is_a_sentence(tmp_path: Path) -> None:
+def test_file_or_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     for target in (tmp_path / "folder", tmp_path / "file" / "below"):
@@ -88,7 +88,7 @@ def _refusing(code: int) -> Callable[..., int]:
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
-def test_what_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_unwritable_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     (tmp_path / "x").write_bytes(b"old\n")
     monkeypatch.setattr(Path, "write_bytes", _refusing(code))
     monkeypatch.setattr(os, "write", _refusing(code))
@@ -100,7 +100,7 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old\n")]
 
 
-def test_lines_are_appended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_appended_lines_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "logs" / "x.jsonl"
     append(log, "one\n")
     write, room = os.write, [2]
@@ -118,7 +118,7 @@ def test_lines_are_appended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     assert log.read_text() == "one\nthree\n"
 
 
-def test_a_tree_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_removing_does_not_follow_links(tmp_path: Path) -> None:
     kept = tmp_path / "kept" / "file"
     kept.parent.mkdir()
     kept.touch()
@@ -138,7 +138,7 @@ def test_a_tree_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
     assert kept.exists()
 
 
-def test_a_place_is_looked_at_before_the_work(tmp_path: Path) -> None:
+def test_place_is_checked_first(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     require_writable(tmp_path / "deep" / "er" / "result")
     with pytest.raises(WriteError, match="in its way"):
@@ -146,7 +146,7 @@ def test_a_place_is_looked_at_before_the_work(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_full_disk_is_found_behind_other_errors() -> None:
+def test_full_disk_behind_other_errors() -> None:
     error = CharacterError("it cannot be read")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/x/y")
     assert "/x/y" in str(write_trouble(error))

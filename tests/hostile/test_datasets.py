@@ -200,7 +200,7 @@ def judged(arguments: Sequence[str], top: Path) -> Result:
 
 
 @pytest.mark.parametrize("damage", DATASETS)
-def test_a_damaged_dataset(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool) -> None:
+def test_damaged_dataset(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool) -> None:
     folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
     DATASETS[damage](folder)
     out = tmp_path / "out"

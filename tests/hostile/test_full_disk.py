@@ -64,7 +64,7 @@ def mount(folder: Path, kilobytes: int) -> bool:
 
 
 @pytest.mark.seeds(2, len(SHARES))
-def test_a_full_disk_is_an_error(seed: int, whole: tuple[str, list[os.stat_result]], disk: Path) -> None:
+def test_full_disk(seed: int, whole: tuple[str, list[os.stat_result]], disk: Path) -> None:
     sums, files = whole
     out, share = disk / "out", SHARES[seed]
     if mount(disk, int(share * sum(file.st_blocks for file in files)) * 512 // 4096 * 4):

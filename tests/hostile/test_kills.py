@@ -104,7 +104,7 @@ def kill_once(kind: str, yard: Yard, random: Random) -> None:
 
 
 @pytest.mark.seeds(1, 44)
-def test_a_build_killed_again_and_again_ends_the_same(seed: int, yard: Yard, undisturbed: dict[str, str]) -> None:
+def test_repeatedly_killed_build(seed: int, yard: Yard, undisturbed: dict[str, str]) -> None:
     random = Random(f"kills {seed}")
     write_folder(yard.source, FIGURES)
     for kind in random.sample(KINDS, len(KINDS)):

@@ -63,7 +63,7 @@ def faults_of(ran: Ran, yard: Yard, undisturbed: dict[str, Row]) -> list[str]:
 
 
 @pytest.mark.seeds(2, 30)
-def test_damaged_characters_among_sound_ones(seed: int, yard: Yard, undisturbed: dict[str, Row]) -> None:
+def test_damaged_among_sound_characters(seed: int, yard: Yard, undisturbed: dict[str, Row]) -> None:
     write_good(yard)
     for k in range(BATCH):
         place = seed * BATCH + k

@@ -50,7 +50,7 @@ def row_of(run: Path, uid: str) -> Pair:
     raise AssertionError(uid)
 
 
-def test_pairs_made_by_hand_are_those_of_the_build(run: Path) -> None:
+def test_library_pairs_equal_the_builds(run: Path) -> None:
     for pair in pairs_of(run):
         packed = row_of(run, pair.uid)
         for name in PIXELS:
@@ -58,7 +58,7 @@ def test_pairs_made_by_hand_are_those_of_the_build(run: Path) -> None:
         assert pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
 
 
-def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
+def test_own_mesh_without_files() -> None:
     mesh = specsia.load("sample:1").mesh
     own = specsia.Mesh(**{field.name: getattr(mesh, field.name) for field in fields(mesh)})
     views = specsia.render(own, views=3, size=64, outline=(2, 0))
@@ -69,7 +69,7 @@ def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
     assert pairs[0].backend == "own"
 
 
-def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None:
+def test_dataset_in_a_loader(run: Path) -> None:
     from torch.utils.data import DataLoader
 
     data = specsia.open_dataset(run / "dataset")
@@ -86,7 +86,7 @@ def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None
     assert tuple(batches[0]["gt"].shape) == (3, 96, 96, 4)
 
 
-def test_a_model_is_trained_and_repairs_rows_pairs_and_pictures(run: Path, tmp_path: Path) -> None:
+def test_train_and_repair(run: Path, tmp_path: Path) -> None:
     data = specsia.open_dataset(run / "dataset")
     model = specsia.train(data, preset="tiny", steps=2, device="cpu")
     row = data[0]
@@ -107,7 +107,7 @@ def test_a_model_is_trained_and_repairs_rows_pairs_and_pictures(run: Path, tmp_p
     assert not gone.exists()
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
+def test_light_import() -> None:
     code = "import sys, specsia_build; print([m for m in ('torch', 'numba', 'pyarrow', 'numpy') if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert ran.stdout.strip() == "[]"
@@ -116,7 +116,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         assert getattr(specsia, name) is not None
 
 
-def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = (
         ("render_turntable", (), "24 views of 0 are in turntable"),
         ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
@@ -136,7 +136,7 @@ def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytes
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {name for name, *_ in runs}
 
 
-def test_what_a_notebook_shows_of_what_the_library_gives_is_short(characters_dir: Path) -> None:
+def test_short_notebook_output(characters_dir: Path) -> None:
     character = specsia.load(characters_dir / "kaykit" / "Mage.glb")
     views = specsia.render(character, views=2, size=64)
     guess = specsia.reconstruct(views[0])
@@ -155,7 +155,7 @@ PICTURE[2:6, 2:6] = (200, 100, 50, 255)
 
 
 @pytest.mark.parametrize("same", [PICTURE, PICTURE.tolist(), PICTURE.astype(np.int64), np.asfortranarray(PICTURE)])
-def test_whole_numbers_are_a_picture(same: Any) -> None:
+def test_whole_numbers_are_pictures(same: Any) -> None:
     pixels = check_pixels(same, "a picture")
     np.testing.assert_array_equal(pixels, PICTURE)
     assert pixels.dtype == np.uint8 and pixels.flags.c_contiguous
@@ -183,7 +183,7 @@ def test_other_pictures_are_refused(other: Any) -> None:
         {"vertices": figure().vertices * np.float32(0)},
     ],
 )
-def test_arrays_that_are_no_mesh(change: dict[str, Any]) -> None:
+def test_arrays_that_are_not_meshes(change: dict[str, Any]) -> None:
     mesh = replace(figure())
     for name, value in change.items():
         object.__setattr__(mesh, name, value)
@@ -192,7 +192,7 @@ def test_arrays_that_are_no_mesh(change: dict[str, Any]) -> None:
             check_mesh(thing)
 
 
-def test_numbers_of_numpy_are_settings() -> None:
+def test_numpy_numbers_as_settings() -> None:
     views = specsia.render(figure(), views=np.int64(2), size=np.int32(32), outline=(np.uint8(1), 3))  # type: ignore[arg-type]
     assert len(views) == 2 and views.outline == (1, 3)
 
@@ -218,12 +218,12 @@ REFUSED: list[Callable[[Path], Any]] = [
 
 
 @pytest.mark.parametrize("call", REFUSED)
-def test_wrong_arguments_are_refused(call: Callable[[Path], Any], tmp_path: Path) -> None:
+def test_wrong_arguments(call: Callable[[Path], Any], tmp_path: Path) -> None:
     with pytest.raises(specsia.UsageError):
         call(tmp_path)
 
 
-def test_a_procedural_character_takes_another_id() -> None:
+def test_procedural_character_with_other_id() -> None:
     plain, named = specsia.load("sample:1"), specsia.load("sample:1", id="hero", drop=["none"])
     assert named.entry.id == "hero"
     np.testing.assert_array_equal(plain.mesh.vertices, named.mesh.vertices)

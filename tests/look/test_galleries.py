@@ -55,7 +55,7 @@ def shown(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[st
     return report_of(whole[1].root, page), page
 
 
-def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, _ = shown
     gallery, facts = gallery_of_run(*whole)
     assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "relief"])
@@ -72,7 +72,7 @@ def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[s
     assert anchors == ["counts", "registration", "times", "dataset", "settings"]
 
 
-def test_strips_show_the_pictures_of_the_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+def test_strips_show_artefact_pictures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, page = shown
     clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
     made = read_artefact(whole[1].artefact(project.STAGE, "relief", STRANGE_ID), STRANGE_ID).files
@@ -94,7 +94,7 @@ def test_failures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     assert found["command"] == f"specsia build --out {whole[1].root}"
 
 
-def test_quarantined_pictures_are_shown(tmp_path: Path) -> None:
+def test_quarantined_pictures(tmp_path: Path) -> None:
     _, layout = tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0)
     document = report_of(layout.root, tmp_path / "page.html")
     found = {one["id"]: one for one in document["failures"]}[STRANGE_ID]
@@ -108,7 +108,7 @@ def test_quarantined_pictures_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "sides"), [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))]
 )
-def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
+def test_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
     config, layout = replace(copied[0], **changed), copied[1]
     write_settings(config, layout.config)
     gallery, _ = gallery_of_run(config, layout)
@@ -116,9 +116,7 @@ def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, 
     assert any("other settings" in sentence for sentence in gallery.missing)
 
 
-def test_a_changed_character_is_outdated_and_without_its_source_nothing_is_compared(
-    copied: Run, tmp_path: Path
-) -> None:
+def test_changed_character_is_outdated(copied: Run, tmp_path: Path) -> None:
     config, layout = copied
     own = tmp_path / "own"
     shutil.copytree(Path(config.source).parent, own, ignore=shutil.ignore_patterns("run"))
@@ -132,7 +130,7 @@ def test_a_changed_character_is_outdated_and_without_its_source_nothing_is_compa
     assert any("Not compared" in sentence for sentence in gallery.missing)
 
 
-def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:
+def test_damage_costs_its_own_pictures(copied: Run, tmp_path: Path) -> None:
     path = copied[1].artefact(project.STAGE, "relief", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -143,7 +141,7 @@ def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
-def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
+def test_clips_are_items(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
     page = tmp_path / "page.html"
     document = report_of(clips_run.root if of_run else clips_run.dataset, page)
     assert document["moving"] is True and len(document["items"]) == 15
@@ -158,7 +156,7 @@ def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: 
     assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
 
 
-def test_failures_have_their_clips(clips_run: RunLayout, tmp_path: Path) -> None:
+def test_failed_clips(clips_run: RunLayout, tmp_path: Path) -> None:
     run = layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
     for path in (run.root / "artefacts").rglob("a-sway-01.tar"):
         path.unlink()
@@ -189,7 +187,7 @@ def test_sides_are_configurations(dataset: Path, tmp_path: Path) -> None:
     assert open_dataset(dataset).digest() in "".join(section["html"] for section in document["sections"])
 
 
-def test_the_page_lies_beside_the_dataset(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_beside_dataset(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     specsia("report", dataset)
     assert (dataset.parent / "dataset-report.html").is_file()
@@ -246,7 +244,7 @@ def written(folder: Path, **changes: Any) -> str:
     return str(folder)
 
 
-def test_scores_alone_can_be_looked_at(tmp_path: Path) -> None:
+def test_scores_alone(tmp_path: Path) -> None:
     found = gallery_of_evaluation(written(tmp_path))
     (item,) = found.items
     assert list(item.sides) == [TARGET, "raw"] and item.sides["raw"].values == {"l1": (0.25,)}
@@ -255,7 +253,7 @@ def test_scores_alone_can_be_looked_at(tmp_path: Path) -> None:
         found.reader.read("a", TARGET, ["gt"], [0])
 
 
-def test_views_that_were_not_scored_leave_a_gap(tmp_path: Path) -> None:
+def test_unscored_views_leave_a_gap(tmp_path: Path) -> None:
     views = [VIEW | {"view": 3, "values": {"l1": float("nan")}}, VIEW, VIEW | {"view": 1, "repeat": 1}]
     (item,) = gallery_of_evaluation(written(tmp_path, views=views)).items
     assert (item.frames, item.yaws, item.sides["raw"].values["l1"]) == (2, (0, 270), (0.25, None))
@@ -271,7 +269,7 @@ def test_damage_is_one_sentence(tmp_path: Path, changes: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["..", "a/../../b", "\x1b[2J"])
-def test_names_do_not_lead_elsewhere(tmp_path: Path, name: str) -> None:
+def test_names_cannot_escape(tmp_path: Path, name: str) -> None:
     found = gallery_of_evaluation(written(tmp_path, views=[VIEW | {"character": name}]))
     with pytest.raises(SpecsiaError):
         found.reader.read(name, TARGET, ["gt"], [0])

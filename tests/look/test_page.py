@@ -44,7 +44,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MOST_WITHIN", 10_000)
 
 
-def test_many_pictures_lie_beside_the_page_under_names_that_need_no_care(tmp_path: Path) -> None:
+def test_pictures_beside_the_page(tmp_path: Path) -> None:
     page = tmp_path / "a b%20c#d.html"
     ids = [f"{number}?<&" for number in range(20)]
     write_page(gallery_of(ids), {}, page)
@@ -60,7 +60,7 @@ def test_many_pictures_lie_beside_the_page_under_names_that_need_no_care(tmp_pat
     assert (folder / PICTURES_MARK).is_file()
 
 
-def test_what_only_an_earlier_page_showed_is_removed(tmp_path: Path) -> None:
+def test_outdated_files_are_removed(tmp_path: Path) -> None:
     page, folder = tmp_path / "page.html", tmp_path / "page_files"
     write_page(gallery_of("abcdef", seed=1), {}, page)
     earlier = {path.name for path in folder.iterdir()}
@@ -75,7 +75,7 @@ def test_what_only_an_earlier_page_showed_is_removed(tmp_path: Path) -> None:
     assert item_of(document_of(page), "a")["sides"]["Y*"]["strips"]["gt"].startswith("data:image/webp;base64,")
 
 
-def test_an_interrupted_report_leaves_the_earlier_page_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_report_keeps_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.html"
     write_page(gallery_of("abcdef", seed=1), {}, page)
     before = page.read_bytes()
@@ -95,7 +95,7 @@ def test_an_interrupted_report_leaves_the_earlier_page_whole(tmp_path: Path, mon
     assert len(list((tmp_path / "page_files").iterdir())) == 2 * 6 + 1
 
 
-def test_a_folder_of_someone_else_is_not_written_into(tmp_path: Path) -> None:
+def test_foreign_folder_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "page_files"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
@@ -121,7 +121,7 @@ def opened(data: bytes) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("tile", [16, 32, 48])
-def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
+def test_frames_in_rows(tile: int) -> None:
     pictures = [square(10 * k) for k in range(23)]
     strip = strip_of(pictures, tile)
     pixels = opened(strip.data)
@@ -134,13 +134,13 @@ def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
         assert (middle[3], pixels[top, left, 3]) == (255, 0)
 
 
-def test_what_is_clear_does_not_colour_the_edges() -> None:
+def test_clear_pixels_do_not_bleed() -> None:
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[:, 31:] = (255, 255, 255, 255)
     assert (opened(strip_of([picture], 32).data)[:, 15, :3] > 235).all()
 
 
-def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:
+def test_larger_frames_keep_target_only() -> None:
     pictures = [np.roll(square(200, 96), k, axis=1) for k in range(12)]
     reader = Drawn(lambda _, __, ___, frame: pictures[frame])
     sides = {TARGET: ("gt",), "a": ("color",)}
@@ -154,7 +154,7 @@ def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds
     assert [large_of(128, 512, frames) for frames in (10, 60, 200)] == [256, 256, None]
 
 
-def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
+def test_more_pictures_are_smaller() -> None:
     side, reader = Side(TARGET, ("gt",)), Drawn(lambda *_: square(9, 1024))
 
     def tile(count: int) -> int:
@@ -198,7 +198,7 @@ def held(sheet: Sheet, drawn: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]
     return drawn[y : y + sheet.tile, x : x + sheet.tile]
 
 
-def test_a_turntable_shows_y_star_beside_each_z_view_by_view(tmp_path: Path) -> None:
+def test_turntable_pairs_gt_with_z(tmp_path: Path) -> None:
     run, out = some(), tmp_path / "turn.png"
     told = draw_turntable(run, out, Choice(most=2), replace(FEW, labels=False, across=2), seconds=2)
     assert (told.items, told.frames, told.fps, told.warnings) == (2, 4, Fraction(2), ())
@@ -214,7 +214,7 @@ def test_a_turntable_shows_y_star_beside_each_z_view_by_view(tmp_path: Path) -> 
         assert opened.info["duration"] == 500
 
 
-def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path) -> None:
+def test_clips_loop_at_their_own_rate(tmp_path: Path) -> None:
     usual, out = clips(), tmp_path / "clips.png"
     long = replace(usual, items=(replace(usual.items[0], fps=6.0), usual.items[1]))
     for played, order in ((usual, (0, 0, 1, 1, 2, 2)), (long, (0, 1, 2, 0, 1, 2))):
@@ -227,7 +227,7 @@ def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path
                 np.testing.assert_array_equal(held(sheet, picture, tile), wanted)
 
 
-def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
+def test_sheet_column_per_view(tmp_path: Path) -> None:
     run, out = some(), tmp_path / "sheet.png"
     show = ["relief:mask", "Y*:silhouette", "fusion"]
     look = replace(FEW, values=True, ground=(9, 8, 7), across=1)
@@ -243,13 +243,13 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
             np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(run, key, side, layer, view))
 
 
-def test_the_results_of_an_evaluation_are_headed_by_their_method(tmp_path: Path) -> None:
+def test_evaluation_columns_by_method(tmp_path: Path) -> None:
     evaluation, look = replace(some(), kind="evaluation"), replace(FEW, across=1)
     drawing = draw_sheet(evaluation, tmp_path / "sheet.png", Choice(["a"], show=["fusion"]), look, views=[0])
     assert drawing.size == Sheet(["a"], ["fusion"], ["0°"], tile=16).size
 
 
-def test_an_unreadable_picture_marks_its_tile_and_warns(tmp_path: Path) -> None:
+def test_unreadable_picture_warns(tmp_path: Path) -> None:
     items = (item(key, {"relief": [0.9] * 4}) for key in "ab")
     run = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
     told = draw_sheet(run, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])
@@ -275,7 +275,7 @@ def test_an_unreadable_picture_marks_its_tile_and_warns(tmp_path: Path) -> None:
         (Choice(), [0] * 4000),
     ],
 )
-def test_what_is_not_there_is_refused(tmp_path: Path, choice: Choice, views: list[int]) -> None:
+def test_missing_input_is_refused(tmp_path: Path, choice: Choice, views: list[int]) -> None:
     run = replace(some(), failed=(FailedItem("lost", "lost", "render", None, "the file is empty"),))
     with pytest.raises(UsageError):
         draw_sheet(run, tmp_path / "sheet.png", choice, FEW, views=views)

@@ -67,7 +67,7 @@ def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_datasets_loads_three_splits(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     from datasets import load_dataset
 
     pairs = load_dataset(str(run[1] / "dataset"), cache_dir=str(tmp_path))
@@ -81,7 +81,7 @@ def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str
     assert len(row["bbox_min"]) == 3
 
 
-def test_rows_show_the_figure_the_right_way_round(run: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_rows_are_upright(run: tuple[Path, Path, dict[str, Any]]) -> None:
     row = next(r for r in rows_of(run[1], "train") if r["view"] == 0)
     gt = np.asarray(Image.open(io.BytesIO(row["gt"]["bytes"]))).astype(int)
     mask = np.asarray(Image.open(io.BytesIO(row["gt_mask"]["bytes"])))
@@ -101,13 +101,13 @@ def test_bytes_do_not_depend_on_workers_or_place(run: tuple[Path, Path, dict[str
     assert sums(tmp_path / "elsewhere") == sums(out)
 
 
-def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_no_machine_paths(run: tuple[Path, Path, dict[str, Any]]) -> None:
     for path in (run[1] / "dataset").rglob("*"):
         if path.is_file():
             assert str(run[0].parent).encode() not in path.read_bytes()
 
 
-def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(copied: Copied, tmp_path: Path) -> None:
+def test_moved_source_continues(copied: Copied, tmp_path: Path) -> None:
     source, whole, out = copied
     for index in range(5):
         write_figure(tmp_path / "others" / f"{index}.obj", 1.4 + 0.05 * index)
@@ -119,7 +119,7 @@ def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(copied
     assert made(build(tmp_path / "moved", out))["render"] == (0, 5)
 
 
-def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) -> None:
+def test_bad_characters_do_not_stop_the_rest(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "mixed", 4)
     write_broken(source)
     stopped = build(source, tmp_path / "out", code=1)
@@ -137,7 +137,7 @@ def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) ->
     assert made(went_on)["project"] == (0, 5)
 
 
-def test_a_stage_without_its_input_names_the_stage_to_run(tmp_path: Path) -> None:
+def test_missing_input_names_its_stage(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     refused = specsia("build", source, "--out", tmp_path / "out", *SMALL, "--stage", "project", code=2)
     assert "--stage render" in refused["error"] or "--stage reconstruct" in refused["error"]
@@ -149,7 +149,7 @@ def test_a_stage_without_its_input_names_the_stage_to_run(tmp_path: Path) -> Non
     assert packed["rows"] == 12
 
 
-def test_excluded_characters_are_left_out_and_the_splits_stay(tmp_path: Path) -> None:
+def test_excluding_keeps_splits(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 4)
     build(source, tmp_path / "all", "--stage", "render")
     names = tmp_path / "exclude.txt"
@@ -163,7 +163,7 @@ def test_excluded_characters_are_left_out_and_the_splits_stay(tmp_path: Path) ->
     assert made(build(source, tmp_path / "out", "--stage", "render")) == {"render": (2, 2)}
 
 
-def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
+def test_two_backends_two_configurations(tmp_path: Path) -> None:
     from datasets import load_dataset
 
     source = write_folder(tmp_path / "figures", 3)
@@ -181,7 +181,7 @@ def write_slab(path: Path) -> Path:
     return path
 
 
-def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_path: Path) -> None:
+def test_low_quality_does_not_stop_pack(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 4)
     write_broken(source)
     wrong = write_folder(tmp_path / "wrong", 4)
@@ -205,7 +205,7 @@ def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_p
 
 
 @pytest.mark.parametrize(("what", "left"), [("data/*.parquet", 0.5), ("teaser.webp", None)])
-def test_a_dataset_that_a_power_cut_damaged_is_made_whole(copied: Copied, what: str, left: float | None) -> None:
+def test_damaged_dataset_is_repaired(copied: Copied, what: str, left: float | None) -> None:
     _, whole, out = copied
     before = {path: path.read_bytes() for path in (out / "dataset").glob(what)}
     for path, data in before.items():

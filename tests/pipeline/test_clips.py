@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str,
     return top / "figures", top / "out", clips(top / "figures", top / "out", *more)
 
 
-def test_every_clip_that_can_be_played_is_there(run: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_every_playable_clip(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, document = run
     names = {path.name for path in folders(out / "frames")}
     usual = {"go-00", "go-01", "wave-00", "wave-01", "turntable-00"}
@@ -64,7 +64,7 @@ def test_every_clip_that_can_be_played_is_there(run: tuple[Path, Path, dict[str,
     assert not any("nothing" in told for told in document["warnings"].get("one", []))
 
 
-def test_a_clip_is_framed_as_a_whole_and_never_cut(run: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_clip_is_framed_as_a_whole(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, _ = run
     assert record(out / "frames" / "one-wave-01")["width"] == 1.35
     assert record(out / "frames" / "one-go-00")["width"] > 2
@@ -73,7 +73,7 @@ def test_a_clip_is_framed_as_a_whole_and_never_cut(run: tuple[Path, Path, dict[s
             assert not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()), folder
 
 
-def test_the_dataset_has_a_row_for_each_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_row_per_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, document = run
     tables = [pq.read_table(path) for path in sorted((out / "dataset" / "data").glob("*.parquet"))]
     rows = [row for table in tables for row in table.drop_columns(["color", "mask", "pos", "edge"]).to_pylist()]
@@ -90,7 +90,7 @@ def test_the_dataset_has_a_row_for_each_frame(run: tuple[Path, Path, dict[str, A
     assert {row["action"] for row in rows} == {"wave", "go", "still", "../../etc/passwd", "turntable"}
 
 
-def test_the_same_command_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_rerun_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, document = run
     again = specsia("clips", "--out", out, "--json")
     assert {stage: kept for stage, (new, kept) in made(again).items() if new} == {}
@@ -103,7 +103,7 @@ def test_the_same_command_does_nothing(run: tuple[Path, Path, dict[str, Any]], t
     assert document["failures"] == []
 
 
-def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path: Path) -> None:
+def test_damage_is_remade_and_strangers_kept(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     out = tmp_path / "out"
     clips(tmp_path / "a.glb", out)
@@ -118,7 +118,7 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
 
 
-def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
+def test_clip_ids_are_unique(tmp_path: Path) -> None:
     """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
     write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))
     write_moving_figure(tmp_path / "a" / "a-b.glb", names=("wave", "WAVE"))
@@ -128,7 +128,7 @@ def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     assert document["clips"] == len(names)
 
 
-def test_a_folder_of_clips_is_no_build_and_what_cannot_be_done_is_refused(tmp_path: Path) -> None:
+def test_clips_and_builds_do_not_mix(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
     for wrong in (("--motion", "moonwalk"), ("--fps", "0"), ("--recipe", "flipsketch", "--preview")):
@@ -140,7 +140,7 @@ def test_a_folder_of_clips_is_no_build_and_what_cannot_be_done_is_refused(tmp_pa
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
 
 
-def test_status_knows_what_recipes_left_out_and_what_they_lack(tmp_path: Path) -> None:
+def test_status_of_recipes(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "two" / "goes.glb")
     write_figure(tmp_path / "two" / "still.obj")
     out = tmp_path / "out"
@@ -159,7 +159,7 @@ def test_status_knows_what_recipes_left_out_and_what_they_lack(tmp_path: Path) -
     assert told() == ["pack nothing is packed yet", "a build would do: pack"]
 
 
-def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> None:
+def test_backends_own_clips_are_kept(tmp_path: Path) -> None:
     """The character's own file given as its reconstruction moves exactly as the character."""
     write_moving_figure(tmp_path / "figures" / "a.glb")
     write_moving_figure(tmp_path / "made" / "a.glb")

@@ -25,7 +25,7 @@ from tests.shapes import write_figure
 
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("name", ["report.html", "artefacts/a.tar"])
-def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str, fresh: bool) -> None:
+def test_foreign_folder_is_refused(tmp_path: Path, name: str, fresh: bool) -> None:
     home = tmp_path / "home"
     write_bytes(home / name, b"mine: 1")
     config = BuildConfig(source=str(write_figure(tmp_path / "a.obj")))
@@ -34,7 +34,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
     assert contents(home) == {name: b"mine: 1"}
 
 
-def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
+def test_folder_is_marked(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     check_folder(layout)
     write_mark(layout, "sample:3")
@@ -52,7 +52,7 @@ def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path)
         check_folder(layout)
 
 
-def test_a_first_build_stopped_early_keeps_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_first_build_keeps_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = write_figure(tmp_path / "a.obj"), tmp_path / "run"
     config, layout = effective(str(source), out, None, {"views": 6}, False)
 
@@ -66,7 +66,7 @@ def test_a_first_build_stopped_early_keeps_its_settings(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("source", ["typo", "a.obj"])
-def test_a_first_build_that_is_refused_leaves_no_run(tmp_path: Path, source: str) -> None:
+def test_refused_first_build_leaves_nothing(tmp_path: Path, source: str) -> None:
     write_figure(tmp_path / "a.obj")
     layout = RunLayout(tmp_path / "run")
     with pytest.raises(UsageError, match=r"there is no|nothing to start from"):
@@ -76,7 +76,7 @@ def test_a_first_build_that_is_refused_leaves_no_run(tmp_path: Path, source: str
     assert not layout.mark.exists()
 
 
-def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
+def test_fresh_removes_what_builds_write(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     write_mark(layout, "sample:3")
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
@@ -107,7 +107,7 @@ def enter(layout: RunLayout) -> None:
         pass
 
 
-def test_a_locked_folder_is_another_builds(tmp_path: Path) -> None:
+def test_locked_folder(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "out")
     with locked(layout), pytest.raises(UsageError):
         enter(layout)

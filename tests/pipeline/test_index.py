@@ -56,7 +56,7 @@ def all_kept(document: dict[str, Any]) -> bool:
     return all(counts == (0, FIGURES) for counts in made(document).values())
 
 
-def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path, Path], reads: list[Path]) -> None:
+def test_idle_build_reads_no_artefact(run: tuple[Path, Path], reads: list[Path]) -> None:
     source, out = run
     before = sums(out)
     assert all_kept(build(source, out))
@@ -65,7 +65,7 @@ def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path,
     assert sums(out) == before
 
 
-def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
+def test_edited_artefacts_are_noticed(run: tuple[Path, Path]) -> None:
     source, out = run
     before = sums(out)
     artefact(out, "project", "0", "relief").unlink()
@@ -85,7 +85,7 @@ def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None
 
 
 @pytest.mark.parametrize("harm", ["damaged", "rows"])
-def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
+def test_broken_index_costs_only_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
     path, before = RunLayout(out).index, sums(out)
     if harm == "damaged":
@@ -99,7 +99,7 @@ def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path
     assert sums(out) == before
 
 
-def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:
+def test_same_size_and_time_still_read(run: tuple[Path, Path]) -> None:
     """As archives that state no times have them."""
     source, out = run
     figure = source / "1.obj"

@@ -94,7 +94,7 @@ def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("fault", ["fails", "lost"])
-def test_a_fault_costs_its_character_alone(faults: Faults, config: BuildConfig, tmp_path: Path, fault: str) -> None:
+def test_fault_costs_its_character(faults: Faults, config: BuildConfig, tmp_path: Path, fault: str) -> None:
     faults |= {("reconstruct", "1"): fault, ("render", "4"): fault}
     summary = run(config, tmp_path / "run")
     assert counts(summary) == {
@@ -111,7 +111,7 @@ def test_a_fault_costs_its_character_alone(faults: Faults, config: BuildConfig, 
     assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
 
 
-def test_a_lost_worker_costs_other_backends_nothing(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
+def test_lost_worker_costs_one_backend(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     faults |= {
         ("reconstruct relief", "2"): "fails",
         ("reconstruct fusion", "2"): "lost",
@@ -124,7 +124,7 @@ def test_a_lost_worker_costs_other_backends_nothing(faults: Faults, config: Buil
     assert summary.rows == {"relief": 5 * VIEWS, "fusion": 4 * VIEWS}
 
 
-def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
+def test_flipped_byte_is_remade(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     out = tmp_path / "run"
     run(config, out)
     before = sums(out / "dataset")
@@ -139,7 +139,7 @@ def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_p
     assert sums(out / "dataset") == before
 
 
-def test_a_build_ends_once_more_failed_than_may(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
+def test_build_ends_above_max_failures(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     faults |= {("render", str(number)): "fails" for number in range(5)}
     early = run(replace(config, max_failures="1"), tmp_path / "run")
     assert (early.failed, early.rows) == (2, None)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("no_workers")
 SMALL = ("--stage", "render", "--limit", "1", "--size", "64", "--views", "1")
 
 
-def test_a_settings_file_beats_settings_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("specsia-15k").write_text("size: 96\n")
     assert effective(None, None, named_settings("specsia-15k"), {}, fresh=True)[0].size == 96
@@ -28,7 +28,7 @@ def test_a_settings_file_beats_settings_of_its_name(tmp_path: Path, monkeypatch:
         assert "sample, specsia-15k" in specsia("build", "--config", name, code=2)["error"]
 
 
-def test_samples_are_made_where_they_are_read_and_needed_no_more_once_they_are_rendered(tmp_path: Path) -> None:
+def test_samples_are_temporary(tmp_path: Path) -> None:
     out = tmp_path / "run"
     samples = layout_of(out).source / "sample-42"
     build("sample:1000", out, *SMALL)
@@ -42,7 +42,7 @@ def test_samples_are_made_where_they_are_read_and_needed_no_more_once_they_are_r
     assert not list(layout_of(out).source.rglob("*.obj"))
 
 
-def test_artefacts_of_clips_are_kept_until_every_recipe_is_written(tmp_path: Path) -> None:
+def test_clips_are_kept_for_recipes(tmp_path: Path) -> None:
     out, figures = tmp_path / "clips", write_figures(tmp_path / "figures", 1)
     asked = ("--recipe", "frames", "--size", "64", "--views", "1", "--frames", "2")
     specsia("clips", figures, "--out", out, *asked, "--keep", "none")
@@ -56,7 +56,7 @@ def test_artefacts_of_clips_are_kept_until_every_recipe_is_written(tmp_path: Pat
 TWO = ("--size", "64", "--views", "2", "--workers", "1", "--limit", "2", "--json")
 
 
-def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_url_output_and_rerun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_folder(tmp_path / "figures", 3)
     monkeypatch.chdir(tmp_path)
     url = "memory://bucket/run"

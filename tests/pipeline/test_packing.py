@@ -66,7 +66,7 @@ def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tu
         return pack.pack(planned(), make, layout.dataset), told
 
 
-def test_a_dataset_does_not_depend_on_workers_and_their_order(layout: RunLayout, workers: Workers) -> None:
+def test_dataset_does_not_depend_on_workers(layout: RunLayout, workers: Workers) -> None:
     done, told = packed(layout, workers)
     assert done.written >= 4
     assert sum(told) == len(IDS)
@@ -79,7 +79,7 @@ def test_a_dataset_does_not_depend_on_workers_and_their_order(layout: RunLayout,
     assert sums(layout.dataset) == sums(alone)
 
 
-def test_a_damaged_artefact_is_an_error_and_the_old_dataset_stays(layout: RunLayout, workers: Workers) -> None:
+def test_damaged_artefact_keeps_old_dataset(layout: RunLayout, workers: Workers) -> None:
     packed(layout, workers)
     before = sums(layout.dataset)
     (layout.dataset / "build.json").unlink()

@@ -136,7 +136,7 @@ def layout(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLa
     return layout
 
 
-def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
+def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "my figures", 3)
     (source / "corrupt.glb").write_bytes(b"not a mesh")
     # Ray's workers would import both of these instead of what they are named after.
@@ -160,7 +160,7 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
     ]
 
 
-def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_item_ends(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     from specsia_build.pipeline.executors import on_ray
 
     said: list[str] = []
@@ -178,7 +178,7 @@ def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, mon
     assert "2 CPUs, 2 GPUs" in said[0]
 
 
-def test_a_node_that_is_killed_costs_nothing(head: Head, layout: RunLayout) -> None:
+def test_killed_node_costs_nothing(head: Head, layout: RunLayout) -> None:
     from specsia_build.pipeline.executors.on_ray import ray_executor
 
     head.add_node(NODE="second")
@@ -199,7 +199,7 @@ def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]
     return backend
 
 
-def test_an_actor_works_on_the_gpu_that_ray_gave_it(head: Head, tmp_path: Path) -> None:
+def test_actor_uses_rays_gpu(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 5)
     backend = standin(head, tmp_path, {"3": "crash"}, [f"other{os.getpid()}"], together=2)
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--backend", backend, *SMALL)
@@ -218,7 +218,7 @@ def test_an_actor_works_on_the_gpu_that_ray_gave_it(head: Head, tmp_path: Path) 
     assert lines(tmp_path / "up" / "devices") == [""]
 
 
-def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(head: Head, tmp_path: Path) -> None:
+def test_own_cluster_without_gpu(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
@@ -235,7 +235,7 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     assert not (tmp_path / ".ray").exists()
 
 
-def test_missing_ray_and_missing_clusters_are_errors_of_one_line(tmp_path: Path) -> None:
+def test_missing_ray_or_cluster(tmp_path: Path) -> None:
     arguments = ("build", "sample:1", "--out", "out", "--executor", "ray")
     without = "import sys; sys.modules['ray'] = None\n"
     error = command(*arguments, environment=dict(os.environ), cwd=tmp_path, before=without, code=2)

@@ -34,7 +34,7 @@ class Picky(Recipe):
         return {"frames": 1}
 
 
-def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_path: Path) -> None:
+def test_clips_without_pairs(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, recipes=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
     layout, summary = run_clips(tmp_path / "run", config)
@@ -42,7 +42,7 @@ def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_pa
     assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
 
 
-def test_a_part_that_cannot_be_written_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_part_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "load_recipe", lambda _: Picky())
     layout = RunLayout(tmp_path)
     (tmp_path / "picky").mkdir()

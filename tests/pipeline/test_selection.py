@@ -45,14 +45,14 @@ def entries(*ids: str) -> list[Entry]:
     return [Entry(i, "glb", Path(f"{i}.glb")) for i in ids]
 
 
-def test_the_manifest_has_the_published_settings() -> None:
+def test_manifest_has_published_settings() -> None:
     settings = {k: v for k, v in read_settings(MANIFEST).items() if k != "out"}
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
 
 
-def test_contradictions_are_refused(tmp_path: Path) -> None:
+def test_contradictions(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
     layout = RunLayout(tmp_path / "run")
     layout.root.mkdir()
@@ -63,7 +63,7 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
         _split(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
 
 
-def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
+def test_build_follows_a_dataset(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 4)
     ids = sorted(entry.id for entry in open_source(str(source), tmp_path).entries)
     like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
@@ -80,7 +80,7 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     assert "all stages are up to date" in specsia("status", out).output
 
 
-def test_one_file_in_several_splits_warns(tmp_path: Path) -> None:
+def test_one_file_in_several_splits(tmp_path: Path) -> None:
     for name, content in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
         (tmp_path / f"{name}.glb").write_text(content)
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries

@@ -23,12 +23,12 @@ SHARES = ("1/3", "2/3", "3/3")
 
 
 @given(st.text(min_size=1), st.integers(1, 50))
-def test_every_character_is_in_one_share(character_id: str, shares: int) -> None:
+def test_every_character_in_one_share(character_id: str, shares: int) -> None:
     assert sum(in_shard(character_id, f"{k}/{shares}") for k in range(1, shares + 1)) == 1
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b", ""])
-def test_what_is_no_share_is_refused(text: str) -> None:
+def test_invalid_shares(text: str) -> None:
     with pytest.raises(UsageError, match="it is I/N, the I-th of N shares"):
         in_shard("knight", text)
 
@@ -58,7 +58,7 @@ def merged(runs: list[Path], out: Path) -> RunLayout:
     return layout
 
 
-def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+def test_shares_merge_to_the_same_bytes(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     source, runs = shares
     whole = tmp_path / "whole"
     document = build(source, whole, "--max-failures", "100%")
@@ -70,9 +70,7 @@ def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], 
     assert document["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
 
 
-def test_the_command_joins_them_and_prints_the_path_of_the_dataset(
-    shares: tuple[Path, list[Path]], tmp_path: Path
-) -> None:
+def test_command_merges(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     _, runs = shares
     out = tmp_path / "joined by command"
     document = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
@@ -85,7 +83,7 @@ def test_the_command_joins_them_and_prints_the_path_of_the_dataset(
     assert "left out by --limit, --exclude or --shard" in page.read_text(encoding="utf-8")
 
 
-def test_runs_that_differ_are_refused(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+def test_different_runs_are_refused(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     source, runs = shares
     other = tmp_path / "other"
     build(source, other, "--shard", "2/3", "--seed", "7", "--stage", "render", "--max-failures", "100%")

@@ -26,7 +26,7 @@ def artefact() -> Artefact:
     return seal(unsealed, "render", "mark", {"a.obj": None})
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     write_artefact(tmp_path / "x" / "a.tar", artefact())
     stored = read_artefact(tmp_path / "x" / "a.tar", "ähnlich-7")
     assert stored == artefact()
@@ -34,7 +34,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_meta(tmp_path / "x" / "a.tar") == stored.meta
 
 
-def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -> None:
+def test_changed_byte_is_harmless_or_detected(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     write_artefact(path, artefact())
     whole = path.read_bytes()
@@ -50,7 +50,7 @@ def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -
     assert told > 100
 
 
-def test_files_that_are_missing_added_exchanged_or_of_others_are_damage(tmp_path: Path) -> None:
+def test_damaged_files(tmp_path: Path) -> None:
     sound, path = artefact(), tmp_path / "a.tar"
     first, second = sound.files["gt_00.png"], sound.files["gt_01.png"]
     for files in (
@@ -71,7 +71,7 @@ def test_files_that_are_missing_added_exchanged_or_of_others_are_damage(tmp_path
     assert read_meta(path) is None
 
 
-def test_a_folder_or_a_pipe_in_its_place_is_no_artefact_and_stays(tmp_path: Path) -> None:
+def test_foreign_objects_stay(tmp_path: Path) -> None:
     (tmp_path / "folder.tar").mkdir()
     os.mkfifo(tmp_path / "pipe.tar")
     for path in (tmp_path / "folder.tar", tmp_path / "pipe.tar", tmp_path / "none.tar"):
@@ -81,7 +81,7 @@ def test_a_folder_or_a_pipe_in_its_place_is_no_artefact_and_stays(tmp_path: Path
     assert (tmp_path / "folder.tar").is_dir()
 
 
-def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_leftovers_are_removed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     left = [
         tmp_path / "run" / ".0123456789abcdef.tmp",
@@ -107,14 +107,14 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
 ODD = "it has a line\u2028separator, a next\x85line and an \u00e4"
 
 
-def test_each_failure_is_one_line_and_all_are_written_in_order(tmp_path: Path) -> None:
+def test_failures_are_lines_in_order(tmp_path: Path) -> None:
     path = tmp_path / "run" / "failures.jsonl"
     write_failures(path, [Failure(number, "render", None, ODD) for number in "312"])
     assert path.read_bytes().count(b"\n") == 3
     assert read_failures(path) == [Failure(number, "render", None, ODD) for number in "123"]
 
 
-def test_a_cut_line_is_left_out_and_a_damaged_one_is_an_error(tmp_path: Path) -> None:
+def test_truncated_and_damaged_lines(tmp_path: Path) -> None:
     path = tmp_path / "failures.jsonl"
     assert read_failures(path) == []
     whole = [Failure("a", "render", None, "why"), Failure("b", "project", "relief", "why", "quarantine/b")]
@@ -133,7 +133,7 @@ def test_a_cut_line_is_left_out_and_a_damaged_one_is_an_error(tmp_path: Path) ->
             read_failures(path)
 
 
-def test_failures_of_other_characters_and_backends_are_not_a_builds_own() -> None:
+def test_failures_of_others() -> None:
     own = [Failure("a", "render", None, "x"), Failure("b", "project", "relief", "x")]
     others = [Failure("z", "render", None, "x"), Failure("a", "reconstruct", "fusion", "x")]
     assert concerning([*others, *reversed(own)], {"a", "b"}, {"relief"}) == own

@@ -35,7 +35,7 @@ def task(tmp_path: Path) -> Task:
 
 
 @pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
-def test_nothing_is_made_of_a_file_that_is_another_by_the_end(task: Task, name: str) -> None:
+def test_file_changed_during_the_work(task: Task, name: str) -> None:
     """One that is saved, or turns up, after it was read and before its digest was taken."""
 
     def saved(*given: Any) -> Any:
@@ -50,7 +50,7 @@ def test_nothing_is_made_of_a_file_that_is_another_by_the_end(task: Task, name: 
     assert perform(task).reason is None
 
 
-def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_has_the_traceback(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     def fall(_: object) -> None:
         raise RuntimeError("the sky falls")
 
@@ -61,7 +61,7 @@ def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkey
     assert not task.run.layout.root.exists()
 
 
-def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> None:
+def test_changed_texture_makes_stale(tmp_path: Path) -> None:
     entry = Entry("a", "obj", write_figure(tmp_path / "source" / "a.obj"))
     meshes = tmp_path / "meshes"
     lines = write_figure(meshes / "a.obj").read_text().splitlines()

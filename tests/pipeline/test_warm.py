@@ -19,7 +19,7 @@ STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relie
 CLIPS = with_settings(BuildConfig(), {"source": "sample:1", "clips": {"recipes": ["animerun", "dravie"]}}, "a test")
 
 
-def test_what_a_run_needs_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Any] = []
     lost = True
 
@@ -46,6 +46,6 @@ def test_what_a_run_needs_is_compiled_once(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("config", [STILLS, CLIPS])
-def test_every_stage_can_be_run_small(config: BuildConfig) -> None:
+def test_small_run_of_every_stage(config: BuildConfig) -> None:
     stages = character_stages(config)
     assert warm.build_small((warm.small_config(config, stages), [stage.name for stage in stages])) == []

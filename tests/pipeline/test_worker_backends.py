@@ -92,7 +92,7 @@ def build(source: Path, out: Path, backend: str, environment: dict[str, str]) ->
     return document
 
 
-def test_a_build_loses_only_what_failed_and_leaves_no_process(tmp_path: Path) -> None:
+def test_build_loses_only_failures(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 10)
     devices = [f"a{os.getpid()}", f"b{os.getpid()}"]
     backend, environment = write_backend(tmp_path, FAULTS, devices)

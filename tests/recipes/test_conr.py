@@ -34,7 +34,7 @@ def _numbers(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.iterdir())
 
 
-def test_a_sheet_and_its_targets_share_no_frame_and_lose_none(tmp_path: Path) -> None:
+def test_sheets_and_targets_share_no_frame(tmp_path: Path) -> None:
     clips = _clips()
     assert load_recipe("conr").write(part_of("hero", clips), tmp_path)["frames"] == 24
     folder = tmp_path / "train" / "hero"
@@ -51,14 +51,14 @@ def test_a_sheet_and_its_targets_share_no_frame_and_lose_none(tmp_path: Path) ->
     assert {one["clip"]: one["first"] for one in record["clips"]} == {c.meta["id"]: 3 * k for k, c in enumerate(clips)}
 
 
-def test_a_sheet_shows_all_sides_and_both_actions(tmp_path: Path) -> None:
+def test_sheet_covers_sides_and_actions(tmp_path: Path) -> None:
     Conr().write(part_of("hero", _clips(), "test"), tmp_path)
     chosen = [divmod(number // 3, 4) for number in _numbers(tmp_path / "test" / "hero" / SHEET)]
     assert {action for action, _ in chosen} == {0, 1}
     assert {view for _, view in chosen} == {0, 1, 2, 3}
 
 
-def test_figures_that_fill_their_box_are_no_sheet(tmp_path: Path) -> None:
+def test_boxes_are_not_sheets(tmp_path: Path) -> None:
     full = np.full((SIZE, SIZE, 4), 255, np.uint8)
     pose = np.ones((SIZE, SIZE, 4), np.float32)
     clip = clip_frames("hero-near-00", {"color": [full] * 6, "udp": [pose] * 6})
@@ -66,7 +66,7 @@ def test_figures_that_fill_their_box_are_no_sheet(tmp_path: Path) -> None:
         Conr().write(part_of("hero", [clip]), tmp_path)
 
 
-def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
+def test_backgrounds_differ() -> None:
     part = Written("hero", "hero", "train", (), None, None, {}, {"frames": 5, "size": SIZE})
     found = dict(Conr().whole([part]))
     pictures = [png.decode(data, 3) for data in found.values()]
@@ -76,7 +76,7 @@ def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
     assert dict(Conr().whole([part])) == found
 
 
-def test_a_run_takes_its_backgrounds_for_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_own_backgrounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = clips_config(write_figures(tmp_path / "figures", 1), recipes=["conr"], turntable=False)
     folder = run_clips(tmp_path / "run [old]", config)[0].root / "conr"
     (part,) = read_parts(folder)

@@ -60,7 +60,7 @@ def _frames(folder: Path, kind: str) -> NDArray[np.uint8]:
     return np.stack(list(read_mp4(folder / "train" / kind / f"{KEY}.mp4")[1]))
 
 
-def test_films_are_what_the_loader_and_the_inference_take(anidoc: tuple[Path, Written]) -> None:
+def test_loader_and_inference_read_films(anidoc: tuple[Path, Written]) -> None:
     folder, _ = anidoc
     color, line, control, sparse = (_frames(folder, kind) for kind in ("color", "line", "control", "sparse"))
     assert color.shape == line.shape == (61, 320, 512, 3)
@@ -74,7 +74,7 @@ def test_films_are_what_the_loader_and_the_inference_take(anidoc: tuple[Path, Wr
     assert len(np.unique(reference[:100].reshape(-1, 3), axis=0)) > 10
 
 
-def test_tracks_are_where_the_film_shows_their_points(anidoc: tuple[Path, Written]) -> None:
+def test_tracks_follow_the_film(anidoc: tuple[Path, Written]) -> None:
     folder, _ = anidoc
     with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
         arrays = dict(opened)
@@ -88,7 +88,7 @@ def test_tracks_are_where_the_film_shows_their_points(anidoc: tuple[Path, Writte
         np.testing.assert_array_equal(opened["points"], arrays["points"][np.linspace(0, 60, 14, dtype=int)])
 
 
-def test_a_film_of_another_length_is_a_problem(anidoc: tuple[Path, Written], tmp_path: Path) -> None:
+def test_wrong_film_length(anidoc: tuple[Path, Written], tmp_path: Path) -> None:
     folder, record = anidoc
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "train" / "control" / f"{KEY}.mp4"
@@ -104,7 +104,7 @@ def _written(folder: Path) -> Written:
     return record
 
 
-def test_films_have_the_length_that_was_asked_for_and_lie_on_white(tmp_path: Path) -> None:
+def test_film_length_and_white_ground(tmp_path: Path) -> None:
     record = _written(tmp_path)
     video, control = (np.stack(list(read_mp4(tmp_path / kind / f"{KEY}.mp4")[1])) for kind in ("videos", "control"))
     assert video.shape == control.shape == (LENGTH, SIZE, SIZE, 3)
@@ -114,7 +114,7 @@ def test_films_have_the_length_that_was_asked_for_and_lie_on_white(tmp_path: Pat
     assert list(ControlVideo().verify(tmp_path, record)) == []
 
 
-def test_the_tables_name_what_lies_beside_them_by_split(tmp_path: Path) -> None:
+def test_tables_by_split(tmp_path: Path) -> None:
     record = _written(tmp_path)
     splits = {KEY: "train", "b": "validation", "c": "test"}
     parts = [replace(record, key=key, split=split) for key, split in splits.items()]
@@ -126,7 +126,7 @@ def test_the_tables_name_what_lies_beside_them_by_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(8.0, 16), (3.0, 16), (12.0, 32), (24.0, 48)])
-def test_a_film_has_as_many_frames_as_an_item_takes(tmp_path: Path, fps: float, frames: int) -> None:
+def test_frames_per_item(tmp_path: Path, fps: float, frames: int) -> None:
     record = written(FlipSketch(), part_of(KEY, [_clip(fps=fps)], "test"), tmp_path)
     assert record.facts["frames"] == frames
     told, film = read_mp4(tmp_path / "test" / f"{KEY}.mp4")
@@ -136,7 +136,7 @@ def test_a_film_has_as_many_frames_as_an_item_takes(tmp_path: Path, fps: float, 
     assert list(FlipSketch().verify(tmp_path, record)) == []
 
 
-def test_a_film_its_caption_and_its_first_frame_lie_side_by_side(tmp_path: Path) -> None:
+def test_film_caption_and_first_frame(tmp_path: Path) -> None:
     FlipSketch().write(part_of(KEY, [_clip(fps=8.0)]), tmp_path)
     assert {path.name for path in (tmp_path / "train").iterdir()} == {f"{KEY}.{end}" for end in ("mp4", "png", "txt")}
     assert (tmp_path / "train" / f"{KEY}.txt").read_bytes() == b"a hero character walks"
@@ -151,7 +151,7 @@ def _order(frames: int, least: int, loops: bool) -> list[int]:
     return played(clip_frames("a-b-00", {"color": [disc(8, 3)] * frames}, loops=loops), least)
 
 
-def test_loops_start_again_and_other_motions_go_to_and_fro() -> None:
+def test_loops_repeat_and_others_bounce() -> None:
     assert _order(3, 8, loops=True) == [0, 1, 2, 0, 1, 2, 0, 1]
     assert _order(4, 10, loops=False) == [0, 1, 2, 3, 2, 1, 0, 1, 2, 3]
     assert _order(2, 5, loops=False) == [0, 1, 0, 1, 0]
@@ -160,7 +160,7 @@ def test_loops_start_again_and_other_motions_go_to_and_fro() -> None:
         _order(1, 61, loops=True)
 
 
-def test_damaged_and_large_files_are_problems(tmp_path: Path) -> None:
+def test_damaged_and_large_files(tmp_path: Path) -> None:
     grey = np.full((32, 48), 255, np.uint8)
     write_mp4(tmp_path / "a.mp4", iter([rgb(grey)] * 3), 8, lossless=True)
     assert form_of(tmp_path / "a.mp4") == (((32, 48, 3),), 3)
@@ -173,7 +173,7 @@ def test_damaged_and_large_files_are_problems(tmp_path: Path) -> None:
             form_of(tmp_path / name)
 
 
-def test_films_of_drawn_clips_pass_verification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drawn_clips_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     settings = {"recipes": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
     layout, summary = run_clips(tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **settings))
@@ -199,7 +199,7 @@ def test_films_of_drawn_clips_pass_verification(tmp_path: Path, capsys: pytest.C
         ("caf\u00e9", "\u00c0_l'eau\nNA", "a cafe character moves: eau na"),
     ],
 )
-def test_captions_in_plain_words(character: str, action: str, text: str) -> None:
+def test_plain_captions(character: str, action: str, text: str) -> None:
     assert caption({"character": character, "clip": {"action": action, "origin": "own"}}) == text
     still = {"character": "robot", "clip": {"action": "turntable", "origin": ""}}
     assert caption(still) == "a robot character stands still, seen from all around"

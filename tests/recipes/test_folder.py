@@ -77,7 +77,7 @@ def change_parts(folder: Path, change: Callable[[dict[str, Any]], object]) -> No
     sign(folder)
 
 
-def test_a_copy_passes_whatever_the_workers(copy: Path) -> None:
+def test_copy_passes_with_any_workers(copy: Path) -> None:
     report = verify(str(copy))
     assert report.ok, report.lines()
     assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
@@ -99,7 +99,7 @@ def test_changed_missing_and_foreign_files(copy: Path) -> None:
     assert "mine/note.txt" in report.notes[0]
 
 
-def test_a_link_that_leads_out_and_a_pipe_are_not_read(copy: Path, tmp_path: Path) -> None:
+def test_escaping_links_and_pipes(copy: Path, tmp_path: Path) -> None:
     (copy / PICTURE).rename(tmp_path / "elsewhere.png")
     (copy / PICTURE).symlink_to(tmp_path / "elsewhere.png")
     (copy / "README.md").unlink()
@@ -123,7 +123,7 @@ def test_parts_that_disagree(copy: Path, change: Callable[[dict[str, Any]], obje
     assert (check, where) in found(verify(str(copy)))
 
 
-def test_sums_that_are_incomplete_or_missing_are_problems(copy: Path) -> None:
+def test_incomplete_or_missing_sums(copy: Path) -> None:
     sums = (copy / "SHA256SUMS").read_text().splitlines(keepends=True)
     for missing, where in ((PICTURE, "SHA256SUMS"), ("README", "README.md")):
         (copy / "SHA256SUMS").write_text("".join(line for line in sums if missing not in line))
@@ -134,7 +134,7 @@ def test_sums_that_are_incomplete_or_missing_are_problems(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [{"recipe": "theirs"}, {"version": 99}])
-def test_a_recipe_that_is_not_installed_is_a_note(copy: Path, other: dict[str, Any]) -> None:
+def test_missing_recipe_is_noted(copy: Path, other: dict[str, Any]) -> None:
     record = json.loads((copy / "specsia.json").read_text())
     (copy / "specsia.json").write_text(json.dumps({**record, **other}))
     sign(copy)
@@ -145,7 +145,7 @@ def test_a_recipe_that_is_not_installed_is_a_note(copy: Path, other: dict[str, A
     assert not verify(str(copy)).ok
 
 
-def test_an_exception_of_a_recipe_is_a_problem_of_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe_exception_costs_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(self: Frames, folder: Path, part: Written) -> Iterator[str]:
         yield "one thing"
         raise KeyError("oops")
@@ -155,7 +155,7 @@ def test_an_exception_of_a_recipe_is_a_problem_of_its_part(copy: Path, monkeypat
     assert told[0] == "one thing" and "KeyError" in told[1]
 
 
-def test_the_command_verifies_a_folder_and_suggests_it_for_a_run(frames_run: Path) -> None:
+def test_command_verifies_a_folder(frames_run: Path) -> None:
     assert json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
@@ -195,7 +195,7 @@ def push(folder: Path, *more: str, code: int = 0) -> Result:
     return specsia("push", folder, "--repo", REPO, *more, code=code)
 
 
-def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder: Path) -> None:
+def test_only_listed_files_are_pushed(server: HubServer, folder: Path) -> None:
     push(folder)
     listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
     remote = server.repo(REPO).files("main")
@@ -206,7 +206,7 @@ def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder:
     assert server.received == received
 
 
-def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
+def test_unknown_licence_stays_private(server: HubServer, folder: Path) -> None:
     push(folder, "--public", code=1)
     text = (folder / "parts.jsonl").read_text().replace('"license":null', '"license":"CC-BY-ND-4.0"')
     (folder / "parts.jsonl").write_text(text)
@@ -215,7 +215,7 @@ def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder:
     assert not server.repos
 
 
-def test_more_files_than_a_hub_takes(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_for_a_hub(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_FILES", "MOST_ENTRIES"):
         with monkeypatch.context() as patch:
             patch.setattr(publish, name, 1)
@@ -247,9 +247,7 @@ def _run_until(out: Path, config: BuildConfig, renames: int) -> int:
 
 
 @pytest.mark.parametrize("renames", [12, 75])
-def test_a_killed_run_goes_on_to_the_same_bytes(
-    config: BuildConfig, frames_run: Path, tmp_path: Path, renames: int
-) -> None:
+def test_killed_run_gives_same_bytes(config: BuildConfig, frames_run: Path, tmp_path: Path, renames: int) -> None:
     run = Path(shutil.copytree(frames_run, tmp_path / "run"))
     shutil.rmtree(run / "frames")
     assert _run_until(run, config, renames) == KILLED

@@ -45,7 +45,7 @@ def pixels(path: Path) -> NDArray[np.int64]:
     return np.asarray(Image.open(path)).astype(np.int64)
 
 
-def test_files_hold_what_their_readers_take(tmp_path: Path) -> None:
+def test_files_as_readers_take_them(tmp_path: Path) -> None:
     write_clips(ANIMERUN, [walking(SCENE, COLUMNS)], tmp_path)
     top, label = tmp_path / "train", label_at(COLUMNS[1])
     line, name = line_of(label), "0002"
@@ -73,7 +73,7 @@ def test_files_hold_what_their_readers_take(tmp_path: Path) -> None:
     assert record(top / f"SegMatching/{SCENE}/backward/{name}.json") == {str(n): [n] for n in range(4)}
 
 
-def test_what_is_gone_is_unmatched_and_numbers_have_no_gap_where_nothing_is_drawn(tmp_path: Path) -> None:
+def test_hidden_segments_are_unmatched(tmp_path: Path) -> None:
     part = write_clips(ANIMERUN, [walking(SCENE, (12, None, 14))], tmp_path)
     top = tmp_path / "train"
     matched = np.load(top / f"UnmatchedForward/{SCENE}/0001.npy")
@@ -84,7 +84,7 @@ def test_what_is_gone_is_unmatched_and_numbers_have_no_gap_where_nothing_is_draw
     assert not list(ANIMERUN.verify(tmp_path, part))
 
 
-def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
+def test_single_frame_is_not_a_scene(tmp_path: Path) -> None:
     with pytest.raises(CharacterError):
         write_clips(ANIMERUN, [walking(SCENE, (12,))], tmp_path)
 
@@ -99,7 +99,7 @@ def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
         (f"contour/{SCENE}/0001.png", b""),
     ],
 )
-def test_damaged_files_are_problems(tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any]) -> None:
+def test_damaged_files(tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any]) -> None:
     part = write_clips(ANIMERUN, [walking(SCENE, COLUMNS)], tmp_path)
     assert not list(ANIMERUN.verify(tmp_path, part))
     path = tmp_path / "train" / name
@@ -114,7 +114,7 @@ def test_damaged_files_are_problems(tmp_path: Path, name: str, spoil: bytes | np
 
 
 @pytest.mark.parametrize("name", ["animerun", "paintbucket"])
-def test_frames_as_they_are_drawn_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(name)
     tmp_path.joinpath("figure").mkdir()
     _, made = drawn_with(tuple(recipe.layers), tmp_path / "figure", monkeypatch)
@@ -136,7 +136,7 @@ def stems(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.iterdir())
 
 
-def test_all_files_of_a_frame_agree_with_its_segments(tmp_path: Path) -> None:
+def test_files_of_a_frame_agree(tmp_path: Path) -> None:
     write_clips(PAINTBUCKET, [walking(SCENE, (12, 14))], tmp_path)
     top = tmp_path / "train" / TOP / "hero"
     seg, label = numbers(top / "seg/00001.png"), numbers(top / "label/00001.png")
@@ -159,7 +159,7 @@ def test_all_files_of_a_frame_agree_with_its_segments(tmp_path: Path) -> None:
     assert (gt[seg == 0] == [0, 0, 0, 255]).all()
 
 
-def test_background_that_lines_shut_in_is_a_segment_of_its_own() -> None:
+def test_enclosed_background_is_a_segment() -> None:
     seg = np.ones((9, 12), np.int32)
     seg[2:7, 1:11] = 0
     seg[3:6, 2:4] = 2
@@ -172,7 +172,7 @@ def test_background_that_lines_shut_in_is_a_segment_of_its_own() -> None:
     assert found.max() == 3
 
 
-def test_frames_are_numbered_through_all_clips_and_the_turntable_is_a_reference(tmp_path: Path) -> None:
+def test_frame_numbers_and_reference(tmp_path: Path) -> None:
     turn = walking("hero-turntable-00", range(8, 16), [45.0 * k for k in range(8)])
     part = write_clips(PAINTBUCKET, [turn, walking(SCENE, (12, 14)), walking(OTHER, (12, 13, 14))], tmp_path)
     top = tmp_path / "train" / TOP / "hero"
@@ -184,7 +184,7 @@ def test_frames_are_numbered_through_all_clips_and_the_turntable_is_a_reference(
     assert part.facts == {"frames": 5, "left_out": 0, "sheets": SHEETS, "numbers": {SCENE: [0, 2], OTHER: [2, 3]}}
 
 
-def test_frames_that_training_would_wait_at_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_unusable_frames_are_counted(tmp_path: Path) -> None:
     bare, full = walking(OTHER, (12,), lines=False), walking(SCENE, (12, None, 14, 36))
     part = write_clips(PAINTBUCKET, [full, bare], tmp_path)
     assert part.facts["frames"] == 2
@@ -196,7 +196,7 @@ def test_frames_that_training_would_wait_at_are_left_out_and_counted(tmp_path: P
             write_clips(PAINTBUCKET, [only], tmp_path / "other")
 
 
-def test_a_character_of_the_test_has_colours_beside_its_segments(tmp_path: Path) -> None:
+def test_test_characters_have_colours(tmp_path: Path) -> None:
     part = write_clips(PAINTBUCKET, [walking(SCENE, (12, 14))], tmp_path, "test")
     top = tmp_path / "test" / TOP / "hero"
     assert stems(top) == ["gt", "line", "seg"]
@@ -208,7 +208,7 @@ def test_a_character_of_the_test_has_colours_beside_its_segments(tmp_path: Path)
     ("character", "folder"),
     [("Caroline", "CaroLine"), ("segpngt_line", "SegpnGt_Line"), ("Knight", "Knight"), ("CaroLine", "CaroLine")],
 )
-def test_no_name_holds_a_word_that_readers_replace(character: str, folder: str) -> None:
+def test_names_avoid_replaced_words(character: str, folder: str) -> None:
     assert folder_name(character) == folder
     for word, other in (("line", "seg"), ("seg", "label"), ("line", "gt"), ("gt", "seg"), ("png", "json")):
         assert folder.replace(word, other) == folder
@@ -238,7 +238,7 @@ def _part(graphs: list[dict[str, Any]] | None = None) -> Any:
     return part_of("her-o-sway-00", [_clip(graphs or [_graph()] * FRAMES)])
 
 
-def test_points_are_the_pixels_that_hold_them(tmp_path: Path) -> None:
+def test_points_are_their_pixels(tmp_path: Path) -> None:
     facts = Animeinbet().write(_part([_graph(shift=0.7 * k) for k in range(FRAMES)]), tmp_path)
     assert facts["frames"] == FRAMES
     for k in range(FRAMES):
@@ -250,7 +250,7 @@ def test_points_are_the_pixels_that_hold_them(tmp_path: Path) -> None:
         assert picture == _clip([graph]).raw("line", 0)
 
 
-def test_points_stay_in_the_picture(tmp_path: Path) -> None:
+def test_points_stay_in_picture(tmp_path: Path) -> None:
     graph = _graph()
     graph[PLACES][0], graph[PLACES][1] = [SIZE, -0.2], [SIZE + 3.0, 5.9]
     Animeinbet().write(_part([graph] * FRAMES), tmp_path)
@@ -258,12 +258,12 @@ def test_points_stay_in_the_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("graphs", [[_graph()] * 6, [*[_graph()] * 6, _graph(65)], [_graph(3051), *[_graph()] * 6]])
-def test_clips_that_the_reader_fails_on_are_left_out(tmp_path: Path, graphs: list[dict[str, Any]]) -> None:
+def test_unreadable_clips_are_left_out(tmp_path: Path, graphs: list[dict[str, Any]]) -> None:
     with pytest.raises(CharacterError):
         Animeinbet().write(_part(graphs), tmp_path)
 
 
-def test_what_it_wrote_passes_and_a_missing_graph_does_not(tmp_path: Path) -> None:
+def test_missing_graph_is_found(tmp_path: Path) -> None:
     part = written(Animeinbet(), _part(), tmp_path)
     assert list(Animeinbet().verify(tmp_path, part)) == []
     part.files.pop(GRAPH.as_posix())  # type: ignore[attr-defined]

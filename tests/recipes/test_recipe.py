@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("no_workers")
-def test_the_documented_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs/recipes.md").read_text()
     (code,), (point,) = re.findall(r"```python\n(.*?)```", text, re.S), re.findall(r"\n(silhouettes = .*)\n", text)
     (tmp_path / "silhouettes.py").write_text(code)
@@ -70,7 +70,7 @@ def _link(out: Path) -> Mapping[str, Any]:
         partial(_write, "theirs.png", {}),
     ],
 )
-def test_mistakes_of_a_recipe_change_nothing(tmp_path: Path, write: Callable[[Path], Mapping[str, Any]]) -> None:
+def test_recipe_mistakes_change_nothing(tmp_path: Path, write: Callable[[Path], Mapping[str, Any]]) -> None:
     def put(key: str, write: Callable[[Path], Mapping[str, Any]]) -> None:
         place(tmp_path, Written(key, "a", "train", (key,), None, None, {}, {}), write)
 
@@ -82,7 +82,7 @@ def test_mistakes_of_a_recipe_change_nothing(tmp_path: Path, write: Callable[[Pa
     assert (tmp_path / "theirs.png").read_bytes() == b"x"
 
 
-def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:
+def test_differing_recipes_are_refused() -> None:
     assert defaults_of(["paintbucket", "animerun"], ()) == {"size": 640, "turntable": True}
     assert defaults_of(["conr", "paintbucket"], {"size"}) == {"turntable": True}
     names = available_recipes()
@@ -108,14 +108,14 @@ def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:
         ("animeinbet", 720, 6, "--frames 7"),
     ],
 )
-def test_settings_that_a_reader_cannot_take(recipe: str, size: int, frames: int | None, advice: str) -> None:
+def test_unreadable_settings(recipe: str, size: int, frames: int | None, advice: str) -> None:
     load_recipe(recipe).check(BuildConfig(size=320, clips=ClipSettings(frames=49)))
     with pytest.raises(UsageError, match=advice):
         load_recipe(recipe).check(BuildConfig(size=size, clips=ClipSettings(frames=frames)))
 
 
 @pytest.mark.parametrize("recipe", ["anidoc", "flipsketch", "control-video"])
-def test_a_clip_that_begins_with_nothing_is_left_out(recipe: str, tmp_path: Path) -> None:
+def test_clip_with_empty_start(recipe: str, tmp_path: Path) -> None:
     color, line = np.zeros((64, 64, 4), np.uint8), np.full((64, 64), 255, np.uint8)
     tracks = np.zeros((0, 3), np.float32)
     clip = clip_frames("hero-walk-00", {"color": [color] * 3, "line": [line] * 3, "tracks": [tracks] * 3})
@@ -127,7 +127,7 @@ MADE: dict[str, object] = {"specsia": "1.0", "config": {"source": "heroes"}, "st
 MADE |= {"packages": {"numpy": "2"}, "backend": None, "planned": 5, "quarantined": 0, "left_out": 0}
 
 
-def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+def test_card_counts(tmp_path: Path) -> None:
     made = {**MADE, "quarantined": 4, "left_out": 1}
     parts = [
         Written(i, i, split, (i,), license_, "by | me", {f"{i}/clip.json": (5, "0" * 64)}, {"frames": 2, "left_out": 1})
@@ -144,7 +144,7 @@ def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert (tmp_path / "splits.json").read_text().index('"9"') < (tmp_path / "splits.json").read_text().index('"10"')
 
 
-def test_a_teaser_shows_the_pictures_of_some_parts(tmp_path: Path) -> None:
+def test_teaser_shows_parts(tmp_path: Path) -> None:
     parts = []
     for i in "abcdefg":
         for layer, level in (("color", 200), ("mask", 255), ("labels", 3)):

@@ -26,7 +26,7 @@ from specsia_build.stages.render import in_frame
 from tests.rendering.scenes import box
 
 
-def test_cached_values_are_read_only_and_not_those_of_another_mesh() -> None:
+def test_cached_values_are_read_only() -> None:
     mesh = box((0, 0, 0), (0.5, 0.5, 0.5))
     assert mesh.used is mesh.used
     assert mesh.doubled_areas is mesh.doubled_areas
@@ -45,14 +45,14 @@ def test_cached_values_are_read_only_and_not_those_of_another_mesh() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 9))
-def test_cofactors_are_cross_products_of_columns(seed: int, count: int) -> None:
+def test_cofactors_are_cross_products(seed: int, count: int) -> None:
     matrices = np.random.default_rng(seed).normal(size=(count, 3, 3))
     a, b, c = np.moveaxis(matrices, -1, 0)
     expected = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
     np.testing.assert_array_equal(cofactors(matrices), expected)
 
 
-def test_groups_are_numbered_in_the_order_of_their_first_members() -> None:
+def test_groups_in_order() -> None:
     # 0-3 and 3-5, 1-4 many times over, which no count of links may hide, and 2 to itself.
     one, other = np.array([3, 0, 2, *[4] * 256]), np.array([5, 3, 2, *[1] * 256])
     assert linked_groups(one, other, 6).tolist() == [0, 1, 2, 0, 1, 0]
@@ -68,7 +68,7 @@ def seen_in(mesh: Mesh, camera: Camera) -> tuple[Layers, Seen]:
 
 
 @pytest.mark.parametrize("opacity", [None, 0.5])
-def test_attributes_at_points_are_those_of_positions(opacity: float | None) -> None:
+def test_attributes_match_positions(opacity: float | None) -> None:
     far, near = box((0, 0.3, 0), (0.3, 0.1, 0.2)), box((0.1, -0.3, 0.1), (0.1, 0.1, 0.3))
     if opacity is not None:
         glass = replace(near.materials[0], base_color=(1.0, 0.0, 0.0, opacity), alpha_mode="blend")
@@ -80,7 +80,7 @@ def test_attributes_at_points_are_those_of_positions(opacity: float | None) -> N
         np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=2e-6)
 
 
-def test_a_real_character_shows_the_same_points(characters_dir: Path) -> None:
+def test_points_of_a_real_character(characters_dir: Path) -> None:
     """Cut-out textures, thousands of small faces and close looks at edges included."""
     entry = Entry("knight", "gltf", characters_dir / "kaykit" / "Knight.glb")
     mesh, _ = in_frame(read_character(entry), BuildConfig())
@@ -89,7 +89,7 @@ def test_a_real_character_shows_the_same_points(characters_dir: Path) -> None:
     np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=1e-5)
 
 
-def test_poses_are_drawn_as_by_themselves() -> None:
+def test_poses_match_single_meshes() -> None:
     still, cameras = box((0, 0, 0), (0.2, 0.2, 0.2)), [Camera(30.0, 64), Camera(100.0, 64, width=2.0)]
     moves = [np.array([0.0, 0, 0]), np.array([0.1, 0, 0.2]), np.array([0, 0, -0.3])]
     moved = [replace(still.with_vertices(still.vertices + move), rest=still.vertices) for move in moves]
@@ -103,7 +103,7 @@ def test_poses_are_drawn_as_by_themselves() -> None:
         np.testing.assert_array_equal(ours.position, theirs.position)
 
 
-def test_parts_that_come_apart_show_their_inside() -> None:
+def test_separated_parts_show_inside() -> None:
     """A closed box whose lid hangs on something else shows its inside once the lid is off."""
     mesh = box((0, 0, 0), (0.2, 0.2, 0.2))
     corners = mesh.vertices[mesh.faces]
@@ -142,7 +142,7 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
 
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
-def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
+def test_points_along_a_square(thickness: int, degrees: float) -> None:
     inside = (np.abs(turned(degrees, FINE)) <= 13).all(axis=0)
     coverage = np.asarray(inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) * 255 + 0.5).astype(np.uint8)
     out = draw_contour(painted(coverage), coverage, thickness, 0)
@@ -154,7 +154,7 @@ def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
             assert width == pytest.approx(thickness, abs=0.15)
 
 
-def test_line_and_figure_mix_in_linear_light() -> None:
+def test_line_mixes_in_linear_light() -> None:
     coverage = np.zeros((9, 9), np.uint8)
     coverage[:, :4] = 255
     coverage[:, 4] = 64

@@ -82,7 +82,7 @@ def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> Non
 
 
 @pytest.mark.parametrize("ink", [0, 6, 24])
-def test_contour_of_any_thickness_is_taken_off(ink: int) -> None:
+def test_any_contour_is_removed(ink: int) -> None:
     front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), 512)
     tall = 512 / ORTHO_WIDTH
     width, height = _box(front)
@@ -92,7 +92,7 @@ def test_contour_of_any_thickness_is_taken_off(ink: int) -> None:
     assert (np.abs(shown - FILL).max(axis=1) < 40).mean() > 0.98
 
 
-def test_dark_thin_legs_are_no_contour() -> None:
+def test_dark_legs_are_not_contour() -> None:
     """Boots and trousers may have nearly the colour of the contour, and be hardly wider than two of it."""
     image = Image.new("RGB", (600, 800), PAPER)
     draw = ImageDraw.Draw(image)
@@ -107,7 +107,7 @@ def test_dark_thin_legs_are_no_contour() -> None:
     assert (np.diff(rows) == 1).all()
 
 
-def test_limbs_that_are_lines_stay() -> None:
+def test_thin_limbs_stay() -> None:
     image = _cross(8)
     draw = ImageDraw.Draw(image)
     draw.rectangle((40, 230, 560, 400), fill=PAPER)
@@ -118,7 +118,7 @@ def test_limbs_that_are_lines_stay() -> None:
 
 
 @pytest.mark.parametrize("paper", ["shaded", "spotted", "empty"])
-def test_uneven_and_empty_paper_is_refused(paper: str) -> None:
+def test_uneven_or_empty_paper(paper: str) -> None:
     picture, random = np.asarray(_cross(8), float), np.random.default_rng(0)
     if paper == "shaded":
         picture = picture * np.linspace(0.5, 1.0, picture.shape[1])[None, :, None] + random.normal(0, 5, picture.shape)
@@ -140,7 +140,7 @@ AXES = {
 
 
 @pytest.mark.parametrize("matrix", list(AXES.values()), ids=list(AXES))
-def test_known_axes_are_found(tmp_path: Path, matrix: list[list[int]]) -> None:
+def test_known_axes(tmp_path: Path, matrix: list[list[int]]) -> None:
     front = front_of_figure(tmp_path, 256)
     assert front.mesh is not None
     drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
@@ -152,7 +152,7 @@ def test_known_axes_are_found(tmp_path: Path, matrix: list[list[int]]) -> None:
     assert np.allclose((own @ placed.matrix.T)[:, :3], placed.mesh.vertices, atol=1e-4)
 
 
-def test_mirrored_file_is_mirrored_back(tmp_path: Path) -> None:
+def test_mirrored_file(tmp_path: Path) -> None:
     front = render_front(read_single(write_turned(tmp_path / "painted.obj", np.eye(3), painted=True)), 128)
     own = read_single(write_turned(tmp_path / "mirrored.obj", np.diag([-1.0, 1.0, 1.0]), painted=True))
     placed = place_file(own, replace(front, mesh=None), 4)
@@ -168,7 +168,7 @@ def test_another_figure_is_refused(tmp_path: Path) -> None:
         place_file(other, drawn, 4)
 
 
-def test_what_views_would_cut_is_shrunk_with_the_drawing(tmp_path: Path) -> None:
+def test_cut_views_are_shrunk(tmp_path: Path) -> None:
     drawn = read_drawing(write_drawing(tmp_path, size=128), 128)
     deep = read_single(write_turned(tmp_path / "deep.obj", np.diag([1.0, 1.0, 8.0])))
     placed = place_file(deep, drawn, 8)
@@ -178,7 +178,7 @@ def test_what_views_would_cut_is_shrunk_with_the_drawing(tmp_path: Path) -> None
     assert (shrunk.mask > 127).sum() == pytest.approx((drawn.mask > 127).sum() * placed.fit**2, rel=0.1)
 
 
-def test_turn_between_right_angles_is_found(tmp_path: Path) -> None:
+def test_odd_turns_are_found(tmp_path: Path) -> None:
     angle = np.deg2rad(32)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     drawn = read_drawing(write_drawing(tmp_path, size=256), 256)

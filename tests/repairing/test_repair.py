@@ -28,7 +28,7 @@ def pictures(folder: Path) -> list[NDArray[np.uint8]]:
     return [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
 
 
-def test_drawing_with_the_mesh_of_another_tool(tmp_path: Path) -> None:
+def test_mesh_of_another_tool(tmp_path: Path) -> None:
     drawing, out = write_drawing(tmp_path, ground=(255, 255, 255)), tmp_path / "out"
     mesh = write_turned(tmp_path / "other.obj", np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]), 3.0)
     assert json.loads(repair(drawing, "--mesh", mesh, "--out", out, "--json").stdout)["frames"] == 4
@@ -52,7 +52,7 @@ def test_drawing_with_the_mesh_of_another_tool(tmp_path: Path) -> None:
     assert (out / "notes.txt").read_text() == "mine"
 
 
-def test_character_in_motion_by_its_own_rig(tmp_path: Path) -> None:
+def test_character_in_motion(tmp_path: Path) -> None:
     figure, out = write_moving_figure(tmp_path / "figure.glb"), tmp_path / "out"
     repair(figure, "--mesh", figure, "--motion", "wave", "--out", out)
     still = tmp_path / "still"

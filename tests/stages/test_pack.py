@@ -100,13 +100,13 @@ def sums(folder: Path) -> dict[str, str]:
     return parse_sums((folder / schema.SUMS_FILE).read_text())[0]
 
 
-def test_sums_are_those_of_the_files(split_of: dict[str, str], tmp_path: Path) -> None:
+def test_sums_match_files(split_of: dict[str, str], tmp_path: Path) -> None:
     done = run(plan_of(Store(), split_of), Store(), tmp_path / "dataset")
     assert done.kept == 0 and done.written >= 6
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset")
 
 
-def test_a_grown_dataset_keeps_its_shards_and_equals_a_fresh_one(split_of: dict[str, str], tmp_path: Path) -> None:
+def test_grown_dataset_keeps_shards(split_of: dict[str, str], tmp_path: Path) -> None:
     store = Store()
     run(plan_of(store, split_of), store, tmp_path / "dataset")
     before = {path.stat().st_ino for path in (tmp_path / "dataset" / "data").iterdir()}
@@ -122,7 +122,7 @@ def test_a_grown_dataset_keeps_its_shards_and_equals_a_fresh_one(split_of: dict[
     assert open_dataset(tmp_path / "dataset").splits("default")["train"] == VIEWS * (len(old_train) + 12)
 
 
-def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path: Path) -> None:
+def test_damaged_shard_is_not_kept(split_of: dict[str, str], tmp_path: Path) -> None:
     store = Store()
     run(plan_of(store, split_of), store, tmp_path / "dataset")
     before = sums(tmp_path / "dataset")
@@ -135,9 +135,7 @@ def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path
 
 
 @pytest.mark.parametrize("step", range(3))
-def test_killed_anywhere_it_is_the_old_or_the_new_dataset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
+def test_killed_pack_is_old_or_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     usual, left = Path.replace, [step]
 
     def replace(path: Path, target: Path) -> Path:
@@ -161,7 +159,7 @@ def test_killed_anywhere_it_is_the_old_or_the_new_dataset(
     assert not (tmp_path / ".dataset.replaced").exists()
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(split_of: dict[str, str], tmp_path: Path) -> None:
+def test_foreign_folder_is_kept(split_of: dict[str, str], tmp_path: Path) -> None:
     store, folder = Store(), tmp_path / "dataset"
     run(plan_of(store, split_of), store, folder)
     before = sums(folder)

@@ -33,7 +33,7 @@ from tests.backends.drawings import Fake
 from tests.rendering.scenes import look_at, sphere
 
 
-def test_what_a_backend_makes_is_there_from_both_sides() -> None:
+def test_reconstruction_from_both_sides() -> None:
     ball = sphere(0.4).with_sides(double=False)
     given = accepted(ball, look_at(ball, size=96).color, load_backend("relief"), "a")
     assert [material.double_sided for material in given.materials] == [True]
@@ -59,13 +59,13 @@ def _doubting(context: Context) -> Mesh:
     return figure()
 
 
-def test_a_mesh_that_lies_is_refused_with_the_line_that_mends_it() -> None:
+def test_wrong_mesh_is_refused_with_a_fix() -> None:
     with pytest.raises(LowQualityError) as caught:
         _reconstructed(_lying)
     assert caught.value.pictures and 'axes: ["+x", "+y", "+z"] in backends.yaml' in str(caught.value)
 
 
-def test_what_a_backend_doubts_is_a_warning() -> None:
+def test_backend_doubts_are_warnings() -> None:
     assert _reconstructed(_doubting).meta["warnings"] == ["the figure lacks a tail"]
 
 
@@ -104,17 +104,17 @@ UNSTATED = {**READING, "stated_in": None}
         (lambda: coloured(linear_to_srgb), UNSTATED, "decoded once more they would be 0.01 from"),
     ],
 )
-def test_a_warning_names_the_fault_and_its_fix(make: Any, reading: Any, sentence: str) -> None:
+def test_warning_names_fault_and_fix(make: Any, reading: Any, sentence: str) -> None:
     (warning,) = said(make(), reading)
     assert sentence in warning
 
 
-def test_a_right_mesh_has_no_warnings() -> None:
+def test_good_mesh_has_no_warnings() -> None:
     assert said(TRUTH, READING) == ()
     assert said(coloured(lambda c: np.clip(c * 1.3, 0, 1)), READING) == ()
 
 
-def test_whether_the_turn_is_to_be_found_decides_it_too() -> None:
+def test_turn_search_is_an_input() -> None:
     seen = {name: {"sha256": name} for name in ("gt_mask_00.png", "gt_00.png")}
     mesh: dict[str, Any] = {"files": {"vertices.npy": {"sha256": "v"}}}
     job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(views=1))
@@ -129,7 +129,7 @@ def test_whether_the_turn_is_to_be_found_decides_it_too() -> None:
 
 
 @pytest.mark.parametrize("yaw", [30.0, 217.0])
-def test_colours_tell_the_front_where_silhouettes_do_not(yaw: float) -> None:
+def test_colours_tell_the_front(yaw: float) -> None:
     face, back = (0.9, 0.7, 0.6), (0.2, 0.2, 0.6)
     body = concatenate(
         [ellipsoid((0, 0, 0.3), (0.15, 0.12, 0.17), face, back), ellipsoid((0, 0, -0.1), (0.3, 0.1, 0.3), face, back)]
@@ -162,7 +162,7 @@ def mask(path: Path, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("paper", "alpha", "masked"), [(255, 255, False), (0, 0, False), (120, 255, True)])
-def test_a_figure_is_cut_from_its_paper(tmp_path: Path, paper: int, alpha: int, masked: bool) -> None:
+def test_figure_is_cut_from_paper(tmp_path: Path, paper: int, alpha: int, masked: bool) -> None:
     if masked:
         mask(tmp_path / "mask512.png", (50, 60))
         mask(tmp_path / "mask.png", (100, 120))
@@ -171,7 +171,7 @@ def test_a_figure_is_cut_from_its_paper(tmp_path: Path, paper: int, alpha: int, 
     assert np.abs(laid[30, 30].astype(int) - (20, 20, 200, 255)).max() <= 2
 
 
-def test_drawings_that_cannot_be_cut_out_are_refused(tmp_path: Path) -> None:
+def test_inseparable_drawings_are_refused(tmp_path: Path) -> None:
     """Of an uneven paper without a mask, and with one of another size."""
     with pytest.raises(CharacterError, match=r"mask\.png beside it"):
         drawn_frontal(drawing(tmp_path, 120), FRONT)

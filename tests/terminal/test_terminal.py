@@ -36,7 +36,7 @@ complain("this is wrong with " + nasty, "specsia build --help")
 
 
 @pytest.mark.parametrize("width", [60, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+def test_lines_fit_the_terminal(width: int) -> None:
     output = on_terminal(ALL, width)
     harmless(output)
     lines = lines_of(output)
@@ -48,14 +48,14 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert len(text) < 40_000
 
 
-def test_a_terminal_without_colours_gets_plain_lines() -> None:
+def test_no_colours() -> None:
     output = on_terminal(ALL, 60, {"NO_COLOR": "1"})
     assert "\x1b" not in output
     harmless(output)
     assert "━" not in output
 
 
-def test_a_pipe_gets_whole_lines_and_results_alone() -> None:
+def test_pipe_gets_whole_lines() -> None:
     ran = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, encoding="utf-8", check=True)
     assert "\x1b" not in ran.stdout + ran.stderr
     head, nasty, knight, warning, rows = ran.stdout.splitlines()
@@ -69,21 +69,21 @@ def test_a_pipe_gets_whole_lines_and_results_alone() -> None:
     assert all(line.isprintable() for line in told)
 
 
-def test_a_stream_that_cannot_write_a_letter_gets_its_name() -> None:
+def test_unwritable_letters() -> None:
     code = "from specsia_build.terminal import show; show('騎士 é')"
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout == "\\u9a0e\\u58eb \\xe9\n"
 
 
-def test_words_without_end_are_cut_and_nothing_steers() -> None:
+def test_long_words_and_control_characters() -> None:
     text = shortened(f"{'a' * 5000} is \x1b[2J\u202e no [bold]name[/bold]")
     assert len(text) < 400 and text.isprintable() and "[bold]name[/bold]" in text
     lines = Table(("a\nb",), [("\x1b]0;x\x07",)]).lines()
     assert len(lines) == 2 and all(line.isprintable() for line in lines)
 
 
-def test_sentences_alike_but_for_names_numbers_and_evidence_are_folded() -> None:
+def test_similar_sentences_are_folded() -> None:
     sentences = [("odd", "it floats"), ("other", "it floats")]
     for count, name in enumerate("abcdefghijklmnopqrst"):
         evidence = "it lies" if count % 2 else "it floats"

@@ -64,12 +64,12 @@ def compared(truth: Mesh, argument: str | None = None) -> Result:
 
 
 @pytest.mark.parametrize("shape", [(SIZE, SIZE, 4), (SIZE, 100, 4)])
-def test_a_picture_that_shows_nothing_or_is_not_square(shape: tuple[int, int, int]) -> None:
+def test_empty_or_not_square_picture(shape: tuple[int, int, int]) -> None:
     with pytest.raises(CharacterError):
         create("0").reconstruct(np.zeros(shape, np.uint8), Context("x", 1, figure))
 
 
-def test_a_seed_decides_all_bytes() -> None:
+def test_seed_decides_all_bytes() -> None:
     one, two, other = (reconstructed(figure(), None, seed) for seed in (2**64 - 1, 2**64 - 1, 8))
     for name in ("vertices", "faces", "colors"):
         assert_array_equal(getattr(one, name), getattr(two, name))
@@ -79,7 +79,7 @@ def test_a_seed_decides_all_bytes() -> None:
 @pytest.mark.parametrize(
     ("strength", "least_iou", "damage"), [("0", 0.95, (0, 0.03)), ("1", 0.90, (0.035, 0.15)), ("2", 0.5, (0.04, 0.5))]
 )
-def test_damage_grows_with_the_strength(strength: str, least_iou: float, damage: tuple[float, float]) -> None:
+def test_damage_grows_with_strength(strength: str, least_iou: float, damage: tuple[float, float]) -> None:
     truth = figure()
     result = compared(truth, strength)
     assert result.ious[1:].mean() >= least_iou
@@ -92,7 +92,7 @@ def test_damage_grows_with_the_strength(strength: str, least_iou: float, damage:
     check_generated(mesh, front_of(truth))
 
 
-def test_legs_fuse_and_thin_parts_are_lost() -> None:
+def test_legs_fuse_and_thin_parts_vanish() -> None:
     legs = [ellipsoid((x, 0, -0.2), (0.06, 0.06, 0.3), GREY, GREY) for x in (-0.064, 0.064)]
     body = ellipsoid((0, 0, 0.25), (0.15, 0.12, 0.2), RED, RED)
     blade = ellipsoid((0.3, 0, 0.3), (0.2, 0.0016, 0.0016), GREY, GREY)
@@ -125,7 +125,7 @@ def jointed() -> Mesh:
 
 @pytest.mark.parametrize("truth", [winged(), jointed()], ids=["wings", "pieces"])
 @pytest.mark.parametrize("argument", ["0", "1"])
-def test_what_some_view_shows_is_kept(truth: Mesh, argument: str) -> None:
+def test_visible_surface_is_kept(truth: Mesh, argument: str) -> None:
     mesh = reconstructed(truth, argument)
     goals, masks = silhouettes(truth, CAMERAS) >= 128, silhouettes(mesh, CAMERAS) >= 128
     recall = (goals & masks).sum(axis=(1, 2)) / goals.sum(axis=(1, 2))
@@ -135,7 +135,7 @@ def test_what_some_view_shows_is_kept(truth: Mesh, argument: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["kaykit_barbarian", "kaykit_knight", "kaykit_mage", "kenney_character"])
-def test_real_characters_keep_their_silhouettes(characters_dir: Path, name: str) -> None:
+def test_real_silhouettes_are_kept(characters_dir: Path, name: str) -> None:
     truth = real_mesh(characters_dir, name, CAMERAS)
     result = compared(truth)
     assert result.ious[1:].mean() >= 0.90

@@ -18,13 +18,13 @@ from specsia_build.backends.fusion.views import VIEW_SIZE
 
 
 @pytest.mark.parametrize("step", [2.5, 11.0])
-def test_a_spline_keeps_planes(step: float) -> None:
+def test_spline_keeps_planes(step: float) -> None:
     rows, columns = np.mgrid[:40, :40].astype(np.float32)
     y, x = np.mgrid[:64, :64] / step + 1
     assert_allclose(_spline(3 + 2 * rows - columns, 64, step), 3 + 2 * y - x, atol=1e-4)
 
 
-def test_noise_has_deviation_one_and_no_detail_finer_than_its_wavelength() -> None:
+def test_noise_deviation_and_wavelength() -> None:
     noise = np.stack([smooth_noise(np.random.default_rng(seed), 12.0) for seed in range(30)])
     assert noise.mean() == pytest.approx(0, abs=0.03)
     assert noise.std() == pytest.approx(1, abs=0.03)
@@ -32,7 +32,7 @@ def test_noise_has_deviation_one_and_no_detail_finer_than_its_wavelength() -> No
     assert power[VIEW_SIZE // 6 :].sum() < 0.01 * power.sum()
 
 
-def test_warping_is_bilinear_with_the_border_repeated() -> None:
+def test_bilinear_warp_repeats_border() -> None:
     rng = np.random.default_rng(3)
     image = rng.random((VIEW_SIZE, VIEW_SIZE, 3), dtype=np.float32)
     shift = rng.normal(0, 9, (2, VIEW_SIZE, VIEW_SIZE)).astype(np.float32)
@@ -42,7 +42,7 @@ def test_warping_is_bilinear_with_the_border_repeated() -> None:
     assert_allclose(warped(image, shift), np.stack(wanted, axis=-1), atol=1e-4)
 
 
-def test_distance_to_a_circle_is_signed_and_in_pixels() -> None:
+def test_signed_distance_to_a_circle() -> None:
     y, x = np.mgrid[:96, :96]
     wanted = 30.3 - np.hypot(x - 47.2, y - 50.6)
     # A level that is no distance, with the same zero contour.
@@ -50,7 +50,7 @@ def test_distance_to_a_circle_is_signed_and_in_pixels() -> None:
     assert_allclose(signed_distance(wanted * (2 + np.cos(x / 9)))[near], wanted[near], atol=0.35)
 
 
-def test_brightness_drifts_as_a_whole_and_by_place() -> None:
+def test_brightness_drift() -> None:
     grey = np.full((VIEW_SIZE, VIEW_SIZE, 3), 0.5, np.float32)
     drifted = np.stack([_drifted(grey, np.random.default_rng(seed), 1.0) for seed in range(60)])
     light = drifted @ (0.299, 0.587, 0.114) / 0.5 - 1

@@ -68,7 +68,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("size", [200, 512])
-def test_figure_is_closed_and_fills_its_silhouette(size: int) -> None:
+def test_closed_mesh_fills_silhouette(size: int) -> None:
     image = painted(*figure(size))
     mesh = reconstructed(image)
     found = topology(mesh)
@@ -78,7 +78,7 @@ def test_figure_is_closed_and_fills_its_silhouette(size: int) -> None:
     assert iou(seen(mesh, size=size), image) > 0.97
 
 
-def test_the_rim_lies_on_the_contour() -> None:
+def test_rim_lies_on_contour() -> None:
     flat = surface_of(figure_of(painted(disc(256, 0.5, 0.5, 0.3))), np.zeros((SIZE, SIZE, 2)))
     shared = np.intersect1d(flat.faces[flat.front], flat.faces[~flat.front])
     x, y, _ = flat.points[shared].T
@@ -86,7 +86,7 @@ def test_the_rim_lies_on_the_contour() -> None:
     np.testing.assert_allclose(np.hypot(x - middle[0], y - middle[1]), 0.3 * 256, atol=0.4)
 
 
-def test_the_back_may_take_the_colours_of_the_rim() -> None:
+def test_back_may_take_rim_colours() -> None:
     distance = disc(64, 0.5, 0.5, 0.4) * 64
     labels = np.where(distance < 0, COLOURS, np.where(distance < net.RIM + 1, 3, 5))
     front, around, along = net.guides(labels)
@@ -113,12 +113,12 @@ def test_odd_drawings(name: str) -> None:
     ],
     ids=["blank", "no background", "not square", "small", "no alpha", "one pixel"],
 )
-def test_pictures_that_cannot_be_used(image: Image) -> None:
+def test_unusable_pictures(image: Image) -> None:
     with pytest.raises(CharacterError):
         reconstructed(image)
 
 
-def test_colours_come_from_the_drawing() -> None:
+def test_colours_come_from_drawing() -> None:
     distance, colours = figure(512)
     image = np.dstack([colours, np.full((512, 512), 255)]).astype(np.uint8)
     image[distance <= 0] = 0
@@ -129,14 +129,14 @@ def test_colours_come_from_the_drawing() -> None:
     assert (apart.min(axis=0) == 0).all()
 
 
-def test_front_shows_the_drawing() -> None:
+def test_front_shows_drawing() -> None:
     image = painted(*figure(512))
     shown = seen(reconstructed(image))
     both = (shown[..., 3] == 255) & (image[..., 3] == 255)
     assert np.abs(shown[both].astype(int) - image[both]).mean() < 1.5
 
 
-def test_contour_stays_out_of_the_texture() -> None:
+def test_contour_is_not_in_texture() -> None:
     image = painted(disc(512, 0.5, 0.5, 0.3), np.where(pixels(512)[1] > 0.5, 60, 140)[..., None])
     drawn = draw_contour(image, np.ascontiguousarray(image[..., 3]), 4, 255)
     contour = find_contour(drawn)
@@ -144,7 +144,7 @@ def test_contour_stays_out_of_the_texture() -> None:
     assert colours_of(reconstructed(drawn)).max() < 200
 
 
-def test_an_uneven_line_stays_out_of_the_texture() -> None:
+def test_uneven_line_is_not_in_texture() -> None:
     depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)
     inner = 7 + 1.5 * np.sin(5 * np.arctan2(rows - 0.5, columns - 0.5))
     # Paper around the line, as in a figure cut out of a scan.
@@ -156,7 +156,7 @@ def test_an_uneven_line_stays_out_of_the_texture() -> None:
     assert 110 <= found.min() <= found.max() <= 145
 
 
-def test_a_hairline_inside_paper_is_found() -> None:
+def test_hairline_in_paper_is_found() -> None:
     image = painted(disc(512, 0.5, 0.5, 0.3), (200, 200, 200))
     depth = np.ceil(scipy.ndimage.distance_transform_edt(image[..., 3] >= 128))
     image[depth == 3, :3] = 40
@@ -180,7 +180,7 @@ def test_frame_tells_the_length() -> None:
     assert np.ptp(framed.vertices[:, 1]) == pytest.approx(1, abs=0.1)
 
 
-def test_same_bytes_from_any_number_of_threads() -> None:
+def test_bytes_do_not_depend_on_threads() -> None:
     image = painted(*figure(256))
     first = reconstructed(image)
     with ThreadPoolExecutor(4) as pool:
@@ -204,7 +204,7 @@ def picture() -> Any:
     return train._picture(selftest.figure())
 
 
-def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
+def test_examples_depend_on_seed_only(picture: Any) -> None:
     one, two, other = (train.example(picture, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert not np.array_equal(one["x"], other["x"])
@@ -215,7 +215,7 @@ def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_training_makes_weights_that_give_the_same_without_torch(workers: int, picture: Any, tmp_path: Path) -> None:
+def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
     model = train.train(train.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
     tensors = net.tensors_of(tmp_path / "weights.safetensors")
     planes = {name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value for name, value in tensors.items()}
@@ -232,7 +232,7 @@ def test_training_makes_weights_that_give_the_same_without_torch(workers: int, p
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
 
 
-def test_manifests_may_have_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[tuple[str, float]] = []
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
     monkeypatch.setattr(train, "train", lambda drawn, out, **_: taken.extend(drawn))
@@ -246,7 +246,7 @@ def test_manifests_may_have_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(taken) == 2 and not (tmp_path / "none").exists()
 
 
-def test_samples_are_drawn_at_rest_and_turned(tmp_path: Path) -> None:
+def test_samples_at_rest_and_turned(tmp_path: Path) -> None:
     lines = []
     for entry, split in zip(open_source("sample:2", tmp_path).entries, ("train", "test"), strict=True):
         provide(entry)

@@ -56,7 +56,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
+def test_bridge_returns_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
     root = write_upstream(tmp_path / "checkout", name)
     before = sorted(root.rglob("*"))
     place = Installation(
@@ -88,7 +88,7 @@ def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Pat
     assert eventually(lambda: processes_naming(str(root)) == [])
 
 
-def test_a_missing_checkout_or_python_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_checkout_or_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECSIA_BACKENDS", str(tmp_path / "backends.yaml"))
     for name in ("ROOT", "PYTHON"):
         monkeypatch.delenv(f"SPECSIA_CRM_{name}", raising=False)
@@ -99,7 +99,7 @@ def test_a_missing_checkout_or_python_is_wrong_usage(tmp_path: Path, monkeypatch
             create("crm", None if argument is None else str(tmp_path / argument))
 
 
-def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_of_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "backends.yaml"
     path.write_text(
         "crm:\n  root: /in/file\n  python: /file/python\n  devices: [0, 1]\n  offline: true\n"
@@ -128,7 +128,7 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     "setting", ["rot: /in/file", "offline: 'no'", "seconds: {strat: 5}", "seconds: {item: .nan}", "weights: {crn: /my}"]
 )
-def test_settings_that_would_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+def test_settings_without_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     path = tmp_path / "backends.yaml"
     path.write_text(f"crm: {{{setting}}}\n")
     monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
@@ -136,7 +136,7 @@ def test_settings_that_would_not_count(tmp_path: Path, monkeypatch: pytest.Monke
         find_installation("crm")
 
 
-def test_a_device_is_claimed_once(tmp_path: Path) -> None:
+def test_device_is_claimed_once(tmp_path: Path) -> None:
     claimed = [claim(["0", "1"], 0.0, tmp_path) for _ in range(2)]
     assert [device for device, _ in claimed] == ["0", "1"]
     with pytest.raises(CharacterError):
@@ -146,7 +146,7 @@ def test_a_device_is_claimed_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
+def test_each_file_and_name_is_checked(tmp_path: Path, name: str) -> None:
     pins, root = read_pins(name), write_upstream(tmp_path, name)
     assert missing_names(pins, root) == []
     for file, names in pins.uses.items():
@@ -159,7 +159,7 @@ def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
         (root / file).write_text(text)
 
 
-def test_lacks_come_in_order_with_their_fixes(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_in_order_with_fixes(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     pins = read_pins("crm")
     nothing = diagnose(pins, Installation())
@@ -204,7 +204,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specsia("backends", "doctor", "relief", code=2)
 
 
-def test_a_complete_installation_exits_with_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_installation_exits_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = write_environment(tmp_path / "environment")
     site = next((tmp_path / "environment").glob("lib/python*/site-packages"))
     pins = read_pins("crm")

@@ -44,13 +44,13 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("path", [LIBRARY, *SCRIPTS], ids=lambda path: path.name)
-def test_it_is_python_3_8(path: Path) -> None:
+def test_runs_on_python_3_8(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
     own = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("specsia_build")]
     assert own == []
 
 
-def test_a_worker_in_a_bare_environment(tmp_path: Path, bare: str) -> None:
+def test_bare_environment(tmp_path: Path, bare: str) -> None:
     script = "import importlib.util\nassert importlib.util.find_spec('numpy') is None\n" + FAULTY
     with closing(supervised(tmp_path, script, bare)) as supervisor:
         assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).is_file()
@@ -91,7 +91,7 @@ serve(load)
 """
 
 
-def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
+def test_prints_go_to_the_log(tmp_path: Path) -> None:
     request = {"type": "reconstruct", "image": "a.png", "folder": str(tmp_path / "out"), "seed": 5}
     answers, log = talk(tmp_path, request)
     assert answers == [{"type": "hello"}, {"type": "done", "mesh": str(tmp_path / "out" / "mesh.obj")}]
@@ -108,7 +108,7 @@ ERRORS = {
 }
 
 
-def test_exceptions_become_errors_and_the_worker_goes_on(tmp_path: Path) -> None:
+def test_worker_survives_exceptions(tmp_path: Path) -> None:
     pictures = [*ERRORS, "a.png"]
     requests = [
         {"type": "reconstruct", "image": image, "folder": str(tmp_path / f"{number}")}
@@ -149,7 +149,7 @@ def outcomes(supervisor: Supervisor, folder: Path, items: list[str]) -> dict[str
     return reasons
 
 
-def test_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
+def test_every_fault_of_a_worker(tmp_path: Path) -> None:
     items = [f"{i:02d}" for i in range(14)]
     faults = {item: fault for item, (fault, _) in FAULTS.items()}
     with closing(supervised(tmp_path, FAULTY, faults=faults)) as supervisor:
@@ -167,7 +167,7 @@ def test_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
     assert "printed at import" in log and "echo" in log
 
 
-def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suspended_time_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Ctrl-Z and schedulers do it: the monotonic clock says that a quarter of an hour more has passed."""
     real = time.monotonic
     with closing(supervised(tmp_path, FAULTY, faults={"02": "late"}, late=1.5)) as supervisor:
@@ -179,7 +179,7 @@ def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, m
     assert lines(tmp_path / "attempts") == ["01", "02"]
 
 
-def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
+def test_dead_start_is_noticed_quickly(tmp_path: Path) -> None:
     script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
     with closing(supervised(tmp_path, script)) as supervisor:
         reasons = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
@@ -202,7 +202,7 @@ NO_MESSAGE = "wrote a line that is not a message"
         (DONE, "", 0, NO_MESSAGE),
     ],
 )
-def test_answers_that_cannot_be_used(tmp_path: Path, hello: str, answer: str, wait: float, reason: str) -> None:
+def test_unusable_answers(tmp_path: Path, hello: str, answer: str, wait: float, reason: str) -> None:
     raw = supervised(tmp_path, RAW, hello=hello, answer=answer, wait=wait)
     with closing(raw) as supervisor, pytest.raises(CharacterError, match=reason):
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
@@ -226,7 +226,7 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize(("state", "how"), [("idle", signal.SIGTERM), ("busy", signal.SIGKILL)])
-def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
+def test_worker_ends_with_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
     root = Path(__file__).parents[3]
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path / "w"), state],

@@ -65,7 +65,7 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
     return raw.mesh, raw.mesh.face_material == index, raw.mesh.materials[index]
 
 
-def test_a_blend_file_is_what_a_render_would_show(raw: RawMesh) -> None:
+def test_blend_file_matches_its_render(raw: RawMesh) -> None:
     assert "Hidden" not in raw.parts
     assert {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
     assert (raw.skinned, raw.animations) == (True, 4)
@@ -83,7 +83,7 @@ def test_a_blend_file_is_what_a_render_would_show(raw: RawMesh) -> None:
     assert any("strands" in warning for warning in raw.warnings)
 
 
-def test_a_node_tree_becomes_a_texture_and_a_factor(raw: RawMesh) -> None:
+def test_node_tree_becomes_texture(raw: RawMesh) -> None:
     mesh, chosen, cloth = part_of(raw, "cloth")
     assert_allclose(cloth.base_color, (0.5, 0.25, 1.0, 1.0), atol=1e-6)
     assert cloth.alpha_mode == "blend"
@@ -98,7 +98,7 @@ def test_a_node_tree_becomes_a_texture_and_a_factor(raw: RawMesh) -> None:
     assert_allclose(mesh.uv[chosen][..., 1], 1 - 3 * corners[..., 2], atol=1e-5)
 
 
-def test_vertex_colours_that_a_material_asks_for(raw: RawMesh) -> None:
+def test_material_vertex_colours(raw: RawMesh) -> None:
     mesh, chosen, painted = part_of(raw, "painted")
     assert painted.base_color == (1, 1, 1, 1)
     assert mesh.colors is not None
@@ -107,17 +107,17 @@ def test_vertex_colours_that_a_material_asks_for(raw: RawMesh) -> None:
 
 @pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 0.0), ("Lift@6", 2.0), ("Lift@3", 0.8)])
-def test_a_pose_moves_what_is_bound_to_it(blend: Path, pose: str, height: float) -> None:
+def test_pose_moves_bound_parts(blend: Path, pose: str, height: float) -> None:
     mesh, chosen, _ = part_of(read_with_blender(blend, pose=pose), "strip")
     assert mesh.vertices[mesh.faces[chosen]][..., 2].min() == pytest.approx(height, abs=1e-4)
 
 
-def test_what_the_viewport_shows_is_read_where_a_render_would_show_no_mesh(tmp_path: Path, write: Write) -> None:
+def test_viewport_mesh_as_fallback(tmp_path: Path, write: Write) -> None:
     raw = read_with_blender(write(tmp_path / "melon.blend", UNRENDERED))
     assert (raw.parts, len(raw.warnings)) == (("body",), 1)
 
 
-def test_at_rest_the_mesh_is_the_still_one(raw: RawMesh) -> None:
+def test_rest_equals_still_mesh(raw: RawMesh) -> None:
     assert_allclose(posed(raw.mesh, moving_of(raw).rig, None, 0.0).vertices, raw.mesh.vertices, atol=1e-5)
     for point in (*STRIP, SWORD, BOX, CHEEK, MIRRORED, CHIN):
         assert np.linalg.norm(raw.mesh.vertices - point, axis=1).min() < 1e-5, point
@@ -139,7 +139,7 @@ def test_at_rest_the_mesh_is_the_still_one(raw: RawMesh) -> None:
         ((*STRIP, SWORD), "Lift", 0.5, tuple((x, y, z + 2) for x, y, z in (*STRIP, SWORD))),
     ],
 )
-def test_points_are_where_they_belong(raw: RawMesh, points: object, name: str, t: float, expected: object) -> None:
+def test_points_keep_their_place(raw: RawMesh, points: object, name: str, t: float, expected: object) -> None:
     moving = moving_of(raw)
     (motion,) = [motion for motion in moving.motions if motion.name == name]
     rows = [int(np.argmin(np.linalg.norm(raw.mesh.vertices - point, axis=1))) for point in np.array(points)]
@@ -147,7 +147,7 @@ def test_points_are_where_they_belong(raw: RawMesh, points: object, name: str, t
     assert_allclose(placed, np.array(expected), atol=1e-4)
 
 
-def test_motions_have_their_seconds(raw: RawMesh) -> None:
+def test_motions_in_seconds(raw: RawMesh) -> None:
     lengths = {motion.name: round(motion.duration, 6) for motion in moving_of(raw).motions}
     assert lengths == {"Bend": 1.0, "BoxAction": 1.0, "Lift": 0.5, "Smiling": 1.0}
     assert any("'Endless'" in warning for warning in raw.warnings)
@@ -183,7 +183,7 @@ for name, index in (("slide", 0), ("rise", 2)):
 """
 
 
-def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
+def test_fbx_materials(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "hero.fbx", MATERIALS)
     (tmp_path / "textures").mkdir()
     Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
@@ -206,7 +206,7 @@ def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
     )
 
 
-def test_takes_are_motions_by_their_names(tmp_path: Path, write: Write) -> None:
+def test_takes_become_motions(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "takes.fbx", TAKES)
     moving = read_with_blender(path, moving=True).moving
     assert moving is not None
@@ -218,7 +218,7 @@ def test_takes_are_motions_by_their_names(tmp_path: Path, write: Write) -> None:
     np.testing.assert_allclose(ends["rise"] - starts["rise"], [[0, 0, 10]] * 3, atol=1e-3)
 
 
-def test_a_real_character_stands_upright_faces_front_and_poses(characters_dir: Path, tmp_path: Path) -> None:
+def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
     if find_command(SCRIPT) is None:
         pytest.skip("needs Blender")
     entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
@@ -275,7 +275,7 @@ def fbx(tmp_path: Path) -> Path:
     return path
 
 
-def test_blender_is_asked_once_for_a_file_and_its_images(fbx: Path, asked: Path, own_cache: Path) -> None:
+def test_blender_runs_once_per_file(fbx: Path, asked: Path, own_cache: Path) -> None:
     raw = read_with_blender(fbx)
     assert (raw.up, raw.front, raw.parts, len(raw.mesh.faces)) == ("+z", "-y", ("body",), 1)
     # +Y of glTF is +Z here.
@@ -294,7 +294,7 @@ def test_blender_is_asked_once_for_a_file_and_its_images(fbx: Path, asked: Path,
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_full_disk_is_no_fault_of_the_character(fbx: Path, own_cache: Path) -> None:
+def test_full_disk_is_not_the_characters_fault(fbx: Path, own_cache: Path) -> None:
     fbx.write_bytes(b"full")
     with pytest.raises(WriteError):
         read_with_blender(fbx)
@@ -302,7 +302,7 @@ def test_a_full_disk_is_no_fault_of_the_character(fbx: Path, own_cache: Path) ->
 
 
 @pytest.mark.parametrize(("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")])
-def test_the_error_without_blender_says_how_to_get_it(
+def test_missing_blender_names_the_fix(
     fbx: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
 ) -> None:
     monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
@@ -320,7 +320,7 @@ def test_the_error_without_blender_says_how_to_get_it(
         ("x.fbx", b"Kaydara FBX Binary  \0 and no more", "could not be read by Blender"),
     ],
 )
-def test_the_error_has_the_reason_of_blender(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_error_includes_blenders_reason(tmp_path: Path, name: str, content: bytes, why: str) -> None:
     if blender_process.find_command(SCRIPT) is None:
         pytest.skip("needs Blender")
     (tmp_path / name).write_bytes(content)

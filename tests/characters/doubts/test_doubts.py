@@ -55,7 +55,7 @@ def probe(solids: list[np.ndarray], front: str = "-y", dark: int = 0, **more: ob
 
 @pytest.mark.parametrize("front", AXES[:4])
 @pytest.mark.parametrize("up", ["+y", "+z"])
-def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str) -> None:
+def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     character = character_of(write_obj(tmp_path / "figure.obj", {"": boxes()}, into_file(up, front)))
     vertices = character.mesh.vertices
     assert np.ptp(vertices[:, 2]) > 1.8
@@ -77,14 +77,14 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
     ],
     ids=["a cube", "a tower", "without a mirror", "flat"],
 )
-def test_a_shape_without_a_front_is_left_as_it_is_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
+def test_no_front_stays_and_warns(tmp_path: Path, solids: list[np.ndarray]) -> None:
     character = character_of(write_obj(tmp_path / "thing.obj", {"": solids}, into_file("+y", "-y")))
     assert (character.front, facts_of(character).faces) == ("-y", "unsure")
     assert character.unsure and len(character.warnings) >= 1
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-def test_front_from_left_and_right_joints(front: str) -> None:
+def test_front_by_left_and_right_joints(front: str) -> None:
     joints = turned(RIG, front_rotation(front).T)
     assert front_axis(joints) == front
     assert front_axis(joints[:4]) is None
@@ -93,7 +93,7 @@ def test_front_from_left_and_right_joints(front: str) -> None:
 
 
 @given(st.sampled_from(AXES[:4]), st.sampled_from([(), TOES]))
-def test_sides_named_as_a_viewer_sees_them_are_not_believed_against_the_format(front: str, toes: tuple) -> None:  # type: ignore[type-arg]
+def test_sides_named_from_the_viewer(front: str, toes: tuple) -> None:  # type: ignore[type-arg]
     viewed = tuple((name, (-x, y, z)) for name, (x, y, z) in (*RIG, *toes))
     joints = turned(viewed, front_rotation(front).T)
     assert front_of(probe([BOX], landmarks=joints), usual=front).axis in (None, front)
@@ -102,12 +102,12 @@ def test_sides_named_as_a_viewer_sees_them_are_not_believed_against_the_format(f
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-def test_front_from_a_face_with_more_contrast_than_the_back(front: str) -> None:
+def test_front_by_contrast_of_the_face(front: str) -> None:
     assert front_of(probe([*PLAIN, *FACE], front, 3)).axis == front
 
 
 @pytest.mark.parametrize("front", ["-y", "+x"])
-def test_a_sideways_shape_without_a_face_warns(tmp_path: Path, front: str) -> None:
+def test_faceless_sideways_shape_warns(tmp_path: Path, front: str) -> None:
     boar = [
         BOX * (0.4, 1.2, 0.5),
         BOX * (0.3, 0.4, 0.9) + (0, -0.3, 0.3),
@@ -119,19 +119,19 @@ def test_a_sideways_shape_without_a_face_warns(tmp_path: Path, front: str) -> No
 
 
 @pytest.mark.parametrize("up", AXES[2:])
-def test_up_from_joints_of_feet(up: str) -> None:
+def test_up_by_foot_joints(up: str) -> None:
     assert up_axis(turned(RIG, up_rotation(up).T)) == up
     assert up_axis([(name, place) for name, place in RIG if "Foot" not in name]) is None
 
 
 @pytest.mark.parametrize("up", ["+y", "+z", "-z"])
-def test_up_from_feet_below_and_a_head_above(up: str) -> None:
+def test_up_by_feet_and_head(up: str) -> None:
     lying = mesh_of(boxes()).rotated(up_rotation(up).T)
     assert up_of(probe_of(lying), "+y").axis == up
     assert up_of(probe_of(mesh_of([BOX * (1, 2, 3)])), "+y").axis is None
 
 
-def test_up_from_the_ground_through_the_origin() -> None:
+def test_up_by_ground_at_the_origin() -> None:
     post = mesh_of([BOX * (0.5, 0.4, 1) + (0, 0, 0.5)])
     assert up_of(probe_of(post), "+y").axis == "+z"
     assert up_of(probe_of(post.rotated(up_rotation("+y").T)), "+y").axis in (None, "+y")
@@ -167,7 +167,7 @@ def around(size: float = 8.0) -> list[np.ndarray]:
         ("Room", around()),
     ],
 )
-def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
+def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
     path = write_obj(tmp_path / "hero.obj", FIGURE | {name: scenery})
     character = read(path)
     assert dropped(character.doubts) == [name]
@@ -175,7 +175,7 @@ def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: st
     assert read(path, drop=(name,)).warnings == ()
 
 
-def test_a_second_figure_is_named_and_the_one_at_the_origin_kept(tmp_path: Path) -> None:
+def test_second_figure_is_named(tmp_path: Path) -> None:
     other = {"Other" + name: [solid + np.array((3, 0, 0)) for solid in solids] for name, solids in FIGURE.items()}
     assert dropped(doubts(FIGURE | other, tmp_path)) == ["OtherLimbs", "OtherTrunk"]
 
@@ -192,7 +192,7 @@ def test_a_second_figure_is_named_and_the_one_at_the_origin_kept(tmp_path: Path)
     ],
     ids=lambda more: next(iter(more), "alone"),
 )
-def test_what_belongs_to_a_character_is_not_doubted(tmp_path: Path, more: Boxes) -> None:
+def test_belongings_are_not_doubted(tmp_path: Path, more: Boxes) -> None:
     assert doubts(FIGURE | more, tmp_path) == ()
 
 
@@ -206,9 +206,7 @@ def test_what_belongs_to_a_character_is_not_doubted(tmp_path: Path, more: Boxes)
         ("Cube.001", "Cube.002", None),
     ],
 )
-def test_parts_of_one_name_in_one_place_are_shown_at_once(
-    tmp_path: Path, first: str, second: str, said: str | None
-) -> None:
+def test_overlapping_parts_of_one_name(tmp_path: Path, first: str, second: str, said: str | None) -> None:
     hair = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
     again = [solid * (1.01, 1.01, 1.001) for solid in hair]
     all_doubts = doubts(FIGURE | {first: hair, second: again}, tmp_path)
@@ -217,12 +215,12 @@ def test_parts_of_one_name_in_one_place_are_shown_at_once(
     assert doubts(FIGURE | {first: hair, second: apart}, tmp_path) == ()
 
 
-def test_props_that_hang_from_one_hand_are_spare_but_for_the_largest(tmp_path: Path) -> None:
+def test_spare_props_in_a_hand(tmp_path: Path) -> None:
     props = {"Sword": (0.1, 1.2, 0.1), "Axe": (0.1, 0.8, 0.1), "Ring": (0.05, 0.05, 0.05)}
     assert dropped(read(write_glb(tmp_path / "hero.glb", props, {}), "gltf").doubts) == ["Axe"]
 
 
-def test_the_spare_weapons_of_the_shared_characters_are_named(characters_dir: Path, tmp_path: Path) -> None:
+def test_spare_weapons_of_real_characters(characters_dir: Path, tmp_path: Path) -> None:
     entries = {entry.id: entry for entry in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
     knight = read_character(msgspec.structs.replace(entries["kaykit_knight"], drop=()))
     assert {"1H_Sword_Offhand", "Round_Shield"} <= {name for fix in knight.fixes for name in fix.value}
@@ -234,7 +232,7 @@ def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: 
     assert len(read(path, "gltf").doubts) == said
 
 
-def test_flat_rounded_and_faraway_shapes_are_doubted(tmp_path: Path) -> None:
+def test_flat_rounded_or_far_shapes(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
     stray = FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}
     far = {"A": [solid + 20_000.0 for solid in boxes()]}
@@ -260,7 +258,7 @@ def test_one_colour_warns(tmp_path: Path, mtl: str) -> None:
     assert sum("one plain" in warning for warning in character.warnings) == 1
 
 
-def test_a_plain_picture_is_one_of_covered_pixels_alone() -> None:
+def test_plain_colour_ignores_background() -> None:
     color, coverage = np.zeros((20, 20, 4), np.uint8), np.zeros((20, 20), np.uint8)
     assert plain_colour(color, coverage) is None
     color[5:15, 5:15], coverage[5:15, 5:15] = (203, 203, 203, 255), 255
@@ -306,7 +304,7 @@ BLACK = (0.0, 0.0, 0.0, 1.0)
 
 @pytest.mark.parametrize("thickness", [0.004, 0.012])
 @pytest.mark.parametrize("said", [False, True])
-def test_an_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) -> None:
+def test_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) -> None:
     hull = inside_out(figure(thickness))
     # A hull may lack its flag, as in formats that have no sides.
     path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("Outline", hull, BLACK, said))
@@ -319,7 +317,7 @@ def test_an_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) 
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
 
 
-def test_a_figure_turned_inside_out_warns(tmp_path: Path) -> None:
+def test_inside_out_figure_warns(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path, "gltf").warnings
     assert "wound inwards" in warning
@@ -329,7 +327,7 @@ def test_a_figure_turned_inside_out_warns(tmp_path: Path) -> None:
     assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True)), "gltf").warnings == ()
 
 
-def test_a_cape_that_vanishes_from_behind_warns(tmp_path: Path) -> None:
+def test_lost_cape_back_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
     path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False))
     (warning,) = read(path, "gltf").warnings

@@ -65,11 +65,11 @@ def is_clear(message: str | None) -> bool:
         GLB[:-5],
     ],
 )
-def test_files_that_are_not_gltf_2_are_refused(content: bytes) -> None:
+def test_other_files_are_refused(content: bytes) -> None:
     assert is_clear(refused(content))
 
 
-def test_unknown_required_extensions_are_named() -> None:
+def test_unknown_required_extensions() -> None:
     message = altered(lambda data: data.update(extensionsRequired=["KHR_mesh_quantization", "ACME_soft_voxels"]))
     assert is_clear(message) and "ACME_soft_voxels" in str(message)
 
@@ -92,7 +92,7 @@ def test_unknown_required_extensions_are_named() -> None:
 )
 @pytest.mark.parametrize("kind", ["buffer", "image"])
 @pytest.mark.parametrize("name", ["home", "."])
-def test_nothing_outside_the_folder_is_read(
+def test_outside_files_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, kind: str, name: str
 ) -> None:
     (tmp_path / "home").mkdir()
@@ -112,7 +112,7 @@ def test_nothing_outside_the_folder_is_read(
         read_gltf(path)
 
 
-def test_buffers_and_images_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
+def test_data_uris_and_files(tmp_path: Path) -> None:
     writer = gltf()
     pixels = base64.b64encode(png([[[255, 0, 0, 255], [0, 255, 0, 9]]])).decode()
     writer.data["images"] = [{"uri": f"data:image/png;base64,{pixels}"}]
@@ -148,11 +148,11 @@ def test_buffers_and_images_in_a_data_uri_and_beside_the_file(tmp_path: Path) ->
         lambda d: d["nodes"][2].update(scale=[None, 1, 1]),
     ],
 )
-def test_damaged_geometry_costs_the_character(change: Any) -> None:
+def test_damaged_geometry_fails(change: Any) -> None:
     assert is_clear(altered(change))
 
 
-def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> None:
+def test_common_exporter_quirks(tmp_path: Path) -> None:
     def loose(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: loose(inner) for key, inner in value.items()}
@@ -172,7 +172,7 @@ def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("odd", [{"scale": [None] * 3}, {"translation": [0, float("nan"), 0]}, {"matrix": [None] * 16}])
-def test_what_hangs_nowhere_is_no_hindrance_to_what_is_shown(odd: dict[str, Any], tmp_path: Path) -> None:
+def test_unused_faults_are_ignored(odd: dict[str, Any], tmp_path: Path) -> None:
     writer = GltfWriter()
     holder = writer.add("nodes", name="lead_hold", **odd)
     writer.add("nodes", name="hand", children=[writer.mesh_node(name="arm"), holder])
@@ -186,7 +186,7 @@ def test_what_hangs_nowhere_is_no_hindrance_to_what_is_shown(odd: dict[str, Any]
         read_gltf(writer.write_glb(tmp_path / "c.glb"))
 
 
-def test_what_no_picture_depends_on_may_be_anything() -> None:
+def test_fields_without_a_picture() -> None:
     def spoil(data: dict[str, Any]) -> None:
         data.update(cameras=5, animations=[{"channels": "x"}], extras=[[[]]], extensions={"X": [None]})
         data["accessors"].append({"componentType": "x"})
@@ -216,7 +216,7 @@ def test_what_no_picture_depends_on_may_be_anything() -> None:
         lambda d: d.update(extensions={"VRM": {"materialProperties": "x", "humanoid": 5, "firstPerson": []}}),
     ],
 )
-def test_a_fault_of_names_and_looks_costs_no_more_than_these(change: Any, tmp_path: Path) -> None:
+def test_cosmetic_faults_cost_themselves(change: Any, tmp_path: Path) -> None:
     writer = gltf()
     sound = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
     change(writer.data)

@@ -44,7 +44,7 @@ def with_material(folder: Path, **material: Any) -> Material:
     return only_material(read(writer, folder))
 
 
-def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
+def test_factors_are_linear(tmp_path: Path) -> None:
     material = with_material(
         tmp_path,
         name="skin",
@@ -63,20 +63,20 @@ def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stated", "opacity"), [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)]
 )
-def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
+def test_glass_is_see_through(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
     glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
     pane = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
     assert pane.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
     assert pane.base_color[3] == pytest.approx(opacity)
 
 
-def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
+def test_specular_glossiness_diffuse(tmp_path: Path) -> None:
     extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
     material = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions)
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
-def test_a_texture_comes_with_its_sampler(tmp_path: Path) -> None:
+def test_texture_sampler(tmp_path: Path) -> None:
     writer = textured(GltfWriter())
     writer.data["textures"][0]["sampler"] = writer.add("samplers", wrapS=33071, wrapT=33648, magFilter=9728)
     raw = read(writer, tmp_path)
@@ -117,7 +117,7 @@ def test_texture_transforms(tmp_path: Path, transform: dict[str, Any], expected:
         ("OPAQUE", 0, 0.5, 0.5, "opaque"),
     ],
 )
-def test_what_is_opaque_everywhere_is_opaque(
+def test_fully_opaque_is_opaque(
     tmp_path: Path, mode: str, texel_alpha: int, factor_alpha: float, corner_alpha: float, expected: str
 ) -> None:
     writer = GltfWriter()
@@ -138,7 +138,7 @@ def test_what_is_opaque_everywhere_is_opaque(
         ("KHR_texture_basisu", UASTC, None, (16, 16)),
     ],
 )
-def test_an_image_of_another_format_and_the_plain_one_beside_it(
+def test_image_and_its_fallback(
     tmp_path: Path, extension: str, content: bytes, plain: int | None, size: tuple[int, int]
 ) -> None:
     writer = textured(GltfWriter())
@@ -153,7 +153,7 @@ def test_an_image_of_another_format_and_the_plain_one_beside_it(
 
 
 @pytest.mark.parametrize(("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")])
-def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri: str, place: str) -> None:
+def test_image_elsewhere_in_the_source(tmp_path: Path, uri: str, place: str) -> None:
     image, folder = tmp_path / place, tmp_path / "gltf"
     for parent in (image.parent, folder):
         parent.mkdir()
@@ -164,7 +164,7 @@ def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri
     assert only_material(raw).texture is not None and image in raw.files
 
 
-def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:
+def test_texture_for_bare_materials(tmp_path: Path) -> None:
     given = tmp_path / "given.png"
     given.write_bytes(png([[[0, 0, 255]]]))
     writer = textured(GltfWriter())
@@ -193,7 +193,7 @@ def vrm0(folder: Path, properties: Any, version: str = "UniVRM-0.99.0", factor: 
     return read_gltf(writer.write_glb(folder / "a.vrm"))
 
 
-def test_mtoon_has_colour_texture_and_transform(tmp_path: Path) -> None:
+def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
     said = {
         "shader": "VRM/MToon",
         "floatProperties": {"_Cutoff": 0.3, "_CullMode": 0, "_BlendMode": 1},
@@ -229,7 +229,7 @@ def test_mtoon_has_colour_texture_and_transform(tmp_path: Path) -> None:
         ("VRM/UnlitCutout", {}, "mask"),
     ],
 )
-def test_alpha_mode_from_shader_and_keywords(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
+def test_alpha_mode_by_shader_or_keyword(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
     said = {"shader": shader, "vectorProperties": {"_Color": [1, 1, 1, 0.5]}, "keywordMap": keywords}
     (material,) = vrm0(tmp_path, [said]).mesh.materials
     assert (material.alpha_mode, material.unlit) == (mode, True)
@@ -240,13 +240,13 @@ def test_alpha_mode_from_shader_and_keywords(tmp_path: Path, shader: str, keywor
 @pytest.mark.parametrize(
     ("version", "red"), [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)]
 )
-def test_older_exporters_wrote_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
+def test_old_vrm_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
     raw = vrm0(tmp_path, [{"shader": "VRM_USE_GLTFSHADER"}], version, [0.5, 0, 0, 0.5])
     assert_allclose(raw.mesh.materials[0].base_color, [red, 0, 0, 0.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("damaged", [5, {"vectorProperties": {"_Color": "red"}}, {"textureProperties": []}])
-def test_damaged_properties_leave_what_gltf_says(tmp_path: Path, damaged: Any) -> None:
+def test_damaged_vrm_falls_back_to_gltf(tmp_path: Path, damaged: Any) -> None:
     raw = vrm0(tmp_path, [damaged])
     assert raw.mesh.materials[0].base_color == (0.0, 0.0, 1.0, 1.0)
     assert len(raw.warnings) == 1

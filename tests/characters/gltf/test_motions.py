@@ -72,7 +72,7 @@ def two_skins() -> GltfWriter:
     return writer
 
 
-def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
+def test_skins_morphs_and_nodes_at_rest(tmp_path: Path) -> None:
     writer = two_skins()
     animate(writer, "turn", "rotation", node=1, values=[[0, 0, 0, 1], [HALF, 0, 0, HALF], [1.0, 0, 0, 0]])
     animate(writer, "smile", "weights", node=5, values=[0.0, 1, 0.5, 0.5, 1, 0])
@@ -91,7 +91,7 @@ def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
         assert np.array_equal(frame.faces, pose.mesh.faces)
 
 
-def test_morph_targets_whose_weights_are_not_stated_follow_another_file(tmp_path: Path) -> None:
+def test_unstated_morph_weights(tmp_path: Path) -> None:
     writer = GltfWriter()
     primitive = writer.primitive(targets=[{"POSITION": writer.accessor([[0, 0, 1.0]] * 3)}])
     writer.mesh_node(primitive, name="face")
@@ -136,7 +136,7 @@ def test_keys(tmp_path: Path, given: dict[str, Any], seconds: float, expected: l
         {"times": 99},
     ],
 )
-def test_a_damaged_animation_costs_itself_alone(tmp_path: Path, damage: dict[str, Any]) -> None:
+def test_damaged_animation_costs_itself(tmp_path: Path, damage: dict[str, Any]) -> None:
     writer = GltfWriter()
     writer.mesh_node()
     for name, given in (("before", {}), ("bad", damage), ("after", {})):
@@ -159,7 +159,7 @@ OLD_BONES = [{"bone": "hips", "node": 1}, {"bone": "head", "node": 0}]
         ({"VRMC_vrm_animation": {"humanoid": {"humanBones": BONES}}}, "-y"),
     ],
 )
-def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any], front: str) -> None:
+def test_vrm_bones(tmp_path: Path, extensions: dict[str, Any], front: str) -> None:
     writer = GltfWriter()
     writer.add("nodes", name="head")
     writer.add("nodes", name="hips", children=[0, 2])
@@ -188,7 +188,7 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
         ("Hero_Rest", [9, 9, 9]),
     ],
 )
-def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[float]) -> None:
+def test_frames_are_24ths_of_a_second(tmp_path: Path, pose: str, shift: list[float]) -> None:
     writer = GltfWriter()
     writer.mesh_node(translation=[9, 9, 9])
     animate(writer, "Rig|Hero_Go")
@@ -198,7 +198,7 @@ def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[fl
     assert raw.warnings == ()
 
 
-def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
+def test_real_character_poses(characters_dir: Path) -> None:
     knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
     rest, idle, dead = (
         facts_of(read_character(replace(knight, pose=pose))) for pose in ("rest", "Idle@12", "Death_A_Pose")

@@ -45,7 +45,7 @@ def corners(raw: RawMesh) -> NDArray[np.float32]:
     return raw.mesh.vertices[raw.mesh.faces]
 
 
-def test_a_triangle_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_triangle_round_trip(tmp_path: Path) -> None:
     writer = GltfWriter()
     normal = writer.accessor([[0, 0, 1]] * 3)
     writer.mesh_node(writer.primitive(NORMAL=normal), name="leaf")
@@ -72,7 +72,7 @@ def test_a_triangle_comes_back_as_it_was_written(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("indexed", [True, False])
-def test_strips_and_fans_keep_their_winding(
+def test_strips_and_fans_keep_winding(
     tmp_path: Path, mode: int | None, expected: list[list[int]], indexed: bool
 ) -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 3, 0]], float)
@@ -84,7 +84,7 @@ def test_strips_and_fans_keep_their_winding(
     assert_array_equal(corners(raw), points[np.array(expected)])
 
 
-def test_interleaved_attributes_with_a_stride(tmp_path: Path) -> None:
+def test_interleaved_attributes(tmp_path: Path) -> None:
     writer = GltfWriter()
     uv = [(0.25, 0.5), (0.75, 0.5), (0.25, 1.0)]
     rows = b"".join(struct.pack("<3f2f4x", *p, *t) for p, t in zip(TRIANGLE, uv, strict=True))
@@ -98,7 +98,7 @@ def test_interleaved_attributes_with_a_stride(tmp_path: Path) -> None:
     assert_array_equal(raw.mesh.uv, [uv])
 
 
-def test_normalised_and_quantised_integers(tmp_path: Path) -> None:
+def test_normalised_integers(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.data["extensionsRequired"] = ["KHR_mesh_quantization"]
     position = writer.accessor([[-100, 0, 0], [7, 0, 0], [0, 50, 0]], "i2")
@@ -134,7 +134,7 @@ def test_sparse_accessors(tmp_path: Path, backed: bool) -> None:
     assert_array_equal(corners(raw), [[[0, 0, 0], [5, 6, 7], [8, 9, 10]]])
 
 
-def test_nodes_nest_as_translation_rotation_scale_or_matrix(tmp_path: Path) -> None:
+def test_node_transforms(tmp_path: Path) -> None:
     writer = GltfWriter()
     child = writer.mesh_node(name="child", translation=[10, 0, 0], scale=[1, 2, 1])
     matrix = np.eye(4)
@@ -147,7 +147,7 @@ def test_nodes_nest_as_translation_rotation_scale_or_matrix(tmp_path: Path) -> N
     assert_allclose(corners(raw)[0], [[0, 10, 5], [0, 11, 5], [-4, 10, 5]], atol=1e-6)
 
 
-def test_only_the_default_scene_is_read_without_what_is_dropped(tmp_path: Path) -> None:
+def test_default_scene_only(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node(name="here")
     for name in ("elsewhere", "spare"):
@@ -161,7 +161,7 @@ def test_only_the_default_scene_is_read_without_what_is_dropped(tmp_path: Path) 
     assert raw.parts == ("here", "spare")
 
 
-def test_a_mirroring_node_keeps_the_outside_outside(tmp_path: Path) -> None:
+def test_mirroring_node_keeps_outside(tmp_path: Path) -> None:
     writer = GltfWriter()
     normal = writer.accessor([[0.6, 0, 0.8]] * 3)
     uv = writer.accessor([[0, 0], [1, 0], [0, 1]])
@@ -175,7 +175,7 @@ def test_a_mirroring_node_keeps_the_outside_outside(tmp_path: Path) -> None:
     assert by_corner == {(0, 0, 0): (0, 0), (-1, 0, 0): (1, 0), (0, 2, 0): (0, 1)}
 
 
-def test_normals_follow_the_inverse_transpose(tmp_path: Path) -> None:
+def test_normals_by_inverse_transpose(tmp_path: Path) -> None:
     writer = GltfWriter()
     normal = writer.accessor([[HALF, HALF, 0]] * 3)
     writer.mesh_node(writer.primitive(NORMAL=normal), scale=[2, 1, 1])
@@ -184,7 +184,7 @@ def test_normals_follow_the_inverse_transpose(tmp_path: Path) -> None:
     assert_allclose(mesh.normals[0, 0], np.array([1, 2, 0]) / 5**0.5, atol=1e-6)
 
 
-def test_morph_targets_stand_at_their_default_weights(tmp_path: Path) -> None:
+def test_default_morph_weights(tmp_path: Path) -> None:
     writer = GltfWriter()
     up, side = writer.accessor([[0, 2, 0]] * 3), writer.accessor([[4, 0, 0], [0, 0, 0], [0, 0, 0]])
     bent = writer.primitive(targets=[{"POSITION": up}, {"POSITION": side}])
@@ -222,7 +222,7 @@ def skinned_writer() -> GltfWriter:
     return writer
 
 
-def test_a_skin_poses_its_vertices_by_the_joints_at_rest(tmp_path: Path) -> None:
+def test_skin_at_rest(tmp_path: Path) -> None:
     raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"))
     assert raw.skinned
     # (1, 1, 0) goes to (1, 2, 0) with the lower joint and to (0, 3, 0) with the upper one, half each.
@@ -232,7 +232,7 @@ def test_a_skin_poses_its_vertices_by_the_joints_at_rest(tmp_path: Path) -> None
     assert_allclose(raw.mesh.normals[0, 2], [HALF, HALF, 0], atol=1e-6)
 
 
-def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None:
+def test_unweighted_vertex_follows_first_joint(tmp_path: Path) -> None:
     writer = skinned_writer()
     offset = writer.data["bufferViews"][writer.data["accessors"][3]["bufferView"]]["byteOffset"]
     writer.binary[offset : offset + 16] = bytes(16)
@@ -241,7 +241,7 @@ def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None
     assert raw.warnings == ()
 
 
-def test_a_vertex_whose_weights_are_no_numbers_is_moved_as_the_nearest_of_its_mesh(tmp_path: Path) -> None:
+def test_non_finite_weights_follow_nearest(tmp_path: Path) -> None:
     writer = GltfWriter()
     joints, lost = writer.accessor([[0] * 4, [1, 0, 0, 0], [1, 0, 0, 0]], "u1"), [np.nan] * 4
     weights = writer.accessor([lost, [1, 0, 0, 0], [np.nan, 0, 0, 0]])
@@ -257,7 +257,7 @@ def test_a_vertex_whose_weights_are_no_numbers_is_moved_as_the_nearest_of_its_me
     assert_array_equal(moving.rig.nodes[moving.rig.slots[:, 0]], [2, 2, 2, 1, 1, 1])
 
 
-def test_vertices_that_no_face_uses_do_not_count(tmp_path: Path) -> None:
+def test_unused_vertices_do_not_count(tmp_path: Path) -> None:
     writer = GltfWriter()
     points = [[np.nan, 0, 0], *TRIANGLE, [1e9, 0, 0]]
     color = writer.accessor(np.arange(20).reshape(5, 4) / 20)
@@ -269,7 +269,7 @@ def test_vertices_that_no_face_uses_do_not_count(tmp_path: Path) -> None:
     assert_allclose(mesh.colors[0, :, 0], [0.6, 0.2, 0.4], atol=1e-6)
 
 
-def test_the_knight_s_body_agrees_with_a_plain_reading_of_the_specification(characters_dir: Path) -> None:
+def test_knight_agrees_with_the_specification(characters_dir: Path) -> None:
     path = characters_dir / "kaykit" / "Knight.glb"
     writer = opened(path.read_bytes())
     nodes = writer.data["nodes"]
@@ -296,7 +296,7 @@ def test_the_knight_s_body_agrees_with_a_plain_reading_of_the_specification(char
     assert_allclose(body.vertices, expected, atol=1e-5)
 
 
-def test_kenney_agrees_with_trimesh_and_finds_its_texture_beside_it(characters_dir: Path) -> None:
+def test_kenney_agrees_with_trimesh(characters_dir: Path) -> None:
     path = characters_dir / "kenney" / "kenney_character.glb"
     raw = read_gltf(path)
     reference = trimesh.load_scene(path).to_mesh()
@@ -328,7 +328,7 @@ def drawn(path: Path) -> NDArray[np.bool_]:
         ("animated/animal_fox.glb", partial(meshopted, extension="KHR_meshopt_compression", version=1)),
     ],
 )
-def test_a_compressed_character_looks_as_it_did(
+def test_compression_keeps_the_look(
     characters_dir: Path, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
 ) -> None:
     source, packed = characters_dir / name, tmp_path / "a.glb"
@@ -360,7 +360,7 @@ def plain_square() -> bytes:
 
 
 @pytest.mark.parametrize("pack", [draco, meshopted])
-def test_quantised_positions_are_where_they_were(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+def test_quantised_positions(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     writer = opened(plain_square())
     points = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * 32767
     (primitive,) = writer.data["meshes"][0]["primitives"]
@@ -385,7 +385,7 @@ def test_damaged_draco_is_refused(change: Any) -> None:
     assert is_clear(refused(rewritten(writer)))
 
 
-def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draco_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**20)
     count = 60_000
     writer = GltfWriter()

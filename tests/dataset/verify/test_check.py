@@ -40,7 +40,7 @@ ALL = tuple(schema.IMAGE_COLUMNS)
 Rows = dict[str, StoredRow]
 
 
-def test_a_clean_dataset_passes(one_backend: Path) -> None:
+def test_clean_dataset_passes(one_backend: Path) -> None:
     calls: list[tuple[int, int]] = []
     report = verify(one_backend, progress=lambda done, total: calls.append((done, total)))
     assert report.ok, report.lines()
@@ -50,7 +50,7 @@ def test_a_clean_dataset_passes(one_backend: Path) -> None:
     assert (calls[0], calls[-1]) == ((0, 24), (24, 24))
 
 
-def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> None:
+def test_two_backends_pass(two_backends: Path) -> None:
     report = verify(two_backends, workers=2)
     assert report.ok, report.lines()
     assert (report.rows, report.characters, report.configs) == (24, 3, ("fat", "thin"))
@@ -58,7 +58,7 @@ def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> No
 
 
 @pytest.mark.parametrize(("views", "size", "pos_frame"), [(4, 96, "view"), (1, 50, "character")])
-def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: PosFrame) -> None:
+def test_other_settings_pass(tmp_path: Path, views: int, size: int, pos_frame: PosFrame) -> None:
     folder = build_small(tmp_path / "d", ("a", "b"), views=views, size=size, pos_frame=pos_frame)
     assert verify(folder).ok, verify(folder).lines()
     (folder / schema.SUMS_FILE).unlink()
@@ -68,7 +68,7 @@ def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, s
     assert len(report.notes) == 1
 
 
-def test_the_report_is_plain_json(dataset: Path) -> None:
+def test_report_is_json(dataset: Path) -> None:
     for split in schema.SPLITS:
         change(dataset, lambda rows: [row.update(iou=2.0) for row in rows.values()], split)
     report = verify(dataset)
@@ -197,7 +197,7 @@ FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(dataset: Path, fault: str) -> None:
+def test_planted_faults_are_found(dataset: Path, fault: str) -> None:
     plant, checks, where = FAULTS[fault]
     change(dataset, plant)
     report = verify(dataset)
@@ -207,7 +207,7 @@ def test_a_planted_fault_is_found(dataset: Path, fault: str) -> None:
     assert named == where if len(where) < 2 or "2" not in where else where <= named, report.lines()
 
 
-def test_a_character_in_two_splits(dataset: Path) -> None:
+def test_character_in_two_splits(dataset: Path) -> None:
     rows = [row for row in read_rows(shard(dataset)) if row["character_id"] == "hero"]
     write_rows(shard(dataset, "test"), read_rows(shard(dataset, "test")) + rows)
     write_sums(dataset)
@@ -217,7 +217,7 @@ def test_a_character_in_two_splits(dataset: Path) -> None:
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_character_in_two_splits_under_two_ids(dataset: Path, frozen: bool) -> None:
+def test_character_under_two_ids(dataset: Path, frozen: bool) -> None:
     rows = [row for row in read_rows(shard(dataset)) if row["character_id"] == "hero"]
     for row in rows:
         row.update(character_id="twin", uid=f"twin_{row['view']:02d}")
@@ -233,7 +233,7 @@ def test_a_character_in_two_splits_under_two_ids(dataset: Path, frozen: bool) ->
     assert named == ["twin_00"] if frozen else ["twin_00", "twin"]
 
 
-def test_a_split_that_is_not_the_frozen_one(dataset: Path) -> None:
+def test_other_splits_than_frozen(dataset: Path) -> None:
     text = json.loads((dataset / "splits.json").read_text())
     text["test"], text["validation"] = text["validation"], text["test"]
     text["train"].remove("hero")
@@ -244,13 +244,13 @@ def test_a_split_that_is_not_the_frozen_one(dataset: Path) -> None:
     assert sorted(where for where, _ in found(report, "splits")) == ["1", "3", "hero"]
 
 
-def test_targets_that_differ_between_configurations(two_backends: Path, copied: Callable[[Path], Path]) -> None:
+def test_gt_differs_between_configurations(two_backends: Path, copied: Callable[[Path], Path]) -> None:
     folder = copied(two_backends)
     change(folder, lambda rows: _swapped(("gt", "gt_mask"), *list(rows)[:2])(rows), backend="thin")
     assert "views" in failed(verify(folder))
 
 
-def test_an_image_written_anew_and_a_row_removed(dataset: Path) -> None:
+def test_rewritten_image_and_missing_row(dataset: Path) -> None:
     rows = read_rows(shard(dataset))
     stream = io.BytesIO()
     Image.open(io.BytesIO(rows[2]["gt"]["bytes"])).save(stream, "PNG")
@@ -261,7 +261,7 @@ def test_an_image_written_anew_and_a_row_removed(dataset: Path) -> None:
     assert [where for where, _ in found(report, "sums")] == ["data/train-00000-of-00001.parquet"]
 
 
-def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None:
+def test_private_licences_are_noted(dataset: Path) -> None:
     def relicense(rows: Rows) -> None:
         for uid, row in rows.items():
             row["license"] = "CC BY-ND 4.0" if uid.startswith("0_") else row["license"]

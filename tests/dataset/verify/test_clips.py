@@ -42,7 +42,7 @@ def of(rows: Rows, action: str, view: int = 0) -> Rows:
     return [row for row in rows if (row["action"], row["view"]) == (action, view)]
 
 
-def test_a_clean_dataset_of_clips_passes(clips_run: RunLayout) -> None:
+def test_clean_clips_pass(clips_run: RunLayout) -> None:
     report = verify(clips_run.dataset)
     assert report.ok, report.lines()
     assert report.notes
@@ -87,7 +87,7 @@ def test_damage_is_found(dataset: Path, damage: str) -> None:
     assert check in failed(report), report.lines()
 
 
-def test_the_same_character_under_two_ids_in_two_splits_is_found(dataset: Path) -> None:
+def test_clips_under_two_ids(dataset: Path) -> None:
     taken: Rows = []
     rewrite(dataset, "train", lambda rows: taken.extend(of(rows, "turntable")))
 
@@ -100,7 +100,7 @@ def test_the_same_character_under_two_ids_in_two_splits_is_found(dataset: Path) 
 
 
 @pytest.mark.parametrize("column", list(schema.CLIP_COLUMNS))
-def test_a_lacking_column_is_found(dataset: Path, column: str) -> None:
+def test_missing_column(dataset: Path, column: str) -> None:
     arrow = schema.arrow_schema([name for name in schema.MOVING_COLUMNS if name != column])
     rewrite(dataset, "test", lambda rows: [row.pop(column) for row in rows], arrow)
     assert str(shard(dataset, "test").relative_to(dataset)) in [where for where, _ in found(verify(dataset), "schema")]

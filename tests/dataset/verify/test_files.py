@@ -15,7 +15,7 @@ from specsia_build.dataset.verify.check import verify
 from tests.dataset.small import failed, found, read_rows, shard
 
 
-def test_files_that_no_sums_list(dataset: Path) -> None:
+def test_unlisted_files(dataset: Path) -> None:
     (dataset / "notes.txt").write_text("x")
     (dataset / "data" / "more.parquet").write_bytes(b"")
     (dataset / ".cache" / "huggingface").mkdir(parents=True)
@@ -27,7 +27,7 @@ def test_files_that_no_sums_list(dataset: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["textures/m.png", "hero.GLB", "raw.zip"])
-def test_a_texture_or_an_archive_is_no_part_of_a_dataset_though_it_is_listed(dataset: Path, name: str) -> None:
+def test_listed_foreign_files(dataset: Path, name: str) -> None:
     (dataset / name).parent.mkdir(exist_ok=True)
     (dataset / name).write_bytes(b"\x89PNG")
     write_sums(dataset)
@@ -42,7 +42,7 @@ def test_a_missing_file(dataset: Path, name: str) -> None:
     assert "files" in failed(report)
 
 
-def test_a_missing_shard(dataset: Path) -> None:
+def test_missing_shard(dataset: Path) -> None:
     shard(dataset).rename(dataset / "data" / "train-00001-of-00003.parquet")
     write_sums(dataset)
     missing = [f"data/train-0000{index}-of-00003.parquet" for index in (0, 2)]
@@ -50,7 +50,7 @@ def test_a_missing_shard(dataset: Path) -> None:
 
 
 @pytest.mark.parametrize("sums", [True, False])
-def test_a_bit_flipped_in_an_image(dataset: Path, sums: bool) -> None:
+def test_flipped_bit_in_an_image(dataset: Path, sums: bool) -> None:
     row = read_rows(shard(dataset))[3]
     content = bytearray(shard(dataset).read_bytes())
     content[content.find(row["gt"]["bytes"]) + len(row["gt"]["bytes"]) // 2] ^= 4
@@ -63,7 +63,7 @@ def test_a_bit_flipped_in_an_image(dataset: Path, sums: bool) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 3, 1000])
-def test_a_shard_that_was_cut_off(dataset: Path, kept: int) -> None:
+def test_truncated_shard(dataset: Path, kept: int) -> None:
     shard(dataset, "test").write_bytes(shard(dataset, "test").read_bytes()[:kept])
     report = verify(dataset)
     assert found(report, "files")[0][0] == "data/test-00000-of-00001.parquet"
@@ -78,7 +78,7 @@ def test_a_shard_that_was_cut_off(dataset: Path, kept: int) -> None:
         *((schema.SPLITS_FILE, "splits", text) for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')),
     ],
 )
-def test_a_file_that_cannot_be_used(dataset: Path, name: str, check: str, text: str) -> None:
+def test_unusable_file(dataset: Path, name: str, check: str, text: str) -> None:
     (dataset / name).write_text(text)
     write_sums(dataset)
     report = verify(dataset)
@@ -94,12 +94,12 @@ def card(dataset: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["data/tests-*.parquet", "data/train-*.parquet"])
-def test_a_card_that_names_other_shards(dataset: Path, pattern: str) -> None:
+def test_card_names_other_shards(dataset: Path, pattern: str) -> None:
     card(dataset, "path: data/test-*.parquet", f"path: {pattern}")
     assert "data/test-00000-of-00001.parquet" in [where for where, _ in found(verify(dataset), "files")]
 
 
-def test_columns_that_are_not_as_promised(dataset: Path) -> None:
+def test_wrong_columns(dataset: Path) -> None:
     table = pq.read_table(shard(dataset))
     index = table.schema.get_field_index("outline_px")
     altered = table.set_column(index, "outline_px", table.column("outline_px").cast(pa.int64()))
@@ -113,7 +113,7 @@ def test_columns_that_are_not_as_promised(dataset: Path) -> None:
     )
 
 
-def test_paths_of_a_machine_in_texts(dataset: Path) -> None:
+def test_machine_paths_in_texts(dataset: Path) -> None:
     card(dataset, "# SPECSIA", "built in /home/somebody/specsia\n# SPECSIA")
     assert [where for where, _ in found(verify(dataset), "files")] == ["README.md"]
 
@@ -132,6 +132,6 @@ def test_paths_of_a_machine_in_texts(dataset: Path) -> None:
         ("at /export/jane/x", "/export/jane"),
     ],
 )
-def test_what_looks_like_a_path_of_a_machine(text: str, path: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_counts_as_machine_path(text: str, path: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_own_folders", lambda: ("/export/jane",))
     assert files.machine_path(text) == path

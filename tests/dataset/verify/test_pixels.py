@@ -17,7 +17,7 @@ from specsia_build.frame import Camera
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
 
-def test_chunks_beyond_pixels() -> None:
+def test_chunks_other_than_pixels() -> None:
     assert extra_chunks(png.encode(RAMP)) == []
     stream = io.BytesIO()
     Image.fromarray(RAMP).save(stream, "PNG", dpi=(72, 72))
@@ -46,7 +46,7 @@ def card(camera: Camera, frame: str) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("yaw", [0.0, 36.0, 90.0, 200.0])
 @pytest.mark.parametrize("size", [64, 512, 1024])
 @pytest.mark.parametrize("frame", ["character", "view"])
-def test_positions_land_on_their_pixel(yaw: float, size: int, frame: str) -> None:
+def test_positions_on_their_pixel(yaw: float, size: int, frame: str) -> None:
     camera = Camera(yaw, size)
     pos = card(camera, frame)
     dx, dy = landing_errors(pos, camera, BOX, frame).T
@@ -59,7 +59,7 @@ def test_positions_land_on_their_pixel(yaw: float, size: int, frame: str) -> Non
 
 
 @pytest.mark.parametrize("yaw", [0.0, 36.0, 200.0])
-def test_positions_that_land_elsewhere(yaw: float) -> None:
+def test_positions_elsewhere(yaw: float) -> None:
     camera = Camera(yaw, 512)
     pos = card(camera, "character")
     assert "off its own pixel" in next(check_position(pos[:, ::-1], camera, BOX, "character"))
@@ -72,7 +72,7 @@ def test_positions_that_land_elsewhere(yaw: float) -> None:
     assert not list(check_position(np.zeros((64, 64, 4), np.uint8), Camera(yaw, 64), BOX, "character"))
 
 
-def test_the_iou_that_is_stored() -> None:
+def test_stored_iou() -> None:
     one, two = np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8)
     one[:2], two[1:3] = 255, 128
     assert not list(check_iou(one, two, 1 / 3))

@@ -30,7 +30,7 @@ def edit(folder: Path, how: Callable[[Rows], object]) -> None:
     write_rows(shard(folder), list(rows.values()), schema.arrow_schema(schema.PUBLISHED_COLUMNS))
 
 
-def test_a_url_is_verified_as_the_folder_is(dataset: Path, upload: Callable[[Path], str]) -> None:
+def test_url_is_verified_like_a_folder(dataset: Path, upload: Callable[[Path], str]) -> None:
     path = shard(dataset)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -41,7 +41,7 @@ def test_a_url_is_verified_as_the_folder_is(dataset: Path, upload: Callable[[Pat
     assert not here.ok
 
 
-def test_a_converted_dataset_passes_and_skipped_checks_are_noted(converted: Path) -> None:
+def test_converted_dataset_passes(converted: Path) -> None:
     report = verify(converted)
     assert report.ok, report.lines()
     assert {check.name for check in report.checks} == {"files", "sums", "schema", "splits", "views", "images"}
@@ -67,7 +67,7 @@ def _with_alpha(rows: Rows) -> None:
         (lambda rows: rows["2_01"].update(uid="hat"), "views", "train"),
     ],
 )
-def test_faults_in_the_published_schema(published: Path, plant: Callable[[Rows], Any], check: str, where: str) -> None:
+def test_faults_in_published_schema(published: Path, plant: Callable[[Rows], Any], check: str, where: str) -> None:
     edit(published, plant)
     report = verify(published)
     assert check in failed(report), report.lines()

@@ -67,7 +67,7 @@ def _distance(one: Generator, two: Generator) -> float:
     return sum(float((a - b).detach().square().sum()) for a, b in weights)
 
 
-def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
+def test_adapting_improves_the_front(frontal: Pair) -> None:
     model = model_of(CONFIG)
     adapted = adapt_generator(model, DrawnPair(frontal), QUICK)
     assert _error(adapted, frontal) < _error(model, frontal)
@@ -77,9 +77,7 @@ def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(fron
     assert _distance(adapted, again) == 0
 
 
-def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
-    frontal: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_half_of_the_change_is_kept(frontal: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     model, front = model_of(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of(frontal))
 
     def adapted(blend: float, after: float) -> Generator:
@@ -97,7 +95,7 @@ def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     )
 
 
-def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> None:
+def test_patches_where_drawing_is_withheld(frontal: Pair) -> None:
     """The place of each centre is looked up less surely than with the whole drawing, or as surely as of Z's rim."""
     front = DrawnPair(frontal, Drawing.of(frontal))
     frames = withheld_frames(front, 0)
@@ -122,7 +120,7 @@ def _away_from(top: int, bottom: int, left: int, right: int) -> NDArray[np.bool_
     return away
 
 
-def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
+def test_patches_where_silhouettes_agree() -> None:
     z, gt = np.zeros((2, 200, 200, 4), np.uint8)
     z[60:140, 60:140] = 255
     gt[56:144, 56:144] = 255  # A contour of 4 px all around.
@@ -140,7 +138,7 @@ def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
     assert agreed(replace(pair, gt=np.roll(gt, 60, axis=1))).all()
 
 
-def test_a_drawing_is_laid_onto_the_silhouette(frontal: Pair) -> None:
+def test_drawing_on_silhouette(frontal: Pair) -> None:
     image, iou = place_drawing(_drawn(frontal), frontal.z[..., 3])
     assert iou > 0.85
     covered = (frontal.gt[..., 3] > 200) & (image[..., 3] > 200)
@@ -149,7 +147,7 @@ def test_a_drawing_is_laid_onto_the_silhouette(frontal: Pair) -> None:
     assert not image[image[..., 3] == 0].any()
 
 
-def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
+def test_drawing_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
     drawing = Image.fromarray(_drawn(frontal))
     drawing.save(tmp_path / "plain.png")
     turned = Image.Exif()
@@ -164,7 +162,7 @@ def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) ->
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
 
 
-def test_drawings_that_cannot_be_laid_on_are_refused(frontal: Pair) -> None:
+def test_unplaceable_drawings(frontal: Pair) -> None:
     """In another pose, of paper alone, or on a ground of many colours."""
     bar = np.zeros((64, 64, 4), np.uint8)
     bar[28:36] = (90, 20, 20, 255)
@@ -176,7 +174,7 @@ def test_drawings_that_cannot_be_laid_on_are_refused(frontal: Pair) -> None:
             place_drawing(drawing, frontal.z[..., 3])
 
 
-def test_colours_of_another_character_are_detected(frontal: Pair) -> None:
+def test_foreign_colours_are_detected(frontal: Pair) -> None:
     placed, _ = place_drawing(_drawn(frontal), frontal.z[..., 3])
     assert not differs_in_colour(frontal.z, placed)
     placed[..., :3] = np.where(placed[..., 3:] > 0, 255 - placed[..., :3], 0)
@@ -187,7 +185,7 @@ def _adapt(*words: object, code: int = 0) -> Result:
     return specsia("adapt", *words, "--steps", 2, "--device", "cpu", code=code)
 
 
-def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp_path: Path) -> None:
+def test_command_writes_usable_run(dataset: Path, run: Path, tmp_path: Path) -> None:
     _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     model = load_generator(tmp_path / "out")
     assert model.config == CONFIG
@@ -196,7 +194,7 @@ def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp
     _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out", code=2)
 
 
-def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) -> None:
+def test_frames_and_a_drawing(run: Path, frontal: Pair, tmp_path: Path) -> None:
     for name, picture in (("color", frontal.z), ("pos", frontal.pos)):
         (tmp_path / "frames" / name).mkdir(parents=True)
         (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
@@ -216,13 +214,11 @@ def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) 
         ("--dataset", "DATASET", "--character", "b", "--frame", "1"),
     ],
 )
-def test_options_that_do_not_name_a_frontal_view_are_refused(
-    dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_unclear_frontal_view_is_refused(dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     _adapt(run, *(dataset if o == "DATASET" else o for o in options), "--out", tmp_path / "out", code=2)
 
 
-def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, frontal: Pair, tmp_path: Path) -> None:
+def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", reference="drawing")
     _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     kept, drawing = load_drawing(tmp_path / "out"), Drawing.of(frontal)
@@ -237,6 +233,6 @@ def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, fr
             load_drawing(tmp_path / "out")
 
 
-def test_the_frontal_pair_of_clips_is_the_first_frame_from_the_front(clips_run: RunLayout) -> None:
+def test_frontal_pair_of_clips(clips_run: RunLayout) -> None:
     pair = find_frontal(open_dataset(clips_run.dataset), "b").pair
     assert (pair.character_id, pair.view, pair.frame) == ("b", 0, 0)

@@ -30,7 +30,7 @@ from tests.dataset.small import change, pixels, put
 from tests.dravie.pairs import drawn_pair, make_pair, sampler
 
 
-def test_the_input_is_z_on_white_then_its_mask_then_the_position() -> None:
+def test_input_channels() -> None:
     z, pos = np.zeros((2, 1, 4), np.uint8), np.zeros((2, 1, 4), np.uint8)
     z[0, 0], pos[0, 0] = (255, 0, 51, 255), (0, 255, 102, 255)
     seen = encode_input(z, pos, ModelConfig())
@@ -40,7 +40,7 @@ def test_the_input_is_z_on_white_then_its_mask_then_the_position() -> None:
     assert encode_input(z[1:], pos[:1], ModelConfig())[0, 0, 4:].tolist() == [-1, -1, -1]
 
 
-def test_a_target_decodes_to_its_picture_and_what_a_network_overdoes_is_clipped() -> None:
+def test_target_round_trip_and_clipping() -> None:
     gt = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     gt[:5, :, 3], gt[5:15, :, 3] = 0, 255
     gt[gt[..., 3] == 0] = 0
@@ -66,7 +66,7 @@ def _same(one: Frames, two: Frames) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays)
 
 
-def test_frames_hold_the_rows_of_the_dataset(opened: OpenedDataset, tmp_path: Path) -> None:
+def test_frames_hold_dataset_rows(opened: OpenedDataset, tmp_path: Path) -> None:
     frames = _open(opened, tmp_path)
     rows = list(opened.stream("fat", "train", PAIR_COLUMNS(opened.kind)))
     assert len(frames) == len(rows) == 4
@@ -82,7 +82,7 @@ def test_frames_hold_the_rows_of_the_dataset(opened: OpenedDataset, tmp_path: Pa
     assert not _same(frames, _open(opened, tmp_path, "thin"))
 
 
-def test_centres_are_all_pixels_near_z_or_the_target_and_no_others() -> None:
+def test_patch_centres() -> None:
     pair = make_pair(3)
     frames = frames_of([pair])
     at = Extent(*frames.extents[0])
@@ -95,9 +95,7 @@ def test_centres_are_all_pixels_near_z_or_the_target_and_no_others() -> None:
     assert centres.sum() == at.centres
 
 
-def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
-    opened: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_truncated_cache_is_remade(opened: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = _open(opened, tmp_path)
     decoded: list[str] = []
 
@@ -116,7 +114,7 @@ def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
         assert len(decoded) == 4
 
 
-def test_the_cache_of_a_shard_that_was_replaced_is_not_used(dataset: Path, tmp_path: Path) -> None:
+def test_cache_of_a_replaced_shard(dataset: Path, tmp_path: Path) -> None:
     mine = tmp_path / "dataset"
     shutil.copytree(dataset, mine)
     assert len(_open(open_dataset(mine), tmp_path / "cache")) == 4
@@ -126,9 +124,7 @@ def test_the_cache_of_a_shard_that_was_replaced_is_not_used(dataset: Path, tmp_p
         _open(open_dataset(mine), tmp_path / "cache")
 
 
-def test_rows_that_are_all_background_are_left_out_and_named(
-    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_empty_rows_are_named(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(shutil.copytree(dataset, tmp_path / "dataset"))
     change(folder, lambda rows: put(rows["c_01"], "gt", np.zeros_like(pixels(rows["c_01"], "gt"))), "train", "fat")
     frames = _open(open_dataset(folder), tmp_path / "cache")
@@ -139,7 +135,7 @@ def test_rows_that_are_all_background_are_left_out_and_named(
         frames_of([pair, replace(pair, z=np.zeros_like(pair.z))])
 
 
-def test_frames_of_clips_are_decoded_and_patches_drawn(clips_run: RunLayout, tmp_path: Path) -> None:
+def test_clip_frames_give_patches(clips_run: RunLayout, tmp_path: Path) -> None:
     opened = open_dataset(clips_run.dataset)
     frames = _open(opened, tmp_path, "default")
     assert len(frames) == opened.splits("default")["train"]
@@ -168,7 +164,7 @@ def _joined(batch: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[n
     return np.concatenate(batch, axis=3)
 
 
-def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniformly() -> None:
+def test_patches_are_uniform_crops() -> None:
     pair = make_pair(1, size=24)
     drawn_from = sampler([frames_of([pair])], 4000, seed=5, augment="none", size=SIZE)
     crops = _crops(pair)
@@ -182,7 +178,7 @@ def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniforml
     assert spread == pytest.approx(expected, rel=0.3)
 
 
-def test_rows_are_drawn_alike_however_large_they_are() -> None:
+def test_rows_are_drawn_equally() -> None:
     small, large = make_pair(1, size=24), make_pair(2, size=60)
     drawn_from = sampler([frames_of([small, large])], 2000, seed=1, augment="none", size=SIZE)
     crops = _crops(small)
@@ -190,7 +186,7 @@ def test_rows_are_drawn_alike_however_large_they_are() -> None:
     assert share == pytest.approx(0.5, abs=0.04)
 
 
-def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> None:
+def test_mirrored_patches() -> None:
     pair = make_pair(1)
     flipped = pair.pos.copy()
     flipped[..., 0] = np.where(pair.pos[..., 3] > 0, 255 - pair.pos[..., 0], 0)
@@ -209,7 +205,7 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
     assert np.mean(plain) == pytest.approx(0.5, abs=0.1)
 
 
-def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
+def test_colours_change_together() -> None:
     pair = make_pair(4)
     same = replace(pair, gt=pair.z)
     plain = sampler([frames_of([same])], 64, seed=9, augment="none")
@@ -229,7 +225,7 @@ def test_hues_turn_as_in_hsv() -> None:
             assert out / 255 == pytest.approx(colorsys.hsv_to_rgb((hue + turn / 6) % 1, saturation, value), abs=1e-3)
 
 
-def test_a_grey_contour_stays_grey_and_full_contrast_keeps_saturation() -> None:
+def test_grey_contour_stays_grey() -> None:
     pair = make_pair(4)
     alpha = np.where(pair.gt[..., 3:] > 0, np.uint8(255), np.uint8(0))
     grey = replace(pair, gt=np.concatenate([np.repeat(pair.gt[..., :1] // 2, 3, axis=2), alpha], axis=2))
@@ -249,7 +245,7 @@ def test_a_grey_contour_stays_grey_and_full_contrast_keeps_saturation() -> None:
     assert np.ptp(levels, axis=1).min() >= 0.25 * 0.7 * 150 - 1
 
 
-def test_a_step_alone_decides_and_threads_keep_the_order() -> None:
+def test_step_decides_patches() -> None:
     drawn_from = sampler([frames_of([make_pair(1), make_pair(2)])], 16, seed=7)
     ahead = list(prefetched(drawn_from, 3, 12, threads=3))
     assert len(ahead) == 9
@@ -261,7 +257,7 @@ def test_a_step_alone_decides_and_threads_keep_the_order() -> None:
     assert np.array_equal(_joined(several.batch(3)), _joined(ahead[0]))
 
 
-def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:
+def test_turned_hint_keeps_height_and_radius() -> None:
     middle = make_pair(4)
     # Near the axis, so that no turn reaches the box's sides.
     near = middle.pos.copy()
@@ -299,7 +295,7 @@ def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, Frames]:
     return pair, drawing, frames_of([pair], drawing=drawing)
 
 
-def test_patches_with_the_drawing_are_crops_of_the_encoded_frame() -> None:
+def test_drawing_patches_are_crops() -> None:
     pair, drawing, frames = guided_frames()
     inputs, _ = sampler([frames], 32, size=SIZE, **GUIDED).batch(0)
     whole = encode_input(pair.z, pair.pos, ModelConfig(reference="drawing"), drawing)
@@ -309,7 +305,7 @@ def test_patches_with_the_drawing_are_crops_of_the_encoded_frame() -> None:
     assert np.allclose(inputs[..., 19:], np.array([120, 20]) / 127.5 - 1)
 
 
-def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
+def test_withheld_drawing_is_no_drawing() -> None:
     _, _, frames = guided_frames()
     plain, _ = sampler([frames], 32, **GUIDED).batch(0)
     without, _ = sampler([frames], 32, **GUIDED | {"no_drawing": 1.0}).batch(0)
@@ -317,7 +313,7 @@ def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
     assert (without[..., 7:] == -1).all()
 
 
-def test_without_a_contour_neither_target_nor_style_has_one() -> None:
+def test_no_contour_no_style() -> None:
     pair, _, frames = guided_frames()
     inputs, targets = sampler([frames], 64, **GUIDED | {"no_contour": 1.0}).batch(0)
     assert np.allclose(inputs[..., 19:], [-1, 1])
@@ -330,7 +326,7 @@ def test_without_a_contour_neither_target_nor_style_has_one() -> None:
     assert pair.gt[..., 3].astype(int).sum() > pair.gt_mask.astype(int).sum()  # type: ignore[union-attr]
 
 
-def test_a_redrawn_drawing_changes_the_drawing_alone() -> None:
+def test_redrawing_changes_only_the_drawing() -> None:
     _, _, frames = guided_frames()
     plain = sampler([frames], 64, **GUIDED).batch(0)
     redrawn = sampler([frames], 64, **GUIDED | {"redrawn": 1.0}).batch(0)
@@ -340,7 +336,7 @@ def test_a_redrawn_drawing_changes_the_drawing_alone() -> None:
     assert 0 < np.abs(plain[0][..., 7:10] - redrawn[0][..., 7:10]).max() < 1
 
 
-def test_the_drawing_is_recoloured_as_z_is() -> None:
+def test_drawing_is_recoloured_like_z() -> None:
     pair = drawn_pair()
     assert pair.gt_mask is not None
     same = replace(pair, z=np.dstack([pair.gt[..., :3], pair.gt_mask]))

@@ -71,7 +71,7 @@ LABELS = {
 }
 
 
-def test_tables_have_every_method_on_every_backend(evaluated: tuple[Path, str]) -> None:
+def test_tables_of_methods_and_backends(evaluated: tuple[Path, str]) -> None:
     out, printed = evaluated
     text = (out / "tables.md").read_text()
     assert len(printed.splitlines()) <= 10 and f"fat: {OURS} has an L1 of" in printed
@@ -100,7 +100,7 @@ def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
             assert view["values"]["l1"] == pytest.approx(view_scores(picture, pairs[view["view"]])["l1"])
 
 
-def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tmp_path: Path) -> None:
+def test_view_positions_are_not_looked_up(dataset: Path, tmp_path: Path) -> None:
     turned = tmp_path / "turned"
     shutil.copytree(dataset, turned)
     record = json.loads((turned / BUILD_FILE).read_text())
@@ -120,7 +120,7 @@ def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     assert ("fat", "DraViE a", "novel", "l1") in means(out)
 
 
-def test_what_cannot_be_done(dataset: Path, tmp_path: Path) -> None:
+def test_impossible_requests(dataset: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     blind = write_run(tmp_path / "blind", reference="none")
     evaluate(blind, dataset, "--out", tmp_path / "out", "--without", "drawing", code=2)
@@ -135,7 +135,7 @@ def planted(pair: Pair) -> Pair:
     return replace(pair, gt=noise, gt_mask=noise[..., 3])
 
 
-def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_method_sees_its_target(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = open_dataset(dataset).stream("fat", "test", PAIR_COLUMNS("specsia"))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
@@ -176,7 +176,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_small(top / "views", ("a",), fixed={"a": "test"}, views=18, size=64)
 
 
-def test_clips_are_scored_for_flicker(turning: Path, tmp_path: Path) -> None:
+def test_clip_flicker_is_scored(turning: Path, tmp_path: Path) -> None:
     clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
     evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
     found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "flicker"}
@@ -187,9 +187,7 @@ def test_clips_are_scored_for_flicker(turning: Path, tmp_path: Path) -> None:
     assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
 
 
-def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_another(
-    turning: Path, tmp_path: Path
-) -> None:
+def test_other_clip_when_first_is_not_frontal(turning: Path, tmp_path: Path) -> None:
     clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
     (path,) = (clips / DATA).glob("test-*.parquet")
     rows = read_rows(path)

@@ -34,13 +34,13 @@ from specsia_build.rendering.contour import draw_contour
 from tests.dravie.pairs import coloured, disc, drawn_pair, make_pair
 
 
-def test_a_perfect_result() -> None:
+def test_perfect_result() -> None:
     pair = drawn_pair(shift=3)
     best = {"l1": 0, "l1_black": 0, "l1_interior": 0, "psnr": 100, "ssim": pytest.approx(1), "contour_f1": 1}
     assert view_scores(pair.gt, pair) == best
 
 
-def test_the_interior_leaves_out_the_contour() -> None:
+def test_interior_excludes_contour() -> None:
     clean = replace(drawn_pair(shift=0), z=coloured(disc()))
     scores = view_scores(clean.z, clean)
     assert scores["l1_interior"] < 0.001 < scores["l1"]
@@ -48,7 +48,7 @@ def test_the_interior_leaves_out_the_contour() -> None:
     assert view_scores(published.z, published)["l1_interior"] < view_scores(published.z, published)["l1"] / 2
 
 
-def test_region_scores_equal_the_whole_frames() -> None:
+def test_region_scores_equal_whole_frames() -> None:
     pair = drawn_pair(shift=5)
     scores = view_scores(pair.z, pair)
     seen, wanted, where = on_white(pair.z), on_white(pair.gt), region(pair)
@@ -59,7 +59,7 @@ def test_region_scores_equal_the_whole_frames() -> None:
     assert scores["ssim"] == pytest.approx(full.mean(axis=2)[where].mean(), abs=1e-6)
 
 
-def test_white_paint_beyond_the_region_is_seen_on_black() -> None:
+def test_stray_white_shows_on_black() -> None:
     pair = drawn_pair()
     result = pair.gt.copy()
     result[:10, :10] = (255, 255, 255, 51)
@@ -68,7 +68,7 @@ def test_white_paint_beyond_the_region_is_seen_on_black() -> None:
     assert scores["l1_black"] == pytest.approx(0.2 * 100 / region(pair).sum())
 
 
-def test_contour_needs_a_line_at_its_place() -> None:
+def test_contour_needs_a_line() -> None:
     pair = drawn_pair(shift=0)
     assert contour_f1(pair.z, pair) == 0
     assert contour_f1(draw_contour(pair.z, pair.z[..., 3], 2, 0), pair) == 1
@@ -77,7 +77,7 @@ def test_contour_needs_a_line_at_its_place() -> None:
     assert missed is not None and 0.1 < missed < 0.7
 
 
-def test_a_thin_line_is_found_and_dark_clothes_are_no_fault() -> None:
+def test_thin_line_against_dark_clothes() -> None:
     thin = drawn_pair(thickness=1)
     lines = contour_lines(thin)
     assert lines is not None and lines.sum() > 100
@@ -85,7 +85,7 @@ def test_a_thin_line_is_found_and_dark_clothes_are_no_fault() -> None:
     assert contour_f1(dark.gt, dark) == 1
 
 
-def test_the_published_schema_has_no_silhouette() -> None:
+def test_published_schema_without_silhouette() -> None:
     pair = replace(drawn_pair(shift=0, thickness=3), gt_mask=None)
     assert contour_f1(pair.gt, pair) == 1
     assert contour_f1(pair.z, pair) == 0
@@ -93,7 +93,7 @@ def test_the_published_schema_has_no_silhouette() -> None:
     assert score is not None and score > 0.9
 
 
-def test_an_empty_view_is_an_error() -> None:
+def test_empty_view_is_an_error() -> None:
     pair = drawn_pair()
     empty = np.zeros_like(pair.z)
     with pytest.raises(SpecsiaError, match="disc_00"):
@@ -113,7 +113,7 @@ def board(left: int, top: int, levels: float = 3.0, depth: int = 40) -> NDArray[
 
 
 @pytest.mark.parametrize(("levels", "off"), [(3.0, 0), (0.5, 1)])
-def test_points_are_found_where_they_went(levels: float, off: int) -> None:
+def test_points_are_tracked(levels: float, off: int) -> None:
     step = follow(board(4, 10, levels), board(15, 7, levels))
     assert len(step.here) == 24 * 24
     rows, columns = (
@@ -122,7 +122,7 @@ def test_points_are_found_where_they_went(levels: float, off: int) -> None:
     assert np.abs(columns - 11).max() <= off and np.abs(rows + 3).max() <= off
 
 
-def test_what_is_covered_or_was_not_there_is_not() -> None:
+def test_covered_points_are_not_tracked() -> None:
     here, there = board(4, 10), board(4, 10)
     there[10:34, 20:40] = board(20, 10, depth=200)[10:34, 20:40]
     step = follow(here, there)
@@ -132,7 +132,7 @@ def test_what_is_covered_or_was_not_there_is_not() -> None:
     assert (step.here == step.there)[columns < 20].all()
 
 
-def test_half_covered_pixels_and_empty_frames_show_no_point() -> None:
+def test_partial_pixels_have_no_points() -> None:
     here = board(4, 10)
     here[10, :, 3] //= 2
     assert len(follow(here, board(4, 10)).here) == 23 * 24
@@ -140,14 +140,14 @@ def test_half_covered_pixels_and_empty_frames_show_no_point() -> None:
         assert len(follow(before, after).here) == 0
 
 
-def test_steps_are_between_neighbouring_frames_of_a_clip() -> None:
+def test_steps_within_a_clip() -> None:
     pair = replace(make_pair(0, SIDE), pos=board(4, 10))
     frames = [replace(pair, clip="walk", frame=number) for number in (0, 1, 3)]
     assert [len(step.here) for step in steps_between(frames)] == [24 * 24, 0]
     assert steps_between([pair, pair]) == []
 
 
-def test_clip_flicker_is_the_change_that_the_truth_does_not_have() -> None:
+def test_flicker_beyond_the_truth() -> None:
     rng = np.random.default_rng(0)
     first = np.full((8, 8, 4), 255, np.uint8)
     first[..., :3] = rng.integers(0, 200, (8, 8, 3))
@@ -167,7 +167,7 @@ def test_clip_flicker_is_the_change_that_the_truth_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
-def test_missing_networks_are_left_out_and_noted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_missing_networks_are_noted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: torch.device) -> None:
         raise error
 
@@ -182,7 +182,7 @@ def test_missing_networks_are_left_out_and_noted(monkeypatch: pytest.MonkeyPatch
     assert perceptual_scores(networks, pair.z, pair.gt)["lpips"] > 0
 
 
-def test_clip_is_the_cosine_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clip_score_is_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
     class Model(torch.nn.Module):
         def encode_image(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean((2, 3))
@@ -220,7 +220,7 @@ def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
     return Evaluation("somewhere", "test", ("fat",), tuple(m for m, _ in values), tuple(scores))
 
 
-def test_an_interval_is_as_wide_as_theory_has_it() -> None:
+def test_interval_width() -> None:
     values = np.random.default_rng(0).normal(1, 0.5, 400)
     low, high = bootstrap(values.tolist())
     assert low is not None and high is not None
@@ -232,7 +232,7 @@ def test_an_interval_is_as_wide_as_theory_has_it() -> None:
     assert bootstrap([0.5]) == bootstrap([]) == (None, None)
 
 
-def test_deviation_is_of_repeats_and_interval_of_characters() -> None:
+def test_deviation_and_interval() -> None:
     two = [(method("DraViE", repeat=k), LEVELS + 0.002 * k) for k in (0, 1)]
     summary = summarise(evaluation(*two))
     value = summary["fat", "DraViE", NOVEL, "l1"]
@@ -249,7 +249,7 @@ def found(*values: Scored, score: str = "l1") -> list[Difference]:
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")])
-def test_verdict_on_a_difference_on_the_same_characters(gain: float, verdict: str) -> None:
+def test_verdict_on_paired_difference(gain: float, verdict: str) -> None:
     (difference,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
     assert (difference.verdict, difference.baseline, len(difference.value.characters)) == (verdict, "line", 12)
     assert difference.value.mean == pytest.approx(gain, abs=1e-9)
@@ -258,13 +258,13 @@ def test_verdict_on_a_difference_on_the_same_characters(gain: float, verdict: st
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(5, "too few characters"), (6, "better")])
-def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdict: str) -> None:
+def test_too_few_characters_decide_nothing(count: int, verdict: str) -> None:
     (difference,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
     high = difference.value.high
     assert high is not None and high < 0 and difference.verdict == verdict
 
 
-def test_the_best_baseline_is_the_one_compared_with() -> None:
+def test_compared_with_best_baseline() -> None:
     values = [
         (method("raw"), LEVELS + 0.02),
         (method("line"), LEVELS),

@@ -57,7 +57,7 @@ def test_any_size_gives_four_channels(architecture: Architecture, reference: Ref
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture) -> None:
+def test_receptive_field_within_overlap(architecture: Architecture) -> None:
     model, reach = _generator(architecture), GEOMETRY[architecture].reach
     # A low frame reaches as far along it as a square one, at a fraction of the work.
     seen = _picture(8, 200)
@@ -68,7 +68,7 @@ def test_no_pixel_reaches_farther_than_tiles_overlap(architecture: Architecture)
     assert reach / 2 < (columns - 101).abs().max() <= reach
 
 
-def test_the_paper_model_is_the_published_one_in_size() -> None:
+def test_paper_model_size() -> None:
     model = _generator("paper")
     assert isinstance(model, Paper)
     assert 3.27e6 < sum(p.numel() for p in model.parameters()) < 3.3e6
@@ -81,7 +81,7 @@ def _weights() -> dict[str, torch.Tensor]:
     return weights | {"features.7.weight": torch.zeros(128, 128, 3, 3), "classifier.0.bias": torch.zeros(4)}
 
 
-def test_an_alpha_that_is_shut_still_learns() -> None:
+def test_closed_alpha_still_learns() -> None:
     x = torch.full((1, input_channels(ModelConfig(reference="drawing")), 1, 1), -1.0)
     output = torch.zeros(1, 9, 1, 1)
     output[:, 3] = -15
@@ -90,7 +90,7 @@ def test_an_alpha_that_is_shut_still_learns() -> None:
     assert output.grad is not None and output.grad[0, 3] > 1e-6
 
 
-def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
+def test_white_and_black_grounds() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8)
     target = encode_input(picture, picture, ModelConfig())[..., :4]
     shown = on_both_grounds(torch.from_numpy(target).permute(2, 0, 1)[None])
@@ -98,19 +98,19 @@ def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
     np.testing.assert_allclose(shown[0].permute(1, 2, 0).numpy(), wanted, atol=1e-5)
 
 
-def test_gradients_do_not_see_a_constant() -> None:
+def test_gradients_ignore_constants() -> None:
     picture = torch.rand(2, 4, 8, 8)
     assert gradient_loss(picture + 0.5, picture) < 1e-6
     assert gradient_loss(-picture, picture) > 0.1
 
 
-def test_lsgan_wants_one_of_real_patches_and_zero_of_painted_ones() -> None:
+def test_lsgan_targets() -> None:
     assert generator_loss(torch.ones(2, 1, 6, 6)) == 0
     assert discriminator_loss(torch.cat((torch.ones(2, 1), torch.zeros(2, 1)))) == 0
     assert discriminator_loss(torch.cat((torch.zeros(2, 1), torch.ones(2, 1)))) == 2
 
 
-def test_vgg_is_read_under_torchvisions_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvision_names_of_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: _weights())
     features = find_features("vgg19")
     assert features is not None
@@ -154,7 +154,7 @@ def interior(pairs: list[Pair], training: list[Pair]) -> float:
 
 
 @pytest.mark.slow
-def test_damage_that_hangs_on_the_place_alone_is_undone_with_the_hint(tmp_path: Path) -> None:
+def test_hint_undoes_local_damage(tmp_path: Path) -> None:
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]

@@ -46,7 +46,7 @@ def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: Reference 
 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
-def test_tiles_have_no_seams(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_without_seams(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "computes_in_bf16", lambda device: False)
     config = ModelConfig(architecture)
     model = generator(config)
@@ -58,7 +58,7 @@ def test_tiles_have_no_seams(architecture: Architecture, monkeypatch: pytest.Mon
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
 
 
-def test_any_size_and_with_or_without_the_drawing() -> None:
+def test_any_size_with_and_without_drawing() -> None:
     for reference in get_args(Reference):
         model = generator(ModelConfig("tiny", reference))
         for shape in ((33, 47), (64, 9), (1, 1)):
@@ -69,7 +69,7 @@ def test_any_size_and_with_or_without_the_drawing() -> None:
             assert not result[result[..., 3] == 0].any()
 
 
-def test_what_lies_elsewhere_changes_nothing() -> None:
+def test_distant_pixels_do_not_matter() -> None:
     config = ModelConfig("tiny")
     model, pair = generator(config), drawn_pair()
     large = np.zeros((400, 500, 4), np.uint8)
@@ -82,7 +82,7 @@ def test_what_lies_elsewhere_changes_nothing() -> None:
     assert not result[: rows[0] - FARTHEST].any() and not result[:, columns[-1] + FARTHEST + 1 :].any()
 
 
-def test_nothing_is_painted_beyond_what_patches_show() -> None:
+def test_painting_stays_near_the_figure() -> None:
     z = np.zeros((120, 200, 4), np.uint8)
     z[50:60, 30:40] = z[55, 150] = 255
     near = np.zeros((120, 200), np.bool_)
@@ -92,7 +92,7 @@ def test_nothing_is_painted_beyond_what_patches_show() -> None:
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 
 
-def test_no_haze_is_left_about_a_figure() -> None:
+def test_no_haze_around_figure() -> None:
     def haze(x: torch.Tensor) -> torch.Tensor:
         out = torch.full_like(x[:, :4], -0.4)
         out[:, :, 20:23, 40:50] = out[:, :, 44:48, 36:46] = 1.0
@@ -108,7 +108,7 @@ def test_no_haze_is_left_about_a_figure() -> None:
     assert (alpha[44:48, 36:46] == 255).all()
 
 
-def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> None:
+def test_missing_line_in_drawings_style() -> None:
     grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
@@ -121,7 +121,7 @@ def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> 
     assert_array_equal(result[opaque], without[opaque])
 
 
-def test_too_little_memory_is_an_error() -> None:
+def test_too_little_memory() -> None:
     def short(_: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError
 

@@ -54,7 +54,7 @@ def enhance(run: Path, source: Path, out: Path, *more: object, code: int = 0) ->
     return specsia("enhance", run, source, "--out", out, *more, code=code)
 
 
-def test_a_folder_of_frames(run: Path, tmp_path: Path) -> None:
+def test_frame_folder(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot 1"), tmp_path / "out"
     enhance(run, folder, out)
     results = sorted(path.name for path in out.glob("*.png"))
@@ -63,7 +63,7 @@ def test_a_folder_of_frames(run: Path, tmp_path: Path) -> None:
     assert list(list_frames(folder)) == ["8", "9", "10"]
 
 
-def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
+def test_stopped_command_continues(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot"), tmp_path / "out"
     enhance(run, folder, out)
     whole = {path.name: path.read_bytes() for path in out.glob("*.png")}
@@ -78,14 +78,14 @@ def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
     assert "1 frame repaired, 2 were already there" in enhance(run, folder, out).output
 
 
-def test_results_of_something_else_are_left_alone(run: Path, tmp_path: Path) -> None:
+def test_foreign_results_are_kept(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot"), tmp_path / "out"
     enhance(run, folder, folder / "color", code=2)
     enhance(run, folder, out)
     enhance(write_run(tmp_path / "other", seed=1), folder, out, code=2)
 
 
-def test_a_dataset_and_one_of_its_splits(run: Path, tmp_path: Path, dataset: Path) -> None:
+def test_dataset_and_split(run: Path, tmp_path: Path, dataset: Path) -> None:
     out = tmp_path / "out"
     enhance(run, dataset, out, "--split", "test")
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
@@ -94,7 +94,7 @@ def test_a_dataset_and_one_of_its_splits(run: Path, tmp_path: Path, dataset: Pat
     enhance(run, dataset, tmp_path / "no", "--split", "tset", code=2)
 
 
-def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     folder, out = write_frames(tmp_path / "shot", 4), tmp_path / "out"
     enhance(run, folder, out, "--video")
@@ -106,7 +106,7 @@ def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert np.abs(np.asarray(film.convert("RGB"), int) - np.asarray(last.convert("RGB"))).max() > 100
 
 
-def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
+def test_opaque_colour_loses_background(tmp_path: Path) -> None:
     pair = drawn_pair()
     save(tmp_path / "color" / "a.png", composite(pair.z))
     save(tmp_path / "mask" / "a.png", np.dstack([pair.z[..., 3]] * 3))
@@ -118,7 +118,7 @@ def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     assert (pos == pair.pos).all()
 
 
-def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -> None:
+def test_alpha_and_suffixes(tmp_path: Path) -> None:
     pair = drawn_pair()
     save(tmp_path / "color" / "a.webp", pair.z, lossless=True, exact=True)
     save(tmp_path / "pos" / "a.bmp", pair.pos[..., :3])
@@ -143,13 +143,13 @@ def remove(name: str) -> Callable[[Path], object]:
         (lambda folder: shutil.rmtree(folder / "pos"), "pos/"),
     ],
 )
-def test_folders_that_lack_something(spoil: Callable[[Path], object], named: str, run: Path, tmp_path: Path) -> None:
+def test_incomplete_folders(spoil: Callable[[Path], object], named: str, run: Path, tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "shot")
     spoil(folder)
     assert named in enhance(run, folder, tmp_path / "out", code=2).output
 
 
-def test_a_picture_that_cannot_be_read_costs_no_other(run: Path, tmp_path: Path) -> None:
+def test_unreadable_picture_costs_itself(run: Path, tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "shot")
     (folder / "color" / "9.png").write_bytes((folder / "color" / "9.png").read_bytes()[:200])
     assert "9.png" in enhance(run, folder, tmp_path / "out", code=1).output
@@ -160,7 +160,7 @@ def test_a_picture_that_cannot_be_read_costs_no_other(run: Path, tmp_path: Path)
         read_frame(list_frames(tmp_path / "bare")["a"])
 
 
-def test_frames_of_several_sizes(run: Path, tmp_path: Path) -> None:
+def test_several_sizes(run: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "shot", tmp_path / "out"
     for name, size, height in (("a", 50, 41), ("b", 64, 64)):
         pair = drawn_pair(size=size)
@@ -199,7 +199,7 @@ def drawn_frames(tmp_path: Path) -> tuple[Path, Path, Path]:
     return run, write_frames(tmp_path / "shot"), tmp_path / "front.png"
 
 
-def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
+def test_every_frame_sees_the_drawing(tmp_path: Path) -> None:
     run, frames, front = drawn_frames(tmp_path)
     without = enhance(run, frames, tmp_path / "without")
     with_it = enhance(run, frames, tmp_path / "with", "--drawing", front)
@@ -211,7 +211,7 @@ def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
     enhance(run, frames, tmp_path / "with", code=2)
 
 
-def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
+def test_unusable_drawing_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
     seeing, frames, front = drawn_frames(tmp_path)
     for model, source, options in (
         (run, frames, ("--drawing", front)),
@@ -222,7 +222,7 @@ def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, da
         enhance(model, source, tmp_path / "out", *options, code=2)
 
 
-def test_a_dataset_shows_each_character_its_own_frontal_view_and_no_other(tmp_path: Path, dataset: Path) -> None:
+def test_own_frontal_view_per_character(tmp_path: Path, dataset: Path) -> None:
     """Y* of other views changes no picture, and Y* of the frontal one changes those of its character alone."""
     run = write_run(tmp_path / "seeing", reference="drawing")
 
@@ -246,9 +246,7 @@ def test_a_dataset_shows_each_character_its_own_frontal_view_and_no_other(tmp_pa
     assert {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]} == {"b"}
 
 
-def test_every_clip_gets_a_film_at_its_own_pace(
-    clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_film_rate_per_clip(clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
     out = tmp_path / "out"
     done = enhance(run, clips_run.dataset, out, "--split", "test", "--video")

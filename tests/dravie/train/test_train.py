@@ -70,7 +70,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def test_a_run_records_its_settings_losses_and_pictures(dataset: Path, trained: Path) -> None:
+def test_run_records(dataset: Path, trained: Path) -> None:
     run = json.loads((trained / "run.json").read_bytes())
     assert run["train"].items() >= {"configs": ["fat"], "steps": 10, "perceptual": "none"}.items()
     assert len(run["dataset"]) == 64
@@ -85,7 +85,7 @@ def test_a_run_records_its_settings_losses_and_pictures(dataset: Path, trained: 
 
 
 @pytest.mark.parametrize(("architecture", "steps"), [("tiny", 30), ("paper", 5)])
-def test_steps_on_the_same_patches_lower_the_loss(architecture: str, steps: int) -> None:
+def test_loss_falls_on_same_patches(architecture: str, steps: int) -> None:
     config = replace(PRESETS[architecture], reference="none", perceptual="none", schedule="constant")
     trainer = Trainer(replace(config, precision="float32"), None, torch.device("cpu"))
     seen = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -110,7 +110,7 @@ def _breaking(at: int) -> Callable[..., Tensor]:
 
 
 @pytest.mark.parametrize(("architecture", "stops"), [("tiny", (2, 5)), ("paper", (5,))])
-def test_a_stopped_run_goes_on_to_the_same_weights(
+def test_stopped_run_resumes_to_same_weights(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, stops: Sequence[int]
 ) -> None:
     """Stopped before its first checkpoint, and where a step after the last one is lost."""
@@ -128,14 +128,14 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert [row["l1"] for row in after] == [row["l1"] for row in before]
 
 
-def test_a_log_is_continued_from_the_checkpoint(tmp_path: Path) -> None:
+def test_log_continues(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,l1\n1,0.5\n2,0.4\n3,0.3\nx\n")
     _begin_log(log, ("l1",), 2)
     assert log.read_text() == "step,l1\n1,0.5\n2,0.4\n"
 
 
-def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_loss_stops(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
         values = STEP(trainer, number, *patches)
         return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
@@ -149,20 +149,20 @@ def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, m
 @pytest.mark.parametrize(
     "options", [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--reference", "none")]
 )
-def test_a_run_of_other_settings_is_left_alone(dataset: Path, trained: Path, options: Sequence[str]) -> None:
+def test_other_settings_are_refused(dataset: Path, trained: Path, options: Sequence[str]) -> None:
     before = (trained / "run.json").read_bytes()
     specsia("train", dataset, "--out", trained, "--device", "cpu", *options, code=2)
     assert (trained / "run.json").read_bytes() == before
 
 
-def test_the_command_takes_the_settings_of_the_run_it_resumes(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_resume_takes_recorded_settings(dataset: Path, trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     ran = specsia("train", dataset, "--out", tmp_path / "run", "--resume", "--device", "cpu", "--json")
     assert json.loads(ran.stdout)["steps"] == 10
     assert _weights(tmp_path / "run") == _weights(trained)
 
 
-def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Path) -> None:
+def test_nothing_to_resume(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     resume = ("train", dataset, "--out", run, "--preset", "tiny", "--device", "cpu", "--resume")
     specsia(*resume, code=2)
@@ -191,7 +191,7 @@ def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
         lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
     ],
 )
-def test_a_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     damage(checkpoints(run)[-1])
@@ -212,7 +212,7 @@ MOMENT, MOMENTS = "generator-optimiser.0.exp_avg", f"checkpoints/0000010/{TRAINI
         (lambda run: (run / "run.json").write_text('{"train": []}'), "run.json"),
     ],
 )
-def test_a_damaged_training_is_not_resumed(
+def test_damaged_training_is_refused(
     dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], named: str
 ) -> None:
     run = tmp_path / "run"
@@ -223,9 +223,7 @@ def test_a_damaged_training_is_not_resumed(
     assert str(raised.value).isprintable()
 
 
-def test_a_full_disk_leaves_the_checkpoints_that_are_there(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_keeps_checkpoints(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, write = tmp_path / "run", Path.write_bytes
 
     def fill(path: Path, data: bytes) -> int:
@@ -243,7 +241,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_stopped_by_a_signal_continues_to_the_same_weights(
+def test_signal_then_same_weights(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
@@ -262,7 +260,7 @@ def test_a_training_stopped_by_a_signal_continues_to_the_same_weights(
 
 
 @pytest.mark.parametrize(("ours", "warned"), [(0.3, True), (0.1, False)])
-def test_a_model_that_repairs_nothing_warns(
+def test_useless_model_warns(
     dataset: Path, tmp_path: Path, ours: float, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("specsia_build.dravie.train.train.validate", lambda *_: (ours, 0.2, b""))
@@ -281,14 +279,14 @@ def test_a_model_that_repairs_nothing_warns(
         pytest.param(("--device", "cuda"), marks=pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")),
     ],
 )
-def test_wrong_options_are_refused(dataset: Path, tmp_path: Path, options: Sequence[str]) -> None:
+def test_wrong_options(dataset: Path, tmp_path: Path, options: Sequence[str]) -> None:
     ran = specsia("train", dataset, "--out", tmp_path / "run", "--device", "cpu", *options, code=2)
     assert options[-1] in ran.stderr
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("option", "inputs"), [("--reference=drawing", 21), ("--reference=none", 7)])
-def test_the_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, option: str, inputs: int) -> None:
+def test_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, option: str, inputs: int) -> None:
     options = ("--steps", "1", "--set", "batch=2", option, "--device", "cpu")
     specsia("train", dataset, "--out", tmp_path / "run", *options)
     model, *_ = load_generator(tmp_path / "run")

@@ -12,7 +12,7 @@ ITEM = "#/item/figure%202"
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1600, "dark")])
-def test_everybody_can_use_it(show: Show, width: int, theme: str) -> None:
+def test_accessibility(show: Show, width: int, theme: str) -> None:
     page = show("few", width=width, theme=theme)
     for view in (*VIEWS, ITEM):
         page.evaluate("address => { location.hash = address }", view)
@@ -21,7 +21,7 @@ def test_everybody_can_use_it(show: Show, width: int, theme: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_hostile_texts_stay_texts(show: Show) -> None:
+def test_hostile_text_is_escaped(show: Show) -> None:
     page = show("hostile", width=390)
     for view in VIEWS:
         page.evaluate("address => { location.hash = address }", view)
@@ -36,7 +36,7 @@ def test_hostile_texts_stay_texts(show: Show) -> None:
         page.wait_for_selector("main.item h1")
 
 
-def test_filters_order_and_search(show: Show) -> None:
+def test_filter_sort_and_search(show: Show) -> None:
     page = show(at="#gallery")
     page.click("button.value:has-text('validation')")
     expect(page.locator("#count")).to_have_text("4 of 40 characters")
@@ -51,7 +51,7 @@ def test_filters_order_and_search(show: Show) -> None:
     assert "q=back+is+open" in page.url
 
 
-def test_cards_show_z_beside_y_star_and_turn(show: Show) -> None:
+def test_cards_pair_z_with_gt(show: Show) -> None:
     page = show("few", "#gallery")
     card = page.locator(".card").first
     assert card.locator(".pictures > .turning").count() == 2
@@ -62,7 +62,7 @@ def test_cards_show_z_beside_y_star_and_turn(show: Show) -> None:
     assert not alike(before, card.locator(".pictures").screenshot())
 
 
-def test_a_selection_names_what_is_left_out(show: Show) -> None:
+def test_selection_names_what_is_left_out(show: Show) -> None:
     page = show("few", "#gallery")
     page.locator(".card input").nth(1).check()
     with page.expect_download() as found:
@@ -71,7 +71,7 @@ def test_a_selection_names_what_is_left_out(show: Show) -> None:
     assert "--exclude exclude.txt" in page.inner_text("#dock pre")
 
 
-def test_an_item_opens_on_its_worst_view_and_turns(show: Show) -> None:
+def test_item_opens_on_its_worst_view(show: Show) -> None:
     page = show(at="#/item/figure%200")
     assert page.inner_text("output.where") == "270°", "values fall by view"
     page.keyboard.press("Home")
@@ -84,7 +84,7 @@ def test_an_item_opens_on_its_worst_view_and_turns(show: Show) -> None:
     page.wait_for_selector("main.gallery")
 
 
-def test_layers_hide_and_the_address_keeps_it(show: Show) -> None:
+def test_hidden_layers_stay_in_address(show: Show) -> None:
     page = show(at=ITEM)
     page.click("button.toggle:has-text('Zpos')")
     page.wait_for_url("**layer=**")
@@ -94,7 +94,7 @@ def test_layers_hide_and_the_address_keeps_it(show: Show) -> None:
     assert page.locator("figure[data-layer=color]:visible").count() == 2
 
 
-def test_the_wipe_and_the_difference(show: Show) -> None:
+def test_wipe_and_difference(show: Show) -> None:
     page = show(at=ITEM)
     duel = page.locator(".duel.wiped")
     before = duel.screenshot()
@@ -106,7 +106,7 @@ def test_the_wipe_and_the_difference(show: Show) -> None:
     expect(page.locator(".heat")).to_be_visible()
 
 
-def test_problems_are_shown(show: Show) -> None:
+def test_problems(show: Show) -> None:
     page = show(at="#/item/figure%203")
     assert "<cut short>" in page.inner_text(".side .problem")
     page.evaluate("location.hash = '#/item/nobody'")
@@ -119,7 +119,7 @@ def test_clips_play(show: Show) -> None:
     expect(page.locator("output.where")).not_to_have_text(first)
 
 
-def test_failures_of_one_kind_are_together(show: Show) -> None:
+def test_equal_failures_are_grouped(show: Show) -> None:
     page = show("few", "#failures")
     assert page.locator(".failure").count() == 2
     assert page.locator(".failure").first.locator(".lost").count() == 14

@@ -88,7 +88,7 @@ def both(mesh: Mesh, cameras: list[Camera], look: Look = "unlit") -> Iterator[tu
 @pytest.mark.parametrize(
     ("name", "look"), [("kaykit_knight", "unlit"), ("quaternius_zombie", "unlit"), ("kaykit_mage", "lit")]
 )
-def test_fast_is_right_on_real_characters(characters_dir: Path, name: str, look: Look) -> None:
+def test_agrees_on_real_characters(characters_dir: Path, name: str, look: Look) -> None:
     cameras = list(view_cameras(10, SIZE))[1:5:3]
     mesh = real_mesh(characters_dir, name, cameras, 5)
     views = list(both(mesh, cameras, look))
@@ -104,7 +104,7 @@ def test_fast_is_right_on_real_characters(characters_dir: Path, name: str, look:
 
 
 @needs_blender
-def test_every_kind_of_surface_is_the_same() -> None:
+def test_agrees_on_every_surface() -> None:
     ((theirs, ours, parity),) = both(concatenate(surfaces()), [Camera(0.0, SIZE)])
     assert parity.iou >= 0.995
     assert parity.color_mae <= 1
@@ -115,7 +115,7 @@ def test_every_kind_of_surface_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(("z", "last", "why"), [(0, 1, "no faces"), (np.nan, 2, "not finite")])
-def test_a_mesh_that_cannot_be_drawn_costs_no_blender(z: float, last: int, why: str) -> None:
+def test_undrawable_mesh_needs_no_blender(z: float, last: int, why: str) -> None:
     with pytest.raises(CharacterError, match=why):
         next(render_views(mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]]), [Camera(0.0, 16)], "unlit"))
 
@@ -150,7 +150,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bl
     return lambda: BlenderProcess("script.py", "testing")
 
 
-def test_answers_are_separate_from_printed_output(stand_in: Callable[[], BlenderProcess]) -> None:
+def test_answers_apart_from_prints(stand_in: Callable[[], BlenderProcess]) -> None:
     with stand_in() as process:
         assert process.blender == "none"
         first, second = process.ask({"n": 2}, 300), process.ask({"n": 5}, 30)
@@ -164,7 +164,7 @@ def test_answers_are_separate_from_printed_output(stand_in: Callable[[], Blender
         assert not process.alive and not Path(first["scratch"]).exists()
 
 
-def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) -> None:
+def test_hanging_job_is_ended(stand_in: Callable[[], BlenderProcess]) -> None:
     with stand_in() as process:
         start = time.monotonic()
         with pytest.raises(SpecsiaError, match=r"0\.5 seconds"):
@@ -215,7 +215,7 @@ def dressed() -> Mesh:
 
 @pytest.mark.usefixtures("needs_gl")
 @pytest.mark.parametrize("yaw", [0.0, 36.0])
-def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
+def test_pyrender_agrees(yaw: float) -> None:
     mesh, camera = dressed(), Camera(yaw, 96)
     (theirs,) = load_renderer("pyrender").render(mesh, [camera])
     (ours,) = FastRenderer().render(mesh, [camera])
@@ -240,6 +240,6 @@ BOX = box((0, 0, 0), (0.1, 0.1, 0.1))
         (box((0, 0, 0), (0.1, 0.1, 0.1), alpha_mode="blend"), "unlit", CharacterError),
     ],
 )
-def test_what_it_cannot_draw_is_refused(mesh: Mesh, look: Any, error: type[Exception]) -> None:
+def test_pyrender_refuses(mesh: Mesh, look: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="use --renderer fast"):
         next(load_renderer("pyrender").render(mesh, [Camera(0.0, 96)], look))

@@ -45,7 +45,7 @@ def assert_layered(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, atol: float =
     assert_allclose(drawn.position[clear], plain.position[clear], atol=1e-4)
 
 
-def test_more_shells_than_layers_count() -> None:
+def test_more_shells_than_layers() -> None:
     assert_layered(shells(stacks.LAYERS // 2 + 2), 25, stacks.TILE + 8)
 
 
@@ -59,7 +59,7 @@ def half_glassy(seed: int) -> Mesh:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_faces_that_cross_one_another_and_opaque_ones(seed: int) -> None:
+def test_crossing_and_opaque_faces(seed: int) -> None:
     assert_layered(half_glassy(seed), 20.0 * seed)
 
 
@@ -70,13 +70,13 @@ def noise(texels: int, seed: int = 0) -> Material:
 
 
 @pytest.mark.parametrize("texels", [3, 20, 60])
-def test_layers_of_textures_that_change_within_a_pixel(texels: int) -> None:
+def test_texture_changes_within_a_pixel(texels: int) -> None:
     veils = [sheet(10.3, 8.6, 44.5, 40.2, y=0.1 * k, material=noise(texels, k)) for k in range(3)]
     assert_layered(concatenate(veils), atol=1.0)
 
 
 @pytest.mark.parametrize("moved", [(1, 0), (stacks.TILE - 1, stacks.TILE + 3)])
-def test_a_picture_does_not_depend_on_where_tiles_begin(moved: tuple[int, int]) -> None:
+def test_tiles_do_not_matter(moved: tuple[int, int]) -> None:
     generator = np.random.default_rng(8)
     middle = generator.uniform(6, 28, (40, 1, 2))
     columns, rows = (np.rint((middle + generator.uniform(-8, 8, (40, 3, 2))) * 256) / 256).reshape(-1, 2).T
@@ -104,7 +104,7 @@ def peak_bytes(mesh: Mesh, size: int) -> int:
     return peak
 
 
-def test_memory_does_not_grow_with_layers_and_little_with_pixels() -> None:
+def test_memory_is_bounded() -> None:
     one, many = shells(1), shells(20)
     faces = len(many.faces) - len(one.faces)
     assert peak_bytes(many, 256) < peak_bytes(one, 256) + 600 * faces + 1_000_000

@@ -29,7 +29,7 @@ def view(folder: Path, name: str, yaw: float, size: int = 512, look: Look = "unl
 
 
 @pytest.mark.parametrize(("name", "look"), [*((name, "unlit") for name in NAMES), ("kaykit_knight", "lit")])
-def test_a_picture_is_the_mean_of_a_finer_one(characters_dir: Path, name: str, look: Look) -> None:
+def test_picture_is_mean_of_a_finer_one(characters_dir: Path, name: str, look: Look) -> None:
     size, finer = 160, 7
     for yaw in (0.0, 36.0):
         one, fine = (view(characters_dir, name, yaw, s, look) for s in (size, size * finer))
@@ -73,7 +73,7 @@ def digest() -> str:
 
 
 @pytest.mark.slow
-def test_a_processor_without_wide_vectors_draws_the_same_bytes() -> None:
+def test_bytes_without_wide_vectors() -> None:
     # What is compiled for it is kept beside the code for this one: numba tells them apart.
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     command, top = [sys.executable, "-c", COMPUTE], Path(__file__).parents[3]

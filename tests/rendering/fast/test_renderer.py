@@ -35,7 +35,7 @@ from tests.rendering.scenes import (
 
 
 @pytest.mark.parametrize("view", range(10))
-def test_every_view_of_ten_shows_each_box_where_it_projects(view: int) -> None:
+def test_boxes_project_where_expected(view: int) -> None:
     yaw, centres = 36.0 * view, {(0.4, 0.0, 0.0): RED, (0.0, -0.4, 0.0): GREEN, (0.0, 0.0, 0.4): BLUE}
     layers, (right, _, away) = look_at(compass(), yaw), Camera(yaw, SIZE).basis()
     for centre, color in centres.items():
@@ -45,7 +45,7 @@ def test_every_view_of_ten_shows_each_box_where_it_projects(view: int) -> None:
             assert layers.color[row, column].tolist() == [int(255 * c) for c in color]
 
 
-def test_positions_are_those_of_the_nearest_surface() -> None:
+def test_positions_of_nearest_surface() -> None:
     layers = look_at(compass(), 0)
     row, column = 25, 41
     x, z = (column + 0.5 - SIZE / 2) * PIXEL, (SIZE / 2 - row - 0.5) * PIXEL
@@ -55,7 +55,7 @@ def test_positions_are_those_of_the_nearest_surface() -> None:
     assert_allclose(left.position[27, 27], [0.5, 0.5 * PIXEL, -0.5 * PIXEL], atol=1e-5)
 
 
-def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:
+def test_no_cracks_between_neighbours() -> None:
     generator = np.random.default_rng(3)
     n = 12
     x, z = np.meshgrid(np.linspace(-0.5, 0.5, n), np.linspace(-0.5, 0.5, n))
@@ -71,7 +71,7 @@ def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:
     assert int((coverage > 0).sum()) == 40 * 40
 
 
-def test_turning_the_mesh_back_equals_turning_the_camera() -> None:
+def test_turned_mesh_equals_turned_camera() -> None:
     mesh = concatenate([compass(), soup(1, 20)])
     yaw = 36.0
     turned = replace(mesh.with_vertices(mesh.vertices @ Camera(yaw, SIZE).turn().T), rest=mesh.vertices)
@@ -86,7 +86,7 @@ def test_turning_the_mesh_back_equals_turning_the_camera() -> None:
     assert np.median(difference) < 1e-3
 
 
-def test_the_order_of_views_and_of_faces_is_immaterial() -> None:
+def test_order_does_not_matter() -> None:
     mesh = concatenate([compass(), sphere(0.2)])
     cameras = view_cameras(6, SIZE)
     forth = list(FastRenderer().render(mesh, cameras))
@@ -101,7 +101,7 @@ def test_the_order_of_views_and_of_faces_is_immaterial() -> None:
         assert np.abs(a.color.astype(int) - b.color).max() <= 1
 
 
-def test_a_glance_finds_the_depth_at_each_pixels_centre() -> None:
+def test_depth_at_pixel_centres() -> None:
     for opacity, seen in ((0.4, 0.2), (0.6, -0.2)):
         glass = Material(base_color=(1.0, 1.0, 1.0, opacity), alpha_mode="blend")
         before = replace(sheet(10, 10, 30, 30, y=-0.2), materials=(glass,))
@@ -112,7 +112,7 @@ def test_a_glance_finds_the_depth_at_each_pixels_centre() -> None:
         assert_allclose(depth, shown, atol=1e-6)
 
 
-def test_open_meshes_are_seen_from_both_sides() -> None:
+def test_open_meshes_have_two_sides() -> None:
     mesh = sheet(10, 10, 30, 30)
     front, back = look_at(mesh, 0), look_at(mesh, 180)
     assert_array_equal(front.coverage, back.coverage[:, ::-1])
@@ -127,7 +127,7 @@ def test_open_meshes_are_seen_from_both_sides() -> None:
     assert look_at(whole).position[27, 27, 1] == pytest.approx(-0.3, abs=1e-6)
 
 
-def test_faces_without_area_change_nothing() -> None:
+def test_degenerate_faces_change_nothing() -> None:
     mesh = compass()
     clean = look_at(mesh, 20)
     v = len(mesh.vertices)
@@ -147,7 +147,7 @@ def test_faces_without_area_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e3, 1e12, 3e38])
-def test_vertices_that_are_no_numbers_or_absurdly_far_are_refused(value: float) -> None:
+def test_non_finite_or_distant_vertices(value: float) -> None:
     for axis in (0, 2):
         vertices = compass().vertices.copy()
         vertices[3, axis] = value
@@ -157,7 +157,7 @@ def test_vertices_that_are_no_numbers_or_absurdly_far_are_refused(value: float) 
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([0.0, 36.0, 77.7, 180.0]))
-def test_triangle_soups_look_like_a_brute_force_rendering(seed: int, count: int, yaw: float) -> None:
+def test_agrees_with_brute_force(seed: int, count: int, yaw: float) -> None:
     mesh = soup(seed, count)
     layers, expected = look_at(mesh, yaw, 48), reference(mesh, Camera(yaw, 48))
     assert [a.dtype.name for a in (layers.color, layers.coverage, layers.position)] == ["uint8", "uint8", "float32"]
@@ -173,7 +173,7 @@ def test_triangle_soups_look_like_a_brute_force_rendering(seed: int, count: int,
     assert colour_error.mean() <= 1.5 and np.quantile(colour_error, 0.98) <= 16
 
 
-def test_small_and_thin_things_are_not_lost() -> None:
+def test_small_and_thin_things_survive() -> None:
     hairs = [
         mesh_of([[x, 0, -0.4], [x + 0.3 * PIXEL, 0, -0.4], [x + 0.1, 0, 0.4]], [[0, 1, 2]])
         for x in np.linspace(-0.4, 0.3, 7)

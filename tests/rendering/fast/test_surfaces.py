@@ -42,13 +42,13 @@ def inner(layers: Layers) -> NDArray[np.uint8]:
     return layers.color[12:28, 12:28]
 
 
-def test_every_byte_survives_the_tables() -> None:
+def test_bytes_survive_tables() -> None:
     levels = np.arange(256)
     linear = DECODE[levels * DECODE_STEPS]
     assert_array_equal(ENCODE[(linear * 65535 + 0.5).astype(int)], levels)
 
 
-def test_texels_interpolate_as_encoded_values() -> None:
+def test_texels_interpolate_encoded() -> None:
     # Two texels over 20 pixels: the first's centre at 5, the second's at 15.
     pixels = grid([20, 220])
     row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[20, 10:30, 0]
@@ -82,7 +82,7 @@ def test_outside_0_to_1(wrap: Wrap, vertical: bool, nearest: bool) -> None:
 
 
 @pytest.mark.parametrize(("value", "wrap"), [(1e9, "repeat"), (-3e38, "clamp"), (np.inf, "mirror"), (np.nan, "repeat")])
-def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: Wrap) -> None:
+def test_absurd_uv(value: float, wrap: Wrap) -> None:
     for mode in ("opaque", "mask"):
         material = replace(textured(checker(16), wrap=(wrap, wrap)), alpha_mode=mode)
         mesh = sheet(10, 10, 30, 30, material=material)
@@ -93,7 +93,7 @@ def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: W
         assert (inner(layers)[..., 3] == 255).all()
 
 
-def test_factor_vertex_colour_and_texture_multiply() -> None:
+def test_factors_multiply() -> None:
     half = 188
     material = replace(textured(np.array([[[half, 255, half, 255]]], np.uint8)), base_color=(0.5, 1.0, 0.25, 1.0))
     colors: list[RGBA] = [(1.0, 0.5, 0.5, 1.0)] * 4
@@ -104,7 +104,7 @@ def test_factor_vertex_colour_and_texture_multiply() -> None:
 
 
 @pytest.mark.parametrize(("cutoff", "factor"), [(0.5, 1.0), (0.25, 1.0), (0.4, 0.8)])
-def test_a_cut_out_ends_where_opacity_reaches_the_cutoff(cutoff: float, factor: float) -> None:
+def test_cutout_ends_at_cutoff(cutoff: float, factor: float) -> None:
     pixels = np.full((1, 64, 4), 255, np.uint8)
     pixels[0, :, 3] = np.rint(np.linspace(0, 255, 64))
     fading = textured(pixels, wrap=("clamp", "clamp"))
@@ -120,7 +120,7 @@ def test_a_cut_out_ends_where_opacity_reaches_the_cutoff(cutoff: float, factor: 
 
 
 @pytest.mark.parametrize(("yaw", "tilt"), [(0.0, 0.0), (36.0, 0.0), (17.0, 31.0)])
-def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, tilt: float) -> None:
+def test_no_seam_in_translucent_sheet(yaw: float, tilt: float) -> None:
     n = 9
     x, z = np.meshgrid(np.arange(n), np.arange(n))
     # Vertices on pixel centres and borders, so that samples fall on edges exactly.
@@ -131,7 +131,7 @@ def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, 
     assert_array_equal(np.unique(layers.mask[layers.coverage == 255]), [128])
 
 
-def test_invisible_parts_of_a_card_neither_cover_nor_have_a_position() -> None:
+def test_invisible_card_parts() -> None:
     pixels = np.full((1, 2, 4), 255, np.uint8)
     pixels[0, 0, 3] = 0
     texture = Texture(pixels, wrap=("clamp", "clamp"), nearest=True)
@@ -152,7 +152,7 @@ def lit_values(layers: Layers) -> dict[int, NDArray[np.int64]]:
     return dict(zip(places.tolist(), layers.color[covered, :3].astype(np.int64), strict=True))
 
 
-def test_light_has_the_same_value_at_a_surface_point_in_every_view() -> None:
+def test_light_does_not_depend_on_view() -> None:
     coarse = sphere(0.45, 10, 14)
     smooth = replace(coarse, normals=(coarse.vertices / 0.45)[coarse.faces].astype(np.float32))
     for mesh in (sphere(0.45, 48, 96), smooth):
@@ -165,7 +165,7 @@ def test_light_has_the_same_value_at_a_surface_point_in_every_view() -> None:
             assert np.mean(difference) <= 2.5
 
 
-def test_a_one_sided_sheet_is_not_there_from_behind() -> None:
+def test_single_sided_sheet_from_behind() -> None:
     plain = sheet(10, 10, 30, 30, material=Material(base_color=RED, double_sided=False))
     ghost = Material(base_color=(1.0, 0.0, 0.0, 0.5), alpha_mode="blend", double_sided=False)
     holed = textured(checker(4))
@@ -181,7 +181,7 @@ def test_a_one_sided_sheet_is_not_there_from_behind() -> None:
         assert look_at(both, 180).color.any()
 
 
-def test_an_outline_hull_is_a_rim_and_hides_nothing() -> None:
+def test_hull_is_a_rim() -> None:
     ball = replace(sphere(0.3), materials=(Material(base_color=RED),))
     black = Material("outline", (0.0, 0.0, 0.0, 1.0), double_sided=False)
     hulled = look_at(concatenate([ball, replace(inside_out(sphere(0.35)), materials=(black,))]), 20)
@@ -196,7 +196,7 @@ def test_an_outline_hull_is_a_rim_and_hides_nothing() -> None:
     assert_array_equal(hulled.coverage, look_at(sphere(0.35), 20).coverage)
 
 
-def test_a_hair_is_seen_whose_edges_belong_to_hidden_faces_too() -> None:
+def test_thin_hair_is_seen() -> None:
     hair = sheet(20.55, 10.2, 20.95, 40.7, material=Material(double_sided=False))
     crowded = replace(
         hair,
@@ -221,7 +221,7 @@ def renewed(mesh: Mesh) -> Mesh:
 
 @pytest.mark.parametrize("sizes", [(16, 32), (32, 16)], ids=["from afar first", "closely first"])
 @pytest.mark.parametrize("images", [1, 2])
-def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) -> None:
+def test_views_are_independent(images: int, sizes: tuple[int, int]) -> None:
     grain = np.random.default_rng(0).integers(0, 256, (images, 256, 256, 4), np.uint8)
     mesh = concatenate([sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=textured(grain[k])) for k in range(images)])
     for size in sizes:
@@ -233,7 +233,7 @@ def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) ->
 @pytest.mark.parametrize("shape", [(8, 16), (6, 10), (7, 9), (2, 2), (1, 12), (12, 1), (1, 1)])
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("spread", [4, 200])
-def test_a_mip_level_is_the_mean_of_light(shape: tuple[int, int], opaque: bool, spread: int) -> None:
+def test_mip_level_is_mean_light(shape: tuple[int, int], opaque: bool, spread: int) -> None:
     random = np.random.default_rng(5)
     image = random.integers(40, 40 + spread, (*shape, 4)).astype(np.uint8)
     image[..., 3] = 255 if opaque else random.integers(0, 256, shape)

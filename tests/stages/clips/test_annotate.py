@@ -42,7 +42,7 @@ def frame(drawn: Artefact, layer: str, k: int) -> Any:
     return LAYERS[layer].decode(drawn.files[frame_file(layer, k)])
 
 
-def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact], tmp_path: Path) -> None:
+def test_only_requested_layers(whole: tuple[Artefact, Artefact], tmp_path: Path) -> None:
     _, drawn = whole
     frames = range(len(drawn.meta["times"]))
     forward, back = {layers.FLOW, layers.UNMATCHED}, {layers.BACK, layers.BACK_UNMATCHED}
@@ -61,7 +61,7 @@ def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact
 
 
 @pytest.mark.parametrize("layer", sorted(ANNOTATIONS))
-def test_a_layer_does_not_depend_on_the_other_layers(
+def test_layers_are_independent(
     layer: str, whole: tuple[Artefact, Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, alone = drawn_with((layer,), tmp_path, monkeypatch)
@@ -70,7 +70,7 @@ def test_a_layer_does_not_depend_on_the_other_layers(
         assert data == whole[1].files[name], name
 
 
-def test_layers_agree_with_each_other(whole: tuple[Artefact, Artefact]) -> None:
+def test_layers_agree(whole: tuple[Artefact, Artefact]) -> None:
     moving, drawn = whole
     palette = drawn.meta["palette"]
     assert palette == moving.meta["palette"]
@@ -89,7 +89,7 @@ def test_layers_agree_with_each_other(whole: tuple[Artefact, Artefact]) -> None:
         assert len(strokes["vertex location"]) == len(strokes["connection"]) == len(set(strokes["original index"]))
 
 
-def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]) -> None:
+def test_flow_matches_points(whole: tuple[Artefact, Artefact]) -> None:
     _, drawn = whole
     for here, there, (layer, hidden) in (
         (1, 2, (layers.FLOW, layers.UNMATCHED)),
@@ -105,7 +105,7 @@ def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]
         assert np.quantile(apart[after[:, 3] == 255], 0.95) < 255 * 2 * 1.35 / 96
 
 
-def test_tracks_go_as_the_flow_of_their_pixels_does(whole: tuple[Artefact, Artefact]) -> None:
+def test_tracks_match_flow(whole: tuple[Artefact, Artefact]) -> None:
     _, drawn = whole
     first, second, last = (frame(drawn, layers.TRACKS, k) for k in (0, 1, 3))
     assert first.shape == second.shape == last.shape and first.dtype == np.float32

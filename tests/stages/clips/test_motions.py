@@ -24,7 +24,7 @@ from tests.dataset.small import read_rows
 from tests.shapes import BOX, PARTS, TRIANGLES
 
 
-def test_a_figure_whose_rest_is_not_its_bind_pose_moves_from_its_rest(tmp_path: Path) -> None:
+def test_rest_other_than_bind_pose(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     for name, bent in (("plain", 0.0), ("bent", 0.6)):
         write_figure(tmp_path / "figures" / f"{name}.glb", 1, bent=bent)
@@ -42,7 +42,7 @@ def test_a_figure_whose_rest_is_not_its_bind_pose_moves_from_its_rest(tmp_path: 
 POINTS = 1000
 
 
-def test_points_of_a_surface_keep_their_colour_to_one_step(tmp_path: Path) -> None:
+def test_surface_keeps_its_colour(tmp_path: Path) -> None:
     stated = clips_config(Path("sample:1"), recipes=["frames"], motions=["jump"], turntable=False, views=1, frames=4)
     config = replace(stated, size=512)
     layout, _ = run_clips(tmp_path / "out", config)
@@ -112,7 +112,7 @@ def made(folder: Path, clips: list[Moves], *, under: bool = False, **settings: A
 
 
 @pytest.mark.parametrize("under", [False, True])
-def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path, under: bool) -> None:
+def test_figure_stays_in_place(tmp_path: Path, under: bool) -> None:
     way = [[0.0, 0.0, 0.0], [FAR, 0.0, 0.0]]
     said, (clip,) = made(tmp_path, [("go", "hips", "translation", way)], under=under, in_place=True)
     masks = [png.decode(data, 1) > 0 for name, data in clip.files.items() if name.startswith("mask")]
@@ -120,7 +120,7 @@ def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path,
     assert "though held" in said and "--in-place holds" not in said
 
 
-def test_a_motion_that_moves_nothing_warns(tmp_path: Path) -> None:
+def test_empty_motion_warns(tmp_path: Path) -> None:
     clips: list[Moves] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
         ("hold", "hips", "rotation", [TURNS[1], TURNS[1]]),
@@ -132,7 +132,7 @@ def test_a_motion_that_moves_nothing_warns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_an_unreadable_file_of_motions_costs_itself_alone(tmp_path: Path, beside: bool) -> None:
+def test_unreadable_motions_cost_themselves(tmp_path: Path, beside: bool) -> None:
     (tmp_path / "hop.bvh").write_text("HIERARCHY\n")
     broken = str(tmp_path / "hop.bvh")
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
@@ -142,7 +142,7 @@ def test_an_unreadable_file_of_motions_costs_itself_alone(tmp_path: Path, beside
     assert [clip.meta["clip"]["action"] for clip in drawn] == ["nod"] * beside
 
 
-def test_clips_of_too_few_and_of_too_many_frames(tmp_path: Path) -> None:
+def test_too_few_and_too_many_frames(tmp_path: Path) -> None:
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
     assert "no longer than a frame at --fps 0.5, so that a clip is one frame: nod" in said
