@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import mapbox_earcut
 import numpy as np
@@ -108,16 +107,16 @@ def _concave(
         yield int(polygons[number]), np.ascontiguousarray(flat)
 
 
-def numbers(text: bytes, kind: type[Any] = np.float64) -> NDArray[Any]:
+def numbers(text: bytes) -> NDArray[np.float64]:
     """Parse all words of a text as numbers, (N,); a `ValueError` if one is none."""
     text = text.strip()
     if not text:
-        return np.zeros(0, kind)
+        return np.zeros(0)
     with warnings.catch_warnings():
         # An error since NumPy 2.3, a warning before.
         warnings.simplefilter("error", DeprecationWarning)
         try:
-            return np.fromstring(text, kind, sep=" ")
+            return np.fromstring(text, sep=" ")
         except DeprecationWarning as error:
             raise ValueError(str(error)) from error
 

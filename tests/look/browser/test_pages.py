@@ -44,7 +44,7 @@ def test_filter_sort_and_search(show: Show) -> None:
     page.fill("#search", "back is open")
     expect(page.locator("#count")).to_have_text("8 of 40 characters")
     page.select_option("#order", "seconds")
-    assert page.locator(".card .name").first.inner_text() == "figure 35"
+    expect(page.locator(".card .name").first).to_have_text("figure 35")
     page.go_back()
     page.reload()
     page.wait_for_selector(".card")
@@ -54,7 +54,7 @@ def test_filter_sort_and_search(show: Show) -> None:
 def test_cards_pair_z_with_gt(show: Show) -> None:
     page = show("few", "#gallery")
     card = page.locator(".card").first
-    assert card.locator(".pictures > .turning").count() == 2
+    expect(card.locator(".pictures > .turning")).to_have_count(2)
     card.locator("a").focus()
     before = card.locator(".pictures").screenshot()
     page.keyboard.press("ArrowRight")
@@ -121,7 +121,7 @@ def test_clips_play(show: Show) -> None:
 
 def test_equal_failures_are_grouped(show: Show) -> None:
     page = show("few", "#failures")
-    assert page.locator(".failure").count() == 2
+    expect(page.locator(".failure")).to_have_count(2)
     assert page.locator(".failure").first.locator(".lost").count() == 14
     page = show("empty", "#failures")
     assert page.inner_text("main .lead") == "Nothing failed."
