@@ -192,7 +192,7 @@ def _read_corners(text: NDArray[np.uint8], corners: Ints, row: Ints) -> int:
         if text[at] == _HASH:
             while text[at] != _NEWLINE:
                 at += 1
-        if text[at] <= _SPACE:
+        if text[at] == _SPACE or text[at] == _NEWLINE:
             line += text[at] == _NEWLINE
             at += 1
             continue
@@ -211,8 +211,9 @@ def _read_corners(text: NDArray[np.uint8], corners: Ints, row: Ints) -> int:
             if text[at] != _SLASH or slot == 2:
                 break
             slot, at = slot + 1, at + 1
-        if text[at] > _SPACE:
+        if text[at] != _SPACE and text[at] != _NEWLINE:
             return -1
+        # A space comes before each corner, so there is room.
         row[count] = line
         count += 1
     return count

@@ -215,6 +215,7 @@ def test_one_image_beats_the_library(tmp_path: Path) -> None:
         POINTS + "f 0 1 2\n",
         POINTS + "f -5 1 2\n",
         POINTS + "f 1 2 c\n",
+        POINTS + "f 1\v2\v3\n",
         POINTS + "f 1 2 3\nf 1 /2 3\n",
         POINTS + "f 1/1/1/1 2 3\n",
         POINTS + "f 1 2 99999999999999999999\n",
