@@ -126,7 +126,7 @@ def test_only_reasonable_png_as_rgba() -> None:
     header = struct.pack(">II", 2**16, 2**11) + sound[24:29]
     huge = sound[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + sound[33:]
     for data in (b"", sound[:40], b"GIF89a" + bytes(50), huge):
-        with pytest.raises(ValueError, match=r"cannot be read|has 65536 x 2048 pixels"):
+        with pytest.raises(ValueError, match=r"cannot be read|has 65536 x 2048"):
             png.decode_rgba(data)
 
 

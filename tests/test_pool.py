@@ -107,7 +107,7 @@ def test_workers_that_never_start(started: bool, monkeypatch: pytest.MonkeyPatch
 
     if not started:
         monkeypatch.setattr(Pool, "_start", refused)
-    with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
+    with pytest.raises(SpecsiaError, match="before they begin"):
         list(Pool(1).run(DiesOnArrival(None), [1, 2]))
 
 

@@ -60,7 +60,7 @@ def theirs(make: Callable[[np.ndarray], Any] = card, **members: Any) -> SimpleNa
     ],
 )
 def test_answers_that_are_not_meshes(make: Callable[[np.ndarray], Any]) -> None:
-    with pytest.raises(CharacterError, match="the backend theirs gave no usable mesh for a: "):
+    with pytest.raises(CharacterError, match="theirs gave no usable mesh"):
         call_backend(theirs(make), picture(), Context("a", 1))
 
 
@@ -106,7 +106,7 @@ def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
         load_backend("theirs")
     declare(monkeypatch, "a:create", "b:create")
     assert available_backends().count("theirs") == 1
-    with pytest.raises(UsageError, match="more than once: a:create, b:create"):
+    with pytest.raises(UsageError, match="a:create, b:create"):
         load_backend("theirs")
 
 
@@ -151,5 +151,5 @@ def test_documented_example_builds(tmp_path: Path) -> None:
     ran = subprocess.run([*command, *settings], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     (line,) = (out / "failures.jsonl").read_text().splitlines()
-    assert "the backend billboard failed on 1 (IndexError: list index out of range)" in json.loads(line)["reason"]
+    assert "billboard failed on 1 (IndexError" in json.loads(line)["reason"]
     assert "[][1]" in (out / "logs/reconstruct/billboard/1.txt").read_text()

@@ -59,7 +59,7 @@ def test_orientation_tag(upright: bool, shape: tuple[int, ...]) -> None:
 def test_decompression_bomb_is_refused(side: int) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    with pytest.raises(CharacterError, match=r"^bomb\.png has more than 8192x8192 pixels: make it smaller$"):
+    with pytest.raises(CharacterError, match=r"^bomb\.png has more than 8192x8192"):
         load_texture(data, "bomb.png")
 
 

@@ -93,7 +93,7 @@ def test_colours_and_normals_are_repaired(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), OSError("disk")])
 def test_parser_errors_become_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr("specsia_build.characters.read.read_obj", Mock(side_effect=error))
-    with pytest.raises(CharacterError, match=r"hero\.obj could not be read: \S+"):
+    with pytest.raises(CharacterError, match=r"hero\.obj could not be read"):
         read_character(entry_of(tmp_path, ""))
 
 

@@ -155,7 +155,7 @@ def test_mesh_outside_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     STRANGE[kind](Path(name))
     entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
-    with pytest.raises(CharacterError, match=r"is not a regular file|is a link that leads out of"):
+    with pytest.raises(CharacterError, match=r"not a regular file|leads out of"):
         read_character(entry)
     assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
     with open_index(tmp_path / "run.sqlite", tmp_path, writes=False) as index:
@@ -170,7 +170,7 @@ def test_links_inside_are_followed(tmp_path: Path) -> None:
     assert len(read_character(whole).mesh.faces)
     assert None not in Sources(whole.folder, whole.within).digests([whole.path.name], source_digest).values()
     (part,) = open_source(str(hub / "snapshots"), tmp_path).entries
-    with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
+    with pytest.raises(CharacterError, match=r"a\.glb .* leads out of snapshots"):
         read_character(part)
 
 
@@ -271,7 +271,7 @@ def test_repeated_id_keeps_first(folder: Path) -> None:
 def test_empty_manifest_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)
-    with pytest.raises(UsageError, match=r"the manifest m\.jsonl cannot be read"):
+    with pytest.raises(UsageError, match=r"m\.jsonl cannot be read"):
         read_manifest(path)
 
 

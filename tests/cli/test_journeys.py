@@ -53,7 +53,7 @@ def test_smaller_dataset_needs_fresh(tmp_path: Path) -> None:
     before = (run / "dataset" / "SHA256SUMS").read_text()
     less = write_folder(tmp_path / "less", 2)
     refused = build(less, run, code=2).stderr
-    assert "holds a build of another source" in refused and "--fresh" in refused
+    assert "another source" in refused and "--fresh" in refused
     assert (run / "dataset" / "SHA256SUMS").read_text() == before
     build(folder, run, "--limit", 2)
     build(less, run, "--fresh")

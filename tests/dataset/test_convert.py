@@ -110,7 +110,7 @@ def test_inconvertible_datasets(converted: Path, dataset: Path, tmp_path: Path) 
         rows["0_01"]["gt"]["bytes"] = rows["0_01"]["gt"]["bytes"][:-30]
 
     change(dataset, damage)
-    with pytest.raises(SpecsiaError, match="the row 0_01 cannot be converted: gt is cut off"):
+    with pytest.raises(SpecsiaError, match=r"0_01 .* gt is cut off"):
         to_published(open_dataset(dataset), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

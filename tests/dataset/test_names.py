@@ -61,7 +61,7 @@ def test_escaping_pattern_is_refused(dataset: Path, pattern: str) -> None:
 )
 def test_harmful_yaml_is_refused(dataset: Path, front_matter: str) -> None:
     (dataset / schema.CARD).write_text(f"---\n{front_matter}\n---\n", encoding="utf-8")
-    with pytest.raises(SpecsiaError, match=r"README\.md cannot be understood"):
+    with pytest.raises(SpecsiaError, match=r"README\.md"):
         open_dataset(dataset)
     assert not verify(dataset).ok
 
@@ -70,9 +70,9 @@ def test_escaping_link_is_ignored(dataset: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     (dataset / schema.CARD).rename(secret)
     (dataset / schema.CARD).symlink_to(secret)
-    with pytest.raises(SpecsiaError, match=r"README\.md is a link that leads out"):
+    with pytest.raises(SpecsiaError, match=r"README\.md .* leads out"):
         open_dataset(dataset)
-    with pytest.raises(SpecsiaError, match=r"README\.md is a link that leads out"):
+    with pytest.raises(SpecsiaError, match=r"README\.md .* leads out"):
         read_local(dataset)
     assert schema.CARD in [where for where, _ in found(verify(dataset), "files")]
     path = shard(dataset)

@@ -146,7 +146,7 @@ def test_damaged_shard_is_named(dataset: Path, keep: float) -> None:
 def test_missing_shard_or_split(dataset: Path) -> None:
     path = shard(dataset)
     part = path.rename(path.with_name("train-00000-of-00002.parquet"))
-    with pytest.raises(SpecsiaError, match=r"train-00001-of-00002\.parquet is missing"):
+    with pytest.raises(SpecsiaError, match=r"-00001-of-00002\.parquet is missing"):
         open_dataset(dataset)
     part.unlink()
     opened = open_dataset(dataset)

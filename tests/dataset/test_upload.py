@@ -78,7 +78,7 @@ def test_stopped_upload_continues(dataset: Path, memory: Place, monkeypatch: pyt
 
     with monkeypatch.context() as patch:
         patch.setattr(memory.fs, "put_file", failing)
-        with pytest.raises(SpecsiaError, match="memory://bucket/run/dataset cannot be written: the line is dead"):
+        with pytest.raises(SpecsiaError, match=r"dataset .*: the line is dead"):
             send(dataset, memory)
     assert schema.SUMS_FILE not in there(memory)
     assert send(dataset, memory) == 4
@@ -87,7 +87,7 @@ def test_stopped_upload_continues(dataset: Path, memory: Place, monkeypatch: pyt
 
 def test_foreign_files_survive(dataset: Path, memory: Place) -> None:
     memory.fs.pipe_file(f"{memory.root}/README.md", b"my card")
-    with pytest.raises(UsageError, match=r"README\.md already exists and was not sent by a build"):
+    with pytest.raises(UsageError, match=r"README\.md already exists"):
         send(dataset, memory)
     assert there(memory) == {"README.md": b"my card"}
     memory.fs.mv(f"{memory.root}/README.md", f"{memory.root}/SHA256SUMS")

@@ -37,7 +37,7 @@ def test_source_files_are_regular_and_inside(tmp_path: Path) -> None:
         read_source(Path("/dev/zero"), Path("/dev"))
     with (root / "large").open("wb") as stream:
         stream.truncate(3 * 2**20)
-    with pytest.raises(CharacterError, match="large has 3 MB; at most 1 MB are read"):
+    with pytest.raises(CharacterError, match="large has 3 MB"):
         read_source(root / "large", root, most=2**20)
 
 

@@ -29,7 +29,7 @@ def test_every_character_in_one_share(character_id: str, shares: int) -> None:
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b", ""])
 def test_invalid_shares(text: str) -> None:
-    with pytest.raises(UsageError, match="it is I/N, the I-th of N shares"):
+    with pytest.raises(UsageError, match="it is I/N"):
         in_shard("knight", text)
 
 
@@ -76,7 +76,7 @@ def test_command_merges(shares: tuple[Path, list[Path]], tmp_path: Path) -> None
     document = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
     assert (document["failed"], document["rows"], document["dataset"]) == (3, 40, str(out / "dataset"))
     lost = specsia("merge", *runs[:2], "--out", tmp_path / "two", "--max-failures", "3", code=1)["error"]
-    assert "neither built up to date nor on record as failed" in lost
+    assert "neither built up to date" in lost
     assert f"specsia build --out {tmp_path / 'two'}" in lost
     page = tmp_path / "page.html"
     specsia("report", runs[0], "--out", page)

@@ -185,7 +185,7 @@ def test_dead_start_is_noticed_quickly(tmp_path: Path) -> None:
         reasons = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
         assert supervisor.starts == MOST_STARTS
     for reason in reasons.values():
-        assert "ended with exit code 3; the last it printed: no module named torch; look at it" in reason
+        assert "no module named torch" in reason
 
 
 NO_MESSAGE = "wrote a line that is not a message"

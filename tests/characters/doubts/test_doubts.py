@@ -321,7 +321,7 @@ def test_inside_out_figure_warns(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path, "gltf").warnings
     assert "wound inwards" in warning
-    assert '"sides": "both" in its manifest line' in warning
+    assert '"sides": "both"' in warning
     assert read(path, "gltf", sides="both").warnings == ()
     # Double-sided, it looks as it should.
     assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True)), "gltf").warnings == ()
@@ -331,6 +331,6 @@ def test_lost_cape_back_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
     path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False))
     (warning,) = read(path, "gltf").warnings
-    assert "backs of single-sided faces would be" in warning
+    assert "backs of single-sided faces" in warning
     assert "wound inwards" not in warning
     assert read(path, "gltf", sides="both").warnings == ()

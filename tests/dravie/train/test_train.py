@@ -141,7 +141,7 @@ def test_nan_loss_stops(dataset: Path, tmp_path: Path, monkeypatch: pytest.Monke
         return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
 
     monkeypatch.setattr(Trainer, "step", step)
-    with pytest.raises(SpecsiaError, match="adversarial of step 7 is not finite"):
+    with pytest.raises(SpecsiaError, match="adversarial of step 7"):
         _train(dataset, tmp_path / "run")
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["0000004"]
 
@@ -233,7 +233,7 @@ def test_full_disk_keeps_checkpoints(dataset: Path, tmp_path: Path, monkeypatch:
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(WriteError, match=r"the disk is full.*checkpoints/0000008"):
+    with pytest.raises(WriteError, match=r"disk .*checkpoints/0000008"):
         _train(dataset, run)
     monkeypatch.undo()
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["0000004"]

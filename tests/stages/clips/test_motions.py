@@ -128,7 +128,7 @@ def test_empty_motion_warns(tmp_path: Path) -> None:
     ]
     said, drawn = made(tmp_path, clips, frames=2)
     assert "moving nothing of a" in said and "pan, hold" in said and len(drawn) == 3
-    assert said.count("a shows a plain grey of 255 and nothing else") == 1
+    assert said.count("a shows a plain grey of 255") == 1
 
 
 @pytest.mark.parametrize("beside", [True, False])
@@ -138,18 +138,18 @@ def test_unreadable_motions_cost_themselves(tmp_path: Path, beside: bool) -> Non
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, drawn = made(tmp_path, nod, motions=["own", broken] if beside else [broken])
     assert "hop.bvh has no MOTION section" in said
-    assert ("no motion of hop.bvh could be played on a" in said) == (not beside)
+    assert ("no motion of hop.bvh" in said) == (not beside)
     assert [clip.meta["clip"]["action"] for clip in drawn] == ["nod"] * beside
 
 
 def test_too_few_and_too_many_frames(tmp_path: Path) -> None:
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
-    assert "no longer than a frame at --fps 0.5, so that a clip is one frame: nod" in said
+    assert "a clip is one frame: nod" in said
     said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)
     assert "no longer than" not in said
     write_scene(tmp_path / "many/a.glb", [("nod", "head", "rotation", TURNS * 75)])
     config = clips_config(tmp_path / "many", recipes=["frames"], turntable=False, views=1, fps=240.0)
     _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
     (failure,) = summary.failures
-    assert ": its 35,760 frames are many: fewer --fps or --frames, or raise --memory" in failure.reason
+    assert "its 35,760 frames are many" in failure.reason
