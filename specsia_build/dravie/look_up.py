@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.palettes import COLOURS, palette_of
 
 LOOKED_UP_CHANNELS = 12
-COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
 PALETTE_FALLOFF = 40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
 SAMPLES, ROUNDS = 4096, 12  # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
 FALLOFF = 8.0  # Levels of Zpos over which confidence falls to 1/e
@@ -153,19 +153,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.float32], Pixels]:
     """Main colours of `drawn` (M, 3), which lies at the columns x * 256 + z (M,), and distances; see `Reference`."""
-    step = max(1, len(colours) // SAMPLES)
-    sample = colours[::step].astype(np.float32)
-    centres = sample[:1]
-    # Farthest points first: small patches of a strong colour get a colour of their own.
-    for _ in range(COLOURS - 1):
-        distance = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").min(axis=1)
-        centres = np.concatenate([centres, sample[distance.argmax()][None]])
-    for _ in range(ROUNDS):
-        nearest = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").argmin(axis=1)
-        counts = np.bincount(nearest, minlength=COLOURS)
-        sums = np.stack([np.bincount(nearest, sample[:, c], COLOURS) for c in range(3)], axis=1)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(np.float32)
-    label = scipy.spatial.distance.cdist(colours, centres, "sqeuclidean").argmin(axis=1)
+    centres, label = palette_of(colours, SAMPLES, ROUNDS)
     distances = np.full((256, 256, COLOURS), 255, np.uint8)
     for number in np.unique(label):
         elsewhere = np.ones(256 * 256, np.bool_)

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import COLOURS, inputs, on_white, palette_of
+from specsia_build.backends.relief.net import ROUNDS, SAMPLES, Floats, inputs, on_white
 from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.pictures.masks import continued
+from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
@@ -28,8 +29,6 @@ ROOM = 0.93  # Units that a framed figure's width and height must stay below for
 LEAST = -1e3  # Logit below which the palette lacks a colour
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 SMOOTHING = 1.0  # Pixels of the crop over which logits are smoothed, so that regions have even borders
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Relief(Backend):
         opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULL))) & inside
         opaque = opaque if opaque.any() else inside
         labels = np.full((SIZE, SIZE), COLOURS)
-        palette, labels[opaque] = palette_of(small[opaque, :3].astype(np.float32))
+        palette, labels[opaque] = palette_of(small[opaque, :3], SAMPLES, ROUNDS)
         length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
         depth, logits = _predict(small, labels, length)
         if length:

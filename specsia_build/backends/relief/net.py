@@ -16,6 +16,7 @@ from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.jit import compiled
 from specsia_build.pictures.films import over
 from specsia_build.pictures.masks import continued
+from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.layers import HALF_COVERED
 
 Floats = NDArray[np.float32]
@@ -29,7 +30,6 @@ OUTPUTS = 3 + GUIDES + KEY  # Channels for each pixel: middle, thickness, copy, 
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together
-COLOURS = 12  # Colours of a palette, as of DraViE's
 SAMPLES, ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
 FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
 CHANNELS = 8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
@@ -54,26 +54,6 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
     channels[..., 7] = np.minimum(distance / FARTHEST, 4)
     return channels
-
-
-def palette_of(colours: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """Up to `COLOURS` colours (K, 3) of pixels (N, 3) by k-means, and the index (N,) of each pixel's.
-
-    Farthest points are the first centres, so that a small patch of a strong colour gets a colour of its own.
-    """
-    samples = colours[:: max(1, len(colours) // SAMPLES)]
-    centres = samples[np.square(samples - samples.mean(axis=0)).sum(axis=1).argmax()][None]
-    distance = np.square(samples - centres[0]).sum(axis=1)
-    for _ in range(COLOURS - 1):
-        centres = np.concatenate([centres, samples[distance.argmax()][None]])
-        distance = np.minimum(distance, np.square(samples - centres[-1]).sum(axis=1))
-    for _ in range(ROUNDS):
-        number = scipy.spatial.distance.cdist(samples, centres, "sqeuclidean").argmin(axis=1)
-        counts = np.bincount(number, minlength=COLOURS)
-        sums = np.stack([np.bincount(number, samples[:, c], COLOURS) for c in range(3)], axis=1)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
-    number = scipy.spatial.distance.cdist(colours, centres, "sqeuclidean").argmin(axis=1)
-    return centres.astype(np.float32), number
 
 
 def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import COLOURS, guides, inputs, on_white, palette_of
+from specsia_build.backends.relief.net import ROUNDS, SAMPLES, guides, inputs, on_white
 from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
@@ -31,6 +31,7 @@ from specsia_build.characters.sources import read_manifest
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
@@ -203,7 +204,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
     palette = np.zeros((COLOURS, 3), np.float32)
     if in_front.any():
-        palette, labels[in_front] = palette_of(colours[in_front])
+        palette, labels[in_front] = palette_of(colours[in_front], SAMPLES, ROUNDS)
     if rng.random() < 0.25:
         # Some colours of the palette are changed: a region's place matters more than its colour.
         moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (rng.random((COLOURS, 1)) < 0.5)

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
-from specsia_build.backends.relief.net import CHANNELS, COLOURS
+from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, figure_of, surface_of
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
+from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.mesh import Mesh
