@@ -19,7 +19,7 @@ from specsia_build import __version__
 from specsia_build.config import cores
 from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.folders import homed, user_cache
-from specsia_build.memory import MEMORY, memory_bytes, shown
+from specsia_build.memory import MEMORY, format_size, memory_bytes
 
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
@@ -36,7 +36,7 @@ class Fact:
     """
 
     state: str
-    found: str
+    details: str
     enables: str = ""
     fix: str = ""
     name: str = ""
@@ -68,7 +68,7 @@ def memory() -> Fact:
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
         size = min(size, int(text))
     workers = size // memory_bytes(MEMORY)
-    fact = Fact(OK, f"{shown(size)}, for {workers} workers of {MEMORY}")
+    fact = Fact(OK, f"{format_size(size)}, for {workers} workers of {MEMORY}")
     return fact if workers >= cores() else replace(fact, state=NOTE, fix=f"--workers {max(1, workers)}")
 
 
@@ -76,7 +76,7 @@ def disk(folder: Path) -> Fact:
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
-    return Fact(NOTE if free < LITTLE_DISK else OK, f"{shown(free)} free in {folder}")
+    return Fact(NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
 
 
 def packages() -> Fact:
@@ -116,7 +116,7 @@ def blender() -> Fact:
     if command[0] == sys.executable:
         return _run_python("import bpy; print(bpy.app.version_string)", enables, install)
     fact = _run([command[0], "--version"], enables, install)
-    return replace(fact, found=fact.found.split("; ")[0])
+    return replace(fact, details=fact.details.split("; ")[0])
 
 
 def hub() -> Fact:

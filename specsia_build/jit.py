@@ -61,18 +61,18 @@ class Later:
     """
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
-        self._make, self._made, self._inner = make, None, None
+        self._make, self._dispatcher, self._inner = make, None, None
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:
-        return (self._made or self.made)(*arguments)
+        return (self._dispatcher or self.dispatcher)(*arguments)
 
     @property
-    def made(self) -> Any:
+    def dispatcher(self) -> Any:
         """Dispatcher for calls from Python."""
         with _MAKING:
-            self._made = self._made or self._make(False)
-            return self._made
+            self._dispatcher = self._dispatcher or self._make(False)
+            return self._dispatcher
 
     @property
     def inner(self) -> Any:

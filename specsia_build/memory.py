@@ -37,7 +37,7 @@ def memory_bytes(text: str) -> int:
     return size
 
 
-def shown(size: float) -> str:
+def format_size(size: float) -> str:
     """Format a number of bytes: ``8.8 GB``, ``512 MB``."""
     return f"{size / 2**30:.3g} GB" if size >= 2**30 else f"{max(1, round(size / 2**20))} MB"
 
@@ -90,7 +90,8 @@ def ask(size: int, cure: str = CURE) -> None:
     budget = _current.get() or Budget("this")
     if (wanted := budget.taken + size) > _allowed:
         raise CostError(
-            f"{budget.name} needs at least {shown(wanted)} of memory, and a worker may use {shown(_allowed)}: {cure}"
+            f"{budget.name} needs at least {format_size(wanted)} of memory, "
+            f"and a worker may use {format_size(_allowed)}: {cure}"
         )
 
 
@@ -104,7 +105,7 @@ def is_exhaustion(error: BaseException) -> bool:
 
 def exhausted(name: str) -> str:
     """The message about a character that met the system's limit."""
-    return f"{name} needs more memory than the {shown(_allowed)} that a worker may use: {CURE}"
+    return f"{name} needs more memory than the {format_size(_allowed)} that a worker may use: {CURE}"
 
 
 def keep_freed() -> None:

@@ -22,7 +22,7 @@ from operator import call
 from typing import Any, TypeVar
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.memory import limit_process, shown
+from specsia_build.memory import format_size, limit_process
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -170,7 +170,7 @@ def how_ended(code: int) -> str:
 
 
 def _died(code: int, memory: int | None) -> str:
-    limit = "" if memory is None else f", or that of --memory, {shown(memory)}"
+    limit = "" if memory is None else f", or that of --memory, {format_size(memory)}"
     cause = f": memory may have run out, the machine's{limit}" if code < 0 else ""
     return f"its worker process {how_ended(code)}{cause}"
 

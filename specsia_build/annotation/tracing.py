@@ -106,7 +106,7 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     not opaque, which may be cut out, must be visible.
     """
     x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
-    opaque, one, other = own
+    opaque, start, end = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
     right, bottom = min(view.face.shape[1], left + 2), min(view.face.shape[0], top + 2)
     left, top = max(0, left), max(0, top)
@@ -120,7 +120,7 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
             if f < 0:
                 continue
             for k in range(3):
-                if corners[f, k] in (one, other):
+                if corners[f, k] in (start, end):
                     return True
             near |= view.far[f] >= z
     if not (opaque and near):
@@ -320,8 +320,8 @@ def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type
 @inlined
 def _is_even(label, row, column):  # type: ignore[no-untyped-def]
     """Whether a pixel and those right, below and diagonal have one label."""
-    one = label[row, column]
-    return one == label[row, column + 1] and one == label[row + 1, column] and one == label[row + 1, column + 1]
+    first = label[row, column]
+    return first == label[row, column + 1] and first == label[row + 1, column] and first == label[row + 1, column + 1]
 
 
 @compiled

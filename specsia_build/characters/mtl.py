@@ -1,4 +1,4 @@
-"""Material libraries of OBJ files, and their materials with the textures that are there."""
+"""Material libraries of OBJ files, and their materials with those textures that exist."""
 
 import re
 from collections.abc import Iterable, Sequence

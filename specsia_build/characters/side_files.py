@@ -124,7 +124,7 @@ class SideFiles:
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts
             pairs = zip(map(folded_name, own[::-1]), map(folded_name, parts[::-1]), strict=False)
-            same = takewhile(bool, (one == other for one, other in pairs))
+            same = takewhile(bool, (a == b for a, b in pairs))
             return -sum(same), len(own)
 
         best = min(paths, key=rank)

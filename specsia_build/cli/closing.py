@@ -118,7 +118,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         pictures += "; --min-iou lowers what is asked, --low-iou keep packs them"
     failures = failure_sentences(summary.failures)
     facts = {
-        "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
+        "built": _counts(summary.stages, "built") or ["nothing" if trouble else "nothing: all is up to date"],
         "up to date": _counts(summary.stages, "kept"),
         "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},

@@ -57,10 +57,10 @@ def verify(dataset: str, workers: int) -> None:
 
 
 @command("specsia diff old-run/dataset my-run/dataset", "specsia diff old-run/dataset my-run/dataset --json")
-@click.argument("one", metavar="A")
-@click.argument("two", metavar="B")
+@click.argument("a")
+@click.argument("b")
 @json_option
-def diff(one: str, two: str) -> None:
+def diff(a: str, b: str) -> None:
     """Compare the packed datasets A and B: settings, columns, and rows by uid.
 
     A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 on an error.
@@ -69,7 +69,7 @@ def diff(one: str, two: str) -> None:
     from specsia_build.dataset.reading import open_dataset
 
     with terminal.bar("diff", None, "row") as bar:
-        result = datasets.diff(open_dataset(one), open_dataset(two), bar.at)
+        result = datasets.diff(open_dataset(a), open_dataset(b), bar.at)
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
     conclude(result.to_json(), lines, lines[-1], facts, ok=result.equal)

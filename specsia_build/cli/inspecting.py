@@ -143,7 +143,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     checks = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = [line for check in checks for line in _check_lines(check.state, check.name, check.found, check.fix)]
+    lines = [line for check in checks for line in _check_lines(check.state, check.name, check.details, check.fix)]
     missing = sum(check.state == MISSING for check in checks)
     lines.append(f"{name} lacks {missing} of {len(checks)} things" if missing else f"{name} is ready")
     ok = missing == 0
@@ -187,7 +187,7 @@ def doctor() -> None:
     for fact in facts:
         is_missing = fact.state != OK
         enables = f"for {fact.enables}" if is_missing and fact.enables else ""
-        lines += _check_lines(fact.state, fact.name, fact.found, fact.fix if is_missing else "", enables)
+        lines += _check_lines(fact.state, fact.name, fact.details, fact.fix if is_missing else "", enables)
     lines.append("datasets can be built here" if ok else "datasets cannot be built here: fix what is broken")
     tell({"facts": [asdict(fact) for fact in facts], "ok": ok}, lines, ok=ok)
 

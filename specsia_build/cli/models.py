@@ -179,14 +179,14 @@ def enhance(
         frames = work.folder_frames(Path(source), reference or NO_DRAWING)
     result = work.enhance(generator, frames, out, options["video"])
     up_to_date = f", {result.kept} were already there" if result.kept else ""
-    lines = [f"{plural(result.made, 'frame')} repaired{up_to_date}: {out}"]
+    lines = [f"{plural(result.repaired, 'frame')} repaired{up_to_date}: {out}"]
     lines += [] if result.film is None else [f"film{'s' * result.film.is_dir()}: {result.film}"]
     name, folder = argument(source), argument(run_name(run))
     follows = [f"specsia evaluate {folder} {name} --out scores"]
     if of_folder:
         follows = [f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"] * (reference is None)
     facts = {
-        "repaired": [f"{result.made:,}" if result.made else "nothing: all is up to date"],
+        "repaired": [f"{result.repaired:,}" if result.repaired else "nothing: all is up to date"],
         "warnings": [*warnings, *result.warnings],
         "pictures": [str(out)],
         "next": follows,

@@ -47,7 +47,7 @@ class ConfigDiff:
 
 @dataclass(frozen=True)
 class DatasetDiff:
-    """Differences of the datasets `one` and `two`.
+    """Differences of the datasets `a` and `b`.
 
     Attributes:
         settings: entries of `build.json` that differ, first and second value.
@@ -55,8 +55,8 @@ class DatasetDiff:
         configs: differences of each configuration that both have.
     """
 
-    one: str
-    two: str
+    a: str
+    b: str
     settings: Mapping[str, tuple[Any, Any]]
     columns: tuple[str, ...]
     configs_apart: tuple[str, ...]
@@ -72,8 +72,8 @@ class DatasetDiff:
         return {"equal": self.equal, **asdict(self)}
 
     def lines(self) -> list[str]:
-        lines = [f"- {self.one}", f"+ {self.two}"]
-        lines += [f"setting {name}: {one} -> {two}" for name, (one, two) in self.settings.items()]
+        lines = [f"- {self.a}", f"+ {self.b}"]
+        lines += [f"setting {name}: {a} -> {b}" for name, (a, b) in self.settings.items()]
         lines += [f"only one has the columns {', '.join(self.columns)}"] if self.columns else []
         lines += [f"only one has the configurations {', '.join(self.configs_apart)}"] if self.configs_apart else []
         lines += [line for config in self.configs for line in config.lines()]
@@ -81,28 +81,28 @@ class DatasetDiff:
 
 
 def diff(
-    one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], None] = lambda done, total: None
+    a: OpenedDataset, b: OpenedDataset, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> DatasetDiff:
     """Compare two datasets in one schema row by row, by uid; images as stored PNG bytes.
 
     `progress` is called with the number of rows read and of all rows of both.
     """
-    if "published" in (one.kind, two.kind) and one.kind != two.kind:
+    if "published" in (a.kind, b.kind) and a.kind != b.kind:
         raise UsageError(
-            f"{one.where} and {two.where} are not both in the published schema: convert the other with "
+            f"{a.where} and {b.where} are not both in the published schema: convert the other with "
             "`specsia convert` first"
         )
-    names = [name for name in one.configs if name in two.configs]
-    columns = [name for name in one.columns if name in two.columns]
-    total, done = sum(sum(dataset.splits(name).values()) for dataset in (one, two) for name in names), count(1)
+    names = [name for name in a.configs if name in b.configs]
+    columns = [name for name in a.columns if name in b.columns]
+    total, done = sum(sum(dataset.splits(name).values()) for dataset in (a, b) for name in names), count(1)
     configs = []
     for name in names:
         rows: dict[str, tuple[str, bytes]] = {}
-        for uid, split, digests in _digests(one, name, columns):
+        for uid, split, digests in _digests(a, name, columns):
             rows[uid] = split, digests
             progress(next(done), total)
-        result = ConfigDiff(name, (len(rows), sum(two.splits(name).values())))
-        for uid, split, digests in _digests(two, name, columns):
+        result = ConfigDiff(name, (len(rows), sum(b.splits(name).values())))
+        for uid, split, digests in _digests(b, name, columns):
             old_split, old_digests = rows.pop(uid, (None, b""))
             if old_split is None:
                 result.added.append(uid)
@@ -115,14 +115,14 @@ def diff(
             progress(next(done), total)
         result.removed.extend(rows)
         configs.append(result)
-    first, second = (dict(_flat(dataset.build())) for dataset in (one, two))
+    first, second = (dict(_flat(dataset.build())) for dataset in (a, b))
     changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
     return DatasetDiff(
-        one=one.where,
-        two=two.where,
+        a=a.where,
+        b=b.where,
         settings={k: (first.get(k), second.get(k)) for k in changed if k.split(".")[0] not in _DERIVED},
-        columns=tuple(sorted({*one.columns} ^ {*two.columns})),
-        configs_apart=tuple(sorted({*one.configs} ^ {*two.configs})),
+        columns=tuple(sorted({*a.columns} ^ {*b.columns})),
+        configs_apart=tuple(sorted({*a.configs} ^ {*b.configs})),
         configs=tuple(configs),
     )
 

@@ -190,5 +190,5 @@ def table(
 
 def _check_cost(cost: int) -> None:
     if cost > memory.allowed():
-        most = memory.shown(memory.allowed())
-        raise pa.ArrowInvalid(f"a row group takes {memory.shown(cost)} of memory and may take {most}")
+        most = memory.format_size(memory.allowed())
+        raise pa.ArrowInvalid(f"a row group takes {memory.format_size(cost)} of memory and may take {most}")

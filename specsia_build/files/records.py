@@ -55,7 +55,7 @@ def remembered_json(path: Path) -> Any:
 class PlainLoader(yaml.SafeLoader):
     """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the depth.
 
-    Merge keys are refused, a few lines of which expand beyond all memory, and so are keys that are there twice.
+    Merge keys are refused, a few lines of which expand beyond all memory, and so are keys that occur twice.
     """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -66,7 +66,7 @@ class PlainLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if twice := [key for key in keys if keys.count(key) > 1]:
-            raise yaml.YAMLError(f"'{twice[0]}' is there twice: keep one")
+            raise yaml.YAMLError(f"'{twice[0]}' occurs twice: keep one")
         return super().construct_mapping(node, deep)
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:

@@ -97,7 +97,7 @@ class StageSummary:
 
     stage: str
     backend: str | None
-    made: int
+    built: int
     kept: int
     failed: int
     seconds: float
@@ -107,7 +107,7 @@ class StageSummary:
 class StageTally:
     """Results of a stage by key of the character or clip, and the workers' total time."""
 
-    ends: dict[str, Literal["made", "kept", "failed"]] = field(default_factory=dict)
+    ends: dict[str, Literal["built", "kept", "failed"]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def keep(self, keys: Iterable[str]) -> None:
@@ -117,7 +117,7 @@ class StageTally:
 
     def summary(self, stage: str, backend: str | None) -> StageSummary:
         count = Counter(self.ends.values())
-        return StageSummary(stage, backend, count["made"], count["kept"], count["failed"], self.seconds)
+        return StageSummary(stage, backend, count["built"], count["kept"], count["failed"], self.seconds)
 
 
 def print_stage(stage: StageSummary) -> None:
@@ -127,8 +127,8 @@ def print_stage(stage: StageSummary) -> None:
     name = stage.stage if stage.backend is None else f"{stage.stage} {stage.backend}"
     kept = f", {stage.kept} up to date" if stage.kept else ""
     failed = f", {stage.failed} left out" if stage.failed else ""
-    seconds = f" in {stage.seconds:.1f} s of work" if stage.made or stage.failed else ""
-    say(f"{name:<20} {stage.made} built{kept}{failed}{seconds}")
+    seconds = f" in {stage.seconds:.1f} s of work" if stage.built or stage.failed else ""
+    say(f"{name:<20} {stage.built} built{kept}{failed}{seconds}")
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,7 @@ class _Attempt:
             terminal.say(f"{step.label}: damaged and made again: {task.key}")
         build.record.log(*step.name, task.key, outcome)
         tally.seconds += outcome.seconds
-        tally.ends[task.key] = "made" if outcome.reason is None else "failed"
+        tally.ends[task.key] = "built" if outcome.reason is None else "failed"
         if outcome.reason is not None:
             discard(task.path)
             clip = None if task.clip is None else task.clip.id

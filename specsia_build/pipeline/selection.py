@@ -100,7 +100,7 @@ def _split(
             raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
-            raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
+            raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, none of which the source has")
         remarks = []
         for place, lacking in ((config.like, set(ids) - split_of.keys()), ("the source", split_of.keys() - set(ids))):
             if lacking:

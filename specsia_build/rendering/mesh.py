@@ -56,9 +56,9 @@ class Material:
         emissive: linear RGB added to the base colour.
         emissive_texture: multiplied with `emissive`, looked up with the same UV, or None.
         alpha_mode: whether opacity is ignored, cut at `alpha_cutoff`, or blended.
-        alpha_cutoff: opacity from which a `mask` surface is there.
+        alpha_cutoff: lowest opacity at which a `mask` surface is visible.
         unlit: shows its colour whatever the light.
-        double_sided: whether its faces are there from behind too, not from their outside only.
+        double_sided: whether its faces are visible from both sides, not from outside only.
     """
 
     name: str = ""

@@ -80,9 +80,9 @@ def _weld(bits):  # type: ignore[no-untyped-def]
 
 
 def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
-    """(V,) the lowest index among the vertices that lie at exactly the same place.
+    """Return for each vertex the lowest index of those at exactly the same place, (V,).
 
-    Where it is said what moves each, `bound` (V,), they also have the same number there.
+    With `bound` (V,), the number of what moves each vertex, they must have the same number, too.
     """
     # Adding zero makes -0 and 0 the same bits.
     bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)

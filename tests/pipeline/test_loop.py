@@ -89,7 +89,7 @@ def run(config: BuildConfig, out: Path) -> BuildSummary:
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
-    names = {(stage.stage, stage.backend): (stage.made, stage.kept, stage.failed) for stage in summary.stages}
+    names = {(stage.stage, stage.backend): (stage.built, stage.kept, stage.failed) for stage in summary.stages}
     return {" ".join(filter(None, name)): count for name, count in names.items()}
 
 

@@ -160,8 +160,8 @@ def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: NDArr
     ids, count = scipy.ndimage.label(volume > 0)
     nearest, piece = np.full_like(views.depth, np.inf), np.zeros(views.depth.shape, np.int32)
     _look(ids.astype(np.int32), low, cell, nearest, piece)
-    shown = np.where(views.inside > 0, piece, 0)
-    is_kept = np.max([np.bincount(view.ravel(), minlength=count + 1) for view in shown], axis=0) >= SHOWN
+    visible = np.where(views.inside > 0, piece, 0)
+    is_kept = np.max([np.bincount(view.ravel(), minlength=count + 1) for view in visible], axis=0) >= SHOWN
     is_kept[0] = True
     volume = np.where(is_kept[ids], volume, volume.min())
     missing = _missing(views, facing, nearest)

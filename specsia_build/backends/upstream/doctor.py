@@ -41,7 +41,7 @@ class Check:
 
     name: str
     state: str
-    found: str
+    details: str
     fix: str = ""
 
 
@@ -64,8 +64,8 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
     other = "" if commit == pins.commit else f"; the bridge was written against {pins.commit}"
     yield Check("commit", NOTE if other else OK, f"{commit or 'unknown'}{other}", update if other else "")
     missing, count = missing_names(pins, place.root), sum(map(len, pins.uses.values()))
-    there = f"all {len(pins.uses)} files and {count} names that the bridge uses are there"
-    yield Check("names", MISSING if missing else OK, "; ".join(missing) or there, update if missing else "")
+    complete = f"all {len(pins.uses)} files and {count} names that the bridge uses exist"
+    yield Check("names", MISSING if missing else OK, "; ".join(missing) or complete, update if missing else "")
 
 
 def missing_names(pins: Pins, root: Path) -> list[str]:

@@ -30,7 +30,7 @@ def vector(x: float, y: float, z: float) -> Array:
 
 
 class Body:
-    """A character in units of which the top of the head is at 1.8 and the floor at 0; all that is on a side is left.
+    """A character with the floor at 0 and the top of its head at 1.8; whatever has two sides is given for the left.
 
     `tint` has a colour for every look; `marks` are painted on the `pieces`, each in a colour, the lowest first.
     `profile` has height, half width, half depth and z of the middle of the torso, (7, 4), from below; it ends at `neck`

@@ -67,7 +67,7 @@ class FrameSource:
 class Enhanced:
     """Numbers of results written now and kept, the film or the folder of films if any, and warnings."""
 
-    made: int
+    repaired: int
     kept: int
     film: Path | None
     warnings: tuple[str, ...] = ()

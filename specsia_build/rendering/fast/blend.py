@@ -54,8 +54,8 @@ class Mixture(NamedTuple):
     """State of a pixel, from front to back.
 
     `through` (LANES,) float32 is the share of light that a sample still lets pass, `light` (3,) float64 the sum of what
-    the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,) uint64 those in which a
-    surface is there; `nearest` (1,) int32 is the row in `Loaded` of the foremost surface at the one of them that is
+    the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,) uint64 those that show a
+    surface; `nearest` (1,) int32 is the row in `Loaded` of the foremost surface at the one of them that is
     nearest to the pixel's centre.
     """
 

@@ -77,11 +77,11 @@ def _see_row(
 
 
 see_row: Any = intrinsic(_see_row)
-"""Let a face be what the centres of up to `ROW` neighbouring pixels show where nothing nearer is.
+"""Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
 
 `see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are `padded`;
-`count` pixels are looked at from the flat index `at` on, for the first of which the three int32 `edges` hold, with
-`steps` per pixel. The depth is `z`, with `z_x` per pixel, `skipped` pixels before it.
+`count` pixels begin at the flat index `at`. The three int32 `edges` belong to the first and change by `steps`
+per pixel. The depth is `z`, `skipped` pixels earlier, and changes by `z_x` per pixel.
 """
 
 

@@ -69,10 +69,10 @@ def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
 
 def reconstruction_digests(earlier: EarlierMeta) -> dict[str, str | None]:
     """The registered reconstruction, and the files that it was read from, as they may hold motions too."""
-    made, registration = earlier[reconstruct.STAGE], earlier[project.STAGE]["registration"]
+    artefact, registration = earlier[reconstruct.STAGE], earlier[project.STAGE]["registration"]
     return {
-        **{f"reconstruction/{name}": file["sha256"] for name, file in made["files"].items()},
-        **{f"made/{name}": digest for name, digest in made["inputs"].items()},
+        **{f"reconstruction/{name}": file["sha256"] for name, file in artefact["files"].items()},
+        **{f"made/{name}": digest for name, digest in artefact["inputs"].items()},
         "registration": " ".join(f"{name}={value!r}" for name, value in sorted(registration.items())),
     }
 

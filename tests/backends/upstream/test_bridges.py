@@ -182,7 +182,7 @@ def test_problems_in_order_with_fixes(tmp_path: Path, python: Path, monkeypatch:
     install = first["packages"].fix
     assert install.startswith(f"{python} -m pip install")
     assert all(name in install for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
-    assert "lacks ccm-diffusion.pth" in first["weights crm"].found
+    assert "lacks ccm-diffusion.pth" in first["weights crm"].details
     assert first["weights clip"].fix.startswith("hf download laion/CLIP")
     (weights / "ccm-diffusion.pth").touch()
     assert checks()["weights crm"].state == OK

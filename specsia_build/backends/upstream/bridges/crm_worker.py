@@ -70,9 +70,9 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         pipeline.set_seed(request.seed_all())
         with Image.open(request.image) as opened:
             picture = preprocess_image(opened.convert("RGBA"), "Alpha as mask", 1.0, BACKGROUND)
-        made = pipeline(picture, scale=SCALE, step=STEPS)
-        colours = numpy.concatenate(made["stage1_images"], 1)
-        coordinates = numpy.concatenate(made["stage2_images"], 1)
+        pictures = pipeline(picture, scale=SCALE, step=STEPS)
+        colours = numpy.concatenate(pictures["stage1_images"], 1)
+        coordinates = numpy.concatenate(pictures["stage2_images"], 1)
         _, archive = generate3d(model, colours, coordinates, "cuda")
         # The OBJ, its material and its picture.
         with zipfile.ZipFile(archive) as opened:
