@@ -31,7 +31,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     found = {one["name"]: one for one in json.loads(ran.stdout)["facts"]}
     assert {"Python", "cores", "memory", "disk", "cache", "GPU", "Blender", "Hub"} <= set(found)
     assert found["packages"]["state"] == OK
-    assert (found["Ray"]["state"], found["Ray"]["found"]) == (OK, "9.9")
+    assert (found["Ray"]["state"], found["Ray"]["details"]) == (OK, "9.9")
     assert found["torch"]["state"] == BROKEN
     assert found["torch"]["fix"] == "pip install 'specsia[train]'"
 

@@ -45,7 +45,7 @@ def test_edited_script_is_noticed(tmp_path: Path) -> None:
     for text in (RECON, f"{RECON}\n# edited"):
         (tmp_path / "my recon.py").write_text(text)
         ran = specsia(*arguments, "--backend", spec, "--workers", "1", "--json")
-        assert json.loads(ran.stdout)["stages"][1]["made"] == 2
+        assert json.loads(ran.stdout)["stages"][1]["built"] == 2
     build = (tmp_path / "run" / "dataset" / "build.json").read_text()
     assert '"command"' in build
     assert str(tmp_path) not in build

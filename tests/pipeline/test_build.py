@@ -38,7 +38,7 @@ def sums(out: Path) -> str:
 
 
 def made(document: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    return {stage["stage"]: (stage["made"], stage["kept"]) for stage in document["stages"]}
+    return {stage["stage"]: (stage["built"], stage["kept"]) for stage in document["stages"]}
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,7 @@ def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
     with_ray = ("a run", "--config", "settings.yaml")
     there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
     here = command(*arguments, "local", environment=dict(os.environ), cwd=tmp_path)
-    assert [stage["made"] for stage in there["stages"]] == [stage["made"] for stage in here["stages"]] == [3, 3, 3, 3]
+    assert [stage["built"] for stage in there["stages"]] == [stage["built"] for stage in here["stages"]] == [3, 3, 3, 3]
     assert there["failures"] == here["failures"]
     assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
     assert (tmp_path / "a run/config.yaml").read_bytes() == (tmp_path / "local/config.yaml").read_bytes()
@@ -207,14 +207,14 @@ def test_actor_uses_rays_gpu(head: Head, tmp_path: Path) -> None:
     document = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)
     assert [failure["id"] for failure in document["failures"]] == ["3"]
     assert "exit code 7" in document["failures"][0]["reason"]
-    assert document["stages"][1]["made"] == 4
+    assert document["stages"][1]["built"] == 4
     assert set(lines(tmp_path / "up" / "devices")) == {"0", "1"}
     assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
 
     standin(head, tmp_path, {}, ["cpu"])
     (tmp_path / "up" / "devices").unlink()
     again = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)
-    assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (1, 4)
+    assert (again["stages"][1]["built"], again["stages"][1]["kept"]) == (1, 4)
     assert lines(tmp_path / "up" / "devices") == [""]
 
 

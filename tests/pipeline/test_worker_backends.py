@@ -102,7 +102,7 @@ def test_build_loses_only_failures(tmp_path: Path) -> None:
     for character, reason in REASONS.items():
         assert reason in failures[character]
     reconstruct = document["stages"][1]
-    assert (reconstruct["made"], reconstruct["failed"]) == (4, 6)
+    assert (reconstruct["built"], reconstruct["failed"]) == (4, 6)
     attempts = lines(tmp_path / "up" / "attempts")
     assert sorted(attempts) == sorted(str(i) for i in range(10))
     # Four workers were asked for, but a device has one worker at a time.
@@ -114,4 +114,4 @@ def test_build_loses_only_failures(tmp_path: Path) -> None:
     write_backend(tmp_path, {}, devices)
     again = build(source, tmp_path / "out", backend, environment)
     assert again["failures"] == []
-    assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (6, 4)
+    assert (again["stages"][1]["built"], again["stages"][1]["kept"]) == (6, 4)

@@ -199,7 +199,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text(path.read_text().replace("def load_wonder3d_pipeline", "def load_pipeline"))
     document = json.loads(specsia(*arguments, "--json", code=1).output)
     assert document["ok"] is False
-    gone = [check["found"] for check in document["checks"] if check["name"] == "names"]
+    gone = [check["details"] for check in document["checks"] if check["name"] == "names"]
     assert gone == ["test_mvdiffusion_seq.py has no load_wonder3d_pipeline"]
     specsia("backends", "doctor", "relief", code=2)
 
