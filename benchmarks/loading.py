@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import pair_columns, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.config import PRESETS
@@ -39,7 +39,7 @@ def open_frames(where: str | Path) -> Frames:
     dataset = open_dataset(where)
     config = dataset.configs[0]
     rows = range(min(ROWS, dataset.splits(config).get("train", 1)))
-    return frames_of(map(decode_pair, dataset.take(config, "train", rows, PAIR_COLUMNS(dataset.kind))))
+    return frames_of(map(decode_pair, dataset.take(config, "train", rows, pair_columns(dataset.kind))))
 
 
 class Taken(NamedTuple):

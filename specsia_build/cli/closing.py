@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specsia_build.cli.command import conclude
@@ -85,23 +83,6 @@ def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
     return sentences
 
 
-def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str]:
-    """Python lines that load each configuration of a dataset; empty without a dataset."""
-    from specsia_build.dataset.schema import data_folder
-
-    if dataset is None or not configs:
-        return []
-    several, lines = len(configs) > 1, ["from datasets import load_dataset"]
-    for name in configs:
-        arguments = json.dumps([str(dataset), name][: 1 + several], ensure_ascii=False)[1:-1]
-        if "://" in str(dataset):
-            # `datasets` takes no URL of a folder, but URLs of its files.
-            files = json.dumps(f"{dataset}/{data_folder(name, several)}/train-*.parquet", ensure_ascii=False)
-            arguments = f'"parquet", data_files={{"train": {files}}}'
-        lines.append(f"pairs = load_dataset({arguments})")
-    return lines
-
-
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     """Print what a build did; exit with an error if it failed."""
     results, load, follows = _results(summary, config, layout)
@@ -144,7 +125,7 @@ def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
 
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written and where, lines that load it, and the next commands."""
-    from specsia_build.dataset.schema import CARD
+    from specsia_build.dataset.schema import CARD, load_lines
     from specsia_build.recipes.recipe import load_recipe
 
     lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
@@ -177,7 +158,7 @@ def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> t
             *(f"specsia report {where}" for where in pictured),
             *(f"specsia verify {where}" for where in packed),
         ]
-    return lines, [*load, *load_lines(summary.dataset, rows)], follows
+    return lines, [*load, *([] if summary.dataset is None else load_lines(summary.dataset, rows))], follows
 
 
 def _are(count: int, noun: str, source: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specsia_build import terminal
-from specsia_build.cli.closing import load_lines, most
+from specsia_build.cli.closing import most
 from specsia_build.cli.command import FILE, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
@@ -91,6 +91,7 @@ def convert(dataset: str, to: str, out: Path, workers: int) -> None:
     """
     from specsia_build.dataset.convert import to_published
     from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.schema import load_lines
 
     source = open_dataset(dataset)
     with terminal.bar("convert", None, "row") as bar:
@@ -127,6 +128,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     """
     from specsia_build.dataset import push as hub
     from specsia_build.dataset.licences import check_public, redistribution_problems
+    from specsia_build.dataset.schema import load_lines
     from specsia_build.recipes.verify import folder_facts, licences_against, read_recipe
 
     hub.check_repo(repo)

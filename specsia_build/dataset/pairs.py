@@ -81,7 +81,7 @@ def content_of(gt: Pixels, silhouette: Pixels) -> str:
     return hashlib.sha256(repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()).hexdigest()[:32]
 
 
-def PAIR_COLUMNS(kind: str) -> tuple[str, ...]:
+def pair_columns(kind: str) -> tuple[str, ...]:
     """Columns that `decode_pair` needs of a row of a dataset of that kind, see `OpenedDataset.kind`."""
     if kind == "published":
         return ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
@@ -95,7 +95,7 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:
-    """The pair of a row that holds the columns of `PAIR_COLUMNS`, images as PNG bytes.
+    """The pair of a row that holds the columns of `pair_columns`, images as PNG bytes.
 
     In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where that is
     the ground truth's silhouette, as in the published set itself, what differs from the background), and that of `gt`
@@ -134,7 +134,7 @@ def decode_column(data: object, column: str, own: bool = True) -> Pixels:
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
     """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
-    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+    return decode_pair(dataset.take(config, split, [number], pair_columns(dataset.kind))[0])
 
 
 def splits_of(dataset: OpenedDataset) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,19 @@ def frame_uid(clip: str, frame: int) -> str:
 def data_folder(backend: str, several: bool) -> str:
     """Folder of a configuration's shards, relative to the dataset."""
     return f"{DATA}/{file_name(backend, 'configuration')}" if several else DATA
+
+
+def load_lines(dataset: Path | str, configs: Collection[str]) -> list[str]:
+    """Python lines that load each configuration of a dataset with `datasets`; empty without any."""
+    lines = ["from datasets import load_dataset"] if configs else []
+    for name in configs:
+        arguments = json.dumps([str(dataset), name][: len(configs)], ensure_ascii=False)[1:-1]
+        if "://" in str(dataset):
+            # `datasets` takes no URL of a folder, but URLs of its files.
+            shards = f"{dataset}/{data_folder(name, len(configs) > 1)}/train-*.parquet"
+            arguments = f'"parquet", data_files={{"train": {json.dumps(shards, ensure_ascii=False)}}}'
+        lines.append(f"pairs = load_dataset({arguments})")
+    return lines
 
 
 def shard_name(split: str, index: int, count: int) -> str:

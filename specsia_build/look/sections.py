@@ -4,13 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from json import dumps
 from pathlib import Path
 from statistics import fmean, median
 
 from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.schema import SPLITS
+from specsia_build.dataset.schema import SPLITS, load_lines
 from specsia_build.errors import SpecsiaError, printable
 from specsia_build.look.dataset import SCHEMAS
 from specsia_build.look.evaluation import TABLES
@@ -161,11 +160,9 @@ def _times(times: Sequence[TaskTime]) -> Html | None:
 
 
 def _loading(facts: RunFacts) -> Html:
-    folder, backends = facts.layout.dataset, facts.config.backends
-    arguments = [str(folder), *map(backend_name, backends[: len(backends) > 1])]
-    quoted = ", ".join(dumps(name, ensure_ascii=False) for name in arguments)
-    lines = join(["from datasets import load_dataset", f"pairs = load_dataset({quoted})"], "\n")
-    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
+    folder = facts.layout.dataset
+    lines = load_lines(folder, list(map(backend_name, facts.config.backends)))
+    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", join(lines, "\n"))])
 
 
 def _settings(facts: RunFacts) -> Html:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.pairs import BACKGROUND, PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import BACKGROUND, pair_columns, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.commands import specsia
@@ -24,7 +24,7 @@ DRAWN = ("color", "pos", "gt")
 
 
 def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
-    return [decode_pair(row) for row in dataset.stream("default", split, PAIR_COLUMNS(dataset.kind))]
+    return [decode_pair(row) for row in dataset.stream("default", split, pair_columns(dataset.kind))]
 
 
 def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:

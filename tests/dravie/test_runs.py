@@ -13,7 +13,7 @@ import torch
 from click.testing import Result
 
 from specsia_build import load_model
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import pair_columns, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.adapt.adapt import find_frontal
@@ -37,7 +37,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(dataset: Path, config: str, split: str) -> set[str]:
     opened = open_dataset(dataset)
-    return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS("specsia"))}
+    return {decode_pair(row).content for row in opened.stream(config, split, pair_columns("specsia"))}
 
 
 def test_training_records_characters(dataset: Path, trained: Path) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from specsia_build import terminal
 from specsia_build.config import cores
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, pair_at
+from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair, is_frontal, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
@@ -252,7 +252,7 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         return _cut_out(pair, drawings.of(pair.character_id))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)):
+        for row in dataset.stream(config, split, pair_columns(dataset.kind)):
             yield row
             advance()
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 
 from specsia_build import png, terminal
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
+from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
@@ -201,7 +201,7 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
 
     Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
-    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
+    rows = enumerate(dataset.stream(config, split, pair_columns(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     finished: set[tuple[str, ...]] = set()
     for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from specsia_build import __version__, png, terminal
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import pair_columns, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Drawings
@@ -104,7 +104,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
         for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
-            for row in dataset.stream(config, name, PAIR_COLUMNS(dataset.kind)):
+            for row in dataset.stream(config, name, pair_columns(dataset.kind)):
                 drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 yield Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from specsia_build import __version__, png, terminal
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import pair_columns, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie import runs
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
@@ -166,7 +166,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
+        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset.kind))):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
                 watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import REACH, ModelConfig
 from specsia_build.dravie.data import frames as frames_module
@@ -68,7 +68,7 @@ def _same(one: Frames, two: Frames) -> bool:
 
 def test_frames_hold_dataset_rows(opened: OpenedDataset, tmp_path: Path) -> None:
     frames = _open(opened, tmp_path)
-    rows = list(opened.stream("fat", "train", PAIR_COLUMNS(opened.kind)))
+    rows = list(opened.stream("fat", "train", pair_columns(opened.kind)))
     assert len(frames) == len(rows) == 4
     for index, row in enumerate(rows):
         pair = decode_pair(row)

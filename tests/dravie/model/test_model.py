@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import Architecture, ModelConfig, Reference, train_config
 from specsia_build.dravie.data.encoding import encode_input, input_channels
@@ -158,7 +158,7 @@ def test_hint_undoes_local_damage(tmp_path: Path) -> None:
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
-    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, PAIR_COLUMNS(dataset.kind))]
+    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset.kind))]
     pairs = [dimmed(decode_pair(row)) for row in rows]
     unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
     training = [pair for pair in pairs if pair.character_id != ids[-1]]
