@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.pairs import pair_columns, decode_pair
+from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.config import PRESETS

@@ -14,7 +14,7 @@ from PIL import Image
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.pairs import BACKGROUND, pair_columns, Pair, decode_pair
+from specsia_build.dataset.pairs import BACKGROUND, Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.commands import specsia

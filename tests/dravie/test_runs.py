@@ -13,7 +13,7 @@ import torch
 from click.testing import Result
 
 from specsia_build import load_model
-from specsia_build.dataset.pairs import pair_columns, decode_pair
+from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.adapt.adapt import find_frontal

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from specsia_build import terminal
 from specsia_build.config import cores
-from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair, is_frontal, pair_at
+from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near

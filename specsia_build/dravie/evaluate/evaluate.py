@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 
 from specsia_build import png, terminal
-from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair, pair_at
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from specsia_build import __version__, png, terminal
-from specsia_build.dataset.pairs import pair_columns, decode_pair
+from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Drawings

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from specsia_build import __version__, png, terminal
-from specsia_build.dataset.pairs import pair_columns, decode_pair
+from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie import runs
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json

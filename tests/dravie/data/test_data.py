@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import REACH, ModelConfig
 from specsia_build.dravie.data import frames as frames_module

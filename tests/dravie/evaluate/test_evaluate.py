@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal
 
 from specsia_build import png
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.config import ADAPTATION

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from specsia_build.dataset.pairs import pair_columns, Pair, decode_pair
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import Architecture, ModelConfig, Reference, train_config
 from specsia_build.dravie.data.encoding import encode_input, input_channels
