@@ -1,4 +1,4 @@
-"""The command of users, run in this process or in one of its own."""
+"""Run the `specsia` command in this process or in one of its own."""
 
 from __future__ import annotations
 

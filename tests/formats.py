@@ -1,4 +1,4 @@
-"""What others' files depend on, by name: formats and results that are told apart by a version, or by their own digest.
+"""Digests of formats and results that other files depend on, by name.
 
 `python -m tests.formats` writes them down in formats.json as those of this version, when it is released.
 """

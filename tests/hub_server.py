@@ -1,4 +1,4 @@
-"""A local server that speaks the Hub's HTTP protocol as `huggingface_hub` uses it, with faults on demand.
+"""A local server of the Hub's HTTP protocol as `huggingface_hub` uses it, with faults on demand.
 
 It knows datasets, git files, LFS with basic transfer, trees, tags and `resolve`.
 """

@@ -1,4 +1,4 @@
-"""PNG and .npz files: every reader gets back what was written, and damage never passes."""
+"""PNG and .npz files: round trips with other libraries, and detected damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Axes, cameras, pixels and position colours: every convention from numbers that can be worked out by hand."""
+"""Axes, cameras, pixels and position colours, by numbers computed by hand."""
 
 from __future__ import annotations
 

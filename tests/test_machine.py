@@ -1,4 +1,4 @@
-"""What a machine has and lacks; compiled code and memory of a process."""
+"""`specsia doctor`, compiled code, and memory of a process."""
 
 from __future__ import annotations
 

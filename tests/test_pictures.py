@@ -1,4 +1,4 @@
-"""Films, stills and sheets: read back, the same each time, and refused where a format cannot hold them."""
+"""Films, pictures and sheets: round trips, determinism, and limits of formats."""
 
 from __future__ import annotations
 

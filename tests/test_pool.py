@@ -1,4 +1,4 @@
-"""Worker processes that crash, hang or are killed take nothing along, and end with who asked for their results."""
+"""Worker processes that crash, hang or are killed do not affect others, and end with their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registration: known similarities are recovered from hostile starts, and outlines cover exactly what triangles do."""
+"""Registration: known similarities are recovered from bad starts, and outlines cover what triangles cover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version names one set of formats, its changelog says what changed, and its packages bring what they must."""
+"""Versions, their formats and changelog, and the content of packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings, home folders and caches, what a command may replace, and text that came from data."""
+"""Settings, home folders and caches, replacing files, and text from data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skeletons of people for tests: one body under the names, in the pose and of the orientations that are asked for."""
+"""Skeletons of one body for tests, with chosen joint names, poses and orientations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which joints of a rig are a person's bones: by names, hierarchy, places, and what the mesh hangs on."""
+"""Find a person's bones among joints, by names, hierarchy, places and skin weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posing at known turns, transforms that come apart, the built-in motions, and rigs carried onto other surfaces."""
+"""Poses, transforms, built-in motions, and skin weights carried onto other surfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One figure's motion on another: angles, places and feet are the source's, whatever the rigs are like."""
+"""Retargeting: angles, places and feet follow the source on any rig."""
 
 from __future__ import annotations
 

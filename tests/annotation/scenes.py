@@ -1,4 +1,4 @@
-"""Meshes, frames and lines that can be computed by hand, and independent checks of what is visible."""
+"""Meshes, frames and lines that can be computed by hand, and independent checks of visibility."""
 
 from __future__ import annotations
 

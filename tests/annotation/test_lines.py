@@ -1,4 +1,4 @@
-"""Line art, segments and strokes: known shapes give known pixels and places, nothing hidden shows, nothing leaks."""
+"""Line art, segments and strokes of known shapes; nothing hidden is drawn, and fills do not leak."""
 
 from __future__ import annotations
 

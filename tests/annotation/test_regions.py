@@ -1,4 +1,4 @@
-"""Regions: known surfaces divided as somebody who colours them would, real ones into a few dozen parts."""
+"""Regions of known surfaces, divided as an artist would colour them."""
 
 from __future__ import annotations
 

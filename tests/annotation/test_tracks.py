@@ -1,4 +1,4 @@
-"""Flow, tracks and Ultra-Dense Pose: known moves give known pixels, and a point of a surface has one value."""
+"""Flow, tracks and Ultra-Dense Pose of known movements."""
 
 from __future__ import annotations
 

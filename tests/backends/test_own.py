@@ -1,4 +1,4 @@
-"""A user's own program or meshes as a backend: what it gets, what is read of it, and how it may fail."""
+"""A user's own program or meshes as a backend: requests, formats and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backends are found by name, and one that is no backend, fails or gives no mesh is reported as the one at fault."""
+"""Find backends by name; report those that are invalid or return no mesh."""
 
 from __future__ import annotations
 

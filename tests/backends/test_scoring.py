@@ -1,4 +1,4 @@
-"""The gate, the scorer of frames and the self-test: bad meshes and wrong frames are found, sound ones are kept."""
+"""The gate, the scorer of frames and the self-test: find bad meshes and wrong frames, accept good ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of benchmarks, what they keep, and figures that tell right pictures and layers from wrong ones."""
+"""The benchmark commands, and their measures on known pictures and layers."""
 
 from __future__ import annotations
 

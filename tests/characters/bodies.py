@@ -1,4 +1,4 @@
-"""Figures of boxes, Z up and facing -Y, and GLB files of one, Y up, that is wrong in one way that must not show."""
+"""Figures of boxes, Z up and facing -Y, and GLB files of one, Y up, with one fault each that must not show."""
 
 from __future__ import annotations
 

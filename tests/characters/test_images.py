@@ -1,4 +1,4 @@
-"""Textures of every kind, KTX2 too, become straight RGBA bytes; which of the files below or beside a mesh one is."""
+"""Decode textures of every kind to straight RGBA, and find image files beside meshes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which motions a pose means; files of motions on characters, by known angles of joints; BVH files."""
+"""Poses by name, files of motions with known joint angles, BVH files."""
 
 from __future__ import annotations
 

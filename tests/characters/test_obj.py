@@ -1,4 +1,4 @@
-"""OBJ files: every way to write a face, materials as exporters leave them, textures in the wrong place; polygons."""
+"""OBJ files: all face syntaxes, materials as exporters write them, misplaced textures, polygons."""
 
 from __future__ import annotations
 

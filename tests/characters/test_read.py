@@ -1,4 +1,4 @@
-"""Reading characters of every format into the frame, with their rigs; refusing what cannot be drawn or is too large."""
+"""Read characters of every format into the frame, with their rigs; refuse what cannot be drawn or is too large."""
 
 from __future__ import annotations
 

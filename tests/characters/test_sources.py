@@ -1,4 +1,4 @@
-"""Sources: which characters are found where, under which ids, and which files are opened; manifests."""
+"""Sources: characters, their ids, and the files that are opened; manifests."""
 
 from __future__ import annotations
 

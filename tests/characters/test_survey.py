@@ -1,4 +1,4 @@
-"""What `specsia characters` says: facts, equal files, suggested manifests."""
+"""`specsia characters`: facts, equal files, suggested manifests."""
 
 from __future__ import annotations
 

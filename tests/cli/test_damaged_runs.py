@@ -1,4 +1,4 @@
-"""A finished run any of whose files strangers or crashes have damaged: every command heals it or says which file."""
+"""A finished run with one damaged file: every command repairs it or names the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help: what a command takes, examples that can be copied, and what a wrong command line is told."""
+"""Help, examples that can be copied, and errors about wrong command lines."""
 
 from __future__ import annotations
 

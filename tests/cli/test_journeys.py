@@ -1,4 +1,4 @@
-"""What new users do first, as they type it: manifests, runs that would shrink, splits without rows, contours, disks."""
+"""First steps of new users: manifests, smaller runs, empty splits, contours, full disks."""
 
 from __future__ import annotations
 

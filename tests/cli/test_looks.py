@@ -1,4 +1,4 @@
-"""How a build looks on a narrow terminal, and what a pipe gets of it; names are hostile."""
+"""Output of a build on a narrow terminal and in a pipe, with hostile names."""
 
 from __future__ import annotations
 

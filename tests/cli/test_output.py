@@ -1,4 +1,4 @@
-"""What reaches a terminal: one line stays one line, nothing in a name steers anything, a panel says what to know."""
+"""Terminal output: one line stays one line, names cannot steer the terminal, panels sum up."""
 
 from __future__ import annotations
 

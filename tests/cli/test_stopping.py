@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and what the system refuses: one sentence each, never a traceback."""
+"""Ctrl-C, SIGTERM and errors of the system: one sentence, never a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets that several tests look at; each test changes its own copy."""
+"""Datasets shared by tests, each of which changes its own copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files of some kilobytes whose rows take more than a hundred megabytes once they are decoded.
+"""Parquet files of some kilobytes whose rows decode to more than a hundred megabytes.
 
 python -m tests.dataset.parquet_bombs FOLDER FILE...
 """

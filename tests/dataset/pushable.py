@@ -1,4 +1,4 @@
-"""Datasets to push: real Parquet shards of random bytes, with all that belongs to a dataset."""
+"""Datasets to push: Parquet shards of random bytes, with all other files of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card says what is so, in YAML that the Hub's parser takes, and which licences let a dataset be made public."""
+"""The dataset card: true content, valid YAML for the Hub, and licences that allow publication."""
 
 from __future__ import annotations
 

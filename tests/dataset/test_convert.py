@@ -1,4 +1,4 @@
-"""Datasets of ours, converted to the published schema."""
+"""Convert datasets to the published schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small parquet files that would take much memory: refused in one sentence wherever rows are read."""
+"""Small Parquet files that would need much memory are refused wherever rows are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`diff` lists settings, columns and rows that differ, and nothing if two datasets are equal."""
+"""`specsia diff`: settings, columns and rows that differ."""
 
 from __future__ import annotations
 

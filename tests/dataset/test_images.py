@@ -1,4 +1,4 @@
-"""Images that are derived from positions, against NumPy, and the picture at the top of a dataset's card."""
+"""Position colours and edge images beside NumPy, and the picture of a dataset's card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, links and rows of a dataset that somebody else made: refused where it is opened."""
+"""Unsafe names, links and rows of downloaded datasets are refused on opening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards: whole or not there, small row groups, bytes passed through, readable by others."""
+"""Shards: atomic writes, small row groups, unchanged bytes, readable by other libraries."""
 
 from __future__ import annotations
 

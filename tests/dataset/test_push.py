@@ -1,4 +1,4 @@
-"""`specsia push` against a local Hub: what arrives and is read there, what is refused, and what a person is told."""
+"""`specsia push` to a local Hub: uploads, refusals and messages."""
 
 from __future__ import annotations
 

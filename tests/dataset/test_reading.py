@@ -1,4 +1,4 @@
-"""Opening datasets wherever they lie, and decoding their rows."""
+"""Open datasets in folders, behind URLs and on the Hub, and decode their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits: the published set's numbers, and nothing that a failure or a later character could move."""
+"""Splits: the published numbers, unaffected by failures and later characters."""
 
 from __future__ import annotations
 

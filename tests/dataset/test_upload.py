@@ -1,4 +1,4 @@
-"""Sending a dataset to a URL: whole or not there, nothing twice."""
+"""Upload a dataset to a URL: complete or absent, nothing sent twice."""
 
 from __future__ import annotations
 

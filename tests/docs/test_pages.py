@@ -1,4 +1,4 @@
-"""Every command that README, docs and the model's card print works as printed."""
+"""Commands in README, docs and the model card work as printed."""
 
 from __future__ import annotations
 

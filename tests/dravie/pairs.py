@@ -1,4 +1,4 @@
-"""Pairs and models for tests: a random texture, a drawn figure with known geometry, and runs of fresh weights."""
+"""Pairs and models for tests: a random texture, a figure of known geometry, and runs with fresh weights."""
 
 from __future__ import annotations
 

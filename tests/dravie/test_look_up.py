@@ -1,4 +1,4 @@
-"""The look-up of the drawing: against trees, at every kind of distance; the contour's style against drawn ones."""
+"""Look up the drawing: beside KD-trees, at every distance; estimate the contour's style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says of the characters that it has seen, that it is not scored on them, and the model of the package."""
+"""Characters that a run has seen and is not scored on; the `pretrained` model."""
 
 from __future__ import annotations
 

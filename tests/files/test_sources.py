@@ -1,4 +1,4 @@
-"""Files and names that strangers chose, and damaged or deeply nested JSON and YAML."""
+"""Files and names from strangers; damaged or deeply nested JSON and YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, by many at once and where it cannot be."""
+"""Atomic writes, concurrent writers, and places that cannot be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials with what strangers, crashes and full machines do to a build; all of them bear the mark `hostile`.
+"""Tests of a build against hostile files, crashes and full disks; all have the mark `hostile`.
 
 They run in a bounded form with all other tests, and in full with `--hostile-full`. Every trial is decided by its seed.
 """

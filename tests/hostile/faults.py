@@ -1,4 +1,4 @@
-"""Faults: each spoils the files of a sound character in one way, as a random source says."""
+"""Faults that damage the files of a sound character in one way each, at random."""
 
 from __future__ import annotations
 

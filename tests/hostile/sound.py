@@ -1,4 +1,4 @@
-"""Sound characters of every kind that is read, as files in memory, for the mutations to spoil."""
+"""Sound characters of every format, as files in memory, for `faults` to damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged datasets, given to all commands that open one: a sentence or findings, and nothing elsewhere."""
+"""Damaged datasets, given to all commands that open one: a sentence or findings, nothing else changed."""
 
 from __future__ import annotations
 

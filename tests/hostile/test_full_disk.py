@@ -1,4 +1,4 @@
-"""A disk that is full at one moment of a build: one sentence, and with room the same command finishes.
+"""A disk that is full at some moment of a build: one sentence, and a rerun finishes once there is room.
 
 Where this may mount, the disk is a small one in memory; elsewhere files may not grow beyond a limit.
 """

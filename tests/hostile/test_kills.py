@@ -1,4 +1,4 @@
-"""Builds that are killed at any moment: the same command goes on, to the bytes of one that was left alone."""
+"""Builds killed at any moment: the same command continues to the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged and forged characters among sound ones: each is built or refused, and the sound ones stay as they are."""
+"""Damaged and forged characters among sound ones: each is built or refused, the sound ones are unaffected."""
 
 from __future__ import annotations
 

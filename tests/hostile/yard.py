@@ -1,4 +1,4 @@
-"""A sandbox for running the command: folders that it may and may not change, and checks of both afterwards."""
+"""A sandbox that runs the command, and checks which folders it changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package as a library: each function alone, the same pictures as the build makes, and refused arguments."""
+"""The Python library: each function alone, the same pictures as a build, refused arguments."""
 
 from __future__ import annotations
 

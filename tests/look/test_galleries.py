@@ -1,4 +1,4 @@
-"""Runs, clips, datasets, sources and evaluations as galleries and pages; what is damaged or outdated is named."""
+"""Galleries and pages of runs, clips, datasets, sources and evaluations; damage is named."""
 
 from __future__ import annotations
 

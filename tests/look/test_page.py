@@ -1,4 +1,4 @@
-"""Strips and pages, which replace earlier ones or leave them; turntables and sheets, and what cannot be shown."""
+"""Pages and their strips of pictures, turntables and sheets."""
 
 from __future__ import annotations
 

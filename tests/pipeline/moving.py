@@ -1,4 +1,4 @@
-"""Figures of boxes that move: GLB files with nodes, clips and faults known to the last digit."""
+"""GLB files of moving figures of boxes, with known nodes, clips and faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building by the command: what comes out, what goes on, what is kept."""
+"""`specsia build`: results, reruns, and failures."""
 
 from __future__ import annotations
 

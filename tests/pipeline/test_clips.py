@@ -1,4 +1,4 @@
-"""`specsia clips` as a user has it: folders and a dataset of characters in motion."""
+"""`specsia clips`: folders and a dataset of characters in motion."""
 
 from __future__ import annotations
 

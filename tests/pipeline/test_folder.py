@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, who may write to it, and what a stopped or refused build leaves of it."""
+"""A run's folder: ownership, locks, and what stopped or refused builds leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run remembers of its artefacts saves reading them, and is never believed against them."""
+"""The cache of artefacts' meta data saves reading, and never hides a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The build loop with stages that cost nothing: what it does of failures, lost workers, damage and kills."""
+"""The build loop with stages that cost nothing: failures, lost workers, damage and kills."""
 
 from __future__ import annotations
 

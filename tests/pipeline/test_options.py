@@ -1,4 +1,4 @@
-"""Options of a build: settings by name, procedural characters, `--keep none`, and a URL to build to."""
+"""Options of a build: settings by name, procedural characters, `--keep none`, and URLs as `--out`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing by workers: who makes the shards of a dataset, and what becomes of it where one cannot."""
+"""Packing by workers, and by damaged artefacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds on a Ray cluster: the bytes of a local one, and whatever breaks there costs what it must and no more."""
+"""Builds on a Ray cluster: the bytes of a local build, lost nodes and workers."""
 
 from __future__ import annotations
 

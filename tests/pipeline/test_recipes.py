@@ -1,4 +1,4 @@
-"""Parts of a recipe are written side by side, and one that cannot be is no other's trouble."""
+"""Recipes write their parts independently of one another."""
 
 from __future__ import annotations
 

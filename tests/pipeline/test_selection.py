@@ -1,4 +1,4 @@
-"""Splits of a source: drawn, those of a packed dataset, and characters that are in several."""
+"""Splits of a source: drawn, from a packed dataset, and files in several splits."""
 
 from __future__ import annotations
 

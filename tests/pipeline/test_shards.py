@@ -1,4 +1,4 @@
-"""Shares of a source built apart, and joined to what one build of it all gives."""
+"""Shares of a source built apart, and merged to the bytes of one build."""
 
 from __future__ import annotations
 

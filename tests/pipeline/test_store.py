@@ -1,4 +1,4 @@
-"""Artefacts and the record of quarantined characters, on disk."""
+"""Artefacts and records of failures on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stage of one character: what it leaves behind when it fails, and which files of the user's it depends on."""
+"""One stage of one character: evidence of failures, and the source files that it depends on."""
 
 from __future__ import annotations
 

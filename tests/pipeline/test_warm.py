@@ -1,4 +1,4 @@
-"""What a build compiles before its workers begin: what they need, once."""
+"""Compile what a build needs before its workers start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds whose backend works through a worker process: what it does wrong costs its picture and nothing else."""
+"""Builds by worker processes of backends: faults cost only their own pictures."""
 
 from __future__ import annotations
 

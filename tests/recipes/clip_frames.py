@@ -1,4 +1,4 @@
-"""Frames of clips for recipes, made of arrays by hand."""
+"""Frames of clips for recipes, made from arrays."""
 
 from __future__ import annotations
 

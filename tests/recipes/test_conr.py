@@ -1,4 +1,4 @@
-"""The recipe `conr`: a sheet of unlike frames, all others as targets, poses to the byte."""
+"""The recipe `conr`: sheets of different frames, all others as targets, exact poses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipes of films, `anidoc`, `control-video` and `flipsketch`: what their loaders need, beside each other."""
+"""The recipes of films, `anidoc`, `control-video` and `flipsketch`, as their loaders read them."""
 
 from __future__ import annotations
 

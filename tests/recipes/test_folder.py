@@ -1,4 +1,4 @@
-"""The folder of a recipe: verified on copies without the run, pushed to a local Hub, and written after a kill."""
+"""A recipe's folder: verified as a copy, pushed to a local Hub, and continued after a kill."""
 
 from __future__ import annotations
 

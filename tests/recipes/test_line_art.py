@@ -1,4 +1,4 @@
-"""The recipes of line art, `animerun`, `paintbucket` and `animeinbet`: files read as their readers read them."""
+"""The recipes of line art, `animerun`, `paintbucket` and `animeinbet`, as their loaders read them."""
 
 from __future__ import annotations
 

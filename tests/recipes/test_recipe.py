@@ -1,4 +1,4 @@
-"""A recipe of one's own, mistakes in one, settings that a reader cannot take, and the card."""
+"""Recipes of users, their mistakes, unusable settings, and the card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of meshes, which point of a surface each pixel shows, meshes that move, and the external contour."""
+"""Measures of meshes, visible surface points, moving meshes, and the external contour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A drawing is cut out and framed as a render would be, and a mesh of any axes and scale is laid onto it."""
+"""Cut out and frame a drawing as a render would be, and lay a mesh of any axes and scale onto it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`specsia repair`, from a drawing to its film, and what it refuses."""
+"""`specsia repair`: from a drawing to its film, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing: what is kept, what is written anew, and what a killed or damaged pack leaves."""
+"""Packing: kept and rewritten shards, killed and damaged packs."""
 
 from __future__ import annotations
 

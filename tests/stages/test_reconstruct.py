@@ -1,4 +1,4 @@
-"""What a backend gives, what is said of a reconstruction that was registered, and drawings as frontal views."""
+"""Reconstructions and warnings about registered ones; drawings as frontal views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A terminal of 60, 80 or 200 columns, one without colours, and a pipe; sentences that repeat themselves are folded."""
+"""Output on terminals of several widths, without colours, and in a pipe; repeated sentences are folded."""
 
 from __future__ import annotations
 

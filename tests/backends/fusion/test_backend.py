@@ -1,4 +1,4 @@
-"""Six damaged views become one figure: near the truth at strength 0, worse as the strength grows, and never twice alike
+"""The backend `fusion`: close to the truth at strength 0, more damage with more strength.
 from two seeds."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The backend relief: a sound mesh of any drawing in its own colours, the same every time; and its training."""
+"""The backend `relief`: closed meshes in the drawing's colours, deterministic; and its training."""
 
 from __future__ import annotations
 

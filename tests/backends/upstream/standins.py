@@ -1,4 +1,4 @@
-"""Worker scripts that stand in for real ones, and what tests say of processes."""
+"""Worker scripts that stand in for real ones, and helpers about processes."""
 
 from __future__ import annotations
 

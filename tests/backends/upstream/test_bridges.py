@@ -1,4 +1,4 @@
-"""The real worker scripts, run through stand-ins for the upstream projects, and what the doctor finds missing."""
+"""The worker scripts of upstream projects, run against stand-ins; `backends doctor`."""
 
 from __future__ import annotations
 

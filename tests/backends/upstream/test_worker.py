@@ -1,4 +1,4 @@
-"""Workers and their supervisor: whatever one does, every picture is done or refused with the true reason."""
+"""Workers and their supervisor: every picture is reconstructed or refused with the true reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of FBX and .blend files share: a cache of their own, and files that Blender writes for them."""
+"""A cache of their own, and files that Blender writes, for tests of FBX and .blend files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a .blend file whose reading can be worked out by hand: surfaces of every kind behind y = 100, and what moves.
+"""Write a .blend file with known content: every kind of surface beyond y = 100, and things that move.
 
 Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upper bone to -Y while it moves to
 (1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.

@@ -1,4 +1,4 @@
-"""What scripts that a Python with bpy runs write scenes with, from an empty one on."""
+"""Helpers for scripts that write scenes with bpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FBX and .blend files: what a render shows, in its colours, and how it moves; when Blender is asked, and for what."""
+"""FBX and .blend files: surfaces as rendered, colours, motions, and when Blender is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doubts: up and front by votes of joints, shape and face; contents besides one character; looks that are not meant."""
+"""Up and front by votes of joints, shape and face; foreign content; suspicious looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""glTF files that are damaged, hostile or beyond us: one sentence, never a traceback."""
+"""Damaged, hostile and unsupported glTF files: one sentence, never a traceback."""
 
 from __future__ import annotations
 

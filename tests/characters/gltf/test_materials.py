@@ -1,4 +1,4 @@
-"""Materials, textures and where they are looked up; materials of VRM 0.x as UniVRM and three-vrm read them."""
+"""Materials and textures of glTF, and of VRM 0.x as UniVRM and three-vrm read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rigs, motions and poses of glTF files, and what is said of motions that cannot be played."""
+"""Rigs, motions and poses of glTF files, and warnings about motions that cannot be played."""
 
 from __future__ import annotations
 

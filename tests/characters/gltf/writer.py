@@ -1,4 +1,4 @@
-"""Write tiny glTF files with geometry known to the last digit, and turn them into Draco's and meshoptimizer's forms."""
+"""Write tiny glTF files with known geometry, and compress them with Draco and meshoptimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`verify` passes what was built, and finds planted faults by the row's uid from the contents alone."""
+"""`specsia verify` passes good datasets, and finds planted faults by the row's uid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`verify` on a dataset of clips, and what it finds in damaged ones."""
+"""`specsia verify` on datasets of clips, good and damaged."""
 
 from __future__ import annotations
 

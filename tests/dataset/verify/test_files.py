@@ -1,4 +1,4 @@
-"""What `verify` says of a dataset's files, sums, texts and columns."""
+"""Verify a dataset's files, checksums, texts and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a PNG carries beside its pixels, and where positions land on the image."""
+"""Verify chunks of PNGs, and where positions land on the image."""
 
 from __future__ import annotations
 

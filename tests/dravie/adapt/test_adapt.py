@@ -1,4 +1,4 @@
-"""`specsia adapt`: a frontal pair or a drawing in, a run of its own out, and nothing forgotten."""
+"""`specsia adapt`: from a frontal pair or a drawing to a run of its own."""
 
 from __future__ import annotations
 

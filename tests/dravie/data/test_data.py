@@ -1,4 +1,4 @@
-"""What the network sees: frames in a cache that is whole or made again, and patches that a step alone decides."""
+"""Frames, their cache, and patches as a function of seed and step."""
 
 from __future__ import annotations
 

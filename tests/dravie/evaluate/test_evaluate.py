@@ -1,4 +1,4 @@
-"""Evaluations of small models on a small dataset, through the command."""
+"""`specsia evaluate` with small models on a small dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores against what is known of drawn figures, flicker, intervals over characters, and paired differences."""
+"""Scores of drawn figures with known errors, flicker, intervals over characters, paired differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks: shapes, ranges, reach; the losses, what stands in for VGG, and what the position hint is for."""
+"""The networks: shapes, ranges and reach; losses, VGG, and the use of the position hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole frames: no seams, any size, nothing far from Z."""
+"""Repair whole frames: no seams, any size, nothing painted far from Z."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of a folder and of a dataset, repaired through the command."""
+"""`specsia enhance`: repair the frames of a folder or a dataset."""
 
 from __future__ import annotations
 

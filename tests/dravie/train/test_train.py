@@ -1,4 +1,4 @@
-"""`specsia train`: Adam, what a run leaves behind, that it can be stopped anywhere, and what it says of bad input."""
+"""`specsia train`: Adam, the run's files, stopping and resuming, bad input."""
 
 from __future__ import annotations
 

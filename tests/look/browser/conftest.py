@@ -1,4 +1,4 @@
-"""One browser for all tests of pages, and galleries that are drawn here, so that each test knows what it must see."""
+"""One browser for all tests of pages, and galleries with known content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in a browser: it shows, filters, compares and leads on, for everybody, and runs nothing of the data."""
+"""The report page in a browser: filters, comparison, accessibility, and no scripts from data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other renderers: Cycles and OpenGL draw what the fast one does; faults of Blender, and what OpenGL cannot."""
+"""Cycles and pyrender draw what the fast renderer draws; faults of Blender."""
 
 from __future__ import annotations
 

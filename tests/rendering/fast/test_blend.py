@@ -1,4 +1,4 @@
-"""Translucent surfaces: many behind one another, through one another, across tiles, and what they cost."""
+"""Translucent surfaces: many layers, crossing ones, across tiles, and their memory."""
 
 from __future__ import annotations
 

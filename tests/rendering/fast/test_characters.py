@@ -1,4 +1,4 @@
-"""Real characters: no holes, the same picture as a far finer one; and the same bytes on every processor."""
+"""Real characters: no holes, the mean of a finer picture, the same bytes on every processor."""
 
 from __future__ import annotations
 

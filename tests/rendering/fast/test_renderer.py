@@ -1,4 +1,4 @@
-"""The renderer's geometry: where things are drawn, what covers what, and how much of a pixel."""
+"""Geometry of the fast renderer: places, visibility, and coverage of pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The renderer's colours: textures, factors, vertex colours, cut-outs, translucent layers, light and mip levels."""
+"""Colours of the fast renderer: textures, factors, vertex colours, cut-outs, light, mip levels."""
 
 from __future__ import annotations
 

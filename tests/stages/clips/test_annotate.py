@@ -1,4 +1,4 @@
-"""What is told of a clip's frames agrees with what they show, and nothing is told that nobody asked for."""
+"""Layers of a clip's frames agree with each other, and only requested ones are written."""
 
 from __future__ import annotations
 

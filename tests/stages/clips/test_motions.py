@@ -1,4 +1,4 @@
-"""Reconstructions that move as their characters do, and motions as strangers make them: far, still, long or broken."""
+"""Moving reconstructions, and motions that are far away, still, long or broken."""
 
 from __future__ import annotations
 
