@@ -17,7 +17,7 @@ from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.net import CHANNELS
-from specsia_build.backends.relief.sheets import SIZE, figure_of, surface_of
+from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
@@ -137,6 +137,15 @@ def test_front_shows_drawing() -> None:
     assert np.abs(shown[both].astype(int) - image[both]).mean() < 1.5
 
 
+def test_thin_parts_keep_their_colours() -> None:
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[20:44, 10:30] = (200, 30, 30, 255)
+    image[31:33, 30:60] = (30, 160, 60, 255)
+    colours, trusted = extended(image)
+    assert (colours[31:33, 30:32] == (200, 30, 30)).all() and not trusted[31:33, 30:32].any()
+    assert (colours[31:33, 33:60] == (30, 160, 60)).all() and trusted[31:33, 33:60].all()
+
+
 def test_contour_is_not_in_texture() -> None:
     image = painted(disc(512, 0.5, 0.5, 0.3), np.where(pixels(512)[1] > 0.5, 60, 140)[..., None])
     drawn = draw_contour(image, np.ascontiguousarray(image[..., 3]), 4, 255)
@@ -213,6 +222,22 @@ def test_examples_depend_on_seed_only(picture: Any) -> None:
     thickness = (one["depth"][0] - one["depth"][1])[one["both"][0] > 0]
     assert thickness.min() > -0.02
     assert 0.05 < thickness.mean() < 1
+
+
+def test_stretched_rows_keep_their_shape() -> None:
+    cover = np.zeros((60, 60, 2), np.uint8)
+    cover[5:55, 20:40] = 255
+    depth = np.zeros((60, 60, 2), np.float16)
+    depth[5:55, 20:40] = (10, -10)
+    whole = np.dstack([cover, cover])
+    ratios, heights = [], []
+    for seed in range(20):
+        _, _, covered, deep = train._reshaped(np.random.default_rng(seed), (whole, whole, cover, depth))
+        widths, depths = np.count_nonzero(covered[..., 0], axis=1), deep[..., 0].max(axis=1).astype(float)
+        np.testing.assert_allclose(widths[widths > 0], 2 * depths[widths > 0], atol=2)
+        ratios += [widths.max() / widths[widths > 0].min()]
+        heights += [np.count_nonzero(widths)]
+    assert 1.1 < np.mean(ratios) < 1.6 and 45 < np.mean(heights) < 55 and np.std(heights) > 3
 
 
 @pytest.mark.parametrize("workers", [0, 2])
