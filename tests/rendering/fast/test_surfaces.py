@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.fast.textures import halve
+from specsia_build.rendering.fast.textures import _texels_per_unit, halve
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, Wrap, concatenate
 from tests.rendering.scenes import (
@@ -245,3 +245,12 @@ def test_mip_level_is_mean_light(shape: tuple[int, int], opaque: bool, spread: i
     level = halve(image)
     assert_allclose(level[..., :3], linear_to_srgb(mean) * 255, atol=1.0)
     assert_array_equal(level[..., 3], np.floor(four[..., 3].mean((1, 3)) + 0.5))
+
+
+def test_density_of_texels() -> None:
+    side = np.array([[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]])
+    vertices = (side @ np.array([[0.6, 0.8, 0.0], [0.0, 0.0, -1.0]]) + (3, 1, 2)).astype(np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3], [0, 0, 1]], np.int32)
+    uv = (side * (1, 2))[faces].astype(np.float32)
+    density = _texels_per_unit(vertices, faces, uv, np.arange(3), 64, 32)
+    assert_allclose(density, [np.sqrt(0.5 * 64 * 32) / 0.5] * 2 + [0], rtol=1e-6)
