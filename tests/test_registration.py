@@ -81,7 +81,9 @@ def test_similarity_is_recovered(wanted: Similarity) -> None:
     target = figure()
     masks = silhouettes(target, CAMERAS)
     mesh = undone(target, wanted)
-    result = register(mesh, masks, CAMERAS).similarity
+    registration = register(mesh, masks, CAMERAS)
+    before, result = ious(mesh, Similarity(), masks, CAMERAS)[0], registration.similarity
+    assert registration.frontal_iou_before == pytest.approx(before, abs=0.01)
     assert result.scale == pytest.approx(wanted.scale, rel=0.004)
     assert result.pitch_deg == pytest.approx(wanted.pitch_deg, abs=0.4)
     assert_allclose(result.translation, wanted.translation, atol=0.004)
