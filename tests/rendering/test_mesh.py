@@ -80,6 +80,19 @@ def test_attributes_match_positions(opacity: float | None) -> None:
         np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=2e-6)
 
 
+def test_attributes_stay_at_their_vertices() -> None:
+    mesh = box((0, 0, 0), (0.2, 0.3, 0.4))
+    mesh = replace(mesh, uv=mesh.vertices[mesh.faces][..., :2].copy(), rest=mesh.vertices)
+    quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    again = concatenate([mesh.rewound(np.arange(len(mesh.faces)) % 2 == 0), box((1, 0, 0), (0.1, 0.1, 0.1))])
+    for changed in (again, again.rotated(quarter)):
+        assert changed.uv is not None and changed.rest is not None
+        own = changed.faces[: len(mesh.faces)]
+        assert (np.sort(own) == np.sort(mesh.faces)).all() and (own != mesh.faces).any()
+        assert_allclose(changed.uv[: len(own)], mesh.vertices[own][..., :2])
+        assert_allclose(changed.rest, changed.vertices)
+
+
 def test_points_of_a_real_character(characters_dir: Path) -> None:
     """Cut-out textures, thousands of small faces and close looks at edges included."""
     entry = Entry("knight", "gltf", characters_dir / "kaykit" / "Knight.glb")
