@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ import trimesh
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.command import Command
 from specsia_build.backends.mesh_dir import create
+from specsia_build.backends.placing import into_frame
 from specsia_build.backends.registry import absolute_spec, available_backends, load_backend, portable_spec
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import topology
 from tests.backends.drawings import picture
 from tests.backends.upstream.standins import SLAB, TETRAHEDRON, eventually, processes_naming
 from tests.commands import specsia
+from tests.rendering.scenes import box
 from tests.shapes import write_folder
 
 RECON = f"{SLAB}\nimport sys\nopen(sys.argv[2][:-3] + 'obj', 'w').write(slab(sys.argv[1]))\n"
@@ -193,6 +197,13 @@ def test_manifest_axes_may_mirror(tmp_path: Path, axes: list[str]) -> None:
     readings: list[Reading] = []
     assert_ours(create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=readings.append)))
     assert [reading.axes for reading in readings] == [tuple(axes)]
+
+
+def test_mirrored_axes_keep_attributes() -> None:
+    mesh = box((0.1, 0.2, 0.3), (0.2, 0.3, 0.4))
+    turned = into_frame(replace(mesh, uv=mesh.vertices[mesh.faces][..., :2].copy()), ["-x", "+y", "+z"])
+    assert turned.uv is not None and topology(turned).closed.all()
+    np.testing.assert_allclose(turned.uv, turned.vertices[turned.faces][..., :2] * (-1, 1))
 
 
 def test_manifest_colour_encoding(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.rendering.mesh import Mesh, cofactors, concatenate
-from specsia_build.rendering.topology import linked_groups
+from specsia_build.rendering.topology import linked_groups, topology
 from specsia_build.stages.render import in_frame
 from tests.rendering.scenes import box
 
@@ -78,6 +78,13 @@ def test_attributes_match_positions(opacity: float | None) -> None:
         layers, seen = seen_in(mesh, Camera(yaw, 96))
         np.testing.assert_allclose(seen.weights[layers.mask > 0].sum(axis=-1), 1, atol=1e-5)
         np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=2e-6)
+
+
+def test_edges_of_a_turned_face_are_not_opposed() -> None:
+    mesh = box((0, 0, 0), (0.2, 0.3, 0.4))
+    assert topology(mesh).opposed.all() and topology(mesh).closed.all()
+    turned = topology(mesh.rewound(np.arange(len(mesh.faces)) == 5))
+    assert np.count_nonzero(~turned.opposed) == 3 and (turned.sides[~turned.opposed] == 5).any(axis=1).all()
 
 
 def test_attributes_stay_at_their_vertices() -> None:
