@@ -55,10 +55,11 @@ def test_edited_script_is_noticed(tmp_path: Path) -> None:
     assert str(tmp_path) not in build
 
 
-def test_placeholders_and_logs(tmp_path: Path) -> None:
+def test_placeholders_and_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"
     (tmp_path / "recon.py").write_text(text)
-    words = f"'{sys.executable}' '{tmp_path / 'recon.py'}' {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
+    words = f"'{sys.executable}' ~/recon.py {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
     backend = load_backend(f"command:{words}")
     assert isinstance(backend, Command)
     backend.logs_to(tmp_path / "logs")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.backends import registry
 from specsia_build.backends.base import Context
 from specsia_build.backends.placing import into_frame
-from specsia_build.backends.scoring import Turned, better_frame, check_generated, check_mesh, small
+from specsia_build.backends.scoring import Turned, _largest_piece, better_frame, check_generated, check_mesh, small
 from specsia_build.backends.selftest import ellipsoid, figure, selftest
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, axis_names, view_cameras
@@ -97,6 +97,14 @@ def test_thin_lines_at_full_size() -> None:
     check_generated(line, look_at(line, size=768).color)
     with pytest.raises(CharacterError, match="not look like the picture"):
         check_generated(stretched(0.1, 0.1, 0.5, at=0.2), look_at(line, size=768).color)
+
+
+def test_largest_piece_of_a_picture() -> None:
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[4:34, 4:34, 3] = image[40:50, 40:60, 3] = 255
+    image[0, 63, 3] = 255
+    assert _largest_piece(image) == pytest.approx(900 / 1100)
+    assert _largest_piece(0 * image) == 0
 
 
 def put(matrix: Matrix) -> Mesh:
