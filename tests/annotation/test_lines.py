@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.annotation.lines import (
-    Lines,
-    contents,
-    draw_lines,
-    feature_edges,
-    matching,
-    segments,
-    visible_lines,
-)
+from specsia_build.annotation.lines import Lines, contents, draw_lines, feature_edges, matching, segments, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.characters.character import Entry

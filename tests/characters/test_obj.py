@@ -154,13 +154,7 @@ def test_textures_below_the_folder(tmp_path: Path, name: str) -> None:
     assert raw.warnings == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "encoding"),
-    [
-        ("peau é.png", "utf-8"),
-        ("peau é.png", "cp1252"),
-    ],
-)
+@pytest.mark.parametrize(("name", "encoding"), [("peau é.png", "utf-8"), ("peau é.png", "cp1252")])
 def test_names_in_other_spellings(tmp_path: Path, name: str, encoding: str) -> None:
     paint(tmp_path / unicodedata.normalize("NFD", name), GREEN)
     (tmp_path / "hero.mtl").write_bytes(f"newmtl {name}\nmap_Kd C:\\art\\{name}\n".encode(encoding))

@@ -27,21 +27,7 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-from tests.backends.drawings import (
-    EYE,
-    HAIR,
-    LEGS,
-    SHIRT,
-    SKIN,
-    Image,
-    disc,
-    figure,
-    iou,
-    limb,
-    painted,
-    pixels,
-    seen,
-)
+from tests.backends.drawings import EYE, HAIR, LEGS, SHIRT, SKIN, Image, disc, figure, iou, limb, painted, pixels, seen
 
 
 def reconstructed(image: Image) -> Mesh:
@@ -128,6 +114,15 @@ def test_colours_come_from_drawing() -> None:
     # Edges between colours are mixed in the crop, which may be a palette's last colours.
     assert (apart.min(axis=1) > 12).sum() <= COLOURS - len(own)
     assert (apart.min(axis=0) == 0).all()
+
+
+def test_mirrored_drawing_has_mirrored_depths() -> None:
+    image = painted(limb(256, (0.2, 0.2), (0.7, 0.8), 0.1))
+    small = figure_of(image).crop.resized(image)
+    labels = np.where(small[..., 3] >= 250, 0, COLOURS)
+    straight, mirrored = (backend._predict(*pair, 0.0) for pair in ((small, labels), (small[:, ::-1], labels[:, ::-1])))
+    for one, two in zip(straight, mirrored, strict=True):
+        np.testing.assert_allclose(one[small[..., 3] >= 250], two[:, ::-1][small[..., 3] >= 250], atol=1e-5)
 
 
 def test_front_shows_drawing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from specsia_build.backends.upstream import worker
@@ -67,7 +69,7 @@ def talk(folder: Path, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]],
 
 LOUD = """
 print("at import")
-import builtins, os, subprocess, sys, tempfile
+import builtins, numpy, os, random, subprocess, sys, tempfile
 from specsia_worker import InputError, serve
 
 def load(settings):
@@ -83,7 +85,7 @@ def load(settings):
         if kind != "a.png":
             raise dict(vars(builtins), InputError=InputError)[kind](text)
         with open(request.out("mesh.obj"), "w") as stream:
-            stream.write(str(request.seed_all()))
+            stream.write(f"{request.seed_all()} {random.random()} {numpy.random.random()}")
         return request.out("mesh.obj")
     return reconstruct
 
@@ -95,7 +97,8 @@ def test_prints_go_to_the_log(tmp_path: Path) -> None:
     request = {"type": "reconstruct", "image": "a.png", "folder": str(tmp_path / "out"), "seed": 5}
     answers, log = talk(tmp_path, request)
     assert answers == [{"type": "hello"}, {"type": "done", "mesh": str(tmp_path / "out" / "mesh.obj")}]
-    assert (tmp_path / "out" / "mesh.obj").read_text() == "5"
+    drawn = f"5 {random.Random(5).random()} {np.random.RandomState(5).random_sample()}"
+    assert (tmp_path / "out" / "mesh.obj").read_text() == drawn
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mesh.obj"]
     assert all(words in log for words in ("at import", "at load", "no line end", "descriptor one", "from a child"))
 
@@ -195,6 +198,7 @@ NO_MESSAGE = "wrote a line that is not a message"
     ("hello", "answer", "wait", "reason"),
     [
         (HELLO, '{"type": "done", "mesh": "nowhere.obj"}\n', 0, "there is no mesh nowhere.obj"),
+        (HELLO, f'{{"type": "done", "mesh": "{__file__}"}}\n', 0, "there is no mesh /"),
         (HELLO, '{"type": "done"}\n', 0, NO_MESSAGE),
         (HELLO, "printed\n", 0, NO_MESSAGE),
         (HELLO, '{"type": "error", "kind": "input", "message": "too dark"}\n', 0, "failed: too dark"),

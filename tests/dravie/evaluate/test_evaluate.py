@@ -140,10 +140,7 @@ def test_no_method_sees_its_target(dataset: Path, tmp_path: Path, monkeypatch: p
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
     monkeypatch.setattr(module, "SINGLE_STEPS", 2)
-    runs = [
-        write_run(tmp_path / "run"),
-        write_run(tmp_path / "blind", reference="none"),
-    ]
+    runs = [write_run(tmp_path / "run"), write_run(tmp_path / "blind", reference="none")]
     loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
     compared = choose_methods(loaded, BASELINES, True, 1, short)
     assert len({method.label for method in compared}) == 9
