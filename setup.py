@@ -6,6 +6,7 @@ MAPPED = {"specsia_build.blender_scripts": "blender_scripts", "specsia_build.man
 
 DATA = {
     "specsia_build.backends.relief.weights": ["*"],
+    "specsia_build.characters.weights": ["*"],
     "specsia_build.dravie.weights": ["*"],
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],

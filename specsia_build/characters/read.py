@@ -24,8 +24,9 @@ from specsia_build.characters.character import (
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
-from specsia_build.characters.doubts.looks import AROUND, with_sides
+from specsia_build.characters.doubts.looks import with_sides
 from specsia_build.characters.doubts.probe import Probe, probe_of
+from specsia_build.characters.front import AROUND
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
@@ -33,7 +34,7 @@ from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 18  # Version of the readers' results; it is part of the versions of stages that read files
+READING = 19  # Version of the readers' results; it is part of the versions of stages that read files
 
 
 @dataclass(frozen=True)

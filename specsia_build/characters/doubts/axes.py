@@ -1,4 +1,4 @@
-"""Up and front of a character, by votes of its joints, its shape and its face."""
+"""Up and front of a character, by votes of its joints, its shape and a network that sees it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.looks import face_detail
 from specsia_build.characters.doubts.probe import Probe
+from specsia_build.characters.front import front_logits
 from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
+VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the network's.
 AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
 
-# Ratios of mirror distances from which a shape is symmetric, and from which that alone gives the axis along which it
-# faces: the median of 48 characters is 4.6, of three that walk or aim it is below 1.5.
-SYMMETRIC, EVEN = 1.5, 2.5
+# Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that walk or
+# aim it is below 1.5.
+SYMMETRIC = 1.5
 
-FOOT, SHIN, HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)  # Ranges of the height.
-LEAST_TOES, LEAST_HEAD = 0.02, 0.1  # Heights of feet ahead of shins, and of a head ahead of a long body's middle.
-LONG = 1.3  # Length over width of a body on four legs.
-FLAT = 0.05  # Thinnest over longest side of what has no front by its shape.
+FOOT, HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
 LYING = 0.45  # Height over the lesser of width and depth of what lies.
 RESTS = 0.02  # Extent below the origin of what stands on it.
 STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on it.
@@ -32,12 +30,10 @@ STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on 
 
 @dataclass
 class Votes:
-    """Votes for signed axes with their reasons; a shape that is symmetric, or very `even`, faces `along` x or y."""
+    """Votes for signed axes with their reasons."""
 
     count: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     why: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    along: str | None = None
-    even: bool = False
 
     def add(self, axis: str | None, votes: float, why: str) -> None:
         if axis is not None:
@@ -45,18 +41,15 @@ class Votes:
             self.why[axis].append(why)
 
     def lead(self, axis: str) -> float:
-        """Lead of an axis over all others in votes; symmetry votes for both ends of its axis."""
-        others = max((votes for other, votes in self.count.items() if other != axis), default=0.0)
-        symmetry = 0 if self.along is None else 1 if self.along == axis[1] else -1
-        return self.count[axis] + symmetry - others
+        """Lead of an axis over all others in votes."""
+        return self.count[axis] - max((votes for other, votes in self.count.items() if other != axis), default=0.0)
 
     def evidence(self, strong: bool) -> Evidence | None:
         """The evidence for the axis that leads by `LEAST_LEAD`, if one does."""
         axis = max(self.why, key=self.lead, default=None)
         if axis is None or self.lead(axis) < LEAST_LEAD:
             return None
-        reasons = [*self.why[axis], *(["its symmetry"] if self.along == axis[1] else [])]
-        return Evidence(axis, "by " + " and ".join(reasons), strong)
+        return Evidence(axis, "by " + " and ".join(self.why[axis]), strong)
 
 
 @dataclass(frozen=True)
@@ -85,52 +78,22 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
         votes.add(joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why)
     if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
-    strong = by_sides is not None
-    if votes.evidence(strong) is None and taken is None and len(probe.points):
-        if probe.extent.min() >= FLAT * probe.extent.max():
-            _add_shape(probe, votes)
-        if votes.evidence(strong) is None or not strong:
-            votes.add(*face_detail(probe), "its face")
-    along = by_sides[1] if by_sides else votes.along if votes.even else None
-    return votes.evidence(strong) or Evidence(None, "its joints, shape and face do not say it", strong, along)
-
-
-def _add_shape(probe: Probe, votes: Votes) -> None:
-    """Let symmetry vote for an axis, and toes or a long body's head for one end of it."""
-    if probe.extent[2] < LYING * probe.extent[:2].min():
-        return
-    distance = probe.mirror_distance[:2]
-    side = int(np.argmin(distance))
-    if distance[1 - side] < SYMMETRIC * distance[side]:
-        return
-    ahead, height = 1 - side, float(probe.extent[2])
-    votes.along = "xy"[ahead]
-    votes.even = bool(distance[1 - side] >= EVEN * distance[side] and height >= 0.75 * probe.extent[ahead])
-    if not _are_feet(probe, side):
-        return
-    toes, aside = (_centre(probe, FOOT, axis) - _centre(probe, SHIN, axis) for axis in (ahead, side))
-    head = _centre(probe, HEAD, ahead) - float(probe.points[:, ahead].mean()) / height
-    toes = toes if abs(toes) >= max(LEAST_TOES, 2 * abs(aside)) else 0.0
-    if probe.extent[ahead] <= LONG * probe.extent[side]:
-        value, why = toes, "its toes"
-    elif abs(head) >= LEAST_HEAD or toes * head > 0:
-        # Feet alone say nothing about a long body: fins lie behind a fish's middle.
-        value, why = (0.0 if toes * head < 0 else head), "its head"
-    else:
-        return
-    if value:
-        votes.add(("+" if value > 0 else "-") + "xy"[ahead], 1, why)
-
-
-def _centre(probe: Probe, between: tuple[float, float], axis: int) -> float:
-    """Mean coordinate of the points in a range of the height, in heights; NaN if there are few."""
-    inside = (probe.levels >= between[0]) & (probe.levels < between[1])
-    return float(probe.points[inside, axis].mean() / probe.extent[2]) if inside.sum() >= 8 else float("nan")
+    strong, along = by_sides is not None, by_sides and by_sides[1]
+    if taken is None and (votes.evidence(strong) is None or not strong):
+        logits = front_logits(probe.views)
+        for axis, logit in logits.items():
+            votes.add(axis, logit / VOTE, "how it looks")
+        if usual is not None:
+            votes.count[usual] += OF_FORMAT
+        by_axis = np.logaddexp([logits["-y"], logits["-x"]], [logits["+y"], logits["+x"]])
+        if along is None and abs(by_axis[0] - by_axis[1]) >= LEAST_LEAD * VOTE:
+            along = "yx"[int(by_axis.argmax())]
+    return votes.evidence(strong) or Evidence(None, "its joints and looks do not say it", strong, along)
 
 
 def _are_feet(probe: Probe, side: int) -> bool:
     """Whether the lowest part is in two similar shares on either side of the middle."""
-    along = probe.points[probe.levels < FOOT[1], side]
+    along = probe.points[probe.levels < FOOT, side]
     if len(along) < 16:
         return False
     offset = along - (along.min() + along.max()) / 2
@@ -157,8 +120,8 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
                 votes.add(axis, 1, "feet below")
                 # The highest part is in the middle, and more than the tip of a tail.
                 offset = standing.points[:, side] - standing.low[side] - standing.extent[side] / 2
-                top = np.abs(offset[standing.levels > 1 - FOOT[1]]) < 0.1 * standing.extent[side]
-                is_head = top.size and top.mean() > 0.5 and (standing.levels > HEAD[0]).mean() >= 0.04
+                top = np.abs(offset[standing.levels > 1 - FOOT]) < 0.1 * standing.extent[side]
+                is_head = top.size and top.mean() > 0.5 and (standing.levels > HEAD).mean() >= 0.04
                 if is_head and standing.extent[2] >= probe.extent[1:].max():
                     votes.add(axis, 1, "a head above")
     if by_feet is None and min(_reach(probe, usual)) >= STRADDLES:

@@ -1,0 +1,108 @@
+"""Small networks that score which of four views shows a character from the front.
+
+Each sees colours and depths of each view and a few measures of them; a view's score depends on all four views in order.
+``python -m benchmarks.front`` trains it.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import scipy
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from specsia_build.frame import view_cameras
+from specsia_build.rendering.layers import Layers
+
+Floats = NDArray[np.float32]
+
+AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above, as the probe's views
+WEIGHTS = Path(__file__).parent / "weights"
+SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
+CHANNELS, DEPTH = 5, 1.7  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
+BANDS = 12  # Horizontal bands of a figure that are measured
+STEP, BORDER = 0.235, 5  # Step between pixels that counts fully, and width of the window that must be inside
+LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
+
+
+def front_logits(views: Sequence[Layers]) -> dict[str, float]:
+    """Logits of the axes that a Z-up character may face, by its views from each."""
+    crops = inputs(views)
+    measured = np.stack([measures(crop) for crop in crops])
+    scores = np.mean([forward(crops, measured, tensors) for tensors in networks()], axis=0)
+    return dict(zip(AROUND, scores.tolist(), strict=True))
+
+
+def inputs(views: Sequence[Layers]) -> Floats:
+    """Square crops (4, `SIZE`, `SIZE`, `CHANNELS`) float32 of a figure in each view, 0 to 1."""
+    crops = np.zeros((len(views), SIZE, SIZE, CHANNELS), np.float32)
+    for crop, view, camera in zip(crops, views, view_cameras(len(views), len(views[0].mask)), strict=True):
+        rows, columns = (np.flatnonzero(view.mask.any(axis=axis)) for axis in (1, 0))
+        if len(rows):
+            side = MARGIN * max(8, *(int(np.ptp(along)) + 1 for along in (rows, columns)))
+            steps = ((np.arange(SIZE) + 0.5) / SIZE - 0.5) * side
+            middles = ((along[0] + along[-1] + 1) / 2 for along in (rows, columns))
+            # The border of a view is empty.
+            down, across = ((middle + steps).astype(int).clip(0, len(view.mask) - 1) for middle in middles)
+            pixels = np.ix_(down, across)
+            crop[..., :4] = view.color[pixels] / np.float32(255)
+            crop[..., :3] *= crop[..., 3:4]
+            depth = 0.5 + view.position[pixels] @ camera.basis()[2].astype(np.float32) / DEPTH
+            crop[..., 4] = np.where(crop[..., 3] > 0, depth.clip(0, 1), 0)
+    return crops
+
+
+def measures(crop: Floats) -> Floats:
+    """Asymmetry, contrast, width and place of each band of a crop, from top to bottom, and the width of all."""
+    on = crop[..., 3] > 0.5
+    if not on.any():
+        return np.zeros(4 * BANDS + 1, np.float32)
+    rows, columns = (np.flatnonzero(on.any(axis=axis)) for axis in (1, 0))
+    height, width = (max(int(np.ptp(along)) + 1, 4) for along in (rows, columns))
+    at = np.arange(SIZE) + 0.5
+    bands = np.floor((at - rows[0]) / height * BANDS) == np.arange(BANDS)[:, None]
+    pixels, places = bands @ on.sum(axis=1), bands @ (on @ at)
+    planes = np.ascontiguousarray(crop[..., :4].transpose(2, 0, 1))
+    steps = np.zeros((SIZE, SIZE), np.float32)
+    steps[:-1] = np.abs(np.diff(planes[:3], axis=1)).max(axis=0)
+    steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(planes[:3], axis=2)).max(axis=0))
+    inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, BORDER, mode="nearest")
+    contrast = bands @ (np.minimum(steps, STEP) * inner).sum(axis=1) / height**2
+    unlike = bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
+    place = np.where(pixels > 0, places / np.maximum(pixels, 1) - (on @ at).sum() / on.sum(), 0) / height
+    scaled = (3 * unlike, np.log(contrast + 3e-5) / 2 + 4, pixels * BANDS / height**2, 4 * place)
+    return np.array([*np.concatenate(scaled), np.log(width / height)], np.float32)
+
+
+@cache
+def networks() -> tuple[Mapping[str, Floats], ...]:
+    """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
+    loaded = (load_file(path) for path in sorted(WEIGHTS.glob("*.safetensors")))
+    return tuple({name: tensor.astype(np.float32) for name, tensor in tensors.items()} for tensors in loaded)
+
+
+def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
+    """Run a network on `inputs` and their `measures`; returns the logit of each view, (4,)."""
+
+    def layer(x: Floats, name: str) -> Floats:
+        y = x @ tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+        return np.asarray(np.maximum(y, np.float32(LEAK) * y))
+
+    def convolved(x: Floats, name: str, stride: int = 2) -> Floats:
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        windows = sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::stride, ::stride]
+        return layer(windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1), name)
+
+    def folded(x: Floats) -> Floats:
+        count, half = len(x), x.shape[1] // 2
+        return x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)
+
+    second = convolved(convolved(folded(crops).reshape(len(crops), SIZE // 2, SIZE // 2, -1), "first"), "second")
+    last = folded(convolved(convolved(second, "third"), "fourth", 1)).max(axis=3)
+    seen = np.concatenate([last.reshape(len(crops), -1), second[:, : len(second[0]) // 2].max(axis=(1, 2))], axis=1)
+    features = np.concatenate([layer(seen, "view"), measured], axis=1)
+    around = np.stack([np.roll(features, -k, axis=0).ravel() for k in range(len(crops))])
+    return np.asarray(layer(around, "around") @ tensors["score.weight"] + tensors["score.bias"])[:, 0]
