@@ -12,8 +12,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-NOT_OF_THE_FILE = "glTF_not_exported"
-"""Collection of what the importer adds."""
+NOT_OF_THE_FILE = "glTF_not_exported"  # Collection of what the importer adds
 
 
 def without_animations(content: bytes) -> bytes:

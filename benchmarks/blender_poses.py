@@ -16,8 +16,7 @@ from mathutils import Matrix
 
 from benchmarks.blender_import import triangles
 
-FPS = 2400
-"""Keys within a hundredth of a frame of each other are one to Blender."""
+FPS = 2400  # Keys within a hundredth of a frame of each other are one to Blender
 
 
 def main(path: str, request: str, folder: str) -> None:

@@ -14,8 +14,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 
-SAMPLE = "sample:1@7"
-"""Samples of another seed than those that models are trained on."""
+SAMPLE = "sample:1@7"  # Samples of another seed than those that models are trained on
 
 
 def write_source(folder: Path, characters: Path, character_id: str) -> Path:

@@ -13,6 +13,7 @@ import torch
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -69,12 +70,10 @@ class Net(nn.Module):
 def drawings(mesh: Mesh, rng: np.random.Generator) -> Iterator[NDArray[np.float16]]:
     """Inputs of `VARIANTS` drawings of a character that faces -y."""
     for variant in range(VARIANTS):
-        x, y, z = np.radians(rng.normal(0, (4, 3, 8))) * (variant > 0 and rng.random() < 0.65)
-        pitch = [[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]]
-        roll = [[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]]
-        yaw = [[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]]
+        angles = rng.normal(0, (4, 3, 8)) * (variant > 0 and rng.random() < 0.65)
+        turn = Rotation.from_euler("XYZ", angles, degrees=True).as_matrix()
         stretch = rng.uniform(0.85, 1.18, 3) if variant > 1 else np.ones(3)
-        vertices = (mesh.vertices @ (np.array(pitch) @ roll @ yaw).T) * stretch
+        vertices = mesh.vertices @ turn.T * stretch
         yield inputs(probe_of(mesh.with_vertices(vertices)).views).astype(np.float16)
 
 

@@ -23,20 +23,14 @@ from specsia_build.rendering.mesh import Mesh
 Counts = dict[str, float]
 Floats = NDArray[np.float64]
 
-NEAR = 0.5
-"""Pixels within which a point is where it ought to be."""
-
-ONE_REGION = 0.98
-"""Share of a segment's pixels that one region is to hold."""
+NEAR = 0.5  # Pixels within which a point is where it ought to be
+ONE_REGION = 0.98  # Share of a segment's pixels that one region is to hold
 
 STEEP = 4.0
 """Pixels of the surface at rest to one of the picture, beyond which positions are not interpolated between pixels."""
 
-TOUCHING = 5e-4
-"""Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256."""
-
-ALONG = 0.25
-"""Pixels between the places of a line that are looked at."""
+TOUCHING = 5e-4  # Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256
+ALONG = 0.25  # Pixels between the places of a line that are looked at
 
 KINDS = ("crease", "border", "silhouette", "seam")
 """Lines that stay on the surface; those where it turns away from the camera; those where parts run through each

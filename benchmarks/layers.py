@@ -47,13 +47,10 @@ from specsia_build.stages.stage import Clip, Job
 
 MEASURED = (LINE, LABEL, SEG, STROKES, FLOW, UNMATCHED)
 COSTED = (LINE, LABEL, SEG, FLOW, UNMATCHED)
-
-SAMPLES = 10
-"""Points of each pair of frames, matched and unmatched, for which all faces are looked at."""
+SAMPLES = 10  # Points of each pair of frames, matched and unmatched, for which all faces are looked at
 
 MARGIN = 4.0
-TURN = 0.618034
-"""Share of a full turn between the cameras of successive clips."""
+TURN = 0.618034  # Share of a full turn between the cameras of successive clips
 
 ROUNDS = 3
 WORST = 3

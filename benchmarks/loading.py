@@ -19,8 +19,7 @@ from specsia_build.dravie.config import PRESETS
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 
-ROWS = 100
-"""Most rows that are drawn from, so that little of a large dataset is decoded."""
+ROWS = 100  # Most rows that are drawn from, so that little of a large dataset is decoded
 
 BATCH = 256
 

@@ -48,16 +48,9 @@ def compare(
     box_min: Sequence[float] | NDArray[np.floating],
     box_max: Sequence[float] | NDArray[np.floating],
 ) -> Parity:
-    """Compare two pictures of one view.
+    """Compare two pictures of one view, the first by the renderer that is trusted.
 
-    Args:
-        reference: from the renderer that is trusted.
-        other: from the one that is tested, of the same size.
-        box_min: smallest x, y, z of the mesh's rest positions, in units.
-        box_max: largest x, y, z.
-
-    Raises:
-        ValueError: if the sizes differ.
+    The box is that of the mesh's rest positions, in units. Raises ValueError if the sizes differ.
     """
     if reference.coverage.shape != other.coverage.shape:
         raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
@@ -83,11 +76,7 @@ def compare(
 
 
 def summarised(views: Sequence[Parity]) -> Parity:
-    """One figure each of the views that have it: the mean, of 99th percentile and maximum the worst.
-
-    Raises:
-        ValueError: if there is none.
-    """
+    """Each figure's mean over the views that have it, of 99th percentile and maximum the worst; at least one view."""
     if not views:
         raise ValueError("no view was compared")
     worst = ("color_p99", "position_max")

@@ -20,8 +20,7 @@ from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.pyrender import offscreen, pictures
 from specsia_build.stages.render import in_frame
 
-TRIANGLE_SIZE = 64
-"""Pixels of the small pictures that start and compile a renderer before it is timed."""
+TRIANGLE_SIZE = 64  # Pixels of the small pictures that start and compile a renderer before it is timed
 
 
 class PlainPyrender:

@@ -19,9 +19,7 @@ from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
 TURNS = 5
-
-TURN_SECONDS = 1.0
-"""Least time of a turn; a step that takes longer is a turn of its own."""
+TURN_SECONDS = 1.0  # Least time of a turn; a step that takes longer is a turn of its own
 
 TRAINING, REFERENCE = "training", "reference"
 

@@ -20,8 +20,7 @@ HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quate
 """Characters of the test split where their line names none: a maker that training never sees, and one of each kind of
 another's."""
 
-SHARE = 20
-"""One of so many samples is in validation, and one in test where no real character is; at least one each."""
+SHARE = 20  # One of so many samples is in validation, and one in test where no real character is; at least one each
 
 MANIFEST = "characters.jsonl"
 

@@ -79,7 +79,7 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
     strong, along = by_sides is not None, by_sides and by_sides[1]
-    if taken is None and (votes.evidence(strong) is None or not strong):
+    if taken is None and len(probe.points) and (votes.evidence(strong) is None or not strong):
         logits = front_logits(probe.views)
         for axis, logit in logits.items():
             votes.add(axis, logit / VOTE, "how it looks")

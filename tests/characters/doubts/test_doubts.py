@@ -40,12 +40,6 @@ from tests.shapes import BOX
 
 RIG = tuple(JOINTS.items())
 TOES = tuple((f"Toe.{side}", (x, -0.2, 0.05)) for side, x in (("L", 0.16), ("R", -0.16)))
-PLAIN = [BOX * (0.5, 0.5, 1.0) + (0, 0, 0.5), BOX * 0.4 + (0, 0, 1.2)]
-FACE = [
-    *box((0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
-    *box((-0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
-    *box((0, -0.2, 1.1), (0.16, 0.01, 0.03)),
-]
 
 
 def probe(solids: list[np.ndarray], front: str = "-y", dark: int = 0, **more: object) -> Probe:
@@ -102,14 +96,7 @@ def test_sides_named_from_the_viewer(front: str, toes: tuple) -> None:  # type: 
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-def test_front_by_contrast_of_the_face(front: str) -> None:
-    assert front_of(probe([*PLAIN, *FACE], front, 3)).axis == front
-
-
-@pytest.mark.parametrize("front", AXES[:4])
-@pytest.mark.parametrize(
-    "name", ["kaykit/Knight", "animated/animal_horse", "animated/man_farmer", "animated/enemy_rat"]
-)
+@pytest.mark.parametrize("name", ["kaykit/Mage", "animated/animal_alpaca", "animated/man_punk", "animated/woman_scifi"])
 def test_real_fronts_without_joints(characters_dir: Path, name: str, front: str) -> None:
     mesh = character_of(characters_dir / f"{name}.glb").mesh.rotated(front_rotation(front).T)
     assert [front_of(probe_of(mesh)).axis for _ in range(2)] == [front, front]
