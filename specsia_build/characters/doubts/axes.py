@@ -1,4 +1,4 @@
-"""Up and front of a character, by votes of its joints, its shape and a network that sees it."""
+"""Up and front of a character, by votes of its joints, its shape and networks that see it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
+from specsia_build.jit import compiled, ready
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
@@ -89,17 +90,36 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
     areas = lengths(normals)
     connected = topology(mesh)
     component, closed = connected.part.astype(np.int64), connected.closed
-    vertices = mesh.vertices.astype(np.float64)
-    middle = sum(np.take(vertices, corner, axis=0) for corner in mesh.faces.T) / 3
+    vertices, faces, count = ready(mesh.vertices), ready(mesh.faces, np.int32), len(mesh.materials)
     inward = np.zeros(len(areas), np.bool_)
     # A component may be too flat to tell, and a hull may share its material with what it surrounds.
-    for group in (component * len(mesh.materials) + mesh.face_material, mesh.face_material):
-        weight = np.maximum(np.bincount(group, areas), 1e-300)
-        centre = np.stack([np.bincount(group, areas * middle[:, k]) for k in range(3)], axis=1) / weight[:, None]
-        arm = middle - centre[group]
-        outward = np.bincount(group, np.einsum("fi,fi->f", normals, arm))
-        inward |= (outward < -LEAST_INWARD * np.bincount(group, areas * lengths(arm)))[group]
+    for group in (component * count + mesh.face_material, mesh.face_material.astype(np.int64)):
+        inward |= _outwardness(vertices, faces, normals, areas, group)[group] < -LEAST_INWARD
     return inward, areas, closed
+
+
+@compiled
+def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-untyped-def]
+    """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside one."""
+    sums = np.zeros((group.max() + 1, 6))
+    for turn in range(2):
+        for f in range(len(faces)):
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            own, outward, away = sums[group[f]], 0.0, 0.0
+            for k in range(3):
+                middle = (np.float64(vertices[a, k]) + vertices[b, k] + vertices[c, k]) / 3
+                if turn == 0:
+                    own[k] += areas[f] * middle
+                else:
+                    arm = middle - own[k] / max(own[3], 1e-300)
+                    outward += normals[f, k] * arm
+                    away += arm * arm
+            if turn == 0:
+                own[3] += areas[f]
+            else:
+                own[4] += outward
+                own[5] += areas[f] * np.sqrt(away)
+    return sums[:, 4] / np.maximum(sums[:, 5], 1e-300)
 
 
 def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
