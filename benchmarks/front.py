@@ -111,7 +111,7 @@ def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--out", type=Path, required=True)
-@click.option("--steps", default=1500)
+@click.option("--steps", default=1200)
 @click.option("--seed", default=0)
 def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
     """Train on characters of sources, each with its share of the examples."""

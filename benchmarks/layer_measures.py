@@ -25,7 +25,6 @@ Floats = NDArray[np.float64]
 
 NEAR = 0.5  # Pixels within which a point is where it ought to be
 ONE_REGION = 0.98  # Share of a segment's pixels that one region is to hold
-
 STEEP = 4.0  # Pixels at rest to one of the picture beyond which positions are not interpolated
 TOUCHING = 5e-4  # Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256
 ALONG = 0.25  # Pixels between the places of a line that are looked at

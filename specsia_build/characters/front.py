@@ -1,7 +1,7 @@
 """Small networks that score which of four views shows a character from the front.
 
 Each sees colours and depths of each view and a few measures of them; a view's score depends on all four views in order.
-``python -m benchmarks.front`` trains it.
+``python -m benchmarks.front`` trains one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from specsia_build.frame import view_cameras
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import Layers
 
 Floats = NDArray[np.float32]
@@ -40,11 +41,11 @@ def inputs(views: Sequence[Layers]) -> Floats:
     """Square crops (4, `SIZE`, `SIZE`, `CHANNELS`) float32 of a figure in each view, 0 to 1."""
     crops = np.zeros((len(views), SIZE, SIZE, CHANNELS), np.float32)
     for crop, view, camera in zip(crops, views, view_cameras(len(views), len(views[0].mask)), strict=True):
-        rows, columns = (np.flatnonzero(view.mask.any(axis=axis)) for axis in (1, 0))
-        if len(rows):
-            side = MARGIN * max(8, *(int(np.ptp(along)) + 1 for along in (rows, columns)))
+        if view.mask.any():
+            box = box_around(view.mask > 0)
+            side = MARGIN * max(8, *(along.stop - along.start for along in box))
             steps = ((np.arange(SIZE) + 0.5) / SIZE - 0.5) * side
-            middles = ((along[0] + along[-1] + 1) / 2 for along in (rows, columns))
+            middles = ((along.start + along.stop) / 2 for along in box)
             # The border of a view is empty.
             down, across = ((middle + steps).astype(int).clip(0, len(view.mask) - 1) for middle in middles)
             pixels = np.ix_(down, across)
@@ -60,10 +61,10 @@ def measures(crop: Floats) -> Floats:
     on = crop[..., 3] > 0.5
     if not on.any():
         return np.zeros(4 * BANDS + 1, np.float32)
-    rows, columns = (np.flatnonzero(on.any(axis=axis)) for axis in (1, 0))
-    height, width = (max(int(np.ptp(along)) + 1, 4) for along in (rows, columns))
+    box = box_around(on)
+    height, width = (max(along.stop - along.start, 4) for along in box)
     at = np.arange(SIZE) + 0.5
-    bands = np.floor((at - rows[0]) / height * BANDS) == np.arange(BANDS)[:, None]
+    bands = np.floor((at - box[0].start) / height * BANDS) == np.arange(BANDS)[:, None]
     pixels, places = bands @ on.sum(axis=1), bands @ (on @ at)
     planes = np.ascontiguousarray(crop[..., :4].transpose(2, 0, 1))
     steps = np.zeros((SIZE, SIZE), np.float32)

@@ -114,12 +114,12 @@ def data_folder(backend: str, several: bool) -> str:
 
 def load_lines(dataset: Path | str, configs: Collection[str]) -> list[str]:
     """Python lines that load each configuration of a dataset with `datasets`; empty without any."""
-    lines = ["from datasets import load_dataset"] if configs else []
+    several, lines = len(configs) > 1, ["from datasets import load_dataset"] if configs else []
     for name in configs:
-        arguments = json.dumps([str(dataset), name][: len(configs)], ensure_ascii=False)[1:-1]
+        arguments = json.dumps([str(dataset), name][: 1 + several], ensure_ascii=False)[1:-1]
         if "://" in str(dataset):
             # `datasets` takes no URL of a folder, but URLs of its files.
-            shards = f"{dataset}/{data_folder(name, len(configs) > 1)}/train-*.parquet"
+            shards = f"{dataset}/{data_folder(name, several)}/train-*.parquet"
             arguments = f'"parquet", data_files={{"train": {json.dumps(shards, ensure_ascii=False)}}}'
         lines.append(f"pairs = load_dataset({arguments})")
     return lines

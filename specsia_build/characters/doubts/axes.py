@@ -9,12 +9,12 @@ import numpy as np
 
 from specsia_build.characters.doubts import joints
 from specsia_build.characters.doubts.probe import Probe
-from specsia_build.characters.front import front_logits
+from specsia_build.characters.front import AROUND, front_logits
 from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
-VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the network's.
+VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the networks'.
 AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
 
@@ -82,13 +82,14 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     if taken is None and len(probe.points) and (votes.evidence(strong) is None or not strong):
         logits = front_logits(probe.views)
         for axis, logit in logits.items():
-            votes.add(axis, logit / VOTE, "how it looks")
+            votes.count[axis] += logit / VOTE
+        votes.why[max(AROUND, key=logits.__getitem__)].append("how it looks")
         if usual is not None:
             votes.count[usual] += OF_FORMAT
         by_axis = np.logaddexp([logits["-y"], logits["-x"]], [logits["+y"], logits["+x"]])
         if along is None and abs(by_axis[0] - by_axis[1]) >= LEAST_LEAD * VOTE:
             along = "yx"[int(by_axis.argmax())]
-    return votes.evidence(strong) or Evidence(None, "its joints and looks do not say it", strong, along)
+    return votes.evidence(strong) or Evidence(None, "neither its joints nor its looks tell", strong, along)
 
 
 def _are_feet(probe: Probe, side: int) -> bool:
@@ -131,7 +132,7 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
     best = votes.evidence(strong=True)
     if best is not None and best.axis not in (None, usual) and _rests(probe, usual) > _rests(probe, best.axis or usual):
         best = None
-    return best or Evidence(None, "its joints, shape and ground do not say it")
+    return best or Evidence(None, "its joints, shape and ground do not tell")
 
 
 def _reach(probe: Probe, up: str) -> tuple[float, float]:

@@ -156,7 +156,7 @@ def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
     first, second = sorted((tuple(first), tuple(second)), key=len)
     if len(first) == len(second) > 1:
         pairs = ((first[:-1], second[:-1], first[-1], second[-1]), (first[1:], second[1:], first[0], second[0]))
-        return any(same == also and a != b and _counts(a) and _counts(b) for same, also, a, b in pairs)
+        return any(x == y and a != b and _counts(a) and _counts(b) for x, y, a, b in pairs)
     if first and first == second[:-1]:
         return _counts(second[-1]) or second[-1] in COLLISION
     return bool(first) and first == second[1:] and second[0] in COLLISION

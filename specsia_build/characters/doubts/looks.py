@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
@@ -101,25 +101,27 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
 @compiled
 def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-untyped-def]
     """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside one."""
-    sums = np.zeros((group.max() + 1, 6))
-    for turn in range(2):
-        for f in range(len(faces)):
-            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            own, outward, away = sums[group[f]], 0.0, 0.0
-            for k in range(3):
-                middle = (np.float64(vertices[a, k]) + vertices[b, k] + vertices[c, k]) / 3
-                if turn == 0:
-                    own[k] += areas[f] * middle
-                else:
-                    arm = middle - own[k] / max(own[3], 1e-300)
-                    outward += normals[f, k] * arm
-                    away += arm * arm
-            if turn == 0:
-                own[3] += areas[f]
-            else:
-                own[4] += outward
-                own[5] += areas[f] * np.sqrt(away)
-    return sums[:, 4] / np.maximum(sums[:, 5], 1e-300)
+    count = group.max() + 1
+    middle, weight, outward, most = np.zeros((count, 3)), np.zeros(count), np.zeros(count), np.zeros(count)
+    for f in range(len(faces)):
+        weight[group[f]] += areas[f]
+        for k in range(3):
+            middle[group[f], k] += areas[f] * _centre(vertices, faces[f], k)
+    for f in range(len(faces)):
+        along = squared = 0.0
+        for k in range(3):
+            arm = _centre(vertices, faces[f], k) - middle[group[f], k] / max(weight[group[f]], 1e-300)
+            along += normals[f, k] * arm
+            squared += arm * arm
+        outward[group[f]] += along
+        most[group[f]] += areas[f] * np.sqrt(squared)
+    return outward / np.maximum(most, 1e-300)
+
+
+@inlined
+def _centre(vertices, face, k):  # type: ignore[no-untyped-def]
+    """Coordinate `k` of the centre of a face (3,)."""
+    return (np.float64(vertices[face[0], k]) + vertices[face[1], k] + vertices[face[2], k]) / 3
 
 
 def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
