@@ -18,6 +18,7 @@ from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.dravie.model.networks import (
     Enlarging,
     Features,
+    Similarity,
     build_discriminator,
     build_generator,
     discriminator_loss,
@@ -70,7 +71,7 @@ def plain(network: nn.Module) -> nn.Module:
 
 
 def reference_steps(
-    frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
+    frames: Frames, config: TrainConfig, features: Features | Similarity | None, device: torch.device
 ) -> Iterator[None]:
     """Train without end; each item is a step that is done.
 

@@ -14,7 +14,7 @@ from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.model.networks import Features
+from specsia_build.dravie.model.networks import Features, Similarity, find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
@@ -25,13 +25,14 @@ TRAINING, REFERENCE = "training", "reference"
 
 
 def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
-    """Train for a few steps in turns with the plain step, with random weights of the perceptual loss.
+    """Train for a few steps in turns with the plain step, with random weights of VGG-19.
 
     Returns:
         Patches a second of the loader alone, of the training and of the plain step, and their ratio.
     """
     config, place = PRESETS[preset], find_device(device)
-    features = None if config.perceptual == "none" else Features().requires_grad_(False)
+    is_network = config.perceptual == "vgg19"
+    features = Features().requires_grad_(False) if is_network else find_features(config.perceptual)
     loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, features, place)}
     steps[REFERENCE] = reference_steps(frames, config, features, place)
@@ -63,7 +64,7 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
 
 
 def _training_steps(
-    frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
+    frames: Frames, config: TrainConfig, features: Features | Similarity | None, device: torch.device
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
     trainer = Trainer(config, features, device, compiled=True)

@@ -35,7 +35,7 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @device
 @click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
 @click.option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
-@click.option("--perceptual", type=choice(Perceptual), help="Network of the perceptual loss.")
+@click.option("--perceptual", type=choice(Perceptual), help="Perceptual loss.  [default: the preset's]")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--resume", is_flag=True, help="Continue the training that --out holds.")

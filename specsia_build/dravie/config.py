@@ -14,7 +14,7 @@ from specsia_build.errors import UsageError, no_such
 Architecture = Literal["tiny", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Reference = Literal["drawing", "none"]
-Perceptual = Literal["vgg19", "none"]
+Perceptual = Literal["ssim", "vgg19", "none"]
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -74,7 +74,7 @@ class TrainConfig:
         anchor: strength of the pull back to the first weights, times the learning rate.
         ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
-        perceptual: network of the perceptual loss.
+        perceptual: kind of the perceptual loss.
         precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
     """
 
@@ -100,7 +100,7 @@ class TrainConfig:
     gradient: _Weight = 0.5
     adversarial: _Weight = 0.0
     perceptual_weight: _Weight = 0.5
-    perceptual: Perceptual = "none"
+    perceptual: Perceptual = "ssim"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
 
@@ -150,6 +150,7 @@ ADAPTATION = TrainConfig(
     anchor=1.0,
     ema=0.0,
     perceptual_weight=0.0,
+    perceptual="none",
 )
 """Settings for fitting a model to one character; the architecture is that of the model."""
 

@@ -34,6 +34,7 @@ DISCRIMINATOR_WIDTH = 12
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
 
+SSIM_WINDOW, SSIM_LIGHT, SSIM_STRUCTURE = 7, 0.01**2, 0.03**2  # Pixels, and constants for colours in 0…1
 FEATURE_LAYERS = (0, 3, 5)  # Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
 
 
@@ -236,6 +237,19 @@ def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
+class Similarity(nn.Module):
+    """1 - SSIM (Wang et al. 2004) of every other window of `SSIM_WINDOW` pixels, as a perceptual loss."""
+
+    def loss(self, painted: Tensor, target: Tensor) -> Tensor:
+        """Mean over windows of two batches (N, 3, H, W) in [-1, 1]; 0 to 2, and 0 for equal ones."""
+        a, b = ((side.float().contiguous() + 1) / 2 for side in (painted, target))
+        means = functional.avg_pool2d(torch.cat((a, b, a * a, b * b, a * b)), SSIM_WINDOW, 2)
+        x, y, xx, yy, xy = means.chunk(5)
+        light = (2 * x * y + SSIM_LIGHT) / (x * x + y * y + SSIM_LIGHT)
+        structure = (2 * (xy - x * y) + SSIM_STRUCTURE) / (xx - x * x + yy - y * y + SSIM_STRUCTURE)
+        return 1 - (light * structure).mean()
+
+
 def generator_loss(scores: Tensor) -> Tensor:
     """LSGAN loss of the generator: mean squared distance of scores from 1, the score of a real patch."""
     return functional.mse_loss(scores, torch.ones_like(scores))
@@ -275,13 +289,13 @@ class Features(nn.Module):
         return torch.stack(squares).sum() / count
 
 
-def find_features(perceptual: Perceptual) -> Features | None:
-    """Return the network of the perceptual loss, None for `none`.
+def find_features(perceptual: Perceptual) -> Features | Similarity | None:
+    """Return the perceptual loss, None for `none`.
 
     Weights of `vgg19` are downloaded once into torch's cache; raises `UsageError` if they cannot be read.
     """
-    if perceptual == "none":
-        return None
+    if perceptual != "vgg19":
+        return Similarity() if perceptual == "ssim" else None
     features = Features()
     try:
         weights = torch.hub.load_state_dict_from_url(

@@ -94,7 +94,7 @@ class Adam:
 class Trainer:
     """Networks and optimisers of a training; new weights depend on the seed alone.
 
-    `features` is the network of the perceptual loss, and `generator` one in training mode to continue. Networks may be
+    `features` is the perceptual loss, and `generator` one in training mode to continue. Networks may be
     `compiled` on a GPU, which pays off in long trainings. `modules` are `generator` and, with an adversarial loss,
     `discriminator`, each with its optimiser; `average` is the running average of the generator's weights, if any.
     """
@@ -102,7 +102,7 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        features: networks.Features | None,
+        features: networks.Features | networks.Similarity | None,
         device: torch.device,
         generator: nn.Module | None = None,
         compiled: bool = False,

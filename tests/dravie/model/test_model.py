@@ -9,6 +9,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import skimage
 import torch
 from torch import nn
 
@@ -21,8 +22,10 @@ from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_black, on_white, view_scores
 from specsia_build.dravie.model.networks import (
     GEOMETRY,
+    SSIM_WINDOW,
     Features,
     Paper,
+    Similarity,
     _blend,
     discriminator_loss,
     find_features,
@@ -102,6 +105,18 @@ def test_gradients_ignore_constants() -> None:
     picture = torch.rand(2, 4, 8, 8)
     assert gradient_loss(picture + 0.5, picture) < 1e-6
     assert gradient_loss(-picture, picture) > 0.1
+
+
+def test_ssim_as_in_scikit_image() -> None:
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.rand(1, 3, 33, 40, generator=generator)
+    painted = (truth + 0.3 * torch.rand(1, 3, 33, 40, generator=generator)).clamp(0, 1)
+    pictures = (side[0].permute(1, 2, 0).numpy() for side in (painted, truth))
+    settings = {"win_size": SSIM_WINDOW, "use_sample_covariance": False, "data_range": 1.0, "channel_axis": 2}
+    _, similar = skimage.metrics.structural_similarity(*pictures, full=True, **settings)
+    inside = slice(SSIM_WINDOW // 2, -(SSIM_WINDOW // 2), 2)
+    loss = Similarity().loss(2 * painted - 1, 2 * truth - 1)
+    assert float(loss) == pytest.approx(1 - similar[inside, inside].mean(), abs=1e-5)
 
 
 def test_lsgan_targets() -> None:

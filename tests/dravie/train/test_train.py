@@ -72,7 +72,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_records(dataset: Path, trained: Path) -> None:
     run = json.loads((trained / "run.json").read_bytes())
-    assert run["train"].items() >= {"configs": ["fat"], "steps": 10, "perceptual": "none"}.items()
+    assert run["train"].items() >= {"configs": ["fat"], "steps": 10, "perceptual": "ssim"}.items()
     assert len(run["dataset"]) == 64
     rows = _log(trained / "log.csv")
     assert [row["step"] for row in rows] == ["4", "8", "10"]
