@@ -108,9 +108,8 @@ def test_gradients_ignore_constants() -> None:
 
 
 def test_ssim_as_in_scikit_image() -> None:
-    generator = torch.Generator().manual_seed(1)
-    truth = torch.rand(1, 3, 33, 40, generator=generator)
-    painted = (truth + 0.3 * torch.rand(1, 3, 33, 40, generator=generator)).clamp(0, 1)
+    truth, noise = torch.rand(2, 1, 3, 33, 40, generator=torch.Generator().manual_seed(1))
+    painted = (truth + 0.3 * noise).clamp(0, 1)
     pictures = (side[0].permute(1, 2, 0).numpy() for side in (painted, truth))
     settings = {"win_size": SSIM_WINDOW, "use_sample_covariance": False, "data_range": 1.0, "channel_axis": 2}
     _, similar = skimage.metrics.structural_similarity(*pictures, full=True, **settings)
