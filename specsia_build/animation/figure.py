@@ -211,7 +211,7 @@ class Figure:
 
     @cached_property
     def human(self) -> Humanoid:
-        """Its humanoid bones, as far as it has them."""
+        """The humanoid bones that it has."""
         return humanoid(self.skeleton, self.stated)
 
     @cached_property

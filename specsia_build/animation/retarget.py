@@ -26,7 +26,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """Retarget a motion from one figure to another.
 
     Raises:
-        CharacterError: if the two have too little in common, with what is missing, or positions are not finite.
+        CharacterError: if the two have too little in common (it names what is missing), or positions are not finite.
         CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):

@@ -61,7 +61,7 @@ def _rotation_between(start: Array, end: Array) -> Array:
 
 
 class Transfer:
-    """Transfers motions from one figure to another; holds what is the same for all frames."""
+    """Transfers motions from one figure to another; holds everything that is the same for all frames."""
 
     def __init__(
         self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, flat: Array, people: bool

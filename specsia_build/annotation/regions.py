@@ -42,7 +42,7 @@ def regions(mesh: Mesh) -> Regions:
 
     Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean without
     light, so that details within a face are lost, and a border painted across faces runs along their edges. A gradient
-    is one region unless its halves are two colours (`merging.MOST_APART`). Specks join a neighbour or what is near.
+    is one region unless its halves are two colours (`merging.MOST_APART`). Specks join a near region.
     Raises CharacterError if the mesh, which is at rest and finite, has no faces.
     """
     if len(mesh.faces) == 0:

@@ -329,7 +329,7 @@ def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
     """Borders between the regions of `label` (H, W) without a line, as pieces (P, 2, 2) float32 in pixels.
 
     A border has no line if `drawn` (H, W) uint8 is not darker than `binary` on either side. `box` is the first and end
-    row, first and end column of what is visible.
+    row, first and end column of the visible pixels.
     """
     height, width = label.shape
     top, left = max(0, box[0] - 1), max(0, box[2] - 1)

@@ -137,7 +137,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     """Show what the upstream project NAME lacks, and how to fix it.
 
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
-    uses of the checkout is there; that part needs neither GPU nor weights.
+    uses of the checkout exists; that part needs neither GPU nor weights.
     """
     from specsia_build.backends.upstream.doctor import MISSING, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins

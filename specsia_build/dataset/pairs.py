@@ -66,7 +66,7 @@ class Pair(ByShape):
         return self.view if self.frame is None else self.frame
 
     def without_truth(self) -> Pair:
-        """The same view without Y* and what is measured against it; thickness and grey of the contour stay."""
+        """The same view without Y* and without measurements against it; thickness and grey of the contour stay."""
         return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
 
     @property

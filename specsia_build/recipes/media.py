@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.pictures.films import Pixels, write_mp4
 from specsia_build.recipes.recipe import ClipFrames
 
-MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off what is longer
+MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off longer ones
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 

@@ -108,7 +108,7 @@ class Renderer(Protocol):
     version: int
 
     def check(self) -> None:
-        """Raise a SpecsiaError with what is missing and how to get it, if it cannot draw on this machine."""
+        """Raise a SpecsiaError that says what is missing and how to get it, if it cannot draw on this machine."""
         ...
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:

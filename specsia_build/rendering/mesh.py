@@ -31,7 +31,7 @@ class Texture(_Reckoned):
 
     Attributes:
         pixels: (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
-        wrap: what lies outside 0-1, for u and for v.
+        wrap: how coordinates outside 0-1 are read, for u and for v.
         nearest: take the nearest texel instead of interpolating four.
     """
 

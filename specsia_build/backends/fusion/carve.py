@@ -1,6 +1,6 @@
 """A closed surface from silhouettes and depths that do not quite agree: carving, marching cubes, smoothing.
 
-Such views carve away what is thinner than their errors: wings, bones, tails. A view that shows such a part knows where
+Such views carve away parts thinner than their errors: wings, bones, tails. A view that shows such a part knows where
 its surface lies, and the part gets a thin shell there.
 """
 

@@ -11,7 +11,7 @@ from specsia_build.rendering.mesh import Mesh
 SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
 SEEN = 0.012  # Units that a vertex may be behind a view's depth and still be visible
 SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
-PEEK = 0.012  # Error of the depth test in units, at strength 1: colours land on what is behind, and the reverse
+PEEK = 0.012  # Error of the depth test in units, at strength 1: colours land on surfaces behind, and the reverse
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
 """Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share that differs

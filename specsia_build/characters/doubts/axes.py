@@ -23,7 +23,7 @@ FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of 
 SYMMETRIC = 1.5
 
 FOOT, HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
-LYING = 0.45  # Height over the lesser of width and depth of what lies.
+LYING = 0.45  # Largest height of a lying figure, relative to the lesser of its width and depth.
 RESTS = 0.02  # Extent below the origin of what stands on it.
 STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on it.
 

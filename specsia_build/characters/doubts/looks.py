@@ -139,7 +139,7 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
 
 
 def _lost(mesh: Mesh) -> float:
-    """Largest share of a view that disappears without backs, or shows what lies far behind."""
+    """Largest share of a view that disappears without backs, or shows something far behind."""
     mesh = _placed(mesh)
     both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
     lost = front - both > NEAR

@@ -53,7 +53,7 @@ class Document:
         path: the file.
         files: finds the files that it refers to, and says what folder they may not lie outside of.
         root: its JSON but for its lists.
-        lists: JSON of the entries of each list; what is not there is empty.
+        lists: JSON of the entries of each list, empty for those that the file lacks.
         binary: the GLB's binary chunk, or None.
         fps: frames per second that poses are counted in.
         is_export: whether Blender exported it from another format.

@@ -129,7 +129,7 @@ class Traits:
         figure: ``chibi``, ``toon`` or ``tall``: a head of half, a third or a sixth of the height.
         features: its features by group; `extras` are names of further ones.
         sleeve: covered share of an arm; `hem`, `skirt` and `socks` are covered shares of a leg.
-        side: 1 or -1, for left or right, of what is on one side only.
+        side: 1 or -1, for left or right, of things on one side only.
         bare: whether it wears nothing on its body.
         hatted: whether a hat covers its hair.
     """

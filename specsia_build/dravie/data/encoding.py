@@ -10,7 +10,7 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 | 19-20 | thickness and grey of the drawing's contour, see `Drawing` | with the drawing as reference |
 
 where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
-which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
+which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is everything outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
 """

@@ -111,7 +111,7 @@ def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-untyped-def]
-    """Put the face in row `i` behind what is known of the samples of `mask`: at once where its colour is even."""
+    """Put the face in row `i` behind the known surfaces of the samples of `mask`: at once where its colour is even."""
     mask &= mixture.bright[0]
     even = mask != 0 and _is_even(i, shading[0], shading[1])
     while mask != 0:
@@ -172,7 +172,7 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Mix the surfaces of a tile's stack and what is opaque behind them, write their pixels, and empty the stack."""
+    """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the stack."""
     for p in range(PIXELS):
         if stack.height[p] == 0:
             continue
@@ -241,9 +241,9 @@ def compose(
 
     Args:
         touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into lower rows.
-        close: pixels, among them all that the faces touch in front of what is opaque.
+        close: pixels, among them all that the faces touch in front of opaque surfaces.
         far: (H, W) float32, `padded`, the depth behind which nothing can be seen in these.
-        fragments: what is opaque in these, all of it loaded.
+        fragments: opaque surfaces in these, all of them loaded.
         loaded: see `Loaded`.
         textures: see `TextureTable`.
         out: the picture.

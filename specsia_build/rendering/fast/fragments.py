@@ -1,7 +1,7 @@
 """Compiled visibility within a pixel: which face wins which of its samples.
 
 A fragment is a face's share of a pixel: a mask with one bit per sample. The fragments of a pixel form a list; no two of
-them hold the same sample, so that what is visible is known as soon as the last face is drawn.
+them hold the same sample, so that the visible surface is known as soon as the last face is drawn.
 """
 
 from typing import NamedTuple
@@ -165,7 +165,7 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
 @compiled
 def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
     """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they begin in,
-    nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
+    nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
     face, corners, depths = drawn.face, drawn.corners, drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
     chosen = np.empty(len(face), np.int32)

@@ -128,7 +128,7 @@ def _look_row(
 
 
 look_row: Any = intrinsic(_look_row)
-"""Fill up to `LOOKS` opaque pixels of uint8 `color` with what is between four texels.
+"""Fill up to `LOOKS` opaque pixels of uint8 `color` by interpolation between four texels.
 
 `look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the first at
 column u, row v of an image as in `bilinear`, each further one by du, dv.

@@ -274,7 +274,7 @@ def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[n
 
 @uncounted
 def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
-    """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
+    """Mark every pixel that a MASK or BLEND face may touch in front of the surface drawn there."""
     size = marked.shape[0]
     face = drawn.face
     for n in range(len(face)):

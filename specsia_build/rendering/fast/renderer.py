@@ -1,6 +1,6 @@
 """The default renderer: in process, no display, no GPU, deterministic.
 
-One look at every pixel's centre finds what is visible; only pixels that an outline, a border, a jump of colour or
+One look at every pixel's centre finds the visible surface; only pixels that an outline, a border, a jump of colour or
 another part crosses are sampled closely, and each face in them is shaded once. Coverage, colour and position come from
 the same visibility.
 """
