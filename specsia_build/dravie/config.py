@@ -149,8 +149,6 @@ ADAPTATION = TrainConfig(
     warm_up=1,
     anchor=1.0,
     ema=0.0,
-    perceptual_weight=0.0,
-    perceptual="none",
 )
 """Settings for fitting a model to one character; the architecture is that of the model."""
 

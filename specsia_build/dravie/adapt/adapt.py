@@ -36,7 +36,7 @@ from specsia_build.folders import is_vacant
 
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
-BLEND = 0.5
+BLEND = 0.25
 """Share of the weights' change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
 SLACK = 2  # Largest distance in pixels between silhouettes that agree
@@ -66,7 +66,7 @@ def adapt_generator(
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(replace(settings, **asdict(config)), None, device, copied)
+    trainer = Trainer(replace(settings, **asdict(config)), find_features(settings.perceptual), device, copied)
     if not config.sees_drawing or not len(front.drawing.places):
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
     unchanged = generator._replace(network=copy.deepcopy(network))
