@@ -37,7 +37,9 @@ from specsia_build.folders import is_vacant
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
 BLEND = 0.25
-"""Share of the weights' change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
+"""Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*). With
+it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than 0.0008 of L1; with half 22
+gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by up to 0.005."""
 
 SLACK = 2  # Largest distance in pixels between silhouettes that agree
 LEAST_DAMAGE = 0.015
@@ -55,23 +57,26 @@ def adapt_generator(
     """Return a copy of a generator, fine-tuned on a character's frontal pair.
 
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
-    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned. A model that
-    sees the drawing is trained with parts of it withheld (`withheld_frames`), and only `BLEND` of the change of its
-    weights is kept, or none if that does not improve the frontal view, or there is no damage to learn (`is_copy`).
+    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned. Of a model that
+    sees the drawing only the last layer is trained, with parts of the drawing withheld (`withheld_frames`), and `BLEND`
+    of its change is kept, or none if that does not improve the frontal view. It stays as it is where that view shows
+    no damage to learn (`is_copy`).
 
     `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not finite.
     """
     network, config, device = generator
-    copied = copy.deepcopy(network).requires_grad_(True).train()
+    informed = config.sees_drawing and len(front.drawing.places) > 0
+    unchanged = generator._replace(network=copy.deepcopy(network))
+    if informed and is_copy(front.pair):
+        return unchanged
+    copied = copy.deepcopy(network).requires_grad_(not informed).train()
+    copied.head.requires_grad_(True)
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     trainer = Trainer(replace(settings, **asdict(config)), find_features(settings.perceptual), device, copied)
-    if not config.sees_drawing or not len(front.drawing.places):
+    if not informed:
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
-    unchanged = generator._replace(network=copy.deepcopy(network))
-    if is_copy(front.pair):
-        return unchanged
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):

@@ -120,7 +120,8 @@ class Trainer:
         if config.ema:
             self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
-        self.modules = {name: (net, Adam(net.parameters(), config.weight_decay)) for name, net in trained.items()}
+        learnt = {name: filter(lambda weight: weight.requires_grad, net.parameters()) for name, net in trained.items()}
+        self.modules = {name: (net, Adam(learnt[name], config.weight_decay)) for name, net in trained.items()}
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._features = None if features is None else features.to(device)
