@@ -17,8 +17,7 @@ from specsia_build.dravie.data.encoding import TARGET_CHANNELS, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.dravie.model.networks import (
     Enlarging,
-    Features,
-    Similarity,
+    PerceptualLoss,
     build_discriminator,
     build_generator,
     discriminator_loss,
@@ -71,14 +70,14 @@ def plain(network: nn.Module) -> nn.Module:
 
 
 def reference_steps(
-    frames: Frames, config: TrainConfig, features: Features | Similarity | None, device: torch.device
+    frames: Frames, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
 ) -> Iterator[None]:
     """Train without end; each item is a step that is done.
 
     Args:
         frames: to cut patches from; all of them are kept decoded in memory.
         config: of the training.
-        features: of the perceptual loss.
+        perceptual: the loss of that name.
         device: to train on.
     """
     generator = plain(build_generator(config.model)).to(device)
@@ -102,8 +101,8 @@ def reference_steps(
         loss = config.l1 * (outputs - truth).abs().mean()
         loss = loss + config.gradient * gradient_loss(outputs, truth)
         loss = loss + config.adversarial * generator_loss(discriminator(painted))
-        if features is not None:
-            loss = loss + config.perceptual_weight * features.loss(painted[:, :3], targets[:, :3])
+        if perceptual is not None:
+            loss = loss + config.perceptual_weight * perceptual.loss(painted[:, :3], targets[:, :3])
         loss.backward()
         painter.step()
         yield

@@ -14,7 +14,7 @@ from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.model.networks import Features, Similarity, find_features
+from specsia_build.dravie.model.networks import Features, PerceptualLoss, find_perceptual_loss
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
@@ -32,10 +32,10 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
     """
     config, place = PRESETS[preset], find_device(device)
     is_network = config.perceptual == "vgg19"
-    features = Features().requires_grad_(False) if is_network else find_features(config.perceptual)
+    perceptual = Features().requires_grad_(False) if is_network else find_perceptual_loss(config.perceptual)
     loader = measure_loader(frames)
-    steps = {TRAINING: _training_steps(frames, config, features, place)}
-    steps[REFERENCE] = reference_steps(frames, config, features, place)
+    steps = {TRAINING: _training_steps(frames, config, perceptual, place)}
+    steps[REFERENCE] = reference_steps(frames, config, perceptual, place)
 
     def wait() -> None:
         if place.type == "cuda":
@@ -64,10 +64,10 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
 
 
 def _training_steps(
-    frames: Frames, config: TrainConfig, features: Features | Similarity | None, device: torch.device
+    frames: Frames, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
-    trainer = Trainer(config, features, device, compiled=True)
+    trainer = Trainer(config, perceptual, device, compiled=True)
     sampler = PatchSampler([frames], config)
     for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
         trainer.step(step, to_device(inputs, device), to_device(targets, device))

@@ -18,14 +18,14 @@ from specsia_build import __version__, terminal
 from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
+from specsia_build.dravie.adapt.overlay import differs_in_colour, is_copy, place_drawing
 from specsia_build.dravie.config import HALF_COVERED, PATCH, TrainConfig, to_json
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.model.networks import Generator, find_features
+from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.loop import Trainer
@@ -42,10 +42,6 @@ it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost
 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by up to 0.005."""
 
 SLACK = 2  # Largest distance in pixels between silhouettes that agree
-LEAST_DAMAGE = 0.015
-"""Median difference of colours, 0…1, between a frontal Z and its drawing, below which Z is a copy of the drawing. Of 34
-characters it was 0.013 at most by `relief`, which paints the drawing onto its mesh, and 0.017 at least by `fusion`."""
-
 LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
 DISC, BAND = 0.25, 0.15  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
@@ -67,14 +63,14 @@ def adapt_generator(
     network, config, device = generator
     informed = config.sees_drawing and len(front.drawing.places) > 0
     unchanged = generator._replace(network=copy.deepcopy(network))
-    if informed and is_copy(front.pair):
+    if informed and is_copy(front.pair.z, front.pair.gt):
         return unchanged
     copied = copy.deepcopy(network).requires_grad_(not informed).train()
     copied.head.requires_grad_(True)
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(replace(settings, **asdict(config)), find_features(settings.perceptual), device, copied)
+    trainer = Trainer(replace(settings, **asdict(config)), find_perceptual_loss(settings.perceptual), device, copied)
     if not informed:
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
@@ -88,7 +84,7 @@ def adapt_generator(
 def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
     """Return a network like the generator's, trained from scratch on the frontal pair; see `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
-    trainer = Trainer(settings, find_features(settings.perceptual), generator.device)
+    trainer = Trainer(settings, find_perceptual_loss(settings.perceptual), generator.device)
     return _fitted(trainer, [frames_of([front.pair], front.drawing)])
 
 
@@ -114,13 +110,6 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
         return np.ones_like(mask)
     return mask
-
-
-def is_copy(pair: Pair) -> bool:
-    """Return whether a frontal Z shows the drawing itself, which says nothing about damage in other views."""
-    both = scipy.ndimage.binary_erosion((pair.z[..., 3] == 255) & (pair.gt[..., 3] == 255), iterations=MOST_WIDTH)
-    difference = np.abs(pair.z[both][:, :3].astype(np.int16) - pair.gt[both][:, :3]).mean(axis=1)
-    return bool(both.any() and np.median(difference) < LEAST_DAMAGE * 255)
 
 
 def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
@@ -261,7 +250,9 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         write_bytes(temporary / PICTURE, picture)
         save_model(temporary, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
         write_bytes(temporary / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    why = "a copy of the drawing" if is_copy(pair) else f"repaired no better (L1 {before:.4f}, then {after:.4f})"
-    worse = f"nothing was learnt from the frontal view, which is {why}: use {run_name(run)}"
+    worse = (
+        f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}; from a copy of the "
+        f"drawing nothing can be learnt): use {run_name(run)}"
+    )
     warnings = frontal.warnings if after < before else (*frontal.warnings, worse)
     return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

@@ -289,7 +289,10 @@ class Features(nn.Module):
         return torch.stack(squares).sum() / count
 
 
-def find_features(perceptual: Perceptual) -> Features | Similarity | None:
+PerceptualLoss = Features | Similarity
+
+
+def find_perceptual_loss(perceptual: Perceptual) -> PerceptualLoss | None:
     """Return the perceptual loss, None for `none`.
 
     Weights of `vgg19` are downloaded once into torch's cache; raises `UsageError` if they cannot be read.

@@ -94,7 +94,7 @@ class Adam:
 class Trainer:
     """Networks and optimisers of a training; new weights depend on the seed alone.
 
-    `features` is the perceptual loss, and `generator` one in training mode to continue. Networks may be
+    `perceptual` is the loss of that name, and `generator` one in training mode to continue. Networks may be
     `compiled` on a GPU, which pays off in long trainings. `modules` are `generator` and, with an adversarial loss,
     `discriminator`, each with its optimiser; `average` is the running average of the generator's weights, if any.
     """
@@ -102,7 +102,7 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        features: networks.Features | networks.Similarity | None,
+        perceptual: networks.PerceptualLoss | None,
         device: torch.device,
         generator: nn.Module | None = None,
         compiled: bool = False,
@@ -120,11 +120,13 @@ class Trainer:
         if config.ema:
             self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
-        learnt = {name: filter(lambda weight: weight.requires_grad, net.parameters()) for name, net in trained.items()}
-        self.modules = {name: (net, Adam(learnt[name], config.weight_decay)) for name, net in trained.items()}
+        self.modules = {
+            name: (net, Adam((weight for weight in net.parameters() if weight.requires_grad), config.weight_decay))
+            for name, net in trained.items()
+        }
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
-        self._features = None if features is None else features.to(device)
+        self._perceptual = None if perceptual is None else perceptual.to(device)
         # The weights that an anchor pulls back to.
         self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
 
@@ -185,8 +187,8 @@ class Trainer:
         painted = self._compute(self._forwards["generator"], inputs)
         if config.adversarial:
             adversarial, discriminator = self._adversarial(painted, targets, learning_rate)
-        if self._features is not None and config.perceptual_weight:
-            perceptual = self._compute(self._features.loss, painted[:, :3], targets[:, :3])
+        if self._perceptual is not None and config.perceptual_weight:
+            perceptual = self._compute(self._perceptual.loss, painted[:, :3], targets[:, :3])
         outputs, truth = networks.on_both_grounds(painted.float()), networks.on_both_grounds(targets)
         l1 = (outputs - truth).abs().mean()
         if config.gradient:

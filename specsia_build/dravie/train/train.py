@@ -22,7 +22,7 @@ from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.networks import Generator, find_features
+from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
@@ -76,7 +76,7 @@ def train(
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
     frames = [open_frames(dataset, name, "train") for name in config.configs]
-    features, bf16 = find_features(config.perceptual), computes_in_bf16(device, config.precision)
+    perceptual, bf16 = find_perceptual_loss(config.perceptual), computes_in_bf16(device, config.precision)
     decisive = {"train": to_json(config), "dataset": dataset.digest(), "bf16": bf16}
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     versions = {"specsia": __version__, "torch": torch.__version__}
@@ -101,7 +101,7 @@ def train(
     if not watched:
         terminal.say("the dataset has no validation frames: the training continues without pictures to look at")
 
-    trainer, kept = Trainer(config, features, device, compiled=True), runs.checkpoints(run)
+    trainer, kept = Trainer(config, perceptual, device, compiled=True), runs.checkpoints(run)
     step = start = trainer.restore(kept[-1]) if kept else 0
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)

@@ -28,7 +28,7 @@ from specsia_build.dravie.model.networks import (
     Similarity,
     _blend,
     discriminator_loss,
-    find_features,
+    find_perceptual_loss,
     generator_loss,
     gradient_loss,
     on_both_grounds,
@@ -126,7 +126,7 @@ def test_lsgan_targets() -> None:
 
 def test_torchvision_names_of_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: _weights())
-    features = find_features("vgg19")
+    features = find_perceptual_loss("vgg19")
     assert features is not None
     assert torch.equal(features.state_dict()["features.2.weight"], _weights()["features.2.weight"])
     assert not any(p.requires_grad for p in features.parameters())
@@ -140,9 +140,9 @@ def test_features_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         raise URLError("no network")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
-    assert find_features("none") is None
+    assert find_perceptual_loss("none") is None
     with pytest.raises(UsageError, match="vgg19"):
-        find_features("vgg19")
+        find_perceptual_loss("vgg19")
 
 
 SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "augment": "none"}
