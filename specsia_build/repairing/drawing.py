@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -39,6 +41,27 @@ VIEWS = 10  # Silhouettes of a character that its reconstruction is registered t
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a drawing is read.
+
+    Attributes:
+        size: pixels on a side of a frame.
+        outline: `keep`, `none`, or the colour of a new contour and its width in pixels of a 512 px frame: `#204080:3`.
+        mask: file of a black-and-white picture of the drawing's size that gives its silhouette.
+        figure: number of the only figure to take, from 1 and from left to right; all of them by default.
+        facing: side of the character that the drawing shows: `front`, `left`, `right` or `back`; found by default.
+        pixel: whether it is pixel art, which is scaled by whole numbers and not repaired by the network.
+    """
+
+    size: int = 512
+    outline: str = "keep"
+    mask: Path | None = None
+    figure: int | None = None
+    facing: str | None = None
+    pixel: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Frontal:
     """A character from the front, in the frame of a build.
@@ -48,6 +71,9 @@ class Frontal:
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
+        facing: side of the character that the drawing shows, see `Reading`.
+        contour: what was decided about the drawing's contour, for the record of a repair; None for a character.
+        warnings: sentences on what may be wrong with the drawing.
     """
 
     name: str
@@ -56,6 +82,9 @@ class Frontal:
     mesh: Mesh | None = None
     rig: Rig | None = None
     own: AnimatedCharacter | None = None
+    facing: str = "front"
+    contour: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def mask(self) -> Pixels:
@@ -85,11 +114,11 @@ class Frontal:
         return replace(front, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
 
 
-def read_drawing(path: Path, size: int) -> Frontal:
+def read_drawing(path: Path, reading: Reading) -> Frontal:
     """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`."""
     try:
         # The drawing may be a link that leads anywhere.
-        return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), size, safe_id(path.stem))
+        return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), reading.size, safe_id(path.stem))
     except CharacterError as error:
         raise SpecsiaError(str(error)) from error
 

@@ -25,7 +25,7 @@ from specsia_build.folders import is_vacant
 from specsia_build.pictures.files import write_moving, write_still
 from specsia_build.pictures.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.pictures.sheets import Sheet, spread
-from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
+from specsia_build.repairing.drawing import Frontal, Reading, read_drawing, render_front
 from specsia_build.repairing.reconstruction import FPS, Frame, moving, place_file, read_single, reconstruct, turntable
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
@@ -78,7 +78,7 @@ def load_subject(subject: str | Path, size: int) -> Frontal:
         return render_front(read_single(path), size)
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a drawing, or a character ({', '.join(FORMATS)})")
-    return read_drawing(path, size)
+    return read_drawing(path, Reading(size))
 
 
 def require_own_folder(out: Path) -> None:
@@ -103,7 +103,7 @@ def run_repair(
     run, size = find_run(settings.model), settings.size
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, size)
-        back = None if settings.back is None else read_drawing(Path(settings.back), size)
+        back = None if settings.back is None else read_drawing(Path(settings.back), Reading(size))
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:

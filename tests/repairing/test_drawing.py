@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
-from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
+from specsia_build.repairing.drawing import Frontal, Reading, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.reconstruction import place_file, read_single
 from tests.shapes import write_figure
 
@@ -75,7 +75,7 @@ def _box(front: Frontal) -> tuple[int, int]:
 @pytest.mark.parametrize("ground", [None, (255, 255, 255), (200, 225, 240)])
 def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> None:
     rendered = front_of_figure(tmp_path, 256)
-    front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), 256)
+    front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), Reading(256))
     both = (front.mask >= 128) & (rendered.mask >= 128)
     assert iou(front.mask, rendered.mask) > 0.95
     assert np.abs(front.color[both].astype(int) - rendered.color[both]).mean() < 8
@@ -143,7 +143,7 @@ AXES = {
 def test_known_axes(tmp_path: Path, matrix: list[list[int]]) -> None:
     front = front_of_figure(tmp_path, 256)
     assert front.mesh is not None
-    drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
+    drawn = read_drawing(write_drawing(tmp_path, size=256), Reading(256))
     mesh = read_single(write_turned(tmp_path / "turned.obj", np.array(matrix), 37.0, 12.0))
     placed = place_file(mesh, drawn, 4)
     assert placed.iou > 0.93
@@ -162,14 +162,14 @@ def test_mirrored_file(tmp_path: Path) -> None:
 
 
 def test_another_figure_is_refused(tmp_path: Path) -> None:
-    drawn = read_drawing(write_drawing(tmp_path, size=128), 128)
+    drawn = read_drawing(write_drawing(tmp_path, size=128), Reading(128))
     other = read_single(write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0])))
     with pytest.raises(SpecsiaError):
         place_file(other, drawn, 4)
 
 
 def test_cut_views_are_shrunk(tmp_path: Path) -> None:
-    drawn = read_drawing(write_drawing(tmp_path, size=128), 128)
+    drawn = read_drawing(write_drawing(tmp_path, size=128), Reading(128))
     deep = read_single(write_turned(tmp_path / "deep.obj", np.diag([1.0, 1.0, 8.0])))
     placed = place_file(deep, drawn, 8)
     assert placed.fit < 1
@@ -181,7 +181,7 @@ def test_cut_views_are_shrunk(tmp_path: Path) -> None:
 def test_odd_turns_are_found(tmp_path: Path) -> None:
     angle = np.deg2rad(32)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
+    drawn = read_drawing(write_drawing(tmp_path, size=256), Reading(256))
     placed = place_file(read_single(write_turned(tmp_path / "askew.obj", turn)), drawn, 4)
     assert placed.iou > 0.9
 

@@ -1,0 +1,44 @@
+"""The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """The style of a contour, in one colour or in several that follow the figure's.
+
+    Attributes:
+        width: thickness in pixels.
+        beside: (N, 3) uint8 sRGB, colours of the figure beside the line, N at least 1.
+        colours: (N, 3) uint8 sRGB, colours of the line there.
+    """
+
+    width: float
+    beside: Pixels
+    colours: Pixels
+
+    @staticmethod
+    def of_one(width: float, colour: tuple[int, int, int]) -> "Ink":
+        """A contour of one colour."""
+        return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
+
+    @property
+    def grey(self) -> int:
+        """Mean luma of its colours, 0-255, by Rec. 601."""
+        return round(float((self.colours @ np.array([0.299, 0.587, 0.114])).mean()))
+
+    def around(self, picture: Pixels) -> Pixels:
+        """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""
+        covered = picture[..., 3] >= 128
+        if len(self.colours) == 1 or not covered.any():
+            return np.broadcast_to(self.colours[0], (*picture.shape[:2], 3))
+        nearest = scipy.ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
+        colour = picture[tuple(nearest)][..., :3].astype(np.int32)
+        costs = np.stack([np.abs(colour - beside).sum(axis=2) for beside in self.beside.astype(np.int32)])
+        return np.asarray(self.colours[costs.argmin(axis=0)])
