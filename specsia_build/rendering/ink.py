@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
+LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
+
 
 @dataclass(frozen=True, eq=False)
 class Ink:
@@ -30,8 +32,8 @@ class Ink:
 
     @property
     def grey(self) -> int:
-        """Mean luma of its colours, 0-255, by Rec. 601."""
-        return round(float((self.colours @ np.array([0.299, 0.587, 0.114])).mean()))
+        """Mean luma of its colours, 0-255, see `LUMA`."""
+        return round(float((self.colours @ LUMA).mean()))
 
     def around(self, picture: Pixels) -> Pixels:
         """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""

@@ -17,14 +17,15 @@ from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.overlay import cut_out
-from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
-from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.drawn_contour import find_contour
+from specsia_build.pictures.sheets import parse_ground
+from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
+from specsia_build.rendering.drawn_contour import Contour, find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import in_frame
@@ -36,6 +37,10 @@ of it is uneven paper, mistaken for the figure."""
 
 SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
+
+KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `Reading` that are no colours
+OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
+FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
 
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
@@ -72,6 +77,7 @@ class Frontal:
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
         facing: side of the character that the drawing shows, see `Reading`.
+        ink: the contour that all frames get; None without one.
         contour: what was decided about the drawing's contour, for the record of a repair; None for a character.
         warnings: sentences on what may be wrong with the drawing.
     """
@@ -83,6 +89,7 @@ class Frontal:
     rig: Rig | None = None
     own: AnimatedCharacter | None = None
     facing: str = "front"
+    ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -118,34 +125,80 @@ def read_drawing(path: Path, reading: Reading) -> Frontal:
     """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`."""
     try:
         # The drawing may be a link that leads anywhere.
-        return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), reading.size, safe_id(path.stem))
+        picture = load_texture(path, path.name, Path("/"), upright=True)
     except CharacterError as error:
         raise SpecsiaError(str(error)) from error
+    return frame_drawing(picture, reading, safe_id(path.stem))
 
 
-def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
-    """Put a picture (h, w, 4) uint8 of any size into a frame of `size` pixels.
+def frame_drawing(picture: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
+    """Put a picture (h, w, 4) uint8 of any size into a frame.
 
     The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units. Raises
     `SpecsiaError` if the background is uneven, or shows nothing.
     """
-    figure, width = _figure(picture), 0.0
+    figure, size = _figure(picture), reading.size
+    # A thin line is seen best in the drawing's own pixels.
+    fine = max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
+    width = 0.0
     for _ in range(2):
-        image = _framed(figure, size, width)
-        contour, style = find_contour(image), None
-        if contour is not None and not contour.is_separable:
-            contour = None
-        if contour is None or (contour.start == 0 and contour.end <= MOST_WIDTH + 0.5):
-            style = contour_style(image)
-        width = float(style[0]) if style is not None else contour.end if contour is not None else 0.0
-    if style is not None or contour is None:
-        mask = without_contour(image)
-        return Frontal(name, image, (mask if mask.any() else image[..., 3])[None])
-    bare = image.copy()
-    bare[contour.pixels] = 0
-    # Models know no other thickness.
-    thickness = min(MOST_WIDTH, max(1, round(contour.width)))
-    return Frontal(name, draw_contour(bare, bare[..., 3].copy(), thickness, contour.grey), bare[None, ..., 3])
+        framed = _framed(figure, fine, width)
+        contour = find_contour(framed)
+        width = contour.ink.width if contour.kept else 0.0
+    bare = contour.bare(framed)
+    if not (bare[..., 3] >= HALF_COVERED).any():
+        bare, contour = framed, replace(contour, score=0.0)
+    whole = (0.0, 0.0, float(fine), float(fine))
+    image, bare = _rgba(framed, whole, size), _rgba(bare, whole, size)
+    mask = bare[..., 3].copy()
+    drawn = replace(contour.ink, width=contour.ink.width * size / fine) if contour.kept else None
+    ink = _outline(reading, drawn)
+    if reading.outline != KEEP:
+        image = bare if ink is None else draw_contour(bare, mask, ink.width, ink.around(bare))
+    return Frontal(name, image, mask[None], ink=ink, contour=_record(contour, image, mask, 512 / fine))
+
+
+def _outline(reading: Reading, drawn: Ink | None) -> Ink | None:
+    """The contour of all frames: as drawn, none, or the one that was asked for."""
+    if reading.outline == KEEP:
+        return drawn
+    if reading.outline == NO_OUTLINE:
+        return None
+    colour, width = parse_outline(reading.outline)
+    scale = reading.size / 512
+    if width is None:
+        width = OWN_WIDTH if drawn is None else drawn.width / scale
+    return Ink.of_one(min(width * scale, MOST_THICKNESS), colour)
+
+
+def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is neither."""
+    name, _, number = text.partition(":")
+    colour = parse_ground(name) if name != "transparent" else None
+    try:
+        width = float(number) if number else None
+    except ValueError:
+        width = 0.0
+    if colour is None or (width is not None and not 0 < width <= MOST_THICKNESS):
+        raise UsageError(
+            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
+            f"{MOST_THICKNESS:.0f}, such as #204080:3"
+        )
+    return colour, width
+
+
+def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict[str, Any]:
+    """What was decided about a contour, for the record of a repair; its width is that in a 512 px frame."""
+    whole = image[..., 3] >= HALF_COVERED
+    hidden = whole & (mask < HALF_COVERED)
+    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contour.ink.colours.tolist()]
+    return {
+        "kept": contour.kept,
+        "share": round(float(hidden.sum() / max(1, whole.sum())), 4) if contour.kept else 0.0,
+        "width": round(contour.ink.width * scale, 2) if contour.kept else 0.0,
+        "colours": colours if contour.kept else [],
+        "score": round(contour.score, 3),
+    }
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
@@ -202,6 +255,12 @@ def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
     out[rim, :3] = inside
     out[out[..., 3] == 0] = 0
     return out
+
+
+def _longest(figure: Pixels) -> int:
+    """The longer side of the box of a figure (h, w, 4) in pixels."""
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:

@@ -11,13 +11,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
+from specsia_build.backends.relief.colouring import flat_colours, likelihoods, painted, steepness
 from specsia_build.backends.relief.net import ROUNDS, SAMPLES, Floats, inputs, on_white
-from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
+from specsia_build.backends.relief.regions import regions_of
+from specsia_build.backends.relief.sheets import FULL, SIZE, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.pictures.masks import continued
@@ -26,15 +27,12 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
 ROOM = 0.93  # Units that a framed figure's width and height must stay below for its length to be its longest side
-LEAST = -1e3  # Logit below which the palette lacks a colour
-COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
-SMOOTHING = 1.0  # Pixels of the crop over which logits are smoothed, so that regions have even borders
 
 
 @dataclass(frozen=True)
 class Relief(Backend):
     name: str = "relief"
-    version: int = 3
+    version: int = 4
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -67,11 +65,19 @@ class Relief(Backend):
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
             depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
         surface = surface_of(figure, depth)
+        shape = (front.shape[0], front.shape[1])
+        colours = crop.resized(front)
+        known = np.where(inside, continued(labels, opaque), COLOURS)
+        regions = regions_of(colours, known, palette)
+        flat = flat_colours(colours, regions.material)
+        of_front = (regions.material == np.arange(COLOURS)[:, None, None]).astype(np.float32)
+        side = steepness(depth[..., 0], crop, shape)[..., None]
+        sided = front + side * (painted(of_front, flat, crop, shape) - front)
         if context.back is None:
-            behind = _back_colours(front, palette, logits, crop)
+            behind = painted(likelihoods(regions, logits), flat, crop, shape)
         else:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
-        return textured(figure, surface, front, behind)
+        return textured(figure, surface, _levels(sided), _levels(behind))
 
 
 def create(argument: str | None) -> Relief:
@@ -97,14 +103,5 @@ def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) 
     return depth, logits
 
 
-def _back_colours(front: NDArray[np.uint8], palette: Floats, logits: Floats, crop: Crop) -> NDArray[np.uint8]:
-    """The back (H, W, 3) uint8 seen through the front: in each pixel the colour of the largest logit."""
-    best, index = np.full(front.shape[:2], -np.inf, np.float32), np.zeros(front.shape[:2], np.intp)
-    for number in range(COLOURS + 1):
-        if logits[..., number].max() > LEAST:
-            smooth = scipy.ndimage.gaussian_filter(logits[..., number], SMOOTHING)
-            value = crop.enlarged(smooth, front.shape[:2]) - COPY * (number == COLOURS)
-            index[value > best] = number
-            best = np.maximum(best, value)
-    colours = np.concatenate([palette, np.zeros((1, 3), np.float32)])[index]
-    return np.where((index == COLOURS)[..., None], front, np.rint(colours)).astype(np.uint8)
+def _levels(colours: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)

@@ -17,7 +17,6 @@ from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around, continued
-from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -253,20 +252,17 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
 
 
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
-    """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
+    """The figure's colours (H, W, 3) continued over its fringe and beyond; and where they are its own.
 
-    A pixel is trusted if it and its four neighbours are wholly covered and it lies deeper than a contour; a part too
-    thin to have such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
+    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels is taken as
+    it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
-    contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
-    trusted, reach = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL), 0.0
-    if contour is not None:
-        reach = contour.end
-        trusted &= ~contour.pixels & (contour.distance > reach + 1)
+    covered = picture[..., 3] >= HALF_COVERED
+    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
     if not trusted.any():
         trusted = covered
-    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0 + 2 * reach)
+    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)
     return continued(picture[..., :3], trusted | thin), trusted | thin

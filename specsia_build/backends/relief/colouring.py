@@ -1,0 +1,79 @@
+"""Colours of what a drawing does not show: the back, and the sides.
+
+One decision for each area of the drawing, see `regions`: what lies inside of another area, as a face in hair or an emblem
+on a shirt, is not seen from behind, and an area takes its own material or one of those beside it. The network says which
+is likely; smooth colours of the material, without lines or shading of the front, fill the area.
+"""
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.backends.relief.regions import Regions
+from specsia_build.backends.relief.sheets import FILLED, Crop
+from specsia_build.pictures.palettes import COLOURS
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
+TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
+SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
+FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
+GENTLE, STEEP = 1.0, 2.5  # Slopes of the front from which a side's own colours begin, and replace the drawing's
+LEAST = -12.0  # Least logarithm of a likelihood
+FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
+
+
+def likelihoods(regions: Regions, logits: Floats) -> Floats:
+    """How likely each material is at each pixel of the back, (COLOURS, S, S).
+
+    `logits` (S, S, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
+    """
+    inside = regions.area >= 0
+    out = np.full((COLOURS, *inside.shape), 2 * LEAST, np.float32)
+    for colour, number in enumerate(regions.of_colour):
+        out[number] = np.logaddexp(out[number], logits[..., colour])
+    copied = logits[..., COLOURS] - np.float32(COPY)
+    for number in range(COLOURS):
+        out[number] = np.where(regions.around == number, np.logaddexp(out[number], copied), out[number])
+    out = np.maximum(out - scipy.special.logsumexp(out, axis=0), LEAST)
+    area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
+    for number in range(COLOURS):
+        means = np.bincount(area, out[number][inside]) / counts
+        out[number][inside] += TOGETHER * means[area].astype(np.float32)
+    return out
+
+
+def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:
+    """Smooth colours (COLOURS, S, S, 3) float32 of each label (S, S) of a picture (S, S, 3), continued everywhere."""
+    out = np.zeros((COLOURS, *colours.shape), np.float32)
+    for number in range(COLOURS):
+        known = (labels == number).astype(np.float32)
+        if not known.any():
+            continue
+        mean = colours[known > 0].mean(axis=0, dtype=np.float32)
+        weight = scipy.ndimage.gaussian_filter(known, FLAT)[..., None]
+        sums = scipy.ndimage.gaussian_filter((colours - mean) * known[..., None], (FLAT, FLAT, 0))
+        # Far from all pixels of a label, its mean takes over.
+        out[number] = mean + sums / (weight + FAR)
+    return out
+
+
+def painted(likely: Floats, flat: Floats, crop: Crop, shape: tuple[int, int]) -> Floats:
+    """Colours (height, width, 3) float32 of a picture: in each pixel those of its likeliest material."""
+    best, out = np.full(shape, -np.inf, np.float32), np.zeros((*shape, 3), np.float32)
+    for number, values in enumerate(likely):
+        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, SMOOTHING), shape)
+        better = value > best
+        if better.any():
+            colours = np.stack([crop.enlarged(flat[number, ..., channel], shape) for channel in range(3)], axis=-1)
+            out[better], best[better] = colours[better], value[better]
+    return out
+
+
+def steepness(height: Floats, crop: Crop, shape: tuple[int, int]) -> Floats:
+    """How much a surface turns its side to the viewer, (height, width) 0 to 1, from its height (S, S) in lengths."""
+    down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), SMOOTHING))
+    share = np.clip((np.hypot(down, right) - GENTLE) / (STEEP - GENTLE), 0, 1)
+    return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), shape)
