@@ -115,12 +115,15 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: Reading) -> Frontal:
-    """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`."""
+    """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`.
+
+    Raises `UsageError` if it cannot be read.
+    """
     try:
         # The drawing may be a link that leads anywhere.
         return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), reading.size, safe_id(path.stem))
     except CharacterError as error:
-        raise SpecsiaError(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
