@@ -25,8 +25,8 @@ from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
 
 if TYPE_CHECKING:
-    from specsia_build.repairing.folder import RepairedFolder
-    from specsia_build.repairing.writing import Repaired
+    from specsia_build.repairing.folder import WrittenRepairs
+    from specsia_build.repairing.writing import WrittenRepair
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
@@ -316,7 +316,7 @@ def repair(subject: str, out: Path, device: str, **options: Any) -> None:
         _conclude_repairs(repair_folder(drawings, settings, out, device), out)
 
 
-def _conclude_repair(result: Repaired, out: Path) -> None:
+def _conclude_repair(result: WrittenRepair, out: Path) -> None:
     from specsia_build.look.repair import COMPARE, LAYERS, REPAIRED, SHEET
     from specsia_build.repairing.repair import BACK_GUESSED
 
@@ -341,7 +341,7 @@ def _conclude_repair(result: Repaired, out: Path) -> None:
     conclude(document, lines, f"{plural(result.frames, 'frame')} of {result.name} repaired", facts)
 
 
-def _conclude_repairs(result: RepairedFolder, out: Path) -> None:
+def _conclude_repairs(result: WrittenRepairs, out: Path) -> None:
     from specsia_build.repairing.repair import BACK_GUESSED
 
     repaired, failed = len(result.repaired), len(result.failed)

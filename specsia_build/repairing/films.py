@@ -29,11 +29,10 @@ def _on_ground(frames: Iterator[Pixels], ground: tuple[int, int, int]) -> Iterat
         yield over(frame, np.asarray(ground, np.uint8))
 
 
-def enlarged(frames: Iterator[Pixels]) -> Iterator[Pixels]:
-    """Repeat the pixels of pixel art until a frame has at least `LEAST_SIDE` on a side."""
-    for frame in frames:
-        factor = -(-LEAST_SIDE // len(frame))
-        yield np.ascontiguousarray(frame.repeat(factor, axis=0).repeat(factor, axis=1))
+def enlarged(picture: Pixels, least: int = LEAST_SIDE) -> Pixels:
+    """Repeat the pixels of pixel art, (S, S, 4) uint8, a whole number of times, to at least `least` on a side."""
+    factor = -(-least // len(picture))
+    return np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def write_comparison(
@@ -44,8 +43,13 @@ def write_comparison(
     write_moving(path, count, (sheet.draw([drawing, *pair]) for pair in pairs), fps)
 
 
-def write_sheet(path: Path, drawing: Pixels, yaws: Sequence[float], pairs: Sequence[tuple[Pixels, Pixels]]) -> None:
-    """Write a picture of a drawing and of frames before and after, each (S, S, 4) uint8, labelled by their yaws."""
-    sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)))
+def write_sheet(
+    path: Path, drawing: Pixels, yaws: Sequence[float], pairs: Sequence[tuple[Pixels, Pixels]], tile: int = 256
+) -> None:
+    """Write a picture of a drawing and of frames before and after, each (S, S, 4) uint8, labelled by their yaws.
+
+    Each is scaled to `tile` pixels on a side.
+    """
+    sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)), tile=tile)
     before, after = ([pair[k] for pair in pairs] for k in (0, 1))
     write_still(path, sheet.draw([drawing, *before, np.zeros_like(drawing), *after]))

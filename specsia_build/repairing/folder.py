@@ -30,7 +30,7 @@ OF_ONE = ("mask", "mesh", "back", "motion")  # Options that belong to one drawin
 
 
 @dataclass
-class RepairedFolder:
+class WrittenRepairs:
     """What became of the drawings of a folder, by the names of their folders.
 
     Attributes:
@@ -79,7 +79,7 @@ def _holds_characters(folder: Path) -> bool:
 
 def repair_folder(
     drawings: Mapping[str, Path], settings: RepairSettings, out: Path, device: str = "auto"
-) -> RepairedFolder:
+) -> WrittenRepairs:
     """Repair drawings one after the other, each into the folder of its name; a bad one does not stop the others.
 
     A drawing that was repaired before, the same bytes with the same settings, is left as it is. Raises `UsageError` if
@@ -89,7 +89,7 @@ def repair_folder(
         raise UsageError(f"--{given[0]} belongs to one drawing: repair that alone, or leave the option out")
     refuse_foreign_folder(out, "repairs of a folder", LIST)
     require_writable(out)
-    result = RepairedFolder()
+    result = WrittenRepairs()
     # Marks the folder, so that a stopped command can be continued.
     _write_list(out, drawings, result)
     for number, (name, path) in enumerate(drawings.items(), 1):
@@ -118,7 +118,7 @@ def _finished(folder: Path, drawing: Path, settings: RepairSettings) -> Mapping[
 
 
 def _repair_one(
-    name: str, path: Path, settings: RepairSettings, out: Path, device: str, result: RepairedFolder
+    name: str, path: Path, settings: RepairSettings, out: Path, device: str, result: WrittenRepairs
 ) -> None:
     try:
         repaired = run_repair(path, settings, out / name, device)
@@ -135,7 +135,7 @@ def _repair_one(
     result.back_guessed |= repaired.back_guessed
 
 
-def _write_list(out: Path, drawings: Mapping[str, Path], result: RepairedFolder) -> None:
+def _write_list(out: Path, drawings: Mapping[str, Path], result: WrittenRepairs) -> None:
     files = {name: path.name for name, path in drawings.items()}
     record = {"specsia": __version__, "drawings": files, "failed": result.failed}
     write_bytes(out / LIST, json.dumps(record, indent=1, ensure_ascii=False).encode())

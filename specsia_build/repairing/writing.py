@@ -29,11 +29,11 @@ EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be r
 
 _OURS = {*LAYERS, *FILMS, *EARLIER, COMPARE, DRAWING, MODEL, RECORD, SHEET}
 
-ANGLES = 8  # Views that the sheet shows, 45° apart
+ANGLES, SHEET_TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
 
 
 @dataclass(frozen=True)
-class Repaired:
+class WrittenRepair:
     """The folder of a repair that was written.
 
     Attributes:
@@ -67,7 +67,9 @@ def require_own_folder(out: Path) -> None:
     require_writable(out)
 
 
-def run_repair(subject: str | Path | Frontal, settings: RepairSettings, out: Path, device: str = "auto") -> Repaired:
+def run_repair(
+    subject: str | Path | Frontal, settings: RepairSettings, out: Path, device: str = "auto"
+) -> WrittenRepair:
     """Repair a drawing, and write a folder of its frames, films, a sheet and a record atomically.
 
     See `prepare` for the subject and errors. Raises `UsageError` if the folder holds something else.
@@ -85,7 +87,7 @@ def run_repair(subject: str | Path | Frontal, settings: RepairSettings, out: Pat
             write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     model = None if repair.model is None else out / MODEL
     note, warnings = repair.placed.note, repair.warnings
-    return Repaired(repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed)
+    return WrittenRepair(repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed)
 
 
 def inputs_of(subject: str | Path | Frontal, settings: RepairSettings) -> dict[str, str]:
@@ -113,7 +115,7 @@ def _record(repair: Repair) -> dict[str, Any]:
 def _write(folder: Path, repair: Repair) -> None:
     """Write all frames, then the sheet and the films of them."""
     settings, drawing = repair.settings, repair.front.image
-    count, fps = settings.views, settings.fps
+    count, fps, pixel = settings.views, settings.fps, settings.reading.pixel
     write_bytes(folder / DRAWING, png.encode(drawing))
     with terminal.bar("repair", count, "frame") as bar:
         for number, shot in enumerate(repair.shots()):
@@ -127,16 +129,22 @@ def _write(folder: Path, repair: Repair) -> None:
         before, after = (picture(folder, layer, number).read_bytes() for layer in (LAYERS[0], LAYERS[-1]))
         return png.decode(before, 4), png.decode(after, 4)
 
+    def filmed() -> Iterator[tuple[Pixels, Pixels]]:
+        """Z and the result of each frame, in the size of the films."""
+        for number in range(count):
+            before, after = stored(number)
+            yield (enlarged(before), enlarged(after)) if pixel else (before, after)
+
     with terminal.bar("film", 2 + len(FILMS), "file") as bar:
         yaws, pairs = _around(repair, stored)
-        write_sheet(folder / SHEET, drawing, yaws, pairs)
+        # Pixel art is not scaled down, which would blur it.
+        tile = len(enlarged(drawing, SHEET_TILE)) if pixel else SHEET_TILE
+        write_sheet(folder / SHEET, drawing, yaws, pairs, tile)
         bar()
         for name in FILMS:
-            frames: Iterator[Pixels] = (stored(number)[1] for number in range(count))
-            frames = enlarged(frames) if settings.reading.pixel else frames
-            write_turn(folder / name, count, frames, fps, settings.ground)
+            write_turn(folder / name, count, (after for _, after in filmed()), fps, settings.ground)
             bar()
-        write_comparison(folder / COMPARE, drawing, count, map(stored, range(count)), fps)
+        write_comparison(folder / COMPARE, enlarged(drawing) if pixel else drawing, count, filmed(), fps)
         bar()
 
 
