@@ -47,8 +47,8 @@ def _is_run(where: str) -> bool:
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
         raise UsageError(
-            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on the "
-            "Hub"
+            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on "
+            "the Hub"
         )
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 
