@@ -93,7 +93,7 @@ def gallery_of_repairs(where: str) -> Gallery:
 
 def _item(name: str, record: Mapping[str, Any]) -> Item:
     frames = int(record["frames"])
-    sides = (Side(AFTER, (COLOR,)), Side(BEFORE, (COLOR, MASK, POS)))
+    sides = (Side(AFTER, (COLOR,)), Side(BEFORE, (COLOR,)))
     return Item(
         id=name,
         character=str(record["name"]),
