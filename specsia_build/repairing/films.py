@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,11 @@ def enlarged(picture: Pixels, least: int = LEAST_SIDE) -> Pixels:
     return np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
-def write_comparison(
-    path: Path, drawing: Pixels, count: int, pairs: Iterator[tuple[Pixels, Pixels]], fps: Fraction
-) -> None:
-    """Write a film with labels of a drawing beside frames before and after, each (S, S, 4) uint8."""
-    sheet = Sheet(("",), ("",), ("drawing", "before", "after"), tile=len(drawing))
-    write_moving(path, count, (sheet.draw([drawing, *pair]) for pair in pairs), fps)
+def write_comparison(path: Path, count: int, triples: Iterator[tuple[Pixels, ...]], fps: Fraction) -> None:
+    """Write a film with labels of a drawing, and frames before and after, each (S, S, 4) uint8, side by side."""
+    first = next(triples)
+    sheet = Sheet(("",), ("",), ("drawing", "before", "after"), tile=len(first[0]))
+    write_moving(path, count, map(sheet.draw, chain((first,), triples)), fps)
 
 
 def write_sheet(

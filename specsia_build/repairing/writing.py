@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from specsia_build import __version__, png, terminal
+from specsia_build.config import cores
+from specsia_build.dataset.schema import COLOR
 from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
-from specsia_build.look.repair import COMPARE, DRAWING, FILMS, LAYERS, MODEL, RECORD, SHEET, picture
+from specsia_build.look.repair import COMPARE, DRAWING, FILMS, LAYERS, MODEL, RECORD, REPAIRED, SHEET, picture
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import spread
 from specsia_build.repairing.drawing import Frontal
@@ -29,7 +33,7 @@ EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be r
 
 _OURS = {*LAYERS, *FILMS, *EARLIER, COMPARE, DRAWING, MODEL, RECORD, SHEET}
 
-ANGLES, SHEET_TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
+ANGLES, TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
 
 
 @dataclass(frozen=True)
@@ -114,53 +118,63 @@ def _record(repair: Repair) -> dict[str, Any]:
 
 def _write(folder: Path, repair: Repair) -> None:
     """Write all frames, then the sheet and the films of them."""
-    settings, drawing = repair.settings, repair.front.image
-    count, fps, pixel = settings.views, settings.fps, settings.reading.pixel
-    write_bytes(folder / DRAWING, png.encode(drawing))
+    count = repair.settings.views
+    write_bytes(folder / DRAWING, png.encode(repair.front.image))
     with terminal.bar("repair", count, "frame") as bar:
         for number, shot in enumerate(repair.shots()):
             pictures = (shot.z, shot.z[..., 3], shot.pos, shot.repaired)
             for layer, pixels in zip(LAYERS, pictures, strict=True):
                 write_bytes(picture(folder, layer, number), png.encode(pixels))
             bar()
-
-    def stored(number: int) -> tuple[Pixels, Pixels]:
-        """Z and the result of a frame."""
-        before, after = (picture(folder, layer, number).read_bytes() for layer in (LAYERS[0], LAYERS[-1]))
-        return png.decode(before, 4), png.decode(after, 4)
-
-    def filmed() -> Iterator[tuple[Pixels, Pixels]]:
-        """Z and the result of each frame, in the size of the films."""
-        for number in range(count):
-            before, after = stored(number)
-            yield (enlarged(before), enlarged(after)) if pixel else (before, after)
-
-    with terminal.bar("film", 2 + len(FILMS), "file") as bar:
-        yaws, pairs = _around(repair, stored)
-        # Pixel art is not scaled down, which would blur it.
-        tile = len(enlarged(drawing, SHEET_TILE)) if pixel else SHEET_TILE
-        write_sheet(folder / SHEET, drawing, yaws, pairs, tile)
-        bar()
-        for name in FILMS:
-            write_turn(folder / name, count, (after for _, after in filmed()), fps, settings.ground)
+    _write_sheet(folder, repair)
+    jobs = [partial(_write_turn, folder, name, repair.settings) for name in FILMS]
+    # The longest first.
+    jobs.insert(0, partial(_write_comparison, folder, repair))
+    with terminal.bar("film", len(jobs), "film") as bar, ThreadPoolExecutor(cores()) as pool:
+        for job in [pool.submit(job) for job in jobs]:
+            job.result()
             bar()
-        write_comparison(folder / COMPARE, enlarged(drawing) if pixel else drawing, count, filmed(), fps)
-        bar()
 
 
-def _around(
-    repair: Repair, stored: Callable[[int], tuple[Pixels, Pixels]]
-) -> tuple[Sequence[float], list[tuple[Pixels, Pixels]]]:
-    """Yaws of the sheet, and Z and the result from there: stored frames, or new ones where none has such a yaw.
+def _stored(folder: Path, layer: str, number: int) -> Pixels:
+    """A frame's picture in colour."""
+    return png.decode(picture(folder, layer, number).read_bytes(), 4)
+
+
+def _write_turn(folder: Path, name: str, settings: RepairSettings) -> None:
+    """Write a film of the repaired figure alone."""
+    frames: Iterator[Pixels] = (_stored(folder, REPAIRED, number) for number in range(settings.views))
+    frames = map(enlarged, frames) if settings.reading.pixel else frames
+    write_turn(folder / name, settings.views, frames, settings.fps, settings.ground)
+
+
+def _write_comparison(folder: Path, repair: Repair) -> None:
+    """Write the film of the drawing, before and after."""
+    count, drawing = repair.settings.views, repair.front.image
+    triples: Iterator[tuple[Pixels, ...]] = (
+        (drawing, _stored(folder, COLOR, number), _stored(folder, REPAIRED, number)) for number in range(count)
+    )
+    if repair.settings.reading.pixel:
+        triples = (tuple(map(enlarged, triple)) for triple in triples)
+    write_comparison(folder / COMPARE, count, triples, repair.settings.fps)
+
+
+def _write_sheet(folder: Path, repair: Repair) -> None:
+    """Write the sheet: stored frames, or new ones where no frame of the film has such a yaw.
 
     A figure that plays a motion is shown in frames of its film.
     """
-    count = repair.settings.views
+    count, size = repair.settings.views, len(repair.front.image)
+    # Pixel art is not scaled down, which would blur it.
+    tile = len(enlarged(repair.front.image, TILE)) if repair.settings.reading.pixel else TILE
+    yaws: Sequence[float] = view_yaws(ANGLES)
+    pairs = []
     if repair.motion is not None:
         numbers = spread(count, ANGLES)
-        return [360 * number / count for number in numbers], list(map(stored, numbers))
-    yaws, pairs = view_yaws(ANGLES), []
-    for turn, (z, pos) in enumerate(turntable(repair.placed, ANGLES, len(repair.front.image))):
-        number, beside = divmod(turn * count, ANGLES)
-        pairs.append(stored(number) if beside == 0 else (z, repair.paint(z, pos, yaws[turn])))
-    return yaws, pairs
+        yaws = [360 * number / count for number in numbers]
+        pairs = [(_stored(folder, COLOR, number), _stored(folder, REPAIRED, number)) for number in numbers]
+    else:
+        for turn, (z, pos) in enumerate(turntable(repair.placed, ANGLES, size)):
+            number, beside = divmod(turn * count, ANGLES)
+            pairs.append((z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number)))
+    write_sheet(folder / SHEET, repair.front.image, yaws, pairs, tile)
