@@ -15,7 +15,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import Box, figure_boxes, figure_labels
 from specsia_build.repairing.ground import Mask, paper_shadow, scan_rim, translucent_shadow
 
-MOST_SIDE = 4096  # Pixels of the longer side from which a drawing is reduced by a whole number
+MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
 SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 BORDER, MOST_ON_BORDER = 0.02, 0.35
@@ -184,7 +184,7 @@ def _clear_haze(figure: Pixels) -> bool:
     alpha = figure[..., 3]
     faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
     reach = max(LEAST_EDGE, EDGE * max(alpha.shape))
-    far = faint & (scipy.ndimage.distance_transform_edt(~covered) > reach)
+    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
     is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
     figure[faint if is_haze else far] = 0
     return is_haze
@@ -256,3 +256,20 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
         f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is missing from "
         "all views; draw it whole, with some ground around it"
     ]
+
+
+def scale_whole(figure: Pixels, longest: float) -> Pixels:
+    """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
+
+    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha becomes 0
+    or 255.
+    """
+    solid = figure[..., 3] >= HALF_COVERED
+    box = box_around(solid)
+    cropped = np.where(solid[box][..., None], figure[box] | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
+    side = max(cropped.shape[:2])
+    if side > longest:
+        step = int(-(-side // longest))
+        return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
+    factor = int(longest // side)
+    return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)

@@ -110,10 +110,11 @@ def read_drawing(path: Path, reading: Reading) -> Frontal:
 
     Raises `UsageError` if its file or that of its mask cannot be read, or as `cut`.
     """
-    mask = None if reading.mask is None else load_drawing(reading.mask)
-    cutout = cut(load_drawing(path), mask, reading.figure, pixel=reading.pixel)
+    mask = None if reading.mask is None else load_drawing(reading.mask)[0]
+    picture, missing = load_drawing(path)
+    cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
     front = frame_figure(cutout.picture, reading.size, safe_id(path.stem))
-    return replace(front, warnings=cutout.warnings)
+    return replace(front, warnings=(*missing, *cutout.warnings))
 
 
 def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:

@@ -17,9 +17,9 @@ and levels by which the outermost line is darker than the paper, at least."""
 
 STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
-SAME, OPAQUE, DARK = 16, 250, 80
-"""Levels between colours of one translucent shadow, at most; alpha from which a pixel is opaque; level of its colour up
-to which nothing opaque is a shadow."""
+SAME, FAINT, OPAQUE, DARK = 24, 12, 250, 80
+"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour, and from
+which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
 
 PALEST, DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
 HUE, STEEP = 0.06, 24  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
@@ -83,12 +83,12 @@ def translucent_shadow(figure: Pixels) -> Mask:
     if not seeds.any():
         return seeds
     colour = np.median(figure[seeds & (alpha >= alpha[seeds].max() // 4)][:, :3], axis=0)
-    # Colours of faint pixels are rounded coarsely.
-    loose = SAME + 255 // np.maximum(alpha, 1).astype(np.int16)
-    same = (alpha > 0) & (np.abs(figure[..., :3] - colour).max(axis=2) <= loose)
+    # Colours of fainter pixels are rounded too coarsely.
+    same = (alpha >= FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
     # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.
     shadow = same if colour.mean() >= DARK else same & candidates
-    return _on_ground(shadow, (alpha >= OPAQUE) & ~shadow, covered)
+    shadow = _on_ground(shadow, (alpha >= OPAQUE) & ~shadow, covered)
+    return np.asarray(scipy.ndimage.binary_propagation(shadow, mask=shadow | ((alpha > 0) & (alpha < FAINT))))
 
 
 def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
