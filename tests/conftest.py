@@ -76,6 +76,15 @@ def characters_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def drawings_dir() -> Path:
+    """The folder of strangers' drawings beside the checkout; without it the test is skipped."""
+    folder = Path(__file__).resolve().parent.parent.parent / "shared" / "drawings"
+    if not folder.is_dir():
+        pytest.skip(f"needs the drawings at {folder}")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def no_workers() -> Iterator[None]:
     """Build in this process, since starting workers takes longer than a few small characters."""

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
 from PIL import Image
 
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
-from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
-from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
@@ -27,18 +24,12 @@ from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.repairing.cutting import cut
+from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
-BORDER, MOST_ON_BORDER = 0.02, 0.35
-"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper covers; more
-of it is uneven paper, mistaken for the figure."""
-
-SPECK, MOST_SPECKS = 0.002, 150
-"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
-
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
-REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
 
 @dataclass(frozen=True)
@@ -115,24 +106,29 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: Reading) -> Frontal:
-    """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`.
+    """Read a drawing, cut it out as `cut` does, and put it into the frame.
 
-    Raises `UsageError` if it cannot be read.
+    Raises `UsageError` if its file or that of its mask cannot be read, or as `cut`.
     """
-    try:
-        # The drawing may be a link that leads anywhere.
-        return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), reading.size, safe_id(path.stem))
-    except CharacterError as error:
-        raise UsageError(str(error)) from error
+    mask = None if reading.mask is None else load_drawing(reading.mask)[0]
+    picture, missing = load_drawing(path)
+    cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
+    front = frame_figure(cutout.picture, reading.size, safe_id(path.stem))
+    return replace(front, warnings=(*missing, *cutout.warnings))
 
 
 def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
-    """Put a picture (h, w, 4) uint8 of any size into a frame of `size` pixels.
+    """Cut a picture (h, w, 4) uint8 of any size out and put it into the frame; raises `UsageError` as `cut`."""
+    cutout = cut(picture)
+    return replace(frame_figure(cutout.picture, size, name), warnings=cutout.warnings)
 
-    The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units. Raises
-    `SpecsiaError` if the background is uneven, or shows nothing.
+
+def frame_figure(figure: Pixels, size: int, name: str = "drawing") -> Frontal:
+    """Put a figure (h, w, 4) uint8 on transparency into a frame of `size` pixels.
+
+    Its box, without its contour, is in the middle, and its longer side is `EXTENT` units.
     """
-    figure, width = _figure(picture), 0.0
+    width = 0.0
     for _ in range(2):
         image = _framed(figure, size, width)
         contour, style = find_contour(image), None
@@ -161,50 +157,6 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     thickness, grey = outline(config.seed, entry.id)
     image = draw_contour(layers.color, layers.coverage, thickness, grey)
     return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
-
-
-def _figure(picture: Pixels) -> Pixels:
-    """Cut the figure out of a picture, without specks."""
-    opaque = bool((picture[..., 3] >= HALF_COVERED).all())
-    try:
-        figure = cut_out(picture)
-    except SpecsiaError as error:
-        raise UsageError(f"{str(error).split(';')[0]}; if it is a photograph, {REPAINT}") from error
-    covered = figure[..., 3] >= HALF_COVERED
-    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
-    areas = np.bincount(parts.ravel(), minlength=count + 1)
-    areas[0] = 0
-    specks = areas < SPECK * covered.sum()
-    border = np.ones_like(covered)
-    depth = max(1, round(BORDER * min(covered.shape)))
-    border[depth:-depth, depth:-depth] = False
-    if opaque and (covered[border].mean() > MOST_ON_BORDER or np.count_nonzero(specks) - 1 > MOST_SPECKS):
-        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
-    figure[specks[parts] & covered] = 0
-    return _unmixed(figure, picture) if opaque else figure
-
-
-def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
-    """Remove the paper's colour from the outermost pixels of a figure.
-
-    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its coverage.
-    """
-    covered = figure[..., 3] >= HALF_COVERED
-    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
-    if not inner.any():
-        return figure
-    distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
-    rim = covered & ~inner & (distance < 2)
-    paper = np.median(picture[[0, 0, -1, -1], [0, -1, 0, -1], :3], axis=0)
-    inside = figure[nearest[0][rim], nearest[1][rim], :3]
-    step = inside - paper
-    length = np.maximum((step * step).sum(axis=1), 1.0)
-    share = np.clip(((figure[rim][:, :3] - paper) * step).sum(axis=1) / length, 0, 1)
-    out = figure.copy()
-    out[rim, 3] = np.rint(255 * share).astype(np.uint8)
-    out[rim, :3] = inside
-    out[out[..., 3] == 0] = 0
-    return out
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:
