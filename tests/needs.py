@@ -63,10 +63,13 @@ TOOLS = {
 
 def needs(*names: str) -> None:
     """Skip the running test at the first of `TOOLS` that is missing; where the environment has ``CI=true``, fail it."""
-    for tool in map(TOOLS.__getitem__, names):
-        if not tool.is_there():
-            stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            stop(f"needs {tool.name} ({tool.install})")
+    missing = next((TOOLS[name] for name in names if not TOOLS[name].is_there()), None)
+    if missing is None:
+        return
+    reason = f"needs {missing.name} ({missing.install})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

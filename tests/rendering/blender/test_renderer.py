@@ -198,7 +198,7 @@ def needs_gl() -> None:
     try:
         optional.offscreen(96 * optional.GRID)
     except SpecsiaError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"needs OpenGL through pyrender ({error})")
 
 
 def dressed() -> Mesh:
