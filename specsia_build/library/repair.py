@@ -105,7 +105,7 @@ def framed(picture: Picture, reading: Reading | None = None) -> Frontal:
     reading = Reading() if reading is None else reading
     if isinstance(picture, str | Path):
         return read_drawing(Path(picture), reading)
-    return frame_drawing(_pixels(picture), reading.size)
+    return frame_drawing(_pixels(picture), reading)
 
 
 def _pixels(picture: Image.Image | Pixels) -> Pixels:

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
-from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
@@ -28,6 +28,8 @@ from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
+
+KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `Reading` that are no colours
 
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
@@ -106,21 +108,36 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: Reading) -> Frontal:
-    """Read a drawing, cut it out as `cut` does, and put it into the frame.
+    """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be read."""
+    picture, missing = load_drawing(path)
+    front = frame_drawing(picture, reading, safe_id(path.stem))
+    return replace(front, warnings=(*missing, *front.warnings))
 
-    Raises `UsageError` if its file or that of its mask cannot be read, or as `cut`.
+
+def frame_drawing(picture: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
+    """Cut a picture (h, w, 4) uint8 of any size out, as `cut` does, and put it into the frame.
+
+    Raises `UsageError` if the file of its mask cannot be read, or as `cut`.
     """
     mask = None if reading.mask is None else load_drawing(reading.mask)[0]
-    picture, missing = load_drawing(path)
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
-    front = frame_figure(cutout.picture, reading.size, safe_id(path.stem))
-    return replace(front, warnings=(*missing, *cutout.warnings))
+    return replace(frame_figure(cutout.picture, reading.size, name), warnings=cutout.warnings)
 
 
-def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
-    """Cut a picture (h, w, 4) uint8 of any size out and put it into the frame; raises `UsageError` as `cut`."""
-    cutout = cut(picture)
-    return replace(frame_figure(cutout.picture, size, name), warnings=cutout.warnings)
+def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is neither."""
+    name, _, number = text.partition(":")
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(name)
+        width = float(number) if number else None
+    except ValueError:
+        alpha = [0]
+    if alpha not in ([], [255]) or not (width is None or 0 < width <= MOST_THICKNESS):
+        raise UsageError(
+            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
+            f"{MOST_THICKNESS:.0f}, such as #204080:3"
+        )
+    return (red, green, blue), width
 
 
 def frame_figure(figure: Pixels, size: int, name: str = "drawing") -> Frontal:

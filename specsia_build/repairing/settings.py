@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from PIL import ImageColor
 
 from specsia_build.config import BuildConfig, checked
 from specsia_build.dravie.runs import NAME, checkpoints, find_run
 from specsia_build.errors import UsageError, no_such
 from specsia_build.pictures.sheets import Ground, parse_ground
-from specsia_build.repairing.drawing import Reading
+from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, Reading, parse_outline
 from specsia_build.stages.stage import file_digest
 
-KEEP, NO_OUTLINE = "keep", "none"  # Values of `outline` beside a colour
 MOST_VIEWS = 360  # Most frames of one turn
-MOST_WIDE = 16.0  # Widest outline in pixels of a frame of 512
 
 Facing = Literal["front", "left", "right", "back"]
 Size = Annotated[int, msgspec.Meta(ge=64, le=2048)]
@@ -53,37 +50,6 @@ FILES = ("mask", "mesh", "back", "motion")  # Options that name a file, or may d
 
 
 @dataclass(frozen=True)
-class Outline:
-    """A contour to draw in place of the drawing's own.
-
-    Attributes:
-        colour: sRGB, 0-255 each.
-        width: pixels of a frame of 512; None for the width of the drawing's own contour.
-    """
-
-    colour: tuple[int, int, int]
-    width: float | None = None
-
-
-def parse_outline(text: str) -> Outline | None:
-    """Parse `keep` and `none`, for which it returns None, or `COLOUR[:WIDTH]`; anything else is a UsageError."""
-    if text in (KEEP, NO_OUTLINE):
-        return None
-    name, colon, width = text.rpartition(":")
-    try:
-        red, green, blue, *alpha = ImageColor.getrgb(name if colon else text)
-        pixels = float(width) if colon else None
-    except ValueError:
-        alpha = [0]
-    if alpha not in ([], [255]) or not (pixels is None or 0 < pixels <= MOST_WIDE):
-        raise UsageError(
-            f"--outline '{text}' is not an outline: give keep, none, or an opaque colour and, if you like, a width of "
-            f"at most {MOST_WIDE:g} pixels of a 512 px frame, as #204080:3"
-        )
-    return Outline((red, green, blue), pixels)
-
-
-@dataclass(frozen=True)
 class RepairSettings:
     """Settings of a repair.
 
@@ -111,7 +77,8 @@ class RepairSettings:
     ground: Ground = None
 
     def __post_init__(self) -> None:
-        parse_outline(self.reading.outline)
+        if self.reading.outline not in (KEEP, NO_OUTLINE):
+            parse_outline(self.reading.outline)
         if self.reading.pixel and self.adapt:
             raise UsageError("--pixel leaves out the model, so there is none to --adapt")
 

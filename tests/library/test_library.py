@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import runpy
@@ -122,7 +123,8 @@ def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytes
         repaired = specsia.repair(same, views=np.int64(2), size=64)
         np.testing.assert_array_equal(np.stack(repaired.frames), np.stack(written))
     assert list(empty.iterdir()) == []
-    assert repaired.drawing.shape == (64, 64, 4) and repaired.warnings == ()
+    record = json.loads((tmp_path / "out" / "repair.json").read_text())
+    assert repaired.drawing.shape == (64, 64, 4) and list(repaired.warnings) == record["warnings"]
     low, high = repaired.mesh.bounds()
     assert np.allclose((low + high)[:2], 0, atol=0.05) and 0.9 < float((high - low)[2]) <= 1.1
     for name in ("a.webp", "a.gif", "a.mp4"):

@@ -83,7 +83,7 @@ def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> Non
 
 @pytest.mark.parametrize("ink", [0, 6, 24])
 def test_any_contour_is_removed(ink: int) -> None:
-    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), 512)
+    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), Reading(512))
     tall = 512 / ORTHO_WIDTH
     width, height = _box(front)
     assert height == pytest.approx(tall, abs=6)
@@ -101,7 +101,7 @@ def test_dark_legs_are_not_contour() -> None:
     draw.rectangle((200, 100, 400, 460), fill=FILL)
     for left in (230, 348):
         draw.rectangle((left, 466, left + 22, 700), fill=(60, 45, 40))
-    front = frame_drawing(np.asarray(image.convert("RGBA")), 512)
+    front = frame_drawing(np.asarray(image.convert("RGBA")), Reading(512))
     assert _box(front)[1] == pytest.approx(512 / ORTHO_WIDTH, abs=6)
     rows = np.flatnonzero((front.mask >= 128).any(axis=1))
     assert (np.diff(rows) == 1).all()
@@ -113,7 +113,7 @@ def test_thin_limbs_stay() -> None:
     draw.rectangle((40, 230, 560, 400), fill=PAPER)
     draw.rectangle((220, 230, 380, 400), fill=FILL)
     draw.rectangle((40, 300, 560, 307), fill=INK)
-    width, height = _box(frame_drawing(np.asarray(image.convert("RGBA")), 512))
+    width, height = _box(frame_drawing(np.asarray(image.convert("RGBA")), Reading(512)))
     assert width / height == pytest.approx(521 / 617, abs=0.02)
 
 
@@ -128,7 +128,7 @@ def test_uneven_or_empty_paper(paper: str) -> None:
         picture = np.full(picture.shape, 255)
     photo = np.clip(picture, 0, 255).astype(np.uint8)
     with pytest.raises(UsageError):
-        frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), 256)
+        frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), Reading(256))
 
 
 AXES = {
@@ -189,5 +189,5 @@ def test_odd_turns_are_found(tmp_path: Path) -> None:
 def test_specks_are_left_out() -> None:
     image = _cross(8)
     ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
-    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), 256) for one in (image, _cross(8)))
+    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), Reading(256)) for one in (image, _cross(8)))
     assert np.array_equal(front.image, clean.image)

@@ -15,7 +15,8 @@ from PIL import Image, ImageSequence
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.errors import UsageError
 from specsia_build.pictures.films import read_mp4
-from specsia_build.repairing.settings import RepairSettings, parse_outline
+from specsia_build.repairing.drawing import parse_outline
+from specsia_build.repairing.settings import RepairSettings
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
 from tests.repairing.test_drawing import write_drawing, write_turned
@@ -158,6 +159,8 @@ def test_refusals(tmp_path: Path) -> None:
         (2, drawing, "--outline", "blue:17"),
         (2, drawing, "--outline", "#12345678:3"),
         (2, drawing, "--ground", "nocolour"),
+        (2, drawing, "--figure", "2"),
+        (2, drawing, "--mask", write_drawing(tmp_path, "small.png", size=64)),
         (2, drawing, "--seconds", "3", "--fps", "12"),
         (2, drawing, "--pixel", "--adapt"),
         (2, "sample:1", "--figure", "1"),
@@ -182,12 +185,9 @@ def test_frames_and_seconds_agree() -> None:
 
 
 def test_outlines() -> None:
-    assert parse_outline("keep") is None and parse_outline("none") is None
-    for text, colour, width in (("black", (0, 0, 0), None), ("#204080:3", (32, 64, 128), 3.0)):
-        outline = parse_outline(text)
-        assert outline is not None and (outline.colour, outline.width) == (colour, width)
-    outline = parse_outline("rgb(1, 2, 3):0.5")
-    assert outline is not None and outline.width == 0.5
-    for wrong in ("", "blue:", "blue:0", "blue:-1", "blue:nan", "blue:16.5", "nothing", "3", "blue:3:4"):
+    assert parse_outline("black") == ((0, 0, 0), None)
+    assert parse_outline("#204080:3") == ((32, 64, 128), 3.0)
+    assert parse_outline("rgb(1, 2, 3):0.5") == ((1, 2, 3), 0.5)
+    for wrong in ("", "blue:0", "blue:-1", "blue:nan", "blue:16.5", "nothing", "3", "blue:3:4", "transparent"):
         with pytest.raises(UsageError):
-            parse_outline(wrong)
+            RepairSettings.of({"outline": wrong})
