@@ -12,6 +12,8 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
+from tests.needs import pytest_terminal_summary as pytest_terminal_summary
+
 # Tests run in parallel already, and sums over one thread keep their order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -73,6 +75,15 @@ def characters_dir() -> Path:
     folder = Path(__file__).resolve().parent.parent.parent / "shared" / "characters"
     if not folder.is_dir():
         pytest.skip(f"needs the real characters at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawings_dir() -> Path:
+    """The folder of strangers' drawings beside the checkout; without it the test is skipped."""
+    folder = Path(__file__).resolve().parent.parent.parent / "shared" / "drawings"
+    if not folder.is_dir():
+        pytest.skip(f"needs the drawings at {folder}")
     return folder
 
 

@@ -45,7 +45,7 @@ class Contour:
     Attributes:
         score: evidence for it, 0 to 1; see `LEAST_SCORE`.
         ink: its width in pixels and its colours.
-        line: (H, W) bool, its pixels and those that it mixes with, and paper outside of it; empty if it is not kept.
+        line: (H, W) bool, its pixels and those that it mixes with, and paper outside of it.
     """
 
     score: float
@@ -58,9 +58,10 @@ class Contour:
         return self.score >= LEAST_SCORE
 
     def bare(self, picture: Pixels) -> Pixels:
-        """The picture (H, W, 4) without its line."""
+        """The picture (H, W, 4) without its line, if that is kept."""
         out = picture.copy()
-        out[self.line] = 0
+        if self.kept:
+            out[self.line] = 0
         return out
 
 

@@ -8,42 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
-from PIL import Image
+from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
-from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
-from specsia_build.dravie.adapt.overlay import cut_out
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
-from specsia_build.pictures.sheets import parse_ground
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
-
-BORDER, MOST_ON_BORDER = 0.02, 0.35
-"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper covers; more
-of it is uneven paper, mistaken for the figure."""
-
-SPECK, MOST_SPECKS = 0.002, 150
-"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `Reading` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
 FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
 
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
-REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
 
 @dataclass(frozen=True)
@@ -122,28 +112,54 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: Reading) -> Frontal:
-    """Read a drawing on transparency or on plain paper and put it into the frame, see `frame_drawing`."""
-    try:
-        # The drawing may be a link that leads anywhere.
-        picture = load_texture(path, path.name, Path("/"), upright=True)
-    except CharacterError as error:
-        raise SpecsiaError(str(error)) from error
-    return frame_drawing(picture, reading, safe_id(path.stem))
+    """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be read."""
+    picture, missing = load_drawing(path)
+    front = frame_drawing(picture, reading, safe_id(path.stem))
+    return replace(front, warnings=(*missing, *front.warnings))
 
 
 def frame_drawing(picture: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
-    """Put a picture (h, w, 4) uint8 of any size into a frame.
+    """Cut a picture (h, w, 4) uint8 of any size out, as `cut` does, and put it into the frame.
 
-    The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units. Raises
-    `SpecsiaError` if the background is uneven, or shows nothing.
+    Raises `UsageError` if the file of its mask cannot be read, or as `cut`.
     """
-    figure, size = _figure(picture), reading.size
+    mask = None if reading.mask is None else load_drawing(reading.mask)[0]
+    cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
+    return replace(frame_figure(cutout.picture, reading, name), warnings=cutout.warnings)
+
+
+def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is neither."""
+    name, _, number = text.partition(":")
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(name)
+        width = float(number) if number else None
+    except ValueError:
+        alpha = [0]
+    if alpha not in ([], [255]) or not (width is None or 0 < width <= MOST_THICKNESS):
+        raise UsageError(
+            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
+            f"{MOST_THICKNESS:.0f}, such as #204080:3"
+        )
+    return (red, green, blue), width
+
+
+def frame_figure(figure: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
+    """Put a figure (h, w, 4) uint8 on transparency into a frame.
+
+    Its box, without its contour, is in the middle, and its longer side is `EXTENT` units, or for pixel art the largest
+    whole number of times its own.
+    """
+    size = reading.size
     # A thin line is seen best in the drawing's own pixels.
-    fine = max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
+    fine = size if reading.pixel else max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
     width = 0.0
     for _ in range(2):
-        framed = _framed(figure, fine, width)
+        framed = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
         contour = find_contour(framed)
+        if reading.pixel:
+            # A line stays a part of the figure, since its frames are not painted anew.
+            contour = replace(contour, score=0.0)
         width = contour.ink.width if contour.kept else 0.0
     bare = contour.bare(framed)
     if not (bare[..., 3] >= HALF_COVERED).any():
@@ -169,22 +185,6 @@ def _outline(reading: Reading, drawn: Ink | None) -> Ink | None:
     if width is None:
         width = OWN_WIDTH if drawn is None else drawn.width / scale
     return Ink.of_one(min(width * scale, MOST_THICKNESS), colour)
-
-
-def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
-    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is neither."""
-    name, _, number = text.partition(":")
-    colour = parse_ground(name) if name != "transparent" else None
-    try:
-        width = float(number) if number else None
-    except ValueError:
-        width = 0.0
-    if colour is None or (width is not None and not 0 < width <= MOST_THICKNESS):
-        raise UsageError(
-            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
-            f"{MOST_THICKNESS:.0f}, such as #204080:3"
-        )
-    return colour, width
 
 
 def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict[str, Any]:
@@ -213,54 +213,20 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
 
 
-def _figure(picture: Pixels) -> Pixels:
-    """Cut the figure out of a picture, without specks."""
-    opaque = bool((picture[..., 3] >= HALF_COVERED).all())
-    try:
-        figure = cut_out(picture)
-    except SpecsiaError as error:
-        raise UsageError(f"{str(error).split(';')[0]}; if it is a photograph, {REPAINT}") from error
-    covered = figure[..., 3] >= HALF_COVERED
-    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
-    areas = np.bincount(parts.ravel(), minlength=count + 1)
-    areas[0] = 0
-    specks = areas < SPECK * covered.sum()
-    border = np.ones_like(covered)
-    depth = max(1, round(BORDER * min(covered.shape)))
-    border[depth:-depth, depth:-depth] = False
-    if opaque and (covered[border].mean() > MOST_ON_BORDER or np.count_nonzero(specks) - 1 > MOST_SPECKS):
-        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
-    figure[specks[parts] & covered] = 0
-    return _unmixed(figure, picture) if opaque else figure
-
-
-def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
-    """Remove the paper's colour from the outermost pixels of a figure.
-
-    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its coverage.
-    """
-    covered = figure[..., 3] >= HALF_COVERED
-    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
-    if not inner.any():
-        return figure
-    distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
-    rim = covered & ~inner & (distance < 2)
-    paper = np.median(picture[[0, 0, -1, -1], [0, -1, 0, -1], :3], axis=0)
-    inside = figure[nearest[0][rim], nearest[1][rim], :3]
-    step = inside - paper
-    length = np.maximum((step * step).sum(axis=1), 1.0)
-    share = np.clip(((figure[rim][:, :3] - paper) * step).sum(axis=1) / length, 0, 1)
-    out = figure.copy()
-    out[rim, 3] = np.rint(255 * share).astype(np.uint8)
-    out[rim, :3] = inside
-    out[out[..., 3] == 0] = 0
-    return out
-
-
 def _longest(figure: Pixels) -> int:
     """The longer side of the box of a figure (h, w, 4) in pixels."""
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     return int(max(rows.stop - rows.start, columns.stop - columns.start))
+
+
+def _tiled(figure: Pixels, size: int) -> Pixels:
+    """Put pixel art (h, w, 4) into the middle of a frame, scaled by a whole number."""
+    tiles = scale_whole(figure, size * EXTENT / ORTHO_WIDTH)
+    height, width = tiles.shape[:2]
+    top, left = (size - height) // 2, (size - width) // 2
+    out = np.zeros((size, size, 4), np.uint8)
+    out[top : top + height, left : left + width] = tiles
+    return out
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:

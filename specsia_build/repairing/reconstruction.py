@@ -42,7 +42,6 @@ TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-FPS = 12.0  # Frames a second of the film: 36 views turn once in three seconds
 MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
@@ -205,9 +204,9 @@ class Moving:
     motion: Motion
     warnings: tuple[str, ...] = ()
 
-    def frames(self, placed: Placed, count: int, size: int) -> Iterator[Frame]:
+    def frames(self, placed: Placed, count: int, size: int, fps: float) -> Iterator[Frame]:
         """Render a figure that turns once while it repeats its motion in one place."""
-        times = self.motion.start + np.arange(count) / FPS % max(self.motion.duration, 1 / FPS)
+        times = self.motion.start + np.arange(count) / fps % max(self.motion.duration, 1 / fps)
         track = poses(self.rig.skeleton, self.motion, times)
         shifts, width = self._room(track, size)
         # Rotating normals costs more than all else, and unlit colours need none.

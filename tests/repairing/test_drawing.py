@@ -83,7 +83,7 @@ def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> Non
 
 @pytest.mark.parametrize("ink", [0, 6, 24])
 def test_any_contour_is_removed(ink: int) -> None:
-    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), 512)
+    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), Reading(512))
     tall = 512 / ORTHO_WIDTH
     width, height = _box(front)
     assert height == pytest.approx(tall, abs=6)

@@ -74,10 +74,10 @@ class Relief(Backend):
         side = steepness(depth[..., 0], crop, shape)[..., None]
         sided = front + side * (painted(of_front, flat, crop, shape) - front)
         if context.back is None:
-            behind = painted(likelihoods(regions, logits), flat, crop, shape)
+            behind = _levels(painted(likelihoods(regions, logits), flat, crop, shape))
         else:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
-        return textured(figure, surface, _levels(sided), _levels(behind))
+        return textured(figure, surface, _levels(sided), behind)
 
 
 def create(argument: str | None) -> Relief:
@@ -104,4 +104,5 @@ def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) 
 
 
 def _levels(colours: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
+    return levels

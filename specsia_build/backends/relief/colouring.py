@@ -1,8 +1,9 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
-One decision for each area of the drawing, see `regions`: what lies inside of another area, as a face in hair or an emblem
-on a shirt, is not seen from behind, and an area takes its own material or one of those beside it. The network says which
-is likely; smooth colours of the material, without lines or shading of the front, fill the area.
+The network says how likely each colour of the drawing is at each pixel of the back. Shades of one material count as one,
+and what is likely in the whole area around a pixel counts as much as what is likely at the pixel, so that the back has
+no patches. What lies inside of another area, as a face in hair or an emblem on a shirt, is not seen from behind. Smooth
+colours of a material, without lines and details of the front, fill the back, and the sides where the front is steep.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     for number in range(COLOURS):
         means = np.bincount(area, out[number][inside]) / counts
         out[number][inside] += TOGETHER * means[area].astype(np.float32)
-    return out
+    return np.asarray(out)
 
 
 def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:

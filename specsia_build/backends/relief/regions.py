@@ -1,7 +1,6 @@
 """Areas of a drawing that have one colour, and the materials that they are of: hair, skin, a shirt.
 
-Colours of sides and of the back are decided by area, not by pixel: a shaded sleeve is one area, an eye lies inside of a
-face, and an inner line belongs to the areas beside it.
+A shaded sleeve is one material of several shades, and an eye lies inside of a face.
 """
 
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from specsia_build.pictures.palettes import COLOURS
 Mask = NDArray[np.bool_]
 
 SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
-"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and Huttenlocher, "Efficient
-graph-based image segmentation", 2004."""
+"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and Huttenlocher,
+"Efficient graph-based image segmentation", 2004."""
 
 SURROUNDED = 0.6  # Share of an area's border that lies on one larger area if it lies inside of it
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other

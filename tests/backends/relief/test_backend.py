@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy
+import torch
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
-from specsia_build.backends.relief import backend, net
+from specsia_build.backends.relief import backend, net, train
 from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of
 from specsia_build.backends.scoring import check_generated
@@ -197,10 +198,6 @@ def test_bytes_do_not_depend_on_threads() -> None:
 
 def test_weights_are_small() -> None:
     assert net.WEIGHTS.stat().st_size < 4 << 20
-
-
-torch = pytest.importorskip("torch")
-train = pytest.importorskip("specsia_build.backends.relief.train")
 
 
 @pytest.fixture(scope="module")

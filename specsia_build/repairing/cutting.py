@@ -1,0 +1,275 @@
+"""Cut a drawing's figure out of transparency, plain paper or a given silhouette, and say what was removed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.dravie.adapt.overlay import cut_out
+from specsia_build.errors import SpecsiaError, UsageError, plural, some
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.repairing.figures import Box, figure_boxes, figure_labels
+from specsia_build.repairing.ground import Mask, paper_shadow, scan_rim, translucent_shadow
+
+MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
+SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
+
+BORDER, MOST_ON_BORDER = 0.02, 0.35
+"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper covers; more
+of it is uneven paper, mistaken for the figure."""
+
+SPECK, MOST_SPECKS = 0.002, 150
+"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
+
+HAZE, HAZE_SHARE = 32, 0.005
+"""Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is mentioned."""
+
+LEAST_EDGE, EDGE = (
+    4.0,
+    0.006,
+)  # Width of a soft edge in pixels, and in lengths of the picture: beyond, low alpha is haze
+
+CUT_SHARE, INWARDS, STRAIGHT = 0.1, 0.02, 0.85
+"""Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at again, and
+share of the width there."""
+
+MOST_LISTED = 9  # Figures that a warning lists
+
+MASK = "--mask mask.png (a picture of the same size, white where the figure is, else black)"
+REPAINT = f"make the background transparent, or white, with a paint program, or give the silhouette as {MASK}"
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A figure on transparency.
+
+    Attributes:
+        picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
+        warnings: sentences on what was removed and what may be wrong.
+        boxes: left, top, right and bottom of each separate figure in pixels of the drawing, from left to right.
+    """
+
+    picture: Pixels
+    warnings: tuple[str, ...]
+    boxes: tuple[Box, ...]
+
+
+def cut(picture: Pixels, mask: Pixels | None = None, number: int | None = None, *, pixel: bool = False) -> Cutout:
+    """Cut the figure out of a drawing (H, W, 4) uint8 with straight alpha.
+
+    Args:
+        picture: a drawing on transparency or on plain paper, or any picture with a mask.
+        mask: (H, W, 4) uint8, a picture that is white where the figure is; alpha counts as black.
+        number: the only figure to keep, from 1 and from left to right; all of them by default.
+        pixel: whether the drawing is known to be pixel art.
+
+    Raises:
+        UsageError: if it shows nothing, its background is uneven, the mask does not fit, or there is no such figure.
+    """
+    silhouette = None if mask is None else _silhouette(mask, picture.shape[:2])
+    step = -(-max(picture.shape[:2]) // MOST_SIDE)
+    if step > 1:
+        picture = np.array(Image.fromarray(picture).convert("RGBa").reduce(step).convert("RGBA"))
+        silhouette = None if silhouette is None else np.asarray(Image.fromarray(silhouette).reduce(step))
+    figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
+    figure, boxes, chosen = _chosen(figure, number, step)
+    warnings += [*chosen, *_cut_sides(figure[..., 3])]
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    width, height = columns.stop - columns.start, rows.stop - rows.start
+    if max(width, height) < SMALL and not pixel:
+        warnings.append(
+            f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), --pixel "
+            "keeps them; otherwise a larger drawing gives a better result"
+        )
+    return Cutout(figure, tuple(warnings), boxes)
+
+
+def _silhouette(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """Coverage (H, W) uint8 that a mask's picture gives."""
+    if mask.shape[:2] != shape:
+        (height, width), (tall, wide) = mask.shape[:2], shape
+        raise UsageError(f"the mask has {width} x {height} pixels and the drawing {wide} x {tall}: make them equal")
+    black = Image.new("RGBA", (shape[1], shape[0]), (0, 0, 0, 255))
+    grey = np.array(Image.alpha_composite(black, Image.fromarray(mask)).convert("L"))
+    inside = grey >= HALF_COVERED
+    if inside.all() or not inside.any():
+        colour = "white" if inside.all() else "black"
+        raise UsageError(f"the mask is all {colour}: paint the figure white and everything else black")
+    # Compression leaves faint noise in what should be black and white.
+    grey[grey < HAZE] = 0
+    grey[grey > 255 - HAZE] = 255
+    return grey
+
+
+def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
+    """The picture inside a silhouette (h, w)."""
+    figure = picture.copy()
+    np.minimum(figure[..., 3], silhouette, out=figure[..., 3])
+    figure[figure[..., 3] == 0] = 0
+    if not (figure[..., 3] >= HALF_COVERED).any():
+        raise UsageError("the drawing is transparent wherever its mask is white: give the mask of this drawing")
+    return figure
+
+
+def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
+    """Remove all that is not the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
+    removed = []
+    if (picture[..., 3] >= HALF_COVERED).all():
+        rim = scan_rim(picture)
+        if rim.any():
+            picture = picture.copy()
+            picture[rim] = np.median(picture[~rim], axis=0)
+            removed.append("a dark rim along the picture's border")
+        figure, paper = _off_paper(picture), _paper(picture)
+        shadow = paper_shadow(figure, paper)
+        figure[shadow] = 0
+        figure = _unmixed(figure, paper)
+    else:
+        figure = _cut_out(picture)
+        shadow = translucent_shadow(figure)
+        figure[shadow] = 0
+        if _clear_haze(figure):
+            removed.append("a haze of low alpha around the figure")
+        figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
+    if shadow.any():
+        removed.append("a soft shadow on the ground")
+    return figure, [f"{what} was removed: if it belongs to the figure, give {MASK}" for what in removed]
+
+
+def _paper(picture: Pixels) -> Pixels:
+    """Colour (3,) of an opaque picture's paper."""
+    corners: Pixels = np.median(picture[[0, 0, -1, -1], [0, -1, 0, -1], :3], axis=0).astype(np.uint8)
+    return corners
+
+
+def _off_paper(picture: Pixels) -> Pixels:
+    """Cut the figure out of plain paper, without specks."""
+    figure = _cut_out(picture)
+    covered = figure[..., 3] >= HALF_COVERED
+    specks = _specks(covered)
+    border = np.ones_like(covered)
+    depth = max(1, round(BORDER * min(covered.shape)))
+    border[depth:-depth, depth:-depth] = False
+    if covered[border].mean() > MOST_ON_BORDER or scipy.ndimage.label(specks, np.ones((3, 3)))[1] > MOST_SPECKS:
+        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
+    figure[specks] = 0
+    return figure
+
+
+def _cut_out(picture: Pixels) -> Pixels:
+    try:
+        return cut_out(picture)
+    except SpecsiaError as error:
+        raise UsageError(f"{str(error).split(';')[0]}; if it is a photograph, {REPAINT}") from error
+
+
+def _specks(covered: Mask) -> Mask:
+    """Separate parts of a silhouette that are too small to belong to it."""
+    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    small = areas < SPECK * np.count_nonzero(covered)
+    small[0] = False
+    return np.asarray(small[parts])
+
+
+def _clear_haze(figure: Pixels) -> bool:
+    """Clear a haze of low alpha around a figure, in place, and return whether it is worth mentioning.
+
+    Pixels of low alpha beside the figure are its antialiased edge, unless there is a haze farther away.
+    """
+    alpha = figure[..., 3]
+    faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
+    reach = max(LEAST_EDGE, EDGE * max(alpha.shape))
+    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
+    is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
+    figure[faint if is_haze else far] = 0
+    return is_haze
+
+
+def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
+    """Remove the colour of the paper (3,) from the outermost pixels of a figure.
+
+    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its coverage.
+    """
+    covered = figure[..., 3] >= HALF_COVERED
+    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
+    if not inner.any():
+        return figure
+    distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
+    rim = covered & ~inner & (distance < 2)
+    inside = figure[nearest[0][rim], nearest[1][rim], :3]
+    step = inside - paper.astype(np.float64)
+    length = np.maximum((step * step).sum(axis=1), 1.0)
+    share = np.clip(((figure[rim][:, :3] - paper.astype(np.float64)) * step).sum(axis=1) / length, 0, 1)
+    out = figure.copy()
+    out[rim, 3] = np.rint(255 * share).astype(np.uint8)
+    out[rim, :3] = inside
+    out[out[..., 3] == 0] = 0
+    return out
+
+
+def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[Box, ...], list[str]]:
+    """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings too."""
+    labels = figure_labels(figure[..., 3])
+    boxes = figure_boxes(labels, figure[..., 3])
+    boxes = tuple((left * step, top * step, right * step, bottom * step) for left, top, right, bottom in boxes)
+    if number is not None:
+        if not 1 <= number <= len(boxes):
+            raise UsageError(f"there is no figure {number}: the drawing shows {plural(len(boxes), 'figure')}")
+        kept = figure.copy()
+        kept[labels != number] = 0
+        return kept, boxes, []
+    if len(boxes) < 2:
+        return figure, boxes, []
+    places = some([f"{k} ({', '.join(map(str, box))})" for k, box in enumerate(boxes, 1)], MOST_LISTED)
+    return (
+        figure,
+        boxes,
+        [
+            f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of {places} "
+            "(left, top, right and bottom in pixels)"
+        ],
+    )
+
+
+def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
+    """Warn of sides of the picture at which a silhouette (h, w) seems to be cut."""
+    covered = alpha >= HALF_COVERED
+    rows, columns = box_around(covered)
+    sides = []
+    for turns, name in enumerate(("top", "right", "bottom", "left")):
+        along = columns if turns % 2 == 0 else rows
+        depth = max(2, round(INWARDS * (along.stop - along.start)))
+        # Each side in turn lies at the top.
+        turned = np.rot90(covered, turns)
+        first, inside = np.count_nonzero(turned[0]), np.count_nonzero(turned[min(depth, len(turned) - 1)])
+        # What ends at the border, such as a sole or a tip, is rounded.
+        if first >= CUT_SHARE * (along.stop - along.start) and first >= STRAIGHT * inside:
+            sides.append(name)
+    if not sides:
+        return []
+    return [
+        f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is missing from "
+        "all views; draw it whole, with some ground around it"
+    ]
+
+
+def scale_whole(figure: Pixels, longest: float) -> Pixels:
+    """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
+
+    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha becomes 0
+    or 255.
+    """
+    solid = figure[..., 3] >= HALF_COVERED
+    box = box_around(solid)
+    cropped = np.where(solid[box][..., None], figure[box] | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
+    side = max(cropped.shape[:2])
+    if side > longest:
+        step = int(-(-side // longest))
+        return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
+    factor = int(longest // side)
+    return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)

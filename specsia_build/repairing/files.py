@@ -1,0 +1,28 @@
+"""Read the file of a drawing: an image of any common kind, or an SVG."""
+
+from pathlib import Path
+
+from specsia_build.characters.images import load_texture
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.files.sources import read_source
+from specsia_build.pictures.films import Pixels
+from specsia_build.repairing.svg import MOST_BYTES, render_svg
+
+_ANYWHERE = Path("/")  # A drawing may be a link that leads anywhere
+
+
+def load_drawing(path: Path) -> tuple[Pixels, tuple[str, ...]]:
+    """Read a drawing as (h, w, 4) uint8, straight alpha, row 0 at the top, with warnings of what is missing.
+
+    Raises `UsageError` if it does not exist, or is damaged, of no known kind, or too large.
+    """
+    try:
+        if path.suffix.lower() != ".svg":
+            return load_texture(path, path.name, _ANYWHERE, upright=True), ()
+        picture, missing = render_svg(read_source(path, _ANYWHERE, MOST_BYTES), path.name)
+        warnings = tuple(f"{path.name} was drawn without {what}: save it as PNG to have all of it" for what in missing)
+        return load_texture(picture, path.name), warnings
+    except CharacterError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,146 @@
+"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, and a soft shadow on the ground."""
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.layers import HALF_COVERED
+
+Mask = NDArray[np.bool_]
+
+RIM, ACROSS, DARKER = 0.06, 0.9, 40
+"""Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that it covers,
+and levels by which the outermost line is darker than the paper, at least."""
+
+STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
+
+SAME, FAINT, OPAQUE, DARK = 24, 12, 250, 80
+"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour, and from
+which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
+
+PALEST, DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
+HUE, STEEP = 0.06, 24  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
+FADING = 0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
+
+LOW, FLAT, LEAST = 0.25, 1.5, 0.004
+"""A shadow on the ground lies in this lowest share of the drawing's height, is so many times as wide as high, and
+covers this share of the figure's area, at least."""
+
+FEET = 0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
+
+
+def scan_rim(picture: Pixels) -> Mask:
+    """Find the dark rim along the border of an opaque scan (h, w, 4); all False if there is none."""
+    height, width = picture.shape[:2]
+    rim = np.zeros((height, width), np.bool_)
+    down, across = max(1, round(RIM * height)), max(1, round(RIM * width))
+    inner = picture[down:-down, across:-across, :3]
+    if inner.size == 0:
+        return rim
+    ring = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).astype(np.int16)
+    paper = np.median(ring, axis=0).astype(np.int16)
+    if (np.abs(ring - paper).max(axis=1) <= PAPER_TOLERANCE).mean() < PAPER_BORDER:
+        return rim
+    difference = picture[..., :3] - paper
+    ink, dark = np.abs(difference).max(axis=2) > PAPER_TOLERANCE, difference.mean(axis=2) < -DARKER
+    for turns in range(4):
+        # Each side in turn lies at the top; the rotated arrays are views.
+        deepest = down if turns % 2 == 0 else across
+        along = np.rot90(ink, turns)[: deepest + 1].mean(axis=1) >= ACROSS
+        depth = int(np.argmin(along)) if not along.all() else 0
+        if depth and np.rot90(dark, turns)[0].mean() >= ACROSS:
+            np.rot90(rim, turns)[:depth] = True
+    return rim | _slanted(ink & ~rim, rim, (down, across))
+
+
+def _slanted(ink: Mask, rim: Mask, depths: tuple[int, int]) -> Mask:
+    """Parts of the ink that lie near the border alone, and touch it or a rim along much of a side."""
+    down, across = depths
+    parts, count = scipy.ndimage.label(ink, np.ones((3, 3)))
+    inner = parts[down:-down, across:-across]
+    reaching = np.bincount(inner.ravel(), minlength=count + 1) > 0
+    outside = np.pad(rim, 1, constant_values=True)
+    touching = ink & scipy.ndimage.binary_dilation(outside)[1:-1, 1:-1]
+    lengths = np.bincount(parts[touching], minlength=count + 1)
+    slanted = ~reaching & (lengths >= STRIP * min(ink.shape))
+    slanted[0] = False
+    return np.asarray(slanted[parts])
+
+
+def translucent_shadow(figure: Pixels) -> Mask:
+    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is none."""
+    alpha = figure[..., 3]
+    candidates = (alpha > 0) & (alpha < OPAQUE)
+    covered = alpha >= HALF_COVERED
+    if not covered.any():
+        return np.zeros_like(covered)
+    # Antialiased edges are too thin to be seeds.
+    seeds = _thick(candidates)
+    seeds[: _ground(covered).start] = False
+    if not seeds.any():
+        return seeds
+    colour = np.median(figure[seeds & (alpha >= alpha[seeds].max() // 4)][:, :3], axis=0)
+    # Colours of fainter pixels are rounded too coarsely.
+    same = (alpha >= FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
+    # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.
+    shadow = same if colour.mean() >= DARK else same & candidates
+    shadow = _on_ground(shadow, (alpha >= OPAQUE) & ~shadow, covered)
+    return np.asarray(scipy.ndimage.binary_propagation(shadow, mask=shadow | ((alpha > 0) & (alpha < FAINT))))
+
+
+def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
+    """Find a soft shadow on the paper (3,) uint8 beside the feet of a figure (h, w, 4); all False if there is none.
+
+    It is a gradient of the paper's hue that the paper runs into without an edge.
+    """
+    covered = figure[..., 3] >= HALF_COVERED
+    share = figure[..., :3] / np.maximum(paper, 1).astype(np.float32)
+    brightness = share.mean(axis=2)
+    level = np.where(covered, 255 * brightness, 255)
+    steep = scipy.ndimage.maximum_filter(level, 5) - scipy.ndimage.minimum_filter(level, 5)
+    alike = covered & (brightness > DARKEST) & (brightness < PALEST) & (np.ptp(share, axis=2) < HUE)
+    soft = alike & (steep <= STEEP)
+    edge = soft & scipy.ndimage.binary_dilation(~covered)
+    shadow = _on_ground(scipy.ndimage.binary_propagation(edge, mask=soft), covered & ~soft, covered)
+    if not shadow.any() or np.ptp(np.percentile(brightness[shadow], (10, 90))) < FADING:
+        return np.zeros_like(shadow)
+    # The shadow goes on to the figure's edge, which is too steep.
+    beside = scipy.ndimage.binary_dilation(shadow, iterations=3)
+    return np.asarray(shadow | (beside & alike & (brightness >= brightness[shadow].min())))
+
+
+def _thick(mask: Mask) -> Mask:
+    """Pixels of a mask in squares of 3 x 3 that it covers."""
+    return np.asarray(scipy.ndimage.binary_opening(mask, np.ones((3, 3), np.bool_)))
+
+
+def _ground(covered: Mask) -> slice:
+    """The lowest rows of a drawing's silhouette."""
+    rows, _ = box_around(covered)
+    return slice(rows.stop - round(LOW * (rows.stop - rows.start)), rows.stop)
+
+
+def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
+    """Parts of candidates that lie flat on the ground, where the solid figure stands in them or floats above."""
+    top = _ground(covered).start
+    # Antialiased edges of the figure may have the shadow's colour, but are thin.
+    parts, _ = scipy.ndimage.label(_thick(candidates), np.ones((3, 3)))
+    shadow = np.zeros_like(candidates)
+    area = np.count_nonzero(solid)
+    for number, box in enumerate(scipy.ndimage.find_objects(parts), 1):
+        height, width = (along.stop - along.start for along in box)
+        if box[0].start < top or width < FLAT * height:
+            continue
+        part = parts[box] == number
+        if np.count_nonzero(part) < LEAST * area:
+            continue
+        around = tuple(slice(max(0, along.start - 2), along.stop + 2) for along in box)
+        grown = scipy.ndimage.binary_dilation(parts[around] == number, iterations=2)
+        feet = np.flatnonzero(solid[:, box[1]].any(axis=1))
+        stands = len(feet) > 0 and feet[-1] + 1 - box[0].start >= FEET * height
+        if stands or not (grown & solid[around]).any():
+            shadow[box] |= part
+    return np.asarray(scipy.ndimage.binary_dilation(shadow, iterations=2) & candidates)

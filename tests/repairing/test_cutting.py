@@ -1,0 +1,278 @@
+"""Cut figures out of pictures with what strangers' drawings have around them."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from specsia_build.errors import UsageError
+from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.drawing import Reading, read_drawing
+from specsia_build.repairing.files import load_drawing
+
+Pixels = NDArray[np.uint8]
+SIZE = WIDTH, HEIGHT = 300, 400
+SHOES = (24, 16, 16, 255)
+
+
+def person(middle: int = 150, scale: float = 1.0, ground: tuple[int, ...] = (0, 0, 0, 0)) -> Image.Image:
+    """A person in dark shoes on a ground, with antialiased edges."""
+    image = Image.new("RGBA", (4 * WIDTH, 4 * HEIGHT), ground)
+    draw = ImageDraw.Draw(image)
+
+    def box(left: float, top: float, right: float, bottom: float) -> tuple[float, ...]:
+        x, y = 4 * (middle - 150 * scale), 4 * (360 - 360 * scale)
+        return x + 4 * scale * left, y + 4 * scale * top, x + 4 * scale * right, y + 4 * scale * bottom
+
+    draw.ellipse(box(115, 70, 185, 140), fill=(222, 180, 150, 255))
+    draw.rectangle(box(118, 138, 182, 250), fill=(200, 60, 60, 255))
+    for left, inner in ((90, 122), (178, 122)):
+        draw.rectangle(box(left, 145, left + 32, 235), fill=(222, 180, inner, 255))
+    for left, shoe in ((122, 112), (153, 153)):
+        draw.rectangle(box(left, 248, left + 26, 345), fill=(60, 60, 160, 255))
+        draw.rectangle(box(shoe, 344, shoe + 36, 360), fill=SHOES)
+    return image.reduce(4)
+
+
+def laid(*images: Image.Image) -> Image.Image:
+    """Pictures laid over each other, the last on top."""
+    below, *others = images
+    for image in others:
+        below = Image.alpha_composite(below, image)
+    return below
+
+
+def paper(colour: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    return Image.new("RGBA", SIZE, (*colour, 255))
+
+
+def shadow(box: tuple[int, int, int, int], opacity: int = 110) -> Image.Image:
+    alpha = Image.new("L", SIZE)
+    ImageDraw.Draw(alpha).ellipse(box, fill=opacity)
+    image = Image.new("RGBA", SIZE, (10, 5, 20, 0))
+    image.putalpha(alpha.filter(ImageFilter.GaussianBlur(8)))
+    return image
+
+
+def overlap(picture: Pixels, other: Pixels) -> float:
+    """IoU of two silhouettes."""
+    first, second = (of[..., 3] >= 128 for of in (picture, other))
+    return float((first & second).sum() / (first | second).sum())
+
+
+CLEAN = np.asarray(person())
+
+
+@pytest.mark.parametrize("around", ["margin", "all"])
+def test_haze(around: str) -> None:
+    hazy = CLEAN.copy()
+    alpha = Image.fromarray(CLEAN[..., 3])
+    near = np.asarray(alpha.filter(ImageFilter.MaxFilter(51))) > 0
+    empty = (CLEAN[..., 3] == 0) & (near if around == "margin" else True)
+    hazy[empty] = (210, 210, 210, 8)
+    cutout = cut(hazy)
+    assert np.array_equal(cutout.picture[CLEAN[..., 3] >= 32], CLEAN[CLEAN[..., 3] >= 32])
+    assert not cutout.picture[CLEAN[..., 3] == 0].any()
+    assert len(cutout.warnings) == 1
+
+
+def test_clean_edges_and_veils_stay() -> None:
+    veiled = CLEAN.copy()
+    veiled[145:235, 90:116, 3] = 100
+    for picture in (CLEAN, veiled):
+        cutout = cut(picture)
+        assert np.array_equal(cutout.picture[picture[..., 3] > 0], picture[picture[..., 3] > 0])
+        assert cutout.warnings == ()
+
+
+@pytest.mark.parametrize("box", [(70, 340, 250, 376), (150, 335, 290, 372)], ids=["under", "beside"])
+@pytest.mark.parametrize("ground", [None, (255, 255, 255), (244, 232, 210)])
+def test_ground_shadow(ground: tuple[int, int, int] | None, box: tuple[int, int, int, int]) -> None:
+    below = [] if ground is None else [paper(ground)]
+    cutout = cut(np.asarray(laid(*below, shadow(box), person())))
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    shoes = (CLEAN == SHOES).all(axis=2)
+    assert (cutout.picture[shoes][:, 3] == 255).mean() > 0.95
+    assert len(cutout.warnings) == 1
+
+
+@pytest.mark.parametrize("ground", [None, (255, 255, 255)])
+def test_no_shadow_no_warning(ground: tuple[int, int, int] | None) -> None:
+    """Pale shoes and a body that fades out are no shadow."""
+    pale = np.asarray(person()).copy()
+    pale[(pale[..., :3] == SHOES[:3]).all(axis=2), :3] = 215
+    if ground is None:
+        pale[300:361, :, 3] = pale[300:361, :, 3] * np.linspace(1, 0.3, 61)[:, None]
+    below = [] if ground is None else [paper(ground)]
+    cutout = cut(np.asarray(laid(*below, Image.fromarray(pale))))
+    assert overlap(cutout.picture, pale) > 0.97
+    assert cutout.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["side", "frame", "slanted"])
+def test_scan_rim(kind: str) -> None:
+    scan = laid(paper(), person())
+    draw = ImageDraw.Draw(scan)
+    if kind == "side":
+        for row in range(12):
+            draw.line((0, row, WIDTH, row), fill=(20 * row, 20 * row, 20 * row))
+    elif kind == "frame":
+        draw.rectangle((0, 0, WIDTH - 1, HEIGHT - 1), outline=(40, 40, 40), width=6)
+    else:
+        draw.polygon(((0, 0), (WIDTH, 0), (WIDTH, 18), (0, 1)), fill=(30, 30, 30))
+    cutout = cut(np.asarray(scan))
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    assert len(cutout.warnings) == 1
+
+
+@pytest.mark.parametrize("ground", [(0, 0, 0, 0), (255, 255, 255, 255)])
+def test_several_figures(ground: tuple[int, ...]) -> None:
+    both = np.asarray(laid(person(80, 0.8, ground), person(215, 0.6)))
+    whole = cut(both)
+    assert len(whole.boxes) == 2
+    assert whole.boxes[0][2] < whole.boxes[1][0]
+    assert "--figure" in whole.warnings[0]
+    for number, alone in enumerate((person(80, 0.8), person(215, 0.6)), 1):
+        cutout = cut(both, number=number)
+        assert overlap(cutout.picture, np.asarray(alone)) > 0.96
+        assert cutout.warnings == ()
+    for number in (0, 3):
+        with pytest.raises(UsageError):
+            cut(both, number=number)
+
+
+def test_parts_are_no_figures() -> None:
+    """A halo, a sword that floats beside a hand, and eyes in a head of lines."""
+    armed = person()
+    draw = ImageDraw.Draw(armed)
+    draw.rectangle((60, 100, 66, 240), fill=(150, 150, 170, 255))
+    draw.ellipse((120, 45, 180, 62), outline=(240, 200, 0, 255), width=5)
+    lines = Image.new("RGBA", SIZE)
+    draw = ImageDraw.Draw(lines)
+    draw.ellipse((100, 40, 200, 140), outline=(0, 0, 0, 255), width=4)
+    for left in (120, 165):
+        draw.ellipse((left, 70, left + 15, 90), fill=(0, 0, 0, 255))
+    draw.rectangle((110, 150, 190, 340), outline=(0, 0, 0, 255), width=4)
+    for picture in (armed, lines):
+        cutout = cut(np.asarray(picture))
+        assert len(cutout.boxes) == 1
+        assert overlap(cutout.picture, np.asarray(picture)) == 1
+
+
+def test_mask() -> None:
+    """A photograph is refused, and accepted with its silhouette."""
+    random = np.random.default_rng(0)
+    ground = np.linspace(60, 250, WIDTH)[None, :, None] + random.normal(0, 12, (HEIGHT, WIDTH, 3))
+    behind = Image.fromarray(ground.clip(0, 255).astype(np.uint8)).convert("RGBA")
+    photo = np.asarray(laid(behind, person()))
+    with pytest.raises(UsageError, match="--mask"):
+        cut(photo)
+    grey = Image.fromarray(CLEAN[..., 3])
+    for mask in (grey, grey.point(lambda level: 255 * (level > 127)).convert("1"), grey.convert("P")):
+        cutout = cut(photo, np.asarray(mask.convert("RGBA")))
+        assert overlap(cutout.picture, CLEAN) == 1
+        assert cutout.warnings == ()
+    black = np.zeros_like(photo)
+    for bad in (black, black + 255, np.asarray(grey.convert("RGBA"))[:-1]):
+        with pytest.raises(UsageError):
+            cut(photo, bad)
+
+
+def test_cut_at_border() -> None:
+    image = person()
+    assert "bottom" in cut(np.asarray(image.crop((0, 0, WIDTH, 300)))).warnings[0]
+    assert "left" in cut(np.asarray(image.crop((130, 0, WIDTH, HEIGHT)))).warnings[0]
+
+
+def test_pixel_art() -> None:
+    sprite = np.zeros((16, 12, 4), np.uint8)
+    sprite[2:14, 3:9] = np.random.default_rng(0).integers(0, 256, (12, 6, 4), np.uint8) | [0, 0, 0, 128]
+    assert "--pixel" in cut(sprite).warnings[0]
+    cutout = cut(sprite, pixel=True)
+    assert cutout.warnings == ()
+    solid = sprite[2:14, 3:9] | np.array([0, 0, 0, 255], np.uint8)
+    assert np.array_equal(scale_whole(cutout.picture, 50), solid.repeat(4, 0).repeat(4, 1))
+    assert np.array_equal(scale_whole(solid.repeat(9, 0).repeat(9, 1), 40), solid.repeat(3, 0).repeat(3, 1))
+
+
+def svg(content: str, head: str = "") -> bytes:
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink"'
+    body = f'<rect x="20" y="10" width="60" height="280" fill="#00f"/>{content}'
+    return f'{head}<svg {names} width="100" height="300">{body}</svg>'.encode()
+
+
+def encoded(image: Image.Image) -> str:
+    """A picture as the link of an SVG that holds it."""
+    data = BytesIO()
+    image.save(data, "PNG")
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+@pytest.mark.parametrize("way", ["held", "linked", "entity", "nested"])
+def test_svg(tmp_path: Path, way: str) -> None:
+    """An SVG is rendered, with pictures that it holds, and without those that it links to."""
+    red = Image.new("RGB", (4, 4), "red")
+    red.save(tmp_path / "red.png")
+    place = 'width="100" height="300"'
+    link = str(tmp_path / "red.png")
+    inner = base64.b64encode(svg(f'<image href="{link}" {place}/>')).decode()
+    links = {"held": encoded(red), "nested": f"data:image/svg+xml;base64,{inner}", "entity": "&e;", "linked": link}
+    head = f'<!DOCTYPE svg [<!ENTITY e "{link}">]>' if way == "entity" else ""
+    file = tmp_path / "drawing.svg"
+    file.write_bytes(svg(f'<image x:href="{links[way]}" {place}/>', head))
+    picture, warnings = load_drawing(file)
+    assert max(picture.shape) == 1024
+    assert (picture[512, 171] == ((255, 0, 0, 255) if way == "held" else (0, 0, 255, 255))).all()
+    assert bool(warnings) == (way in ("linked", "entity"))
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    """A sentence and nothing else for each; sizes are judged before anything is decoded."""
+    files = {
+        "text.png": b"hello",
+        "empty.png": b"",
+        "text.svg": b"hello",
+        "empty.svg": svg("").replace(b"#00f", b"none"),
+        "outside.svg": svg("<desc>&e;</desc>", '<!DOCTYPE svg [<!ENTITY e SYSTEM "file:///etc/passwd">]>'),
+        "huge.svg": svg(f'<image href="{encoded(Image.new("L", (25000, 25000)))}" width="9" height="9"/>'),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    Image.new("1", (30000, 30000)).save(tmp_path / "huge.png")
+    Image.new("RGBA", SIZE).save(tmp_path / "clear.png")
+    for name in (*files, "huge.png", "clear.png", "missing.png"):
+        with pytest.raises(UsageError):
+            read_drawing(tmp_path / name, Reading(64))
+
+
+SAID = {
+    "bear-photo": None,
+    "cat-tiny": ["--pixel"],
+    "dark-soldier": ["haze"],
+    "gopher-four": ["--figure"],
+    "half-body": ["bottom"],
+    "kalya": ["haze", "shadow"],
+    "knight-tiny": ["--pixel"],
+    "maiko-pair": ["shadow"],
+    "sylvie": ["bottom"],
+}
+"""What is said of each of the shared drawings; None is refused, and nothing is said of the others."""
+
+
+def test_strangers_drawings(drawings_dir: Path) -> None:
+    for path in sorted(drawings_dir.glob("*.png")):
+        said = SAID.get(path.stem, [])
+        picture, _ = load_drawing(path)
+        if said is None:
+            with pytest.raises(UsageError, match="--mask"):
+                cut(picture)
+            continue
+        warnings = cut(picture).warnings
+        assert len(warnings) == len(said), path.stem
+        assert all(word in warning for word, warning in zip(said, warnings, strict=True)), path.stem
