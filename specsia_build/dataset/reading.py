@@ -44,6 +44,7 @@ _RANGES = {
 _ARROW = {
     **{field.name: field.type for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))},
     **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
+    "outline_rgb": pa.list_(pa.int32()),
     **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
 }
 """Arrow types that columns are cast to when they are read."""

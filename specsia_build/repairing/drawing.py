@@ -137,7 +137,7 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
             contour = None
         if contour is None or (contour.start == 0 and contour.end <= MOST_WIDTH + 0.5):
             style = contour_style(image)
-        width = float(style[0]) if style is not None else contour.end if contour is not None else 0.0
+        width = style.width if style is not None else contour.end if contour is not None else 0.0
     if style is not None or contour is None:
         mask = without_contour(image)
         return Frontal(name, image, (mask if mask.any() else image[..., 3])[None])
@@ -155,8 +155,7 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
-    thickness, grey = outline(config.seed, entry.id)
-    image = draw_contour(layers.color, layers.coverage, thickness, grey)
+    image = outline(config.seed, entry.id).draw(layers)
     return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
 
 

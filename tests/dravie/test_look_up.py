@@ -148,8 +148,8 @@ def test_contour_style(colour: tuple[int, int, int], thickness: int, grey: int) 
     mask = disc(64, 40, 128)
     drawn = draw_contour(coloured(mask, colour), mask, thickness, grey)
     for zmask in (None, mask):
-        style = contour_style(drawn, zmask)
-        assert style is not None and style[0] == thickness and abs(style[1] - grey) <= 3
+        ink = contour_style(drawn, zmask)
+        assert ink is not None and ink.width == thickness and np.abs(ink.colours.astype(int) - grey).max() <= 3
     assert not without_contour(drawn)[mask == 0].any()
 
 

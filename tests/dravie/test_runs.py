@@ -37,7 +37,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(dataset: Path, config: str, split: str) -> set[str]:
     opened = open_dataset(dataset)
-    return {decode_pair(row).content for row in opened.stream(config, split, pair_columns("specsia"))}
+    return {decode_pair(row).content for row in opened.stream(config, split, pair_columns(opened))}
 
 
 def test_training_records_characters(dataset: Path, trained: Path) -> None:

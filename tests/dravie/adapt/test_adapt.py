@@ -223,7 +223,8 @@ def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Pat
     _adapt(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     kept, drawing = load_drawing(tmp_path / "out"), Drawing.of(frontal)
     assert load_generator(tmp_path / "out").config == ModelConfig(reference="drawing")
-    assert kept is not None and kept.style == drawing.style
+    assert kept is not None and kept.ink.width == drawing.ink.width == 2
+    assert_array_equal(kept.ink.colours, drawing.ink.colours)
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))
     path = checkpoints(tmp_path / "out")[-1] / DRAWING
     whole = path.read_bytes()

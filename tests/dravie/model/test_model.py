@@ -172,7 +172,7 @@ def test_hint_undoes_local_damage(tmp_path: Path) -> None:
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
-    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset.kind))]
+    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset))]
     pairs = [dimmed(decode_pair(row)) for row in rows]
     unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
     training = [pair for pair in pairs if pair.character_id != ids[-1]]

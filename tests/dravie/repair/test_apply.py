@@ -19,6 +19,7 @@ from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.ink import Ink
 from tests.dravie.pairs import drawn_pair
 
 
@@ -112,7 +113,7 @@ def test_missing_line_in_drawings_style() -> None:
     grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
-    result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, (120, 20)))
+    result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, Ink.of_one(2, (20, 20, 20))))
     without = repair(grey, pair.z, pair.pos)
     assert not without[:, 40:].any()
     assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])
