@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +110,7 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
         if own:
             values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
-            # Contours of earlier versions are grey.
-            values["outline_rgb"] = tuple(row.get("outline_rgb") or 3 * [row["outline_grey"]])
+            values["outline_rgb"] = _colour(row.get("outline_rgb"), row["outline_grey"])
             return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
         alpha = silhouette_of(color, pos, mask)
         return Pair(
@@ -119,6 +118,13 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
         )
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
+
+
+def _colour(levels: Sequence[int] | None, grey: int | None) -> tuple[int, ...] | None:
+    """Colour of a contour; the contours of earlier versions, without a colour, are grey."""
+    if levels is not None:
+        return tuple(levels)
+    return None if grey is None else (grey,) * 3
 
 
 def decode_column(data: object, column: str, own: bool = True) -> Pixels:
