@@ -64,13 +64,9 @@ def main(
         training[config] = group_contents([*views, *(view for part in parts for view in part.views)])
     write_seen(out, replace(seen, training=training))
     save_model(out, steps, trainer.result)
-    record = {"train": to_json(settings), "trained_from": run, "datasets": digests}
-    record |= {
-        "bf16": trainer.bf16,
-        "threads": torch.get_num_threads(),
-        "specsia": __version__,
-        "torch": torch.__version__,
-    }
+    versions = {"specsia": __version__, "torch": torch.__version__}
+    environment = {"bf16": trainer.bf16, "device": "cpu", "threads": torch.get_num_threads(), **versions}
+    record = {"train": to_json(settings), "trained_from": run, "datasets": digests, **environment}
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
 
 
