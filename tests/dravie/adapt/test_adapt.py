@@ -11,6 +11,7 @@ from click.testing import Result
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import numpy as arrays
 
 from specsia_build import png
 from specsia_build.dataset.pairs import Pair
@@ -228,7 +229,8 @@ def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Pat
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))
     path = checkpoints(tmp_path / "out")[-1] / DRAWING
     whole = path.read_bytes()
-    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL).read_bytes()):
+    of_grey_contour = arrays.save({"places": kept.places, "colours": kept.colours, "style": np.zeros(2, np.uint8)})
+    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL).read_bytes(), of_grey_contour):
         path.write_bytes(broken)
         with pytest.raises(SpecsiaError, match=DRAWING):
             load_drawing(tmp_path / "out")
