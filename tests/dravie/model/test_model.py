@@ -90,7 +90,7 @@ def test_weights_that_see_a_grey_contour(architecture: Architecture, tmp_path: P
             continue
         assert torch.equal(converted[name][:, :-3], weight[:, :-3])
         assert torch.allclose(converted[name][:, -3:].sum(1), narrow[name][:, -1], atol=1e-6)
-    path.write_bytes(save({name: w[:, :-1] if sees_input(name) else w for name, w in narrow.items()}))
+    path.write_bytes(save({name: w[:, :-1].contiguous() if sees_input(name) else w for name, w in narrow.items()}))
     with pytest.raises(SpecsiaError, match="of another model or version"):
         load_generator(tmp_path)
 
