@@ -1,14 +1,14 @@
-"""A character's drawing as an input of the network: its colours by position, and the style of its contour.
+"""A character's drawing as an input of the network: its colours by position, and the ink of its contour.
 
 `Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `contour_style` estimates the
-thickness and the grey of a drawing's contour, from the drawing (and Zmask) alone.
+thickness and the colours of a drawing's contour, from the drawing (and Zmask) alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -17,22 +17,34 @@ from numpy.typing import NDArray
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
 from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.masks import continued
+from specsia_build.pictures.palettes import palette_of
+from specsia_build.rendering.ink import Ink
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
 OPAQUE = 250  # Coverage from which a pixel shows only one place
 PASTED = 1.5  # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
-LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that differ from a contour's grey
-MOST_WIDTH = 4  # Thickness in pixels of the widest contour, which lies outside of Y*'s silhouette
+LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that differ from a contour's colour
+MOST_WIDTH = 4  # Thickness in pixels of the widest contour that networks are trained on, outside of Y*'s silhouette
 RINGS = 8  # Depths in pixels inside a drawing's edge that are compared with its contour
 LIKE = 10  # Largest difference between pixels of a contour, in levels
 PURE = 0.85
-"""Least share of a drawing's outermost pixels of one grey if it has a contour: in 144 frontal views 0.97 or more with
+"""Least share of a drawing's outermost pixels of one colour if it has a contour: in 144 frontal views 0.97 or more with
 one, 0.82 or less without."""
 
+MOST_INKS, SAMPLES, ROUNDS = 8, 4096, 12  # Colours of a contour that follows the figure's; see `palette_of`
+CORE = MOST_WIDTH + 3  # Least depth in pixels of the figure beside a contour
+LEAST_DIFFERENCE = 24
+"""Least difference of such a contour from the figure beside it, in levels, the median over the line: in 88 frontal
+views 27 or more with one in all but two, 19 or less in all but two without."""
+
+LIKE_REGION = 32  # Largest difference between pixels of such a contour beside one colour of the figure, in levels
+
 STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
-UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)  # Channels without a drawing, and of a drawing without a contour
+UNKNOWN_CONTOUR = Ink.of_one(0, (0, 0, 0))  # Stands for the contour where there is no drawing
+NO_CONTOUR = Ink.of_one(0, (255, 255, 255))  # That of a drawing without a contour
 
 
 def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -57,12 +69,46 @@ def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1])
 
 
-def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, int] | None:
-    """Thickness in pixels (1 to `MOST_WIDTH`) and grey (0…255) of a drawing's contour; None where it has none.
+class _Rings(NamedTuple):
+    """The N pixels near a figure's edge.
 
-    The grey is that of the outermost pixels. The thickness is summed over rings of one pixel: the share of each that
-    has the grey, less the share of that grey deeper inside. In 144 frontal views of datasets the grey was right within
-    3 levels, and the thickness in 140, with Zmask in all; else it was off by one.
+    Attributes:
+        colours: (N, 3) int16.
+        depth: (N,) int32, distance from the edge in pixels, 0 outside of the figure.
+        evidence: (N,) bool, the pixels that the contour alone covers, if there is one.
+    """
+
+    colours: NDArray[np.int16]
+    depth: NDArray[np.int32]
+    evidence: NDArray[np.bool_]
+
+    def median(self, where: NDArray[np.bool_]) -> Pixels:
+        """Median colour (3,) of the evidence among some pixels (N,)."""
+        return np.asarray(np.median(self.colours[where & self.evidence], axis=0), np.uint8)
+
+    def thickness(self, inks: NDArray[Any], tolerance: int) -> float | None:
+        """Thickness in pixels of a contour whose colour is `inks`, (3,) or that of each pixel (N, 3), or None.
+
+        It is summed over rings of one pixel: the share of each that has the contour's colour, less the share of that
+        colour deeper inside.
+        """
+        like = np.abs(self.colours - inks.astype(np.int16)).max(axis=1) <= tolerance
+        if like[self.evidence].mean() < PURE:
+            return None
+        counts = np.bincount(self.depth, minlength=RINGS + 1)[1 : RINGS + 1]
+        shares = np.bincount(self.depth[like], minlength=RINGS + 1)[1 : RINGS + 1] / np.maximum(counts, 1)
+        anyway = float(np.median(shares[MOST_WIDTH + 1 :]))
+        if anyway > 1 - LEAST_CONTRAST:
+            return None
+        return 0.5 + float(np.clip((shares[: MOST_WIDTH + 1] - anyway) / (1 - anyway), 0, 1).sum())
+
+
+def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> Ink | None:
+    """Thickness (1 to `MOST_WIDTH` whole pixels) and colours of a drawing's contour; None where it has none.
+
+    The colour is that of the outermost pixels; where they have several, it follows that of the figure beside it. In 144
+    frontal views of datasets a grey was right within 3 levels, and the thickness in 140, with Zmask in all; else it was
+    off by one.
 
     The drawing is (H, W, 4) uint8 with straight alpha. A contour lies outside of Zmask (H, W) uint8, the silhouette of
     the reconstruction under it.
@@ -75,31 +121,47 @@ def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, in
     rim, fringe = depth == 1, (alpha >= 8) & (alpha < HALF_COVERED)
     # Half transparent pixels belong to the contour alone; a drawing with hard edges has none.
     evidence = fringe if 5 * np.count_nonzero(fringe) >= np.count_nonzero(rim) else rim
-    grey = int(np.median(drawing[evidence][:, :3].mean(axis=1)))
-    near = evidence | (inside & (depth <= RINGS))
-    like = np.zeros_like(inside)
-    like[near] = np.abs(drawing[near][:, :3].astype(np.int16) - grey).max(axis=1) <= LIKE
-    if like[evidence].mean() < PURE:
+    where = evidence | (inside & (depth <= RINGS))
+    rings = _Rings(drawing[where][:, :3].astype(np.int16), depth[where], evidence[where])
+    ink = _one_ink(rings) or _inks_by_region(rings, continued(drawing, depth >= CORE)[where][:, :3])
+    if ink is None or zmask is None or not (zmask >= HALF_COVERED).any():
+        return ink and replace(ink, width=_whole(ink.width))
+    outside = float(np.median(scipy.ndimage.distance_transform_edt(zmask < HALF_COVERED)[rim]))
+    return replace(ink, width=_whole((ink.width + min(outside, MOST_WIDTH)) / 2))
+
+
+def _whole(width: float) -> int:
+    return min(MOST_WIDTH, max(1, int(width + 0.5)))
+
+
+def _one_ink(rings: _Rings) -> Ink | None:
+    """The contour if it has one colour."""
+    red, green, blue = rings.median(rings.evidence).tolist()
+    width = rings.thickness(np.array([red, green, blue]), LIKE)
+    return None if width is None else Ink.of_one(width, (red, green, blue))
+
+
+def _inks_by_region(rings: _Rings, beside: Pixels) -> Ink | None:
+    """The contour if its colour follows that of the figure beside each pixel, (N, 3)."""
+    centres, region = palette_of(beside, SAMPLES, ROUNDS, MOST_INKS)
+    present = np.unique(region[rings.evidence])
+    inks = np.zeros((MOST_INKS, 3), np.uint8)
+    for number in present:
+        inks[number] = rings.median(region == number)
+    contrast = np.abs(inks[region].astype(np.int16) - beside).max(axis=1)
+    if np.median(contrast[rings.evidence]) < LEAST_DIFFERENCE:
         return None
-    counts = np.bincount(depth[near & inside], minlength=RINGS + 1)[1 : RINGS + 1]
-    shares = np.bincount(depth[near & inside & like], minlength=RINGS + 1)[1 : RINGS + 1] / np.maximum(counts, 1)
-    anyway = float(np.median(shares[MOST_WIDTH + 1 :]))
-    if anyway > 1 - LEAST_CONTRAST:
-        return None
-    width = 0.5 + float(np.clip((shares[: MOST_WIDTH + 1] - anyway) / (1 - anyway), 0, 1).sum())
-    if zmask is not None and (zmask >= HALF_COVERED).any():
-        outside = float(np.median(scipy.ndimage.distance_transform_edt(zmask < HALF_COVERED)[rim]))
-        width = (width + min(outside, MOST_WIDTH)) / 2
-    return min(MOST_WIDTH, max(1, int(width + 0.5))), grey
+    width = rings.thickness(inks[region], LIKE_REGION)
+    return None if width is None else Ink(width, np.rint(centres[present]).astype(np.uint8), inks[present])
 
 
 def without_contour(drawing: Pixels, zmask: Pixels | None = None) -> Pixels:
     """Silhouette (H, W) uint8 of a drawing without the contour that `contour_style` finds."""
-    style = contour_style(drawing, zmask)
-    if style is None:
+    ink = contour_style(drawing, zmask)
+    if ink is None:
         return drawing[..., 3]
     depth = _depth(drawing[..., 3] >= HALF_COVERED)
-    return np.where(depth > style[0] + 0.5, drawing[..., 3], np.uint8(0))
+    return np.where(depth > ink.width + 0.5, drawing[..., 3], np.uint8(0))
 
 
 NOWHERE = (np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.uint8))  # No positions, and no colours there
@@ -111,25 +173,29 @@ class Drawing:
 
     Attributes:
         places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where they are not known.
-        style: of its contour: `STYLE_STEP` times the thickness in pixels, and the grey, two bytes.
+        ink: of its contour, whose width is 0 for `UNKNOWN_CONTOUR` and `NO_CONTOUR`.
         back: positions and colours of a drawn back; None without one.
     """
 
     places: Pixels
     colours: Pixels
-    style: tuple[int, int] = UNKNOWN_STYLE
+    ink: Ink = UNKNOWN_CONTOUR
     back: tuple[Pixels, Pixels] | None = None
 
     @staticmethod
     def of(frontal: Pair, places: bool = True) -> Drawing:
         """Return the drawing of a frontal pair, see `visible_places`.
 
-        Without `places`, positions do not mean the same place in every view, and only the style is known.
+        Without `places`, positions do not mean the same place in every view, and only the contour is known.
         """
-        style = contour_style(frontal.gt, frontal.pos[..., 3])
-        code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
+        ink = contour_style(frontal.gt, frontal.pos[..., 3]) or NO_CONTOUR
         seen = visible_places(frontal.pos, frontal.gt, frontal.gt_mask) if places else NOWHERE
-        return Drawing(*seen, code)
+        return Drawing(*seen, ink)
+
+    @property
+    def thickness(self) -> int:
+        """Code of the contour's thickness in the network's input, a byte."""
+        return round(STYLE_STEP * min(self.ink.width, MOST_WIDTH))
 
     @cached_property
     def reference(self) -> Reference | None:

@@ -151,7 +151,9 @@ def render(
     own = character.entry.id if isinstance(character, Character) else "character"
     name = file_name(str(character_id or own), "character's id")
     if outline is None:
-        outline = outline_of(config.seed, name)
+        contour = outline_of(config.seed, name)
+        assert contour.colour is not None
+        outline = contour.thickness, contour.colour[0]
     thickness, grey = checked("outline", np.asarray(outline).tolist(), _Outline)
     renderer = load_renderer(config.renderer)
     renderer.check()
@@ -258,6 +260,7 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
             backend=reconstruction.backend,
             outline_px=views.outline[0],
             outline_grey=views.outline[1],
+            outline_rgb=(views.outline[1],) * 3,
         )
         for number, (view, rendered) in enumerate(zip(views, layers, strict=True))
     ]

@@ -31,7 +31,6 @@ from specsia_build.look.sections import (
 from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
-from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct, render
@@ -161,8 +160,7 @@ class TurnedReader:
 
     def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
         if layer == GT:
-            contour = render.outline(self.config.seed, item, self.config.outline)
-            return draw_contour(view.color, view.coverage, *contour)
+            return render.outline(self.config.seed, item, self.config.outline).draw(view)
         if layer == COLOR:
             return view.color
         if layer in (MASK, GT_MASK):

@@ -1,4 +1,7 @@
-"""The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
+"""The ink of a drawn contour: its width, and its colour beside each colour of the figure.
+
+`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn.
+"""
 
 from dataclasses import dataclass
 
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
+SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +48,21 @@ class Ink:
         colour = picture[tuple(nearest)][..., :3].astype(np.int32)
         costs = np.stack([np.abs(colour - beside).sum(axis=2) for beside in self.beside.astype(np.int32)])
         return np.asarray(self.colours[costs.argmin(axis=0)])
+
+
+def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) -> Pixels:
+    """Colours (H, W, 3) uint8 of a contour that is darker than the figure beside it, smooth along the line.
+
+    Args:
+        figure: (H, W, 4) uint8.
+        coverage: (H, W) uint8, the silhouette; only what it covers wholly counts.
+        reach: pixels around the silhouette in which the colours are used.
+        shade: factor of the figure's levels, 0-1.
+    """
+    window = 2 * (reach + round(SMOOTHED * max(coverage.shape))) + 1
+    weights = (coverage == 255).astype(np.float64)
+    sums = np.dstack([weights[..., None] * figure[..., :3], weights])
+    for _ in range(2):
+        sums = scipy.ndimage.uniform_filter(sums, (window, window, 1), mode="constant")
+    mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-6)
+    return np.asarray(np.rint(np.clip(shade * mean, 0, 255)), np.uint8)

@@ -208,8 +208,7 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
-    thickness, grey = outline(config.seed, entry.id)
-    image = draw_contour(layers.color, layers.coverage, thickness, grey)
+    image = outline(config.seed, entry.id).draw(layers)
     return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
 
 

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, visible_places, without_contour
+from specsia_build.dravie.drawing import (
+    MOST_INKS,
+    NO_DRAWING,
+    Drawing,
+    contour_style,
+    visible_places,
+    without_contour,
+)
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.pairs import coloured, disc
@@ -148,9 +155,33 @@ def test_contour_style(colour: tuple[int, int, int], thickness: int, grey: int) 
     mask = disc(64, 40, 128)
     drawn = draw_contour(coloured(mask, colour), mask, thickness, grey)
     for zmask in (None, mask):
-        style = contour_style(drawn, zmask)
-        assert style is not None and style[0] == thickness and abs(style[1] - grey) <= 3
+        ink = contour_style(drawn, zmask)
+        assert ink is not None and ink.width == thickness and np.abs(ink.colours.astype(int) - grey).max() <= 3
     assert not without_contour(drawn)[mask == 0].any()
+
+
+@pytest.mark.parametrize("ink", [(160, 20, 30), (32, 64, 128), (250, 240, 90)], ids=["red", "blue", "yellow"])
+@pytest.mark.parametrize("thickness", [1, 3])
+def test_coloured_contour(ink: tuple[int, int, int], thickness: int) -> None:
+    mask = disc(64, 40, 128)
+    drawn = draw_contour(coloured(mask, (200, 190, 170)), mask, thickness, ink)
+    style = contour_style(drawn, mask)
+    assert style is not None and style.width == thickness
+    assert np.abs(style.colours.astype(int) - ink).max() <= 3
+    assert not without_contour(drawn)[mask == 0].any()
+
+
+def test_contour_that_follows_the_figure() -> None:
+    """Its colours are recovered beside each half of the figure, and drawn again from a damaged one."""
+    mask = disc(64, 40, 128)
+    figure, shade = coloured(mask, (230, 120, 90)), np.zeros((128, 128, 3), np.uint8)
+    figure[:, 64:, :3] = np.where(mask[:, 64:, None] > 0, np.array([90, 140, 230], np.uint8), np.uint8(0))
+    shade[:, :64], shade[:, 64:] = (115, 60, 45), (45, 70, 115)
+    style = contour_style(draw_contour(figure, mask, 3, shade))
+    assert style is not None and style.width == 3 and 2 <= len(style.colours) <= MOST_INKS
+    around = style.around(figure).astype(int)
+    assert np.abs(around - shade).max(axis=2)[:, [20, 50, 78, 108]].max() <= 3
+    assert contour_style(figure) is None
 
 
 def test_no_contour_no_style() -> None:

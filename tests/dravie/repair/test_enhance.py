@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from specsia_build import png
 from specsia_build.dataset.pairs import composite
@@ -20,6 +21,7 @@ from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
 from specsia_build.pictures.films import GAP, read_mp4
 from specsia_build.pipeline.run import RunLayout
+from specsia_build.rendering.contour import draw_contour
 from tests.artefacts import contents
 from tests.clips import FPS
 from tests.clips import SIZE as CLIP_SIZE
@@ -205,6 +207,24 @@ def test_every_frame_sees_the_drawing(tmp_path: Path) -> None:
         plain, drawn, redrawn = ((tmp_path / out / name).read_bytes() for out in ("without", "with", "other"))
         assert len({plain, drawn, redrawn}) == 3
     enhance(run, frames, tmp_path / "with", code=2)
+
+
+def test_red_contour_is_painted(tmp_path: Path) -> None:
+    """By `pretrained`, around the disc and in no other colour."""
+    red = (200, 20, 30)
+    pair = drawn_pair(thickness=3, colour=(120, 170, 220), size=160)
+    assert pair.gt_mask is not None
+    figure = np.dstack([np.where(pair.gt_mask[..., None] > 0, pair.gt[..., :3], np.uint8(0)), pair.gt_mask])
+    save(tmp_path / "front.png", draw_contour(figure, pair.gt_mask, 3, red))
+    for name, layer in {"color": pair.z, "pos": pair.pos[..., :3], "mask": pair.z[..., 3]}.items():
+        save(tmp_path / "shot" / name / "8.png", layer)
+    specsia("enhance", "pretrained", tmp_path / "shot", "--drawing", tmp_path / "front.png", "--out", tmp_path / "out")
+    result = png.decode((tmp_path / "out" / "8.png").read_bytes(), 4)
+    depth = distance_transform_edt(pair.gt_mask < 128)
+    line = result[(depth > 1) & (depth < 3)]
+    assert (line[:, 3] > 200).mean() > 0.95
+    assert np.abs(line[:, :3].astype(int) - red).mean() < 20
+    assert not result[depth > 8].any()
 
 
 def test_unusable_drawing_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
