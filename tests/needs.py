@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -28,12 +29,23 @@ class Tool(NamedTuple):
     install: str
 
 
+def lacks_library(*command: str) -> bool:
+    """Whether a command ends for want of a shared library; any other fault is left to the tests that run it."""
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran.returncode != 0 and re.search(r"lib\S+: cannot open shared object file", ran.stderr) is not None
+
+
 def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+@cache
 def has_chromium() -> bool:
-    return find_chromium() is not None
+    """Whether there is a browser, and the Node.js in the package playwright, which drives it, finds what it links."""
+    import playwright
+
+    driver = Path(playwright.__file__).parent / "driver" / "node"
+    return find_chromium() is not None and not lacks_library(str(driver), "--version")
 
 
 def has_bpy() -> bool:
@@ -46,18 +58,15 @@ def has_blender() -> bool:
 
 @cache
 def has_libraries() -> bool:
-    """Whether bpy, where it is installed, finds what it links; any other fault of its import is left to the tests."""
-    if not has_bpy():
-        return True
-    ran = subprocess.run([sys.executable, "-P", "-c", "import bpy"], capture_output=True, text=True, check=False)
-    return re.search(r"ImportError: lib\S+: cannot open shared object file", ran.stderr) is None
+    """Whether bpy, where it is installed, finds what it links."""
+    return not (has_bpy() and lacks_library(sys.executable, "-P", "-c", "import bpy"))
 
 
 TOOLS = {
-    "chromium": Tool("Chromium", has_chromium, "apt-get install chromium"),
+    "chromium": Tool("Chromium", has_chromium, "apt-get install chromium libatomic1"),
     "bpy": Tool("the package bpy", has_bpy, "with Python 3.11, make test installs it"),
     "blender": Tool("Blender", has_blender, how_to_install()),
-    "libraries": Tool("X libraries for Blender", has_libraries, f"apt-get install {SYSTEM_LIBRARIES}"),
+    "libraries": Tool("X libraries", has_libraries, f"apt-get install {SYSTEM_LIBRARIES}"),
 }
 
 
