@@ -124,9 +124,3 @@ def off_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8], colour: Sequen
     """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
     levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
     return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))
-
-
-def luma(colour: Sequence[float]) -> int:
-    """Luma 0-255 of three levels by Rec. 601; of a grey its level."""
-    red, green, blue = colour
-    return round(0.299 * red + 0.587 * green + 0.114 * blue)

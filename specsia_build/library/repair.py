@@ -22,7 +22,7 @@ from specsia_build.pictures.sheets import parse_ground
 from specsia_build.rendering.mesh import Mesh
 
 if TYPE_CHECKING:
-    from specsia_build.repairing.drawing import Frontal, Reading
+    from specsia_build.repairing.drawing import DrawingSettings, Frontal
 
 Picture = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
@@ -77,7 +77,7 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
     Raises: UsageError for wrong options and pictures that cannot be read; SpecsiaError if a mesh does not fit.
     """
     need_torch()
-    from specsia_build.repairing.drawing import Reading
+    from specsia_build.repairing.drawing import DrawingSettings
     from specsia_build.repairing.repair import prepare
     from specsia_build.repairing.settings import RepairSettings
 
@@ -86,7 +86,7 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
     settings = RepairSettings.of(given)
     reading = settings.reading
     subject = drawing if isinstance(drawing, str | Path) else framed(drawing, reading)
-    framed_back = None if back is None else framed(back, Reading(reading.size, pixel=reading.pixel))
+    framed_back = None if back is None else framed(back, DrawingSettings(reading.size, pixel=reading.pixel))
     with TemporaryDirectory(prefix="specsia-") as scratch:
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
         frames = [shot.repaired for shot in prepared.shots()]
@@ -98,11 +98,11 @@ def _is_file(value: object) -> bool:
     return value is None or isinstance(value, str | Path)
 
 
-def framed(picture: Picture, reading: Reading | None = None) -> Frontal:
+def framed(picture: Picture, reading: DrawingSettings | None = None) -> Frontal:
     """Cut a picture out and scale it to the frame, as a drawing; raises `UsageError` if it cannot be read."""
-    from specsia_build.repairing.drawing import Reading, frame_drawing, read_drawing
+    from specsia_build.repairing.drawing import DrawingSettings, frame_drawing, read_drawing
 
-    reading = Reading() if reading is None else reading
+    reading = DrawingSettings() if reading is None else reading
     if isinstance(picture, str | Path):
         return read_drawing(Path(picture), reading)
     return frame_drawing(_pixels(picture), reading)

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import palette_of
 from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -35,6 +36,8 @@ STARTS = (0, 1, 3)  # Samples that ink is taken from: the outermost one may be m
 FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
+EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
+LEAST_WIDTH = 0.75  # Pixels between two silhouettes below which there is no line between them
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
 
@@ -87,6 +90,30 @@ def find_contour(picture: Pixels) -> Contour:
         if inner.kept and inner.ink.colours.max() < PAPER:
             return Contour(inner.score, inner.ink, taken | inner.line)
     return Contour(line.score, line.ink, taken)
+
+
+def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
+    """Measure the line between a figure's silhouette without it, (H, W) uint8, and the edge of a picture (H, W, 4).
+
+    None if there is none.
+    """
+    covered, inside = picture[..., 3] >= HALF_COVERED, mask >= HALF_COVERED
+    rim = covered & (scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1] <= 1)
+    if not inside.any() or not rim.any():
+        return None
+    outside = scipy.ndimage.distance_transform_edt(~inside)
+    width = float(np.median(outside[rim]))
+    line = (picture[..., 3] > 0) & (mask == 0)
+    if width < LEAST_WIDTH or not line.any():
+        return None
+    colours = picture[line][:, :3].astype(np.float64)
+    middle = np.median(colours, axis=0)
+    if np.mean(np.abs(colours - middle).max(axis=1) <= EVEN) >= PURE:
+        red, green, blue = np.rint(middle).astype(int)
+        return Ink.of_one(width, (red, green, blue))
+    deep = scipy.ndimage.binary_erosion(inside, iterations=2)
+    beside = continued(picture[..., :3], deep if deep.any() else inside)
+    return inks_beside(width, beside[line].astype(np.float64), colours)
 
 
 class _Profiles(NamedTuple):

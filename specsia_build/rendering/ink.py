@@ -3,6 +3,7 @@
 `Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,11 @@ Pixels = NDArray[np.uint8]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
 SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed
+
+
+def luma(colour: Sequence[float]) -> int:
+    """Luma 0-255 of three levels, see `LUMA`; of a grey its level."""
+    return round(float(np.dot(np.asarray(colour, np.float64), LUMA)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +39,6 @@ class Ink:
     def of_one(width: float, colour: tuple[int, int, int]) -> "Ink":
         """A contour of one colour."""
         return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
-
-    @property
-    def grey(self) -> int:
-        """Mean luma of its colours, 0-255, see `LUMA`."""
-        return round(float((self.colours @ LUMA).mean()))
 
     def around(self, picture: Pixels) -> Pixels:
         """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""

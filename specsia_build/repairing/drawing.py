@@ -19,7 +19,7 @@ from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.drawn_contour import Contour, find_contour
+from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -29,7 +29,8 @@ from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
-KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `Reading` that are no colours
+FRONT, PROFILES = "front", ("left", "right")  # What a drawing shows by default, and its views from a side
+KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
 FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
 
@@ -37,7 +38,7 @@ VIEWS = 10  # Silhouettes of a character that its reconstruction is registered t
 
 
 @dataclass(frozen=True)
-class Reading:
+class DrawingSettings:
     """How a drawing is read.
 
     Attributes:
@@ -66,7 +67,7 @@ class Frontal:
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
-        facing: side of the character that the drawing shows, see `Reading`.
+        facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about the drawing's contour, for the record of a repair; None for a character.
         warnings: sentences on what may be wrong with the drawing.
@@ -104,21 +105,22 @@ class Frontal:
         size, span = len(self.image), len(self.image) / factor
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
         masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
-        front = replace(self, image=_rgba(self.image, box, size), masks=masks)
+        ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
+        front = replace(self, image=_rgba(self.image, box, size), masks=masks, ink=ink)
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
         return replace(front, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
 
 
-def read_drawing(path: Path, reading: Reading) -> Frontal:
+def read_drawing(path: Path, reading: DrawingSettings) -> Frontal:
     """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be read."""
     picture, missing = load_drawing(path)
     front = frame_drawing(picture, reading, safe_id(path.stem))
     return replace(front, warnings=(*missing, *front.warnings))
 
 
-def frame_drawing(picture: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
+def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawing") -> Frontal:
     """Cut a picture (h, w, 4) uint8 of any size out, as `cut` does, and put it into the frame.
 
     Raises `UsageError` if the file of its mask cannot be read, or as `cut`.
@@ -144,7 +146,7 @@ def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
     return (red, green, blue), width
 
 
-def frame_figure(figure: Pixels, reading: Reading, name: str = "drawing") -> Frontal:
+def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing") -> Frontal:
     """Put a figure (h, w, 4) uint8 on transparency into a frame.
 
     Its box, without its contour, is in the middle, and its longer side is `EXTENT` units, or for pixel art the largest
@@ -174,7 +176,7 @@ def frame_figure(figure: Pixels, reading: Reading, name: str = "drawing") -> Fro
     return Frontal(name, image, mask[None], ink=ink, contour=_record(contour, image, mask, 512 / fine))
 
 
-def _outline(reading: Reading, drawn: Ink | None) -> Ink | None:
+def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:
     """The contour of all frames: as drawn, none, or the one that was asked for."""
     if reading.outline == KEEP:
         return drawn
@@ -209,7 +211,8 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
     image = outline(config.seed, entry.id).draw(layers)
-    return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
+    masks = silhouettes(mesh, view_cameras(VIEWS, size))
+    return Frontal(entry.id, image, masks, mesh, rig, own, ink=ink_around(image, layers.mask))
 
 
 def _longest(figure: Pixels) -> int:

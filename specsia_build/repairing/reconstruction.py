@@ -28,7 +28,7 @@ from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted, extremes
-from specsia_build.repairing.drawing import Frontal
+from specsia_build.repairing.drawing import PROFILES, Frontal
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
@@ -93,6 +93,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
     # Only for a character the frontal view has its true scale.
     context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
+    context["is_profile"] = front.facing in PROFILES and getattr(backend, "sees_profile", False)
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
@@ -194,6 +195,15 @@ def _frames(views: Iterator[Layers], mesh: Mesh) -> Iterator[Frame]:
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
     for layers in views:
         yield layers.color.copy(), position_image(layers.position, layers.mask, low, high)
+
+
+def with_nearest_texels(mesh: Mesh) -> Mesh:
+    """A mesh whose textures show the nearest texel, as pixel art should."""
+    materials = []
+    for material in mesh.materials:
+        texture = material.texture
+        materials.append(material if texture is None else replace(material, texture=replace(texture, nearest=True)))
+    return replace(mesh, materials=tuple(materials))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +13,12 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.adapt import Adapted, FrontalPair, adapt_run
 from specsia_build.dravie.config import ADAPTATION
-from specsia_build.dravie.drawing import Drawing, visible_places
-from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.pictures.films import Pixels
-from specsia_build.repairing.drawing import Frontal, Reading, read_drawing, render_front
+from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
+from specsia_build.repairing.painting import Painter, as_it_is, painter
 from specsia_build.repairing.reconstruction import (
     Frame,
     Moving,
@@ -30,13 +28,11 @@ from specsia_build.repairing.reconstruction import (
     read_single,
     reconstruct,
     turntable,
+    with_nearest_texels,
 )
 from specsia_build.repairing.settings import RepairSettings
 
 BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
-
-Painter = Callable[[Pixels, Pixels, float], Pixels]
-"""Repairs a frame: Z and Zpos, (S, S, 4) uint8 each, and the yaw in degrees, to (S, S, 4) uint8."""
 
 
 class Shot(NamedTuple):
@@ -83,27 +79,31 @@ class Repair:
         """Render and repair the frames of the film."""
         settings = self.settings
         if self.motion is None:
-            return self.around(settings.views)
+            yield from self.around(settings.views)
+            return
         frames = self.motion.frames(self.placed, settings.views, settings.reading.size, float(settings.fps))
-        return self._painted(frames, settings.views)
+        yield from self._painted(frames, settings.views)
 
     def around(self, views: int) -> Iterator[Shot]:
-        """Render and repair the still figure from evenly spaced views, the drawing's first."""
-        return self._painted(turntable(self.placed, views, self.settings.reading.size), views)
+        """Render and repair the still figure from evenly spaced views; the first is the drawing itself."""
+        shots = self._painted(turntable(self.placed, views, self.settings.reading.size), views)
+        first = next(shots)
+        yield first._replace(repaired=self.front.image)
+        yield from shots
 
     def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[Shot]:
         for yaw, (z, pos) in zip(view_yaws(views), frames, strict=True):
             yield Shot(yaw, z, pos, self.paint(z, pos, yaw))
 
 
-def load_subject(subject: str | Path, reading: Reading) -> Frontal:
+def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:
     """Load the front of a character: from a drawing's file, a mesh file, or `sample:1`.
 
     Raises `UsageError` if there is no such file, `SpecsiaError` if it cannot be read or cut out.
     """
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
-        if reading != Reading(reading.size):
+        if reading != DrawingSettings(reading.size):
             raise UsageError(
                 f"{path.name} is a character, and --outline, --mask, --figure, --facing and --pixel are for drawings"
             )
@@ -135,18 +135,20 @@ def prepare(
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
         if back is None and settings.back is not None:
-            back = read_drawing(settings.back, Reading(reading.size, pixel=reading.pixel))
+            back = read_drawing(settings.back, DrawingSettings(reading.size, pixel=reading.pixel))
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:
             placed = place_file(read_single(mesh), front, settings.views)
+        if reading.pixel:
+            placed = replace(placed, mesh=with_nearest_texels(placed.mesh))
         front = front.shrunk(placed.fit)
         back = None if back is None else back.shrunk(placed.fit)
         motion = None if settings.motion is None else moving(placed, front, settings.motion)
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and bool(getattr(load_backend(settings.backend), "sees_back", False))
-    result = Repair(settings, front, placed, _as_it_is, motion, back_guessed=guessed)
+    result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
     if reading.pixel:
         return result
     # The drawing is Y* of the frontal pair.
@@ -157,24 +159,8 @@ def prepare(
         helped = adapted.l1 < adapted.l1_before
         run = scratch if helped else run
         result = replace(result, adapted=adapted, model=scratch if helped else None)
-    return replace(result, paint=_painter(run, device, pair, placed, back))
-
-
-def _as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
-    """Return Z, as pixel art needs no model."""
-    return z.copy()
-
-
-def _painter(run: Path, device: str, pair: Pair, placed: Placed, back: Frontal | None) -> Painter:
-    """Return a function that repairs a frame with the model of a run and the drawing, Y* of the frontal `pair`."""
-    drawing = Drawing.of(pair)
+    behind = None
     if back is not None:
-        # The colours of the drawn back are at the positions that the reconstruction shows from behind.
-        _, (_, pos) = turntable(placed, 2, len(pair.z))
-        drawing = replace(drawing, back=visible_places(pos, back.image, back.mask))
-    generator = load_generator(run, find_device(device))
-
-    def paint(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
-        return repair(generator, z, pos, drawing)
-
-    return paint
+        _, (_, pos) = turntable(placed, 2, reading.size)
+        behind = (back, pos)
+    return replace(result, paint=painter(run, device, front, pair, behind))

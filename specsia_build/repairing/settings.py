@@ -14,7 +14,7 @@ from specsia_build.config import BuildConfig, checked
 from specsia_build.dravie.runs import NAME, checkpoints, find_run
 from specsia_build.errors import UsageError, no_such
 from specsia_build.pictures.sheets import Ground, parse_ground
-from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, Reading, parse_outline
+from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
 from specsia_build.stages.stage import file_digest
 
 MOST_VIEWS = 360  # Most frames of one turn
@@ -65,7 +65,7 @@ class RepairSettings:
         ground: colour behind the figure in the films; None for transparency, and white in MP4.
     """
 
-    reading: Reading = field(default_factory=Reading)
+    reading: DrawingSettings = field(default_factory=DrawingSettings)
     backend: str = field(default_factory=lambda: BuildConfig().backends[0])
     model: str = NAME
     mesh: Path | None = None
@@ -103,13 +103,13 @@ class RepairSettings:
         timing = (given.pop(name, None) for name in ("views", "seconds", "fps"))
         if "ground" in given:
             given["ground"] = parse_ground(given["ground"])
-        read = {entry.name: given.pop(entry.name) for entry in fields(Reading) if entry.name in given}
+        read = {entry.name: given.pop(entry.name) for entry in fields(DrawingSettings) if entry.name in given}
         views, seconds = frames_and_seconds(*timing)
-        return RepairSettings(Reading(**read), views=views, seconds=seconds, **given)
+        return RepairSettings(DrawingSettings(**read), views=views, seconds=seconds, **given)
 
     def record(self) -> dict[str, Any]:
         """The settings for `repair.json`; files by their names, without folders."""
-        values = asdict(replace(self, reading=Reading()))
+        values = asdict(replace(self, reading=DrawingSettings()))
         values = {**asdict(self.reading), **values}
         del values["reading"]
         named = {name: Path(value).name for name, value in values.items() if name in FILES and value is not None}

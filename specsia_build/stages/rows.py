@@ -9,11 +9,11 @@ import msgspec
 import pyarrow as pa
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.images import luma
 from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.files.writing import link_or_copy
 from specsia_build.frame import view_yaws
+from specsia_build.rendering.ink import luma
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta, canonical_json, file_digest, sha256

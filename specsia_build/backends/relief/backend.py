@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.colouring import flat_colours, likelihoods, painted, steepness
+from specsia_build.backends.relief.colouring import Drawn, back_of, with_sides
 from specsia_build.backends.relief.net import ROUNDS, SAMPLES, Floats, inputs, on_white
-from specsia_build.backends.relief.regions import regions_of
 from specsia_build.backends.relief.sheets import FULL, SIZE, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
@@ -38,6 +37,7 @@ class Relief(Backend):
     generates: bool = True
     compiles: bool = True
     sees_back: bool = True
+    sees_profile: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"weights": _digest()}
@@ -64,20 +64,18 @@ class Relief(Backend):
             middle = depth[inside].mean()
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
             depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
-        surface = surface_of(figure, depth)
-        shape = (front.shape[0], front.shape[1])
-        colours = crop.resized(front)
+        if context.is_profile:
+            half = (depth[..., 0] - depth[..., 1]) / 2
+            depth = np.stack([half, -half], axis=-1)
         known = np.where(inside, continued(labels, opaque), COLOURS)
-        regions = regions_of(colours, known, palette)
-        flat = flat_colours(colours, regions.material)
-        of_front = (regions.material == np.arange(COLOURS)[:, None, None]).astype(np.float32)
-        side = steepness(depth[..., 0], crop, shape)[..., None]
-        sided = front + side * (painted(of_front, flat, crop, shape) - front)
-        if context.back is None:
-            behind = _levels(painted(likelihoods(regions, logits), flat, crop, shape))
-        else:
+        drawn = Drawn(front, crop.resized(front), known, palette)
+        if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
-        return textured(figure, surface, _levels(sided), behind)
+        elif context.is_profile:
+            behind = front
+        else:
+            behind = back_of(drawn, logits, crop)
+        return textured(figure, surface_of(figure, depth), with_sides(drawn, depth[..., 0], crop), behind)
 
 
 def create(argument: str | None) -> Relief:
@@ -101,8 +99,3 @@ def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) 
     sides = zip(straight, mirrored, strict=True)
     depth, logits = (continued((a + b[:, ::-1]) / np.float32(2), inside) for a, b in sides)
     return depth, logits
-
-
-def _levels(colours: NDArray[Any]) -> NDArray[np.uint8]:
-    levels: NDArray[np.uint8] = np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
-    return levels

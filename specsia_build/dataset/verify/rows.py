@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema
-from specsia_build.dataset.images import MOST_OFF_COLOUR, contour_colour, edge_image, luma, off_colour
+from specsia_build.dataset.images import MOST_OFF_COLOUR, contour_colour, edge_image, off_colour
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
@@ -28,6 +28,7 @@ from specsia_build.frame import Camera, decode_position
 from specsia_build.pictures.films import Pixels
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
+from specsia_build.rendering.ink import luma
 
 Values = Mapping[str, Any]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
 TURNTABLE = "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
