@@ -78,8 +78,12 @@ class Drawing:
 
         Without `places`, positions do not mean the same place in every view, and only the contour is known.
         """
-        silhouette = without_contour(frontal.gt) if frontal.gt_mask is None else frontal.gt_mask
-        ink = ink_around(frontal.gt, silhouette) or NO_CONTOUR
+        silhouette = frontal.gt_mask
+        if silhouette is None:
+            contour = find_contour(frontal.gt)
+            ink, silhouette = contour.ink if contour.kept else NO_CONTOUR, contour.bare(frontal.gt)[..., 3]
+        else:
+            ink = ink_around(frontal.gt, silhouette) or NO_CONTOUR
         seen = visible_places(frontal.pos, frontal.gt, silhouette) if places else NOWHERE
         return Drawing(*seen, ink)
 

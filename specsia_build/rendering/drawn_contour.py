@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.pictures.masks import continued
+from specsia_build.pictures.masks import continued, mixture
 from specsia_build.pictures.palettes import palette_of
 from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -22,22 +22,28 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
-LEAST_SCORE = 0.62
+LEAST_SCORE = 0.63
 """Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56; with one of a
 random grey, 1 to 14 pixels wide, 95 % reach at least 0.69, and the rest have a line of nearly their own colour."""
 
 WIDEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
+THINNEST = 0.5  # Pixels that a line is at least wide
+FAINT = 8  # Coverage below which a sample has no colour
+LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
 DARKER, HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which it has its hue
 STEP, BEYOND = 0.5, 3  # Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
-STARTS = (0, 1, 3)  # Samples that ink is taken from: the outermost one may be mixed with the background
+STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
 EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
-LEAST_WIDTH = 0.75  # Pixels between two silhouettes below which there is no line between them
+LEAST_WIDTH = (
+    0.75  # Pixels between two silhouettes below which no line is between them, and within which widths are equal
+)
+SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
 
@@ -61,10 +67,23 @@ class Contour:
         return self.score >= LEAST_SCORE
 
     def bare(self, picture: Pixels) -> Pixels:
-        """The picture (H, W, 4) without its line, if that is kept."""
+        """The picture (H, W, 4) without its line, if that is kept.
+
+        Pixels in which the line and the figure mix keep the figure's share of them.
+        """
         out = picture.copy()
-        if self.kept:
-            out[self.line] = 0
+        if not self.kept:
+            return out
+        inside = ~self.line
+        out[self.line] = 0
+        distance, nearest = scipy.ndimage.distance_transform_edt(self.line, return_indices=True)
+        mixed = self.line & (distance < 1.5) & (picture[..., 3] >= HALF_COVERED)
+        figure = picture[nearest[0][mixed], nearest[1][mixed]]
+        ink = self.ink.around(out)[mixed] if inside.any() else figure[:, :3]
+        share = np.clip(mixture(picture[mixed][:, :3], ink, figure[:, :3]), 0, 1)
+        out[mixed, :3] = figure[:, :3]
+        out[mixed, 3] = np.rint(share * figure[:, 3])
+        out[out[..., 3] == 0] = 0
         return out
 
 
@@ -79,7 +98,10 @@ def find_contour(picture: Pixels) -> Contour:
     profiles = _profiles(picture, covered)
     if len(profiles.colours) < FEWEST:
         return Contour(0.0, Ink.of_one(0.0, (0, 0, 0)), np.zeros_like(covered))
-    line = max((_line(profiles, start) for start in STARTS), key=lambda line: line.score)
+    lines = [_line(profiles, start) for start in STARTS]
+    most = max(line.score for line in lines)
+    # Samples farther inside are mixed with the figure if the line is thin.
+    line = next(line for line in lines if line.score >= most - SLACK)
     contour = Contour(line.score, line.ink, np.zeros_like(covered))
     if not contour.kept:
         return contour
@@ -133,16 +155,20 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     steepness = np.hypot(down, right)
     rows, columns = np.nonzero(covered & (inside <= 1) & (steepness > 0.5))
     unit = max(picture.shape[:2]) / 512
-    steps = np.arange(0, WIDEST * unit, STEP)
+    steps = np.arange(-1, max(WIDEST * unit, LEAST_DEPTH), STEP)
     length = steepness[rows, columns]
     y = rows[:, None] + (down[rows, columns] / length)[:, None] * steps
     x = columns[:, None] + (right[rows, columns] / length)[:, None] * steps
     alpha = picture[..., 3].astype(np.float64)
     premultiplied = [_sampled(picture[..., channel] * alpha, y, x) for channel in range(3)]
-    colours = np.stack(premultiplied, axis=-1) / np.maximum(_sampled(alpha, y, x), 1)[..., None]
+    share = _sampled(alpha, y, x)
+    colours = np.stack(premultiplied, axis=-1) / np.maximum(share, 1)[..., None]
+    # The outermost samples are the line's alone where an edge is soft, and nothing where it is hard.
+    for sample in (1, 0):
+        colours[:, sample] = np.where(share[:, sample, None] < FAINT, colours[:, sample + 1], colours[:, sample])
     # Past the middle of a part, a profile comes near another edge.
     depths = steps + 0.5
-    beyond = _sampled(distance, y, x) < np.maximum(0.75 * depths - 1.5, 0)
+    beyond = (depths > 0.5) & (_sampled(distance, y, x) < np.maximum(0.75 * depths - 1.5, 0))
     return _Profiles(colours, ~np.logical_or.accumulate(beyond, axis=1), depths, unit)
 
 
@@ -166,7 +192,7 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     after[:, :-ahead] = np.where(valid, differs, 0)[:, ahead:]
     before[:, 2:] = differs[:, :-2]
     edges = (after >= CONTRAST) & (differs >= after / 2) & (before <= after / 2)
-    edges[:, : start + 1] = False
+    edges[:, (depths <= THINNEST) | (np.arange(len(depths)) <= start)] = False
     ends, edge = edges.any(axis=1), edges.argmax(axis=1)
     # The edge lies where half of the step is done, between two samples.
     high, low = differs[each, edge], differs[each, np.maximum(edge - 1, 0)]
@@ -176,7 +202,7 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     if not ends.any():
         return none
     middle = np.median(widths[ends])
-    even = ends & (np.abs(widths - middle) <= max(unit, UNEVEN * middle))
+    even = ends & (np.abs(widths - middle) <= max(unit, LEAST_WIDTH, UNEVEN * middle))
     if not even.any():
         return none
     width = float(np.median(widths[even]))
@@ -187,7 +213,10 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     of_one = (even & like).mean()
     of_one = float(of_one + min(of_one, unknown.mean()))
     shades = even & _is_shade(ink, beside)
-    if of_one >= shades.mean():
+    # Black is a shade of every colour: several inks must differ.
+    spread = np.abs(ink[even] - colour).max(axis=1).mean()
+    several = shades.mean() > of_one or shades.mean() >= LEAST_SCORE
+    if spread <= EVEN or not several:
         red, green, blue = np.rint(colour).astype(int)
         return _Line(of_one, Ink.of_one(width, (red, green, blue)))
     return _Line(float(shades.mean()), inks_beside(width, beside[shades], ink[shades]))

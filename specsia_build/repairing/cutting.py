@@ -10,7 +10,7 @@ from PIL import Image
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pictures.films import Pixels
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import Box, figure_boxes, figure_labels
 from specsia_build.repairing.ground import Mask, paper_shadow, scan_rim, translucent_shadow
@@ -202,9 +202,7 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
     rim = covered & ~inner & (distance < 2)
     inside = figure[nearest[0][rim], nearest[1][rim], :3]
-    step = inside - paper.astype(np.float64)
-    length = np.maximum((step * step).sum(axis=1), 1.0)
-    share = np.clip(((figure[rim][:, :3] - paper.astype(np.float64)) * step).sum(axis=1) / length, 0, 1)
+    share = np.clip(mixture(figure[rim][:, :3], paper, inside), 0, 1)
     out = figure.copy()
     out[rim, 3] = np.rint(255 * share).astype(np.uint8)
     out[rim, :3] = inside

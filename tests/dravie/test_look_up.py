@@ -177,10 +177,8 @@ def test_contour_that_follows_the_figure() -> None:
 
 def test_no_contour_no_ink() -> None:
     mask = disc(64, 40, 128)
-    assert (
-        Drawing.of(Pair("a", "a", 0, coloured(mask), np.zeros((128, 128, 4), np.uint8), coloured(mask))).ink
-        is NO_CONTOUR
-    )
+    frontal = Pair("a", "a", 0, coloured(mask), np.zeros((128, 128, 4), np.uint8), coloured(mask))
+    assert Drawing.of(frontal).ink is NO_CONTOUR
     assert_array_equal(without_contour(coloured(mask)), mask)
 
 

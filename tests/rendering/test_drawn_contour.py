@@ -56,7 +56,7 @@ def test_contour_of_shades() -> None:
     covered = bare[..., 3] >= 128
     distance, nearest = scipy.ndimage.distance_transform_edt(~covered, return_indices=True)
     picture = np.where((distance <= 4)[..., None], bare[tuple(nearest)], 0)
-    picture[(distance > 0) & (distance <= 4), :3] //= 2
+    picture[(distance > 0) & (distance <= 4), :3] //= 3
     picture[(distance > 0) & (distance <= 4), 3] = 255
     contour = find_contour(picture.astype(np.uint8))
     assert contour.kept and contour.ink.width == pytest.approx(4, abs=0.6) and len(contour.ink.colours) > 1

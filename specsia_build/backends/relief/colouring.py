@@ -24,6 +24,12 @@ Pixels = NDArray[np.uint8]
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
+ROUND = (
+    4.0  # Added logarithm of a likelihood where an area that lies on the silhouette all around goes round the figure
+)
+FLATTEST = 1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
+SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
+NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
 SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 GENTLE, STEEP = 1.0, 2.5  # Slopes of the front from which a side's own colours begin, and replace the drawing's
@@ -60,7 +66,17 @@ class Drawn:
 
 def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
-    return _levels(painted(likelihoods(drawn.regions, logits), drawn.flat, crop, drawn.front.shape))
+    likely = likelihoods(drawn.regions, logits)
+    if _is_symmetric(drawn.regions.material):
+        likely = (likely + likely[..., ::-1]) / 2
+    return _levels(painted(likely, drawn.flat, crop, drawn.front.shape))
+
+
+def _is_symmetric(material: NDArray[np.intp]) -> bool:
+    """Whether a figure (S, S), in the middle of its crop, is about its own mirror image, in shape and in materials."""
+    inside, mirrored = material < COLOURS, material[:, ::-1]
+    either = inside | (mirrored < COLOURS)
+    return bool(np.mean((material == mirrored)[either]) >= SYMMETRIC)
 
 
 def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
@@ -92,10 +108,17 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     for number in range(COLOURS):
         out[number] = np.where(regions.around == number, np.logaddexp(out[number], copied), out[number])
     out = np.maximum(out - scipy.special.logsumexp(out, axis=0), LEAST)
+    doubt = np.float32(np.clip(regions.grain - FLATTEST, 0, 1))
+    round_it = doubt * ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
+    for number in range(COLOURS):
+        own = regions.around == number
+        if own.any():
+            away = scipy.ndimage.distance_transform_edt(~own).astype(np.float32)
+            out[number] += np.where(own, round_it, -doubt * NEARBY * away)
     area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
     for number in range(COLOURS):
         means = np.bincount(area, out[number][inside]) / counts
-        out[number][inside] += TOGETHER * means[area].astype(np.float32)
+        out[number][inside] += doubt * TOGETHER * means[area].astype(np.float32)
     return np.asarray(out)
 
 
