@@ -25,6 +25,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.cutting import cut
+from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
@@ -114,7 +115,8 @@ def read_drawing(path: Path, reading: Reading) -> Frontal:
     picture, missing = load_drawing(path)
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
     front = frame_figure(cutout.picture, reading.size, safe_id(path.stem))
-    return replace(front, warnings=(*missing, *cutout.warnings))
+    facing, doubts = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
+    return replace(front, facing=facing, warnings=(*missing, *cutout.warnings, *doubts))
 
 
 def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
