@@ -15,7 +15,12 @@ DATA = {
 """Data folders, which setuptools would warn about as missing packages."""
 
 setup(
-    packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends", *DATA],
+    packages=[
+        *find_packages(include=["specsia", "specsia_build*"]),
+        *MAPPED,
+        "specsia_build.manifests.backends",
+        *DATA,
+    ],
     package_dir=MAPPED,
     package_data={"": ["py.typed", "*.yaml", "*.md", "*.glb", "*.json"], **DATA},
 )

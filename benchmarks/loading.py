@@ -38,7 +38,7 @@ def open_frames(where: str | Path) -> Frames:
     dataset = open_dataset(where)
     config = dataset.configs[0]
     rows = range(min(ROWS, dataset.splits(config).get("train", 1)))
-    return frames_of(map(decode_pair, dataset.take(config, "train", rows, pair_columns(dataset.kind))))
+    return frames_of(map(decode_pair, dataset.take(config, "train", rows, pair_columns(dataset))))
 
 
 class Taken(NamedTuple):

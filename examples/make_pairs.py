@@ -2,7 +2,7 @@
 
 import sys
 
-import specsia_build as specsia
+import specsia
 
 
 def main(character: str = "sample:1", backend: str = "relief", folder: str = "pairs") -> None:

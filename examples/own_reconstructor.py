@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-import specsia_build as specsia
+import specsia
 
 
 def reconstruct(picture: np.ndarray) -> specsia.Mesh:

@@ -4,7 +4,7 @@ import sys
 
 from PIL import Image
 
-import specsia_build as specsia
+import specsia
 
 
 def main(character: str = "sample:1", folder: str = "turntable") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import specsia_build as specsia
+import specsia
 
 
 def main(run: str, frames: str, folder: str = "repaired") -> None:

@@ -5,7 +5,7 @@ import sys
 from PIL import Image
 from torch.utils.data import DataLoader
 
-import specsia_build as specsia
+import specsia
 
 
 def main(dataset: str = "specsia-out/dataset", steps: str = "500", run: str = "trained") -> None:

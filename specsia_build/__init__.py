@@ -1,6 +1,9 @@
-"""specsia: build and use datasets that teach 2D models to repair drawn characters seen from new angles.
+"""specsia: repair drawn characters seen from new angles, and build the datasets that teach 2D models to do so.
 
-import specsia_build as specsia
+import specsia
+
+hero = specsia.repair("drawing.png")
+hero.film("hero.webp")
 
 knight = specsia.load("Knight.glb")
 views = specsia.render(knight, views=10, size=512)
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from specsia_build.errors import CharacterError, SpecsiaError, UsageError
     from specsia_build.library.model import Dataset, Model, load_model, open_dataset, train
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
+    from specsia_build.library.repair import Repaired, repair
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 __version__ = "0.2.0"
@@ -25,12 +29,14 @@ __version__ = "0.2.0"
 __all__ = ["CharacterError", "SpecsiaError", "UsageError"]
 __all__ += ["Dataset", "Model", "load_model", "open_dataset", "train"]
 __all__ += ["Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"]
+__all__ += ["Repaired", "repair"]
 __all__ += ["Material", "Mesh", "Texture"]
 
 _HOMES = {
     "errors": ("CharacterError", "SpecsiaError", "UsageError"),
     "library.model": ("Dataset", "Model", "load_model", "open_dataset", "train"),
     "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
+    "library.repair": ("Repaired", "repair"),
     "rendering.mesh": ("Material", "Mesh", "Texture"),
 }
 

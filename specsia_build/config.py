@@ -27,8 +27,9 @@ RendererName = Literal["cycles", "fast", "pyrender"]
 
 NONE: Keep = "none"
 
-RANDOM, DARK = OUTLINES = ("random", "dark")
-"""Rules of the contour's grey, which may also be a number: any grey, or one of the darkest quarter."""
+RANDOM, DARK, COLOURED = OUTLINES = ("random", "dark", "coloured")
+"""Rules of the contour's colour, which may also be a grey or `#rrggbb`: any grey, one of the darkest quarter, or a
+darker shade of the figure's colour beside it."""
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
@@ -116,7 +117,7 @@ class BuildConfig:
     Attributes:
         like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
         backends: `NAME[:ARG]` each, with distinct names.
-        outline: grey of the contour: one of `OUTLINES`, or a number 0-255 as text.
+        outline: colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`.
         seed: of contours and backends; splits do not depend on it.
         frontal: what the backend sees, the frontal `render` or the character's own `drawing`.
         pos_frame: frame of position colours, the `character`'s or each `view`'s (as in the published script).
@@ -161,8 +162,8 @@ class BuildConfig:
         memory_bytes(self.memory)
         check_failures(self.max_failures)
         in_shard("", self.shard or "1/1")
-        if self.outline not in OUTLINES and not (self.outline.isdecimal() and int(self.outline) <= 255):
-            raise UsageError(f"outline cannot be '{self.outline}': it is random, dark, or a grey from 0 to 255")
+        if self.outline not in OUTLINES:
+            colour_of(self.outline)
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
             raise UsageError(f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once")
@@ -179,6 +180,17 @@ class BuildConfig:
 
     def worker_count(self) -> int:
         return self.workers or cores()
+
+
+def colour_of(outline: str) -> tuple[int, int, int]:
+    """Parse a grey 0-255 or `#rrggbb`; raises `UsageError` if it is neither."""
+    if re.fullmatch("#[0-9a-fA-F]{6}", outline):
+        red, green, blue = bytes.fromhex(outline[1:])
+        return red, green, blue
+    if re.fullmatch("[0-9]{1,9}", outline) and int(outline) <= 255:
+        return (int(outline),) * 3
+    rules = ", ".join(OUTLINES)
+    raise UsageError(f"outline cannot be '{outline}': it is {rules}, a grey from 0 to 255, or a colour such as #204080")
 
 
 def check_failures(max_failures: str | None) -> None:

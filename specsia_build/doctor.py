@@ -143,7 +143,7 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
     "GPU": gpu,
     "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
-    "ffmpeg": partial(extra, "video", "imageio_ffmpeg", _FFMPEG, "MP4; recipes anidoc, flipsketch, control-video"),
+    "ffmpeg": partial(_run_python, _FFMPEG, "films: MP4 and GIF", "pip install imageio-ffmpeg"),
     "metrics": partial(extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
     "Ray": partial(extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
     "S3": partial(extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),

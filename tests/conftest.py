@@ -12,6 +12,8 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
+from tests.needs import pytest_terminal_summary as pytest_terminal_summary
+
 # Tests run in parallel already, and sums over one thread keep their order.
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
-from specsia_build.pictures.films import need_ffmpeg, over, read_mp4, write_mp4
+from specsia_build.pictures.films import over, read_mp4, write_mp4
 from specsia_build.pictures.sheets import Sheet, parse_ground, rgba, shortened
 
 
@@ -39,11 +39,25 @@ def test_ffmpeg_error_is_a_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_missing_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    need_ffmpeg("anidoc")
-    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="anidoc"):
-        need_ffmpeg("anidoc")
+def test_gif_keeps_the_silhouette_and_never_flickers(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:40, :60]
+    still = np.zeros((40, 60, 4), np.uint8)
+    still[..., 0], still[..., 1] = 3 * columns, 6 * rows
+    still[..., 3] = np.clip(2000 - 8 * ((rows - 20) ** 2 + (columns - 30) ** 2), 0, 255)
+    moved = [np.roll(still, k, axis=1) for k in range(8)]
+    for name in ("a.gif", "b.gif"):
+        write_moving(tmp_path / name, 8, iter(moved), Fraction(12))
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+    check_target(tmp_path / "a.gif", True, True)
+    with Image.open(tmp_path / "a.gif") as opened:
+        assert opened.info["loop"] == 0
+        frames = [(np.asarray(each.convert("RGBA")), each.info["duration"]) for each in ImageSequence.Iterator(opened)]
+    assert sum(duration for _, duration in frames) == pytest.approx(8000 / 12, abs=10)
+    for k, (seen, _) in enumerate(frames):
+        np.testing.assert_array_equal(seen[..., 3] == 255, moved[k][..., 3] >= 128)
+        np.testing.assert_array_equal(seen, np.roll(frames[0][0], k, axis=1), "a place has one colour in all frames")
+        solid = seen[..., 3] == 255
+        assert np.abs(seen.astype(int) - moved[k])[solid][:, :3].mean() < 6
 
 
 def test_picture_on_ground() -> None:

@@ -72,7 +72,16 @@ def test_dependencies_are_pinned() -> None:
 
 
 BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
-PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "MANIFEST.in", *BESIDE)
+PARTS = (
+    "specsia",
+    "specsia_build",
+    "manifests",
+    "blender_scripts",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    *BESIDE,
+)
 
 PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob("*")) if path.is_file()]
 
@@ -81,7 +90,7 @@ import json
 from specsia_build.folders import shipped
 from specsia_build.pipeline.run import named_settings
 from specsia_build.rendering.blender.process import scripts_folder
-import specsia_build as specsia
+import specsia
 assert named_settings("specsia-15k").name == "specsia-15k.yaml"
 assert callable(specsia.load) and callable(specsia.open_dataset)
 folders = shipped("manifests") / "backends", scripts_folder()
@@ -105,9 +114,15 @@ def test_packages_are_complete(tmp_path: Path) -> None:
     with zipfile.ZipFile(next(out.glob("*.whl"))) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "site")
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia", "specsia_build"}
     assets = {f"specsia_build/look/assets/{name}" for name in (*STYLES, *SCRIPTS)}
-    assert {*assets, *PRETRAINED, "specsia_build/py.typed", "specsia_build/manifests/specsia-15k.yaml"} <= names
+    assert {
+        *assets,
+        *PRETRAINED,
+        "specsia/py.typed",
+        "specsia_build/py.typed",
+        "specsia_build/manifests/specsia-15k.yaml",
+    } <= names
     files = (path for path in (TOP / "specsia_build").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     assert {path.relative_to(TOP).as_posix() for path in files} <= names
     with tarfile.open(next(out.glob("*.tar.gz"))) as tar:

@@ -49,6 +49,8 @@ class Context:
             and its longest side, visible or not, about one unit; False for a user's own picture.
         back: (S, S, 4) uint8, straight alpha: a drawing of the figure from behind, in a frame of the same size, or
             None; only for backends with ``sees_back = True``.
+        is_profile: whether the picture shows the figure from its side, so that the far side mirrors the near one; only
+            for backends with ``sees_profile = True``.
         doubt: call it with a sentence to add a warning to the character.
     """
 
@@ -59,6 +61,7 @@ class Context:
     note: Callable[[Reading], None] = _ignore
     framed: bool = False
     back: NDArray[np.uint8] | None = None
+    is_profile: bool = False
     doubt: Callable[[str], None] = _ignore
 
 
@@ -74,6 +77,7 @@ class Backend(Protocol):
     Optional members:
         generates: False for a backend that reads meshes: only generated ones must look like the picture (`scoring`).
         sees_back: True if it uses `Context.back`.
+        sees_profile: True if it uses `Context.is_profile`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all files passed to `Context.read`.
         slots, gpus, patience: pictures at a time; GPUs per process (1 by default); and seconds that one picture may

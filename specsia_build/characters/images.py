@@ -64,7 +64,7 @@ def load_texture(
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
                 quick = None if upright else _plain_png(image, data)
-                return _rgba(image) if quick is None else quick
+                return rgba_of(image) if quick is None else quick
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more than 8192x8192 pixels: make it smaller") from error
     except _DECODER_ERRORS as error:
@@ -141,7 +141,7 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     return out
 
 
-def _rgba(image: Image.Image) -> NDArray[np.uint8]:
+def rgba_of(image: Image.Image) -> NDArray[np.uint8]:
     """Pixels of an opened image, (H, W, 4) uint8."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image, dtype=np.float64)

@@ -179,13 +179,16 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
 @click.argument("where", metavar="DIR|DATASET")
-@click.option("--out", type=FILE, help="File of the page.  [default: in DIR, or beside the folder of a packed dataset]")
+@click.option(
+    "--out", type=FILE, help="File of the page.  [default: in DIR, or beside the folder of a dataset or repair]"
+)
 def report(where: str, out: Path | None) -> None:
     """Write one self-contained HTML page to look at.
 
     About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
-    method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
-    of either schema): pairs, counts and, where it has them, quality and licences.
+    method's results beside each other. About the folder of a repair, or of many: films, sheet, warnings. About a packed
+    DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub, of either schema): pairs, counts and, where it has
+    them, quality and licences.
     """
     from specsia_build.look.open import open_gallery, page_of
     from specsia_build.look.page import refuse_other_file, write_page

@@ -1,11 +1,14 @@
 """`specsia train`, `adapt`, `enhance`, `evaluate` and `repair`."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build.cli.closing import folded_warnings
 from specsia_build.cli.command import FOLDER, OLD_FILE, choice, command, conclude, configs, device, json_option
 from specsia_build.config import checked, types_of
 from specsia_build.dravie.config import (
@@ -20,6 +23,10 @@ from specsia_build.dravie.config import (
 )
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
+
+if TYPE_CHECKING:
+    from specsia_build.repairing.folder import WrittenRepairs
+    from specsia_build.repairing.writing import WrittenRepair
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
@@ -259,46 +266,96 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     conclude(document, sentences, title, {"results": sentences, **facts})
 
 
-@command("specsia repair drawing.png --out hero", "specsia repair drawing.png --mesh hero.glb --out hero")
-@click.argument("subject", metavar="DRAWING|CHARACTER")
-@click.option("--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool.")
-@click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
-@click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
+@command("specsia repair drawing.png --out hero", "specsia repair drawings --out heroes", goes_on=True)
+@click.argument("subject", metavar="DRAWING|CHARACTER|FOLDER")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair.")
+@click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
+@click.option(
+    "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
+)
+@click.option("--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left.")
+@click.option(
+    "--facing",
+    type=click.Choice(("front", "left", "right", "back")),
+    help="Side that the drawing shows.  [default: found]",
+)
+@click.option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
+@click.option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
+@click.option("--ground", metavar="COLOUR", help="Behind the figure in the films.  [default: transparent; MP4: white]")
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
+@click.option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
+@click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
+@click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
+@click.option("--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool.")
+@click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
 @click.option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
 @click.option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
 @click.option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
-@click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn.  [default: 36]")
-@click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
 @device
 @json_option
-def repair(subject: str, mesh: Path | None, out: Path, device: str, **options: Any) -> None:
+def repair(subject: str, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
-    DRAWING is a character from the front, on transparency or on white paper. CHARACTER is a mesh file, a 3DBiCar folder
-    or sample:N; its frontal render is the drawing.
+    DRAWING is a character, best from the front, on transparency or on white paper. CHARACTER is a mesh file, a 3DBiCar
+    folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired, into a folder of
+    its own; what is finished stays as it is.
 
-    Writes the frames (color/, mask/, pos/), repaired/, a film of both side by side, sheet.png, and with --adapt the
-    fitted model to --out.
+    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the frames
+    (color/, mask/, pos/, repaired/) to --out.
     """
     need_torch()
-    from specsia_build.repairing.repair import LAYERS, MODEL, SHEET, RepairSettings, run_repair
+    from specsia_build.repairing.folder import drawings_in, repair_folder
+    from specsia_build.repairing.settings import RepairSettings
+    from specsia_build.repairing.writing import run_repair
 
-    settings = RepairSettings(**{name: value for name, value in options.items() if value is not None})
-    result = run_repair(subject, mesh, settings, out, device)
+    settings = RepairSettings.of(options)
+    drawings = drawings_in(subject)
+    if drawings is None:
+        _conclude_repair(run_repair(subject, settings, out, device), out)
+    else:
+        _conclude_repairs(repair_folder(drawings, settings, out, device), out)
+
+
+def _conclude_repair(result: WrittenRepair, out: Path) -> None:
+    from specsia_build.look.repair import COMPARE, LAYERS, REPAIRED, SHEET
+    from specsia_build.repairing.repair import BACK_GUESSED
+
     films = [str(film) for film in result.films]
     document = {
         "name": result.name,
         "frames": result.frames,
         "mesh": result.note,
-        "repaired": str(out / LAYERS[3]),
-        "model": str(out / MODEL) if result.adapted else None,
+        "repaired": str(out / REPAIRED),
+        "model": None if result.model is None else str(result.model),
         "films": films,
+        "compare": str(out / COMPARE),
         "sheet": str(out / SHEET),
+        "back_guessed": result.back_guessed,
         "warnings": list(result.warnings),
     }
-    lines = [f"frames: {', '.join(LAYERS[:3])} in {out}"]
-    lines += [f"{name}: {document[name]}" for name in ("repaired", "model", "sheet") if document[name] is not None]
-    lines.append(f"film: {', '.join(films)}")
-    facts = {"mesh": [result.note], "warnings": list(result.warnings)}
+    lines = [f"frames: {', '.join(LAYERS)} in {out}", f"films: {', '.join(films)}"]
+    lines += [f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None]
+    lines += [f"warning: {warning}" for warning in result.warnings]
+    lines += [BACK_GUESSED] * result.back_guessed
+    facts = {"mesh": [result.note], "next": [f"specsia report {argument(out)}"]}
     conclude(document, lines, f"{plural(result.frames, 'frame')} of {result.name} repaired", facts)
+
+
+def _conclude_repairs(result: WrittenRepairs, out: Path) -> None:
+    from specsia_build.repairing.repair import BACK_GUESSED
+
+    repaired, failed = len(result.repaired), len(result.failed)
+    document = {
+        "repaired": {name: str(out / name) for name in result.repaired},
+        "kept": list(result.kept),
+        "failed": dict(result.failed),
+        "warnings": {name: list(sentences) for name, sentences in result.warnings.items() if sentences},
+        "back_guessed": result.back_guessed,
+    }
+    kept = f", {len(result.kept)} were already there" if result.kept else ""
+    lines = [f"{plural(repaired, 'drawing')} repaired{kept}: {out}"]
+    lines += [f"warning: {line}" for line in folded_warnings(result.warnings)]
+    lines += [f"failed: {name}: {sentence}" for name, sentence in result.failed.items()]
+    lines += [BACK_GUESSED] * result.back_guessed
+    title = f"{plural(repaired + len(result.kept) + failed, 'drawing')}, {failed} failed"
+    conclude(document, lines, title, {"next": [f"specsia report {argument(out)}"]}, ok=not failed)

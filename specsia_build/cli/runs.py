@@ -55,7 +55,11 @@ _SHARED = options(
     click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one in the package."),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
-    click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
+    click.option(
+        "--outline",
+        metavar="random|dark|GREY|#RRGGBB|coloured",
+        help="Colour of the contour of Y*; coloured follows the figure's colours.  [default: random]",
+    ),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
     click.option("--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"),
     click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),

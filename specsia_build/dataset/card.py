@@ -185,8 +185,9 @@ def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
         lead += " In the action `turntable` it stands at rest and the camera walks around it." * clips["turntable"]
         positions += " Figures are held over their place, but for up and down." * clips["in_place"]
         wider = " or wider where a motion would leave that frame"
-    grey = config.get("outline", RANDOM)
-    greys = _TEXTS["greys"].get(grey, f"Its grey is {grey} (`outline_grey`).")
+    rule = config.get("outline", RANDOM)
+    column = "colour is {} (`outline_rgb`)" if rule.startswith("#") else "grey is {} (`outline_grey`)"
+    greys = _TEXTS["greys"].get(rule, f"Its {column.format(rule)}.")
     frames = "" if of_view else ";\nand there positions are coloured after the view turn"
     return lead, _TEXTS["camera"].format(wider=wider, positions=positions, frames=frames, greys=greys)
 

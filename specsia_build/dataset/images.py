@@ -1,5 +1,7 @@
 """Images computed from a renderer's layers: position colours and the edge image."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,9 @@ from specsia_build.pictures.masks import box_around
 
 EDGE_THRESHOLD = 0.3  # Gradient magnitude of position/255 from which the published set draws an edge
 EDGE_OUTSIDE = 2.0  # Position code of the background, so that the silhouette is an edge too
+
+MOST_OFF_COLOUR, COLOUR_TOLERANCE = 0.05, 16
+"""Largest share of the pixels of a contour of one colour that differ from it by more than so many levels."""
 
 _MOST_SQUARED, _OUTSIDE = int((255 * EDGE_THRESHOLD) ** 2), int(255 * EDGE_OUTSIDE)
 """The same in levels, whose squares are whole numbers."""
@@ -105,3 +110,17 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
         window = box_around(covered, 2)
         out[window] = _edge(ready(pos[window]))
     return out
+
+
+def contour_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> list[int]:
+    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without one."""
+    alpha = np.where(gt_mask == 0, gt[..., 3], np.uint8(0))
+    weights = alpha[alpha > 0].astype(np.float64)
+    sums = weights @ gt[alpha > 0][:, :3].astype(np.float64)
+    return [int(level + 0.5) for level in sums / max(1.0, weights.sum())]
+
+
+def off_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8], colour: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
+    levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
+    return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = 240  # Grey that the published set's pictures are composited on
 
-_OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey")
+_OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "outline_rgb")
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
 _FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
@@ -40,7 +40,7 @@ class Pair(ByShape):
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
         iou: IoU of the silhouettes, 0 to 1.
-        outline_px, outline_grey: thickness of the contour in pixels, and its sRGB level.
+        outline_px, outline_grey, outline_rgb: thickness of the contour in pixels, its luma, and its (mean) colour.
         clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the motion.
     """
 
@@ -55,6 +55,7 @@ class Pair(ByShape):
     backend: str | None = None
     outline_px: int | None = None
     outline_grey: int | None = None
+    outline_rgb: tuple[int, int, int] | None = None
     clip: str | None = None
     frame: int | None = None
     time: float | None = None
@@ -81,12 +82,12 @@ def content_of(gt: Pixels, silhouette: Pixels) -> str:
     return hashlib.sha256(repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()).hexdigest()[:32]
 
 
-def pair_columns(kind: str) -> tuple[str, ...]:
-    """Columns that `decode_pair` needs of a row of a dataset of that kind, see `OpenedDataset.kind`."""
-    if kind == "published":
+def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
+    """Columns that `decode_pair` needs of a row of a dataset."""
+    if dataset.kind == "published":
         return ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
-    own = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK)
-    return (*own, *_CLIP) if kind == "clips" else own
+    columns = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK, *(_CLIP if dataset.moving else ()))
+    return tuple(name for name in columns if name not in schema.LATER or name in dataset.columns)
 
 
 def is_frontal(view: int, frame: int | None = None) -> bool:
@@ -109,6 +110,7 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
         if own:
             values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
+            values["outline_rgb"] = _colour(row.get("outline_rgb"), row["outline_grey"])
             return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
         alpha = silhouette_of(color, pos, mask)
         return Pair(
@@ -116,6 +118,13 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
         )
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
+
+
+def _colour(levels: Sequence[int] | None, grey: int | None) -> tuple[int, ...] | None:
+    """Colour of a contour; the contours of earlier versions, without a colour, are grey."""
+    if levels is not None:
+        return tuple(levels)
+    return None if grey is None else (grey,) * 3
 
 
 def decode_column(data: object, column: str, own: bool = True) -> Pixels:
@@ -134,7 +143,7 @@ def decode_column(data: object, column: str, own: bool = True) -> Pixels:
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
     """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
-    return decode_pair(dataset.take(config, split, [number], pair_columns(dataset.kind))[0])
+    return decode_pair(dataset.take(config, split, [number], pair_columns(dataset))[0])
 
 
 def splits_of(dataset: OpenedDataset) -> dict[str, str]:

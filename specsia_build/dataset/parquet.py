@@ -115,7 +115,8 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
     others = [name for name in schema.names if name not in images]
     compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
-    compression |= {f"{name}.list.element" if name.startswith("bbox") else name: "zstd" for name in others}
+    lists = [name for name in others if pa.types.is_fixed_size_list(schema.field(name).type)]
+    compression |= {f"{name}.list.element" if name in lists else name: "zstd" for name in others}
     count = 0
     with (
         replacing(path) as temporary,
@@ -123,7 +124,7 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
             local_path(temporary),
             schema,
             compression=compression,
-            use_dictionary=[name for name in others if not name.startswith("bbox")],
+            use_dictionary=[name for name in others if name not in lists],
             write_statistics=["uid", "character_id", "view"],
             write_page_index=True,
             use_content_defined_chunking=True,

@@ -44,6 +44,7 @@ _RANGES = {
 _ARROW = {
     **{field.name: field.type for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))},
     **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
+    "outline_rgb": pa.list_(pa.int32()),
     **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
 }
 """Arrow types that columns are cast to when they are read."""
@@ -211,7 +212,13 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[
             if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
                 name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
                 raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
+        if (colour := row.get("outline_rgb")) is not None and not _is_colour(colour):
+            raise SpecsiaError(f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B")
         yield row
+
+
+def _is_colour(levels: Sequence[int | None]) -> bool:
+    return len(levels) == 3 and all(level is not None and 0 <= level <= 255 for level in levels)
 
 
 class _DataFiles(msgspec.Struct):

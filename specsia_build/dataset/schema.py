@@ -37,11 +37,12 @@ SCALAR_COLUMNS = {
     "backend": "string",
     "outline_px": "int32",
     "outline_grey": "int32",
+    "outline_rgb": "int32[3]",
     "bbox_min": "float64[3]",
     "bbox_max": "float64[3]",
     "license": "string",
 }
-"""Type of each other column; `[3]` marks a list of three, in order x, y, z."""
+"""Type of each other column; `[3]` marks a list of three, in order x, y, z or R, G, B."""
 
 CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action": "string"}
 """Type of the columns that a dataset of characters in motion has besides."""
@@ -53,6 +54,9 @@ MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 
 PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
 """Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
+
+LATER = frozenset({"outline_rgb"})
+"""Columns that datasets of earlier versions lack."""
 
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
@@ -72,6 +76,11 @@ _SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
+
+
+def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
+    """Columns that a dataset of a kind must have, given the names of those that it has."""
+    return tuple(name for name in COLUMNS_OF[kind] if name not in LATER or name in stored)
 
 
 def own_files(folder: Path) -> list[str]:

@@ -1,7 +1,6 @@
-"""A character's drawing as an input of the network: its colours by position, and the style of its contour.
+"""A character's drawing as an input of the network: its colours by position, and the ink of its contour.
 
-`Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `contour_style` estimates the
-thickness and the grey of a drawing's contour, from the drawing (and Zmask) alone.
+`Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it.
 """
 
 from __future__ import annotations
@@ -17,22 +16,18 @@ from numpy.typing import NDArray
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
 from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.drawn_contour import find_contour, ink_around
+from specsia_build.rendering.ink import Ink
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
 OPAQUE = 250  # Coverage from which a pixel shows only one place
 PASTED = 1.5  # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
-LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that differ from a contour's grey
-MOST_WIDTH = 4  # Thickness in pixels of the widest contour, which lies outside of Y*'s silhouette
-RINGS = 8  # Depths in pixels inside a drawing's edge that are compared with its contour
-LIKE = 10  # Largest difference between pixels of a contour, in levels
-PURE = 0.85
-"""Least share of a drawing's outermost pixels of one grey if it has a contour: in 144 frontal views 0.97 or more with
-one, 0.82 or less without."""
-
+MOST_WIDTH = 4  # Thickness in pixels of the widest contour that networks are trained on, outside of Y*'s silhouette
 STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
-UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)  # Channels without a drawing, and of a drawing without a contour
+UNKNOWN_CONTOUR = Ink.of_one(0, (0, 0, 0))  # Stands for the contour where there is no drawing
+NO_CONTOUR = Ink.of_one(0, (255, 255, 255))  # That of a drawing without a contour
 
 
 def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -47,61 +42,18 @@ def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tu
     uint8; and its silhouette (H, W) uint8 without the contour, by default that of `without_contour`.
     """
     if gt_mask is None:
-        gt_mask = without_contour(gt, pos[..., 3])
+        gt_mask = without_contour(gt)
     visible = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
     return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
 
 
-def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Distance of each pixel of a mask (H, W) from its edge; outside the frame it is False."""
-    return np.asarray(scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1])
+def without_contour(drawing: Pixels) -> Pixels:
+    """Silhouette (H, W) uint8 of a drawing without the contour that `find_contour` finds."""
+    alpha = find_contour(drawing).bare(drawing)[..., 3]
+    return alpha if (alpha >= HALF_COVERED).any() else drawing[..., 3]
 
 
-def contour_style(drawing: Pixels, zmask: Pixels | None = None) -> tuple[int, int] | None:
-    """Thickness in pixels (1 to `MOST_WIDTH`) and grey (0…255) of a drawing's contour; None where it has none.
-
-    The grey is that of the outermost pixels. The thickness is summed over rings of one pixel: the share of each that
-    has the grey, less the share of that grey deeper inside. In 144 frontal views of datasets the grey was right within
-    3 levels, and the thickness in 140, with Zmask in all; else it was off by one.
-
-    The drawing is (H, W, 4) uint8 with straight alpha. A contour lies outside of Zmask (H, W) uint8, the silhouette of
-    the reconstruction under it.
-    """
-    alpha = drawing[..., 3]
-    inside = alpha >= HALF_COVERED
-    if not inside.any():
-        return None
-    depth = np.rint(_depth(inside)).astype(np.int32)
-    rim, fringe = depth == 1, (alpha >= 8) & (alpha < HALF_COVERED)
-    # Half transparent pixels belong to the contour alone; a drawing with hard edges has none.
-    evidence = fringe if 5 * np.count_nonzero(fringe) >= np.count_nonzero(rim) else rim
-    grey = int(np.median(drawing[evidence][:, :3].mean(axis=1)))
-    near = evidence | (inside & (depth <= RINGS))
-    like = np.zeros_like(inside)
-    like[near] = np.abs(drawing[near][:, :3].astype(np.int16) - grey).max(axis=1) <= LIKE
-    if like[evidence].mean() < PURE:
-        return None
-    counts = np.bincount(depth[near & inside], minlength=RINGS + 1)[1 : RINGS + 1]
-    shares = np.bincount(depth[near & inside & like], minlength=RINGS + 1)[1 : RINGS + 1] / np.maximum(counts, 1)
-    anyway = float(np.median(shares[MOST_WIDTH + 1 :]))
-    if anyway > 1 - LEAST_CONTRAST:
-        return None
-    width = 0.5 + float(np.clip((shares[: MOST_WIDTH + 1] - anyway) / (1 - anyway), 0, 1).sum())
-    if zmask is not None and (zmask >= HALF_COVERED).any():
-        outside = float(np.median(scipy.ndimage.distance_transform_edt(zmask < HALF_COVERED)[rim]))
-        width = (width + min(outside, MOST_WIDTH)) / 2
-    return min(MOST_WIDTH, max(1, int(width + 0.5))), grey
-
-
-def without_contour(drawing: Pixels, zmask: Pixels | None = None) -> Pixels:
-    """Silhouette (H, W) uint8 of a drawing without the contour that `contour_style` finds."""
-    style = contour_style(drawing, zmask)
-    if style is None:
-        return drawing[..., 3]
-    depth = _depth(drawing[..., 3] >= HALF_COVERED)
-    return np.where(depth > style[0] + 0.5, drawing[..., 3], np.uint8(0))
-
-
+Shares = float | NDArray[np.float64]
 NOWHERE = (np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.uint8))  # No positions, and no colours there
 
 
@@ -111,25 +63,32 @@ class Drawing:
 
     Attributes:
         places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where they are not known.
-        style: of its contour: `STYLE_STEP` times the thickness in pixels, and the grey, two bytes.
+        ink: of its contour, whose width is 0 for `UNKNOWN_CONTOUR` and `NO_CONTOUR`.
         back: positions and colours of a drawn back; None without one.
     """
 
     places: Pixels
     colours: Pixels
-    style: tuple[int, int] = UNKNOWN_STYLE
+    ink: Ink = UNKNOWN_CONTOUR
     back: tuple[Pixels, Pixels] | None = None
 
     @staticmethod
     def of(frontal: Pair, places: bool = True) -> Drawing:
         """Return the drawing of a frontal pair, see `visible_places`.
 
-        Without `places`, positions do not mean the same place in every view, and only the style is known.
+        Without `places`, positions do not mean the same place in every view, and only the contour is known.
         """
-        style = contour_style(frontal.gt, frontal.pos[..., 3])
-        code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
-        seen = visible_places(frontal.pos, frontal.gt, frontal.gt_mask) if places else NOWHERE
-        return Drawing(*seen, code)
+        silhouette = without_contour(frontal.gt) if frontal.gt_mask is None else frontal.gt_mask
+        ink = ink_around(frontal.gt, silhouette) or NO_CONTOUR
+        seen = visible_places(frontal.pos, frontal.gt, silhouette) if places else NOWHERE
+        return Drawing(*seen, ink)
+
+    @property
+    def thickness(self) -> int:
+        """Code of the contour's thickness, in whole pixels, in the network's input, a byte."""
+        if self.ink.width == 0:
+            return 0
+        return STYLE_STEP * min(MOST_WIDTH, max(1, round(self.ink.width)))
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -142,16 +101,18 @@ class Drawing:
             return np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         return self.reference.look_up(pos, z)
 
-    def paste(self, z: Pixels, pos: Pixels) -> Pixels:
-        """Return Z with the drawing's colours at the same places, where Z is opaque; (H, W, 4) uint8.
+    def paste(self, z: Pixels, pos: Pixels, picture: Pixels | None = None, share: Shares = 1.0) -> Pixels:
+        """Return a picture of the view that Z and Zpos show, by default Z, with the drawing's colours; (H, W, 4) uint8.
 
-        They replace colours within `PASTED` levels, and fade out at twice that distance.
+        Where Z is opaque, they replace a `share`, (H, W, 1) or one, of the colours within `PASTED` levels of the same
+        places, and fade out at twice that distance.
         """
+        picture = z if picture is None else picture
         looked_up = self.look_up(pos, z).astype(np.float32)
         distance = -FALLOFF * np.log(np.maximum(looked_up[..., 3:4], 1) / 255)
-        share = np.clip(2 - distance / PASTED, 0, 1) * (z[..., 3:] == 255) * (looked_up[..., 3:4] > 0)
-        colours = z[..., :3] + share * (looked_up[..., :3] - z[..., :3])
-        return np.dstack([np.rint(colours).astype(np.uint8), z[..., 3]])
+        shares = np.clip(2 - distance / PASTED, 0, 1) * (z[..., 3:] == 255) * (looked_up[..., 3:4] > 0)
+        colours = picture[..., :3] + shares * share * (looked_up[..., :3] - picture[..., :3])
+        return np.dstack([np.rint(colours).astype(np.uint8), picture[..., 3]])
 
 
 NO_DRAWING = Drawing(*NOWHERE)  # Stands for a character without a drawing

@@ -29,8 +29,9 @@ from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.ink import LUMA
 
-DARK, LUMA = 128, np.array([0.299, 0.587, 0.114], np.float32)  # Luma below which a pixel is dark, and its weights
+DARK = 128  # Luma below which a pixel is dark
 INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
 RIM_PX = MOST_WIDTH + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
 PUBLISHED_RIM_PX = 2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick

@@ -22,7 +22,8 @@ from specsia_build.errors import ByShape, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
-from specsia_build.library.checks import check_mesh, check_pixels, plain
+from specsia_build.library.checks import check_mesh, plain
+from specsia_build.library.repair import Picture, framed
 from specsia_build.pictures.films import Pixels
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
@@ -150,7 +151,9 @@ def render(
     own = character.entry.id if isinstance(character, Character) else "character"
     name = file_name(str(character_id or own), "character's id")
     if outline is None:
-        outline = outline_of(config.seed, name)
+        contour = outline_of(config.seed, name)
+        assert contour.colour is not None
+        outline = contour.thickness, contour.colour[0]
     thickness, grey = checked("outline", np.asarray(outline).tolist(), _Outline)
     renderer = load_renderer(config.renderer)
     renderer.check()
@@ -176,7 +179,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    picture: View | Pixels,
+    picture: View | Picture,
     backend: str | None = None,
     *,
     character_id: str = "character",
@@ -186,16 +189,17 @@ def reconstruct(
     """Reconstruct a character from its frontal picture.
 
     Args:
-        picture: a view, or (H, W, 4) uint8 with straight alpha and no contour.
+        picture: a view, or a drawing: a file, a picture of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha,
+            which is cut out, scaled to a frame of 512 pixels, and loses its contour, as for `repair`.
         backend: ``NAME`` or ``NAME:ARGUMENT``, as for `specsia build --backend`, which has the same default.
         character_id: part of the seed, and the mesh that a backend such as ``mesh-dir`` reads.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
     """
-    image = picture.layers.color if isinstance(picture, View) else check_pixels(picture, "a picture")
+    image = picture.layers.color if isinstance(picture, View) else framed(picture).color
     source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
     truth = None if ground_truth is None else check_mesh(ground_truth)
-    framed = isinstance(picture, View)
-    mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, framed=framed)
+    in_scale = isinstance(picture, View)
+    mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, framed=in_scale)
     return Reconstruction(mesh, source.name, source.needs_yaw, warnings)
 
 
@@ -256,6 +260,7 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
             backend=reconstruction.backend,
             outline_px=views.outline[0],
             outline_grey=views.outline[1],
+            outline_rgb=(views.outline[1],) * 3,
         )
         for number, (view, rendered) in enumerate(zip(views, layers, strict=True))
     ]

@@ -133,7 +133,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Gallery:
-    """Everything to look at of one run, dataset, source or evaluation.
+    """Everything to look at of one run, dataset, source, evaluation, or of repairs.
 
     Attributes:
         where: place, as the user gave it.
@@ -145,7 +145,7 @@ class Gallery:
         go_on: command that continues it.
     """
 
-    kind: Literal["run", "dataset", "source", "evaluation"]
+    kind: Literal["run", "dataset", "source", "evaluation", "repair"]
     where: str
     title: str
     lead: str

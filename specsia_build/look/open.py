@@ -1,4 +1,4 @@
-"""Open runs, datasets, evaluations and sources as galleries, and render the characters of a run at more angles."""
+"""Open runs, datasets, evaluations, repairs and sources as galleries, and render a run's characters at more angles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,18 @@ from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
+from specsia_build.look.repair import gallery_of_repairs, holds_repairs
 from specsia_build.look.run import entries_of, gallery_of_run
-from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
+from specsia_build.look.sections import (
+    Sections,
+    sections_of_dataset,
+    sections_of_evaluation,
+    sections_of_repairs,
+    sections_of_run,
+)
 from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
-from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct, render
@@ -40,7 +46,8 @@ def _is_run(where: str) -> bool:
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
         raise UsageError(
-            f"there is no folder {where}: give that of a run, a dataset or an evaluation, or OWNER/NAME on the Hub"
+            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on "
+            "the Hub"
         )
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 
@@ -49,7 +56,7 @@ def page_of(where: str) -> Path:
     """Default path of the report of a place."""
     if holds_evaluation(Path(where)):
         return Path(where) / REPORT
-    if _is_run(where):
+    if not holds_repairs(Path(where)) and _is_run(where):
         return existing_run(where)[1].report
     folder = Path(where).absolute()
     if "://" in where or not folder.is_dir():
@@ -58,13 +65,15 @@ def page_of(where: str) -> Path:
 
 
 def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
-    """Open a run, an evaluation or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
+    """Open a run, an evaluation, a repair or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
 
     Returns:
         The gallery, and a function that computes the tables of its report.
     """
     if holds_evaluation(Path(where)):
         return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
+    if holds_repairs(Path(where)):
+        return gallery_of_repairs(where), partial(sections_of_repairs, Path(where))
     if _is_run(where):
         gallery, facts = gallery_of_run(*existing_run(where))
         return gallery, partial(sections_of_run, facts, gallery)
@@ -151,8 +160,7 @@ class TurnedReader:
 
     def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
         if layer == GT:
-            contour = render.outline(self.config.seed, item, self.config.outline)
-            return draw_contour(view.color, view.coverage, *contour)
+            return render.outline(self.config.seed, item, self.config.outline).draw(view)
         if layer == COLOR:
             return view.color
         if layer in (MASK, GT_MASK):

@@ -305,7 +305,7 @@ def html_of(document: Mapping[str, Any]) -> str:
     style, script = join(map(asset, STYLES)), join(map(asset, SCRIPTS), "\n")
     script = Html(f"(() => {{\n{script}start();\n}})();\n")
     policy = (
-        f"default-src 'none'; img-src 'self' file: data: blob:; style-src {_digest(style)}; "
+        f"default-src 'none'; img-src 'self' file: data: blob:; media-src data:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
     links = (

@@ -1,11 +1,13 @@
-"""Tables of the page's overview (counts, registration, times, settings, evaluations), and helpers for their HTML."""
+"""Sections of the page's overview (counts, times, settings, evaluations, repairs, ...), and helpers for their HTML."""
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
@@ -14,6 +16,7 @@ from specsia_build.errors import SpecsiaError, printable
 from specsia_build.look.dataset import SCHEMAS
 from specsia_build.look.evaluation import TABLES
 from specsia_build.look.items import IOU, TARGET, Gallery
+from specsia_build.look.repair import COMPARE, DRAWING, FILMS, SHEET, read_record, repairs_in
 from specsia_build.look.run import RunFacts, TaskTime, source_name
 
 
@@ -95,6 +98,51 @@ def sections_of_evaluation(folder: Path) -> Sections:
         title, _, body = part.partition("\n")
         tables[f"table-{number}"] = (title, join(_blocks(body.split("\n\n"))))
     return _present(**tables)
+
+
+def sections_of_repairs(folder: Path) -> Sections:
+    """Sections of a repair's page: warnings, film, sheet, drawing and settings; of several a table of all."""
+    folders = repairs_in(folder)
+    records = {name: read_record(path) for name, path in folders.items()}
+    if list(folders.values()) != [folder]:
+        return _present(drawings=("Drawings", _repairs(records)))
+    (record,) = records.values()
+    warnings = [tag("li", warning, dir="auto") for warning in record["warnings"]]
+    film = _data(folder / FILMS[-1], "video/mp4")
+    contour = {f"contour: {key}": value for key, value in (record.get("contour") or {}).items()}
+    facts = {"name": record["name"], "placed": record.get("placed"), "facing": record.get("facing"), **contour}
+    return _present(
+        warnings=("Warnings", tag("ul", *warnings) if warnings else None),
+        film=("Film", tag("video", src=film, controls="controls", loop="loop", muted="muted", aria_label="The film")),
+        sheet=("Sheet", _image(folder / SHEET, "The drawing, and the figure before and after from eight sides")),
+        # A film in an image cannot be paused, so it is not among the sections that are open at first.
+        compare=("Before and after", _image(folder / COMPARE, "The drawing, and the figure before and after, turning")),
+        drawing=("Drawing", _image(folder / DRAWING, "The drawing, cut out and scaled to the frame")),
+        settings=("Settings", _list({key: v for key, v in {**facts, **record["settings"]}.items() if v is not None})),
+    )
+
+
+def _repairs(records: Mapping[str, Mapping[str, Any]]) -> Html:
+    rows = []
+    for name, record in records.items():
+        contour = record.get("contour") or {}
+        kept = "yes" if contour.get("kept") else "no"
+        rows.append((name, record.get("facing", "–"), kept, record.get("placed", "–"), len(record["warnings"])))
+    return table(("drawing", "facing", "contour", "reconstruction", "warnings"), rows, numbers=(4,))
+
+
+def _image(path: Path, words: str) -> Html:
+    """An image with its data in the page; `words` are for those who cannot see it."""
+    kind = "image/webp" if path.suffix == ".webp" else "image/png"
+    return Html(f'<img src="{_data(path, kind)}" alt="{join([words])}">')
+
+
+def _data(path: Path, kind: str) -> str:
+    """The data URL of a file of a repair."""
+    try:
+        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    except OSError as error:
+        raise SpecsiaError(f"{path} cannot be read ({error.strerror}): run `specsia repair` again") from error
 
 
 def _present(**sections: tuple[str, Html | None]) -> Sections:

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import replacing
 from specsia_build.folders import refuse_foreign_file
-from specsia_build.pictures.films import Pixels, has_ffmpeg, write_mp4
+from specsia_build.pictures.films import Pixels, write_gif, write_mp4
 
 DPI = 300  # Pixels an inch of stills, as journals ask for
 
@@ -39,6 +39,7 @@ class Format:
 FORMATS = {
     ".mp4": Format("MP4", 8192, clear=False, still=False),
     ".webp": Format("WebP", 16383),
+    ".gif": Format("GIF", 65535, still=False),
     ".png": Format("PNG", 65535, held=True),
     ".pdf": Format("PDF", 65500, clear=False, film=False),
 }
@@ -53,8 +54,6 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
     if clear and not known[end].clear:
         others = ", ".join(end for end, form in known.items() if form.clear)
         raise UsageError(f"{end} cannot be transparent: name another --background, or a file ending in {others}")
-    if end == ".mp4" and not has_ffmpeg():
-        raise UsageError("MP4 needs ffmpeg, which is missing: pip install 'specsia[video]', or name a .webp file")
     refuse_foreign_file(path, "picture that specsia drew", _MARK)
 
 
@@ -126,6 +125,9 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
         even = (np.pad(f[..., :3], ((0, len(f) % 2), (0, f.shape[1] % 2), (0, 0)), mode="edge") for f in frames)
         write_mp4(path, even, fps, comment=_MARK.decode())
         return
+    if name == "GIF":
+        write_gif(path, frames, fps, comment=_MARK)
+        return
     images = map(_plain, frames)
     first = next(images)
     how: dict[str, Any] = {"save_all": True, "duration": float(1000 / fps), "loop": 0, **_mark(name)}
@@ -145,7 +147,7 @@ def _plain(frame: Pixels) -> Image.Image:
 
 
 def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:
-    """Write a film of opaque frames as MP4, or as WebP without ffmpeg; returns the file. See `write_moving`."""
-    path = stem.with_name(f"{stem.name}{'.mp4' if has_ffmpeg() else '.webp'}")
+    """Write a film of opaque frames as MP4; returns the file. See `write_moving`."""
+    path = stem.with_name(f"{stem.name}.mp4")
     write_moving(path, count, frames, Fraction(fps).limit_denominator())
     return path

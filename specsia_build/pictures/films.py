@@ -1,6 +1,6 @@
-"""Pictures on a ground and beside each other, and MP4 films through ffmpeg, where imageio-ffmpeg is installed."""
+"""Pictures on a ground and beside each other, and MP4 and GIF films through ffmpeg."""
 
-import importlib.util
+import math
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.errors import UsageError, WriteError, brief
+from specsia_build.errors import WriteError, brief
 from specsia_build.files.writing import replacing
 
 Pixels = NDArray[np.uint8]
 """A picture: (H, W) grey, or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA, alpha straight."""
 
 GAP = 8  # White pixels between two pictures
+HALF_OPAQUE = 128  # Alpha from which a pixel of a GIF is opaque
 _QUALITY = 10  # Constant rate factor of H.264, from 0 (lossless) to 51
 
 _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
@@ -48,17 +49,6 @@ def side_by_side(pictures: Sequence[Pixels], shape: tuple[int, int]) -> Pixels:
     return out
 
 
-def has_ffmpeg() -> bool:
-    """Whether MP4 can be written and read."""
-    return importlib.util.find_spec("imageio_ffmpeg") is not None
-
-
-def need_ffmpeg(who: str) -> None:
-    """Raise a UsageError unless MP4 can be written and read, with what to install for `who`."""
-    if not has_ffmpeg():
-        raise UsageError(f"{who}'s films are MP4, for which ffmpeg is missing: pip install 'specsia[video]'")
-
-
 def write_mp4(
     path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, lossless: bool = False, comment: str = ""
 ) -> None:
@@ -66,16 +56,69 @@ def write_mp4(
 
     `frames` are (H, W, 3) uint8, of one size with even sides.
     """
+    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE]
+    film += ["-metadata", f"comment={comment}"] if comment else []
+    with replacing(path) as temporary:
+        _through_ffmpeg(path, frames, fps, (*film, "-f", "mp4", str(temporary)))
+
+
+def write_gif(path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, comment: bytes = b"") -> None:
+    """Write a GIF that loops, whole or not at all; the same bytes each time.
+
+    `frames` are of one size, (H, W, 3) uint8, or (H, W, 4) uint8 with straight alpha, of which pixels of at least half
+    coverage are opaque and all others transparent. They share one palette and are not dithered, so that nothing
+    flickers.
+    """
+    with replacing(path) as temporary, tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
+        stored, palette = Path(scratch) / "frames", Path(scratch) / "palette.png"
+        shape = _store(frames, stored)
+        colours = f"palettegen=reserve_transparent={int(shape[2] == 4)}"
+        analysis = ("-vf", colours, "-update", "1", str(palette))
+        _through_ffmpeg(path, map(_opaque_alone, _stored(stored, shape)), fps, analysis)
+        film = ("-i", str(palette), "-lavfi", f"paletteuse=dither=none:alpha_threshold={HALF_OPAQUE}", "-loop", "0")
+        output = (*film, *_SAME_EVERYWHERE, "-f", "gif", str(temporary))
+        _through_ffmpeg(path, _stored(stored, shape), fps, output)
+        data = temporary.read_bytes()
+        block = b"\x21\xfe" + bytes([len(comment)]) + comment + b"\0" if comment else b""
+        # The last byte ends the file.
+        temporary.write_bytes(data[:-1] + block + data[-1:])
+
+
+def _store(frames: Iterator[Pixels], file: Path) -> tuple[int, ...]:
+    """Write the bytes of frames one after the other, for reading them again; returns the shape of one."""
+    shape: tuple[int, ...] = ()
+    with file.open("wb") as stream:
+        for frame in frames:
+            shape = frame.shape
+            stream.write(np.ascontiguousarray(frame).data)
+    return shape
+
+
+def _stored(file: Path, shape: tuple[int, ...]) -> Iterator[Pixels]:
+    with file.open("rb") as stream:
+        while data := stream.read(math.prod(shape)):
+            yield np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _opaque_alone(frame: Pixels) -> Pixels:
+    """Repeat the opaque pixels of a frame over all of it, so that a palette is not spent on what is not seen."""
+    if frame.shape[2] == 3:
+        return frame
+    opaque = frame[frame[..., 3] >= HALF_OPAQUE]
+    return np.asarray(np.resize(opaque, frame.shape)) if len(opaque) else frame
+
+
+def _through_ffmpeg(path: Path, frames: Iterator[Pixels], fps: float | Fraction, arguments: Sequence[str]) -> None:
+    """Send frames (H, W, 3) or (H, W, 4) uint8 to ffmpeg as its first input; `path` is for the error."""
     import imageio_ffmpeg
 
     first = next(frames)
     size, rate = f"{first.shape[1]}x{first.shape[0]}", str(Fraction(fps).limit_denominator())
-    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-")
-    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE]
-    film += ["-metadata", f"comment={comment}"] if comment else []
-    command = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *raw, *film, "-f", "mp4")
-    with replacing(path) as temporary, tempfile.TemporaryFile() as log:
-        with subprocess.Popen([*command, str(temporary)], stdin=subprocess.PIPE, stderr=log) as process:  # noqa: S603
+    kind = "rgba" if first.shape[2] == 4 else "rgb24"
+    raw = ("-f", "rawvideo", "-pix_fmt", kind, "-s", size, "-r", rate, "-i", "-")
+    command = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *raw, *arguments)
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log) as process:  # noqa: S603
             assert process.stdin is not None
             # Where ffmpeg ends early, its log says why.
             with suppress(BrokenPipeError):

@@ -14,7 +14,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE, TRACKS
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.pictures.films import need_ffmpeg, over, write_mp4
+from specsia_build.pictures.films import over, write_mp4
 from specsia_build.recipes.media import background, corner, on_canvas, played, require_first, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
@@ -59,7 +59,6 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
 """
 
     def check(self, config: BuildConfig) -> None:
-        need_ffmpeg(self.name)
         if config.size > SHAPE[0]:
             raise UsageError(
                 f"{self.name}'s films are {SHAPE[1]} x {SHAPE[0]}, and frames of {config.size} pixels do not fit: "

@@ -11,7 +11,7 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import need_ffmpeg, on_white, write_mp4
+from specsia_build.pictures.films import on_white, write_mp4
 from specsia_build.recipes.media import caption, played, require_first, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
@@ -55,7 +55,6 @@ python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-bucke
 """
 
     def check(self, config: BuildConfig) -> None:
-        need_ffmpeg(self.name)
         if config.size % SIDE:
             near = max(SIDE, round(config.size / SIDE) * SIDE)
             raise UsageError(f"{self.name}'s sides are multiples of {SIDE}, not {config.size}: --size {near}")

@@ -9,7 +9,6 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import need_ffmpeg
 from specsia_build.recipes.media import caption, played, require_first, rgb, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
@@ -39,7 +38,6 @@ FOLDER is the folder of this card. To train, run `python train.py --config confi
 """
 
     def check(self, config: BuildConfig) -> None:
-        need_ffmpeg(self.name)
         if config.size % 2:
             raise UsageError(f"{self.name}'s films have even sides, not {config.size}: --size {config.size + 1}")
 

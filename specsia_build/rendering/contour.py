@@ -7,9 +7,9 @@ inner side.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
 MOST_THICKNESS = 16.0  # Thickest line in pixels that the search window is made for
@@ -130,10 +130,9 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw(color, coverage, distance, thickness, grey):  # type: ignore[no-untyped-def]
+def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped-def]
     height, width = coverage.shape
     out = color.copy()
-    line = DECODE[int(grey) * DECODE_STEPS]
     for y in range(height):
         for x in range(width):
             c = coverage[y, x]
@@ -141,22 +140,23 @@ def _draw(color, coverage, distance, thickness, grey):  # type: ignore[no-untype
                 continue
             # Share of the pixel inside the silhouette widened by the line, less the silhouette itself.
             widened = min(1.0, max(0.0, thickness + 0.5 - distance[y, x]))
-            ink = widened - c / 255.0
-            if ink <= 0.0:
+            share = widened - c / 255.0
+            if share <= 0.0:
                 continue
             own = color[y, x, 3] / 255.0
-            alpha = own + ink
+            alpha = own + share
             if alpha <= 0.5 / 255.0:
                 continue
             for k in range(3):
-                light = (own * DECODE[color[y, x, k] * DECODE_STEPS] + ink * line) / alpha
+                line = DECODE[ink[y, x, k] * DECODE_STEPS]
+                light = (own * DECODE[color[y, x, k] * DECODE_STEPS] + share * line) / alpha
                 out[y, x, k] = encode(np.float32(min(1.0, light)))
             out[y, x, 3] = int(min(1.0, alpha) * 255.0 + 0.5)
     return out
 
 
 def draw_contour(
-    color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, grey: int
+    color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, ink: ArrayLike
 ) -> NDArray[np.uint8]:
     """Draw a contour around a silhouette, holes included; pixels inside keep their colour, alpha covers the line.
 
@@ -164,12 +164,16 @@ def draw_contour(
         color: (H, W, 4) uint8 sRGB, straight alpha.
         coverage: (H, W) uint8, the silhouette.
         thickness: of the line in pixels, 0 to `MOST_THICKNESS`.
-        grey: 0-255 sRGB level of the line.
+        ink: sRGB levels of the line, 0-255: a grey, a colour (3,), or a colour for each pixel (H, W, 3).
     """
-    if not 0 <= thickness <= MOST_THICKNESS or not 0 <= grey <= 255:
-        raise ValueError(f"a contour of {thickness} px and grey {grey} cannot be drawn")
+    levels = np.asarray(ink)
+    is_colour = levels.shape in ((), (3,), (*coverage.shape, 3)) and levels.min() >= 0 and levels.max() <= 255
+    if not 0 <= thickness <= MOST_THICKNESS or not is_colour:
+        what = levels.tolist() if levels.ndim < 2 else levels.shape
+        raise ValueError(f"a contour of {thickness} px and colour {what} cannot be drawn")
     if thickness == 0:
         return color.copy()
     distance = outside_distance(coverage, float(thickness) + 1.0)
-    drawn: NDArray[np.uint8] = _draw(color, coverage, distance, float(thickness), grey)
+    colours = ready(np.broadcast_to(levels, (*coverage.shape, 3)), np.uint8)
+    drawn: NDArray[np.uint8] = _draw(color, coverage, distance, float(thickness), colours)
     return drawn

@@ -1,5 +1,9 @@
-"""The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
+"""The ink of a drawn contour: its width, and its colour beside each colour of the figure.
 
+`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +11,14 @@ import scipy
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+
+LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
+SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed
+
+
+def luma(colour: Sequence[float]) -> int:
+    """Luma 0-255 of three levels, see `LUMA`; of a grey its level."""
+    return round(float(np.dot(np.asarray(colour, np.float64), LUMA)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +40,6 @@ class Ink:
         """A contour of one colour."""
         return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
 
-    @property
-    def grey(self) -> int:
-        """Mean luma of its colours, 0-255, by Rec. 601."""
-        return round(float((self.colours @ np.array([0.299, 0.587, 0.114])).mean()))
-
     def around(self, picture: Pixels) -> Pixels:
         """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""
         covered = picture[..., 3] >= 128
@@ -42,3 +49,21 @@ class Ink:
         colour = picture[tuple(nearest)][..., :3].astype(np.int32)
         costs = np.stack([np.abs(colour - beside).sum(axis=2) for beside in self.beside.astype(np.int32)])
         return np.asarray(self.colours[costs.argmin(axis=0)])
+
+
+def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) -> Pixels:
+    """Colours (H, W, 3) uint8 of a contour that is darker than the figure beside it, smooth along the line.
+
+    Args:
+        figure: (H, W, 4) uint8.
+        coverage: (H, W) uint8, the silhouette; only what it covers wholly counts.
+        reach: pixels around the silhouette in which the colours are used.
+        shade: factor of the figure's levels, 0-1.
+    """
+    window = 2 * (reach + round(SMOOTHED * max(coverage.shape))) + 1
+    weights = (coverage == 255).astype(np.float64)
+    sums = np.dstack([weights[..., None] * figure[..., :3], weights])
+    for _ in range(2):
+        sums = scipy.ndimage.uniform_filter(sums, (window, window, 1), mode="constant")
+    mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-6)
+    return np.asarray(np.rint(np.clip(shade * mean, 0, 255)), np.uint8)

@@ -8,33 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
-from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
-from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.drawn_contour import find_contour
+from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
+from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.repairing.cutting import cut
+from specsia_build.repairing.cutting import cut, scale_whole
 from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
+FRONT, PROFILES = "front", ("left", "right")  # What a drawing shows by default, and its views from a side
+KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
+OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
+FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
+
 VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
 
 @dataclass(frozen=True)
-class Reading:
+class DrawingSettings:
     """How a drawing is read.
 
     Attributes:
@@ -63,7 +68,8 @@ class Frontal:
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
-        facing: side of the character that the drawing shows, see `Reading`.
+        facing: side of the character that the drawing shows, see `DrawingSettings`.
+        ink: the contour that all frames get; None without one.
         contour: what was decided about the drawing's contour, for the record of a repair; None for a character.
         warnings: sentences on what may be wrong with the drawing.
     """
@@ -75,6 +81,7 @@ class Frontal:
     rig: Rig | None = None
     own: AnimatedCharacter | None = None
     facing: str = "front"
+    ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -99,54 +106,104 @@ class Frontal:
         size, span = len(self.image), len(self.image) / factor
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
         masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
-        front = replace(self, image=_rgba(self.image, box, size), masks=masks)
+        ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
+        front = replace(self, image=_rgba(self.image, box, size), masks=masks, ink=ink)
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
         return replace(front, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
 
 
-def read_drawing(path: Path, reading: Reading) -> Frontal:
-    """Read a drawing, cut it out as `cut` does, and put it into the frame.
+def read_drawing(path: Path, reading: DrawingSettings) -> Frontal:
+    """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be read."""
+    picture, missing = load_drawing(path)
+    front = frame_drawing(picture, reading, safe_id(path.stem))
+    return replace(front, warnings=(*missing, *front.warnings))
 
-    Raises `UsageError` if its file or that of its mask cannot be read, or as `cut`.
+
+def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawing") -> Frontal:
+    """Cut a picture (h, w, 4) uint8 of any size out, as `cut` does, and put it into the frame.
+
+    Raises `UsageError` if the file of its mask cannot be read, or as `cut`.
     """
     mask = None if reading.mask is None else load_drawing(reading.mask)[0]
-    picture, missing = load_drawing(path)
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
-    front = frame_figure(cutout.picture, reading.size, safe_id(path.stem))
     facing, doubts = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
-    return replace(front, facing=facing, warnings=(*missing, *cutout.warnings, *doubts))
+    front = frame_figure(cutout.picture, reading, name)
+    return replace(front, facing=facing, warnings=(*cutout.warnings, *doubts))
 
 
-def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
-    """Cut a picture (h, w, 4) uint8 of any size out and put it into the frame; raises `UsageError` as `cut`."""
-    cutout = cut(picture)
-    return replace(frame_figure(cutout.picture, size, name), warnings=cutout.warnings)
+def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is neither."""
+    name, _, number = text.partition(":")
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(name)
+        width = float(number) if number else None
+    except ValueError:
+        alpha = [0]
+    if alpha not in ([], [255]) or not (width is None or 0 < width <= MOST_THICKNESS):
+        raise UsageError(
+            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
+            f"{MOST_THICKNESS:.0f}, such as #204080:3"
+        )
+    return (red, green, blue), width
 
 
-def frame_figure(figure: Pixels, size: int, name: str = "drawing") -> Frontal:
-    """Put a figure (h, w, 4) uint8 on transparency into a frame of `size` pixels.
+def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing") -> Frontal:
+    """Put a figure (h, w, 4) uint8 on transparency into a frame.
 
-    Its box, without its contour, is in the middle, and its longer side is `EXTENT` units.
+    Its box, without its contour, is in the middle, and its longer side is `EXTENT` units, or for pixel art the largest
+    whole number of times its own.
     """
+    size = reading.size
+    # A thin line is seen best in the drawing's own pixels.
+    fine = size if reading.pixel else max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
     width = 0.0
     for _ in range(2):
-        image = _framed(figure, size, width)
-        contour, style = find_contour(image), None
-        if contour is not None and not contour.is_separable:
-            contour = None
-        if contour is None or (contour.start == 0 and contour.end <= MOST_WIDTH + 0.5):
-            style = contour_style(image)
-        width = float(style[0]) if style is not None else contour.end if contour is not None else 0.0
-    if style is not None or contour is None:
-        mask = without_contour(image)
-        return Frontal(name, image, (mask if mask.any() else image[..., 3])[None])
-    bare = image.copy()
-    bare[contour.pixels] = 0
-    # Models know no other thickness.
-    thickness = min(MOST_WIDTH, max(1, round(contour.width)))
-    return Frontal(name, draw_contour(bare, bare[..., 3].copy(), thickness, contour.grey), bare[None, ..., 3])
+        framed = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
+        contour = find_contour(framed)
+        if reading.pixel:
+            # A line stays a part of the figure, since its frames are not painted anew.
+            contour = replace(contour, score=0.0)
+        width = contour.ink.width if contour.kept else 0.0
+    bare = contour.bare(framed)
+    if not (bare[..., 3] >= HALF_COVERED).any():
+        bare, contour = framed, replace(contour, score=0.0)
+    whole = (0.0, 0.0, float(fine), float(fine))
+    image, bare = _rgba(framed, whole, size), _rgba(bare, whole, size)
+    mask = bare[..., 3].copy()
+    drawn = replace(contour.ink, width=contour.ink.width * size / fine) if contour.kept else None
+    ink = _outline(reading, drawn)
+    if reading.outline != KEEP:
+        image = bare if ink is None else draw_contour(bare, mask, ink.width, ink.around(bare))
+    return Frontal(name, image, mask[None], ink=ink, contour=_record(contour, image, mask, 512 / fine))
+
+
+def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:
+    """The contour of all frames: as drawn, none, or the one that was asked for."""
+    if reading.outline == KEEP:
+        return drawn
+    if reading.outline == NO_OUTLINE:
+        return None
+    colour, width = parse_outline(reading.outline)
+    scale = reading.size / 512
+    if width is None:
+        width = OWN_WIDTH if drawn is None else drawn.width / scale
+    return Ink.of_one(min(width * scale, MOST_THICKNESS), colour)
+
+
+def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict[str, Any]:
+    """What was decided about a contour, for the record of a repair; its width is that in a 512 px frame."""
+    whole = image[..., 3] >= HALF_COVERED
+    hidden = whole & (mask < HALF_COVERED)
+    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contour.ink.colours.tolist()]
+    return {
+        "kept": contour.kept,
+        "share": round(float(hidden.sum() / max(1, whole.sum())), 4) if contour.kept else 0.0,
+        "width": round(contour.ink.width * scale, 2) if contour.kept else 0.0,
+        "colours": colours if contour.kept else [],
+        "score": round(contour.score, 3),
+    }
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
@@ -156,9 +213,25 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
-    thickness, grey = outline(config.seed, entry.id)
-    image = draw_contour(layers.color, layers.coverage, thickness, grey)
-    return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
+    image = outline(config.seed, entry.id).draw(layers)
+    masks = silhouettes(mesh, view_cameras(VIEWS, size))
+    return Frontal(entry.id, image, masks, mesh, rig, own, ink=ink_around(image, layers.mask))
+
+
+def _longest(figure: Pixels) -> int:
+    """The longer side of the box of a figure (h, w, 4) in pixels."""
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    return int(max(rows.stop - rows.start, columns.stop - columns.start))
+
+
+def _tiled(figure: Pixels, size: int) -> Pixels:
+    """Put pixel art (h, w, 4) into the middle of a frame, scaled by a whole number."""
+    tiles = scale_whole(figure, size * EXTENT / ORTHO_WIDTH)
+    height, width = tiles.shape[:2]
+    top, left = (size - height) // 2, (size - width) // 2
+    out = np.zeros((size, size, 4), np.uint8)
+    out[top : top + height, left : left + width] = tiles
+    return out
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:

@@ -28,7 +28,7 @@ from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted, extremes
-from specsia_build.repairing.drawing import Frontal
+from specsia_build.repairing.drawing import PROFILES, Frontal
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
@@ -42,7 +42,6 @@ TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-FPS = 12.0  # Frames a second of the film: 36 views turn once in three seconds
 MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
@@ -94,6 +93,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
     # Only for a character the frontal view has its true scale.
     context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
+    context["is_profile"] = front.facing in PROFILES and getattr(backend, "sees_profile", False)
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
@@ -197,6 +197,15 @@ def _frames(views: Iterator[Layers], mesh: Mesh) -> Iterator[Frame]:
         yield layers.color.copy(), position_image(layers.position, layers.mask, low, high)
 
 
+def with_nearest_texels(mesh: Mesh) -> Mesh:
+    """A mesh whose textures show the nearest texel, as pixel art should."""
+    materials = []
+    for material in mesh.materials:
+        texture = material.texture
+        materials.append(material if texture is None else replace(material, texture=replace(texture, nearest=True)))
+    return replace(mesh, materials=tuple(materials))
+
+
 @dataclass(frozen=True, eq=False)
 class Moving:
     """A motion of a reconstruction, and the rig of its vertices in the frame."""
@@ -205,9 +214,9 @@ class Moving:
     motion: Motion
     warnings: tuple[str, ...] = ()
 
-    def frames(self, placed: Placed, count: int, size: int) -> Iterator[Frame]:
+    def frames(self, placed: Placed, count: int, size: int, fps: float) -> Iterator[Frame]:
         """Render a figure that turns once while it repeats its motion in one place."""
-        times = self.motion.start + np.arange(count) / FPS % max(self.motion.duration, 1 / FPS)
+        times = self.motion.start + np.arange(count) / fps % max(self.motion.duration, 1 / fps)
         track = poses(self.rig.skeleton, self.motion, times)
         shifts, width = self._room(track, size)
         # Rotating normals costs more than all else, and unlit colours need none.

@@ -1,165 +1,166 @@
-"""Repair a drawing from start to end, and write the folder with its frames."""
+"""Repair a drawing: reconstruct it, and repair its frames with a model; nothing is written but a fitted model."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import partial
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-
-from specsia_build import __version__, png, terminal
+from specsia_build import terminal
+from specsia_build.backends.registry import load_backend
 from specsia_build.characters.formats import FORMATS
-from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.adapt import FrontalPair, adapt_run
+from specsia_build.dravie.adapt.adapt import Adapted, FrontalPair, adapt_run
 from specsia_build.dravie.config import ADAPTATION
-from specsia_build.dravie.drawing import Drawing, visible_places
-from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.repair.apply import find_device, repair
-from specsia_build.dravie.runs import NAME, find_run
-from specsia_build.errors import UsageError, spelled
-from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
-from specsia_build.folders import is_vacant
-from specsia_build.pictures.files import write_moving, write_still
-from specsia_build.pictures.films import Pixels, has_ffmpeg, side_by_side
-from specsia_build.pictures.sheets import Sheet, spread
-from specsia_build.repairing.drawing import Frontal, Reading, read_drawing, render_front
-from specsia_build.repairing.reconstruction import FPS, Frame, moving, place_file, read_single, reconstruct, turntable
+from specsia_build.dravie.runs import find_run
+from specsia_build.errors import UsageError
+from specsia_build.frame import view_yaws
+from specsia_build.pictures.films import Pixels
+from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
+from specsia_build.repairing.painting import Painter, as_it_is, painter
+from specsia_build.repairing.reconstruction import (
+    Frame,
+    Moving,
+    Placed,
+    moving,
+    place_file,
+    read_single,
+    reconstruct,
+    turntable,
+    with_nearest_texels,
+)
+from specsia_build.repairing.settings import RepairSettings
 
-RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
-LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; `specsia enhance` reads the first three
-_OURS = {*LAYERS, RECORD, MODEL, SHEET, f"{FILM}.webp", f"{FILM}.mp4"}
-ANGLES = 5  # Frames that the sheet shows
+BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
 
 
-@dataclass(frozen=True)
-class RepairSettings:
-    """Settings of a repair.
+class Shot(NamedTuple):
+    """A frame: its yaw in degrees, Z, Zpos and the result, (S, S, 4) uint8 each with straight alpha."""
+
+    yaw: float
+    z: Pixels
+    pos: Pixels
+    repaired: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """A drawing whose reconstruction is placed, ready to be shown and repaired from any side.
 
     Attributes:
-        backend: `NAME[:ARG]` of the backend to use if no mesh is given.
-        model: a run, or `pretrained`.
-        views, size: frames of one turn, and pixels on a side of each.
-        motion: name of a motion or a file of one, for a rigged character.
-        adapt: whether the model is fitted to the drawing first.
-        back: file of the character drawn from behind, for the model and for backends that take one.
+        front: the drawing in the scale of the reconstruction.
+        motion: what it plays while it turns, or None.
+        adapted: how the model was fitted, or None; `model` is the fitted run, None where that did not help.
+        back_guessed: whether `--back` would show what was guessed.
     """
 
-    backend: str = field(default_factory=lambda: BuildConfig().backends[0])
-    model: str | Path = NAME
-    views: int = 36
-    size: int = 512
-    motion: str | Path | None = None
-    adapt: bool = False
-    back: str | Path | None = None
+    settings: RepairSettings
+    front: Frontal
+    placed: Placed
+    paint: Painter
+    motion: Moving | None = None
+    adapted: Adapted | None = None
+    model: Path | None = None
+    back_guessed: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on what may be wrong with the result."""
+        motion, adapted = self.motion, self.adapted
+        return (
+            *self.front.warnings,
+            *self.placed.warnings,
+            *(() if motion is None else motion.warnings),
+            *(() if adapted is None else adapted.warnings),
+        )
+
+    def shots(self) -> Iterator[Shot]:
+        """Render and repair the frames of the film."""
+        settings = self.settings
+        if self.motion is None:
+            yield from self.around(settings.views)
+            return
+        frames = self.motion.frames(self.placed, settings.views, settings.reading.size, float(settings.fps))
+        yield from self._painted(frames, settings.views)
+
+    def around(self, views: int) -> Iterator[Shot]:
+        """Render and repair the still figure from evenly spaced views; the first is the drawing itself."""
+        shots = self._painted(turntable(self.placed, views, self.settings.reading.size), views)
+        first = next(shots)
+        yield first._replace(repaired=self.front.image)
+        yield from shots
+
+    def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[Shot]:
+        for yaw, (z, pos) in zip(view_yaws(views), frames, strict=True):
+            yield Shot(yaw, z, pos, self.paint(z, pos, yaw))
 
 
-@dataclass(frozen=True)
-class Repaired:
-    """The result of a repair; `note` says how the reconstruction was placed, `adapted` whether the model was fitted."""
-
-    name: str
-    frames: int
-    note: str
-    films: tuple[Path, ...]
-    adapted: bool
-    warnings: tuple[str, ...]
-
-
-def load_subject(subject: str | Path, size: int) -> Frontal:
+def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:
     """Load the front of a character: from a drawing's file, a mesh file, or `sample:1`.
 
     Raises `UsageError` if there is no such file, `SpecsiaError` if it cannot be read or cut out.
     """
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
-        return render_front(read_single(path), size)
+        if reading != DrawingSettings(reading.size):
+            raise UsageError(
+                f"{path.name} is a character, and --outline, --mask, --figure, --facing and --pixel are for drawings"
+            )
+        return render_front(read_single(path), reading.size)
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a drawing, or a character ({', '.join(FORMATS)})")
-    return read_drawing(path, Reading(size))
+    return read_drawing(path, reading)
 
 
-def require_own_folder(out: Path) -> None:
-    """Raise `UsageError` unless a folder is new, empty, or of an earlier repair."""
-    names = set() if is_vacant(out) else {path.name for path in out.iterdir()}
-    if names and (RECORD not in names or not names <= _OURS):
-        other = min(names - _OURS, default=min(names))
-        raise UsageError(f"{spelled(out)} holds {other}, which no `specsia repair` wrote: name another --out")
-    require_writable(out)
+def prepare(
+    subject: str | Path | Frontal,
+    settings: RepairSettings,
+    scratch: Path,
+    device: str = "auto",
+    back: Frontal | None = None,
+) -> Repair:
+    """Read a drawing, reconstruct it, and load the model, fitted to the drawing with `settings.adapt`.
 
+    Args:
+        subject: a drawing's file, a character, whose frontal render is the drawing, or a framed front.
+        scratch: folder that the fitted model is written to, if that helps.
+        back: a framed back, in place of the file in the settings.
 
-def run_repair(
-    subject: str | Path | Frontal, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
-) -> Repaired:
-    """Repair a drawing, and write a folder of its frames, a film and a sheet atomically.
-
-    The subject is a drawing's file, a character, whose frontal render is the drawing, or a framed front. `mesh` is its
-    reconstruction by any tool, None for one by the backend. Raises `UsageError` if the folder holds something else, or
-    the motion has no rig, and `SpecsiaError` if the drawing cannot be cut out, or the mesh does not fit it.
+    Raises `UsageError` if the motion has no rig or the backend takes no back, and `SpecsiaError` if the drawing cannot
+    be cut out, or the mesh does not fit it.
     """
-    require_own_folder(out)
-    run, size = find_run(settings.model), settings.size
+    reading, mesh = settings.reading, settings.mesh
+    run = find_run(settings.model)
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
-        front = subject if isinstance(subject, Frontal) else load_subject(subject, size)
-        back = None if settings.back is None else read_drawing(Path(settings.back), Reading(size))
+        front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
+        if back is None and settings.back is not None:
+            back = read_drawing(settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel))
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:
             placed = place_file(read_single(mesh), front, settings.views)
+        if reading.pixel:
+            placed = replace(placed, mesh=with_nearest_texels(placed.mesh))
         front = front.shrunk(placed.fit)
-        motion = None if settings.motion is None else moving(placed, front, str(settings.motion))
+        back = None if back is None else back.shrunk(placed.fit)
+        motion = None if settings.motion is None else moving(placed, front, settings.motion)
         bar()
-    with replacing_folder(out, lambda _: False) as folder:
-        # The drawing is Y* of the frontal pair.
-        pair = Pair("front", front.name, 0, *next(turntable(placed, 1, size)), front.image, front.mask, placed.iou)
-        adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, FrontalPair(pair)) if settings.adapt else None
-        drawing = Drawing.of(pair)
-        if back is not None:
-            # The colours of the drawn back are at the positions that the reconstruction shows from behind.
-            _, (_, pos) = turntable(placed, 2, size)
-            behind = back.shrunk(placed.fit)
-            drawing = replace(drawing, back=visible_places(pos, behind.image, behind.mask))
-        generator = load_generator(run if adapted is None else folder / MODEL, find_device(device))
-        frames = (turntable if motion is None else motion.frames)(placed, settings.views, size)
-        films = _write(folder, front, frames, partial(repair, generator, drawing=drawing), settings)
-        record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
-        write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    warnings = (*placed.warnings, *(motion.warnings if motion else ()), *(adapted.warnings if adapted else ()))
-    files = tuple(out / film for film in films)
-    return Repaired(front.name, settings.views, placed.note, files, adapted is not None, warnings)
-
-
-def _write(
-    folder: Path,
-    front: Frontal,
-    frames: Iterator[Frame],
-    paint: Callable[[Pixels, Pixels], Pixels],
-    settings: RepairSettings,
-) -> list[str]:
-    """Write all frames and their results, the sheet and the films; returns the names of the films."""
-    count = settings.views
-    with terminal.bar("repair", count, "frame") as bar:
-        for number, (z, pos) in enumerate(frames):
-            pictures = (z, z[..., 3], pos, paint(z, pos))
-            for layer, picture in zip(LAYERS, pictures, strict=True):
-                write_bytes(folder / layer / f"{number:04d}.png", png.encode(picture))
-            bar()
-
-    def stored(number: int) -> tuple[Pixels, Pixels]:
-        """Z and the result of a frame."""
-        z, result = (folder / layer / f"{number:04d}.png" for layer in (LAYERS[0], LAYERS[-1]))
-        return png.decode(z.read_bytes(), 4), png.decode(result.read_bytes(), 4)
-
-    numbers = spread(count, ANGLES)
-    before, after = zip(*map(stored, numbers), strict=True)
-    sheet = Sheet(("",), ("Z", "repaired"), ("drawing", *(f"{360 * number / count:.0f}°" for number in numbers)))
-    write_still(folder / SHEET, sheet.draw([front.image, *before, np.zeros_like(front.image), *after]))
-    films = [f"{FILM}{end}" for end in (".webp", *([".mp4"] if has_ffmpeg() else []))]
-    with terminal.bar("film", len(films), "film") as bar:
-        for name in films:
-            composed = (side_by_side(stored(number), (settings.size, settings.size)) for number in range(count))
-            write_moving(folder / name, count, composed, Fraction(FPS))
-            bar()
-    return films
+    guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
+    guessed = guessed and bool(getattr(load_backend(settings.backend), "sees_back", False))
+    result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
+    if reading.pixel:
+        return result
+    # The drawing is Y* of the frontal pair.
+    z, pos = next(turntable(placed, 1, reading.size))
+    pair = Pair("front", front.name, 0, z, pos, front.image, front.mask, placed.iou)
+    if settings.adapt:
+        adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair))
+        helped = adapted.l1 < adapted.l1_before
+        run = scratch if helped else run
+        result = replace(result, adapted=adapted, model=scratch if helped else None)
+    behind = None
+    if back is not None:
+        _, (_, pos) = turntable(placed, 2, reading.size)
+        behind = (back, pos)
+    return replace(result, paint=painter(run, device, front, pair, behind))

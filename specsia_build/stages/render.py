@@ -1,25 +1,29 @@
 """Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the backend."""
 
 import hashlib
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from specsia_build import png
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.drawing import drawing_files, drawn_frontal
 from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.survey import one_colour
-from specsia_build.config import DARK, RANDOM, BuildConfig
+from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
+from specsia_build.dataset.images import contour_colour
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Normalisation, normalise, view_cameras
+from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.layers import HALF_COVERED, load_renderer
+from specsia_build.rendering.ink import darker_beside, luma
+from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
 
@@ -30,17 +34,51 @@ LEAST_COVERED = 0.002  # Share of the picture that a character must cover in eve
 MOST_OUTLINE = 4
 
 DARKEST = 64  # Number of greys, from black, of a dark contour, which is visible on white around any colour
+LEAST_SHADE, MOST_SHADE = 0.3, 0.7  # Factors of the figure's levels in a contour that follows its colours
 BLANK = 12  # Levels below white that one channel of a pixel must have to be visible on white paper
 
 
-def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]:
-    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id)."""
+@dataclass(frozen=True)
+class Outline:
+    """The contour of a character's views.
+
+    Attributes:
+        thickness: in pixels.
+        colour: sRGB levels; None if they are those of the figure beside it, times `shade`.
+    """
+
+    thickness: int
+    colour: tuple[int, int, int] | None
+    shade: float = 1.0
+
+    def draw(self, layers: Layers) -> Pixels:
+        """Y* (S, S, 4) uint8 of a rendered view."""
+        ink: ArrayLike | None = self.colour
+        if ink is None:
+            ink = darker_beside(layers.color, layers.coverage, self.thickness + 1, self.shade)
+        return draw_contour(layers.color, layers.coverage, self.thickness, ink)
+
+    def colour_in(self, target: Pixels, mask: Pixels) -> list[int]:
+        """Mean colour of the contour in Y* (S, S, 4) uint8 with the silhouette (S, S) uint8."""
+        return list(self.colour) if self.colour is not None else contour_colour(target, mask)
+
+
+def outline(seed: int, character_id: str, rule: str = RANDOM) -> Outline:
+    """A character's contour, 1-4 px thick, drawn from SHA-256(seed, character_id); see `BuildConfig.outline`."""
     digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
+    thickness = 1 + digest[0] % MOST_OUTLINE
+    if rule == COLOURED:
+        return Outline(thickness, None, LEAST_SHADE + (MOST_SHADE - LEAST_SHADE) * digest[2] / 255)
     greys = {RANDOM: digest[1], DARK: digest[1] % DARKEST}
-    return 1 + digest[0] % MOST_OUTLINE, greys[grey] if grey in greys else int(grey)
+    return Outline(thickness, colour_of(str(greys.get(rule, rule))))
 
 
-def is_blank(target: NDArray[np.uint8]) -> bool:
+def mean_grey(colours: Sequence[Sequence[int]]) -> int:
+    """Luma of the mean of the contour's colours in some pictures."""
+    return luma([sum(levels) / len(levels) for levels in zip(*colours, strict=True)])
+
+
+def is_blank(target: Pixels) -> bool:
     """Whether Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is tested."""
     sparse = target[::4, ::4]
     visible = (sparse[..., 3] >= HALF_COVERED) & (sparse[..., :3].min(axis=2) <= 255 - BLANK)
@@ -66,9 +104,9 @@ def entry_settings(entry: Entry) -> dict[str, Any]:
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
     """The character's mesh in the frame, without unused vertices, and its normalisation."""
     mesh = compacted(character.mesh)
-    thickness, _ = outline(config.seed, character.entry.id, config.outline)
+    contour = outline(config.seed, character.entry.id, config.outline)
     cameras = view_cameras(config.views, config.size)
-    placed = normalise(mesh.vertices, cameras, thickness + 1)
+    placed = normalise(mesh.vertices, cameras, contour.thickness + 1)
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
@@ -96,9 +134,10 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     character = read_character(entry)
     mesh, placed = in_frame(character, config)
     cameras = view_cameras(config.views, config.size)
-    thickness, grey = outline(config.seed, entry.id, config.outline)
+    contour = outline(config.seed, entry.id, config.outline)
+    colours: list[list[int]] = []
     files: dict[str, bytes] = {}
-    front: NDArray[np.uint8] | None = None
+    front: Pixels | None = None
     warnings = list(character.warnings)
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)
     for view, layers in enumerate(views):
@@ -110,11 +149,12 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
                 f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside the rest, "
                 'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
-        target = draw_contour(layers.color, layers.coverage, thickness, grey)
+        target = contour.draw(layers)
+        colours.append(contour.colour_in(target, layers.mask))
         if is_blank(target):
             raise LowQualityError(
                 f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour (grey "
-                f"{grey}); give it its texture, or draw a contour that is seen with --outline dark",
+                f"{luma(colours[-1])}); give it its texture, or draw a contour that is seen with --outline dark",
                 {view_file(GT, view): png.encode(target)},
             )
         files[view_file(GT, view)] = png.encode(target)
@@ -127,8 +167,9 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "id": entry.id,
         "views": config.views,
         "size": config.size,
-        "outline_px": thickness,
-        "outline_grey": grey,
+        "outline_px": contour.thickness,
+        "outline_grey": mean_grey(colours),
+        "outline_rgb": colours,
         "normalisation": asdict(placed),
         "fit": placed.fit,
         "license": entry.license,
@@ -140,5 +181,5 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 STAGE = CharacterStage(
-    "render", READING + 25, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
+    "render", READING + 26, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
 )

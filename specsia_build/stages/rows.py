@@ -13,6 +13,7 @@ from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.files.writing import link_or_copy
 from specsia_build.frame import view_yaws
+from specsia_build.rendering.ink import luma
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta, canonical_json, file_digest, sha256
@@ -79,7 +80,8 @@ def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
             "iou": result["iou"][k],
             "backend": backend,
             "outline_px": truth["outline_px"],
-            "outline_grey": truth["outline_grey"],
+            "outline_grey": luma(truth["outline_rgb"][k]),
+            "outline_rgb": truth["outline_rgb"][k],
             "bbox_min": box[0],
             "bbox_max": box[1],
             "license": truth["license"],

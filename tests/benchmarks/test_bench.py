@@ -30,6 +30,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import shot_of
 from tests.dataset.small import build_small
 from tests.dravie.pairs import model_of
+from tests.needs import needs
 from tests.pipeline.moving import write_moving_figure
 from tests.shapes import write_folder
 
@@ -87,7 +88,7 @@ def test_plain_network_agrees() -> None:
 def test_clips_agree_with_blender(
     characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, path: str, clips: int
 ) -> None:
-    pytest.importorskip("bpy")
+    needs("bpy", "libraries")
     monkeypatch.setenv(CACHE_SETTING, str(tmp_path))
     compared = poses.compared(Entry("a", kind, characters_dir / path), 12.0, 2)
     assert len(compared) == clips + 1

@@ -106,7 +106,7 @@ def test_help_imports_no_command() -> None:
         ("status .", "holds no build"),
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
         ("convert x", "Missing option '--to'. Choose from: published. For example: specsia convert "),
-        ("report no/such/run", "give that of a run, a dataset or an evaluation"),
+        ("report no/such/run", "give that of a run, a dataset, an evaluation or a repair"),
         ("convert . --to published --out x", "is not a packed dataset"),
     ],
 )

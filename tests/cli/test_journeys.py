@@ -65,7 +65,8 @@ def test_contour_has_the_chosen_grey(tmp_path: Path) -> None:
     specsia("verify", run / "dataset")
     table = pq.read_table(next((run / "dataset" / "data").glob("train-*")))
     assert set(table["outline_grey"].to_pylist()) == {7}
-    build(folder, tmp_path / "x", "--outline", "256", code=2)
+    for wrong in ("256", "#2040", "blue"):
+        build(folder, tmp_path / "x", "--outline", wrong, code=2)
 
 
 def test_blank_views_are_quarantined(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def build_small(
     views: int = VIEWS,
     size: int = SIZE,
     pos_frame: PosFrame = "character",
+    outline: str = "random",
     write: Callable[[Path, int], Entry] = write_character,
 ) -> Path:
     """Render, deform, project and pack characters into `folder`.
@@ -87,12 +88,11 @@ def build_small(
         backends: `fat`, `thin` or `exact`.
         planned: ids that take part in the splits but were quarantined.
         fixed: splits that a manifest states.
-        views, size, pos_frame: of the configuration.
+        views, size, pos_frame, outline: of the configuration.
         write: makes the mesh file of a number.
     """
-    config = BuildConfig(
-        source="boxes", backends=tuple(backends), views=views, size=size, pos_frame=pos_frame, min_iou=0
-    )
+    settings: dict[str, Any] = {"views": views, "size": size, "pos_frame": pos_frame, "outline": outline}
+    config = BuildConfig(source="boxes", backends=tuple(backends), min_iou=0, **settings)
     meshes = folder.parent / f"{folder.name}-meshes"
     meshes.mkdir(parents=True)
     rendered: dict[str, Artefact] = {}

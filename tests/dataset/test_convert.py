@@ -24,7 +24,7 @@ DRAWN = ("color", "pos", "gt")
 
 
 def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
-    return [decode_pair(row) for row in dataset.stream("default", split, pair_columns(dataset.kind))]
+    return [decode_pair(row) for row in dataset.stream("default", split, pair_columns(dataset))]
 
 
 def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:

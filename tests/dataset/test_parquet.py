@@ -36,6 +36,7 @@ def row(view: int, fill: int = 7, character: str = "hero") -> schema.Row:
         "backend": "relief",
         "outline_px": 2,
         "outline_grey": 40,
+        "outline_rgb": [40, 40, 40],
         "bbox_min": [-0.5, -0.25, -0.5],
         "bbox_max": [0.5, 0.25, 0.5],
         "license": None,

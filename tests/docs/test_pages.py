@@ -22,7 +22,8 @@ from packaging.requirements import Requirement
 from specsia_build.characters.samples.write import write_sample
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dravie import config as learning
-from specsia_build.repairing.repair import RepairSettings
+from specsia_build.repairing.drawing import DrawingSettings
+from specsia_build.repairing.settings import RepairSettings
 from tests.animation.people import KAYKIT, person
 from tests.characters.gltf.writer import GltfWriter
 from tests.cli.test_help import commands, parse
@@ -142,7 +143,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, logged_in(folder, patch):
         lower(BuildConfig, size=64, views=2)
         lower(ClipSettings, views=1, frames=3)
-        lower(RepairSettings, views=4, size=64)
+        lower(RepairSettings, views=4)
+        lower(DrawingSettings, size=64)
         tiny = replace(learning.PRESETS["tiny"], steps=FEW, batch=1, patch=16)
         # msgspec keeps the `__post_init__` that it meets first, for all later tests.
         learning.train_from_json(learning.to_json(tiny))

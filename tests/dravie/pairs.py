@@ -69,7 +69,7 @@ def drawn_pair(
     pos = z.copy()
     pos[..., 0] = np.where(z[..., 3] > 0, np.arange(size) * 255 // size, 0)
     gt = draw_contour(coloured(mask, colour), mask, thickness, grey)
-    return Pair(f"{character}_00", character, 0, z, pos, gt, mask, 0.9, "relief", thickness, grey)
+    return Pair(f"{character}_00", character, 0, z, pos, gt, mask, 0.9, "relief", thickness, grey, (grey,) * 3)
 
 
 def model_of(config: ModelConfig, seed: int = 0) -> Generator:

@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, visible_places, without_contour
+from specsia_build.dravie.drawing import (
+    NO_CONTOUR,
+    NO_DRAWING,
+    Drawing,
+    visible_places,
+    without_contour,
+)
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from tests.dravie.pairs import coloured, disc
 
 
@@ -141,23 +148,39 @@ def test_pasting_fades_with_distance() -> None:
     assert_array_equal(NO_DRAWING.paste(z, pos), z)
 
 
-@pytest.mark.parametrize("colour", [(230, 120, 90), (20, 20, 60), (255, 255, 255)], ids=["pale", "dark", "white"])
-@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
-@pytest.mark.parametrize("grey", [0, 90, 200])
-def test_contour_style(colour: tuple[int, int, int], thickness: int, grey: int) -> None:
+@pytest.mark.parametrize("ink", [(0, 0, 0), (160, 20, 30), (250, 240, 90)], ids=["black", "red", "yellow"])
+@pytest.mark.parametrize("thickness", [1, 4])
+@pytest.mark.parametrize("known", [True, False])
+def test_ink_of_a_drawing(ink: tuple[int, int, int], thickness: int, known: bool) -> None:
+    """It is measured where the silhouette is known, and found where it is not."""
     mask = disc(64, 40, 128)
-    drawn = draw_contour(coloured(mask, colour), mask, thickness, grey)
-    for zmask in (None, mask):
-        style = contour_style(drawn, zmask)
-        assert style is not None and style[0] == thickness and abs(style[1] - grey) <= 3
+    drawn = draw_contour(coloured(mask, (120, 190, 170)), mask, thickness, ink)
+    pos = np.zeros((128, 128, 4), np.uint8)
+    style = Drawing.of(Pair("a", "a", 0, coloured(mask), pos, drawn, mask if known else None)).ink
+    assert style.width == pytest.approx(thickness, abs=0.5) and np.abs(style.colours.astype(int) - ink).max() <= 3
     assert not without_contour(drawn)[mask == 0].any()
 
 
-def test_no_contour_no_style() -> None:
+def test_contour_that_follows_the_figure() -> None:
+    """Its colours are recovered beside each half of the figure, and drawn again from a damaged one."""
     mask = disc(64, 40, 128)
-    assert contour_style(coloured(mask)) is None
-    assert contour_style(coloured(mask, (60, 60, 60))) is None
-    assert contour_style(np.zeros((8, 8, 4), np.uint8)) is None
+    figure, shade = coloured(mask, (230, 120, 90)), np.zeros((128, 128, 3), np.uint8)
+    figure[:, 64:, :3] = np.where(mask[:, 64:, None] > 0, np.array([90, 140, 230], np.uint8), np.uint8(0))
+    shade[:, :64], shade[:, 64:] = (115, 60, 45), (45, 70, 115)
+    drawn = draw_contour(figure, mask, 3, shade)
+    for style in (ink_around(drawn, mask), find_contour(drawn).ink):
+        assert style is not None and style.width == pytest.approx(3, abs=0.5) and len(style.colours) >= 2
+        around = style.around(figure).astype(int)
+        assert np.abs(around - shade).max(axis=2)[:, [20, 50, 78, 108]].max() <= 3
+    assert ink_around(figure, mask) is None and not find_contour(figure).kept
+
+
+def test_no_contour_no_ink() -> None:
+    mask = disc(64, 40, 128)
+    assert (
+        Drawing.of(Pair("a", "a", 0, coloured(mask), np.zeros((128, 128, 4), np.uint8), coloured(mask))).ink
+        is NO_CONTOUR
+    )
     assert_array_equal(without_contour(coloured(mask)), mask)
 
 

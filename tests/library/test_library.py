@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import runpy
@@ -14,12 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-import specsia_build as specsia
+import specsia
+import specsia_build
 from specsia_build.backends.selftest import figure
 from specsia_build.dataset.pairs import Pair
 from specsia_build.library.checks import check_mesh, check_pixels
 from tests.commands import specsia as command
+from tests.repairing.test_drawing import write_drawing
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PIXELS = ("z", "pos", "gt", "gt_mask")
@@ -107,13 +111,50 @@ def test_train_and_repair(run: Path, tmp_path: Path) -> None:
     assert not gone.exists()
 
 
-def test_light_import() -> None:
+def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = write_drawing(tmp_path)
+    command("repair", drawing, "--views", "2", "--size", "64", "--out", tmp_path / "out")
+    written = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "out" / "repaired").iterdir())]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    picture = Image.open(drawing)
+    for same in (drawing, str(drawing), picture, np.asarray(picture)):
+        repaired = specsia.repair(same, views=np.int64(2), size=64)
+        np.testing.assert_array_equal(np.stack(repaired.frames), np.stack(written))
+    assert list(empty.iterdir()) == []
+    record = json.loads((tmp_path / "out" / "repair.json").read_text())
+    assert repaired.drawing.shape == (64, 64, 4) and list(repaired.warnings) == record["warnings"]
+    low, high = repaired.mesh.bounds()
+    assert np.allclose((low + high)[:2], 0, atol=0.05) and 0.9 < float((high - low)[2]) <= 1.1
+    for name in ("a.webp", "a.gif", "a.mp4"):
+        assert repaired.film(tmp_path / name) == tmp_path / name
+        assert (tmp_path / name).read_bytes() == (tmp_path / "out" / f"turn{name[1:]}").read_bytes()
+    with pytest.raises(specsia.UsageError):
+        repaired.film(tmp_path / "a.jpg")
+
+
+def test_drawings_are_reconstructed(tmp_path: Path) -> None:
+    drawing = write_drawing(tmp_path)
+    picture = Image.open(drawing)
+    white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    meshes = [specsia.reconstruct(same).mesh for same in (drawing, picture, np.asarray(picture), np.asarray(white))]
+    for mesh in meshes[1:3]:
+        np.testing.assert_array_equal(mesh.vertices, meshes[0].vertices)
+    extents = [np.ptp(mesh.vertices, axis=0) for mesh in meshes]
+    assert np.allclose(extents[3], extents[0], rtol=0.1)
+
+
+@pytest.mark.parametrize("name", ["specsia", "specsia_build"])
+def test_light_import(name: str) -> None:
     code = "import sys, specsia_build; print([m for m in ('torch', 'numba', 'pyarrow', 'numpy') if m in sys.modules])"
+    code = code.replace("specsia_build", name)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert ran.stdout.strip() == "[]"
     assert set(specsia.__all__) <= set(dir(specsia))
+    assert specsia.__all__ == specsia_build.__all__
     for name in specsia.__all__:
-        assert getattr(specsia, name) is not None
+        assert getattr(specsia, name) is getattr(specsia_build, name)
 
 
 def test_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,7 +204,7 @@ def test_whole_numbers_are_pictures(same: Any) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [PICTURE / 255, PICTURE.astype(np.uint16) * 257, PICTURE.astype(int) - 1, PICTURE > 0, PICTURE[..., :3], ""],
+    [PICTURE / 255, PICTURE.astype(np.uint16) * 257, PICTURE.astype(int) - 1, PICTURE > 0, PICTURE[..., :2], ""],
 )
 def test_other_pictures_are_refused(other: Any) -> None:
     for call in (lambda: check_pixels(other, "a picture"), lambda: specsia.reconstruct(other)):
@@ -198,6 +239,11 @@ def test_numpy_numbers_as_settings() -> None:
 
 
 REFUSED: list[Callable[[Path], Any]] = [
+    *(
+        lambda _, s=s: specsia.repair(PICTURE, **s)
+        for s in ({"views": 0}, {"colour": 1}, {"outline": "blue:99"}, {"facing": "up"}, {"pixel": "yes"}, {"back": 3})
+    ),
+    lambda folder: specsia.repair(folder / "nope.png"),
     *(
         lambda _, s=s: specsia.load("sample:1", **s)
         for s in ({"up": 3}, {"drop": "Head"}, {"id": "a/b"}, {"colour": 1})

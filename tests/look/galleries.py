@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
+from specsia_build.look.repair import COMPARE, DRAWING, FILMS, LAYERS, RECORD, SHEET, picture
+from specsia_build.pictures.files import write_moving
 
 Draw = Callable[[str, str, str, int], NDArray[np.uint8] | str]
 """Draws an item, side, layer and frame; a text says why it cannot be read."""
@@ -57,3 +62,21 @@ def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gall
     stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few", "failed": (), "measures": (IOU,)}
     moving = any(item.fps for item in items)
     return Gallery(where=where, items=items, reader=Drawn(draw), moving=moving, **(stated | more))
+
+
+def write_repair(folder: Path, *warnings: str) -> Path:
+    """A folder as `specsia repair` writes it, of four frames of one colour each."""
+    frames = [np.full((16, 16, 4), (200, 60 * k, 30, 255), np.uint8) for k in range(4)]
+    for layer in LAYERS:
+        picture(folder, layer, 0).parent.mkdir(parents=True)
+        for number, frame in enumerate(frames):
+            pixels = frame[..., 0].copy() if layer == "mask" else frame
+            picture(folder, layer, number).write_bytes(png.encode(pixels))
+    for name in (SHEET, DRAWING):
+        (folder / name).write_bytes(png.encode(frames[0]))
+    for name in (*FILMS, COMPARE):
+        write_moving(folder / name, 4, (frame[..., :3] for frame in frames), Fraction(4))
+    record = {"name": folder.name, "frames": 4, "placed": "by hand", "facing": "front", "warnings": list(warnings)}
+    record |= {"contour": {"kept": True, "width": 3.0}, "settings": {"size": 16, "outline": "keep", "mask": None}}
+    (folder / RECORD).write_text(json.dumps(record))
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import replace
@@ -29,6 +30,7 @@ from tests.characters.bodies import write_glb
 from tests.clips import FPS, SIZE
 from tests.commands import specsia
 from tests.dataset.small import VIEWS
+from tests.look.galleries import write_repair
 from tests.look.pages import document_of, frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 
@@ -221,6 +223,36 @@ def test_source(tmp_path: Path) -> None:
     (shown,) = frames_of(item_of(document, "sound")["sides"]["Y*"]["strips"]["gt"], document, page)
     red, green, blue = shown[shown[..., 3] > 128][:, :3].mean(axis=0)
     assert red > 1.3 * green > 1.3 * blue
+
+
+def test_repair(tmp_path: Path) -> None:
+    folder = write_repair(tmp_path / "hero", "the drawing is cut at its <border>")
+    document = report_of(folder, tmp_path / "page.html")
+    (item,) = document["items"]
+    assert (item["id"], item["frames"], item["yaws"]) == ("hero", 4, [0, 90, 180, 270])
+    assert item["warnings"] == ["the drawing is cut at its <border>"]
+    for side in ("after", "before"):
+        shown = frames_of(item["sides"][side]["strips"]["color"], document, tmp_path / "page.html")
+        assert [round(float(frame[..., 1].mean()) / 60) for frame in shown[:4]] == [0, 1, 2, 3]
+    html = {section["anchor"]: section["html"] for section in document["sections"]}
+    assert "&lt;border&gt;" in html["warnings"] and "outline" in html["settings"] and "mask" not in html["settings"]
+    for anchor, name in (("film", "turn.mp4"), ("sheet", "sheet.png"), ("drawing", "drawing.png")):
+        assert base64.b64encode((folder / name).read_bytes()).decode() in html[anchor]
+    (folder / "sheet.png").unlink()
+    specsia("report", folder, "--out", tmp_path / "page.html", code=1)
+    (folder / "repair.json").write_text('{"specsia": "0.1.0"}')
+    specsia("report", folder, "--out", tmp_path / "page.html", code=1)
+
+
+def test_folder_of_repairs(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        write_repair(tmp_path / "all" / name, *["it is cut"] * (name == "b"))
+    (tmp_path / "all" / "repairs.json").write_text('{"failed": {"c": "c.png cannot be read"}}')
+    specsia("report", tmp_path / "all")
+    document = document_of(tmp_path / "all-report.html")
+    assert [(item["id"], len(item["warnings"])) for item in document["items"]] == [("a", 0), ("b", 1)]
+    assert [(one["id"], one["reason"]) for one in document["failures"]] == [("c", "c.png cannot be read")]
+    specsia("sheet", tmp_path / "all", "--out", tmp_path / "sheet.png")
 
 
 VIEW = {"config": "fat", "method": "raw", "repeat": 0, "character": "a", "view": 0, "row": 0, "values": {"l1": 0.25}}

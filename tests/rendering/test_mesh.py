@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import Entry
@@ -186,3 +186,17 @@ def test_line_mixes_in_linear_light() -> None:
     assert out[4, 4, 3] == 255
     # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into column 6.
     assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
+
+
+def test_line_of_many_colours() -> None:
+    """Each pixel takes the colour there; a grey, and the same three levels, give the same bytes."""
+    coverage = np.zeros((9, 9), np.uint8)
+    coverage[:, :4] = 255
+    colours = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    out = draw_contour(painted(coverage), coverage, 2, colours)
+    assert_array_equal(out[:, 4:6, :3], colours[:, 4:6])
+    assert_array_equal(out[:, :4], painted(coverage)[:, :4])
+    assert_array_equal(draw_contour(out, coverage, 2, 50), draw_contour(out, coverage, 2, (50, 50, 50)))
+    for wrong in (256, -1, (1, 2), colours[:5]):
+        with pytest.raises(ValueError, match="cannot be drawn"):
+            draw_contour(out, coverage, 2, wrong)

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from specsia_build.errors import UsageError
 from specsia_build.repairing.cutting import cut, scale_whole
-from specsia_build.repairing.drawing import Reading, read_drawing
+from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.repairing.files import load_drawing
 
 Pixels = NDArray[np.uint8]
@@ -252,7 +252,7 @@ def test_bad_files(tmp_path: Path) -> None:
     Image.new("RGBA", SIZE).save(tmp_path / "clear.png")
     for name in (*files, "huge.png", "clear.png", "missing.png"):
         with pytest.raises(UsageError):
-            read_drawing(tmp_path / name, Reading(64))
+            read_drawing(tmp_path / name, DrawingSettings(64))
 
 
 SAID = {

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
-from specsia_build.repairing.drawing import Frontal, Reading, frame_drawing, read_drawing, render_front
+from specsia_build.repairing.drawing import DrawingSettings, Frontal, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.reconstruction import place_file, read_single
 from tests.shapes import write_figure
 
@@ -75,7 +75,7 @@ def _box(front: Frontal) -> tuple[int, int]:
 @pytest.mark.parametrize("ground", [None, (255, 255, 255), (200, 225, 240)])
 def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> None:
     rendered = front_of_figure(tmp_path, 256)
-    front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), Reading(256))
+    front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), DrawingSettings(256))
     both = (front.mask >= 128) & (rendered.mask >= 128)
     assert iou(front.mask, rendered.mask) > 0.95
     assert np.abs(front.color[both].astype(int) - rendered.color[both]).mean() < 8
@@ -83,7 +83,7 @@ def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> Non
 
 @pytest.mark.parametrize("ink", [0, 6, 24])
 def test_any_contour_is_removed(ink: int) -> None:
-    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), 512)
+    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), DrawingSettings(512))
     tall = 512 / ORTHO_WIDTH
     width, height = _box(front)
     assert height == pytest.approx(tall, abs=6)
@@ -101,7 +101,7 @@ def test_dark_legs_are_not_contour() -> None:
     draw.rectangle((200, 100, 400, 460), fill=FILL)
     for left in (230, 348):
         draw.rectangle((left, 466, left + 22, 700), fill=(60, 45, 40))
-    front = frame_drawing(np.asarray(image.convert("RGBA")), 512)
+    front = frame_drawing(np.asarray(image.convert("RGBA")), DrawingSettings(512))
     assert _box(front)[1] == pytest.approx(512 / ORTHO_WIDTH, abs=6)
     rows = np.flatnonzero((front.mask >= 128).any(axis=1))
     assert (np.diff(rows) == 1).all()
@@ -113,7 +113,7 @@ def test_thin_limbs_stay() -> None:
     draw.rectangle((40, 230, 560, 400), fill=PAPER)
     draw.rectangle((220, 230, 380, 400), fill=FILL)
     draw.rectangle((40, 300, 560, 307), fill=INK)
-    width, height = _box(frame_drawing(np.asarray(image.convert("RGBA")), 512))
+    width, height = _box(frame_drawing(np.asarray(image.convert("RGBA")), DrawingSettings(512)))
     assert width / height == pytest.approx(521 / 617, abs=0.02)
 
 
@@ -128,7 +128,7 @@ def test_uneven_or_empty_paper(paper: str) -> None:
         picture = np.full(picture.shape, 255)
     photo = np.clip(picture, 0, 255).astype(np.uint8)
     with pytest.raises(UsageError):
-        frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), 256)
+        frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), DrawingSettings(256))
 
 
 AXES = {
@@ -143,7 +143,7 @@ AXES = {
 def test_known_axes(tmp_path: Path, matrix: list[list[int]]) -> None:
     front = front_of_figure(tmp_path, 256)
     assert front.mesh is not None
-    drawn = read_drawing(write_drawing(tmp_path, size=256), Reading(256))
+    drawn = read_drawing(write_drawing(tmp_path, size=256), DrawingSettings(256))
     mesh = read_single(write_turned(tmp_path / "turned.obj", np.array(matrix), 37.0, 12.0))
     placed = place_file(mesh, drawn, 4)
     assert placed.iou > 0.93
@@ -162,14 +162,14 @@ def test_mirrored_file(tmp_path: Path) -> None:
 
 
 def test_another_figure_is_refused(tmp_path: Path) -> None:
-    drawn = read_drawing(write_drawing(tmp_path, size=128), Reading(128))
+    drawn = read_drawing(write_drawing(tmp_path, size=128), DrawingSettings(128))
     other = read_single(write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0])))
     with pytest.raises(SpecsiaError):
         place_file(other, drawn, 4)
 
 
 def test_cut_views_are_shrunk(tmp_path: Path) -> None:
-    drawn = read_drawing(write_drawing(tmp_path, size=128), Reading(128))
+    drawn = read_drawing(write_drawing(tmp_path, size=128), DrawingSettings(128))
     deep = read_single(write_turned(tmp_path / "deep.obj", np.diag([1.0, 1.0, 8.0])))
     placed = place_file(deep, drawn, 8)
     assert placed.fit < 1
@@ -181,7 +181,7 @@ def test_cut_views_are_shrunk(tmp_path: Path) -> None:
 def test_odd_turns_are_found(tmp_path: Path) -> None:
     angle = np.deg2rad(32)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    drawn = read_drawing(write_drawing(tmp_path, size=256), Reading(256))
+    drawn = read_drawing(write_drawing(tmp_path, size=256), DrawingSettings(256))
     placed = place_file(read_single(write_turned(tmp_path / "askew.obj", turn)), drawn, 4)
     assert placed.iou > 0.9
 
@@ -189,5 +189,5 @@ def test_odd_turns_are_found(tmp_path: Path) -> None:
 def test_specks_are_left_out() -> None:
     image = _cross(8)
     ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
-    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), 256) for one in (image, _cross(8)))
+    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), DrawingSettings(256)) for one in (image, _cross(8)))
     assert np.array_equal(front.image, clean.image)

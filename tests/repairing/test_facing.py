@@ -15,7 +15,7 @@ from specsia_build.frame import view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.repairing import facing
-from specsia_build.repairing.drawing import Reading, read_drawing
+from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.repairing.facing import MIRRORED, SIDES, choose_facing, facing_chances
 from specsia_build.stages.render import in_frame
 from tests.repairing.test_drawing import write_drawing
@@ -48,7 +48,7 @@ def test_unseen_characters(characters_dir: Path) -> None:
 def test_strangers_drawings_stay_fronts(drawings_dir: Path) -> None:
     for path in sorted(drawings_dir.glob("*.png")):
         if path.stem != "bear-photo":
-            assert read_drawing(path, Reading(64)).facing == "front", path.stem
+            assert read_drawing(path, DrawingSettings(64)).facing == "front", path.stem
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_choice(
 ) -> None:
     monkeypatch.setattr(facing, "facing_chances", lambda _: np.array(chances))
     file = write_drawing(tmp_path, size=256)
-    front = read_drawing(file, Reading(64))
+    front = read_drawing(file, DrawingSettings(64))
     assert front.facing == side
     assert [warned in warning for warning in front.warnings] == [True] * bool(warned)
-    stated = read_drawing(file, Reading(64, facing="back"))
+    stated = read_drawing(file, DrawingSettings(64, facing="back"))
     assert (stated.facing, stated.warnings) == ("back", ())

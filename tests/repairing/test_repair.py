@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from click.testing import Result
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from specsia_build.dravie.config import ADAPTATION
+from specsia_build.errors import UsageError
+from specsia_build.pictures.films import read_mp4
+from specsia_build.repairing.drawing import parse_outline
+from specsia_build.repairing.settings import RepairSettings
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
 from tests.repairing.test_drawing import write_drawing, write_turned
@@ -40,16 +44,67 @@ def test_mesh_of_another_tool(tmp_path: Path) -> None:
     # The frames are what `enhance` takes, and the first shows the drawing.
     drawn, shown = np.asarray(Image.open(drawing).convert("RGB")), pictures(out / "color")[0]
     assert abs(int((shown[..., 3] > 127).sum()) * 4 - int((drawn < 250).any(axis=2).sum())) < 0.2 * drawn.size / 3
-    assert {path.name for path in out.iterdir()} >= {"film.webp", "sheet.png", "repair.json"}
-    with Image.open(out / "film.webp") as film:
-        assert (getattr(film, "n_frames", 1), film.size) == (4, (136, 64))
-    # It writes over its own folder, the same bytes, and over no other.
-    before = {path.name: path.read_bytes() for path in (out / "repaired").iterdir()}
+    # It writes over its own folder, or that of an earlier version, the same bytes, and over no other.
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (out / "film.webp").touch()
     repair(drawing, "--mesh", mesh, "--out", out)
-    assert {path.name: path.read_bytes() for path in (out / "repaired").iterdir()} == before
+    assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     (out / "notes.txt").write_text("mine")
     repair(drawing, "--mesh", mesh, "--out", out, code=2)
     assert (out / "notes.txt").read_text() == "mine"
+
+
+def frames_of(film: Path) -> list[NDArray[np.uint8]]:
+    """(H, W, 4) uint8 each."""
+    if film.suffix == ".mp4":
+        return [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]) for frame in read_mp4(film)[1]]
+    with Image.open(film) as opened:
+        return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(opened)]
+
+
+def test_films_show_the_repaired_figure(tmp_path: Path) -> None:
+    drawing, out = write_drawing(tmp_path), tmp_path / "out"
+    last = repair(drawing, "--out", out).stdout.splitlines()[-1]
+    assert "--back" in last
+    repaired = pictures(out / "repaired")
+    films = {end: frames_of(out / f"turn.{end}") for end in ("webp", "gif", "mp4")}
+    for end, frames in films.items():
+        assert [frame.shape for frame in frames] == [(64, 64, 4)] * 4
+        for seen, wanted in zip(frames, repaired, strict=True):
+            solid = wanted[..., 3] == 255
+            assert np.abs(seen.astype(int) - wanted)[solid][:, :3].mean() < 12
+            outside = seen[wanted[..., 3] == 0]
+            assert (outside == 255).mean() > 0.95 if end == "mp4" else (outside[:, 3] == 0).all()
+    with Image.open(out / "turn.webp") as film:
+        film.load()
+        assert film.info["duration"] == 750
+    # Where no frame of the film is, the sheet repairs its own.
+    assert Image.open(out / "sheet.png").size[0] > 9 * 256
+    compared = frames_of(out / "compare.webp")
+    assert len(compared) == 4 and compared[0].shape[1] > 3 * 64
+    repair(drawing, "--out", out, "--ground", "#2040ff", "--seconds", "1")
+    for end in ("webp", "gif", "mp4"):
+        (corner,) = {tuple(frame[0, 0] // 16) for frame in frames_of(out / f"turn.{end}")[:1]}
+        assert np.abs(np.array(corner[:3]) - (2, 4, 15)).max() <= 1
+    (drawn, record) = Image.open(out / "drawing.png"), json.loads((out / "repair.json").read_text())
+    assert drawn.size == (64, 64) and record["settings"]["seconds"] == 1 and record["facing"] == "front"
+
+
+def test_back_is_not_guessed(tmp_path: Path) -> None:
+    drawing, back = write_drawing(tmp_path), write_drawing(tmp_path, "back.png")
+    ran = repair(drawing, "--back", back, "--out", tmp_path / "out")
+    assert "--back" not in ran.stdout
+    assert not json.loads(repair("sample:1", "--out", tmp_path / "other", "--json").stdout)["back_guessed"]
+
+
+def test_pixel_art_is_not_repaired(tmp_path: Path) -> None:
+    drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
+    repair(drawing, "--pixel", "--out", out)
+    assert np.array_equal(pictures(out / "repaired"), pictures(out / "color"))
+    large = frames_of(out / "turn.gif")[0]
+    assert large.shape == (512, 512, 4)
+    blocks = large.reshape(64, 8, 64, 8, 4)
+    assert (blocks == blocks[:, :1, :, :1]).all()
 
 
 def test_character_in_motion(tmp_path: Path) -> None:
@@ -66,20 +121,32 @@ def test_character_in_motion(tmp_path: Path) -> None:
     assert len(codes & rest) > 0.5 * len(rest)
 
 
-def test_fitted_model_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.repairing.repair.ADAPTATION", replace(ADAPTATION, steps=4))
+def test_fitted_model_is_kept_where_it_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = replace(ADAPTATION, steps=30, learning_rate=5e-4)
+    monkeypatch.setattr("specsia_build.repairing.repair.ADAPTATION", quick)
+    monkeypatch.setattr("specsia_build.dravie.adapt.adapt.BLEND", 1.0)
     drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
-    repair(drawing, "--adapt", "--out", out)
+    mesh = write_turned(tmp_path / "other.obj", np.eye(3))
+    inverted = np.array(Image.open(drawing))
+    inverted[..., :3] = 255 - inverted[..., :3]
+    Image.fromarray(inverted).save(tmp_path / "inverted.png")
+    repair(tmp_path / "inverted.png", "--mesh", mesh, "--adapt", "--out", out)
     specsia("enhance", out / "model", out, "--out", tmp_path / "again")
-    assert np.array_equal(pictures(out / "repaired"), pictures(tmp_path / "again"))
+    # The drawing itself is frame 0, so views beside it may differ.
+    assert np.array_equal(pictures(out / "repaired")[2], pictures(tmp_path / "again")[2])
+    # From a copy of the drawing nothing can be learnt.
+    copied = json.loads(repair(drawing, "--adapt", "--out", out, "--json").stdout)
+    assert copied["model"] is None and copied["warnings"] and not (out / "model").exists()
 
 
 def test_refusals(tmp_path: Path) -> None:
-    drawing, out = write_drawing(tmp_path), tmp_path / "out"
+    drawing, out = write_drawing(tmp_path), tmp_path / "new" / "out"
     noise = np.random.default_rng(0).integers(0, 255, (128, 128, 3))
     uneven = write_drawing(tmp_path, "uneven.png", ground=noise)
     flat = write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0]))
     stiff = write_turned(tmp_path / "stiff.obj", np.eye(3))
+    (tmp_path / "text.png").write_text("not a picture")
+    Image.new("RGBA", (64, 64)).save(tmp_path / "empty.png")
     for code, *words in (
         (2, tmp_path / "none.png"),
         (2, uneven),
@@ -87,6 +154,40 @@ def test_refusals(tmp_path: Path) -> None:
         (2, drawing, "--motion", "walk"),
         (2, drawing, "--mesh", stiff, "--motion", "walk"),
         (2, drawing, "--backend", "fusion"),
+        (2, tmp_path / "text.png"),
+        (2, tmp_path / "empty.png"),
+        (2, drawing, "--outline", "blue:17"),
+        (2, drawing, "--outline", "#12345678:3"),
+        (2, drawing, "--ground", "nocolour"),
+        (2, drawing, "--figure", "2"),
+        (2, drawing, "--mask", write_drawing(tmp_path, "small.png", size=64)),
+        (2, drawing, "--seconds", "3", "--fps", "12"),
+        (2, drawing, "--pixel", "--adapt"),
+        (2, "sample:1", "--figure", "1"),
     ):
         repair(*words, "--out", out, code=code)
-    assert not out.exists()
+    assert not out.parent.exists()
+
+
+def test_frames_and_seconds_agree() -> None:
+    def timing(**given: float) -> tuple[int, float]:
+        settings = RepairSettings.of(given)
+        return settings.views, round(float(settings.fps), 6)
+
+    assert timing() == (36, 12)
+    assert timing(views=72) == (72, 24)
+    assert timing(seconds=5.0) == (60, 12)
+    assert timing(fps=24.0) == timing(fps=24.0, seconds=3.0) == (72, 24)
+    assert timing(views=10, fps=4.0) == timing(views=10, seconds=2.5, fps=4.0) == (10, 4)
+    for wrong in ({"views": 10, "seconds": 3.0, "fps": 12.0}, {"seconds": 100.0}, {"seconds": 0.1, "fps": 0.1}):
+        with pytest.raises(UsageError):
+            timing(**wrong)
+
+
+def test_outlines() -> None:
+    assert parse_outline("black") == ((0, 0, 0), None)
+    assert parse_outline("#204080:3") == ((32, 64, 128), 3.0)
+    assert parse_outline("rgb(1, 2, 3):0.5") == ((1, 2, 3), 0.5)
+    for wrong in ("", "blue:0", "blue:-1", "blue:nan", "blue:16.5", "nothing", "3", "blue:3:4", "transparent"):
+        with pytest.raises(UsageError):
+            RepairSettings.of({"outline": wrong})

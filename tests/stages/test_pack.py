@@ -58,6 +58,7 @@ class Store:
             "views": VIEWS,
             "outline_px": 2,
             "outline_grey": 9,
+            "outline_rgb": [[9, 9, 9]] * VIEWS,
             "license": "CC0-1.0",
             "source": "a test",
             "boxes": [[[-0.5] * 3, [0.5] * 3]] * VIEWS,

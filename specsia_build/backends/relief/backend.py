@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
+from specsia_build.backends.relief.colouring import Drawn, back_of, with_sides
 from specsia_build.backends.relief.net import ROUNDS, SAMPLES, Floats, inputs, on_white
-from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
+from specsia_build.backends.relief.sheets import FULL, SIZE, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.pictures.masks import continued
@@ -26,20 +26,18 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
 ROOM = 0.93  # Units that a framed figure's width and height must stay below for its length to be its longest side
-LEAST = -1e3  # Logit below which the palette lacks a colour
-COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
-SMOOTHING = 1.0  # Pixels of the crop over which logits are smoothed, so that regions have even borders
 
 
 @dataclass(frozen=True)
 class Relief(Backend):
     name: str = "relief"
-    version: int = 3
+    version: int = 4
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
     compiles: bool = True
     sees_back: bool = True
+    sees_profile: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"weights": _digest()}
@@ -66,12 +64,18 @@ class Relief(Backend):
             middle = depth[inside].mean()
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
             depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
-        surface = surface_of(figure, depth)
-        if context.back is None:
-            behind = _back_colours(front, palette, logits, crop)
-        else:
+        if context.is_profile:
+            half = (depth[..., 0] - depth[..., 1]) / 2
+            depth = np.stack([half, -half], axis=-1)
+        known = np.where(inside, continued(labels, opaque), COLOURS)
+        drawn = Drawn(front, crop.resized(front), known, palette)
+        if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
-        return textured(figure, surface, front, behind)
+        elif context.is_profile:
+            behind = front
+        else:
+            behind = back_of(drawn, logits, crop)
+        return textured(figure, surface_of(figure, depth), with_sides(drawn, depth[..., 0], crop), behind)
 
 
 def create(argument: str | None) -> Relief:
@@ -95,16 +99,3 @@ def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) 
     sides = zip(straight, mirrored, strict=True)
     depth, logits = (continued((a + b[:, ::-1]) / np.float32(2), inside) for a, b in sides)
     return depth, logits
-
-
-def _back_colours(front: NDArray[np.uint8], palette: Floats, logits: Floats, crop: Crop) -> NDArray[np.uint8]:
-    """The back (H, W, 3) uint8 seen through the front: in each pixel the colour of the largest logit."""
-    best, index = np.full(front.shape[:2], -np.inf, np.float32), np.zeros(front.shape[:2], np.intp)
-    for number in range(COLOURS + 1):
-        if logits[..., number].max() > LEAST:
-            smooth = scipy.ndimage.gaussian_filter(logits[..., number], SMOOTHING)
-            value = crop.enlarged(smooth, front.shape[:2]) - COPY * (number == COLOURS)
-            index[value > best] = number
-            best = np.maximum(best, value)
-    colours = np.concatenate([palette, np.zeros((1, 3), np.float32)])[index]
-    return np.where((index == COLOURS)[..., None], front, np.rint(colours)).astype(np.uint8)

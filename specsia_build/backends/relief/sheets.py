@@ -17,7 +17,6 @@ from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around, continued
-from specsia_build.rendering.drawn_contour import find_contour
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -31,6 +30,7 @@ MARGIN = 0.032  # Share of the figure's longest side that is kept around it; the
 SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
 NEAR = 0.3  # Cells from the contour within which a node is moved onto it
+THIN, ROUND = 2.0, 2.0  # Cells of half the width below which a part is thin, and its thickness as a share of its width
 LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
 FINER, FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
@@ -201,8 +201,25 @@ def surface_of(figure: Figure, depth: NDArray[np.floating]) -> Surface:
     across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
     top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
-    half = np.where(inside, np.maximum((top - bottom) / 2, 0.1), 0.0)
+    thickest = _thickest(np.maximum(_sampled(distance, columns, rows), 0), cell)
+    half = np.where(inside, np.maximum(np.minimum((top - bottom) / 2, thickest), 0.1), 0.0)
     return _sheets(columns, rows, middle, half, inside, rim)
+
+
+def _thickest(distance: Floats, cell: float) -> Floats:
+    """The greatest half thickness (h, w) of thin parts, infinite elsewhere, in the unit of `cell`.
+
+    The width of a part at a node is that of the largest disc inside of the silhouette that covers the node; `distance`
+    (h, w) is the radius of the disc around it.
+    """
+    width = distance.copy()
+    for cells in range(1, int(2 * THIN) + 1):
+        y, x = np.mgrid[-cells : cells + 1, -cells : cells + 1]
+        reaching = np.where(distance >= cells * cell, distance, 0.0)
+        width = np.maximum(width, scipy.ndimage.maximum_filter(reaching, footprint=x * x + y * y <= cells * cells))
+    # From one to two times `THIN`, the limit is lifted.
+    lifted = np.clip(2 - width / (THIN * cell), 1e-6, 1)
+    return np.where(lifted <= 1e-6, np.inf, ROUND * width / lifted)
 
 
 def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> Surface:
@@ -253,20 +270,17 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
 
 
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
-    """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
+    """The figure's colours (H, W, 3) continued over its fringe and beyond; and where they are its own.
 
-    A pixel is trusted if it and its four neighbours are wholly covered and it lies deeper than a contour; a part too
-    thin to have such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
+    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels is taken as
+    it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
-    contour, covered = find_contour(picture), picture[..., 3] >= HALF_COVERED
-    trusted, reach = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL), 0.0
-    if contour is not None:
-        reach = contour.end
-        trusted &= ~contour.pixels & (contour.distance > reach + 1)
+    covered = picture[..., 3] >= HALF_COVERED
+    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
     if not trusted.any():
         trusted = covered
-    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0 + 2 * reach)
+    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)
     return continued(picture[..., :3], trusted | thin), trusted | thin

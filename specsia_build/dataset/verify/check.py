@@ -1,12 +1,13 @@
 """Check a packed dataset: its files, each row, and rows against each other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from specsia_build.config import COLOURED
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.licences import stated_by_card, withheld
 from specsia_build.dataset.places import find_place
@@ -21,8 +22,10 @@ from specsia_build.pool import results as results_of
 
 TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 
-_CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "bbox_max")
-"""Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""
+_INK, _BOX = ("outline_grey", "outline_rgb"), ("bbox_min", "bbox_max")
+_CONSTANTS = ("backend", "outline_px", *_INK, "license", *_BOX)
+"""Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's colours, and the
+box only if positions are in the character's frame."""
 
 Progress = Callable[[int, int], None]
 
@@ -96,6 +99,13 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     return Report(total, len(licenses), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
 
 
+def _constants(settings: files.Settings) -> Iterator[str]:
+    """Columns that are constant with these settings."""
+    varying = {*_INK} if settings.outline == COLOURED else set()
+    varying |= {*_BOX} if settings.pos_frame == "view" else set()
+    return (name for name in _CONSTANTS if name not in varying)
+
+
 @dataclass
 class _Character:
     """Record of one character in one configuration: the values of its first row, its splits and views."""
@@ -114,6 +124,7 @@ class Comparison:
         self._settings, self._kind, self._several, self._add = settings, kind, several, findings.add
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
+        self._constants = tuple(_constants(settings)) if kind != "published" else ()
         self._size = settings.size
         self._targets: dict[str, tuple[str, ...]] = {}
         self._contents: dict[str, tuple[str, str, str]] = {}
@@ -129,9 +140,9 @@ class Comparison:
         self._check_view(config, values, character)
         if self._kind == "clips":
             self._check_frame(config, values)
-        for name in _CONSTANTS if self._kind != "published" else ():
-            value, first = values[name], character.first[name]
-            if value != first and (self._settings.pos_frame == "character" or not name.startswith("bbox")):
+        for name in self._constants:
+            value, first = values.get(name), character.first.get(name)
+            if value != first:
                 message = f"{name} is {value!r} but {first!r} in another row of its character"
                 self._add("licences" if name == "license" else "views", uid, message)
         if row.size is not None:

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from specsia_build.characters.formats import FORMATS
+from specsia_build.config import RANDOM
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.licences import license_fields
@@ -182,6 +183,7 @@ class Settings(msgspec.Struct):
     size: Annotated[int, msgspec.Meta(ge=1)] | None = None
     pos_frame: Literal["character", "view"] = "character"
     backends: list[str] = []
+    outline: str = RANDOM
     clips: _Clips | None = None
 
     @property
@@ -206,7 +208,7 @@ def read_build(text: str | None, findings: Findings) -> Settings:
 def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings) -> tuple[int, ...] | None:
     """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be checked."""
     stored = footer.schema.to_arrow_schema()
-    expected = schema.arrow_schema(schema.COLUMNS_OF[kind])
+    expected = schema.arrow_schema(schema.columns_of(kind, stored.names))
     problems = []
     for column in expected:
         types = [stored.field(index).type for index in stored.get_all_field_indices(column.name)]

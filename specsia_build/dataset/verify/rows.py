@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from specsia_build.config import COLOURED
 from specsia_build.dataset import schema
-from specsia_build.dataset.images import edge_image
+from specsia_build.dataset.images import MOST_OFF_COLOUR, contour_colour, edge_image, off_colour
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
@@ -27,6 +28,7 @@ from specsia_build.frame import Camera, decode_position
 from specsia_build.pictures.films import Pixels
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
+from specsia_build.rendering.ink import luma
 
 Values = Mapping[str, Any]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
 TURNTABLE = "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
@@ -37,9 +39,6 @@ LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
 pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
 
 MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land farther off than twice the largest median
-
-MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
-"""Largest share of the contour's pixels that differ from its grey by more than so many levels."""
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
@@ -71,21 +70,29 @@ def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> Iterator[str]:
         yield from _coloured_outside(name, image)
 
 
-def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> Iterator[str]:
-    """Check that `gt` covers `gt_mask`, and has a contour of its grey around it and nothing else."""
+def check_contour(
+    gt: Pixels, gt_mask: Pixels, thickness: int, colour: Sequence[int], several: bool = False
+) -> Iterator[str]:
+    """Check that `gt` covers `gt_mask`, and has a contour of its colour around it and nothing else.
+
+    If it has `several` colours, that is their mean.
+    """
     if not gt_mask.any():
         yield "gt_mask is empty"
-    elif not 0 <= grey <= 255 or not 1 <= thickness <= MOST_THICKNESS:
-        yield f"a contour of {thickness} px and grey {grey} cannot be"
+    elif not 1 <= thickness <= MOST_THICKNESS or not all(0 <= level <= 255 for level in colour):
+        yield f"a contour of {thickness} px and colour {list(colour)} cannot be"
     else:
         yield from _coloured_outside("gt", gt)
         if bare := int(np.count_nonzero(gt[..., 3] < gt_mask)):
             yield f"gt does not cover gt_mask in {bare} pixels"
-        levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
-        off = int(np.count_nonzero((abs(levels - grey) > GREY_TOLERANCE).any(axis=-1)))
-        if off > MOST_OFF_GREY * len(levels):
-            yield f"{off} of {len(levels)} pixels of gt outside of gt_mask are not of the contour's grey {grey}"
-        if not len(levels):
+        off, mean = off_colour(gt, gt_mask, colour), contour_colour(gt, gt_mask)
+        count = int(np.count_nonzero(off))
+        if several and list(colour) != mean:
+            yield f"the mean colour of gt outside of gt_mask is {mean}, not {list(colour)}"
+        elif not several and count > MOST_OFF_COLOUR * len(off):
+            where = f"{count} of {len(off)} pixels of gt outside of gt_mask"
+            yield f"{where} are not of the contour's colour {list(colour)}"
+        if not len(off):
             yield "gt has no contour around gt_mask"
 
 
@@ -168,7 +175,8 @@ def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     facts: list[RowFacts] = []
     findings, name, rows = Findings(), group.shard.name, pa.table({})
     with findings.catching("files", f"{name}, row group {group.number}"), open_shard(group.place, name) as opened:
-        rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
+        rows = table(opened, groups=[group.number])
+        rows = rows.select(list(schema.columns_of(group.kind, rows.column_names)))
     for index in range(len(rows)):
         where = f"{name}, row group {group.number}, row {index}"
         try:
@@ -246,7 +254,11 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
 def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> Iterator[str]:
     # A figure may leave the frame in a clip, but not in a view.
     if group.kind != "clips" or gt_mask.any() or gt.any():
-        yield from check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
+        grey = row["outline_grey"]
+        colour = row.get("outline_rgb", 3 * [grey])
+        if luma(colour) != grey:
+            yield f"outline_grey is {grey}, but the luma of outline_rgb is {luma(colour)}"
+        yield from check_contour(gt, gt_mask, row["outline_px"], colour, group.settings.outline == COLOURED)
 
 
 def _position(row: Values, group: Group, pos: Pixels) -> Iterator[str]:

@@ -134,7 +134,7 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
         parts = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
         part = parts[number % len(parts)]
         rest = Drawing.of(replace(frontal, gt_mask=np.where(part, np.uint8(0), silhouette)))
-        frames.append(frames_of([frontal], replace(rest, style=drawing.style), agreeing & part))
+        frames.append(frames_of([frontal], replace(rest, ink=drawing.ink), agreeing & part))
     return frames
 
 
@@ -201,7 +201,7 @@ def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
     if differs_in_colour(pair.z, image):
         question = "is it this character, in colour, upright and from the front?"
         warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
-    laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None)
+    laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None)
     return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 
 

@@ -7,7 +7,7 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 | 0-3 | Z on white (R, G, B), Zmask | always |
 | 4-6 | Zpos (x, z, -y) | always |
 | 7-18 | the drawing looked up by position and colour, see `look_up` | with the drawing as reference |
-| 19-20 | thickness and grey of the drawing's contour, see `Drawing` | with the drawing as reference |
+| 19-22 | thickness of the drawing's contour, and its colour there, see `Ink` | with the drawing as reference |
 
 where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
 which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is everything outside a frame.
@@ -24,14 +24,13 @@ from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.pictures.films import Pixels
 
-Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 2
+Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 4
 PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
 GUIDED = PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
-CANDIDATES = (0, *range(PLAIN, PLAIN + LOOKED_UP_CHANNELS, 4))
-"""First of the three channels of each colour that a pixel may take: Z's, and those that were looked up."""
+CANDIDATES = (0, *range(PLAIN, PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
+"""First of the three channels of each colour that a pixel may take: Z's, those looked up, and the contour's."""
 
-GREY_CHANNEL = GUIDED - 1  # Channel of the contour's grey, another colour that a pixel may take
 TARGET_CHANNELS = 4  # Y* on white, and its alpha; also what the network paints
 NO_CODE = np.float32(-1)  # Code of level 0
 
@@ -64,7 +63,7 @@ def put_picture(out, pixel):  # type: ignore[no-untyped-def]
 
 @inlined
 def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z (4,), Zpos (3,), the drawing (12,) and its style (2,) into `out`, (7,) or (21,) float32."""
+    """Encode a pixel of Z (4,), Zpos (3,), the drawing (12,) and its style (4,) into `out`, (7,) or (23,) float32."""
     put_picture(out, pixel)
     covered = pixel[3] > 0
     for c in range(POSITION_CHANNELS):
@@ -77,9 +76,12 @@ def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untype
 
 
 @compiled
-def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def]
+def _encode_input(z, pos, looked_up, thickness, ink, out):  # type: ignore[no-untyped-def]
+    style = np.full(STYLE_CHANNELS, thickness, np.float32)
     for y in range(z.shape[0]):
         for x in range(z.shape[1]):
+            for c in range(3):
+                style[1 + c] = ink[y, x, c]
             put_input(out[y, x], z[y, x], pos[y, x], looked_up[y, x], style)
 
 
@@ -90,8 +92,8 @@ def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing =
     """
     out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
     looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
-    style = np.array(drawing.style, np.uint8)
-    _encode_input(ready(z, np.uint8), ready(pos, np.uint8), looked_up, style, out)
+    ink = ready(drawing.ink.around(z))
+    _encode_input(ready(z, np.uint8), ready(pos, np.uint8), looked_up, drawing.thickness, ink, out)
     return out
 
 

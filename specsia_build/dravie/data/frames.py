@@ -1,8 +1,9 @@
 """A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any decoding.
 
-A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y*
-and the drawing looked up by position (12). Outside the box there is nothing. Foreground, where patches are centred, is
-every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* is.
+A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of
+Y*, the drawing looked up by position (12) and the colour of its contour (RGB). Outside the box there is nothing.
+Foreground, where patches are centred, is every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls
+short must be grown to where Y* is.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from specsia_build import terminal
 from specsia_build.config import cores
+from specsia_build.dataset.images import MOST_OFF_COLOUR, off_colour
 from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
@@ -34,8 +36,8 @@ from specsia_build.folders import use, user_cache
 from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
 
-VERSION = 6  # Of the files' layout; part of their fingerprint
-PIXEL_BYTES = 24
+VERSION = 7  # Of the files' layout; part of their fingerprint
+PIXEL_BYTES = 27
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
@@ -91,8 +93,8 @@ class Extent(NamedTuple):
         offset: first byte in `pixels`.
         top, left, height, width: box of the foreground in the frame, in pixels.
         first_run, runs, centres: first run, number of runs and pixels of the foreground.
-        thickness, grey: style of the drawing's contour, see `Drawing`.
-        ink: grey of the contour of Y*, -1 where it cannot be removed.
+        thickness: code of the thickness of the drawing's contour, see `Drawing`.
+        ink: colour of the contour of Y*, `0xRRGGBB`; -1 where it cannot be removed.
     """
 
     offset: int
@@ -104,7 +106,6 @@ class Extent(NamedTuple):
     runs: int
     centres: int
     thickness: int
-    grey: int
     ink: int
 
 
@@ -116,7 +117,7 @@ class Frames:
         pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
         runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
             the y and x in the box at which it begins.
-        extents: (N, 11) int64, an `Extent` a row.
+        extents: (N, 10) int64, an `Extent` a row.
         views: character's id and `Pair.content` of each row.
     """
 
@@ -165,10 +166,21 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     silhouette = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
     looked_up = drawing.look_up(pair.pos[box], pair.z[box])
     layers = [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up]
-    ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
+    layers.append(drawing.ink.around(pair.z[box]))
     sides = rows.stop - rows.start, columns.stop - columns.start
     place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
-    return _Box(*row, np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
+    return _Box(*row, np.concatenate(layers, axis=2), runs, Extent(*place, drawing.thickness, _removable(pair)))
+
+
+def _removable(pair: Pair) -> int:
+    """Colour of the contour of Y* if that can be removed, see `Extent`: if it is known and the only one."""
+    if pair.gt_mask is None or pair.outline_rgb is None:
+        return -1
+    off = off_colour(pair.gt, pair.gt_mask, pair.outline_rgb)
+    if np.count_nonzero(off) > MOST_OFF_COLOUR * len(off):
+        return -1
+    red, green, blue = pair.outline_rgb
+    return red << 16 | green << 8 | blue
 
 
 def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
@@ -252,7 +264,7 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _In
         return _cut_out(pair, drawings.of(pair.character_id))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in dataset.stream(config, split, pair_columns(dataset.kind)):
+        for row in dataset.stream(config, split, pair_columns(dataset)):
             yield row
             advance()
 

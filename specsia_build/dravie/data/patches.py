@@ -44,7 +44,7 @@ MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)  # Largest shift in pix
 MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)  # Largest change of its hue in sixths, and of its value
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
-_OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = range(len(Extent._fields))
+_OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _INK = range(len(Extent._fields))
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
 _FAINT, _CONTRAST, _PIVOT = range(17, 20)
@@ -116,11 +116,12 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
 
 @inlined
 def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
-    """Remove a contour of grey `ink` from a colour `target` (3,) of coverage `alpha`, `covered` of it the figure."""
+    """Remove a contour of colour `ink`, `0xRRGGBB`, from a colour `target` (3,) of coverage `alpha`, `covered` of it
+    the figure."""
     if 0 < covered < alpha:
-        line = (ink / np.float32(255)) ** GAMMA
         share = np.float32(covered) / np.float32(alpha)
         for c in range(3):
+            line = (np.float32((ink >> (16 - 8 * c)) & 255) / np.float32(255)) ** GAMMA
             light = ((target[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
             target[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (np.float32(1) / GAMMA)
 
@@ -168,12 +169,9 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
         with_drawing = guided and _unit(key, _DROP) >= shares[0]
         bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
         redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
-        style[0] = np.float32(extent[_THICKNESS]) if with_drawing else ZERO
-        style[1] = np.float32(extent[_GREY]) if with_drawing else ZERO
-        if recolours and style[0] > 0:
-            style[1] = pivot + contrast * (min(style[1] * value, np.float32(255)) - pivot)
-        if bare:
-            style[0], style[1] = ZERO, np.float32(255)
+        style[0] = np.float32(extent[_THICKNESS]) if with_drawing and not bare else ZERO
+        style[1:] = np.float32(255) if bare else ZERO
+        lined = with_drawing and not bare
         shift_x, shift_y, scale, other_turn, other_value = ZERO, ZERO, ZERO, turn, value
         if redrawn:
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
@@ -185,6 +183,13 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
             for x in range(size):
                 u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
                 input_pixel, target_pixel = inputs[slot, y, x], targets[slot, y, x]
+                if lined:
+                    # Beyond the box the contour's colour is that of the box's edge.
+                    inner = min(max(v, 0), height - 1) * width + min(max(u, 0), width - 1)
+                    for c in range(3):
+                        style[1 + c] = pixels[extent[_OFFSET] + inner * PIXEL_BYTES + 24 + c]
+                    if recolours and style[0] > 0:
+                        _recoloured(style[1:], turn, value, contrast, pivot)
                 if v < 0 or v >= height or u < 0 or u >= width:
                     put_input(input_pixel, nothing, nothing, nothing, style)
                     put_picture(target_pixel, nothing)
@@ -194,7 +199,7 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
                 for c in range(4):
                     colour[c], target[c] = p[c], p[7 + c]
                 if bare:
-                    _bare(target, p[10], p[11], np.float32(extent[_INK]))
+                    _bare(target, p[10], p[11], extent[_INK])
                     target[3] = p[11]
                 if recolours:
                     if colour[3] > 0:

@@ -20,7 +20,7 @@ from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
-from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
@@ -91,7 +91,7 @@ def _baseline(name: str) -> Method:
         if name == RAW:
             return view.z
         picture = view.z if name == LINE else drawing.paste(view.z, view.pos)
-        return draw_contour(picture, picture[..., 3], drawing.style[0] / STYLE_STEP, drawing.style[1])
+        return draw_contour(picture, picture[..., 3], drawing.ink.width, drawing.ink.around(picture))
 
     return Method(name, lambda front: partial(paint, front.drawing))
 
@@ -201,7 +201,7 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
 
     Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
-    rows = enumerate(dataset.stream(config, split, pair_columns(dataset.kind)))
+    rows = enumerate(dataset.stream(config, split, pair_columns(dataset)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     finished: set[tuple[str, ...]] = set()
     for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):

@@ -25,6 +25,8 @@ from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
+from specsia_build.rendering.contour import MOST_THICKNESS
+from specsia_build.rendering.ink import Ink
 
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
 KEPT = 2  # Number of checkpoints that a run keeps
@@ -55,8 +57,8 @@ def save_model(
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
-        style = np.array(drawing.style, np.uint8)
-        contents[DRAWING] = arrays.save({"places": drawing.places, "colours": drawing.colours, "style": style})
+        values = {"places": drawing.places, "colours": drawing.colours, "width": np.array([drawing.ink.width])}
+        contents[DRAWING] = arrays.save({**values, "beside": drawing.ink.beside, "inks": drawing.ink.colours})
     contents[STATE] = json.dumps(state, indent=1).encode()
     with replacing(path) as temporary:
         temporary.mkdir()
@@ -106,11 +108,27 @@ def load_drawing(run: Path) -> Drawing | None:
         return None
     with reading(path):
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
-        places, colours, style = tensors["places"], tensors["colours"], tensors["style"]
-        fits = places.shape == colours.shape == (*places.shape[:1], 3) and style.shape == (2,)
-        if not fits or any(array.dtype != np.uint8 for array in tensors.values()):
-            raise ValueError("its arrays have other shapes or types")
-        return Drawing(places, colours, (int(style[0]), int(style[1])))
+        width = tensors.pop("width")
+        places, colours, beside, inks = (tensors[name] for name in ("places", "colours", "beside", "inks"))
+        fits = places.shape == colours.shape == (len(places), 3) and beside.shape == inks.shape == (len(beside), 3)
+        if not fits or width.shape != (1,) or not len(beside) or not 0 <= width[0] <= MOST_THICKNESS:
+            raise ValueError("its arrays have other shapes or values")
+        if any(array.dtype != np.uint8 for array in tensors.values()):
+            raise ValueError("its arrays have other types")
+        return Drawing(places, colours, Ink(float(width[0]), beside, inks))
+
+
+def _coloured(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Convert weights that see a contour's grey, the last channel of the input, into ones that see its colour.
+
+    Each of the three channels has a third of the weight, so that a grey gives the same output.
+    """
+    converted = dict(weights)
+    for name, expected in module.state_dict().items():
+        weight = weights.get(name)
+        if weight is not None and weight.ndim == 4 and weight.shape[1] == expected.shape[1] - 2:
+            converted[name] = torch.cat([weight[:, :-1], *[weight[:, -1:] / 3] * 3], 1)
+    return converted
 
 
 def load_generator(run: Path, device: torch.device = CPU) -> Generator:
@@ -123,5 +141,5 @@ def load_generator(run: Path, device: torch.device = CPU) -> Generator:
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
     with reading(checkpoint / MODEL) as path:
-        load_weights(model, load_file(path))
+        load_weights(model, _coloured(model, load_file(path)))
     return Generator(model.eval().to(device), config, device)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from specsia_build.dravie.config import ModelConfig, Perceptual
-from specsia_build.dravie.data.encoding import CANDIDATES, GREY_CHANNEL, TARGET_CHANNELS, input_channels
+from specsia_build.dravie.data.encoding import CANDIDATES, TARGET_CHANNELS, input_channels
 from specsia_build.errors import UsageError, brief
 
 
@@ -69,7 +69,7 @@ training that gets there cannot return."""
 class Tiny(_Padded):
     """U-net of four levels.
 
-    With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's grey)
+    With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's)
     with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum of Z and a change,
     which is slow to learn copying: after 3,000 steps its L1 on novel views was 1.25 times as large.
     """
@@ -83,7 +83,7 @@ class Tiny(_Padded):
         self.first = _double(channels, a)
         self.down = nn.ModuleList((_double(a, b, 2), _double(b, c, 2), _double(c, d, 2)))
         self.up = nn.ModuleList((_double(d + c, c), _double(c + b, b), _double(b + a, a)))
-        self.head = nn.Conv2d(a, TARGET_CHANNELS + (len(CANDIDATES) + 1 if blends else 0), 3, 1, 1)
+        self.head = nn.Conv2d(a, TARGET_CHANNELS + (len(CANDIDATES) if blends else 0), 3, 1, 1)
 
     def paint(self, x: Tensor) -> Tensor:
         levels = [self.first(x)]
@@ -108,7 +108,6 @@ def _blend(x: Tensor, output: Tensor) -> Tensor:
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
         colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
-    colour = colour + weights[:, -1:] * x[:, GREY_CHANNEL : GREY_CHANNEL + 1]
     alpha = torch.sigmoid(output[:, 3:4] + MASK_PULL * x[:, 3:4])
     return torch.cat((alpha * colour + (1 - alpha), 2 * alpha - 1), 1)
 

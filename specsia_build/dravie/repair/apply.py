@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from specsia_build.config import checked
 from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
-from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator, Geometry
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.ink import Ink
 
 MARGIN = 32  # Pixels around Z that the network sees
 TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
@@ -79,7 +80,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
 
     Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent farther than
     `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half coverage. A
-    contour of Z in the drawing's style lies below it and closes gaps.
+    contour of Z in the drawing's ink lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
     if not z[..., 3].any():
@@ -98,18 +99,18 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
     dense = result[..., 3] >= HALF_COVERED
     figure = scipy.ndimage.binary_propagation(covered, np.ones((3, 3), np.bool_), mask=covered | dense)
     result = result * near(figure, SOFT)[..., None]
-    out[window] = _over_line(result, z[window], drawing.style) if config.sees_drawing else result
+    out[window] = _over_line(result, z[window], drawing.ink) if config.sees_drawing else result
     return out
 
 
-def _over_line(result: Pixels, z: Pixels, style: tuple[int, int]) -> Pixels:
-    """Composite a result over a contour of Z in the style of the drawing (see `Drawing`)."""
-    width, grey = style[0] / STYLE_STEP, style[1]
-    if width == 0:
+def _over_line(result: Pixels, z: Pixels, ink: Ink) -> Pixels:
+    """Composite a result over a contour of Z in the drawing's ink, at its full width."""
+    if ink.width == 0:
         return result
-    line = (draw_contour(z, z[..., 3], width, grey)[..., 3:].astype(np.float32) - z[..., 3:]) / 255
+    colours = ink.around(z)
+    line = (draw_contour(z, z[..., 3], ink.width, colours)[..., 3:].astype(np.float32) - z[..., 3:]) / 255
     alpha = result[..., 3:].astype(np.float32) / 255
     below = (1 - alpha) * line
-    colour = (alpha * result[..., :3] + below * grey) / np.maximum(alpha + below, 1e-6)
+    colour = (alpha * result[..., :3] + below * colours) / np.maximum(alpha + below, 1e-6)
     laid: Pixels = np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)
     return laid

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from specsia_build import __version__, png, terminal
@@ -76,7 +77,9 @@ class Enhanced:
 def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
     """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one drawing."""
     listed = list_frames(folder)
-    digest = hashlib.sha256(drawing.places.tobytes() + drawing.colours.tobytes() + bytes(drawing.style)).hexdigest()
+    ink = drawing.ink
+    parts = (drawing.places, drawing.colours, np.float32(ink.width), ink.beside, ink.colours)
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
     def each() -> Iterator[Frame]:
         for name, files in listed.items():
@@ -104,7 +107,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
         for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
-            for row in dataset.stream(config, name, pair_columns(dataset.kind)):
+            for row in dataset.stream(config, name, pair_columns(dataset)):
                 drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 yield Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)

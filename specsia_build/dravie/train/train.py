@@ -166,7 +166,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset.kind))):
+        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
                 watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched

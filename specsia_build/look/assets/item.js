@@ -38,7 +38,7 @@ function startOf(item) {
   const pictures = stripsOf(item);
   const layers = new Set(pictures.map(({ key }) => key));
   const left = pictures.find(({ key }) => key === "gt") ?? pictures[0];
-  const right = pictures.find(({ key }) => key === "color") ?? pictures[1] ?? left;
+  const right = pictures.find((one) => one !== left && one.key === "color") ?? pictures[1] ?? left;
   return {
     frame: worstFrame(item), compare: "wipe", wipe: 50, zoom: 1, x: 0.5, y: 0.5,
     layers: layers.size > 1 ? new Set([...layers].filter((key) => key !== "gt_mask")) : layers,

@@ -237,6 +237,8 @@ function showDock() {
   const ids = new Set(selected.map(idOf));
   const others = new Set(state.data.items.map(idOf).filter((id) => !ids.has(id)));
   const lines = (some) => [...some].map((id) => `${id}\n`).join("");
+  // A repair has no source that drawings could be left out of.
+  const leaves = state.data.kind !== "repair";
   const button = (name, focus, onclick) => h("button", { type: "button", cls: "tab", data: { focus }, onclick }, name);
   refill(
     node,
@@ -247,13 +249,13 @@ function showDock() {
       h(
         "div",
         { cls: "tabs", role: "group", "aria-label": "Save a list" },
-        button(`Save ${EXCLUSIONS} to leave them out`, "out", () => download(EXCLUSIONS, lines(ids))),
-        button("… to keep only them", "only", () => download(EXCLUSIONS, lines(others))),
+        leaves && button(`Save ${EXCLUSIONS} to leave them out`, "out", () => download(EXCLUSIONS, lines(ids))),
+        leaves && button("… to keep only them", "only", () => download(EXCLUSIONS, lines(others))),
         button("Save ids.txt", "ids", () => download("ids.txt", lines(selected.map((item) => item.id)))),
       ),
       h("button", { type: "button", cls: "plain", data: { focus: "clear" }, onclick: () => select([...state.selected], false) }, "clear"),
     ),
-    h("div", { cls: "action" }, copyable(leavingOut())),
+    leaves && h("div", { cls: "action" }, copyable(leavingOut())),
   );
 }
 

@@ -23,7 +23,7 @@ EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
 START_SECONDS = 120.0  # How long Blender may take to start; a cold disk takes ten
 
-SYSTEM_LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1"
+SYSTEM_LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1 libgomp1"
 """Debian packages that the `bpy` wheel's libraries need and that no wheel brings."""
 
 PACKAGE_PYTHON = (3, 11)  # The only Python that the package `bpy` of the pinned Blender, 4.2, is made for

@@ -19,14 +19,13 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import ready
 from specsia_build.recipes.recipe import layers_of
-from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
-from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
+from specsia_build.stages.render import LEAST_COVERED, Outline, entry_settings, mean_grey, outline
 from specsia_build.stages.stage import (
     Artefact,
     CharacterStage,
@@ -114,13 +113,13 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
     actor = actor_of(job)
-    thickness, grey = outline(config.seed, entry.id, config.outline)
-    shot = shot_of(clip, actor, config, thickness + 1)
+    contour = outline(config.seed, entry.id, config.outline)
+    shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
     layers = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
-    files, empty, plain = _frames(actor, shot, surface, (thickness, grey), config)
+    files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -135,8 +134,9 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "width": shot.cameras[0].width,
         "shift": shot.shifts[0].tolist(),
         "box": [low.tolist(), high.tolist()],
-        "outline_px": thickness,
-        "outline_grey": grey,
+        "outline_px": contour.thickness,
+        "outline_grey": mean_grey(colours),
+        "outline_rgb": colours,
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
@@ -146,17 +146,19 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def _frames(
-    actor: Actor, shot: Shot, surface: Surface | None, contour: tuple[int, int], config: BuildConfig
-) -> tuple[dict[str, bytes], int, str | None]:
-    """Draw the layers of a shot that the recipes need, with a `contour` of some thickness and grey.
+    actor: Actor, shot: Shot, surface: Surface | None, contour: Outline, config: BuildConfig
+) -> tuple[dict[str, bytes], list[list[int]], int, str | None]:
+    """Draw the layers of a shot that the recipes need, with a contour.
 
     Returns:
-        Files of the layers, the number of empty frames, and the colour of a plain first frame or None.
+        Files of the layers, the contour's (mean) colour in each frame, the number of empty frames, and the colour of a
+        plain first frame or None.
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
     wanted_layers = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
+    colours: list[list[int]] = []
     empty, plain = 0, None
     annotations = ANNOTATIONS & set(wanted_layers)
     waiting: deque[Layers] = deque()
@@ -179,9 +181,11 @@ def _frames(
             files[frame_file(MASK, k)] = png.encode(mask)
         if POS in wanted_layers:
             files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
+        target = contour.draw(layers) if GT in wanted_layers else layers.color
+        colours.append(contour.colour_in(target, mask))
         if GT in wanted_layers:
-            files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return files, empty, plain
+            files[frame_file(GT, k)] = png.encode(target)
+    return files, colours, empty, plain
 
 
 def _warnings(
@@ -205,4 +209,4 @@ def _warnings(
         yield f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
 
 
-STAGE = CharacterStage("draw", 17, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True)
+STAGE = CharacterStage("draw", 18, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True)

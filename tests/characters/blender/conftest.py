@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import pytest
 from specsia_build.characters import blender
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry, RawMesh
+from tests.needs import needs
 
 Write = Callable[[Path, str], Path]
 
@@ -27,8 +27,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def write() -> Write:
     """Have a script for a Python with bpy, which finds all of `making`, make a scene, and write it to a file."""
-    if importlib.util.find_spec("bpy") is None:
-        pytest.skip("needs the bpy package to write a file")
+    needs("bpy", "libraries")
 
     def written(path: Path, script: str) -> Path:
         code = f"from tests.characters.blender.making import *\n{script}\nsave()"

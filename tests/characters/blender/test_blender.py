@@ -12,17 +12,17 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.blender import CACHE_SETTING, SCRIPT
+from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
-from specsia_build.rendering.blender.process import find_command
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 from tests.animation.people import posed
 from tests.characters.blender.conftest import Write, read_with_blender
 from tests.characters.gltf.writer import GltfWriter
+from tests.needs import needs
 
 UNRENDERED = """
 for name in ("body", "old"):
@@ -219,8 +219,7 @@ def test_takes_become_motions(tmp_path: Path, write: Write) -> None:
 
 
 def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
-    if find_command(SCRIPT) is None:
-        pytest.skip("needs Blender")
+    needs("blender", "libraries")
     entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
     entry = entries["quaternius_knightcharacter"]
     character = read_character(entry)
@@ -321,8 +320,7 @@ def test_missing_blender_names_the_fix(
     ],
 )
 def test_error_includes_blenders_reason(tmp_path: Path, name: str, content: bytes, why: str) -> None:
-    if blender_process.find_command(SCRIPT) is None:
-        pytest.skip("needs Blender")
+    needs("blender", "libraries")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CharacterError, match=why):
         read_with_blender(tmp_path / name)

@@ -22,10 +22,12 @@ from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, frames_of, open_frames
 from specsia_build.dravie.data.patches import _recoloured, prefetched
-from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.run import RunLayout
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.ink import Ink
 from tests.dataset.small import change, pixels, put
 from tests.dravie.pairs import drawn_pair, make_pair, sampler
 
@@ -68,7 +70,7 @@ def _same(one: Frames, two: Frames) -> bool:
 
 def test_frames_hold_dataset_rows(opened: OpenedDataset, tmp_path: Path) -> None:
     frames = _open(opened, tmp_path)
-    rows = list(opened.stream("fat", "train", pair_columns(opened.kind)))
+    rows = list(opened.stream("fat", "train", pair_columns(opened)))
     assert len(frames) == len(rows) == 4
     for index, row in enumerate(rows):
         pair = decode_pair(row)
@@ -108,7 +110,10 @@ def test_truncated_cache_is_remade(opened: OpenedDataset, tmp_path: Path, monkey
     assert not decoded
     for name in ("pixels.bin", "index.json"):
         (path,) = tmp_path.rglob(name)
-        path.write_bytes(path.read_bytes()[:-1])
+        whole = path.read_bytes()
+        # The first frames stay mapped to the whole file.
+        path.unlink()
+        path.write_bytes(whole[:-1])
         decoded.clear()
         assert _same(first, _open(opened, tmp_path))
         assert len(decoded) == 4
@@ -302,7 +307,34 @@ def test_drawing_patches_are_crops() -> None:
     crops = {whole[y : y + SIZE, x : x + SIZE].tobytes() for y in range(96 - SIZE + 1) for x in range(96 - SIZE + 1)}
     assert all(patch.tobytes() in crops for patch in inputs)
     assert (inputs[..., 7:15] > -1).any()
-    assert np.allclose(inputs[..., 19:], np.array([120, 20]) / 127.5 - 1)
+    assert np.allclose(inputs[..., 19:], np.array([120, 20, 20, 20]) / 127.5 - 1)
+
+
+def test_contour_of_several_colours() -> None:
+    """Patches show it where whole frames do; it is recoloured like Y*, and not removed."""
+    pair = drawn_pair(colour=(200, 190, 170))
+    assert pair.gt_mask is not None
+    shade = np.zeros((96, 96, 3), np.uint8)
+    shade[:, :48], shade[:, 48:] = (150, 40, 20), (20, 40, 150)
+    bare = np.dstack([pair.gt[..., :3], pair.gt_mask])
+    pair = replace(pair, gt=draw_contour(bare, pair.gt_mask, 2, shade), outline_rgb=(85, 40, 85))
+    z = pair.z.copy()
+    z[:, 48:, :3] = np.where(z[:, 48:, 3:] > 0, 255 - z[:, 48:, :3], 0)
+    pair = replace(pair, z=z)
+    drawing = Drawing(*NOWHERE, Ink(2, z[[48, 48], [40, 56], :3], np.array([[150, 40, 20], [20, 40, 150]], np.uint8)))
+    frames = frames_of([pair], drawing=drawing)
+    assert Extent(*frames.extents[0]).ink == -1
+    inputs, _ = sampler([frames], 32, size=SIZE, **GUIDED | {"no_contour": 1.0}).batch(0)
+    whole = encode_input(pair.z, pair.pos, ModelConfig(reference="drawing"), drawing)
+    crops = {whole[y : y + SIZE, x : x + SIZE, 19:].tobytes() for y in range(96 - SIZE + 1) for x in range(97 - SIZE)}
+    assert all(patch[..., 19:].tobytes() in crops for patch in inputs)
+    assert {tuple(ink) for ink in np.rint((whole[..., 20:] + 1) * 127.5).reshape(-1, 3)} == {
+        (150, 40, 20),
+        (20, 40, 150),
+    }
+    inputs, targets = sampler([frames], 64, **GUIDED | {"augment": "colours"}).batch(0)
+    line = (inputs[..., 3] == -1) & (targets[..., 3] == 1)
+    assert line.any() and np.abs(inputs[line][:, 20:] - targets[line][:, :3]).mean() < 0.05
 
 
 def test_withheld_drawing_is_no_drawing() -> None:
@@ -316,7 +348,7 @@ def test_withheld_drawing_is_no_drawing() -> None:
 def test_no_contour_no_style() -> None:
     pair, _, frames = guided_frames()
     inputs, targets = sampler([frames], 64, **GUIDED | {"no_contour": 1.0}).batch(0)
-    assert np.allclose(inputs[..., 19:], [-1, 1])
+    assert np.allclose(inputs[..., 19:], [-1, 1, 1, 1])
     # The figure is of one colour, in its soft edges too.
     figure = (np.array([230, 120, 90]) / 127.5 - 1)[None]
     alpha = (targets[..., 3:] + 1) / 2

@@ -92,7 +92,8 @@ def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
     assert found["fat", "line", "frontal", "l1"]["mean"] < found["fat", "raw", "frontal", "l1"]["mean"]
     rows = list(csv.DictReader((out / "scores.csv").open()))
     assert {(r["config"], r["method"], r["views"], r["score"]) for r in rows} == set(found)
-    pairs = [decode_pair(row) for row in open_dataset(dataset).stream("thin", "test", pair_columns("specsia"))]
+    opened = open_dataset(dataset)
+    pairs = [decode_pair(row) for row in opened.stream("thin", "test", pair_columns(opened))]
     folder = next((out / "results" / "thin").rglob("look-up-0"))
     for view in json.loads((out / "scores.json").read_text())["views"]:
         if (view["config"], view["method"]) == ("thin", "look-up"):
@@ -136,7 +137,8 @@ def planted(pair: Pair) -> Pair:
 
 
 def test_no_method_sees_its_target(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = open_dataset(dataset).stream("fat", "test", pair_columns("specsia"))
+    opened = open_dataset(dataset)
+    rows = opened.stream("fat", "test", pair_columns(opened))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
     monkeypatch.setattr(module, "SINGLE_STEPS", 2)
@@ -177,7 +179,8 @@ def test_clip_flicker_is_scored(turning: Path, tmp_path: Path) -> None:
     clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
     evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
     found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "flicker"}
-    pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", pair_columns("clips"))]
+    opened = open_dataset(clips)
+    pairs = [decode_pair(row) for row in opened.stream("default", "test", pair_columns(opened))]
     raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
     assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
     (item,) = gallery_of_evaluation(str(out)).items

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import skimage
 import torch
+from safetensors.torch import load_file, save
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
@@ -20,6 +21,7 @@ from specsia_build.dravie.data.encoding import encode_input, input_channels
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_black, on_white, view_scores
+from specsia_build.dravie.model.checkpoint import MODEL, load_generator, save_model
 from specsia_build.dravie.model.networks import (
     GEOMETRY,
     SSIM_WINDOW,
@@ -34,8 +36,9 @@ from specsia_build.dravie.model.networks import (
     on_both_grounds,
 )
 from specsia_build.dravie.repair.apply import repair
+from specsia_build.dravie.runs import FOLDER
 from specsia_build.dravie.train.loop import Trainer
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import build_small
 from tests.dravie.pairs import model_of
 
@@ -69,6 +72,32 @@ def test_receptive_field_within_overlap(architecture: Architecture) -> None:
     with torch.inference_mode():
         columns = (model(seen) != model(changed)).any(1)[0].any(0).nonzero()
     assert reach / 2 < (columns - 101).abs().max() <= reach
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_weights_that_see_a_grey_contour(architecture: Architecture, tmp_path: Path) -> None:
+    """Checkpoints of 21 channels give the same for a grey, whose three levels are equal."""
+    config = ModelConfig(architecture, "drawing")
+    save_model(tmp_path, 1, model_of(config, 1))
+    path = tmp_path / FOLDER / "0000001" / MODEL
+    weights = {name: weight.clone() for name, weight in load_file(path).items()}
+    narrow = {name: w[:, :-2].contiguous() if w.ndim == 4 and sees_input(name) else w for name, w in weights.items()}
+    path.write_bytes(save(narrow))
+    converted = load_generator(tmp_path).network.state_dict()
+    for name, weight in weights.items():
+        if not sees_input(name):
+            assert torch.equal(converted[name], weight)
+            continue
+        assert torch.equal(converted[name][:, :-3], weight[:, :-3])
+        assert torch.allclose(converted[name][:, -3:].sum(1), narrow[name][:, -1], atol=1e-6)
+    path.write_bytes(save({name: w[:, :-1].contiguous() if sees_input(name) else w for name, w in narrow.items()}))
+    with pytest.raises(SpecsiaError, match="of another model or version"):
+        load_generator(tmp_path)
+
+
+def sees_input(name: str) -> bool:
+    """Whether a weight is of a layer that sees the network's input."""
+    return name in ("first.0.weight", "down0.0.weight", "join.0.weight")
 
 
 def test_paper_model_size() -> None:
@@ -172,7 +201,7 @@ def test_hint_undoes_local_damage(tmp_path: Path) -> None:
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
-    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset.kind))]
+    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset))]
     pairs = [dimmed(decode_pair(row)) for row in rows]
     unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
     training = [pair for pair in pairs if pair.character_id != ids[-1]]

@@ -19,6 +19,7 @@ from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.ink import Ink
 from tests.dravie.pairs import drawn_pair
 
 
@@ -112,13 +113,34 @@ def test_missing_line_in_drawings_style() -> None:
     grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
-    result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, (120, 20)))
+    result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, Ink.of_one(2, (20, 20, 20))))
     without = repair(grey, pair.z, pair.pos)
     assert not without[:, 40:].any()
     assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])
     assert (result[:, 40:, :3][result[:, 40:, 3] > 0] == 20).all()
     opaque = without[..., 3] == 255
     assert_array_equal(result[opaque], without[opaque])
+
+
+def test_wide_line_of_several_colours() -> None:
+    """At its full width, though the network is told of 4 pixels, and in the colour of the figure beside it."""
+    told: list[torch.Tensor] = []
+
+    def nothing(x: torch.Tensor) -> torch.Tensor:
+        told.append(x)
+        return torch.cat((0 * x[:, :3] + 1, 0 * x[:, :1] - 1), 1)
+
+    z = np.zeros((100, 100, 4), np.uint8)
+    z[40:60, 40:50] = (200, 0, 0, 255)
+    z[40:60, 50:60] = (0, 0, 200, 255)
+    ink = Ink(12, z[[40, 40], [45, 55], :3], np.array([[90, 0, 0], [0, 0, 90]], np.uint8))
+    result = repair(painter(nothing, "drawing"), z, z, Drawing(*NOWHERE, ink))
+    assert_array_equal(result[50, [27, 28, 39, 40, 59, 60, 71, 72], 3], [0, 255, 255, 0, 0, 255, 255, 0])
+    assert_array_equal(result[50, 28:40, :3], np.repeat([[90, 0, 0]], 12, 0))
+    assert_array_equal(result[50, 60:72, :3], np.repeat([[0, 0, 90]], 12, 0))
+    (x,) = told
+    assert torch.allclose(x[0, 19], torch.tensor(4 * 60 / 127.5 - 1))
+    assert torch.allclose(x[0, 20:, :, 0].mT, torch.tensor([90, 0, 0]) / 127.5 - 1)
 
 
 def test_too_little_memory() -> None:

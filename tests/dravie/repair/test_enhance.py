@@ -13,13 +13,15 @@ import pytest
 from click.testing import Result
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from specsia_build import png
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import GAP
+from specsia_build.pictures.films import GAP, read_mp4
 from specsia_build.pipeline.run import RunLayout
+from specsia_build.rendering.contour import draw_contour
 from tests.artefacts import contents
 from tests.clips import FPS
 from tests.clips import SIZE as CLIP_SIZE
@@ -94,16 +96,12 @@ def test_dataset_and_split(run: Path, tmp_path: Path, dataset: Path) -> None:
     enhance(run, dataset, tmp_path / "no", "--split", "tset", code=2)
 
 
-def test_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
+def test_film(run: Path, tmp_path: Path) -> None:
     folder, out = write_frames(tmp_path / "shot", 4), tmp_path / "out"
     enhance(run, folder, out, "--video")
-    with Image.open(out / "film.webp") as film:
-        assert film.n_frames == 4  # type: ignore[attr-defined]
-        assert film.size == (2 * SIZE + 8, SIZE)
-        last = film.copy()
-        film.seek(3)
-        assert np.abs(np.asarray(film.convert("RGB"), int) - np.asarray(last.convert("RGB"))).max() > 100
+    frames = list(read_mp4(out / "film.mp4")[1])
+    assert [frame.shape for frame in frames] == [(SIZE, 2 * SIZE + 8, 3)] * 4
+    assert np.abs(frames[3].astype(int) - frames[0]).max() > 100
 
 
 def test_opaque_colour_loses_background(tmp_path: Path) -> None:
@@ -211,6 +209,24 @@ def test_every_frame_sees_the_drawing(tmp_path: Path) -> None:
     enhance(run, frames, tmp_path / "with", code=2)
 
 
+def test_red_contour_is_painted(tmp_path: Path) -> None:
+    """By `pretrained`, around the disc and in no other colour."""
+    red = (200, 20, 30)
+    pair = drawn_pair(thickness=3, colour=(120, 170, 220), size=160)
+    assert pair.gt_mask is not None
+    figure = np.dstack([np.where(pair.gt_mask[..., None] > 0, pair.gt[..., :3], np.uint8(0)), pair.gt_mask])
+    save(tmp_path / "front.png", draw_contour(figure, pair.gt_mask, 3, red))
+    for name, layer in {"color": pair.z, "pos": pair.pos[..., :3], "mask": pair.z[..., 3]}.items():
+        save(tmp_path / "shot" / name / "8.png", layer)
+    specsia("enhance", "pretrained", tmp_path / "shot", "--drawing", tmp_path / "front.png", "--out", tmp_path / "out")
+    result = png.decode((tmp_path / "out" / "8.png").read_bytes(), 4)
+    depth = distance_transform_edt(pair.gt_mask < 128)
+    line = result[(depth > 1) & (depth < 3)]
+    assert (line[:, 3] > 200).mean() > 0.95
+    assert np.abs(line[:, :3].astype(int) - red).mean() < 20
+    assert not result[depth > 8].any()
+
+
 def test_unusable_drawing_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
     seeing, frames, front = drawn_frames(tmp_path)
     for model, source, options in (
@@ -246,15 +262,12 @@ def test_own_frontal_view_per_character(tmp_path: Path, dataset: Path) -> None:
     assert {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]} == {"b"}
 
 
-def test_film_rate_per_clip(clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.pictures.films.importlib.util.find_spec", lambda _: None)
+def test_film_rate_per_clip(clips_run: RunLayout, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = enhance(run, clips_run.dataset, out, "--split", "test", "--video")
     assert "28 frames repaired" in done.output
     films = sorted((out / "film" / "test").iterdir())
-    assert [path.suffix for path in films] == [".webp"] * 5
-    with Image.open(films[0]) as film:
-        assert film.n_frames == FPS  # type: ignore[attr-defined]
-        assert film.size == (3 * CLIP_SIZE + 2 * GAP, CLIP_SIZE)
-        film.load()
-        assert film.info["duration"] == 1000 / FPS
+    assert [path.suffix for path in films] == [".mp4"] * 5
+    fps, frames = read_mp4(films[0])
+    assert fps == FPS
+    assert [frame.shape for frame in frames] == [(CLIP_SIZE, 3 * CLIP_SIZE + 2 * GAP, 3)] * FPS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, ex
 
 from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.look.items import FailedItem, Gallery, Item, Side
+from specsia_build.look.open import open_gallery
 from specsia_build.look.page import write_page
 from specsia_build.look.sections import Sections, tag
-from tests.look.galleries import gallery, item
+from tests.look.galleries import gallery, item, write_repair
+from tests.needs import find_chromium, needs
 
 Show = Callable[..., Page]
 
@@ -113,11 +114,9 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, as the system has it."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.fail("tests of pages need Chromium: `apt-get install chromium`, or have it on the PATH")
+    needs("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -129,7 +128,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def page_of(name: str) -> Path:
         path = folder / f"{name}.html"
-        if not path.exists():
+        if not path.exists() and name == "repair":
+            opened, sections = open_gallery(str(write_repair(folder / "hero", *HOSTILE)))
+            write_page(opened, sections(), path)
+        elif not path.exists():
             write_page(*shown[name], path)
         return path
 

@@ -21,6 +21,17 @@ def test_accessibility(show: Show, width: int, theme: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_repair(show: Show) -> None:
+    page = show("repair", width=390)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    video = page.locator("video")
+    page.wait_for_function("document.querySelector('video').readyState > 0")
+    assert video.evaluate("video => [video.videoWidth, video.paused]") == [16, True]
+    for image in page.locator(".made img").all():
+        assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+
+
 def test_hostile_text_is_escaped(show: Show) -> None:
     page = show("hostile", width=390)
     for view in VIEWS:

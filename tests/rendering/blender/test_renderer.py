@@ -20,19 +20,22 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering import pyrender as optional
 from specsia_build.rendering.blender import process as blender_process
-from specsia_build.rendering.blender import renderer as blender
-from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
+from specsia_build.rendering.blender.process import BlenderProcess
 from specsia_build.rendering.blender.renderer import render_views
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.backends.upstream.standins import eventually, processes_naming
+from tests.needs import needs
 from tests.rendering.scenes import box, compass, mesh_of, real_mesh, sheet
 
 SIZE = 128
 SAMPLES = 64
 
-needs_blender = pytest.mark.skipif(find_command(blender.SCRIPT) is None, reason=how_to_get("this test"))
+
+@pytest.fixture
+def needs_blender() -> None:
+    needs("blender", "libraries")
 
 
 def quad(x: float, z: float, y: float, material: Material, reach: float = 1.0, half: float = 0.14) -> Mesh:
@@ -84,7 +87,7 @@ def both(mesh: Mesh, cameras: list[Camera], look: Look = "unlit") -> Iterator[tu
         yield theirs, fast, compare(theirs, fast, low, high)
 
 
-@needs_blender
+@pytest.mark.usefixtures("needs_blender")
 @pytest.mark.parametrize(
     ("name", "look"), [("kaykit_knight", "unlit"), ("quaternius_zombie", "unlit"), ("kaykit_mage", "lit")]
 )
@@ -103,7 +106,7 @@ def test_agrees_on_real_characters(characters_dir: Path, name: str, look: Look) 
     assert lit == (look == "lit")
 
 
-@needs_blender
+@pytest.mark.usefixtures("needs_blender")
 def test_agrees_on_every_surface() -> None:
     ((theirs, ours, parity),) = both(concatenate(surfaces()), [Camera(0.0, SIZE)])
     assert parity.iou >= 0.995
@@ -195,7 +198,7 @@ def needs_gl() -> None:
     try:
         optional.offscreen(96 * optional.GRID)
     except SpecsiaError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"needs OpenGL through pyrender ({error})")
 
 
 def dressed() -> Mesh:

@@ -1,0 +1,134 @@
+"""Colours of what a drawing does not show: the back, and the sides.
+
+The network says how likely each colour of the drawing is at each pixel of the back. Shades of one material count as
+one, and what is likely in the whole area around a pixel counts as much as what is likely at the pixel, so that the back
+has no patches. What lies inside of another area, as a face in hair or an emblem on a shirt, is not seen from behind.
+Smooth colours of a material, without lines and details of the front, fill the back, and the sides where the front is
+steep.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.backends.relief.regions import Regions, regions_of
+from specsia_build.backends.relief.sheets import FILLED, Crop
+from specsia_build.pictures.palettes import COLOURS
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
+TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
+SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
+FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
+GENTLE, STEEP = 1.0, 2.5  # Slopes of the front from which a side's own colours begin, and replace the drawing's
+LEAST = -12.0  # Least logarithm of a likelihood
+FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a drawing shows of a figure.
+
+    Attributes:
+        front: (H, W, 3) uint8, its colours, continued beyond the silhouette.
+        small: (S, S, 3) uint8, the same in a crop.
+        labels: (S, S) intp, the palette's colour at each pixel of the crop; `COLOURS` outside of the figure.
+        palette: (COLOURS, 3) float32, in levels.
+    """
+
+    front: Pixels
+    small: Pixels
+    labels: NDArray[np.intp]
+    palette: Floats
+
+    @cached_property
+    def regions(self) -> Regions:
+        """Its areas and materials."""
+        return regions_of(self.small, self.labels, self.palette)
+
+    @cached_property
+    def flat(self) -> Floats:
+        """Smooth colours of each material, see `flat_colours`."""
+        return flat_colours(self.small, self.regions.material)
+
+
+def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
+    """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
+    return _levels(painted(likelihoods(drawn.regions, logits), drawn.flat, crop, drawn.front.shape))
+
+
+def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
+    """The front (H, W, 3) uint8, with its materials' smooth colours where it is steep.
+
+    `height` (S, S) is that of the surface, see `steepness`.
+    """
+    materials = (drawn.regions.material == np.arange(COLOURS)[:, None, None]).astype(np.float32)
+    flat = painted(materials, drawn.flat, crop, drawn.front.shape)
+    share = steepness(height, crop, drawn.front.shape)[..., None]
+    return _levels(drawn.front + share * (flat - drawn.front))
+
+
+def _levels(colours: NDArray[Any]) -> Pixels:
+    levels: Pixels = np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
+    return levels
+
+
+def likelihoods(regions: Regions, logits: Floats) -> Floats:
+    """How likely each material is at each pixel of the back, (COLOURS, S, S).
+
+    `logits` (S, S, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
+    """
+    inside = regions.area >= 0
+    out = np.full((COLOURS, *inside.shape), 2 * LEAST, np.float32)
+    for colour, number in enumerate(regions.of_colour):
+        out[number] = np.logaddexp(out[number], logits[..., colour])
+    copied = logits[..., COLOURS] - np.float32(COPY)
+    for number in range(COLOURS):
+        out[number] = np.where(regions.around == number, np.logaddexp(out[number], copied), out[number])
+    out = np.maximum(out - scipy.special.logsumexp(out, axis=0), LEAST)
+    area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
+    for number in range(COLOURS):
+        means = np.bincount(area, out[number][inside]) / counts
+        out[number][inside] += TOGETHER * means[area].astype(np.float32)
+    return np.asarray(out)
+
+
+def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:
+    """Smooth colours (COLOURS, S, S, 3) float32 of each label (S, S) of a picture (S, S, 3), continued everywhere."""
+    out = np.zeros((COLOURS, *colours.shape), np.float32)
+    for number in range(COLOURS):
+        known = (labels == number).astype(np.float32)
+        if not known.any():
+            continue
+        mean = colours[known > 0].mean(axis=0, dtype=np.float32)
+        weight = scipy.ndimage.gaussian_filter(known, FLAT)[..., None]
+        sums = scipy.ndimage.gaussian_filter((colours - mean) * known[..., None], (FLAT, FLAT, 0))
+        # Far from all pixels of a label, its mean takes over.
+        out[number] = mean + sums / (weight + FAR)
+    return out
+
+
+def painted(likely: Floats, flat: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
+    """Colours (H, W, 3) float32 of a picture: in each pixel those of its likeliest material."""
+    height, width = shape[:2]
+    best, out = np.full((height, width), -np.inf, np.float32), np.zeros((height, width, 3), np.float32)
+    for number, values in enumerate(likely):
+        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, SMOOTHING), (height, width))
+        better = value > best
+        if better.any():
+            colours = np.stack([crop.enlarged(flat[number, ..., c], (height, width)) for c in range(3)], axis=-1)
+            out[better], best[better] = colours[better], value[better]
+    return out
+
+
+def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
+    """How much a surface turns its side to the viewer, (H, W) 0 to 1, from its height (S, S) in lengths."""
+    down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), SMOOTHING))
+    share = np.clip((np.hypot(down, right) - GENTLE) / (STEEP - GENTLE), 0, 1)
+    return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), (shape[0], shape[1]))

@@ -1,0 +1,106 @@
+"""Areas of a drawing that have one colour, and the materials that they are of: hair, skin, a shirt.
+
+A shaded sleeve is one material of several shades, and an eye lies inside of a face.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from skimage.segmentation import felzenszwalb
+
+from specsia_build.pictures.masks import continued
+from specsia_build.pictures.palettes import COLOURS
+
+Mask = NDArray[np.bool_]
+
+SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
+"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and Huttenlocher,
+"Efficient graph-based image segmentation", 2004."""
+
+SURROUNDED = 0.6  # Share of an area's border that lies on one larger area if it lies inside of it
+MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other
+SHADES = 6.0  # Greatest difference of two shades, by the median deviation of pixels from their colour of the palette
+EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no part of its neighbour
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Areas of a drawing (S, S), and the materials in them. Materials are numbers below `COLOURS`.
+
+    Attributes:
+        of_colour: (COLOURS,) intp, the material of each colour of the drawing's palette.
+        material: (S, S) intp, that of each pixel; `COLOURS` outside of the figure.
+        around: (S, S) intp, the same where what lies inside of another area is filled from around it.
+        area: (S, S) intp, the area of each pixel in `around`; -1 outside.
+    """
+
+    of_colour: NDArray[np.intp]
+    material: NDArray[np.intp]
+    around: NDArray[np.intp]
+    area: NDArray[np.intp]
+
+
+def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: NDArray[np.float32]) -> Regions:
+    """Divide the figure of a picture (S, S, 3) uint8.
+
+    `labels` (S, S) are its pixels' colours in a palette (COLOURS, 3), `COLOURS` outside.
+    """
+    inside = labels < COLOURS
+    filled = continued(colours, inside)
+    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, SCALE, SMOOTHING, LEAST_AREA), -1))
+    spread = np.median(np.abs(colours[inside] - palette[labels[inside]]).max(axis=1))
+    alike = scipy.spatial.distance.cdist(palette, palette) <= SHADES * spread
+    of_colour = _materials(whole[inside], labels[inside], alike)
+    material = np.where(inside, of_colour[np.minimum(labels, COLOURS - 1)], COLOURS)
+    area = np.where(inside, _surrounding(_borders(whole))[whole], -1)
+    around = np.where(inside, continued(material, inside & (area == whole)), COLOURS)
+    return Regions(of_colour, material, around, area)
+
+
+def _materials(areas: NDArray[np.intp], labels: NDArray[np.intp], alike: Mask) -> NDArray[np.intp]:
+    """Join colours (N,) that are alike and lie in the same areas (N,), as shades do; see `Regions.of_colour`."""
+    counts = np.zeros((areas.max() + 1, COLOURS))
+    np.add.at(counts, (areas, labels), 1)
+    mixed = counts.T @ (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    rarer = np.minimum.outer(counts.sum(axis=0), counts.sum(axis=0))
+    shades = alike & (mixed >= MIXED * np.maximum(rarer, 1))
+    return np.asarray(scipy.sparse.csgraph.connected_components(shades, directed=False)[1], np.intp)
+
+
+def _numbered(areas: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Connected areas (S, S), numbered from 0; negative ones become -1."""
+    out, count = np.full(areas.shape, -1), 0
+    for number in np.unique(areas[areas >= 0]):
+        parts, found = scipy.ndimage.label(areas == number)
+        out[parts > 0] = parts[parts > 0] - 1 + count
+        count += found
+    return out
+
+
+def _borders(areas: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Lengths (A + 1, A + 1) in pixels of the borders between areas; the last one is what lies outside."""
+    count = areas.max() + 2
+    padded = np.pad(np.where(areas < 0, count - 1, areas), 1, constant_values=count - 1)
+    out = np.zeros((count, count), np.int64)
+    for first, second in ((padded[:-1], padded[1:]), (padded[:, :-1], padded[:, 1:])):
+        np.add.at(out, (first.ravel(), second.ravel()), 1)
+    out += out.T
+    np.fill_diagonal(out, 0)
+    return out
+
+
+def _surrounding(borders: NDArray[np.int64]) -> NDArray[np.intp]:
+    """For each area (A,) the largest one that it lies inside of, itself if there is none."""
+    lengths = borders[:-1].sum(axis=1)
+    outer = np.arange(len(lengths))
+    # Shorter borders first, so that an eye in a face in hair ends in the hair.
+    for number in np.argsort(lengths, kind="stable"):
+        most = int(borders[number, :-1].argmax())
+        share = borders[number, most] / max(1, lengths[number])
+        if borders[number, -1] < EXPOSED * lengths[number] and share >= SURROUNDED and lengths[most] > lengths[number]:
+            outer[number] = most
+    while (outer[outer] != outer).any():
+        outer = outer[outer]
+    return outer

@@ -1,0 +1,118 @@
+"""Repair a drawing from Python: its frames, films and mesh in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from specsia_build.characters.images import rgba_of
+from specsia_build.dravie.config import need_torch
+from specsia_build.errors import ByShape
+from specsia_build.library.checks import check_pixels, plain
+from specsia_build.pictures.files import check_target
+from specsia_build.pictures.films import Pixels
+from specsia_build.pictures.sheets import parse_ground
+from specsia_build.rendering.mesh import Mesh
+
+if TYPE_CHECKING:
+    from specsia_build.repairing.drawing import DrawingSettings, Frontal
+
+Picture = str | Path | Image.Image | Pixels
+"""A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Repaired(ByShape):
+    """A repaired drawing.
+
+    Attributes:
+        frames: (S, S, 4) uint8 each with straight alpha: one turn, which begins with the drawing.
+        drawing: (S, S, 4) uint8, the drawing as it was cut out and scaled.
+        mesh: the reconstruction, Z up and facing -Y, as large as in the frames.
+        warnings: sentences on what may be wrong with it.
+        seconds: time of one turn in films.
+        pixel: whether it is pixel art, whose films show each pixel as a square.
+    """
+
+    frames: Sequence[Pixels]
+    drawing: Pixels
+    mesh: Mesh
+    warnings: tuple[str, ...]
+    seconds: float
+    pixel: bool = False
+
+    def film(self, path: str | Path, ground: str = "transparent") -> Path:
+        """Write the frames as a film: WebP, GIF, MP4 or PNG, by the file's name.
+
+        `ground` is the colour behind the figure; MP4 cannot be transparent and is white then. Raises `UsageError` if
+        another kind of file is there.
+        """
+        from specsia_build.repairing.films import enlarged, write_turn
+
+        check_target(Path(path), film=True, clear=False)
+        fps = Fraction(len(self.frames)) / Fraction(self.seconds).limit_denominator(1000)
+        frames = map(enlarged, self.frames) if self.pixel else iter(self.frames)
+        write_turn(Path(path), len(self.frames), frames, fps, parse_ground(ground))
+        return Path(path)
+
+
+def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaired:
+    """Reconstruct a drawing, turn it, and repair each frame with the drawing, as `specsia repair` does.
+
+    Nothing is written to disk.
+
+    Args:
+        drawing: a picture, or the file of a character, whose frontal render is the drawing.
+        device: `auto`, `cpu` or `cuda`.
+        options: those of the command, such as ``views=12``, ``outline="none"``, ``figure=2``, ``mask="mask.png"``,
+            ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture.
+
+    Raises: UsageError for wrong options and pictures that cannot be read; SpecsiaError if a mesh does not fit.
+    """
+    need_torch()
+    from specsia_build.repairing.drawing import DrawingSettings
+    from specsia_build.repairing.repair import prepare
+    from specsia_build.repairing.settings import RepairSettings
+
+    given = plain(options)
+    back = None if _is_file(given.get("back")) else given.pop("back", None)
+    settings = RepairSettings.of(given)
+    reading = settings.reading
+    subject = drawing if isinstance(drawing, str | Path) else framed(drawing, reading)
+    framed_back = None if back is None else framed(back, DrawingSettings(reading.size, pixel=reading.pixel))
+    with TemporaryDirectory(prefix="specsia-") as scratch:
+        prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
+        frames = [shot.repaired for shot in prepared.shots()]
+    front, placed = prepared.front, prepared.placed
+    return Repaired(frames, front.image, placed.mesh, prepared.warnings, settings.seconds, reading.pixel)
+
+
+def _is_file(value: object) -> bool:
+    return value is None or isinstance(value, str | Path)
+
+
+def framed(picture: Picture, reading: DrawingSettings | None = None) -> Frontal:
+    """Cut a picture out and scale it to the frame, as a drawing; raises `UsageError` if it cannot be read."""
+    from specsia_build.repairing.drawing import DrawingSettings, frame_drawing, read_drawing
+
+    reading = DrawingSettings() if reading is None else reading
+    if isinstance(picture, str | Path):
+        return read_drawing(Path(picture), reading)
+    return frame_drawing(_pixels(picture), reading)
+
+
+def _pixels(picture: Image.Image | Pixels) -> Pixels:
+    """Return a picture of Pillow, or an array, as (H, W, 4) uint8 with straight alpha, upright."""
+    if isinstance(picture, Image.Image):
+        return rgba_of(ImageOps.exif_transpose(picture))
+    pixels = check_pixels(picture, "a picture", alpha=False)
+    if pixels.shape[2] == 4:
+        return pixels
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])

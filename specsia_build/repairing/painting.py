@@ -1,0 +1,67 @@
+"""Paint the frames of a turn: the drawing itself from the front, its colours beside it, and a model's elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import scipy
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
+from specsia_build.dravie.model.checkpoint import load_generator
+from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.repair.apply import find_device, repair
+from specsia_build.pictures.films import Pixels
+from specsia_build.repairing.drawing import Frontal
+
+Painter = Callable[[Pixels, Pixels, float], Pixels]
+"""Repairs a frame: Z and Zpos, (S, S, 4) uint8 each, and the yaw in degrees, to (S, S, 4) uint8."""
+
+AROUND = 60.0  # Degrees from the front at which the drawing's own colours have faded out
+RIM = 2.0  # Pixels inside of an edge over which they fade out as well
+
+
+def as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
+    """Return Z, as pixel art needs no model."""
+    return z.copy()
+
+
+def painter(run: Path, device: str, front: Frontal, pair: Pair, behind: tuple[Frontal, Pixels] | None) -> Painter:
+    """Return a function that repairs the frames of a drawing with the model of a run.
+
+    Args:
+        front: the drawing, in the scale of the reconstruction.
+        pair: the frontal pair, whose Y* is the drawing.
+        behind: a drawn back, and Zpos of the view from behind; None without one.
+    """
+    drawing = replace(Drawing.of(pair), ink=front.ink or NO_CONTOUR)
+    if behind is not None:
+        back, pos = behind
+        # The colours of the drawn back are at the positions that the reconstruction shows from behind.
+        drawing = replace(drawing, back=visible_places(pos, back.image, back.mask))
+    return _Painter(load_generator(run, find_device(device)), drawing)
+
+
+@dataclass(frozen=True, eq=False)
+class _Painter:
+    """Repairs frames so that they do not jump where the film passes the drawing."""
+
+    generator: Generator
+    drawing: Drawing
+
+    def __call__(self, z: Pixels, pos: Pixels, yaw: float) -> Pixels:
+        out = repair(self.generator, z, pos, self.drawing)
+        share = _share(yaw)
+        if share == 0:
+            return out
+        depth = scipy.ndimage.distance_transform_edt((z[..., 3] == 255) & (out[..., 3] == 255))
+        return self.drawing.paste(z, pos, out, share * np.clip(depth / RIM - 0.5, 0, 1)[..., None])
+
+
+def _share(yaw: float) -> float:
+    """Share of the drawing's colours in a frame: 1 from the front, 0 beyond `AROUND` degrees, smooth between."""
+    away = min(abs((yaw + 180) % 360 - 180) / AROUND, 1.0)
+    return 1 - away * away * (3 - 2 * away)

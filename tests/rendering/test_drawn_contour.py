@@ -1,0 +1,95 @@
+"""Lines around figures: found where they are drawn, by width and colour, and not where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.drawn_contour import Contour, find_contour
+from tests.backends.drawings import HAIR, SHIRT, SKIN, Image, disc, figure, limb, painted, pixels
+
+
+def drawn(width: int, grey: int = 0, size: int = 512) -> tuple[Image, Image]:
+    """A figure without and with a contour."""
+    image = painted(*figure(size))
+    return image, draw_contour(image, np.ascontiguousarray(image[..., 3]), width, grey)
+
+
+def iou_of_bare(contour: Contour, picture: Image, bare: Image) -> float:
+    """Overlap of what is left of a picture with the figure that was drawn around."""
+    left, true = contour.bare(picture)[..., 3] >= 128, bare[..., 3] >= 128
+    return float((left & true).sum() / (left | true).sum())
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 9, 16])
+@pytest.mark.parametrize("grey", [0, 120, 255])
+def test_width_and_grey(width: int, grey: int) -> None:
+    bare, picture = drawn(width, grey)
+    contour = find_contour(picture)
+    assert contour.kept and contour.ink.width == pytest.approx(width, abs=0.6)
+    assert np.abs(contour.ink.colours.astype(int) - grey).max() <= 3
+    assert iou_of_bare(contour, picture, bare) > 0.93
+
+
+def shaded(size: int) -> Image:
+    """A ball that grows darker towards its edge, as a painter shades it."""
+    depth = disc(size, 0.5, 0.5, 0.35)
+    return painted(depth, np.clip(60 + 900 * depth, 0, 220)[..., None] * np.ones(3))
+
+
+def halves(size: int) -> Image:
+    """A figure with a black upper and a white lower half, neither of them a line."""
+    return painted(disc(size, 0.5, 0.5, 0.35), np.where(pixels(size)[1] < 0.5, 10, 240)[..., None])
+
+
+@pytest.mark.parametrize("picture", [painted(*figure(512)), shaded(512), halves(512)], ids=["flat", "shaded", "halves"])
+def test_no_contour(picture: Image) -> None:
+    contour = find_contour(picture)
+    assert not contour.kept and not contour.line.any()
+
+
+def test_contour_of_shades() -> None:
+    bare, _ = drawn(1)
+    covered = bare[..., 3] >= 128
+    distance, nearest = scipy.ndimage.distance_transform_edt(~covered, return_indices=True)
+    picture = np.where((distance <= 4)[..., None], bare[tuple(nearest)], 0)
+    picture[(distance > 0) & (distance <= 4), :3] //= 2
+    picture[(distance > 0) & (distance <= 4), 3] = 255
+    contour = find_contour(picture.astype(np.uint8))
+    assert contour.kept and contour.ink.width == pytest.approx(4, abs=0.6) and len(contour.ink.colours) > 1
+    around = contour.ink.around(bare)[(distance > 1) & (distance <= 3)]
+    true = picture[(distance > 1) & (distance <= 3)][:, :3]
+    assert np.median(np.abs(around.astype(int) - true)) <= 3
+    beside = {tuple(colour) for colour in contour.ink.beside.tolist()}
+    assert {SKIN, SHIRT} <= beside or {HAIR, SHIRT} <= beside
+
+
+def test_uneven_line_in_paper() -> None:
+    depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)
+    inner = 8 + 1.5 * np.sin(5 * np.arctan2(rows - 0.5, columns - 0.5))
+    shades = np.where(depth < 3, 235, np.where(depth < inner, 60 + 10 * np.sin(40 * rows), 140))
+    picture = painted(depth / 512, shades[..., None])
+    contour = find_contour(picture)
+    assert contour.kept and contour.ink.width == pytest.approx(5, abs=1.2)
+    left = contour.bare(picture)
+    assert left[left[..., 3] > 127][:, :3].min() >= 110 and left[left[..., 3] > 127][:, :3].max() <= 145
+
+
+def parts(mask: NDArray[np.bool_]) -> int:
+    return int(scipy.ndimage.label(mask, np.ones((3, 3)))[1])
+
+
+def test_limbs_of_lines_stay_joined() -> None:
+    """A whisker is a line of the contour's ink and width, and a spear is thin and outlined."""
+    body = np.maximum(disc(512, 0.4, 0.5, 0.2), limb(512, (0.55, 0.5), (0.75, 0.5), 0.03))
+    bare = painted(np.maximum(body, limb(512, (0.75, 0.15), (0.75, 0.85), 0.012)))
+    picture = draw_contour(bare, np.ascontiguousarray(bare[..., 3]), 4, 0)
+    whisker = limb(512, (0.2, 0.45), (0.05, 0.4), 0.004) > 0
+    picture[whisker] = (0, 0, 0, 255)
+    contour = find_contour(picture)
+    left = contour.bare(picture)[..., 3] > 127
+    assert contour.kept and parts(left) == 1
+    assert left[:, :60].any() and left[100, 370:400].any()
