@@ -10,6 +10,7 @@ DATA = {
     "specsia_build.dravie.weights": ["*"],
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],
+    "specsia_build.repairing.weights": ["*"],
 }
 """Data folders, which setuptools would warn about as missing packages."""
 

@@ -3,9 +3,10 @@
 Needs torch. A manifest's lines state the `front` of their characters; the splits test and validation are left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import numpy as np
@@ -26,36 +27,35 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
 WIDTHS, SEEN, HIDDEN = (16, 32, 48, 48), 16, 32  # Channels of convolutions; features that the network sees, and hidden
+MEASURES = 4 * BANDS + 1  # Of a crop
 VARIANTS = 8  # Drawings of a character: one as it is, one turned a little, the others also stretched
 RATE, DECAY, BATCH = 3e-3, 0.05, 32
 Array = NDArray[np.float32]
+Fitted = TypeVar("Fitted", bound="Trunk")
 
 
-class Net(nn.Module):
-    """Scores (N, 4) of crops (N, 4, S, S, C) and their measures (N, 4, M), see `specsia_build.characters.front`."""
+class Trunk(nn.Module):
+    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features` of the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int, seen: int) -> None:
         super().__init__()
         first, second, third, fourth = WIDTHS
-        self.first, self.second = nn.Conv2d(4 * CHANNELS, first, 3, 2, 1), nn.Conv2d(first, second, 3, 2, 1)
+        self.first, self.second = nn.Conv2d(4 * channels, first, 3, 2, 1), nn.Conv2d(first, second, 3, 2, 1)
         self.third, self.fourth = nn.Conv2d(second, third, 3, 2, 1), nn.Conv2d(third, fourth, 3, 1, 1)
-        self.view = nn.Linear(fourth * (SIZE // 32) ** 2 + second, SEEN)
-        self.around, self.score = nn.Linear(4 * (SEEN + 4 * BANDS + 1), HIDDEN), nn.Linear(HIDDEN, 1)
+        self.view = nn.Linear(fourth * (SIZE // 32) ** 2 + second, seen)
         self.many, self.few = nn.Dropout(0.3), nn.Dropout(0.1)
 
-    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
+    def features(self, crops: Tensor, measured: Tensor) -> Tensor:
+        """Features (N, seen + M) of crops (N, S, S, C)."""
         count, half = len(crops), SIZE // 2
-        x = crops.reshape(4 * count, half, 2, half, 2, CHANNELS).permute(0, 2, 4, 5, 1, 3)
-        x = functional.leaky_relu(self.first(x.reshape(4 * count, -1, half, half)), LEAK)
+        x = crops.reshape(count, half, 2, half, 2, -1).permute(0, 2, 4, 5, 1, 3)
+        x = functional.leaky_relu(self.first(x.reshape(count, -1, half, half)), LEAK)
         second = functional.leaky_relu(self.second(x), LEAK)
         x = functional.leaky_relu(self.fourth(functional.leaky_relu(self.third(second), LEAK)), LEAK)
         last = functional.max_pool2d(x, 2).permute(0, 2, 3, 1).flatten(1)
         upper = second[:, :, : second.shape[2] // 2].amax((2, 3))
         seen = self.many(functional.leaky_relu(self.view(self.many(torch.cat([last, upper], 1))), LEAK))
-        features = torch.cat([seen.reshape(count, 4, SEEN), self.few(measured)], 2)
-        around = torch.stack([features.roll(-k, 1).flatten(1) for k in range(4)], 1)
-        scores: Tensor = self.score(functional.leaky_relu(self.around(around), LEAK))
-        return scores[..., 0]
+        return torch.cat([seen, self.few(measured)], 1)
 
     def tensors(self) -> dict[str, NDArray[np.float16]]:
         """Weights as `specsia_build.characters.front` reads them."""
@@ -65,6 +65,20 @@ class Net(nn.Module):
             half = half.permute(0, 2, 3, 1) if half.ndim == 4 else half
             arrays[name] = half.flatten(1).T.contiguous().numpy() if half.ndim > 1 else half.numpy()
         return arrays
+
+
+class Net(Trunk):
+    """Scores (N, 4) of crops (N, 4, S, S, C) and their measures (N, 4, M), see `specsia_build.characters.front`."""
+
+    def __init__(self) -> None:
+        super().__init__(CHANNELS, SEEN)
+        self.around, self.score = nn.Linear(4 * (SEEN + MEASURES), HIDDEN), nn.Linear(HIDDEN, 1)
+
+    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
+        features = self.features(crops.flatten(0, 1), measured.flatten(0, 1)).reshape(len(crops), 4, -1)
+        around = torch.stack([features.roll(-k, 1).flatten(1) for k in range(4)], 1)
+        scores: Tensor = self.score(functional.leaky_relu(self.around(around), LEAK))
+        return scores[..., 0]
 
 
 def drawings(mesh: Mesh, rng: np.random.Generator) -> Iterator[NDArray[np.float16]]:
@@ -108,6 +122,28 @@ def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return np.roll(x, turns, axis=0), np.roll(target, turns)
 
 
+def fitted(net: Fitted, batch: Callable[[], list[tuple[Array, Array]]], steps: int) -> Fitted:
+    """Train a network on batches of crops and the probability of each class; returns the average of its weights."""
+    average = deepcopy(net)
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
+    for step in range(steps):
+        crops, target = map(np.stack, zip(*batch(), strict=True))
+        measured = [measures(crop) for crop in crops.reshape(-1, *crops.shape[-3:])]
+        scores = net(torch.from_numpy(crops), torch.from_numpy(np.stack(measured)).reshape(*crops.shape[:-3], -1))
+        loss = functional.cross_entropy(scores, torch.from_numpy(target), label_smoothing=0.02)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        for kept, new in zip(average.parameters(), net.parameters(), strict=True):
+            kept.data.lerp_(new.data, max(0.005, 1 / (step + 1)))
+        if step % 100 == 99:
+            click.echo(f"{step + 1} steps: {loss.item():.3f}")
+    return average.eval()
+
+
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--out", type=Path, required=True)
@@ -131,26 +167,13 @@ def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
             except CharacterError as error:
                 click.echo(f"{entry.id} is left out: {error}")
         shares += [float(share or 1) / max(len(drawn) - first, 1)] * (len(drawn) - first)
-    net = Net()
-    average = deepcopy(net)
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
-    for step in range(steps):
-        chosen = rng.choice(len(drawn), BATCH, p=np.array(shares) / sum(shares))
-        batch = [example(drawn[k][int(rng.integers(VARIANTS))].astype(np.float32), rng) for k in chosen]
-        measured = np.array([[measures(crop) for crop in crops] for crops, _ in batch])
-        crops, target = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
-        loss = functional.cross_entropy(net(crops, torch.from_numpy(measured)), target, label_smoothing=0.02)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        for kept, new in zip(average.parameters(), net.parameters(), strict=True):
-            kept.data.lerp_(new.data, max(0.005, 1 / (step + 1)))
-        if step % 100 == 99:
-            click.echo(f"{step + 1} steps: {loss.item():.3f}")
-    save_file(average.tensors(), out)
+    chances = np.array(shares) / sum(shares)
+
+    def batch() -> list[tuple[Array, Array]]:
+        chosen = rng.choice(len(drawn), BATCH, p=chances)
+        return [example(drawn[k][int(rng.integers(VARIANTS))].astype(np.float32), rng) for k in chosen]
+
+    save_file(fitted(Net(), batch, steps).tensors(), out)
 
 
 if __name__ == "__main__":

@@ -79,31 +79,41 @@ def measures(crop: Floats) -> Floats:
 
 
 @cache
-def networks() -> tuple[Mapping[str, Floats], ...]:
+def networks(folder: Path = WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
-    loaded = (load_file(path) for path in sorted(WEIGHTS.glob("*.safetensors")))
+    loaded = (load_file(path) for path in sorted(folder.glob("*.safetensors")))
     return tuple({name: tensor.astype(np.float32) for name, tensor in tensors.items()} for tensors in loaded)
 
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
     """Run a network on `inputs` and their `measures`; returns the logit of each view, (4,)."""
+    seen = features(crops, measured, tensors)
+    around = np.stack([np.roll(seen, -k, axis=0).ravel() for k in range(len(crops))])
+    return (layer(around, tensors, "around") @ tensors["score.weight"] + tensors["score.bias"])[:, 0]
 
-    def layer(x: Floats, name: str) -> Floats:
-        y = x @ tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
-        return np.asarray(np.maximum(y, np.float32(LEAK) * y))
 
-    def convolved(x: Floats, name: str, stride: int = 2) -> Floats:
-        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        windows = sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::stride, ::stride]
-        return layer(windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1), name)
-
-    def folded(x: Floats) -> Floats:
-        count, half = len(x), x.shape[1] // 2
-        return x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)
-
-    second = convolved(convolved(folded(crops).reshape(len(crops), SIZE // 2, SIZE // 2, -1), "first"), "second")
-    last = folded(convolved(convolved(second, "third"), "fourth", 1)).max(axis=3)
+def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
+    """What a network sees in crops (N, `SIZE`, `SIZE`, C), each beside its `measures` (N, M)."""
+    folded = _folded(crops).reshape(len(crops), SIZE // 2, SIZE // 2, -1)
+    second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")
+    last = _folded(_convolved(_convolved(second, tensors, "third"), tensors, "fourth", 1)).max(axis=3)
     seen = np.concatenate([last.reshape(len(crops), -1), second[:, : len(second[0]) // 2].max(axis=(1, 2))], axis=1)
-    features = np.concatenate([layer(seen, "view"), measured], axis=1)
-    around = np.stack([np.roll(features, -k, axis=0).ravel() for k in range(len(crops))])
-    return np.asarray(layer(around, "around") @ tensors["score.weight"] + tensors["score.bias"])[:, 0]
+    return np.concatenate([layer(seen, tensors, "view"), measured], axis=1)
+
+
+def layer(x: Floats, tensors: Mapping[str, Floats], name: str) -> Floats:
+    """Run the layer `name` of a network on vectors (..., in)."""
+    y = x @ tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+    return np.asarray(np.maximum(y, np.float32(LEAK) * y))
+
+
+def _convolved(x: Floats, tensors: Mapping[str, Floats], name: str, stride: int = 2) -> Floats:
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::stride, ::stride]
+    return layer(windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1), tensors, name)
+
+
+def _folded(x: Floats) -> Floats:
+    """Squares of 2 x 2 pixels of pictures (N, H, W, C) as (N, H / 2, W / 2, 4, C)."""
+    count, half = len(x), x.shape[1] // 2
+    return x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)

@@ -25,6 +25,7 @@ from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
@@ -127,7 +128,9 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
     """
     mask = None if reading.mask is None else load_drawing(reading.mask)[0]
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
-    return replace(frame_figure(cutout.picture, reading, name), warnings=cutout.warnings)
+    facing, doubts = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
+    front = frame_figure(cutout.picture, reading, name)
+    return replace(front, facing=facing, warnings=(*cutout.warnings, *doubts))
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:

@@ -135,7 +135,7 @@ def prepare(
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
         if back is None and settings.back is not None:
-            back = read_drawing(settings.back, DrawingSettings(reading.size, pixel=reading.pixel))
+            back = read_drawing(settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel))
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:

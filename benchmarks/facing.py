@@ -1,0 +1,215 @@
+"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out FILE``.
+
+Needs torch. A source is a manifest or ``sample:N@SEED``; its splits test and validation are left out.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import scipy
+import torch
+from msgspec.structs import replace
+from safetensors.numpy import save_file
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.front import MEASURES, Array, Trunk, fitted
+from specsia_build.animation.motion import poses
+from specsia_build.animation.rig import posed_through
+from specsia_build.characters.character import AUTO, OWN, Entry
+from specsia_build.characters.front import LEAK, SIZE
+from specsia_build.characters.read import read_animated
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Camera, normalise
+from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.repairing.facing import MIRRORED, crop_of
+from specsia_build.stages.clips.actor import in_frame
+
+SEEN, HIDDEN, BATCH = 48, 48, 48
+VIEW = 192  # Pixels of a render before it is cropped
+YAWS = (((-50, 50), 5), ((65, 115), 3), ((130, 230), 4), ((245, 295), 3))
+"""Degrees within which a side of `SIDES` is seen, and renders of each: what lies between is no clear case."""
+
+POSES, SUITABLE = 3, re.compile(r"idle|walk|run|wave|punch|jump|attack|shoot|slash|stand", re.IGNORECASE)
+"""Further poses of a character that has clips, and names of the clips that they are taken from."""
+
+STEP = 0.03  # Units between depths of neighbouring pixels from which there is a line
+
+
+@dataclass(frozen=True)
+class SideView:
+    """A render: crop (S, S, 5) uint8 of colours, premultiplied, alpha and lines, and its place in `SIDES`."""
+
+    crop: Pixels
+    side: int
+
+
+class SideNet(Trunk):
+    """Logits (N, 4) of crops (N, S, S, 4) and their measures (N, M), see `specsia_build.repairing.facing`."""
+
+    def __init__(self) -> None:
+        super().__init__(4, SEEN)
+        self.many = nn.Dropout(0.1)  # No two examples are alike
+        self.hidden, self.score = nn.Linear(SEEN + MEASURES, HIDDEN), nn.Linear(HIDDEN, 4)
+
+    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
+        scores: Tensor = self.score(functional.leaky_relu(self.hidden(self.features(crops, measured)), LEAK))
+        return scores
+
+
+def meshes(entry: Entry, rng: np.random.Generator) -> Iterator[Mesh]:
+    """A character's mesh in the frame, facing -y, at rest and in poses of its clips."""
+    animated = read_animated(entry)
+    mesh, rig = in_frame(animated, BuildConfig())
+    yield mesh
+    # A front that a manifest states is that of the rest pose, which the clips may be turned from.
+    motions = [motion for motion in animated.motions if SUITABLE.search(motion.name) and entry.front == OWN]
+    for k in rng.permutation(len(motions))[:POSES]:
+        time = motions[k].start + rng.uniform(0.2, 0.8) * motions[k].duration
+        yield from posed_through(mesh, rig, poses(rig.skeleton, motions[k], np.array([time])))
+
+
+def views(mesh: Mesh, rng: np.random.Generator) -> Iterator[SideView]:
+    """Renders of a mesh from all sides, mostly from a little above."""
+    for side, (between, count) in enumerate(YAWS):
+        for _ in range(count):
+            angles = (-rng.uniform(*between), np.clip(rng.normal(5, 8), -12, 25))
+            turn = Rotation.from_euler("zx", angles, degrees=True).as_matrix()
+            camera, vertices = Camera(0.0, VIEW), mesh.vertices @ turn.T.astype(np.float32)
+            vertices = normalise(vertices, [camera], 1).apply(vertices)
+            layers = next(FastRenderer().render(mesh.with_vertices(vertices), [camera]))
+            if layers.mask.any():
+                depth = np.where(layers.mask > 0, layers.position[..., 1], 9)
+                deep = np.abs(np.diff(depth, axis=0, append=9)) > STEP
+                deep |= np.abs(np.diff(depth, axis=1, append=9)) > STEP
+                lines = np.dstack([np.where(deep, np.uint8(255), np.uint8(0))] * 3 + [layers.color[..., 3]])
+                crops = np.dstack([crop_of(layers.color), crop_of(lines)[..., :1]])
+                yield SideView(np.rint(255 * crops).astype(np.uint8), side)
+
+
+def example(view: SideView, rng: np.random.Generator) -> tuple[Array, Array]:
+    """A render as one of many kinds of drawing, perhaps mirrored, and the probability of each side."""
+    crop: Array = view.crop.astype(np.float32) / np.float32(255)
+    side = view.side
+    if rng.random() < 0.5:
+        crop, side = crop[:, ::-1], int(MIRRORED[side])
+    crop = moved(crop, rng)
+    alpha, lines, ink = crop[..., 3:4], crop[..., 4], paint(rng, 0, 0.35)
+    rgb = recoloured(np.asarray(crop[..., :3] / np.maximum(alpha, 1 / 255), np.float32), rng)
+    kind = rng.random()
+    if kind < 0.5:
+        # numpy takes long to reduce a short axis.
+        down, across = (np.abs(np.diff(rgb, axis=axis, append=0)) @ np.ones(3, np.float32) for axis in (0, 1))
+        drawn = (lines > 0.3) | (down + across > rng.uniform(0.15, 0.6))
+        if kind < 0.25:
+            # Line art, on white or on one colour.
+            rgb = np.ones_like(rgb) * (1 if rng.random() < 0.5 else paint(rng, 0.75, 1))
+        rgb = np.where((drawn & (alpha[..., 0] > 0.5))[..., None], ink, rgb)
+    if rng.random() < 0.6:
+        inside = scipy.ndimage.minimum_filter(alpha[..., 0], int(rng.choice([3, 5])))[..., None]
+        rgb = rgb * inside + ink * (1 - inside)
+    if rng.random() < 0.3:
+        rgb = scipy.ndimage.gaussian_filter(rgb, (0.8, 0.8, 0))
+    if rng.random() < 0.5:
+        rgb = rgb + np.float32(0.03) * rng.standard_normal(rgb.shape, np.float32)
+    crop = np.concatenate([rgb.clip(0, 1) * alpha, alpha], axis=2)
+    if rng.random() < 0.08:
+        step = int(rng.choice([2, 3, 4]))
+        crop = crop[::step, ::step].repeat(step, 0).repeat(step, 1)
+    return crop, np.eye(4, dtype=np.float32)[side]
+
+
+def paint(rng: np.random.Generator, least: float, most: float) -> Array:
+    """A random colour (3,) float32."""
+    return rng.uniform(least, most, 3).astype(np.float32)
+
+
+def recoloured(rgb: Array, rng: np.random.Generator) -> Array:
+    """Colours (S, S, 3) mixed, inverted, reduced to few and brightened."""
+    if rng.random() < 0.6:
+        mix = (0.7 * np.eye(3) + rng.uniform(0, 0.3, (3, 3)) * (rng.random() < 0.5))[rng.permutation(3)]
+        rgb = (rgb if rng.random() < 0.85 else 1 - rgb) @ (mix / mix.sum(0)).astype(np.float32)
+    if rng.random() < 0.3:
+        levels = np.float32(rng.integers(2, 6))
+        rgb = np.rint(rgb * levels) / levels
+    gamma, gain = np.exp(rng.normal(0, 0.35)), rng.uniform(0.7, 1.2)
+    return rgb.clip(0, 1) ** np.float32(gamma) * np.float32(gain) + paint(rng, -0.1, 0.1)
+
+
+def moved(crop: Array, rng: np.random.Generator) -> Array:
+    """A crop (S, S, C) that may be cut below, stretched, sheared and turned a little, with its figure in the middle."""
+    if rng.random() < 0.3:
+        crop = crop.copy()
+        crop[int(SIZE * rng.uniform(0.45, 0.9)) :] = 0
+    if not (crop[..., 3] > 0.5).any():
+        return crop
+    rows, columns = (np.flatnonzero((crop[..., 3] > 0.5).any(axis=axis)) for axis in (1, 0))
+    middle = [2 * (at[0] + at[-1] + 1) / 2 / SIZE - 1 for at in (columns, rows)]
+    length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    scale = length / SIZE * 1.04 * np.exp(rng.normal(0, 0.04))
+    wide, angle, shear = np.exp(rng.normal(0, 0.1)), np.deg2rad(rng.normal(0, 4)), rng.normal(0, 0.06)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = turn @ np.array([[scale * wide, shear], [0, scale / wide]])
+    shift = np.array(middle) + rng.normal(0, 0.02, 2)
+    theta = torch.from_numpy(np.hstack([matrix, shift[:, None]])[None]).float()
+    planes = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)[None])).float()
+    grid = functional.affine_grid(theta, list(planes.shape), align_corners=False)
+    sampled = functional.grid_sample(planes, grid, align_corners=False)
+    return np.asarray(sampled.numpy()[0].transpose(1, 2, 0), np.float32)
+
+
+def drawn_views(source: str, scratch: Path, rng: np.random.Generator) -> list[list[SideView]]:
+    """Renders of each character of a source."""
+    drawn = []
+    for entry in open_source(source, scratch).entries:
+        try:
+            if entry.split in (None, "train"):
+                # What states no front faces as its format has it.
+                entry = replace(entry, front=OWN if entry.front in (None, AUTO) else entry.front)
+                drawn.append([view for mesh in meshes(entry, rng) for view in views(mesh, rng)])
+        except CharacterError as error:
+            click.echo(f"{entry.id} is left out: {error}")
+    return drawn
+
+
+def drawings(drawn: Sequence[Sequence[SideView]], shares: Array, rng: np.random.Generator) -> list[tuple[Array, Array]]:
+    """A batch of examples: characters by their shares, and each side equally often."""
+    batch = []
+    for k in rng.choice(len(drawn), BATCH, p=shares / shares.sum()):
+        side = int(rng.integers(4))
+        fitting = [view for view in drawn[k] if view.side == side] or drawn[k]
+        batch.append(example(fitting[int(rng.integers(len(fitting)))], rng))
+    return batch
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--out", type=Path, required=True)
+@click.option("--steps", default=9000)
+@click.option("--seed", default=0)
+def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
+    """Train on characters of sources, each with its share of the examples."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    drawn: list[list[SideView]] = []
+    shares: list[float] = []
+    for source, _, share in (text.partition("=") for text in sources):
+        more = drawn_views(source, out.parent / "samples", rng)
+        drawn += more
+        shares += [float(share or 1) / max(len(more), 1)] * len(more)
+    chances = np.array(shares, np.float32)
+    save_file(fitted(SideNet(), lambda: drawings(drawn, chances, rng), steps).tensors(), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Tell which side of its character a drawing shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
+from specsia_build.frame import view_cameras
+from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.repairing import facing
+from specsia_build.repairing.drawing import DrawingSettings, read_drawing
+from specsia_build.repairing.facing import MIRRORED, SIDES, choose_facing, facing_chances
+from specsia_build.stages.render import in_frame
+from tests.repairing.test_drawing import write_drawing
+
+UNSEEN = ("man_suit", "woman_casual", "animal_fox", "platformer_crab", "man_king", "animal_alpaca", "dino_trex")
+
+
+def unseen_views(folder: Path) -> Iterator[tuple[str, str, Pixels]]:
+    """Views of characters that the network was not trained on: name, side and picture."""
+    entries = {entry.id: entry for entry in open_source(str(folder / "everything.jsonl"), folder).entries}
+    for name in UNSEEN:
+        mesh, _ = in_frame(read_character(entries[name]), BuildConfig())
+        for side, layers in zip(SIDES, FastRenderer().render(mesh, view_cameras(4, 256)), strict=True):
+            yield name, side, layers.color
+
+
+def test_unseen_characters(characters_dir: Path) -> None:
+    """What is sure is right, fronts are not doubted, and people's left and right are told apart."""
+    for name, side, picture in unseen_views(characters_dir):
+        chosen, warnings = choose_facing(picture)
+        assert chosen in ("front", side), name
+        chances = facing_chances(picture)
+        assert np.allclose(facing_chances(np.ascontiguousarray(picture[:, ::-1])), chances[MIRRORED], atol=0.02)
+        if side == "front":
+            assert warnings == (), name
+        elif side != "back" and name.startswith(("man", "woman")):
+            assert chances[SIDES.index(side)] > 0.5, name
+
+
+def test_strangers_drawings_stay_fronts(drawings_dir: Path) -> None:
+    for path in sorted(drawings_dir.glob("*.png")):
+        if path.stem != "bear-photo":
+            assert read_drawing(path, DrawingSettings(64)).facing == "front", path.stem
+
+
+@pytest.mark.parametrize(
+    ("chances", "side", "warned"),
+    [
+        ((0.9, 0.04, 0.03, 0.03), "front", ""),
+        ((0.3, 0.6, 0.05, 0.05), "front", "left"),
+        ((0, 0, 0, 1), "right", "front"),
+    ],
+)
+def test_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chances: tuple[float, ...], side: str, warned: str
+) -> None:
+    monkeypatch.setattr(facing, "facing_chances", lambda _: np.array(chances))
+    file = write_drawing(tmp_path, size=256)
+    front = read_drawing(file, DrawingSettings(64))
+    assert front.facing == side
+    assert [warned in warning for warning in front.warnings] == [True] * bool(warned)
+    stated = read_drawing(file, DrawingSettings(64, facing="back"))
+    assert (stated.facing, stated.warnings) == ("back", ())
