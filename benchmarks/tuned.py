@@ -41,7 +41,7 @@ LOG_EVERY = 100  # Steps between printed losses
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
 @click.option("--run", default="pretrained", show_default=True, help="Run whose model is trained further.")
 @click.option("--steps", default=1600, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=2e-4, show_default=True)
+@click.option("--learning-rate", default=1e-4, show_default=True)
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=2, show_default=True, type=click.IntRange(0))
 def main(
