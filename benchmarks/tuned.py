@@ -2,8 +2,8 @@
 
 python -m benchmarks.tuned OUT DATASET...
 
-Trains `pretrained` on all configurations of packed datasets, and writes a run, from which `benchmarks.pretrained` makes
-a model. `make pretrained` makes the datasets.
+Trains `pretrained` on all configurations of packed datasets, such as those of several contours (see its card), and
+writes a run, from which `benchmarks.pretrained` makes a model.
 """
 
 import json
