@@ -30,8 +30,6 @@ PRETRAINED ?= specsia-pretrained
 PRETRAINED_SAMPLES ?= 100
 PRETRAINED_SEED ?= 2
 PRETRAINED_STEPS ?= 12000
-# Contours on which it is trained further; each is that of one of nine shares of the characters.
-LINES = random coloured '\#c8402a' random coloured '\#2a50c8' random coloured '\#3c8c3c'
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
@@ -103,14 +101,8 @@ pretrained: .venv/train
 	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" \
 	  $$(test -f "$(PRETRAINED)/run/run.json" && echo --resume || true) \
 	  --backend relief --backend fusion --preset tiny --set batch=32 --steps $(PRETRAINED_STEPS) --seed 2
-	set -e; share=0; for line in $(LINES); do \
-	  share=$$((share + 1)); \
-	  $(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --shard $$share/9 --outline "$$line" \
-	    --out "$(PRETRAINED)/lines/$$share" --size 512 --max-failures 20% --backend relief --backend fusion; \
-	done
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tuned "$(PRETRAINED)/tuned" "$(PRETRAINED)"/lines/*/dataset --run "$(PRETRAINED)/run"
 	rm -rf $(WEIGHTS)/checkpoints
-	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/tuned" $(WEIGHTS)
+	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without drawing
 
 clips: .venv/train

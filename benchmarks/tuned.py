@@ -2,8 +2,8 @@
 
 python -m benchmarks.tuned OUT DATASET...
 
-Trains `pretrained` on all configurations of packed datasets, and writes a run, from which `benchmarks.pretrained` makes
-a model. `make pretrained` makes the datasets.
+Trains `pretrained` on all configurations of packed datasets, such as those of several contours (see its card), and
+writes a run, from which `benchmarks.pretrained` makes a model.
 """
 
 import json
@@ -41,7 +41,7 @@ LOG_EVERY = 100  # Steps between printed losses
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
 @click.option("--run", default="pretrained", show_default=True, help="Run whose model is trained further.")
 @click.option("--steps", default=1600, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=2e-4, show_default=True)
+@click.option("--learning-rate", default=1e-4, show_default=True)
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=2, show_default=True, type=click.IntRange(0))
 def main(

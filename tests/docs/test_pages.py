@@ -53,6 +53,7 @@ NOT_RUN = {
     ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
     (CARD, "pip install"): REPEATS,
     (CARD, "specsia build characters.jsonl"): "it takes hours",
+    (CARD, "specsia build some.jsonl"): "it takes half an hour",
 }
 """Blocks that cannot run here, by page and beginning, with the reason; their commands are parsed."""
 

@@ -93,9 +93,7 @@ class Tiny(_Padded):
         for up in self.up:
             features = up(torch.cat((functional.interpolate(features, scale_factor=2.0), levels.pop()), 1))
         output = self.head(features)
-        if self.blends:
-            return _blend(x, output.float())
-        painted: Tensor = x[:, :TARGET_CHANNELS] + output
+        painted = _blend(x, output.float()) if self.blends else x[:, :TARGET_CHANNELS] + output
         # In training, overshoot must still be pulled back, and neither a clamp nor a far tanh has a gradient.
         return painted if self.training else painted.clamp(-1, 1)
 
@@ -108,6 +106,9 @@ def _blend(x: Tensor, output: Tensor) -> Tensor:
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
         colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
+    # Beside Z lies the line, of which networks blend a grey from white and black. This makes it the contour's colour.
+    ink = x[:, CANDIDATES[-1] : CANDIDATES[-1] + 3]
+    colour = colour + (1 - x[:, 3:4]) / 2 * (ink - ink.mean(1, keepdim=True))
     alpha = torch.sigmoid(output[:, 3:4] + MASK_PULL * x[:, 3:4])
     return torch.cat((alpha * colour + (1 - alpha), 2 * alpha - 1), 1)
 

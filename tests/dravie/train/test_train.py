@@ -285,7 +285,7 @@ def test_wrong_options(dataset: Path, tmp_path: Path, options: Sequence[str]) ->
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("option", "inputs"), [("--reference=drawing", 21), ("--reference=none", 7)])
+@pytest.mark.parametrize(("option", "inputs"), [("--reference=drawing", 23), ("--reference=none", 7)])
 def test_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, option: str, inputs: int) -> None:
     options = ("--steps", "1", "--set", "batch=2", option, "--device", "cpu")
     specsia("train", dataset, "--out", tmp_path / "run", *options)
