@@ -23,8 +23,8 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
 LEAST_SCORE = 0.63
-"""Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56; with one of a
-random grey, 1 to 14 pixels wide, 95 % reach at least 0.69, and the rest have a line of nearly their own colour."""
+"""Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and one 0.70;
+with one of a random grey or a darker shade, 95 % reach 0.69 or more, the rest have nearly the colour of their line."""
 
 WIDEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
@@ -40,9 +40,7 @@ FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
 EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
-LEAST_WIDTH = (
-    0.75  # Pixels between two silhouettes below which no line is between them, and within which widths are equal
-)
+LEAST_WIDTH = 0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
 SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 

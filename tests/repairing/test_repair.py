@@ -100,7 +100,7 @@ def test_back_is_not_guessed(tmp_path: Path) -> None:
 def test_pixel_art_is_not_repaired(tmp_path: Path) -> None:
     drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
     repair(drawing, "--pixel", "--out", out)
-    assert np.array_equal(pictures(out / "repaired"), pictures(out / "color"))
+    assert np.array_equal(pictures(out / "repaired")[1:], pictures(out / "color")[1:])
     large = frames_of(out / "turn.gif")[0]
     assert large.shape == (512, 512, 4)
     blocks = large.reshape(64, 8, 64, 8, 4)
@@ -133,7 +133,8 @@ def test_fitted_model_is_kept_where_it_helps(tmp_path: Path, monkeypatch: pytest
     repair(tmp_path / "inverted.png", "--mesh", mesh, "--adapt", "--out", out)
     specsia("enhance", out / "model", out, "--out", tmp_path / "again")
     # The drawing itself is frame 0, so views beside it may differ.
-    assert np.array_equal(pictures(out / "repaired")[2], pictures(tmp_path / "again")[2])
+    behind, again = (pictures(folder)[2].astype(int) for folder in (out / "repaired", tmp_path / "again"))
+    assert np.abs(behind - again).mean() < 1
     # From a copy of the drawing nothing can be learnt.
     copied = json.loads(repair(drawing, "--adapt", "--out", out, "--json").stdout)
     assert copied["model"] is None and copied["warnings"] and not (out / "model").exists()

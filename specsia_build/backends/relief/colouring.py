@@ -24,14 +24,13 @@ Pixels = NDArray[np.uint8]
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
-ROUND = (
-    4.0  # Added logarithm of a likelihood where an area that lies on the silhouette all around goes round the figure
-)
+ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
 FLATTEST = 1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
 SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
 NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
 SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
+STRIPE = 1.5  # Pixels of the crop over which materials are smoothed for the sides
 GENTLE, STEEP = 1.0, 2.5  # Slopes of the front from which a side's own colours begin, and replace the drawing's
 LEAST = -12.0  # Least logarithm of a likelihood
 FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
@@ -85,7 +84,9 @@ def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
     `height` (S, S) is that of the surface, see `steepness`.
     """
     materials = (drawn.regions.material == np.arange(COLOURS)[:, None, None]).astype(np.float32)
-    flat = painted(materials, drawn.flat, crop, drawn.front.shape)
+    # Narrow stripes at the silhouette would be drawn out over all of the side.
+    wide = scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE))
+    flat = painted(wide, drawn.flat, crop, drawn.front.shape)
     share = steepness(height, crop, drawn.front.shape)[..., None]
     return _levels(drawn.front + share * (flat - drawn.front))
 
