@@ -83,9 +83,9 @@ def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
 
     `height` (S, S) is that of the surface, see `steepness`.
     """
-    materials = (drawn.regions.material == np.arange(COLOURS)[:, None, None]).astype(np.float32)
+    materials = np.asarray(drawn.regions.material == np.arange(COLOURS)[:, None, None], np.float32)
     # Narrow stripes at the silhouette would be drawn out over all of the side.
-    wide = scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE))
+    wide = np.asarray(scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE)), np.float32)
     flat = painted(wide, drawn.flat, crop, drawn.front.shape)
     share = steepness(height, crop, drawn.front.shape)[..., None]
     return _levels(drawn.front + share * (flat - drawn.front))
