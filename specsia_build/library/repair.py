@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from specsia_build.characters.images import rgba_of
 from specsia_build.dravie.config import need_torch
 from specsia_build.errors import ByShape
+from specsia_build.frame import front_rotation
 from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.files import check_target
 from specsia_build.pictures.films import Pixels
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 Picture = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
+
+
+FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
+"""Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,7 +96,8 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
         frames = [shot.repaired for shot in prepared.shots()]
     front, placed = prepared.front, prepared.placed
-    return Repaired(frames, front.image, placed.mesh, prepared.warnings, settings.seconds, reading.pixel)
+    mesh = placed.mesh.rotated(front_rotation(FACES[front.facing]))
+    return Repaired(frames, front.image, mesh, prepared.warnings, settings.seconds, reading.pixel)
 
 
 def _is_file(value: object) -> bool:

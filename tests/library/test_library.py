@@ -126,6 +126,8 @@ def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytes
     record = json.loads((tmp_path / "out" / "repair.json").read_text())
     assert repaired.drawing.shape == (64, 64, 4) and list(repaired.warnings) == record["warnings"]
     low, high = repaired.mesh.bounds()
+    turned = specsia.repair(drawing, views=2, size=64, facing="left").mesh.bounds()
+    assert turned[1][1] - turned[0][1] == pytest.approx(high[0] - low[0], abs=0.02)
     assert np.allclose((low + high)[:2], 0, atol=0.05) and 0.9 < float((high - low)[2]) <= 1.1
     for name in ("a.webp", "a.gif", "a.mp4"):
         assert repaired.film(tmp_path / name) == tmp_path / name

@@ -67,7 +67,7 @@ def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
     likely = likelihoods(drawn.regions, logits)
     if _is_symmetric(drawn.regions.material):
-        likely = (likely + likely[..., ::-1]) / 2
+        likely = (likely + likely[..., ::-1]) / np.float32(2)
     return _levels(painted(likely, drawn.flat, crop, drawn.front.shape))
 
 

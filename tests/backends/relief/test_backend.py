@@ -168,6 +168,16 @@ def test_thin_parts_are_thin() -> None:
     assert np.ptp(spear[:, 1]) < 0.12 and np.ptp(vertices[:, 1]) > 0.2
 
 
+def test_far_side_mirrors_a_profile() -> None:
+    image = painted(*figure(256))
+    mesh = backend.create(None).reconstruct(image, Context("7", 1, is_profile=True))
+    near, far = seen(mesh, 0.0, 256), seen(mesh, 180.0, 256)[:, ::-1]
+    both = (near[..., 3] == 255) & (far[..., 3] == 255)
+    assert np.abs(near[both].astype(int) - far[both]).mean() < 3
+    low, high = mesh.bounds()
+    assert low[1] == pytest.approx(-high[1], abs=1e-3)
+
+
 def test_drawn_back_is_used() -> None:
     image = painted(*figure(256))
     back = image.copy()
