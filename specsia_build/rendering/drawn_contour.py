@@ -41,6 +41,7 @@ INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the leas
 PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
 EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
 LEAST_WIDTH = 0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
+SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
 SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
@@ -72,15 +73,16 @@ class Contour:
         out = picture.copy()
         if not self.kept:
             return out
-        inside = ~self.line
         out[self.line] = 0
-        distance, nearest = scipy.ndimage.distance_transform_edt(self.line, return_indices=True)
-        mixed = self.line & (distance < 1.5) & (picture[..., 3] >= HALF_COVERED)
-        figure = picture[nearest[0][mixed], nearest[1][mixed]]
-        ink = self.ink.around(out)[mixed] if inside.any() else figure[:, :3]
-        share = np.clip(mixture(picture[mixed][:, :3], ink, figure[:, :3]), 0, 1)
-        out[mixed, :3] = figure[:, :3]
-        out[mixed, 3] = np.rint(share * figure[:, 3])
+        depth = scipy.ndimage.distance_transform_edt(~self.line)
+        pure = depth > SOFT
+        away, nearest = scipy.ndimage.distance_transform_edt(~pure, return_indices=True)
+        # Thin parts have no pixels that are surely their own.
+        mixed = ~pure & (away < np.where(self.line, SOFT + 1.5, 2 * SOFT)) & (picture[..., 3] >= HALF_COVERED)
+        figure, ink = picture[nearest[0][mixed], nearest[1][mixed], :3], self.ink.around(out)[mixed]
+        share = np.clip(mixture(picture[mixed][:, :3], ink, figure), 0, 1)
+        out[mixed, :3] = np.where(share[:, None] < 1, figure, picture[mixed][:, :3])
+        out[mixed, 3] = np.where(depth[mixed] > 0, 255, np.rint(255 * share))
         out[out[..., 3] == 0] = 0
         return out
 

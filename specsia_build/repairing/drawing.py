@@ -68,6 +68,7 @@ class Frontal:
         masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
+        bare: (S, S, 4) uint8, the drawing without its contour; the image inside of its silhouette by default.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about the drawing's contour, for the record of a repair; None for a character.
@@ -80,6 +81,7 @@ class Frontal:
     mesh: Mesh | None = None
     rig: Rig | None = None
     own: AnimatedCharacter | None = None
+    bare: Pixels | None = None
     facing: str = "front"
     ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
@@ -94,6 +96,8 @@ class Frontal:
     @property
     def color(self) -> Pixels:
         """(S, S, 4) uint8, the drawing without its contour, as a backend sees it."""
+        if self.bare is not None:
+            return self.bare
         out = self.image.copy()
         np.minimum(out[..., 3], self.mask, out=out[..., 3])
         out[out[..., 3] == 0] = 0
@@ -107,7 +111,8 @@ class Frontal:
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
         masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
         ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
-        front = replace(self, image=_rgba(self.image, box, size), masks=masks, ink=ink)
+        bare = None if self.bare is None else _rgba(self.bare, box, size)
+        front = replace(self, image=_rgba(self.image, box, size), masks=masks, bare=bare, ink=ink)
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -176,7 +181,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:
         image = bare if ink is None else draw_contour(bare, mask, ink.width, ink.around(bare))
-    return Frontal(name, image, mask[None], ink=ink, contour=_record(contour, image, mask, 512 / fine))
+    return Frontal(name, image, mask[None], bare=bare, ink=ink, contour=_record(contour, image, mask, 512 / fine))
 
 
 def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:

@@ -37,11 +37,12 @@ def painter(run: Path, device: str, front: Frontal, pair: Pair, behind: tuple[Fr
         pair: the frontal pair, whose Y* is the drawing.
         behind: a drawn back, and Zpos of the view from behind; None without one.
     """
-    drawing = replace(Drawing.of(pair), ink=front.ink or NO_CONTOUR)
+    # The line's colour is mixed with the figure's where they meet.
+    drawing = Drawing(*visible_places(pair.pos, front.color, front.mask), front.ink or NO_CONTOUR)
     if behind is not None:
         back, pos = behind
         # The colours of the drawn back are at the positions that the reconstruction shows from behind.
-        drawing = replace(drawing, back=visible_places(pos, back.image, back.mask))
+        drawing = replace(drawing, back=visible_places(pos, back.color, back.mask))
     return _Painter(load_generator(run, find_device(device)), drawing)
 
 
