@@ -177,7 +177,8 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     whole = (0.0, 0.0, float(fine), float(fine))
     image, bare = _rgba(framed, whole, size), _rgba(bare, whole, size)
     mask = bare[..., 3].copy()
-    drawn = replace(contour.ink, width=contour.ink.width * size / fine) if contour.kept else None
+    width = min(contour.ink.width * size / fine, MOST_THICKNESS * max(1.0, size / 512))
+    drawn = replace(contour.ink, width=width) if contour.kept else None
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:
         image = bare if ink is None else draw_contour(bare, mask, ink.width, ink.around(bare))
@@ -194,7 +195,7 @@ def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:
     scale = reading.size / 512
     if width is None:
         width = OWN_WIDTH if drawn is None else drawn.width / scale
-    return Ink.of_one(min(width * scale, MOST_THICKNESS), colour)
+    return Ink.of_one(width * scale, colour)
 
 
 def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict[str, Any]:

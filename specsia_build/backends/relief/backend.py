@@ -75,7 +75,9 @@ class Relief(Backend):
             behind = front
         else:
             behind = back_of(drawn, logits, crop)
-        return textured(figure, surface_of(figure, depth), with_sides(drawn, depth[..., 0], crop), behind)
+        # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
+        surface = surface_of(figure, depth, known=context.framed)
+        return textured(figure, surface, with_sides(drawn, depth[..., 0], crop), behind)
 
 
 def create(argument: str | None) -> Relief:

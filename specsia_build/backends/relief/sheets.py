@@ -177,12 +177,13 @@ def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
         cell = max(FINEST, cell / FINER)
 
 
-def surface_of(figure: Figure, depth: NDArray[np.floating]) -> Surface:
+def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = True) -> Surface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
         figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the figure.
+        known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
 
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
@@ -201,8 +202,10 @@ def surface_of(figure: Figure, depth: NDArray[np.floating]) -> Surface:
     across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
     top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
-    thickest = _thickest(np.maximum(_sampled(distance, columns, rows), 0), cell)
-    half = np.where(inside, np.maximum(np.minimum((top - bottom) / 2, thickest), 0.1), 0.0)
+    half = (top - bottom) / 2
+    if not known:
+        half = np.minimum(half, _thickest(np.maximum(_sampled(distance, columns, rows), 0), cell))
+    half = np.where(inside, np.maximum(half, 0.1), 0.0)
     return _sheets(columns, rows, middle, half, inside, rim)
 
 
