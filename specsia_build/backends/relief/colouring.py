@@ -27,6 +27,7 @@ TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is like
 ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
 FLATTEST = 1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
 SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
+INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
 NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
 SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
@@ -116,6 +117,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
         if own.any():
             away = scipy.ndimage.distance_transform_edt(~own).astype(np.float32)
             out[number] += np.where(own, round_it, -doubt * NEARBY * away)
+        out[number] -= np.where(~own & (regions.material == number), doubt * INNER, 0)
     area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
     for number in range(COLOURS):
         means = np.bincount(area, out[number][inside]) / counts

@@ -19,7 +19,7 @@ SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
 """Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and Huttenlocher,
 "Efficient graph-based image segmentation", 2004."""
 
-SURROUNDED = 0.6  # Share of an area's border that lies on one larger area if it lies inside of it
+SURROUNDED = 0.35  # Share of an area's border that lies on one larger area if it lies inside of it
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other
 SHADES = 6.0  # Greatest difference of two shades, by the median deviation of pixels from their colour of the palette
 EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no part of its neighbour
