@@ -1,22 +1,24 @@
-"""Draw the pictures of docs/repair.md: python docs/images/repair.py DRAWINGS
+"""Draw the pictures of README.md and docs/repair.md: python docs/images/repair.py DRAWINGS [NAME]...
 
-DRAWINGS is a folder with duke.png, cat-tiny.png, child-cat.png, adult-jacket.png, bear-photo.png and bear-mask.png,
-whose sources the page names.
+DRAWINGS is a folder with the drawings that docs/repair.md names; NAMEs are those of single pictures, such as `back`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor, ImageDraw
 
 import specsia
-from specsia_build.pictures.files import write_still
+from specsia_build.pictures.files import write_moving, write_still
 from specsia_build.pictures.films import over
 from specsia_build.pictures.sheets import Sheet
 
@@ -24,12 +26,17 @@ Pixels = NDArray[np.uint8]
 
 HERE = Path(__file__).parent
 YAWS = (0, 45, 90, 180)
+TURN = tuple(range(0, 360, 45))
+GROUND = "#bfe3c9"
+HAIR = "#e0521f"  # Colour of the hair in green-dress.png
+FACE = (216, 58, 292, 144)  # Left, top, right and bottom of its face
+SHOWN = (96, 416)  # First and end column of a frame that the film of README.md shows
 
 
-def draw(name: str, rows: dict[str, list[Pixels]], columns: tuple[str, ...]) -> None:
+def draw(name: str, rows: dict[str, list[Pixels]], columns: tuple[str, ...], tile: int = 184) -> None:
     """Write a sheet of rows of pictures, each with a heading."""
-    sheet = Sheet(("",), tuple(rows), columns, tile=192)
-    write_still(HERE / f"repair-{name}.webp", sheet.draw([tile for row in rows.values() for tile in row]))
+    sheet = Sheet(("",), tuple(rows), columns, tile=tile)
+    write_still(HERE / f"repair-{name}.webp", sheet.draw([picture for row in rows.values() for picture in row]))
 
 
 def sides(drawing: Any, yaws: tuple[int, ...] = YAWS, **options: Any) -> list[Pixels]:
@@ -45,49 +52,117 @@ def compare(name: str, rows: dict[str, tuple[Any, dict[str, Any]]]) -> None:
 
 
 def rgba(path: Path) -> Pixels:
+    """Read a drawing."""
     return np.array(Image.open(path).convert("RGBA"))
 
 
 def behind(drawing: Pixels) -> Pixels:
-    """Duke from behind: mirrored, and without the nose."""
-    red = (drawing[..., 0].astype(int) - drawing[..., 1] > 60) & (drawing[..., 3] > 0)
-    nose = scipy.ndimage.binary_dilation(red, iterations=max(2, len(drawing) // 100))
-    nearest = scipy.ndimage.distance_transform_edt(nose, (1, 4), return_distances=False, return_indices=True)
-    return np.ascontiguousarray(drawing[tuple(nearest)][:, ::-1])
+    """Draw green-dress.png from behind: mirrored, with hair over the face."""
+    image = Image.fromarray(drawing)
+    ImageDraw.Draw(image).ellipse(FACE, HAIR)
+    return np.array(image)[:, ::-1].copy()
+
+
+def silhouette(photo: Pixels) -> Pixels:
+    """White where a figure of red lines is, black outside of its outermost line."""
+    red = photo[..., 0].astype(np.int16) - photo[..., 1] > 25
+    lines = scipy.ndimage.binary_closing(np.pad(red, 9), iterations=2)[9:-9, 9:-9]
+    areas, _ = scipy.ndimage.label(~lines)
+    border = np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]])
+    outside = np.isin(areas, border[border > 0])
+    return np.where(outside[..., None], np.array([0, 0, 0, 255], np.uint8), np.uint8(255))
 
 
 def beside(one: Pixels, other: Pixels) -> Pixels:
     """Two drawings on one sheet of white paper."""
-    height, gap = max(len(one), len(other)), 60
-    paper = Image.new("RGBA", (one.shape[1] + other.shape[1] + gap, height), "white")
-    for picture, left in ((one, 0), (other, one.shape[1] + gap)):
-        image = Image.fromarray(picture)
-        paper.paste(image, (left, height - len(picture)), image)
-    return np.array(paper)
+    paper = np.full((len(one), one.shape[1] + other.shape[1], 4), 255, np.uint8)
+    paper[:, : one.shape[1]] = one
+    paper[:, one.shape[1] :] = other
+    return paper
 
 
-def main(folder: Path) -> None:
-    duke, cat, child = (rgba(folder / f"{name}.png") for name in ("duke", "cat-tiny", "adult-jacket"))
-    bear = rgba(folder / "bear-photo.png")
-    turn = tuple(range(0, 360, 45))
-    draw("plain", {"": [duke, *sides(duke, turn)]}, ("drawing", *(f"{yaw}°" for yaw in turn)))
-    compare("back", {"guessed": (duke, {}), "--back": (duke, {"back": behind(duke)})})
-    outlines = ("keep", "none", "#204080:6")
-    compare("outline", {outline: (child, {"outline": outline}) for outline in outlines})
-    pair = beside(child, rgba(folder / "child-cat.png"))
+def film(drawings: list[Pixels]) -> None:
+    """Write the film of README.md: each drawing beside its turn."""
+    repaired = [specsia.repair(drawing) for drawing in drawings]
+    first, end = SHOWN
+
+    def frames() -> Iterator[Pixels]:
+        for number in range(len(repaired[0].frames)):
+            pictures = [picture for one in repaired for picture in (one.drawing, one.frames[number])]
+            row = np.concatenate([picture[:, first:end] for picture in pictures], axis=1)
+            small = Image.fromarray(over(row, 255)).resize((row.shape[1] * 5 // 8, len(row) * 5 // 8))
+            yield np.array(small)
+
+    write_moving(HERE / "drawing-turn.webp", len(repaired[0].frames), frames(), Fraction(12))
+
+
+def plain(folder: Path) -> None:
+    person = rgba(folder / "half-body.png")
+    draw("plain", {"": [person, *sides(person, TURN)]}, ("drawing", *(f"{yaw}°" for yaw in TURN)), 144)
+
+
+def back(folder: Path) -> None:
+    dress = rgba(folder / "green-dress.png")
+    drawn = behind(dress)
+    rows = {
+        "guessed": [dress, *sides(dress, (135, 180, 225))],
+        "--back": [drawn, *sides(dress, (135, 180, 225), back=drawn)],
+    }
+    draw("back", rows, ("drawn", "135°", "180°", "225°"))
+
+
+def outline(folder: Path) -> None:
+    cat = rgba(folder / "child-cat.png")
+    compare("outline", {name: (cat, {"outline": name}) for name in ("keep", "none", "#e07020:8")})
+
+
+def figure(folder: Path) -> None:
+    pair = beside(rgba(folder / "adult-jacket.png"), rgba(folder / "child-cat.png"))
     compare("figure", {"as one": (pair, {}), "--figure 2": (pair, {"figure": 2})})
-    mask = {"mask": folder / "bear-mask.png"}
-    compare("facing", {"front": (bear, {**mask, "facing": "front"}), "left": (bear, {**mask, "facing": "left"})})
-    draw(
-        "mask",
-        {"": [bear, rgba(folder / "bear-mask.png"), *sides(bear, (0, 180), **mask)]},
-        ("drawing", "mask", "0°", "180°"),
-    )
-    compare("pixel", {"the model": (cat, {}), "--pixel": (cat, {"pixel": True})})
-    ground = np.array((191, 227, 201), np.uint8)
-    on_ground = [np.dstack([over(view, ground), np.full(view.shape[:2], 255, np.uint8)]) for view in sides(duke)]
-    draw("ground", {"": on_ground}, tuple(f"{yaw}°" for yaw in YAWS))
+
+
+def bear(folder: Path) -> None:
+    """Draw the pictures of `--facing` and `--mask`."""
+    photo = rgba(folder / "bear-photo.png")
+    white = silhouette(photo)
+    with TemporaryDirectory() as scratch:
+        mask = Path(scratch) / "mask.png"
+        Image.fromarray(white).save(mask)
+        rows = {side: sides(photo, mask=mask, facing=side) for side in ("front", "right")}
+    draw("facing", rows, tuple(f"{yaw}°" for yaw in YAWS))
+    draw("mask", {"": [photo, white, rows["right"][0], rows["right"][1]]}, ("drawing", "mask", "0°", "45°"))
+
+
+def pixel(folder: Path) -> None:
+    cat = rgba(folder / "cat-tiny.png")
+    compare("pixel", {"without": (cat, {}), "--pixel": (cat, {"pixel": True})})
+
+
+def ground(folder: Path) -> None:
+    colour = np.array(ImageColor.getrgb(GROUND), np.uint8)
+    views = sides(rgba(folder / "stickman.png"))
+    opaque = [np.dstack([over(view, colour), np.full(view.shape[:2], 255, np.uint8)]) for view in views]
+    draw("ground", {"": opaque}, tuple(f"{yaw}°" for yaw in YAWS))
+
+
+def motion(folder: Path) -> None:
+    frames = specsia.repair("sample:1", motion="walk", views=24).frames
+    draw("motion", {"": [frames[number] for number in range(0, 24, 3)]}, ("",) * 8, 128)
+
+
+def turn(folder: Path) -> None:
+    film([rgba(folder / f"{name}.png") for name in ("adult-jacket", "stickman")])
+
+
+PICTURES: tuple[Callable[[Path], None], ...] = (plain, back, outline, figure, bear, pixel, ground, motion, turn)
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Draw all pictures, or those of some names."""
+    for picture in PICTURES:
+        if not names or picture.__name__ in names:
+            picture(folder)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
