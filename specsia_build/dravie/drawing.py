@@ -14,7 +14,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.dravie.config import HALF_COVERED
-from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
+from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
@@ -103,7 +103,12 @@ class Drawing:
         """See `Reference.look_up`; 0 where nothing is known."""
         if self.reference is None:
             return np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
-        return self.reference.look_up(pos, z)
+        looked_up = self.reference.look_up(pos, z)
+        if self.back is not None:
+            # Networks are trained without drawn backs, and would show the front through them.
+            known = looked_up[..., 3] >= FAR
+            looked_up[known, 4:8] = looked_up[known, :4]
+        return looked_up
 
     def paste(self, z: Pixels, pos: Pixels, picture: Pixels | None = None, share: Shares = 1.0) -> Pixels:
         """Return a picture of the view that Z and Zpos show, by default Z, with the drawing's colours; (H, W, 4) uint8.

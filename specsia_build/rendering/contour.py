@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
-MOST_THICKNESS = 16.0  # Thickest line in pixels of a picture of 512 px or less; in larger ones in proportion
+MOST_THICKNESS = 16.0  # Thickest line in pixels of a picture of 512 px
+WIDEST = 4 * MOST_THICKNESS  # The same in the largest frame, of 2,048 px
 SPAN = 16  # Pixels of a row whose distances are lowered together
 
 
@@ -163,12 +164,12 @@ def draw_contour(
     Args:
         color: (H, W, 4) uint8 sRGB, straight alpha.
         coverage: (H, W) uint8, the silhouette.
-        thickness: of the line in pixels, 0 to `MOST_THICKNESS` in proportion to the picture.
+        thickness: of the line in pixels, 0 to `WIDEST`.
         ink: sRGB levels of the line, 0-255: a grey, a colour (3,), or a colour for each pixel (H, W, 3).
     """
     levels = np.asarray(ink)
     is_colour = levels.shape in ((), (3,), (*coverage.shape, 3)) and levels.min() >= 0 and levels.max() <= 255
-    if not 0 <= thickness <= MOST_THICKNESS * max(1, max(coverage.shape) / 512) or not is_colour:
+    if not 0 <= thickness <= WIDEST or not is_colour:
         what = levels.tolist() if levels.ndim < 2 else levels.shape
         raise ValueError(f"a contour of {thickness} px and colour {what} cannot be drawn")
     if thickness == 0:

@@ -26,7 +26,7 @@ LEAST_SCORE = 0.63
 """Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and one 0.70;
 with one of a random grey or a darker shade, 95 % reach 0.69 or more, the rest have nearly the colour of their line."""
 
-WIDEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
+DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
 FAINT = 8  # Coverage below which a sample has no colour
 LEAST_DEPTH = 8.0  # Pixels that a profile has at least
@@ -155,7 +155,7 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     steepness = np.hypot(down, right)
     rows, columns = np.nonzero(covered & (inside <= 1) & (steepness > 0.5))
     unit = max(picture.shape[:2]) / 512
-    steps = np.arange(-1, max(WIDEST * unit, LEAST_DEPTH), STEP)
+    steps = np.arange(-1, max(DEEPEST * unit, LEAST_DEPTH), STEP)
     length = steepness[rows, columns]
     y = rows[:, None] + (down[rows, columns] / length)[:, None] * steps
     x = columns[:, None] + (right[rows, columns] / length)[:, None] * steps

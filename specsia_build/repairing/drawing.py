@@ -177,7 +177,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     whole = (0.0, 0.0, float(fine), float(fine))
     image, bare = _rgba(framed, whole, size), _rgba(bare, whole, size)
     mask = bare[..., 3].copy()
-    width = min(contour.ink.width * size / fine, MOST_THICKNESS * max(1.0, size / 512))
+    width = min(contour.ink.width * size / fine, MOST_THICKNESS * size / 512)
     drawn = replace(contour.ink, width=width) if contour.kept else None
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:

@@ -25,7 +25,7 @@ from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
-from specsia_build.rendering.contour import MOST_THICKNESS
+from specsia_build.rendering.contour import WIDEST
 from specsia_build.rendering.ink import Ink
 
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
@@ -111,7 +111,7 @@ def load_drawing(run: Path) -> Drawing | None:
         width = tensors.pop("width")
         places, colours, beside, inks = (tensors[name] for name in ("places", "colours", "beside", "inks"))
         fits = places.shape == colours.shape == (len(places), 3) and beside.shape == inks.shape == (len(beside), 3)
-        if not fits or width.shape != (1,) or not len(beside) or not 0 <= width[0] <= MOST_THICKNESS:
+        if not fits or width.shape != (1,) or not len(beside) or not 0 <= width[0] <= WIDEST:
             raise ValueError("its arrays have other shapes or values")
         if any(array.dtype != np.uint8 for array in tensors.values()):
             raise ValueError("its arrays have other types")
