@@ -42,6 +42,7 @@ PAPER = 200  # Level from which all channels of a line may be paper that was lef
 EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
 LEAST_WIDTH = 0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
 SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
+PUREST = 0.97  # Share of the edge in one ink from which a line around a figure of that ink is believed more
 SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
@@ -76,9 +77,11 @@ class Contour:
         out[self.line] = 0
         depth = scipy.ndimage.distance_transform_edt(~self.line)
         pure = depth > SOFT
-        away, nearest = scipy.ndimage.distance_transform_edt(~pure, return_indices=True)
         # Thin parts have no pixels that are surely their own.
-        mixed = ~pure & (away < np.where(self.line, SOFT + 1.5, 2 * SOFT)) & (picture[..., 3] >= HALF_COVERED)
+        pure |= (depth > 0) & (scipy.ndimage.distance_transform_edt(~pure) > 2 * SOFT)
+        away, nearest = scipy.ndimage.distance_transform_edt(~pure, return_indices=True)
+        close = away < np.where(self.line, SOFT + 1.5, 2 * SOFT)
+        mixed = ~pure & close & (picture[..., 3] >= HALF_COVERED)
         figure, ink = picture[nearest[0][mixed], nearest[1][mixed], :3], self.ink.around(out)[mixed]
         share = np.clip(mixture(picture[mixed][:, :3], ink, figure), 0, 1)
         out[mixed, :3] = np.where(share[:, None] < 1, figure, picture[mixed][:, :3])
@@ -92,7 +95,7 @@ def find_contour(picture: Pixels) -> Contour:
 
     A contour is even in width, sharp on its inside, and of one ink or of darker shades of the colours inside of it. The
     score is the share of the silhouette's edge where this holds; where the figure inside has the colour of the ink,
-    nothing can be told, and up to as much again counts as evidence.
+    nothing can be told, and up to as much again counts as evidence, or twice as much if all of the edge has one ink.
     """
     covered = picture[..., 3] >= HALF_COVERED
     profiles = _profiles(picture, covered)
@@ -211,7 +214,8 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     like = np.abs(ink - colour).max(axis=1) <= INK
     unknown = like & (differs < CONTRAST).all(axis=1)
     of_one = (even & like).mean()
-    of_one = float(of_one + min(of_one, unknown.mean()))
+    pure = np.mean(np.abs(ink - colour).max(axis=1) <= EVEN)
+    of_one = float(of_one + min(of_one * (2 if pure >= PUREST else 1), unknown.mean()))
     shades = even & _is_shade(ink, beside)
     # Black is a shade of every colour: several inks must differ.
     spread = np.abs(ink[even] - colour).max(axis=1).mean()
@@ -252,9 +256,9 @@ def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
     edge = covered & (depth <= 1.5)
     spare = UNEVEN * ink.width + 1
     # Where the figure inside has the colour of the ink as well, only the width tells them apart.
-    deeper = like & (depth > ink.width + spare)
-    merged = scipy.ndimage.distance_transform_edt(~deeper) <= spare + 1 if deeper.any() else deeper
-    reach = ink.width + np.where(merged, 0, spare)
+    unlike = covered & ~like & (depth > ink.width / 2)
+    ends = scipy.ndimage.distance_transform_edt(~unlike) <= spare + 1 if unlike.any() else unlike
+    reach = ink.width + np.where(ends, spare, 0)
     line = scipy.ndimage.binary_propagation(edge, mask=edge | (covered & like & (depth <= reach)))
     line = covered & scipy.ndimage.binary_dilation(line)
     bare = covered & ~line
