@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
@@ -29,20 +28,19 @@ def as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
     return z.copy()
 
 
-def painter(run: Path, device: str, front: Frontal, pair: Pair, behind: tuple[Frontal, Pixels] | None) -> Painter:
-    """Return a function that repairs the frames of a drawing with the model of a run.
-
-    Args:
-        front: the drawing, in the scale of the reconstruction.
-        pair: the frontal pair, whose Y* is the drawing.
-        behind: a drawn back, and Zpos of the view from behind; None without one.
-    """
+def seen_by_network(front: Frontal, pos: Pixels) -> Drawing:
+    """A drawing in the scale of the reconstruction as a network sees it; `pos` (S, S, 4) uint8 is Zpos of frame 0."""
     # The line's colour is mixed with the figure's where they meet.
-    drawing = Drawing(*visible_places(pair.pos, front.color, front.mask), front.ink or NO_CONTOUR)
-    if behind is not None:
-        back, pos = behind
-        # The colours of the drawn back are at the positions that the reconstruction shows from behind.
-        drawing = replace(drawing, back=visible_places(pos, back.color, back.mask))
+    return Drawing(*visible_places(pos, front.color, front.mask), front.ink or NO_CONTOUR)
+
+
+def with_back(drawing: Drawing, back: Frontal, pos: Pixels) -> Drawing:
+    """A drawing with a drawn back, whose colours are at the positions of the view from behind, Zpos (S, S, 4) uint8."""
+    return replace(drawing, back=visible_places(pos, back.color, back.mask))
+
+
+def painter(run: Path, device: str, drawing: Drawing) -> Painter:
+    """Return a function that repairs the frames of a drawing with the model of a run."""
     return _Painter(load_generator(run, find_device(device)), drawing)
 
 

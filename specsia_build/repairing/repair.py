@@ -18,7 +18,7 @@ from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.pictures.films import Pixels
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
-from specsia_build.repairing.painting import Painter, as_it_is, painter
+from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
     Frame,
     Moving,
@@ -154,13 +154,13 @@ def prepare(
     # The drawing is Y* of the frontal pair.
     z, pos = next(turntable(placed, 1, reading.size))
     pair = Pair("front", front.name, 0, z, pos, front.image, front.mask, placed.iou)
+    drawing = seen_by_network(front, pos)
     if settings.adapt:
-        adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair))
+        adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair, known=drawing))
         helped = adapted.l1 < adapted.l1_before
         run = scratch if helped else run
         result = replace(result, adapted=adapted, model=scratch if helped else None)
-    behind = None
     if back is not None:
-        _, (_, pos) = turntable(placed, 2, reading.size)
-        behind = (back, pos)
-    return replace(result, paint=painter(run, device, front, pair, behind))
+        _, (_, behind) = turntable(placed, 2, reading.size)
+        drawing = with_back(drawing, back, behind)
+    return replace(result, paint=painter(run, device, drawing))

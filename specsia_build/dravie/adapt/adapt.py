@@ -151,15 +151,19 @@ class Adapted(NamedTuple):
 
 
 class FrontalPair(NamedTuple):
-    """A frontal pair; `places` says whether a position is one place in every view, `iou` how a drawing fits."""
+    """A frontal pair; `places` says whether a position is one place in every view, `iou` how a drawing fits.
+
+    `known` is the drawing where it is not to be read off the pair.
+    """
 
     pair: Pair
     warnings: tuple[str, ...] = ()
     places: bool = True
     iou: float | None = None
+    known: Drawing | None = None
 
     def drawn(self) -> DrawnPair:
-        return DrawnPair(self.pair, Drawing.of(self.pair, self.places))
+        return DrawnPair(self.pair, self.known or Drawing.of(self.pair, self.places))
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> FrontalPair:
