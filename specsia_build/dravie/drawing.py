@@ -13,7 +13,6 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
@@ -35,22 +34,14 @@ def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
-def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tuple[Pixels, Pixels]:
+def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels) -> tuple[Pixels, Pixels]:
     """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its pictures.
 
     These are Zpos with the alpha of Z, all 0 if there are no positions; Y*, or a drawing laid onto Z, both (H, W, 4)
-    uint8; and its silhouette (H, W) uint8 without the contour, by default that of `without_contour`.
+    uint8; and its silhouette (H, W) uint8 without the contour.
     """
-    if gt_mask is None:
-        gt_mask = without_contour(gt)
     visible = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
     return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
-
-
-def without_contour(drawing: Pixels) -> Pixels:
-    """Silhouette (H, W) uint8 of a drawing without the contour that `find_contour` finds."""
-    alpha = find_contour(drawing).bare(drawing)[..., 3]
-    return alpha if (alpha >= HALF_COVERED).any() else drawing[..., 3]
 
 
 Shares = float | NDArray[np.float64]

@@ -10,6 +10,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.pictures.masks import continued
+from specsia_build.rendering.layers import HALF_COVERED
+
 Pixels = NDArray[np.uint8]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
@@ -42,11 +45,10 @@ class Ink:
 
     def around(self, picture: Pixels) -> Pixels:
         """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""
-        covered = picture[..., 3] >= 128
+        covered = picture[..., 3] >= HALF_COVERED
         if len(self.colours) == 1 or not covered.any():
             return np.broadcast_to(self.colours[0], (*picture.shape[:2], 3))
-        nearest = scipy.ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
-        colour = picture[tuple(nearest)][..., :3].astype(np.int32)
+        colour = continued(picture[..., :3], covered).astype(np.int32)
         costs = np.stack([np.abs(colour - beside).sum(axis=2) for beside in self.beside.astype(np.int32)])
         return np.asarray(self.colours[costs.argmin(axis=0)])
 

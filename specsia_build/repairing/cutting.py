@@ -28,10 +28,8 @@ SPECK, MOST_SPECKS = 0.002, 150
 HAZE, HAZE_SHARE = 32, 0.005
 """Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is mentioned."""
 
-LEAST_EDGE, EDGE = (
-    4.0,
-    0.006,
-)  # Width of a soft edge in pixels, and in lengths of the picture: beyond, low alpha is haze
+LEAST_EDGE, EDGE = 4.0, 0.006
+"""Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
 
 CUT_SHARE, INWARDS, STRAIGHT = 0.1, 0.02, 0.85
 """Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at again, and

@@ -30,7 +30,7 @@ from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
-FRONT, PROFILES = "front", ("left", "right")  # What a drawing shows by default, and its views from a side
+PROFILES = ("left", "right")  # What a drawing shows of a character that is drawn from its side
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
 FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
@@ -133,9 +133,9 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
     """
     mask = None if reading.mask is None else load_drawing(reading.mask)[0]
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
-    facing, doubts = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
+    facing, warnings = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
     front = frame_figure(cutout.picture, reading, name)
-    return replace(front, facing=facing, warnings=(*cutout.warnings, *doubts))
+    return replace(front, facing=facing, warnings=(*cutout.warnings, *warnings))
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
@@ -164,6 +164,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     # A thin line is seen best in the drawing's own pixels.
     fine = size if reading.pixel else max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
     width = 0.0
+    # The figure is a little larger if a line around it does not count.
     for _ in range(2):
         framed = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
         contour = find_contour(framed)
@@ -171,6 +172,8 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
             # A line stays a part of the figure, since its frames are not painted anew.
             contour = replace(contour, score=0.0)
         width = contour.ink.width if contour.kept else 0.0
+        if width == 0:
+            break
     bare = contour.bare(framed)
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)

@@ -43,7 +43,6 @@ class WrittenRepair:
     Attributes:
         frames: number of frames.
         note: how the reconstruction was placed.
-        films: files of the repaired figure alone.
         model: folder of the fitted model; None without one, or where fitting did not help.
         back_guessed: whether `--back` would show what was guessed.
     """

@@ -18,7 +18,6 @@ from specsia_build.dravie.drawing import (
     NO_DRAWING,
     Drawing,
     visible_places,
-    without_contour,
 )
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
@@ -158,7 +157,7 @@ def test_ink_of_a_drawing(ink: tuple[int, int, int], thickness: int, known: bool
     pos = np.zeros((128, 128, 4), np.uint8)
     style = Drawing.of(Pair("a", "a", 0, coloured(mask), pos, drawn, mask if known else None)).ink
     assert style.width == pytest.approx(thickness, abs=0.5) and np.abs(style.colours.astype(int) - ink).max() <= 3
-    assert not without_contour(drawn)[mask == 0].any()
+    assert not find_contour(drawn).bare(drawn)[..., 3][mask == 0].any()
 
 
 def test_contour_that_follows_the_figure() -> None:
@@ -179,7 +178,7 @@ def test_no_contour_no_ink() -> None:
     mask = disc(64, 40, 128)
     frontal = Pair("a", "a", 0, coloured(mask), np.zeros((128, 128, 4), np.uint8), coloured(mask))
     assert Drawing.of(frontal).ink is NO_CONTOUR
-    assert_array_equal(without_contour(coloured(mask)), mask)
+    assert_array_equal(find_contour(coloured(mask)).bare(coloured(mask))[..., 3], mask)
 
 
 def test_drawn_back_by_position() -> None:

@@ -21,6 +21,7 @@ from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.pictures.palettes import COLOURS
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
@@ -70,7 +71,7 @@ def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
     likely = likelihoods(drawn.regions, logits)
     if _is_symmetric(drawn.regions.material):
         likely = (likely + likely[..., ::-1]) / np.float32(2)
-    return _levels(painted(likely, drawn.flat, crop, drawn.front.shape))
+    return _levels(painted(likely, drawn.flat, crop, np.ones(drawn.front.shape[:2], np.bool_)))
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
@@ -88,9 +89,9 @@ def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
     materials = np.asarray(drawn.regions.material == np.arange(COLOURS)[:, None, None], np.float32)
     # Narrow stripes at the silhouette would be drawn out over all of the side.
     wide = np.asarray(scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE)), np.float32)
-    flat = painted(wide, drawn.flat, crop, drawn.front.shape)
-    share = steepness(height, crop, drawn.front.shape)[..., None]
-    return _levels(drawn.front + share * (flat - drawn.front))
+    share = steepness(height, crop, drawn.front.shape)
+    flat = painted(wide, drawn.flat, crop, share > 0)
+    return _levels(drawn.front + share[..., None] * (flat - drawn.front))
 
 
 def _levels(colours: NDArray[Any]) -> Pixels:
@@ -113,6 +114,8 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     out = np.maximum(out - scipy.special.logsumexp(out, axis=0), LEAST)
     # The network was trained on renders; for painted drawings rules help it.
     doubt = np.float32(np.clip(regions.grain - FLATTEST, 0, 1))
+    if doubt == 0:
+        return np.asarray(out)
     goes_round = doubt * ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
     for number in range(COLOURS):
         own = regions.around == number
@@ -142,16 +145,19 @@ def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats
     return out
 
 
-def painted(likely: Floats, flat: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
-    """Colours (H, W, 3) float32 of a picture: in each pixel those of its likeliest material."""
-    height, width = shape[:2]
-    best, out = np.full((height, width), -np.inf, np.float32), np.zeros((height, width, 3), np.float32)
+def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
+    """Colours (H, W, 3) float32 of a picture `where` (H, W): in each pixel those of its likeliest material; else 0."""
+    shape = (where.shape[0], where.shape[1])
+    best, index = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.intp)
     for number, values in enumerate(likely):
-        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, SMOOTHING), (height, width))
-        better = value > best
-        if better.any():
-            colours = np.stack([crop.enlarged(flat[number, ..., c], (height, width)) for c in range(3)], axis=-1)
-            out[better], best[better] = colours[better], value[better]
+        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, SMOOTHING), shape)
+        index[value > best] = number
+        np.maximum(best, value, out=best)
+    out = np.zeros((*shape, 3), np.float32)
+    for number in np.unique(index[where]):
+        chosen = where & (index == number)
+        for channel in range(3):
+            out[chosen, channel] = crop.enlarged(flat[number, ..., channel], shape)[chosen]
     return out
 
 
