@@ -195,12 +195,17 @@ def reconstruct(
         character_id: part of the seed, and the mesh that a backend such as ``mesh-dir`` reads.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
     """
-    image = picture.layers.color if isinstance(picture, View) else framed(picture).color
     source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
     truth = None if ground_truth is None else check_mesh(ground_truth)
-    in_scale = isinstance(picture, View)
-    mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, framed=in_scale)
-    return Reconstruction(mesh, source.name, source.needs_yaw, warnings)
+    known: tuple[str, ...] = ()
+    if isinstance(picture, View):
+        image, context = picture.layers.color, {"framed": True}
+    else:
+        front = framed(picture)
+        image, known = front.color, front.warnings
+        context = {"is_profile": front.is_profile and getattr(source, "sees_profile", False)}
+    mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, **context)
+    return Reconstruction(mesh, source.name, source.needs_yaw, (*known, *warnings))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -88,6 +88,11 @@ class Frontal:
     warnings: tuple[str, ...] = ()
 
     @property
+    def is_profile(self) -> bool:
+        """Whether it is drawn from its side, so that the far side mirrors the near one."""
+        return self.facing in PROFILES
+
+    @property
     def mask(self) -> Pixels:
         """(S, S) uint8, its silhouette from the front."""
         mask: Pixels = self.masks[0]

@@ -28,7 +28,7 @@ from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted, extremes
-from specsia_build.repairing.drawing import PROFILES, Frontal
+from specsia_build.repairing.drawing import Frontal
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
@@ -93,7 +93,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
     # Only for a character the frontal view has its true scale.
     context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
-    context["is_profile"] = front.facing in PROFILES and getattr(backend, "sees_profile", False)
+    context["is_profile"] = front.is_profile and getattr(backend, "sees_profile", False)
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)

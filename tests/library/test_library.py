@@ -111,6 +111,12 @@ def test_train_and_repair(run: Path, tmp_path: Path) -> None:
     assert not gone.exists()
 
 
+def test_reconstruct_warns_of_its_drawing(tmp_path: Path) -> None:
+    large = Image.open(write_drawing(tmp_path)).convert("RGBA")
+    small = large.crop(large.getbbox()).resize((60, 60))
+    assert any("--pixel" in warning for warning in specsia.reconstruct(small).warnings)
+
+
 def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = write_drawing(tmp_path)
     command("repair", drawing, "--views", "2", "--size", "64", "--out", tmp_path / "out")
