@@ -1,7 +1,7 @@
 """Cost of each stage, beside a peer measured in the same run: ``python -m benchmarks COMMAND``.
 
-Machines differ and are noisy, so compare the ratio to the peer between them, not the seconds. Every command prints one
-JSON document.
+Machines differ and are noisy, so compare the ratio to the peer between them, not the seconds. Every command
+prints one JSON document.
 """
 
 import json
@@ -27,7 +27,9 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--limit", type=int, help="Only the first characters of the source."),
         click.option("--views", type=int, default=10, show_default=True),
-        click.option("--size", type=int, default=512, show_default=True, help="Pixels on a side of every image."),
+        click.option(
+            "--size", type=int, default=512, show_default=True, help="Pixels on a side of every image."
+        ),
         click.argument("source", default=SAMPLE),
     ):
         command = option(command)
@@ -43,7 +45,8 @@ def main() -> None:
 @_drawing
 @click.option("--backend", default="relief", show_default=True)
 def stages_command(source: str, size: int, views: int, limit: int | None, backend: str) -> None:
-    """Build SOURCE by one worker: seconds per character of each stage, and of writing pictures and rows by a peer."""
+    """Build SOURCE by one worker: seconds per character of each stage, and of writing pictures and rows by a
+    peer."""
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
         _print(stages.measure(source, stages.Setting(size, views, backend, limit), Path(folder)))
 

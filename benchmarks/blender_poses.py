@@ -1,4 +1,5 @@
-"""Blender's own evaluation of a glTF file's clips, in a process of its own: world triangles, as a .npz a clip.
+"""Blender's own evaluation of a glTF file's clips, in a process of its own: world triangles, as a .npz a
+clip.
 
 python -m benchmarks.blender_poses FILE REQUEST.json FOLDER
 """
@@ -20,10 +21,11 @@ FPS = 2400  # Keys within a hundredth of a frame of each other are one to Blende
 
 
 def main(path: str, request: str, folder: str) -> None:
-    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces` (F, 3).
+    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces`
+    (F, 3).
 
-    The request is an object of `drop`, names of nodes that go with all below them, and `clips`, lists of seconds by the
-    clip's place in the file, negative ones for rest.
+    The request is an object of `drop`, names of nodes that go with all below them, and `clips`, lists of
+    seconds by the clip's place in the file, negative ones for rest.
     """
     query = json.loads(Path(request).read_text(encoding="utf-8"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -68,11 +70,14 @@ def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
 def _attach_to_bones(gltf: Any) -> None:
     """Put what hangs on a bone where the file has it.
 
-    The importer counts from the tip of a bone that is as long as it would be if the armature were not scaled, and then
-    draws it shorter where it is.
+    The importer counts from the tip of a bone that is as long as it would be if the armature were not scaled,
+    and then draws it shorter where it is.
     """
     bones = [node for node in gltf.vnodes.values() if hasattr(node, "bone_length")]
-    lengths = {(gltf.vnodes[bone.bone_arma].blender_object, bone.blender_bone_name): bone.bone_length for bone in bones}
+    lengths = {
+        (gltf.vnodes[bone.bone_arma].blender_object, bone.blender_bone_name): bone.bone_length
+        for bone in bones
+    }
     for thing in bpy.data.objects:
         if thing.parent_type == "BONE":
             bone = thing.parent.data.bones[thing.parent_bone]

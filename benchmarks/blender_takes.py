@@ -1,4 +1,5 @@
-"""Blender's own evaluation of the takes of an FBX or .blend file, in a process of its own: triangles, a .npz each.
+"""Blender's own evaluation of the takes of an FBX or .blend file, in a process of its own: triangles, a .npz
+each.
 
 python -m benchmarks.blender_takes FILE REQUEST.json FOLDER
 """
@@ -19,10 +20,11 @@ export_glb = importlib.import_module("export_glb")
 
 
 def main(path: str, request: str, folder: str) -> None:
-    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces` (F, 3).
+    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces`
+    (F, 3).
 
-    The request is an object of `clips`, lists of seconds from the take's first frame on by N, `names`, of the takes by
-    N; a clip without a name is rest; and `drop`, names of objects that are left out.
+    The request is an object of `clips`, lists of seconds from the take's first frame on by N, `names`, of the
+    takes by N; a clip without a name is rest; and `drop`, names of objects that are left out.
     """
     query = json.loads(Path(request).read_text(encoding="utf-8"))
     for number, seconds in query["clips"].items():

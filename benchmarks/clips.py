@@ -28,8 +28,8 @@ def measure(source: str, sizes: Sequence[int], folder: Path) -> dict[str, Any]:
     """Draw the clips of a source by one worker, without and with lines, segments and flow.
 
     Returns:
-        Per size frames a second of one core, milliseconds of a frame, what it costs with annotations, and the peer
-        with its ratio.
+        Per size frames a second of one core, milliseconds of a frame, what it costs with annotations, and the
+        peer with its ratio.
     """
     report: dict[str, Any] = {"source": source, "sizes": {}}
     for size in sizes:
@@ -51,7 +51,20 @@ def measure(source: str, sizes: Sequence[int], folder: Path) -> dict[str, Any]:
 def _draw(source: str, size: int, recipes: Sequence[str], run: Path) -> dict[str, Any]:
     """Milliseconds of a frame of all clips, from the log of a run by one worker."""
     options = [word for name in recipes for word in ("--recipe", name)]
-    specsia("clips", source, "--out", run, "--size", size, "--views", 1, "--workers", 1, "--no-turntable", *options)
+    specsia(
+        "clips",
+        source,
+        "--out",
+        run,
+        "--size",
+        size,
+        "--views",
+        1,
+        "--workers",
+        1,
+        "--no-turntable",
+        *options,
+    )
     tasks = logged(run)["draw"]
     frames = len(list((run / "frames").rglob("color/*.png")))
     seconds = sum(task["seconds"] for task in tasks)

@@ -33,7 +33,9 @@ def write_source(folder: Path, characters: Path, character_id: str) -> Path:
     """
     (sample,) = open_source(SAMPLE, folder).entries
     provide(sample)
-    lines = [json.loads(line) for line in characters.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = [
+        json.loads(line) for line in characters.read_text(encoding="utf-8-sig").splitlines() if line.strip()
+    ]
     real = next((line for line in lines if line["id"] == character_id), None)
     if real is None:
         raise UsageError(f"{characters} has no character '{character_id}'")

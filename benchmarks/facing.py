@@ -1,4 +1,5 @@
-"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out FILE``.
+"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out
+FILE``.
 
 Needs torch. A source is a manifest or ``sample:N@SEED``; its splits test and validation are left out.
 """
@@ -146,7 +147,8 @@ def recoloured(rgb: Array, rng: np.random.Generator) -> Array:
 
 
 def moved(crop: Array, rng: np.random.Generator) -> Array:
-    """A crop (S, S, C) that may be cut below, stretched, sheared and turned a little, with its figure in the middle."""
+    """A crop (S, S, C) that may be cut below, stretched, sheared and turned a little, with its figure in the
+    middle."""
     if rng.random() < 0.3:
         crop = crop.copy()
         crop[int(SIZE * rng.uniform(0.45, 0.9)) :] = 0
@@ -181,7 +183,9 @@ def drawn_views(source: str, scratch: Path, rng: np.random.Generator) -> list[li
     return drawn
 
 
-def drawings(drawn: Sequence[Sequence[SideView]], shares: Array, rng: np.random.Generator) -> list[tuple[Array, Array]]:
+def drawings(
+    drawn: Sequence[Sequence[SideView]], shares: Array, rng: np.random.Generator
+) -> list[tuple[Array, Array]]:
     """A batch of examples: characters by their shares, and each side equally often."""
     batch = []
     for k in rng.choice(len(drawn), BATCH, p=shares / shares.sum()):

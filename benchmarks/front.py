@@ -1,6 +1,8 @@
-"""Train the network that finds a character's front: ``python -m benchmarks.front MANIFEST[=SHARE]... --out FILE``.
+"""Train the network that finds a character's front: ``python -m benchmarks.front MANIFEST[=SHARE]... --out
+FILE``.
 
-Needs torch. A manifest's lines state the `front` of their characters; the splits test and validation are left out.
+Needs torch. A manifest's lines state the `front` of their characters; the splits test and validation are left
+out.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +28,11 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
-WIDTHS, SEEN, HIDDEN = (16, 32, 48, 48), 16, 32  # Channels of convolutions; features that the network sees, and hidden
+WIDTHS, SEEN, HIDDEN = (
+    (16, 32, 48, 48),
+    16,
+    32,
+)  # Channels of convolutions; features that the network sees, and hidden
 MEASURES = 4 * BANDS + 1  # Of a crop
 VARIANTS = 8  # Drawings of a character: one as it is, one turned a little, the others also stretched
 RATE, DECAY, BATCH = 3e-3, 0.05, 32
@@ -35,7 +41,8 @@ Fitted = TypeVar("Fitted", bound="Trunk")
 
 
 class Trunk(nn.Module):
-    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features` of the module."""
+    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features` of the
+    module."""
 
     def __init__(self, channels: int, seen: int) -> None:
         super().__init__()
@@ -68,7 +75,8 @@ class Trunk(nn.Module):
 
 
 class Net(Trunk):
-    """Scores (N, 4) of crops (N, 4, S, S, C) and their measures (N, 4, M), see `specsia_build.characters.front`."""
+    """Scores (N, 4) of crops (N, 4, S, S, C) and their measures (N, 4, M), see
+    `specsia_build.characters.front`."""
 
     def __init__(self) -> None:
         super().__init__(CHANNELS, SEEN)
@@ -92,7 +100,8 @@ def drawings(mesh: Mesh, rng: np.random.Generator) -> Iterator[NDArray[np.float1
 
 
 def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Crops with other colours, mirrored, sheared, shrunk, moved and turned, and the probability of each view."""
+    """Crops with other colours, mirrored, sheared, shrunk, moved and turned, and the probability of each
+    view."""
     alpha, depth, target = x[..., 3:4], x[..., 4:], np.array([1, 0, 0, 0], np.float32)
     rgb = x[..., :3] / np.maximum(alpha, 1 / 255)
     kind = rng.random()
@@ -123,14 +132,17 @@ def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def fitted(net: Fitted, batch: Callable[[], list[tuple[Array, Array]]], steps: int) -> Fitted:
-    """Train a network on batches of crops and the probability of each class; returns the average of its weights."""
+    """Train a network on batches of crops and the probability of each class; returns the average of its
+    weights."""
     average = deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
     for step in range(steps):
         crops, target = map(np.stack, zip(*batch(), strict=True))
         measured = [measures(crop) for crop in crops.reshape(-1, *crops.shape[-3:])]
-        scores = net(torch.from_numpy(crops), torch.from_numpy(np.stack(measured)).reshape(*crops.shape[:-3], -1))
+        scores = net(
+            torch.from_numpy(crops), torch.from_numpy(np.stack(measured)).reshape(*crops.shape[:-3], -1)
+        )
         loss = functional.cross_entropy(scores, torch.from_numpy(target), label_smoothing=0.02)
         optimiser.zero_grad()
         loss.backward()

@@ -1,7 +1,8 @@
-"""Agreement of the layers of frames: each function counts, for one or two frames, how many of how many are right.
+"""Agreement of the layers of frames: each function counts, for one or two frames, how many of how many are
+right.
 
-What is true is found here by other means than the layers': vertices are projected as floating-point numbers, and what
-hides a point is looked for among all faces.
+What is true is found here by other means than the layers': vertices are projected as floating-point numbers,
+and what hides a point is looked for among all faces.
 """
 
 from collections.abc import Mapping
@@ -26,12 +27,14 @@ Floats = NDArray[np.float64]
 NEAR = 0.5  # Pixels within which a point is where it ought to be
 ONE_REGION = 0.98  # Share of a segment's pixels that one region is to hold
 STEEP = 4.0  # Pixels at rest to one of the picture beyond which positions are not interpolated
-TOUCHING = 5e-4  # Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256
+TOUCHING = (
+    5e-4  # Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256
+)
 ALONG = 0.25  # Pixels between the places of a line that are looked at
 
 KINDS = ("crease", "border", "silhouette", "seam")
-"""Lines that stay on the surface; those where it turns away from the camera; those where parts run through each
-other."""
+"""Lines that stay on the surface; those where it turns away from the camera; those where parts run through
+each other."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Frame:
 
 
 def _weights(corners: Floats, places: Floats) -> Floats:
-    """(N, 3) weights of triangles' corners (N, 3, 2) at places (N, 2); not finite where a triangle is flat."""
+    """(N, 3) weights of triangles' corners (N, 3, 2) at places (N, 2); not finite where a triangle is
+    flat."""
     a, b, c = (corners[:, k] - places for k in range(3))
     areas = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,8 +75,11 @@ def _cross(one: Floats, other: Floats) -> Floats:
     return np.asarray(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
 
 
-def first_hits(places: Floats, vertices: Floats, faces: NDArray[np.int32]) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """First hit of a ray through each place (N, 2): face (N,), -1 for none, its weights (N, 3) and depth (N,)."""
+def first_hits(
+    places: Floats, vertices: Floats, faces: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """First hit of a ray through each place (N, 2): face (N,), -1 for none, its weights (N, 3) and depth
+    (N,)."""
     corners = vertices[faces]
     low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
     hits, weights, depths = np.full(len(places), -1), np.zeros((len(places), 3)), np.full(len(places), np.inf)
@@ -126,7 +133,9 @@ def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.
         aim = (start + moved if name == "matched" else place)[picked]
         true = (weights[picked][..., None] * rest[corners[picked]]).sum(axis=1)
         outside = ((place[picked] < 0) | (place[picked] > len(seen.face))).any(axis=1)
-        away = there.seen.facing[seen.face[row, column][picked]] != seen.facing[seen.face[row, column][picked]]
+        away = (
+            there.seen.facing[seen.face[row, column][picked]] != seen.facing[seen.face[row, column][picked]]
+        )
         hidden, same = outside | away, np.zeros(len(picked), np.bool_)
         counts[f"{name}, looked at"] = float(len(picked))
         for aside in NEAR * np.array(((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))):
@@ -144,13 +153,15 @@ def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.
 
 
 def _stretch(rest: Floats, places: Floats) -> Floats:
-    """(N,) most units at rest to a pixel of the picture, of triangles (N, 3, 3) and where their corners are."""
+    """(N,) most units at rest to a pixel of the picture, of triangles (N, 3, 3) and where their corners
+    are."""
     sides, on = rest[:, 1:] - rest[:, :1], places[:, 1:, :2] - places[:, :1, :2]
     return np.asarray(np.linalg.norm(np.linalg.pinv(on) @ sides, 2, axis=(1, 2)))
 
 
 def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -> Counts:
-    """How far, in pixels, the rest position that lies at places (N, 2) of a frame is from the expected (N, 3)."""
+    """How far, in pixels, the rest position that lies at places (N, 2) of a frame is from the expected (N,
+    3)."""
     size = len(there.mask)
     corner = np.floor(places - 0.5).astype(np.intp)
     inside = ((corner >= 0) & (corner < size - 1)).all(axis=1)
@@ -161,7 +172,9 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
     whole = np.ones(len(row), np.bool_)
     for r in (0, 1):
         for c in (0, 1):
-            whole &= (there.seen.face[row + r, column + c] >= 0) & (there.seen.sample[row + r, column + c] == 0)
+            whole &= (there.seen.face[row + r, column + c] >= 0) & (
+                there.seen.sample[row + r, column + c] == 0
+            )
     x, y = part[:, :1], part[:, 1:]
     at = (four[0] * (1 - x) + four[1] * x) * (1 - y) + (four[2] * (1 - x) + four[3] * x) * y
     along = np.stack(
@@ -171,7 +184,9 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
         ],
         2,
     )
-    steps = np.max([np.linalg.norm(four[i] - four[j], axis=1) for i, j in ((0, 1), (2, 3), (0, 2), (1, 3))], axis=0)
+    steps = np.max(
+        [np.linalg.norm(four[i] - four[j], axis=1) for i, j in ((0, 1), (2, 3), (0, 2), (1, 3))], axis=0
+    )
     flat = whole & (steps <= STEEP * there.unit) & (steps > 0)
     along, away = along[flat], (expected - at)[flat]
     by = (np.linalg.pinv(along) @ away[..., None])[..., 0]
@@ -217,7 +232,9 @@ def segment_counts(frame: Frame) -> Counts:
     }
 
 
-def _majority(part: NDArray[np.integer], label: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _majority(
+    part: NDArray[np.integer], label: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many pixels of each part the label that is most frequent in it has, and how many all have."""
     count = int(part.max()) + 1
     ones = np.ones(part.size, np.int64)
@@ -226,7 +243,8 @@ def _majority(part: NDArray[np.integer], label: NDArray[np.integer]) -> tuple[ND
 
 
 def label_counts(frame: Frame, known: NDArray[np.int32]) -> Counts:
-    """Whether faces have the label that they had in other frames; `known` (F,), -1 for unknown, learns theirs."""
+    """Whether faces have the label that they had in other frames; `known` (F,), -1 for unknown, learns
+    theirs."""
     shown = frame.seen.face >= 0
     face, label = frame.seen.face[shown], frame.layers["label"][shown]
     new = known[face] < 0
@@ -335,8 +353,14 @@ def border_counts(frame: Frame) -> Counts:
     away = distance_transform_edt(line >= BINARY)
     counts = {"borders": 0.0, "borders with a line": 0.0, "outlines": 0.0, "outlines with a line": 0.0}
     for axis in (0, 1):
-        first, second = np.take(label, range(len(label) - 1), axis), np.take(label, range(1, len(label)), axis)
-        near = np.minimum(np.take(away, range(len(label) - 1), axis), np.take(away, range(1, len(label)), axis)) <= 1
+        first, second = (
+            np.take(label, range(len(label) - 1), axis),
+            np.take(label, range(1, len(label)), axis),
+        )
+        near = (
+            np.minimum(np.take(away, range(len(label) - 1), axis), np.take(away, range(1, len(label)), axis))
+            <= 1
+        )
         for name, of in (
             ("borders", (first != second) & (first >= 0) & (second >= 0)),
             ("outlines", (first != second) & ((first < 0) | (second < 0))),

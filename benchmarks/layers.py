@@ -1,6 +1,7 @@
 """Measure how well the layers of many clips agree, and what they cost.
 
-python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json FILE] [--costs ID …]
+python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json FILE] [--costs
+ID …]
 """
 
 import copy
@@ -74,7 +75,12 @@ class Row:
 
 
 ROWS = (
-    Row("flow of matched pixels within half a pixel of the projected point", "matched, projected", "matched", 1.0),
+    Row(
+        "flow of matched pixels within half a pixel of the projected point",
+        "matched, projected",
+        "matched",
+        1.0,
+    ),
     Row(
         "the same rest position there, interpolated between four pixels of one face",
         "matched, same position within one face",
@@ -97,7 +103,12 @@ ROWS = (
     Row("figure's pixels that the background leaks into through lines alone", "leaked", "figure"),
     Row("labels that are those of the same face in all frames", "labelled as before", "labelled", 1.0),
     Row("points unique in their frame", "points that are not unique", "points", 1.0, invert=True),
-    Row("points within half a pixel of their projected vertex", "points at their vertex", "points on vertices", 1.0),
+    Row(
+        "points within half a pixel of their projected vertex",
+        "points at their vertex",
+        "points on vertices",
+        1.0,
+    ),
     Row("points that are vertices", "points on vertices", "points"),
     Row("points that the next frame has", "points kept", "points before"),
     Row("points that are vertices, that the next frame has", "points kept", "vertices before"),
@@ -109,7 +120,11 @@ ROWS = (
         for kind in KINDS
         for row in (
             Row(f"{kind}s: share of the length", f"length of {kind}s", "length of lines"),
-            Row(f"{kind}s: within a pixel of the next frame's lines", f"{kind}s within a pixel", f"{kind}s followed"),
+            Row(
+                f"{kind}s: within a pixel of the next frame's lines",
+                f"{kind}s within a pixel",
+                f"{kind}s followed",
+            ),
         )
     ),
     Row("borders between labels with a line within a pixel", "borders with a line", "borders", 1.0),
@@ -117,7 +132,9 @@ ROWS = (
 )
 
 
-def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: int) -> Iterator[tuple[Job, Clip, Actor]]:
+def shots(
+    entries: Sequence[Entry], count: int, settings: ClipSettings, size: int
+) -> Iterator[tuple[Job, Clip, Actor]]:
     """Clips of many characters, as many of each as possible: other motions and other views of each."""
     taken_so_far = 0
     for number, entry in enumerate(entries):
@@ -130,7 +147,11 @@ def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: in
             origin, index = names[k * step % len(names)]
             yaw = 360.0 * (TURN * (number + k) % 1.0)
             action = actor.motions[origin, index].name
-            yield job, Clip(f"{safe_id(f'{entry.id}-{action}')}-{k:02d}", action, origin, index, 0, k, yaw), actor
+            yield (
+                job,
+                Clip(f"{safe_id(f'{entry.id}-{action}')}-{k:02d}", action, origin, index, 0, k, yaw),
+                actor,
+            )
 
 
 def cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
@@ -150,7 +171,8 @@ def cached_surface(actor: Actor) -> Surface:
 
 
 def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Iterator[Frame]:
-    """The frames of a clip with their layers; those of a pair come with the second and are put to the first."""
+    """The frames of a clip with their layers; those of a pair come with the second and are put to the
+    first."""
     waiting: list[Layers] = []
 
     def handed() -> Iterator[Layers]:
@@ -199,7 +221,10 @@ def measured(entries: Sequence[Entry], clips: int, settings: ClipSettings, size:
             of_frame = [segment_counts(frame), label_counts(frame, region), point_counts(frame, before)]
             of_frame.append(border_counts(frame))
             if before is not None:
-                of_frame += [flow_counts(before, frame, actor.mesh, SAMPLES, random), line_counts(before, frame)]
+                of_frame += [
+                    flow_counts(before, frame, actor.mesh, SAMPLES, random),
+                    line_counts(before, frame),
+                ]
             for counts in of_frame:
                 added(sums, counts)
             before = frame
@@ -227,24 +252,31 @@ def table(counts_by_clip: Mapping[str, Counts]) -> str:
         share = row.share(total)
         if share is None:
             continue
-        shares = [(value, clip) for clip, counts in counts_by_clip.items() if (value := row.share(counts)) is not None]
+        shares = [
+            (value, clip)
+            for clip, counts in counts_by_clip.items()
+            if (value := row.share(counts)) is not None
+        ]
         falling = row.goal is None and row.good in ("matched", "leaked")
         worst = ", ".join(f"{clip} {value:.4f}" for value, clip in sorted(shares, reverse=falling)[:WORST])
         goal = "" if row.goal is None else f"{row.goal:g}"
         lines.append(f"| {row.what} | {share:.5f} | {total[row.of]:,.0f} | {goal} | {worst} |")
     frames = total["frames"]
     lines.append(
-        f"\n{len(counts_by_clip)} clips, {frames:,.0f} frames. A frame has {total['segments'] / frames:.1f} segments on"
+        f"\n{len(counts_by_clip)} clips, {frames:,.0f} frames. A frame has {total['segments'] / frames:.1f} "
+        "segments on"
     )
-    lines.append(f"average and {total['most segments']:.0f} at most, {total['points'] / frames:.0f} points and")
+    lines.append(
+        f"average and {total['most segments']:.0f} at most, {total['points'] / frames:.0f} points and"
+    )
     lines.append(f"{total['most points']:.0f} at most (of {MOST_POINTS}); flow is at most")
     lines.append(f"{total['most off, projected']:.3f} px off.")
     return "\n".join(lines)
 
 
 def cost(entry: Entry, settings: ClipSettings, size: int) -> tuple[float, float]:
-    """Milliseconds of processor time of a frame: of its colour, mask and positions, encoded, and of what is told of it
-    beside; each the least of some rounds."""
+    """Milliseconds of processor time of a frame: of its colour, mask and positions, encoded, and of what is
+    told of it beside; each the least of some rounds."""
     job, actor = cast(entry, settings, size)
     (origin, index), motion = next(iter(actor.motions.items()))
     shot = shot_of(Clip(entry.id, motion.name, origin, index, 0, 0, 30.0), actor, job.config, MARGIN)
@@ -286,9 +318,13 @@ def _seconds(run: Callable[[], int]) -> float:
 @click.option("--size", default=256, show_default=True)
 @click.option("--frames", default=8, show_default=True, help="Of a clip, at most.")
 @click.option("--fps", default=12.0, show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path), help="Where the counts of clips go.")
+@click.option(
+    "--json", "out", type=click.Path(dir_okay=False, path_type=Path), help="Where the counts of clips go."
+)
 @click.option("--costs", multiple=True, metavar="ID", help="Characters whose costs are measured.")
-def main(source: str, clips: int, size: int, frames: int, fps: float, out: Path | None, costs: tuple[str, ...]) -> None:
+def main(
+    source: str, clips: int, size: int, frames: int, fps: float, out: Path | None, costs: tuple[str, ...]
+) -> None:
     """Print a table of how well the layers of clips of SOURCE agree."""
     settings = ClipSettings(frames=frames, fps=fps)
     with TemporaryDirectory() as scratch:
@@ -299,7 +335,9 @@ def main(source: str, clips: int, size: int, frames: int, fps: float, out: Path 
         if out is not None:
             out.write_text(json.dumps(counts_by_clip, indent=1), encoding="utf-8")
         if costs:
-            click.echo("\n| character | px | colour, mask, positions, ms | line, label, seg, flow, ms | ratio |")
+            click.echo(
+                "\n| character | px | colour, mask, positions, ms | line, label, seg, flow, ms | ratio |"
+            )
             click.echo("|---|---|---|---|---|")
         for entry in (entry for entry in entries if entry.id in costs):
             for pixels in COST_SIZES:

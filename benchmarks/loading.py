@@ -1,4 +1,5 @@
-"""Rows a second from a packed dataset beside a folder of the same PNGs, and patches a second of the loader alone."""
+"""Rows a second from a packed dataset beside a folder of the same PNGs, and patches a second of the loader
+alone."""
 
 import random
 import statistics
@@ -64,14 +65,18 @@ def measure_loader(frames: Frames) -> dict[str, Any]:
     """How fast patches are drawn, cut, augmented and encoded.
 
     Returns:
-        A JSON-serialisable report: pixels on a side of a patch, threads, patches a second, and patches in a second that
-        a core really spent, which other work on the machine changes less.
+        A JSON-serialisable report: pixels on a side of a patch, threads, patches a second, and patches in a
+        second that a core really spent, which other work on the machine changes less.
     """
     sampler = PatchSampler([frames], replace(PRESETS["tiny"], batch=BATCH))
     batches = prefetched(sampler, 0, 10**9, THREADS)
     time_of(batches, 0)
     step = time_of(batches, SECONDS)
-    report = {"patch": sampler.config.patch, "threads": THREADS, "patches_per_second": round(BATCH / step.clock)}
+    report = {
+        "patch": sampler.config.patch,
+        "threads": THREADS,
+        "patches_per_second": round(BATCH / step.clock),
+    }
     return report | {"patches_per_core_second": round(BATCH / step.cores)}
 
 
@@ -93,7 +98,11 @@ def _rates(rows: int, ours: Callable[[], object], folder: Callable[[], object]) 
             run()
             seconds.append(time.thread_time() - start)
     mine, theirs = (rows / statistics.median(seconds) for seconds in taken)
-    return {"rows_per_second": round(mine, 1), "folder": round(theirs, 1), "times_as_fast": round(mine / theirs, 2)}
+    return {
+        "rows_per_second": round(mine, 1),
+        "folder": round(theirs, 1),
+        "times_as_fast": round(mine / theirs, 2),
+    }
 
 
 def measure_rows(where: str, scratch: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from specsia_build.rendering.layers import Layers, iou
 class Parity:
     """Differences of one view, or the means (for `position_max` and `color_p99` the worst) of several.
 
-    Interior pixels are covered wholly in both pictures, edge pixels partly in at least one. A figure that has no pixels
-    to be taken over is NaN.
+    Interior pixels are covered wholly in both pictures, edge pixels partly in at least one. A figure that has
+    no pixels to be taken over is NaN.
 
     Attributes:
         iou: of the silhouettes at half coverage.
@@ -22,9 +22,10 @@ class Parity:
         coverage_edge_mae: the same over edge pixels.
         color_mae: mean absolute difference of R, G and B over interior pixels, in levels of 255.
         color_p99: 99th percentile of it.
-        position_p95: 95th percentile over interior pixels of the largest difference in x, y and z, in 1/255 of the
-            box's side.
-        position_off: share of interior pixels where it is more than 1/255; there the two see different surfaces.
+        position_p95: 95th percentile over interior pixels of the largest difference in x, y and z, in 1/255
+            of the box's side.
+        position_off: share of interior pixels where it is more than 1/255; there the two see different
+            surfaces.
         position_max: the largest of it.
     """
 
@@ -53,7 +54,9 @@ def compare(
     The box is that of the mesh's rest positions, in units. Raises ValueError if the sizes differ.
     """
     if reference.coverage.shape != other.coverage.shape:
-        raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
+        raise ValueError(
+            f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared"
+        )
     first, second = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
     off = np.abs(first - second) / 255
     edge = ((first > 0) & (first < 255)) | ((second > 0) & (second < 255))
@@ -76,12 +79,16 @@ def compare(
 
 
 def summarised(views: Sequence[Parity]) -> Parity:
-    """Each figure's mean over the views that have it, of 99th percentile and maximum the worst; at least one view."""
+    """Each figure's mean over the views that have it, of 99th percentile and maximum the worst; at least one
+    view."""
     if not views:
         raise ValueError("no view was compared")
     worst = ("color_p99", "position_max")
     figures = [view.as_dict() for view in views]
-    columns = {field.name: [entry[field.name] for entry in figures if field.name in entry] for field in fields(Parity)}
+    columns = {
+        field.name: [entry[field.name] for entry in figures if field.name in entry]
+        for field in fields(Parity)
+    }
     return Parity(
         **{
             name: (max(values) if name in worst else float(np.mean(values))) if values else np.nan

@@ -1,7 +1,8 @@
-"""The training step as it is plainly written, to compare speed with: float32, two forwards, patches cut one by one.
+"""The training step as it is plainly written, to compare speed with: float32, two forwards, patches cut one
+by one.
 
-Networks, losses, weights and batch are the training's own; what differs is how they are run. Frames are decoded
-beforehand and kept in memory, so that no decoding is counted against it.
+Networks, losses, weights and batch are the training's own; what differs is how they are run. Frames are
+decoded beforehand and kept in memory, so that no decoding is counted against it.
 """
 
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def plain(network: nn.Module) -> nn.Module:
-    """The same network with each enlarging convolution as an enlargement and a convolution, channels first."""
+    """The same network with each enlarging convolution as an enlargement and a convolution, channels
+    first."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Enlarging):
@@ -86,7 +88,9 @@ def reference_steps(
         torch.optim.Adam(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         for net in (generator, discriminator)
     )
-    loader = DataLoader(PatchDataset(frames, config.patch, config.model), batch_size=config.batch, num_workers=1)
+    loader = DataLoader(
+        PatchDataset(frames, config.patch, config.model), batch_size=config.batch, num_workers=1
+    )
     for batch in loader:
         inputs, targets = (patches.to(device) for patches in batch)
 

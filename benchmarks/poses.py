@@ -48,8 +48,8 @@ class Clip:
         frames: that were compared.
         iou: the smallest of all frames and views.
         mean: their mean.
-        distance: the largest from a vertex of ours to the nearest of Blender's, or the other way round, as a share of
-            the height at rest.
+        distance: the largest from a vertex of ours to the nearest of Blender's, or the other way round, as a
+            share of the height at rest.
         stray: the largest change of the position attribute of a point of the surface.
     """
 
@@ -74,7 +74,9 @@ def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
         asked = {"drop": entry.drop, "clips": clips, "names": names}
         request.write_text(json.dumps(asked), encoding="utf-8")
         path, script = entry.path, "blender_takes" if entry.format in TAKES else "blender_poses"
-        if entry.format not in TAKES and DRACO in (load_document(path, entry.within).root.extensions_required or ()):
+        if entry.format not in TAKES and DRACO in (
+            load_document(path, entry.within).root.extensions_required or ()
+        ):
             path = Path(folder) / "plain.glb"
             path.write_bytes(without_draco(entry))
         elif entry.format not in TAKES and (content := with_weights(entry)) is not None:
@@ -99,7 +101,9 @@ class _Glb:
     def view(self, data: bytes) -> int:
         """Append bytes; the number of their buffer view."""
         self.binary += b"\0" * (-len(self.binary) % 4)
-        self.data["bufferViews"].append({"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data)})
+        self.data["bufferViews"].append(
+            {"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data)}
+        )
         self.binary += data
         return len(self.data["bufferViews"]) - 1
 
@@ -107,7 +111,12 @@ class _Glb:
         """Append an accessor of joints (uint16) or weights (float32), four a vertex; its number."""
         kind = 5126 if values.dtype.kind == "f" else 5123
         stored = values.astype("<f4" if kind == 5126 else "<u2")
-        entry = {"bufferView": self.view(stored.tobytes()), "componentType": kind, "count": len(stored), "type": "VEC4"}
+        entry = {
+            "bufferView": self.view(stored.tobytes()),
+            "componentType": kind,
+            "count": len(stored),
+            "type": "VEC4",
+        }
         self.data["accessors"].append(entry)
         return len(self.data["accessors"]) - 1
 
@@ -119,7 +128,11 @@ class _Glb:
         text += b" " * (-len(text) % 4)
         head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
         return (
-            head + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+            head
+            + struct.pack("<I4s", len(text), b"JSON")
+            + text
+            + struct.pack("<I4s", len(binary), b"BIN\0")
+            + binary
         )
 
 
@@ -137,7 +150,9 @@ def without_draco(entry: Entry) -> bytes:
             stored |= {(primitive.attributes or {})[name]: values for name, values in attributes.items()}
             for accessor, values in stored.items():
                 dtype = COMPONENTS[accessors[accessor]["componentType"]]
-                accessors[accessor].update(bufferView=writer.view(values.astype(dtype).tobytes()), count=len(values))
+                accessors[accessor].update(
+                    bufferView=writer.view(values.astype(dtype).tobytes()), count=len(values)
+                )
             del writer.data["meshes"][index]["primitives"][number]["extensions"][DRACO]
     for key in ("extensionsUsed", "extensionsRequired"):
         writer.data[key] = [name for name in writer.data.get(key, ()) if name != DRACO]
@@ -248,8 +263,8 @@ def main(manifest: Path, ids: tuple[str, ...], fps: float, frames: int, every: b
         worst.append((lowest.iou, f"{lowest.name} of {entry.id}"))
         for clip in clips if every else [_summary(clips, lowest)]:
             click.echo(
-                f"| {entry.id} | {len(clips) - 1} | {clip.frames} | {clip.name} | {clip.iou:.4f} | {clip.mean:.5f} | "
-                f"{clip.distance:.1e} | {clip.stray:.1e} |"
+                f"| {entry.id} | {len(clips) - 1} | {clip.frames} | {clip.name} | {clip.iou:.4f} | "
+                f"{clip.mean:.5f} | {clip.distance:.1e} | {clip.stray:.1e} |"
             )
     if worst:
         click.echo(f"the worst clip is {min(worst)[1]}: IoU {min(worst)[0]:.4f}")

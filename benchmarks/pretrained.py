@@ -55,7 +55,9 @@ def write_pretrained(run: Path, out: Path) -> Path:
 def main(run: Path, out: Path) -> None:
     """Write the last checkpoint of RUN to OUT as the model that comes with the package."""
     data = write_pretrained(run, out).read_bytes()
-    click.echo(f"{len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}: state it in {out}/MODEL_CARD.md")
+    click.echo(
+        f"{len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}: state it in {out}/MODEL_CARD.md"
+    )
 
 
 if __name__ == "__main__":

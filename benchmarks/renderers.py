@@ -24,7 +24,8 @@ TRIANGLE_SIZE = 64  # Pixels of the small pictures that start and compile a rend
 
 
 class PlainPyrender:
-    """pyrender as it is: one sample a pixel, and a second pass for positions, drawn as colours of the vertices.
+    """pyrender as it is: one sample a pixel, and a second pass for positions, drawn as colours of the
+    vertices.
 
     A peer in speed, no renderer to build with.
     """
@@ -58,8 +59,8 @@ def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[st
     """Render every character of a source with `config.renderer` and with others.
 
     Returns:
-        For each of `names` the median milliseconds per view of both renderers, the mean parity (see `Parity`) and the
-        parity of every character.
+        For each of `names` the median milliseconds per view of both renderers, the mean parity (see `Parity`)
+        and the parity of every character.
     """
     source = open_source(config.source, scratch)
     entries = source.entries[: config.limit]
@@ -76,7 +77,9 @@ def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[st
         mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
         for name, other in others.items():
             parities, theirs = [], 0.0
-            pairs = zip(_timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True)
+            pairs = zip(
+                _timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True
+            )
             for (drawn, _), (peer, seconds) in pairs:
                 parities.append(compare(peer, drawn, low, high))
                 theirs += seconds

@@ -4,9 +4,9 @@ python -m benchmarks.scale forge RUN OUT COUNT   a source of COUNT characters an
 python -m benchmarks.scale idle RUN              what planning and status take where nothing is to be done
 python -m benchmarks.scale driver COUNT          items a second that an executor hands out and takes back
 
-Forged sources are hard links to the real one's files. Forged artefacts have true meta data, of their own id and with
-the fingerprint that a build would give them, and nothing but holes where the pictures would be: they can be planned
-and reported on, not read.
+Forged sources are hard links to the real one's files. Forged artefacts have true meta data, of their own id
+and with the fingerprint that a build would give them, and nothing but holes where the pictures would be: they
+can be planned and reported on, not read.
 """
 
 import json
@@ -53,7 +53,8 @@ def main() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("count", type=int)
 def forge(run: Path, out: Path, count: int) -> None:
-    """Forge a run of COUNT characters from RUN, a run of stills of a folder of mesh files that is up to date."""
+    """Forge a run of COUNT characters from RUN, a run of stills of a folder of mesh files that is up to
+    date."""
     config, template = existing_run(run)
     if not Path(config.source).is_dir():
         raise click.UsageError(f"{run} is of {config.source}: give a run of a folder of mesh files")
@@ -111,18 +112,23 @@ def _padded(size: int) -> int:
 @main.command()
 @click.argument("run", type=click.Path(exists=True, path_type=Path))
 def idle(run: Path) -> None:
-    """Processor time of each part of planning RUN, whose characters are all settled, and the largest memory."""
+    """Processor time of each part of planning RUN, whose characters are all settled, and the largest
+    memory."""
     config, layout = existing_run(run)
     source = _timed("list the source", lambda: source_of(config, layout))
     frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
     with open_run(config, layout) as opened:
-        states = _timed("look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries})
+        states = _timed(
+            "look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries}
+        )
         plan = _timed("plan pack", lambda: pack_plan(opened, source.name, states, (), frozen))
         _timed("its fingerprint", lambda: plan_fingerprint(plan))
     done = sum(state.is_done(opened.steps) for state in states.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = layout.index.stat().st_size / len(source.entries) / 1024
-    click.echo(f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character")
+    click.echo(
+        f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character"
+    )
 
 
 def _timed(what: str, function: Callable[[], R]) -> R:

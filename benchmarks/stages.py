@@ -60,16 +60,24 @@ def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
     built = specsia("build", source, "--out", run, *options)
     stages = {name: _stage(tasks, built["characters"]) for name, tasks in logged(run).items()}
     stages["render"]["peer"] = _png_peer(run / "dataset")
-    stages["pack"]["peer"] = _datasets_peer(run / "dataset", stages["pack"]["seconds_per_character"] / setting.views)
+    stages["pack"]["peer"] = _datasets_peer(
+        run / "dataset", stages["pack"]["seconds_per_character"] / setting.views
+    )
     report = {"source": built["source"], "characters": built["characters"], "size": setting.size}
     report |= {"views": setting.views, "backend": setting.backend, "stages": stages}
-    return report | {"seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)}
+    return report | {
+        "seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)
+    }
 
 
 def _stage(tasks: Sequence[dict[str, Any]], characters: int) -> dict[str, Any]:
     """Medians over the characters; of what is done for all at once, its share."""
     alone = all(task["id"] for task in tasks)
-    seconds = statistics.median(t["seconds"] for t in tasks) if alone else sum(t["seconds"] for t in tasks) / characters
+    seconds = (
+        statistics.median(t["seconds"] for t in tasks)
+        if alone
+        else sum(t["seconds"] for t in tasks) / characters
+    )
     return {
         "seconds_per_character": round(seconds, 4),
         "slowest": round(max(task["seconds"] for task in tasks), 4),

@@ -58,7 +58,10 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
     }
     for name, seconds in durations.items():
         median = statistics.median(seconds)
-        report[name] = {"patches_per_second": round(config.batch / median, 1), "seconds_per_step": round(median, 4)}
+        report[name] = {
+            "patches_per_second": round(config.batch / median, 1),
+            "seconds_per_step": round(median, 4),
+        }
     ratios = [plain / ours for ours, plain in zip(durations[TRAINING], durations[REFERENCE], strict=True)]
     return report | {"times_faster": round(statistics.median(ratios), 2)}
 

@@ -2,8 +2,8 @@
 
 python -m benchmarks.tuned OUT DATASET...
 
-Trains `pretrained` on all configurations of packed datasets, such as those of several contours (see its card), and
-writes a run, from which `benchmarks.pretrained` makes a model.
+Trains `pretrained` on all configurations of packed datasets, such as those of several contours (see its
+card), and writes a run, from which `benchmarks.pretrained` makes a model.
 """
 
 import json
@@ -69,7 +69,9 @@ def main(
     seen = read_seen(start)
     training = dict(seen.training or {})
     for config, parts in frames.items():
-        views = [(name, content) for name, contents in training.get(config, {}).items() for content in contents]
+        views = [
+            (name, content) for name, contents in training.get(config, {}).items() for content in contents
+        ]
         training[config] = group_contents([*views, *(view for part in parts for view in part.views)])
     write_seen(out, replace(seen, training=training))
     save_model(out, read_state(checkpoints(start)[-1]).step + steps, trainer.result)

@@ -3,8 +3,8 @@
 python -m benchmarks.unchanged record DIR [--source FOLDER_OR_MANIFEST] [--characters 6] [--kills 3]
 python -m benchmarks.unchanged compare DIR OTHER
 
-`record` runs the commands of the code that PYTHONPATH names and writes DIR/unchanged.json; `compare` lists what differs
-between two such records. Builds have 4 views of 128 pixels.
+`record` runs the commands of the code that PYTHONPATH names and writes DIR/unchanged.json; `compare` lists
+what differs between two such records. Builds have 4 views of 128 pixels.
 """
 
 import hashlib
@@ -58,11 +58,14 @@ def specsia(*arguments: object) -> int:
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of each file below a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
 
 
 def killed(source: str, out: Path, kills: int, seconds: float = 8.0) -> tuple[int, dict[str, str]]:
-    """Kill a build at random moments of its first `seconds`, then let it end; returns exit code and files' digests."""
+    """Kill a build at random moments of its first `seconds`, then let it end; returns exit code and files'
+    digests."""
     moments = random.Random(7)  # noqa: S311
     command = [sys.executable, "-m", "specsia_build", "build", source, "--out", str(out), *SMALL]
     for _ in range(kills):
@@ -117,7 +120,8 @@ def compare(folder: Path, other: Path) -> None:
     """List what differs between two records."""
     before, after = (json.loads((record / "unchanged.json").read_text()) for record in (folder, other))
     lines = [
-        f"{kind}: {name}: {before.get(kind, {}).get(name, 'not there')} → {after.get(kind, {}).get(name, 'not there')}"
+        f"{kind}: {name}: {before.get(kind, {}).get(name, 'not there')} → "
+        f"{after.get(kind, {}).get(name, 'not there')}"
         for kind in sorted(before.keys() | after.keys())
         for name in sorted(before.get(kind, {}).keys() | after.get(kind, {}).keys())
         if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)

@@ -1,4 +1,5 @@
-"""The characters of `make validate` and `make pretrained`, samples and real ones in one manifest, some held out.
+"""The characters of `make validate` and `make pretrained`, samples and real ones in one manifest, some held
+out.
 
 python -m benchmarks.validation_source OUT --samples 60 --characters characters.jsonl
 """
@@ -17,10 +18,11 @@ from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 
 HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
-"""Characters of the test split where their line names none: a maker that training never sees, and one of each kind of
-another's."""
+"""Characters of the test split where their line names none: a maker that training never sees, and one of each
+kind of another's."""
 
-SHARE = 20  # One of so many samples is in validation, and one in test where no real character is; at least one each
+# One of so many samples is in validation, and one in test where no real character is; at least one each
+SHARE = 20
 
 MANIFEST = "characters.jsonl"
 
@@ -52,9 +54,13 @@ def _real_lines(folder: Path, manifest: Path, licence: str | None) -> list[dict[
     read_manifest(manifest)
     copy = folder / "real"
     if copy.resolve().is_relative_to(manifest.parent.resolve()):
-        raise UsageError(f"{folder} lies in the folder of {manifest}, all of which is copied there: put one elsewhere")
+        raise UsageError(
+            f"{folder} lies in the folder of {manifest}, all of which is copied there: put one elsewhere"
+        )
     shutil.copytree(manifest.parent, copy, dirs_exist_ok=True)
-    lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = [
+        json.loads(line) for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()
+    ]
     for line in lines:
         line |= {key: f"{copy.name}/{line[key]}" for key in _PATHS if line.get(key)}
         line["split"] = line.get("split") or ("test" if line["id"] in HELD_OUT else "train")
@@ -62,15 +68,20 @@ def _real_lines(folder: Path, manifest: Path, licence: str | None) -> list[dict[
 
 
 def write_source(
-    folder: Path, samples: int, characters: Path | None, seed: int = DEFAULT_SAMPLE_SEED, licence: str | None = None
+    folder: Path,
+    samples: int,
+    characters: Path | None,
+    seed: int = DEFAULT_SAMPLE_SEED,
+    licence: str | None = None,
 ) -> Path:
     """Write a manifest with its characters beside it.
 
     Args:
         folder: of the manifest.
-        samples: procedural characters, a twentieth of them in validation, and as many in test if no real one is.
-        characters: manifest of real ones, copied with all that lies in its folder; a line's own `split` counts, else
-            those of `HELD_OUT` are in test and the others in train.
+        samples: procedural characters, a twentieth of them in validation, and as many in test if no real one
+            is.
+        characters: manifest of real ones, copied with all that lies in its folder; a line's own `split`
+            counts, else those of `HELD_OUT` are in test and the others in train.
 
     Returns:
         The manifest.
@@ -89,14 +100,22 @@ def write_source(
 @click.command()
 @click.argument("folder", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--samples", default=60, show_default=True, type=click.IntRange(3))
-@click.option("--characters", type=click.Path(dir_okay=False, path_type=Path), help="Left out where it is not there.")
-@click.option("--seed", default=DEFAULT_SAMPLE_SEED, show_default=True, type=click.IntRange(0), help="Of the samples.")
-@click.option("--license", "licence", metavar="SPDX", help="Of the real characters that are taken.  [default: all]")
+@click.option(
+    "--characters", type=click.Path(dir_okay=False, path_type=Path), help="Left out where it is not there."
+)
+@click.option(
+    "--seed", default=DEFAULT_SAMPLE_SEED, show_default=True, type=click.IntRange(0), help="Of the samples."
+)
+@click.option(
+    "--license", "licence", metavar="SPDX", help="Of the real characters that are taken.  [default: all]"
+)
 def main(folder: Path, samples: int, characters: Path | None, seed: int, licence: str | None) -> None:
     """Write the manifest of `make validate` or `make pretrained` to OUT."""
     there = characters is not None and os.path.lexists(characters)
     path = write_source(folder, samples, characters if there else None, seed, licence)
-    click.echo(f"{len(path.read_text().splitlines())} characters are in {path}" + ("" if there else ", no real ones"))
+    click.echo(
+        f"{len(path.read_text().splitlines())} characters are in {path}" + ("" if there else ", no real ones")
+    )
 
 
 if __name__ == "__main__":

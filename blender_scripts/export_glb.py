@@ -1,9 +1,9 @@
 """Export what a render of an FBX or .blend file shows as GLB, with Blender's own importers and exporter.
 
-See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null,
-for each image outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each
-with the path that the file gives. Written are ``scene.glb`` (meshes at rest, skins, shape keys, and an animation for
-each take) and ``scene.json`` (frames a second, and warnings).
+See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file,
+or null, for each image outside of the file, by its name in Blender. Without `images` the answer is what
+`images` must name, each with the path that the file gives. Written are ``scene.glb`` (meshes at rest, skins,
+shape keys, and an animation for each take) and ``scene.json`` (frames a second, and warnings).
 """
 
 import json
@@ -43,7 +43,9 @@ def export(job):
         _opened.clear()
         open_file(path)
         _opened["path"] = path
-    files = (i for i in bpy.data.images if i.packed_file is None and i.source in ("FILE", "SEQUENCE", "TILED"))
+    files = (
+        i for i in bpy.data.images if i.packed_file is None and i.source in ("FILE", "SEQUENCE", "TILED")
+    )
     outside = {image.name: image.filepath_raw for image in files if image.filepath_raw}
     if "images" not in job:
         return {"images": outside}
@@ -82,8 +84,12 @@ def open_file(path):
             _enable("io_scene_fbx")
             import_fbx(path)
     except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Location: " not in line]
-        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
+        lines = [
+            line.strip() for line in str(error).splitlines() if line.strip() and "Location: " not in line
+        ]
+        raise job_server.JobError(
+            lines[-1].removeprefix("Error: ") if lines else "no reason given"
+        ) from error
 
 
 def import_fbx(path):
@@ -93,7 +99,9 @@ def import_fbx(path):
     if "fbx_import" in dir(bpy.ops.wm) and (is_text or "fbx" not in dir(bpy.ops.import_scene)):
         bpy.ops.wm.fbx_import(filepath=path)
     elif is_text:
-        raise job_server.JobError(f"FBX as text is read by Blender 4.5 and newer; this is {bpy.app.version_string}")
+        raise job_server.JobError(
+            f"FBX as text is read by Blender 4.5 and newer; this is {bpy.app.version_string}"
+        )
     else:
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     for collection in (bpy.context.scene.collection, *bpy.context.scene.collection.children_recursive):
@@ -121,14 +129,17 @@ def load_images(outside, found):
             image.source, image.filepath = "FILE", found[name]
             image.reload()
             if not image.size[0]:
-                warnings.append(f"has a texture '{Path(found[name]).name}' that Blender cannot read; it was left out")
+                warnings.append(
+                    f"has a texture '{Path(found[name]).name}' that Blender cannot read; it was left out"
+                )
         if not found.get(name) or not image.size[0]:
             bpy.data.images.remove(image)
     return warnings
 
 
 def repair_fbx_material(material):
-    """Ignore an opacity of 0, use an image's own alpha, and show vertex colours where there is no other colour.
+    """Ignore an opacity of 0, use an image's own alpha, and show vertex colours where there is no other
+    colour.
 
     Exporters write an opacity of 0 beside opaque surfaces, and cannot say that vertex colours are meant.
     """
@@ -141,8 +152,13 @@ def repair_fbx_material(material):
         is_image = source is not None and source.type == "TEX_IMAGE"
         if is_image and not alpha.is_linked and alpha.default_value >= 1.0:
             material.node_tree.links.new(source.outputs["Alpha"], alpha)
-        plain = np.allclose(colour.default_value[:3], DEFAULT_GREY, atol=1e-3) or min(colour.default_value[:3]) > 0.999
-        meshes = [mesh for mesh in bpy.data.meshes if material.name in mesh.materials and len(mesh.color_attributes)]
+        plain = (
+            np.allclose(colour.default_value[:3], DEFAULT_GREY, atol=1e-3)
+            or min(colour.default_value[:3]) > 0.999
+        )
+        meshes = [
+            mesh for mesh in bpy.data.meshes if material.name in mesh.materials and len(mesh.color_attributes)
+        ]
         if meshes and ((source is None and plain) or (is_image and source.image is None)):
             node = material.node_tree.nodes.new("ShaderNodeVertexColor")
             node.layer_name = meshes[0].color_attributes[meshes[0].color_attributes.render_color_index].name
@@ -158,10 +174,16 @@ def show_what_renders():
         if not (layer.exclude or layer.collection.hide_render):
             layers.append(layer)
             pending.extend(layer.children)
-    rendered = {o for layer in layers for o in layer.collection.objects if not o.hide_render and o.visible_camera}
+    rendered = {
+        o for layer in layers for o in layer.collection.objects if not o.hide_render and o.visible_camera
+    }
     if not any(item.type in GEOMETRY or item.is_instancer for item in rendered):
         shapes = {bone.custom_shape for o in scene.objects if o.pose is not None for bone in o.pose.bones}
-        seen = {o for o in bpy.context.view_layer.objects if o.type in GEOMETRY and o.visible_get() and o not in shapes}
+        seen = {
+            o
+            for o in bpy.context.view_layer.objects
+            if o.type in GEOMETRY and o.visible_get() and o not in shapes
+        }
         if seen:
             warnings.append("would show no mesh in a render: what the viewport shows was read")
         rendered |= seen
@@ -194,7 +216,9 @@ def find_takes(warnings):
     for action in bpy.data.actions:
         first, last = action.frame_range
         if not np.isfinite((first, last)).all() or last - first >= MOST_FRAMES:
-            warnings.append(f"has an action '{action.name}' of more than {MOST_FRAMES} frames, which was left out")
+            warnings.append(
+                f"has an action '{action.name}' of more than {MOST_FRAMES} frames, which was left out"
+            )
             continue
         owner, _, take = action.name.partition("|")
         named = [item for item in owners if item.name == owner] if take else []
@@ -237,13 +261,18 @@ def _owners(owners, action):
 
     if users := [item for item in owners if action in actions(item)]:
         return users
-    bones = {c.data_path.split('"')[1] for c in getattr(action, "fcurves", ()) if c.data_path.startswith("pose.bones[")}
+    bones = {
+        c.data_path.split('"')[1]
+        for c in getattr(action, "fcurves", ())
+        if c.data_path.startswith("pose.bones[")
+    }
     armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
     return [o for o in armatures if bones and bones <= set(o.data.bones.keys())]
 
 
 def make_meshes():
-    """Apply all modifiers but armatures to what a render shows, and empty the rest; returns new shape keys by old.
+    """Apply all modifiers but armatures to what a render shows, and empty the rest; returns new shape keys by
+    old.
 
     The exporter itself applies modifiers only to meshes without shape keys.
     """
@@ -295,7 +324,9 @@ def _shapes(item):
         graph = bpy.context.evaluated_depsgraph_get()
         graph.update()
         evaluated = item.evaluated_get(graph)
-        found.append(bpy.data.meshes.new_from_object(evaluated, preserve_all_data_layers=True, depsgraph=graph))
+        found.append(
+            bpy.data.meshes.new_from_object(evaluated, preserve_all_data_layers=True, depsgraph=graph)
+        )
     item.show_only_shape_key = False
     return found
 

@@ -1,7 +1,9 @@
-"""How specsia's scripts are called, under `blender -b -P SCRIPT -- --serve FD` and `python SCRIPT --serve FD` alike.
+"""How specsia's scripts are called, under `blender -b -P SCRIPT -- --serve FD` and `python SCRIPT --serve FD`
+alike.
 
-A script reads one JSON object a line from standard input and writes one line for each to the file descriptor FD, apart
-from standard output, where Blender and its add-ons print. It ends with the process at the other end of its input.
+A script reads one JSON object a line from standard input and writes one line for each to the file descriptor
+FD, apart from standard output, where Blender and its add-ons print. It ends with the process at the other end
+of its input.
 """
 
 import errno
@@ -18,12 +20,16 @@ class JobError(Exception):
 
 
 def main(do, greeting):
-    """Run a script: `do` takes a job (dict) and returns an answer (dict); `greeting` (dict) is sent when ready."""
+    """Run a script: `do` takes a job (dict) and returns an answer (dict); `greeting` (dict) is sent when
+    ready."""
     if len(sys.argv) < 3 or sys.argv[-2] != "--serve":
         sys.exit("this script is started by specsia: SCRIPT --serve DESCRIPTOR")
     threading.Thread(target=_leave_with_caller, daemon=True).start()
     # Not sys.stdin: Blender replaces it in some builds.
-    with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answers, os.fdopen(os.dup(0), "rb") as requests:
+    with (
+        os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answers,
+        os.fdopen(os.dup(0), "rb") as requests,
+    ):
         _send(answers, greeting)
         for line in iter(requests.readline, b""):
             try:

@@ -2,10 +2,10 @@
 
 A job is a JSON object:
 
-    mesh        .npz with vertices (V, 3), faces (F, 3), face_material (F,), rest (V, 3), and where the mesh has them
-                uv (F, 3, 2; v downwards), colors (F, 3, 4; linear) and normals (F, 3, 3)
-    materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit,
-                double_sided}; textures are indices or null
+    mesh        .npz with vertices (V, 3), faces (F, 3), face_material (F,), rest (V, 3), and where the mesh
+                has them uv (F, 3, 2; v downwards), colors (F, 3, 4; linear) and normals (F, 3, 3)
+    materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff,
+                unlit, double_sided}; textures are indices or null
     textures    list of {file, wrap: [u, v], nearest}; files are RGBA PNG
     cameras     list of {position: [x, y, z], right: [...], up: [...]}, unit vectors of the image
     size        pixels on a side
@@ -15,9 +15,10 @@ A job is a JSON object:
     threads     0 for all
     out         folder for the results
 
-Written are ``color_KK.npy`` (H, W, 4) float32, linear, premultiplied, row 0 at the top; ``coverage_KK.npy`` (H, W)
-float32 0-1, where a material is not opaque; ``position_KK.npy`` (H * GRID, W * GRID, 4) float32, the rest position of
-the surface at the centre of each cell of a grid of GRID x GRID cells a pixel, and whether there is one.
+Written are ``color_KK.npy`` (H, W, 4) float32, linear, premultiplied, row 0 at the top; ``coverage_KK.npy``
+(H, W) float32 0-1, where a material is not opaque; ``position_KK.npy`` (H * GRID, W * GRID, 4) float32, the
+rest position of the surface at the centre of each cell of a grid of GRID x GRID cells a pixel, and whether
+there is one.
 """
 
 import sys
@@ -33,7 +34,13 @@ import job_server
 
 GRID = 3  # Cells along a side of a pixel in the position pass; odd, so that one lies at the pixel's centre
 
-CYCLES = {"device": "CPU", "seed": 0, "pixel_filter_type": "BOX", "max_bounces": 0, "transparent_max_bounces": 64}
+CYCLES = {
+    "device": "CPU",
+    "seed": 0,
+    "pixel_filter_type": "BOX",
+    "max_bounces": 0,
+    "transparent_max_bounces": 64,
+}
 CYCLES |= dict.fromkeys(("use_adaptive_sampling", "use_denoising", "film_transparent_glass"), False)
 """Settings of the engine: a sampler of emission alone, 64 translucent layers deep."""
 
@@ -158,7 +165,8 @@ def _scene(job):
 
 
 def _views(scene, cameras, out, name, channel=None, scale=None, offset=None):
-    """Render every view and write its pixels, linear and premultiplied; one channel, or the colour rescaled."""
+    """Render every view and write its pixels, linear and premultiplied; one channel, or the colour
+    rescaled."""
     path = out / "view.exr"
     for k, camera in enumerate(cameras):
         right, up, place = (Vector(camera[key]) for key in ("right", "up", "position"))
@@ -222,7 +230,8 @@ class Graph:
         return self.node("Attribute", attribute_name=name).outputs[output]
 
     def finish(self, spec, colour, opacity):
-        """Emit a colour, let the rest through, and return the material; a single-sided one is not there from behind.
+        """Emit a colour, let the rest through, and return the material; a single-sided one is not there from
+        behind.
 
         Cycles knows no culling, so that is part of the opacity.
         """
@@ -231,7 +240,9 @@ class Graph:
             opacity = front if opacity is None else self.math("MULTIPLY", opacity, front)
         shader = self.node("Emission", colour).outputs[0]
         if opacity is not None:
-            shader = self.node("MixShader", opacity, self.node("BsdfTransparent").outputs[0], shader).outputs[0]
+            shader = self.node("MixShader", opacity, self.node("BsdfTransparent").outputs[0], shader).outputs[
+                0
+            ]
         self.node("OutputMaterial", shader)
         return self.material
 
@@ -277,7 +288,8 @@ def _base(graph, spec, images, has):
 
 
 def _look_up(graph, images, index, has):
-    """Image node of a texture of the job, or None. Each axis is wrapped before the node, which wraps both alike."""
+    """Image node of a texture of the job, or None. Each axis is wrapped before the node, which wraps both
+    alike."""
     if index is None or "uv" not in has:
         return None
     image, settings = images[index]
@@ -296,14 +308,17 @@ def _look_up(graph, images, index, has):
 
 
 def _light(graph, light):
-    """Light that falls on the side that is seen: ambient + sum of intensity x max(0, normal . direction), at most 1."""
+    """Light that falls on the side that is seen: ambient + sum of intensity x max(0, normal . direction), at
+    most 1."""
     inside = graph.node("NewGeometry").outputs["Backfacing"]
     side = graph.math("SUBTRACT", 1.0, graph.math("MULTIPLY", inside, 2.0))
     normal = graph.vector("NORMALIZE", graph.attribute("normals"))
     total = light["ambient"]
     for x, y, z, intensity in light["lights"]:
         facing = graph.math("MULTIPLY", graph.vector("DOT_PRODUCT", normal, (x, y, z)), side)
-        total = graph.math("ADD", total, graph.math("MULTIPLY", graph.math("MAXIMUM", facing, 0.0), intensity))
+        total = graph.math(
+            "ADD", total, graph.math("MULTIPLY", graph.math("MAXIMUM", facing, 0.0), intensity)
+        )
     return graph.math("MINIMUM", total, 1.0)
 
 

@@ -12,7 +12,9 @@ def main(character: str = "sample:1", backend: str = "relief", folder: str = "pa
     pairs = specsia.pair(guess, views)
     for pair in pairs:
         print(f"{pair.uid}: IoU {pair.iou:.3f}")
-    print(f"{len(pairs)} pairs by {guess.backend}, mean IoU {pairs.mean_iou:.3f}, are in {pairs.save(folder)}")
+    print(
+        f"{len(pairs)} pairs by {guess.backend}, mean IoU {pairs.mean_iou:.3f}, are in {pairs.save(folder)}"
+    )
 
 
 if __name__ == "__main__":

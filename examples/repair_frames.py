@@ -1,6 +1,7 @@
 """Repair frames of another tool: python repair_frames.py RUN FRAMES [FOLDER].
 
-FRAMES holds color/NAME.png (with alpha) and pos/NAME.png, as examples/make_pairs.py or your own renderer writes them.
+FRAMES holds color/NAME.png (with alpha) and pos/NAME.png, as examples/make_pairs.py or your own renderer
+writes them.
 """
 
 import sys

@@ -1,4 +1,5 @@
-"""specsia: repair drawn characters seen from new angles, and build the datasets that teach 2D models to do so.
+"""specsia: repair drawn characters seen from new angles, and build the datasets that teach 2D models to do
+so.
 
 import specsia
 
@@ -20,7 +21,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from specsia_build.errors import CharacterError, SpecsiaError, UsageError
     from specsia_build.library.model import Dataset, Model, load_model, open_dataset, train
-    from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
+    from specsia_build.library.pictures import (
+        Pairs,
+        Reconstruction,
+        View,
+        Views,
+        load,
+        pair,
+        reconstruct,
+        render,
+    )
     from specsia_build.library.repair import Repaired, repair
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 

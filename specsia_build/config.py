@@ -28,8 +28,8 @@ RendererName = Literal["cycles", "fast", "pyrender"]
 NONE: Keep = "none"
 
 RANDOM, DARK, COLOURED = OUTLINES = ("random", "dark", "coloured")
-"""Rules of the contour's colour, which may also be a grey or `#rrggbb`: any grey, one of the darkest quarter, or a
-darker shade of the figure's colour beside it."""
+"""Rules of the contour's colour, which may also be a grey or `#rrggbb`: any grey, one of the darkest quarter,
+or a darker shade of the figure's colour beside it."""
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
@@ -53,7 +53,8 @@ def cores() -> int:
 
 
 def checked(name: str, value: object, kind: Any, *, strict: bool = True) -> Any:
-    """Return the value of a setting as a type, which may be a `Literal` or have limits, or raise a UsageError.
+    """Return the value of a setting as a type, which may be a `Literal` or have limits, or raise a
+    UsageError.
 
     Unless `strict`, text may stand for numbers and truth.
     """
@@ -62,7 +63,9 @@ def checked(name: str, value: object, kind: Any, *, strict: bool = True) -> Any:
     except msgspec.ValidationError as error:
         literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
         choices = ", ".join(choice for part in literals for choice in get_args(part))
-        raise UsageError(f"{name} cannot be {value!r}: {f'it is one of {choices}' if choices else error}") from error
+        raise UsageError(
+            f"{name} cannot be {value!r}: {f'it is one of {choices}' if choices else error}"
+        ) from error
 
 
 def check_types(settings: Any) -> None:
@@ -126,8 +129,8 @@ class BuildConfig:
         shard: `I/N`, build only the I-th of N shares of the source; see `in_shard`.
         limit: build only the first so many characters of that.
         exclude: a file of ids to leave out, one a line.
-        max_failures: failed characters, not quarantined ones, that a build tolerates: a count or a share such as `1%`,
-            past which it ends; None is `MAX_FAILURES`, judged at the end.
+        max_failures: failed characters, not quarantined ones, that a build tolerates: a count or a share such
+            as `1%`, past which it ends; None is `MAX_FAILURES`, judged at the end.
         timeout: seconds after which one character's stage is given up.
         keep: `none` removes the artefacts after packing, once the dataset passed verification.
         clips: None for a build of stills.
@@ -166,7 +169,9 @@ class BuildConfig:
             colour_of(self.outline)
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
-            raise UsageError(f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once")
+            raise UsageError(
+                f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once"
+            )
 
     def allowed_failures(self, characters: int) -> int:
         """Number of failed characters that a build tolerates; a share allows at least one."""
@@ -190,7 +195,9 @@ def colour_of(outline: str) -> tuple[int, int, int]:
     if re.fullmatch("[0-9]{1,9}", outline) and int(outline) <= 255:
         return (int(outline),) * 3
     rules = ", ".join(OUTLINES)
-    raise UsageError(f"outline cannot be '{outline}': it is {rules}, a grey from 0 to 255, or a colour such as #204080")
+    raise UsageError(
+        f"outline cannot be '{outline}': it is {rules}, a grey from 0 to 255, or a colour such as #204080"
+    )
 
 
 def check_failures(max_failures: str | None) -> None:
@@ -199,7 +206,9 @@ def check_failures(max_failures: str | None) -> None:
         raise UsageError(f"max_failures cannot be '{max_failures}': give a count (3) or a share of all (1%)")
 
 
-RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
+RUN_SETTINGS = frozenset(
+    {"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"}
+)
 """Settings that the next command does not inherit from the run."""
 
 

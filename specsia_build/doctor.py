@@ -24,15 +24,16 @@ from specsia_build.memory import MEMORY, format_size, memory_bytes
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
-"""Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its artefacts."""
+"""Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its
+artefacts."""
 
 
 @dataclass(frozen=True)
 class Fact:
     """What a machine has or lacks, what that `enables`, and the command that fixes it.
 
-    The state is `OK`, `NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If `enables` is
-    empty, every build needs it.
+    The state is `OK`, `NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If
+    `enables` is empty, every build needs it.
     """
 
     state: str
@@ -131,7 +132,10 @@ def hub() -> Fact:
 
 _TORCH = "import torch; print(torch.__version__, 'with GPU' if torch.cuda.is_available() else 'without GPU')"
 _FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
-_OPENGL = "from specsia_build.rendering.layers import load_renderer; load_renderer('pyrender').check(); print('draws')"
+_OPENGL = (
+    "from specsia_build.rendering.layers import load_renderer; load_renderer('pyrender').check(); "
+    "print('draws')"
+)
 
 CHECKS: dict[str, Callable[[], Fact]] = {
     "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
@@ -144,9 +148,15 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "GPU": gpu,
     "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
     "ffmpeg": partial(_run_python, _FFMPEG, "films: MP4 and GIF", "pip install imageio-ffmpeg"),
-    "metrics": partial(extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
-    "Ray": partial(extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
-    "S3": partial(extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
+    "metrics": partial(
+        extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"
+    ),
+    "Ray": partial(
+        extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"
+    ),
+    "S3": partial(
+        extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"
+    ),
     "pyrender": partial(extra, "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),
     "Blender": blender,
     "Hub": hub,

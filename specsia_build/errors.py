@@ -45,7 +45,10 @@ def meant(given: str, known: Iterable[str]) -> str:
 
 def no_such(kind: str, given: str, known: Sequence[str]) -> str:
     """The message about an unknown name, with the known ones."""
-    return f"there is no {kind} '{brief(given, 80)}'; the known ones are {', '.join(known)}.{meant(given, known)}"
+    return (
+        f"there is no {kind} '{brief(given, 80)}'; the known ones are "
+        f"{', '.join(known)}.{meant(given, known)}"
+    )
 
 
 def plural(count: int, noun: str) -> str:
@@ -67,12 +70,15 @@ def argument(name: str | Path) -> str:
 
 
 class ByShape:
-    """A dataclass with ``repr=False`` that shows arrays by dtype and shape, and long tuples by their length."""
+    """A dataclass with ``repr=False`` that shows arrays by dtype and shape, and long tuples by their
+    length."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __repr__(self) -> str:
-        values = (f"{field.name}={_summary(getattr(self, field.name))}" for field in fields(self) if field.repr)
+        values = (
+            f"{field.name}={_summary(getattr(self, field.name))}" for field in fields(self) if field.repr
+        )
         return f"{type(self).__name__}({', '.join(values)})"
 
 
@@ -85,7 +91,8 @@ def _summary(value: Any) -> str:
 
 
 class SpecsiaError(Exception):
-    """An error that the user can understand and fix; the command exits with 1. Its message is made `printable`."""
+    """An error that the user can understand and fix; the command exits with 1. Its message is made
+    `printable`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -100,7 +107,8 @@ class WriteError(SpecsiaError):
 
 
 class CostError(SpecsiaError):
-    """Something would need more memory than allowed; readers that tolerate damaged files do not tolerate this."""
+    """Something would need more memory than allowed; readers that tolerate damaged files do not tolerate
+    this."""
 
 
 class CharacterError(SpecsiaError):

@@ -3,7 +3,8 @@
 Right-handed, Z up, the character faces -Y and its own left is +X. The camera is orthographic, looks at the
 origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units. Yaw 0 is the frontal view; a
 growing yaw walks the camera counter-clockwise seen from above, so it shows more of the character's left side.
-Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; its centre is at halves.
+Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; its centre is at
+halves.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ORTHO_WIDTH = 1.35  # Width and height of the image in units of the frame (the published set's orthographic scale)
+ORTHO_WIDTH = (
+    1.35  # Width and height of the image in units of the frame (the published set's orthographic scale)
+)
 CAMERA_DISTANCE = 2.0  # Distance of the camera from the origin in units, which only Blender uses
 EXTENT = 1.0  # Largest side of a normalised character's bounding box, in units
 
@@ -56,7 +59,8 @@ class Camera:
         """Project points (..., 3) in units of the frame.
 
         Returns:
-            (..., 3): column and row in pixels (pixel centres at halves), depth in units, growing away from the camera.
+            (..., 3): column and row in pixels (pixel centres at halves), depth in units, growing away from
+            the camera.
         """
         seen = np.asarray(points, dtype=np.float64) @ self.basis().T
         scale, half = self.pixels_per_unit, self.size / 2
@@ -74,7 +78,8 @@ def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
 
 
 def signed_axis(axis: str) -> str:
-    """Normalise the name of an axis, in any case and with or without plus, to that in `AXES`, or raise ValueError."""
+    """Normalise the name of an axis, in any case and with or without plus, to that in `AXES`, or raise
+    ValueError."""
     name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
     if name not in AXES:
         raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
@@ -98,7 +103,8 @@ def axis_names(matrix: NDArray[np.floating]) -> tuple[str, ...]:
 def up_rotation(up: str) -> NDArray[np.float64]:
     """Rotation (3, 3) that turns coordinates whose up axis is `up` into Z up.
 
-    ``+y`` gives (x, -z, y), which takes a glTF or OBJ character (facing +Z) to facing -Y; ``+z`` is the identity.
+    ``+y`` gives (x, -z, y), which takes a glTF or OBJ character (facing +Z) to facing -Y; ``+z`` is the
+    identity.
     """
     rotations = {
         "+z": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -176,10 +182,11 @@ POSITION_SIGNS = (1.0, 1.0, -1.0)
 def position_codes(
     box_min: Sequence[float], box_max: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the affine map from points to position colours, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
+    """Compute the affine map from points to position colours, channel c = gain[c] * p[POSITION_AXES[c]] +
+    offset[c].
 
-    The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A flat
-    axis maps to 0. Both gain and offset are (3,), in channel order.
+    The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A
+    flat axis maps to 0. Both gain and offset are (3,), in channel order.
     """
     gain, offset = np.zeros(3), np.zeros(3)
     for channel, (axis, sign) in enumerate(zip(POSITION_AXES, POSITION_SIGNS, strict=True)):
@@ -206,5 +213,7 @@ def decode_position(
     points = np.empty(colours.shape, dtype=np.float64)
     for channel, axis in enumerate(POSITION_AXES):
         flat = gain[channel] == 0
-        points[..., axis] = box_min[axis] if flat else (colours[..., channel] - offset[channel]) / gain[channel]
+        points[..., axis] = (
+            box_min[axis] if flat else (colours[..., channel] - offset[channel]) / gain[channel]
+        )
     return points

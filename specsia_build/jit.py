@@ -1,7 +1,7 @@
 """Compilation by numba without the GIL, cached by a digest of all compiled sources of this installation.
 
-numba's own cache looks at a function's file alone and misses changes of what it calls. numba is imported when the first
-function is called, so that commands that draw nothing start without it.
+numba's own cache looks at a function's file alone and misses changes of what it calls. numba is imported when
+the first function is called, so that commands that draw nothing start without it.
 """
 
 import errno
@@ -29,14 +29,17 @@ def sources_digest(top: Path) -> str:
     digest = hashlib.sha256(f"{version('numba')} {top}".encode())
     for path in sorted(map(str, top.rglob("*.py"))):
         source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
-        if b"specsia_build.jit" in source or name.startswith(("rendering/", "frame.py")):  # `frame`: its constants
+        if b"specsia_build.jit" in source or name.startswith(
+            ("rendering/", "frame.py")
+        ):  # `frame`: its constants
             digest.update(f"{name} {Path(path).stat().st_mtime_ns} ".encode() + source)
     return digest.hexdigest()[:16]
 
 
 @cache
 def cache_folder() -> Path:
-    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be written."""
+    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be
+    written."""
     stated = os.environ.get("NUMBA_CACHE_DIR")
     cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
     # A home folder that cannot be written is not a reason to fail.
@@ -54,10 +57,11 @@ _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of
 
 
 class Later:
-    """A function whose numba dispatcher is created when it is called, or when a function that calls it is compiled.
+    """A function whose numba dispatcher is created when it is called, or when a function that calls it is
+    compiled.
 
-    Most functions are only called by compiled ones; these get a dispatcher without the wrapper for Python, which would
-    take as long to compile as a short function.
+    Most functions are only called by compiled ones; these get a dispatcher without the wrapper for Python,
+    which would take as long to compile as a short function.
     """
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
@@ -132,7 +136,8 @@ compiled: Any = _keeping()  # Decorator of a compiled function
 
 # `_nrt` is undocumented: without it, numba leaves its runtime for arrays out.
 uncounted: Any = _keeping(_nrt=False)
-"""Decorator of a compiled function that creates no array: counting references costs more than a short loop."""
+"""Decorator of a compiled function that creates no array: counting references costs more than a short
+loop."""
 
 inlined: Any = _keeping(forceinline=True, _nrt=False)
 """Decorator of an `uncounted` function that is inlined into its callers."""

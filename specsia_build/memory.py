@@ -76,8 +76,8 @@ def counting(name: str) -> Iterator[None]:
 def take(size: int, cure: str = CURE) -> None:
     """Count bytes that are kept until the character is done; call it before they are allocated.
 
-    Outside of `counting` each call counts alone. Raises CostError, whose message ends with `cure`, if they are too
-    many.
+    Outside of `counting` each call counts alone. Raises CostError, whose message ends with `cure`, if they
+    are too many.
     """
     ask(size, cure)
     budget = _current.get()
@@ -109,7 +109,8 @@ def exhausted(name: str) -> str:
 
 
 def keep_freed() -> None:
-    """Have glibc keep `_KEPT` freed bytes: new pages from the system would be cleared for each view that is drawn."""
+    """Have glibc keep `_KEPT` freed bytes: new pages from the system would be cleared for each view that is
+    drawn."""
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
@@ -117,7 +118,8 @@ def keep_freed() -> None:
 
 
 def limit_process(size: int) -> None:
-    """Let a character use `size` bytes here, and on Linux have the system limit this process to `HEADROOM` times that.
+    """Let a character use `size` bytes here, and on Linux have the system limit this process to `HEADROOM`
+    times that.
 
     What the process uses by now is not counted.
     """

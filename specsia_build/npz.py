@@ -32,7 +32,8 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def encode_sparse(array: NDArray[np.float32]) -> bytes:
-    """Encode an array (H, W, 2) that is mostly zero, as a mask and values; the latter are noise and not compressed."""
+    """Encode an array (H, W, 2) that is mostly zero, as a mask and values; the latter are noise and not
+    compressed."""
     words = ready(array, np.float32).view(np.uint64)[..., 0]
     there = words != 0
     return encode_named({THERE: there, KEY: words[there].view(np.float32).reshape(-1, 2)}, stored=(KEY,))
@@ -81,7 +82,11 @@ def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
 
 def _unpacked(data: bytes, member: zipfile.ZipInfo) -> bytes:
     """Content of a zip member; `zipfile` takes three times as long."""
-    begin = member.header_offset + _HEADER + sum(struct.unpack_from("<HH", data, member.header_offset + _HEADER - 4))
+    begin = (
+        member.header_offset
+        + _HEADER
+        + sum(struct.unpack_from("<HH", data, member.header_offset + _HEADER - 4))
+    )
     plain = data[begin : begin + member.compress_size]
     if member.compress_type == _DEFLATED:
         plain = isal_zlib.decompressobj(-zlib.MAX_WBITS).decompress(plain, member.file_size)

@@ -1,4 +1,5 @@
-"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, since the encoder is a pinned dependency."""
+"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, since the encoder is a pinned
+dependency."""
 
 import io
 import struct
@@ -25,8 +26,10 @@ _MOST_PIXELS = 1 << 26
 def deflate(data: bytes | memoryview, container: int = ZLIB) -> bytes:
     """Compress bytes at level 1; a memory view must have one dimension and bytes.
 
-    ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long stream, but
-    not of short inputs or streams that have begun: so the first bytes are compressed apart, at a cost of 20 bytes.
+    ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long
+    stream, but
+    not of short inputs or streams that have begun: so the first bytes are compressed apart, at a cost of 20
+    bytes.
     """
     stream = isal_zlib.compressobj(level=1, wbits=container)
     beginning = stream.compress(data[:8]) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
@@ -34,13 +37,24 @@ def deflate(data: bytes | memoryview, container: int = ZLIB) -> bytes:
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", isal_zlib.crc32(body, isal_zlib.crc32(kind)))
+    return (
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", isal_zlib.crc32(body, isal_zlib.crc32(kind)))
+    )
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up filter."""
+    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up
+    filter."""
     pixels = image[..., None] if image.ndim == 2 else image
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in _COLOUR_TYPES or 0 in pixels.shape:
+    if (
+        pixels.dtype != np.uint8
+        or pixels.ndim != 3
+        or pixels.shape[2] not in _COLOUR_TYPES
+        or 0 in pixels.shape
+    ):
         raise ValueError(f"cannot write an array of shape {image.shape} and type {image.dtype} as PNG")
     height, width, channels = pixels.shape
     plain = pixels.reshape(height, width * channels)
@@ -121,7 +135,8 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Decode a PNG, checking all of it, to (H, W) uint8 for one channel or (H, W, channels).
 
-    Raises ValueError with the end of a sentence if the bytes are not a whole PNG of 8 bits and so many channels.
+    Raises ValueError with the end of a sentence if the bytes are not a whole PNG of 8 bits and so many
+    channels.
     """
     (width, height, depth, colour, *other_forms), packed = _unpacked(data)
     if depth != 8 or colour != _COLOUR_TYPES[channels]:
@@ -146,7 +161,8 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
 
 
 def decode_rgba(data: bytes) -> NDArray[np.uint8]:
-    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled code."""
+    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled
+    code."""
     return _by_pillow(data, "RGBA")
 
 

@@ -1,4 +1,5 @@
-"""Worker processes of this machine, any of which may crash or hang without affecting the others; threads in order."""
+"""Worker processes of this machine, any of which may crash or hang without affecting the others; threads in
+order."""
 
 import math
 import multiprocessing
@@ -43,7 +44,8 @@ _READY, _DONE, _RAISED = range(3)  # Kinds of a worker's messages
 
 
 class Clock:
-    """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z for instance."""
+    """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z for
+    instance."""
 
     def __init__(self) -> None:
         self._last, self._passed = time.monotonic(), 0.0
@@ -203,8 +205,9 @@ class Pool:
     ) -> Results[R]:
         """Apply an importable function to every item; what it raises is raised here and ends the call.
 
-        `enough` and `pause` are called before an item is handed out. Once `enough` is true, no other is, and the
-        current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end before they are ready.
+        `enough` and `pause` are called before an item is handed out. Once `enough` is true, no other is, and
+        the current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end before
+        they are ready.
         """
         if not items:
             return
@@ -318,7 +321,8 @@ class Pool:
 
 
 def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None, None]:
-    """Results of calls in their order; computed here if `workers` is 1. Raises SpecsiaError if a worker is lost."""
+    """Results of calls in their order; computed here if `workers` is 1. Raises SpecsiaError if a worker is
+    lost."""
     if workers <= 1:
         yield from map(call, calls)
         return
@@ -336,7 +340,8 @@ def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None
 
 
 def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Apply a function to items in threads, and yield the results in order; at most `most` are computed ahead."""
+    """Apply a function to items in threads, and yield the results in order; at most `most` are computed
+    ahead."""
     waiting = deque[Future[R]]()
     for item in items:
         waiting.append(pool.submit(function, item))

@@ -27,7 +27,8 @@ from specsia_build.pool import LOOK_SECONDS, how_ended
 
 MAX_QUOTED = 200  # Characters of a program's last line that an error quotes
 MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at once
-_MARK = "SPECSIA_PROCESS"  # Environment variable that marks a program's descendants, whatever their session and parent
+# Environment variable that marks a program's descendants, whatever their session and parent
+_MARK = "SPECSIA_PROCESS"
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")  # Would break another interpreter
 MOST_LINES = 64  # Lines that wait to be read; a program that writes more waits, so that memory is bounded
 
@@ -37,7 +38,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for a program in another Python: this process's without the variables of its Python, and `extra`."""
+    """Environment for a program in another Python: this process's without the variables of its Python, and
+    `extra`."""
     passed = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**passed, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
@@ -59,7 +61,8 @@ class Program:
         argv, env, cwd: as of `subprocess.Popen`.
         log: file for its standard error, and for its standard output unless it is piped.
         piped: whether standard input and output are pipes; otherwise there is no input.
-        apart: whether `lines` come from a pipe of their own, whose number is added to `argv`, and prints go to the log.
+        apart: whether `lines` come from a pipe of their own, whose number is added to `argv`, and prints go
+            to the log.
 
     Raises:
         OSError, ValueError: if it cannot be started.
@@ -113,7 +116,8 @@ class Program:
         self.lines.put(None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Write a line of JSON to the program's input. Raises EOFError, which says how it ended, if it has."""
+        """Write a line of JSON to the program's input. Raises EOFError, which says how it ended, if it
+        has."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
@@ -122,8 +126,10 @@ class Program:
             raise EOFError(self.ending()) from error
 
     def receive(self, seconds: float) -> bytes:
-        """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it ended."""
-        # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not count.
+        """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it
+        ended."""
+        # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not
+        # count.
         for number in range(ceil(seconds / LOOK_SECONDS)):
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None
@@ -140,7 +146,9 @@ class Program:
         """The last line of the log that is not blank, short and printable, or nothing."""
         size = os.fstat(self._log.fileno()).st_size
         text = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace")
-        return next((brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), "")
+        return next(
+            (brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), ""
+        )
 
     def ending(self) -> str:
         """Describe how the program ended, such as "ended with exit code 3; the last it printed: ...".
@@ -157,7 +165,9 @@ class Program:
     def end(self) -> None:
         """Kill the program and every process that it started. Can be called twice."""
         deadline = time.monotonic() + _KILL_SECONDS
-        while (living := [p for p in psutil.process_iter() if self._started(p)]) and time.monotonic() < deadline:
+        while (
+            living := [p for p in psutil.process_iter() if self._started(p)]
+        ) and time.monotonic() < deadline:
             for process in living:
                 with suppress(psutil.Error):
                     process.kill()

@@ -1,7 +1,7 @@
 """Terminal output: lines, tables, panels and live progress; the only module that imports rich.
 
-Results go to standard output, all else to standard error, in colours only on a terminal: pipes, `NO_COLOR` and
-``TERM=dumb`` get plain lines, and a line a minute of progress.
+Results go to standard output, all else to standard error, in colours only on a terminal: pipes, `NO_COLOR`
+and ``TERM=dumb`` get plain lines, and a line a minute of progress.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def _print(stream: TextIO, lines: Sequence[str | Table], style: str | None = Non
             if isinstance(line, str):
                 text = shortened(line)
                 # A line without spaces, such as a path, stays whole so that it can be copied.
-                console.print(Text(text, style_of(text) if style is None else style), soft_wrap=" " not in text)
+                console.print(
+                    Text(text, style_of(text) if style is None else style), soft_wrap=" " not in text
+                )
                 continue
             grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
             head, *rows = line.cells
@@ -135,7 +137,9 @@ def complain(sentence: str, command: str | None = None) -> None:
 
 def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) -> None:
     """Print the panel that ends a command on standard error: a title, and lines by their label."""
-    rows = [("" if k else label, label, line) for label, lines in facts.items() for k, line in enumerate(lines)]
+    rows = [
+        ("" if k else label, label, line) for label, lines in facts.items() for k, line in enumerate(lines)
+    ]
     if is_plain(sys.stderr):
         width = max(map(len, facts), default=0) + 2
         _print(sys.stderr, [title, *(f"  {heading:<{width}}{line}" for heading, _, line in rows)])
@@ -158,7 +162,8 @@ def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) 
 
 
 class Bar:
-    """Progress of one stage; call it with a count to advance it. `kept` units are up to date; unit ``B`` is bytes."""
+    """Progress of one stage; call it with a count to advance it. `kept` units are up to date; unit ``B`` is
+    bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
         self._label, self._unit, self._note = shortened(label), unit, ""
@@ -248,8 +253,11 @@ def stages(*, transient: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def bar(name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0) -> Iterator[Bar]:
-    """Show one stage with `total` units besides those `kept`, in the table of `stages` or on a line of its own."""
+def bar(
+    name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0
+) -> Iterator[Bar]:
+    """Show one stage with `total` units besides those `kept`, in the table of `stages` or on a line of its
+    own."""
     if not live_tables and not is_plain(sys.stderr):
         with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
             yield inner

@@ -17,7 +17,9 @@ def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Pat
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Bytes of each file below a folder, by name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def shards_here(load: Load) -> MakeShards:

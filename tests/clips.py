@@ -75,7 +75,9 @@ def write_figure(path: Path, number: int, still: bool = False, bent: float = 0.0
     )
     writer.data["scenes"], writer.data["scene"] = [{"nodes": [figure, root]}], 0
     if not still:
-        add_motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)])
+        add_motion(
+            writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)]
+        )
         add_motion(writer, "walk", root, "translation", [0.0, 1.0], [[0, 0, 0], [0.2, 0, 0.4]])
     return writer.write_glb(path)
 
@@ -100,7 +102,14 @@ def write_figures(folder: Path, count: int = 3) -> Path:
 def clips_config(source: Path, **clips: Any) -> BuildConfig:
     """Settings of a small run; `clips` are among those of `ClipSettings`."""
     stated = {"recipes": ["dravie"], "fps": float(FPS), "views": VIEWS, "turntable": True, **clips}
-    settings = {"source": str(source), "size": SIZE, "views": 4, "workers": 1, "min_iou": 0.0, "clips": stated}
+    settings = {
+        "source": str(source),
+        "size": SIZE,
+        "views": 4,
+        "workers": 1,
+        "min_iou": 0.0,
+        "clips": stated,
+    }
     return with_settings(BuildConfig(), settings, "a test")
 
 

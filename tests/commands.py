@@ -13,7 +13,8 @@ COMMAND = (sys.executable, "-c", "from specsia_build.cli import main; main()")
 
 
 def specsia(*words: object, code: int | None = 0) -> Result:
-    """Run the command in this process; it must end with an exit code, or any if `code` is None, and no traceback."""
+    """Run the command in this process; it must end with an exit code, or any if `code` is None, and no
+    traceback."""
     ran = CliRunner().invoke(main, [str(word) for word in words])
     assert ran.exception is None or isinstance(ran.exception, SystemExit), f"{ran.output}{ran.exception!r}"
     assert "Traceback" not in ran.output, ran.output

@@ -59,7 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a processor, since many tests wait for processes; beyond 16 they wait for the longest file."""
+    """Two workers a processor, since many tests wait for processes; beyond 16 they wait for the longest
+    file."""
     return min(16, 2 * (os.cpu_count() or 1))
 
 
@@ -110,7 +111,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three characters, one in each split, four views of 96 px, two backends; not to be changed."""
     from tests.dataset.small import build_small
 
-    return build_small(tmp_path_factory.mktemp("pairs") / "dataset", ("a", "b", "c"), backends=("fat", "thin"))
+    return build_small(
+        tmp_path_factory.mktemp("pairs") / "dataset", ("a", "b", "c"), backends=("fat", "thin")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -119,4 +122,6 @@ def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
     from tests.clips import clips_config, run_clips, write_figures
 
     folder = tmp_path_factory.mktemp("clips")
-    return run_clips(folder / "run", clips_config(write_figures(folder / "figures"), recipes=["frames", "dravie"]))[0]
+    return run_clips(
+        folder / "run", clips_config(write_figures(folder / "figures"), recipes=["frames", "dravie"])
+    )[0]

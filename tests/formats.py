@@ -49,13 +49,17 @@ def _checkpoint(architecture: Architecture) -> str:
     with torch.device("meta"):
         weights = build_generator(ModelConfig(architecture)).state_dict()
     files = (checkpoint.MODEL, checkpoint.TRAINING, STATE, checkpoint.DRAWING)
-    return _digest(repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()])))
+    return _digest(
+        repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()]))
+    )
 
 
 def formats() -> dict[str, Any]:
     """The formats of this checkout, by name."""
     backends = {backend.name: backend.version for backend in map(load_backend, OWN)}
-    backends |= {path.stem: read_pins(path.stem).version for path in (shipped("manifests") / "backends").glob("*.yaml")}
+    backends |= {
+        path.stem: read_pins(path.stem).version for path in (shipped("manifests") / "backends").glob("*.yaml")
+    }
     return {
         "columns": _digest(str(schema.arrow_schema().remove_metadata())),
         "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),

@@ -47,7 +47,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Blob:
-    """A file of a commit: its size, its SHA-256, and the id of its git object, which is empty where LFS keeps it."""
+    """A file of a commit: its size, its SHA-256, and the id of its git object, which is empty where LFS keeps
+    it."""
 
     size: int
     sha256: str
@@ -61,7 +62,9 @@ class Blob:
     def entry(self, path: str) -> dict[str, Any]:
         """As the Hub lists it."""
         entry = {"type": "file", "path": path, "size": self.size, "oid": self.key[:40]}
-        return entry | ({} if self.oid else {"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}})
+        return entry | (
+            {} if self.oid else {"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}}
+        )
 
 
 @dataclass
@@ -122,7 +125,9 @@ class HubServer:
         if name in self.repos:
             raise Refusal(409, "You already created this dataset repo")
         self.repos[name] = Repo(private)
-        self.repos[name].commit({".gitattributes": self._keep(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")})
+        self.repos[name].commit(
+            {".gitattributes": self._keep(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")}
+        )
 
     def commit(self, name: str, lines: list[dict[str, Any]]) -> str:
         """Apply the lines of a commit to `main`; returns its id."""
@@ -235,7 +240,12 @@ def application(hub: HubServer) -> Flask:
     def info(owner: str, name: str, revision: str = "main") -> Any:
         repo = readable(owner, name)
         files = [{"rfilename": path} for path in repo.files(revision)]
-        told = {"id": f"{owner}/{name}", "sha": repo.sha(revision), "private": repo.private, "siblings": files}
+        told = {
+            "id": f"{owner}/{name}",
+            "sha": repo.sha(revision),
+            "private": repo.private,
+            "siblings": files,
+        }
         return {**told, "tags": [], "downloads": 0}
 
     @app.get(f"{dataset}/refs")
@@ -249,7 +259,9 @@ def application(hub: HubServer) -> Flask:
     def tree(owner: str, name: str, revision: str, folder: str = "") -> Any:
         files = readable(owner, name).files(revision)
         folders = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
-        entries: list[dict[str, Any]] = [{"type": "directory", "path": path, "size": 0, "oid": ""} for path in folders]
+        entries: list[dict[str, Any]] = [
+            {"type": "directory", "path": path, "size": 0, "oid": ""} for path in folders
+        ]
         entries += [blob.entry(path) for path, blob in sorted(files.items())]
         return [entry for entry in entries if entry["path"].startswith(f"{folder}/" if folder else "")]
 
@@ -284,7 +296,11 @@ def application(hub: HubServer) -> Flask:
     def commit(owner: str, name: str, revision: str) -> Any:
         check_writer(owner)
         sha = hub.commit(f"{owner}/{name}", [json.loads(line) for line in hub.body().splitlines()])
-        return {"success": True, "commitOid": sha, "commitUrl": f"{hub.url}/datasets/{owner}/{name}/commit/{sha}"}
+        return {
+            "success": True,
+            "commitOid": sha,
+            "commitUrl": f"{hub.url}/datasets/{owner}/{name}/commit/{sha}",
+        }
 
     @app.post(f"{dataset}/tag/<revision>")
     def tag(owner: str, name: str, revision: str) -> Any:

@@ -1,4 +1,5 @@
-"""Tools that some tests need beyond Python's packages; a pytest plugin that ends by naming those that were missing."""
+"""Tools that some tests need beyond Python's packages; a pytest plugin that ends by naming those that were
+missing."""
 
 from __future__ import annotations
 
@@ -30,9 +31,12 @@ class Tool(NamedTuple):
 
 
 def lacks_library(*command: str) -> bool:
-    """Whether a command ends for want of a shared library; any other fault is left to the tests that run it."""
+    """Whether a command ends for want of a shared library; any other fault is left to the tests that run
+    it."""
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ran.returncode != 0 and re.search(r"lib\S+: cannot open shared object file", ran.stderr) is not None
+    return (
+        ran.returncode != 0 and re.search(r"lib\S+: cannot open shared object file", ran.stderr) is not None
+    )
 
 
 def find_chromium() -> str | None:
@@ -41,7 +45,8 @@ def find_chromium() -> str | None:
 
 @cache
 def has_chromium() -> bool:
-    """Whether there is a browser, and the Node.js in the package playwright, which drives it, finds what it links."""
+    """Whether there is a browser, and the Node.js in the package playwright, which drives it, finds what it
+    links."""
     import playwright
 
     driver = Path(playwright.__file__).parent / "driver" / "node"
@@ -71,7 +76,8 @@ TOOLS = {
 
 
 def needs(*names: str) -> None:
-    """Skip the running test at the first of `TOOLS` that is missing; where the environment has ``CI=true``, fail it."""
+    """Skip the running test at the first of `TOOLS` that is missing; where the environment has ``CI=true``,
+    fail it."""
     missing = next((TOOLS[name] for name in names if not TOOLS[name].is_there()), None)
     if missing is None:
         return

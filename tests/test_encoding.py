@@ -23,8 +23,9 @@ from specsia_build.png import decode, encode
 
 
 def test_memory_layout_does_not_matter() -> None:
-    # From 100 bytes before each multiple of 32768, the reach of a match, rows repeat what lies so far behind them; two
-    # positions after it, inside of that match and so not remembered by the encoder, begin four bytes that come again.
+    # From 100 bytes before each multiple of 32768, the reach of a match, rows repeat what lies so far behind
+    # them; two positions after it, inside of that match and so not remembered by the encoder, begin four
+    # bytes that come again.
     random = np.random.default_rng(0)
     width, blocks = 1024, 400
     rows = np.tile(random.integers(0, 256, width, dtype=np.uint8), (32 * blocks, 1))
@@ -66,7 +67,11 @@ def test_truncated_or_changed_file() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 70), st.integers(1, 70), st.sampled_from(["L", "LA", "RGB", "RGBA"]), st.booleans(), st.integers(0)
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from(["L", "LA", "RGB", "RGBA"]),
+    st.booleans(),
+    st.integers(0),
 )
 def test_readers_get_the_pixels(height: int, width: int, mode: str, smooth: bool, seed: int) -> None:
     shape = (height, width) if mode == "L" else (height, width, len(mode))
@@ -100,7 +105,9 @@ def filtered(image: NDArray[np.uint8], kind: int) -> bytes:
 def rebuilt(data: bytes, body: bytes) -> bytes:
     """The PNG with other compressed pixels, checksums right."""
     chunk = b"IDAT" + body
-    return data[:33] + struct.pack(">I", len(body)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[-12:]
+    return (
+        data[:33] + struct.pack(">I", len(body)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[-12:]
+    )
 
 
 @pytest.mark.parametrize("kind", range(5))
@@ -155,7 +162,9 @@ def test_sparse_array_round_trip(share: float) -> None:
     np.testing.assert_array_equal(decoded, array)
 
 
-@pytest.mark.parametrize("array", [np.arange(24.0).reshape(2, 3, 4), np.asfortranarray(np.eye(3, 5)), np.float32(2.0)])
+@pytest.mark.parametrize(
+    "array", [np.arange(24.0).reshape(2, 3, 4), np.asfortranarray(np.eye(3, 5)), np.float32(2.0)]
+)
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_we_read_numpys(save: Any, array: NDArray[Any]) -> None:
     stream = io.BytesIO()

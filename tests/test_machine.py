@@ -108,7 +108,8 @@ for _ in range(10):
     [np.ones(2**21) for _ in range(3)]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-"""A process that tells how many pages came from the system for 48 MB that it takes and gives back ten times."""
+"""A process that tells how many pages came from the system for 48 MB that it takes and gives back ten
+times."""
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is told what to keep")

@@ -16,7 +16,9 @@ def test_pages():
 """
 
 
-@pytest.mark.parametrize(("ci", "code", "line"), [("", 0, "skipped: 1 for lack of Chromium"), ("true", 1, "failed")])
+@pytest.mark.parametrize(
+    ("ci", "code", "line"), [("", 0, "skipped: 1 for lack of Chromium"), ("true", 1, "failed")]
+)
 def test_missing_tool(tmp_path: Path, ci: str, code: int, line: str) -> None:
     (tmp_path / "test_tiny.py").write_text(TEST)
     options = ["-p", "tests.needs", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]

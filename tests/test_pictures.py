@@ -20,7 +20,9 @@ from specsia_build.pictures.sheets import Sheet, parse_ground, rgba, shortened
 def _drawing(k: int) -> NDArray[np.uint8]:
     """A slanting black line on white that goes right, (32, 48, 3)."""
     rows, columns = np.mgrid[:32, :48]
-    return np.repeat(np.where(abs(columns - rows // 2 - 5 - k) < 2, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return np.repeat(
+        np.where(abs(columns - rows // 2 - 5 - k) < 2, 0, 255).astype(np.uint8)[..., None], 3, axis=2
+    )
 
 
 def test_lossless_film(tmp_path: Path) -> None:
@@ -51,11 +53,16 @@ def test_gif_keeps_the_silhouette_and_never_flickers(tmp_path: Path) -> None:
     check_target(tmp_path / "a.gif", True, True)
     with Image.open(tmp_path / "a.gif") as opened:
         assert opened.info["loop"] == 0
-        frames = [(np.asarray(each.convert("RGBA")), each.info["duration"]) for each in ImageSequence.Iterator(opened)]
+        frames = [
+            (np.asarray(each.convert("RGBA")), each.info["duration"])
+            for each in ImageSequence.Iterator(opened)
+        ]
     assert sum(duration for _, duration in frames) == pytest.approx(8000 / 12, abs=10)
     for k, (seen, _) in enumerate(frames):
         np.testing.assert_array_equal(seen[..., 3] == 255, moved[k][..., 3] >= 128)
-        np.testing.assert_array_equal(seen, np.roll(frames[0][0], k, axis=1), "a place has one colour in all frames")
+        np.testing.assert_array_equal(
+            seen, np.roll(frames[0][0], k, axis=1), "a place has one colour in all frames"
+        )
         solid = seen[..., 3] == 255
         assert np.abs(seen.astype(int) - moved[k])[solid][:, :3].mean() < 6
 
@@ -93,7 +100,10 @@ def test_film_round_trip(tmp_path: Path, suffix: str, clear: bool) -> None:
     written_twice(path, clear)
     with Image.open(path) as opened:
         assert opened.info.get("loop") == 0
-        frames = [(np.asarray(each.convert("RGBA")), each.info["duration"]) for each in ImageSequence.Iterator(opened)]
+        frames = [
+            (np.asarray(each.convert("RGBA")), each.info["duration"])
+            for each in ImageSequence.Iterator(opened)
+        ]
     assert len(frames) == 5
     for k, (seen, duration) in enumerate(frames):
         wanted = frame(k, clear).astype(int)
@@ -124,7 +134,11 @@ def test_invalid_names_and_sizes(tmp_path: Path) -> None:
             check_target(tmp_path / name, film, clear)
     assert check_size(tmp_path / "a.webp", (16383, 101)) == (16383, 101)
     assert check_size(tmp_path / "a.mp4", (333, 101), 5) == (334, 102), "its sides are even"
-    for name, size, count in (("a.webp", (16384, 100), 1), ("a.png", (60000,) * 2, 1), ("a.png", (1000, 1000), 200)):
+    for name, size, count in (
+        ("a.webp", (16384, 100), 1),
+        ("a.png", (60000,) * 2, 1),
+        ("a.png", (1000, 1000), 200),
+    ):
         with pytest.raises(UsageError):
             check_size(tmp_path / name, size, count)
     check_size(tmp_path / "a.webp", (1000, 1000), 200)
@@ -145,12 +159,16 @@ def test_tile_layout() -> None:
     tiles = [tile(20 * number) for number in range(12)]
     drawn = sheet.draw(tiles)
     assert drawn.shape == (*sheet.size[::-1], 4)
-    places = [sheet.place(block, row, column) for block in range(3) for row in range(2) for column in range(2)]
+    places = [
+        sheet.place(block, row, column) for block in range(3) for row in range(2) for column in range(2)
+    ]
     for number, (x, y) in enumerate(places):
         np.testing.assert_array_equal(drawn[y + 4 : y + 28, x + 4 : x + 28], tiles[number][4:-4, 4:-4])
         assert tuple(drawn[y, x]) == tuple(drawn[y + 31, x + 31]) == WHITE
         assert 0 <= x <= sheet.size[0] - 32 - sheet.gap and 0 <= y <= sheet.size[1] - 32 - sheet.gap
-    assert places[4][0] > places[1][0] and places[4][1] == places[0][1], "the second block is beside the first"
+    assert places[4][0] > places[1][0] and places[4][1] == places[0][1], (
+        "the second block is beside the first"
+    )
     assert places[8][0] == places[0][0] and places[8][1] > places[2][1], "the third is below it"
 
 

@@ -168,7 +168,8 @@ def test_ctrl_c_while_workers_start(tmp_path: Path) -> None:
 def test_cwd_is_not_imported(tmp_path: Path, method: str) -> None:
     script = tmp_path / "count.py"
     script.write_text(
-        f'{IMPORTS}if __name__ == "__main__":\n    print(*results((partial(abs, number) for number in (-1, -2)), 2))\n'
+        f'{IMPORTS}if __name__ == "__main__":\n    print(*results((partial(abs, number) for number in (-1, '
+        "-2)), 2))\n"
     )
     strangers = tmp_path / "strangers"
     strangers.mkdir()
@@ -185,7 +186,11 @@ def test_cwd_is_not_imported(tmp_path: Path, method: str) -> None:
         timeout=300,
         check=False,
         cwd=strangers,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(deep)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "TMPDIR": str(deep),
+        },
     )
     assert counted.stdout == "1 2\n", counted.stderr
     assert not ran.exists()

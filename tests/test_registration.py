@@ -12,7 +12,16 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera, view_cameras
-from specsia_build.registration import FRONTAL_LOSS, LOST, Similarity, descent, iou, lost_part, recall, register
+from specsia_build.registration import (
+    FRONTAL_LOSS,
+    LOST,
+    Similarity,
+    descent,
+    iou,
+    lost_part,
+    recall,
+    register,
+)
 from specsia_build.registration.descent import Target, descend, masks_of
 from specsia_build.registration.masks import outline_distance
 from specsia_build.registration.outline import shape_of
@@ -38,7 +47,9 @@ def figure(*limbs: Mesh) -> Mesh:
     )
 
 
-def ious(mesh: Mesh, result: Similarity, masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> NDArray[np.float64]:
+def ious(
+    mesh: Mesh, result: Similarity, masks: NDArray[np.uint8], cameras: Sequence[Camera]
+) -> NDArray[np.float64]:
     ours = silhouettes(result.apply_to(mesh), cameras)
     return np.array([iou(a, b) for a, b in zip(ours, masks, strict=True)])
 
@@ -131,7 +142,9 @@ def test_real_characters_are_recovered(characters_dir: Path, name: str) -> None:
 def test_missing_arm_or_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
     cameras = view_cameras(10, 256)
     whole = real_mesh(characters_dir, name, cameras)
-    armless = whole.of_faces(whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45)
+    armless = whole.of_faces(
+        whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45
+    )
     mesh = armless if lost else concatenate([whole, box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))])
     masks = silhouettes(whole, cameras)
     wanted = Similarity(1.25, 9, 0, (0.08, -0.05, 0.06))
@@ -201,7 +214,9 @@ def target() -> Target:
 def triangles(points: NDArray[np.float64]) -> Mesh:
     """Loose triangles (F, 3, 3)."""
     faces = np.arange(3 * len(points), dtype=np.int32).reshape(-1, 3)
-    return Mesh(points.reshape(-1, 3).astype(np.float32), faces, (Material(),), np.zeros(len(points), np.int32))
+    return Mesh(
+        points.reshape(-1, 3).astype(np.float32), faces, (Material(),), np.zeros(len(points), np.int32)
+    )
 
 
 def covered(mesh: Mesh, view: NDArray[np.float64], size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -215,7 +230,9 @@ def covered(mesh: Mesh, view: NDArray[np.float64], size: int) -> tuple[NDArray[n
         inside = np.full((size, size), np.inf)
         for (px, py), (qx, qy) in zip(triangle, np.roll(triangle, -1, axis=0), strict=True):
             length = max(float(np.hypot(qx - px, qy - py)), 1e-9)
-            inside = np.minimum(inside, turn * ((qx - px) * (rows - py) - (qy - py) * (columns - px)) / length)
+            inside = np.minimum(
+                inside, turn * ((qx - px) * (rows - py) - (qy - py) * (columns - px)) / length
+            )
         deepest = np.maximum(deepest, inside)
     return deepest > 1e-3, np.abs(deepest) <= 1e-3
 
@@ -226,7 +243,9 @@ SCENES = {
     "tiny": lambda: triangles(np.random.default_rng(4).uniform(-0.5, 0.5, (200, 1, 3)) + 0.02 * np.eye(3)),
     "out of the frame": lambda: triangles(np.random.default_rng(5).uniform(-3, 3, (12, 3, 3))),
     "three faces on an edge": lambda: triangles(
-        np.array([[[0, 0, -0.4], [0, 0, 0.4], [x, y, 0.1]] for x, y in ((0.4, 0.1), (-0.3, 0.2), (0.1, -0.4))])
+        np.array(
+            [[[0, 0, -0.4], [0, 0, 0.4], [x, y, 0.1]] for x, y in ((0.4, 0.1), (-0.3, 0.2), (0.1, -0.4))]
+        )
     ),
 }
 
@@ -247,7 +266,9 @@ def test_step_counts_pixels() -> None:
     aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
     for k in range(100):
         start = Similarity(1 + 4e-3 * k, 0.4 * k, 0.0, (4e-4 * k, 0.0, 8e-4 * k))
-        assert descend(shape, aim, start, with_yaw=False, steps=1)[0] == descent.ious(shape, start, aim).mean()
+        assert (
+            descend(shape, aim, start, with_yaw=False, steps=1)[0] == descent.ious(shape, start, aim).mean()
+        )
 
 
 @pytest.mark.parametrize("yaw", [0.0, 100.0, 205.0])

@@ -48,8 +48,9 @@ def test_formats_change_with_version() -> None:
     now = formats()
     # Those of a version that is not released yet may move.
     assert now == recorded().get(__version__, now), (
-        f"formats of {__version__} have moved since it was released: raise specsia_build.__version__ (and the one in "
-        "CITATION.cff), and say what changed under a new heading `## [VERSION] - unreleased` in CHANGELOG.md"
+        f"formats of {__version__} have moved since it was released: raise specsia_build.__version__ (and "
+        "the one in CITATION.cff), and say what changed under a new heading `## [VERSION] - unreleased` in "
+        "CHANGELOG.md"
     )
 
 
@@ -61,17 +62,33 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_dependencies_are_pinned() -> None:
-    text, hashed, fixed = (TOP / "requirements.txt").read_text(), pins("requirements.txt"), pins("constraints.txt")
+    text, hashed, fixed = (
+        (TOP / "requirements.txt").read_text(),
+        pins("requirements.txt"),
+        pins("constraints.txt"),
+    )
     needed = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert not {canonicalize_name(Requirement(line).name) for line in needed} - set(hashed), "run `make hashes`"
-    assert {name: fixed[name] for name in hashed if name in fixed} == {n: v for n, v in hashed.items() if n in fixed}
+    assert not {canonicalize_name(Requirement(line).name) for line in needed} - set(hashed), (
+        "run `make hashes`"
+    )
+    assert {name: fixed[name] for name in hashed if name in fixed} == {
+        n: v for n, v in hashed.items() if n in fixed
+    }
     blocks = re.split(r"\n(?=\w)", text)[1:]
     assert len(blocks) == len(hashed)
     assert all("--hash=sha256:" in block for block in blocks)
     assert "://" not in text and "index-url" not in text
 
 
-BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
+BESIDE = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "constraints.txt",
+    "requirements.txt",
+)
 PARTS = (
     "specsia",
     "specsia_build",
@@ -123,13 +140,19 @@ def test_packages_are_complete(tmp_path: Path) -> None:
         "specsia_build/py.typed",
         "specsia_build/manifests/specsia-15k.yaml",
     } <= names
-    files = (path for path in (TOP / "specsia_build").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (
+        path
+        for path in (TOP / "specsia_build").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
     assert {path.relative_to(TOP).as_posix() for path in files} <= names
     with tarfile.open(next(out.glob("*.tar.gz"))) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
     assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": ""}
-    run = subprocess.run([sys.executable, "-c", FIND], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    run = subprocess.run(
+        [sys.executable, "-c", FIND], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
     assert json.loads(run.stdout) == [
         sorted(p.name for p in (TOP / folder).iterdir() if p.is_file() and p.name != "__init__.py")
         for folder in ("manifests/backends", "blender_scripts")

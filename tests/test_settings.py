@@ -106,9 +106,13 @@ def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]
     """Where a process keeps compiled code, or the error line of the command."""
     argv = ["specsia", "build", "sample:1", "--size", "32", "--out", f"{environment['TMPDIR']}/run"]
     code = f"from specsia_build.cli import main; import sys; sys.argv = {argv}; main()"
-    code = "from specsia_build.jit import cache_folder; print(cache_folder())" if "ASK" in environment else code
+    code = (
+        "from specsia_build.jit import cache_folder; print(cache_folder())" if "ASK" in environment else code
+    )
     environment = {**os.environ, "NUMBA_CACHE_DIR": "", **environment}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_private_temporary_folder(tmp_path: Path) -> None:

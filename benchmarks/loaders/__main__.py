@@ -2,20 +2,21 @@
 
 python -m benchmarks.loaders FOLDER [RECIPE …] --upstream .. --python VENV/bin/python
 
-FOLDER is what `specsia clips` wrote: a folder of each recipe. The projects are checked out below `--upstream` as
-OWNER+NAME:
+FOLDER is what `specsia clips` wrote: a folder of each recipe. The projects are checked out below `--upstream`
+as OWNER+NAME:
 
     git clone https://github.com/ykdai/BasicPBC ykdai+BasicPBC
 
 Each is read in a process of its own by the Python of `--python`, an environment with what the loaders import:
 
     python -m venv VENV
-    VENV/bin/pip install torch "numpy<2" "opencv-python-headless<4.12" "scikit-image<0.26" "pandas<3" networkx scipy \
-        scikit-network decord av imageio imageio-ffmpeg einops tqdm pyyaml requests matplotlib transformers diffusers \
-        typer rich pydantic safetensors pillow_heif
+    VENV/bin/pip install torch "numpy<2" "opencv-python-headless<4.12" "scikit-image<0.26" "pandas<3" \
+        networkx scipy scikit-network decord av imageio imageio-ffmpeg einops tqdm pyyaml requests \
+        matplotlib transformers diffusers typer rich pydantic safetensors pillow_heif
     VENV/bin/pip install --no-deps torchvision==0.15.2
 
-Modules that a project imports but its loader does not use are stubs where they are not installed; the table names them.
+Modules that a project imports but its loader does not use are stubs where they are not installed; the table
+names them.
 """
 
 import json
@@ -58,7 +59,9 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
     """Result of a reader: `loader`, `read` and `checked` of each loader it called, or `wrong`, a sentence."""
     checkout = upstream / reader.project.replace("/", "+")
     if not checkout.is_dir():
-        return [{"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}]
+        return [
+            {"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}
+        ]
     if not folder.is_dir():
         return [{"wrong": f"{folder} is not there: `specsia clips --recipe {reader.recipe}` writes it"}]
     with tempfile.TemporaryDirectory() as scratch:
@@ -68,7 +71,13 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         try:
             done = subprocess.run(  # noqa: S603
-                command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+                command,
+                cwd=scratch,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return [{"wrong": f"the loader did not return in {SECONDS} s"}]
@@ -87,7 +96,8 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
 )
 @click.option("--python", default=sys.executable, help="Of the environment with what the loaders import.")
 def main(folder: Path, recipes: tuple[str, ...], upstream: Path, python: str) -> None:
-    """Print a table of what the loaders read of the recipes in FOLDER, or of some RECIPES; exit with 1 if one fails."""
+    """Print a table of what the loaders read of the recipes in FOLDER, or of some RECIPES; exit with 1 if one
+    fails."""
     click.echo("| recipe | project | loader | read | checked |")
     click.echo("|---|---|---|---|---|")
     failed = 0
@@ -97,7 +107,9 @@ def main(folder: Path, recipes: tuple[str, ...], upstream: Path, python: str) ->
         for row in rows(reader, (folder / reader.recipe).resolve(), upstream.resolve(), python):
             failed += "wrong" in row
             last = f"FAILED | {row['wrong']}" if "wrong" in row else f"{row['read']} | {row['checked']}"
-            click.echo(f"| {reader.recipe} | {reader.project} | {row.get('loader', reader.module)} | {last} |")
+            click.echo(
+                f"| {reader.recipe} | {reader.project} | {row.get('loader', reader.module)} | {last} |"
+            )
     if failed:
         click.echo(f"{failed} failed")
         sys.exit(1)

@@ -54,17 +54,24 @@ def _line_art(split: Path, name: str, utils: Any) -> float:
     """How many pixels of the films of line art are neither black nor white."""
     still = Image.open(split / "reference" / f"{name}.png")
     expect(still.size == SIZE[::-1] and still.mode == "RGB", f"reference/{name}.png is RGB of 512×320")
-    films = [np.stack(utils.extract_frames_from_video(str(split / k / f"{name}.mp4"))) for k in ("control", "line")]
+    films = [
+        np.stack(utils.extract_frames_from_video(str(split / k / f"{name}.mp4"))) for k in ("control", "line")
+    ]
     color = utils.extract_frames_from_video(str(split / "color" / f"{name}.mp4"))
     expect(len(films[0]) == INFERENCE, f"control/{name}.mp4 has {INFERENCE} frames")
     expect(len(films[1]) == len(color), f"line/{name}.mp4 has as many frames as color/{name}.mp4")
     for film in films:
-        expect(film.shape[1:3] == SIZE and (film > LINE).mean() > 0.5, f"{name}'s line art is on white, of 512×320")
+        expect(
+            film.shape[1:3] == SIZE and (film > LINE).mean() > 0.5,
+            f"{name}'s line art is on white, of 512×320",
+        )
     path = split / "tracks" / f"{name}.npz"
     if path.exists():
         with np.load(path) as tracks:
             visible = tracks["visible"]
-            expect(visible.shape == (len(color), len(tracks["reference"])), f"{name}'s tracks are of all frames")
+            expect(
+                visible.shape == (len(color), len(tracks["reference"])), f"{name}'s tracks are of all frames"
+            )
             size = (3, *SIZE)
             drawn = utils.generate_point_map_frames(size, tracks["reference"], tracks["points"], visible)
         expect(all((layer > 0).any() for layer in drawn), f"{name}'s tracks are inside")

@@ -19,7 +19,8 @@ TESTED = ("image1", "image2", "flow", "matched", "flat")
 
 
 def read(folder: Path, checkout: Path) -> Iterator[Read]:
-    """A batch of each split, and pairs warped by their flow; frames no larger than the default crop get a smaller."""
+    """A batch of each split, and pairs warped by their flow; frames no larger than the default crop get a
+    smaller."""
     sys.path.insert(0, str(checkout / "flow"))
     upstream = load_file(checkout / "flow/datasets/flow_datasets.py")
     for split in splits(folder, "Frame_Anime"):
@@ -33,8 +34,12 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         if split.name == "train":
             sides = [min(side, (have - 1) // 8 * 8) for side, have in zip(CROP, size, strict=True)]
             augmented = {**AUGMENTED, "crop_size": sides}
-            dataset = READS * upstream.AnimeRun(augmented, split="train", root=str(folder), dstype="Frame_Anime")
-            several = [batch for batch, _ in zip(DataLoader(dataset, 2, shuffle=True), range(READS), strict=False)]
+            dataset = READS * upstream.AnimeRun(
+                augmented, split="train", root=str(folder), dstype="Frame_Anime"
+            )
+            several = [
+                batch for batch, _ in zip(DataLoader(dataset, 2, shuffle=True), range(READS), strict=False)
+            ]
             expect_array(several[0][0], (-1, 3, *sides), "float32", 0, 255)
             held = f"{len(several)} batches cropped to {sides[0]}×{sides[1]}"
             yield Read("AnimeRun, augmented", len(plain), dict(zip(TRAINED, several[0], strict=True)), [held])
@@ -73,6 +78,8 @@ def _areas(batch: dict[str, Any]) -> list[str]:
     light = batch["image1"][0].amax(dim=0).numpy()
     matched, flat = (batch[name][0].numpy() for name in ("matched", "flat"))
     return [
-        expect(set(np.unique(matched)) <= {0, 1} and (matched == 1).mean() > 0.5, "unmatched is 0, the rest 1"),
+        expect(
+            set(np.unique(matched)) <= {0, 1} and (matched == 1).mean() > 0.5, "unmatched is 0, the rest 1"
+        ),
         expect(light[flat == 0].mean() < light[flat > 0].mean(), "LineArea is 0 where it is darker"),
     ]

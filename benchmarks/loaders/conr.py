@@ -1,4 +1,5 @@
-"""CoNR's `FileDataset`, as its train.py builds it: a pose of each target, with all sheets of the character."""
+"""CoNR's `FileDataset`, as its train.py builds it: a pose of each target, with all sheets of the
+character."""
 
 import importlib
 import sys
@@ -20,7 +21,9 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         characters = sorted(path for path in split.iterdir() if (path / "poses").is_dir())
         if not characters:
             raise WrongError(f"{split} has no character with poses/")
-        sheet, poses = (sorted(str(p) for p in (characters[0] / k).iterdir()) for k in ("character_sheet", "poses"))
+        sheet, poses = (
+            sorted(str(p) for p in (characters[0] / k).iterdir()) for k in ("character_sheet", "poses")
+        )
         crop = upstream.RandomResizedCropWithAutoCenteringAndZeroPadding(
             (SIZE, SIZE), scale=(1, 1), ratio=(1.0, 1.0), center_jitter=(0.0, 0.0)
         )
@@ -36,12 +39,17 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         yield Read(
             f"FileDataset ({split.name})",
             len(dataset),
-            {name: batch[name] for name in ("pose_label", "pose_mask", "character_images", "character_masks")},
+            {
+                name: batch[name]
+                for name in ("pose_label", "pose_mask", "character_images", "character_masks")
+            },
             [
                 expect("pose_crop" in batch and inside.any(), "the pose is not taken for bad data"),
                 expect(not xyz[:, ~inside].any(), "XYZ is 0 where occupancy is"),
                 expect(spread.max() > 0.1, "XYZ varies over the figure"),
-                expect((batch["character_masks"].float().mean() / 255) < 0.95, "sheets have transparent ground"),
+                expect(
+                    (batch["character_masks"].float().mean() / 255) < 0.95, "sheets have transparent ground"
+                ),
                 expect((batch["character_masks"].flatten(2).amax(2) > 0).all(), "no sheet is empty"),
             ],
         )

@@ -1,4 +1,5 @@
-"""One project's loader on a recipe's folder, in a process of its own; imports nothing of this project's package.
+"""One project's loader on a recipe's folder, in a process of its own; imports nothing of this project's
+package.
 
 python -m benchmarks.loaders.reading MODULE FOLDER CHECKOUT FOUND.json
 """
@@ -67,7 +68,9 @@ def expect_array(array: Any, shape: tuple[int, ...], dtype: str, low: float, hig
     Raises:
         WrongError: if one differs.
     """
-    fits = len(array.shape) == len(shape) and all(b in (a, -1) for a, b in zip(array.shape, shape, strict=True))
+    fits = len(array.shape) == len(shape) and all(
+        b in (a, -1) for a, b in zip(array.shape, shape, strict=True)
+    )
     named = str(array.dtype).removeprefix("torch.") == dtype
     if not (fits and named and low <= float(array.min()) <= float(array.max()) <= high):
         raise WrongError(f"an array is {seen(array)} in place of {shape} {dtype} {low}…{high}")
@@ -91,7 +94,9 @@ def splits(folder: Path, below: str = "") -> list[Path]:
     Raises:
         WrongError: if there are none.
     """
-    folders = [folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()]
+    folders = [
+        folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()
+    ]
     if not folders:
         raise WrongError(f"{folder} has no train/{below}")
     return folders
@@ -126,7 +131,9 @@ def main(module: str, folder: str, checkout: str, found: str) -> None:
         # Whatever a loader raises is its word on the folder.
         traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
-        rows.append({"wrong": f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"})
+        rows.append(
+            {"wrong": f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"}
+        )
     Path(found).write_text(json.dumps(rows), encoding="utf-8")
 
 

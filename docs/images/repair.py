@@ -1,6 +1,7 @@
 """Draw the pictures of README.md and docs/repair.md: python docs/images/repair.py DRAWINGS [NAME]...
 
-DRAWINGS is a folder with the drawings that docs/repair.md names; NAMEs are those of single pictures, such as `back`.
+DRAWINGS is a folder with the drawings that docs/repair.md names; NAMEs are those of single pictures, such as
+`back`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ SHOWN = (96, 416)  # First and end column of a frame that the film of README.md 
 def draw(name: str, rows: dict[str, list[Pixels]], columns: tuple[str, ...], tile: int = 184) -> None:
     """Write a sheet of rows of pictures, each with a heading."""
     sheet = Sheet(("",), tuple(rows), columns, tile=tile)
-    write_still(HERE / f"repair-{name}.webp", sheet.draw([picture for row in rows.values() for picture in row]))
+    write_still(
+        HERE / f"repair-{name}.webp", sheet.draw([picture for row in rows.values() for picture in row])
+    )
 
 
 def sides(drawing: Any, yaws: tuple[int, ...] = YAWS, **options: Any) -> list[Pixels]:
@@ -154,7 +157,17 @@ def turn(folder: Path) -> None:
     film([rgba(folder / f"{name}.png") for name in ("adult-jacket", "stickman")])
 
 
-PICTURES: tuple[Callable[[Path], None], ...] = (plain, back, outline, figure, bear, pixel, ground, motion, turn)
+PICTURES: tuple[Callable[[Path], None], ...] = (
+    plain,
+    back,
+    outline,
+    figure,
+    bear,
+    pixel,
+    ground,
+    motion,
+    turn,
+)
 
 
 def main(folder: Path, names: list[str]) -> None:

@@ -1,8 +1,8 @@
 """Transfer of a character's rig to a reconstruction of it.
 
-Weights come from the nearest point of the character's surface where distance and normal agree, and are filled in
-smoothly over the reconstruction's own surface elsewhere, after Abdrashitov et al., Robust Skin Weights Transfer via
-Weight Inpainting (2023).
+Weights come from the nearest point of the character's surface where distance and normal agree, and are filled
+in smoothly over the reconstruction's own surface elsewhere, after Abdrashitov et al., Robust Skin Weights
+Transfer via Weight Inpainting (2023).
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of th
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
 INFLUENCES = 8  # Largest number of nodes that move a vertex
 SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
-FLATTEST = 1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
+FLATTEST = (
+    1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
+)
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
 COLUMNS = 32  # Nodes filled in at once
 
 SPACING = 0.006
-"""Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples, too."""
+"""Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples,
+too."""
 
 MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
 NEAREST = 24  # Number of nearest samples compared for each vertex
@@ -43,7 +46,8 @@ class Carried:
     Attributes:
         matched: share of the reconstruction's surface near the character's with an agreeing normal, 0-1.
         inpainted: number of vertices whose weights were filled in over the surface.
-        unmatched_pieces: number of connected pieces without any match, which take the weights of the nearest point.
+        unmatched_pieces: number of connected pieces without any match, which take the weights of the nearest
+            point.
         warnings: sentences.
     """
 
@@ -56,7 +60,8 @@ class Carried:
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
     """Transfer the rig of a character to a reconstruction of it.
 
-    Each vertex of the reconstruction takes weights of nodes; the pose of the character in `mesh` is its bind pose.
+    Each vertex of the reconstruction takes weights of nodes; the pose of the character in `mesh` is its bind
+    pose.
 
     Args:
         mesh: the posed character.
@@ -75,7 +80,8 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     off = np.abs(rig.vertices(stands, 0) - mesh.vertices)[mesh.used]
     if not off.max(initial=0) <= MOST_OFF * (high - low).max():
         raise CharacterError(
-            "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave out 'pose'"
+            "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave "
+            "out 'pose'"
         )
     nodes, binds, weights = _of_nodes(rig, stands.worlds[0])
     hangs = np.diff(weights.indptr) > 0
@@ -110,14 +116,15 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     warnings: tuple[str, ...] = ()
     if share < 0.5:
         warnings = (
-            f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most of how it "
-            "moves is guessed",
+            f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most "
+            "of how it moves is guessed",
         )
     return new, Carried(share, int((unknown & used).sum()), lonely, warnings)
 
 
 def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.sparse.csr_array]:
-    """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V, P).
+    """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V,
+    P).
 
     A node that several skins bind counts once. Nodes that are flat in this pose are left out.
     """
@@ -128,7 +135,9 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
     column = np.searchsorted(nodes, rig.nodes)[rig.slots]
     values = np.where(solid[column], rig.weights, np.float32(0)).astype(np.float64)
     rows = np.repeat(np.arange(len(values)), values.shape[1])
-    weights = scipy.sparse.csr_array((values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes)))
+    weights = scipy.sparse.csr_array(
+        (values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes))
+    )
     weights.eliminate_zeros()
     total: Array = np.asarray(weights.sum(axis=1))
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
@@ -136,7 +145,9 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
     return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])
 
 
-def _morphs(rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
+def _morphs(
+    rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]
+) -> tuple[Morph, ...]:
     """The morphs of a rig at matched points of its surface, in the character's pose."""
     if not rig.morphs:
         return ()
@@ -162,7 +173,8 @@ def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.floa
 
 
 def _links(mesh: Mesh) -> scipy.sparse.csr_array:
-    """Weights (V, V) of links between vertices: inverse lengths of edges, largest between vertices at one place."""
+    """Weights (V, V) of links between vertices: inverse lengths of edges, largest between vertices at one
+    place."""
     edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
     order = np.argsort(place.ravel(), kind="stable")
@@ -180,7 +192,8 @@ def _links(mesh: Mesh) -> scipy.sparse.csr_array:
 def _filled_in(
     weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
 ) -> scipy.sparse.csr_array:
-    """Weights (V, P) with unknown rows harmonic over the surface, which keeps them in 0-1 and summing to 1."""
+    """Weights (V, P) with unknown rows harmonic over the surface, which keeps them in 0-1 and summing to
+    1."""
     if not unknown.any():
         return weights
     pull = links[unknown]
@@ -219,8 +232,8 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Arr
     """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
     Returns:
-        Faces (V,); barycentric coordinates (V, 3), at least 0, summing to 1; distances (V,); and cosines (V,) between
-        the normals without their signs, 1 where one has none.
+        Faces (V,); barycentric coordinates (V, 3), at least 0, summing to 1; distances (V,); and cosines (V,)
+        between the normals without their signs, 1 where one has none.
 
     Raises:
         CharacterError: if the surface has no face of any area.
@@ -249,7 +262,8 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Arr
 def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
 
-    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a triangle.
+    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a
+    triangle.
     """
     solid = np.flatnonzero(area > 0)
     expected = area[solid] / 2 / spacing**2
@@ -272,7 +286,8 @@ def _cosine(a: Array, b: Array) -> Array:
 
 
 def _vertex_normals(mesh: Mesh) -> Array:
-    """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel out."""
+    """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel
+    out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
     area = _summed(np.repeat(mesh.doubled_areas, 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))

@@ -93,7 +93,8 @@ def slide(places: NDArray[np.float64], touching: NDArray[np.bool_]) -> float:
 
 
 POSED = np.radians(5.0)
-"""Least rotation in radians between rest and bind pose from which a rig counts as resting in a motion's pose."""
+"""Least rotation in radians between rest and bind pose from which a rig counts as resting in a motion's
+pose."""
 
 _TURNED = 1e-4  # Difference in radians from which a joint's rotation is set to that of the bind pose
 _MOVED = 1e-3  # Distance in lengths of a leg from which a joint's translation is set to that of the bind pose
@@ -104,8 +105,8 @@ Array = NDArray[np.float64]
 def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     """Return a humanoid's skeleton at rest in the bind pose of its skin, or itself if it rests there already.
 
-    Bind poses are given in coordinates of the mesh, which may differ from the file's by an up axis, size and place.
-    Joints without a bind pose keep their place relative to their parents.
+    Bind poses are given in coordinates of the mesh, which may differ from the file's by an up axis, size and
+    place. Joints without a bind pose keep their place relative to their parents.
 
     Args:
         skeleton: skeleton to change.
@@ -121,7 +122,10 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     bound[list(skeleton.bound)] = list(skeleton.bound.values())
     rest_turns, bind_turns = rotations_of(rest), rotations_of(bound)
     difference = rest_turns[nodes] @ np.swapaxes(bind_turns[nodes], 1, 2)
-    if np.linalg.det(difference).min() < 0 or _largest_angle(difference, rotations_of(difference.sum(axis=0))) < POSED:
+    if (
+        np.linalg.det(difference).min() < 0
+        or _largest_angle(difference, rotations_of(difference.sum(axis=0))) < POSED
+    ):
         return skeleton
     cubes = scipy.spatial.transform.Rotation.create_group("O").as_matrix()
     onto = cubes[np.einsum("cij,nij->c", cubes, difference).argmax()]
@@ -149,12 +153,15 @@ def _scale(skeleton: Skeleton, bound: Array) -> float:
     """Median ratio of bone lengths at rest to those of a bind pose (J, 4, 4); NaN if there is no bone."""
     ends = [node for node in skeleton.bound if int(skeleton.parents[node]) in skeleton.bound]
     starts = skeleton.parents[ends]
-    rest, bind = (np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound))
+    rest, bind = (
+        np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound)
+    )
     return float(np.median(rest[bind > 0] / bind[bind > 0])) if (bind > 0).any() else float("nan")
 
 
 def _offset(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> Array:
-    """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same height."""
+    """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same
+    height."""
     hips = [human.bones[side + "UpperLeg"] for side in ("left", "right")]
     below = skeleton.below([human.bones[side + "Foot"] for side in ("left", "right")])
     feet = [node for node in skeleton.bound if below[node]]
@@ -169,7 +176,11 @@ def _with_rest(skeleton: Skeleton, turns: Array, places: Array, near: float) -> 
 
     A translation that changes by less than `near` is kept.
     """
-    rotations, translations, matrices = skeleton.rotations.copy(), skeleton.translations.copy(), dict(skeleton.matrices)
+    rotations, translations, matrices = (
+        skeleton.rotations.copy(),
+        skeleton.translations.copy(),
+        dict(skeleton.matrices),
+    )
     before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()
     after, worlds = np.empty_like(before), np.empty_like(local)
     for node, parent in enumerate(skeleton.parents.tolist()):
@@ -216,7 +227,8 @@ class Figure:
 
     @cached_property
     def neutral(self) -> Skeleton:
-        """The skeleton in its bind pose if it is a humanoid that rests in a frame of a motion; else unchanged."""
+        """The skeleton in its bind pose if it is a humanoid that rests in a frame of a motion; else
+        unchanged."""
         if self.human.missing:
             return self.skeleton
         bound = in_bind_pose(self.skeleton, self.human, self.turn)
@@ -224,7 +236,8 @@ class Figure:
         return bound if stands else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, if the name is unique among nodes, or among joints, as meshes may be named like joints."""
+        """Nodes by name, if the name is unique among nodes, or among joints, as meshes may be named like
+        joints."""
         names, joints = self.skeleton.names, self.skeleton.joints
         uses, of_joints = Counter(names), Counter(names[node] for node in joints)
         return {
@@ -236,13 +249,18 @@ class Figure:
     def pelvis(self, worlds: Array) -> Array:
         """Middle between both hip joints (..., 3) in poses (..., J, 4, 4)."""
         bones = self.human.bones
-        return np.asarray(worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2))
+        return np.asarray(
+            worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2)
+        )
 
     def top(self, worlds: Array) -> Array:
-        """Position (3,) of the head, else of the neck, the middle of the arms or the end of the spine in a pose."""
+        """Position (3,) of the head, else of the neck, the middle of the arms or the end of the spine in a
+        pose."""
         bones = self.human.bones
         arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
-        top = [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
+        top = (
+            [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
+        )
         return np.asarray(worlds[top, :3, 3].mean(axis=0))
 
     def upright(self, worlds: Array) -> bool:
@@ -260,7 +278,8 @@ class Figure:
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
-    """Figure of a character's rig, placed Z up and facing -Y; `stated` are the humanoid bones that its file names."""
+    """Figure of a character's rig, placed Z up and facing -Y; `stated` are the humanoid bones that its file
+    names."""
     skeleton = rig.skeleton
     # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)

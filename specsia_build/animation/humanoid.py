@@ -1,8 +1,8 @@
 """Map the joints of human rigs to the bones of one humanoid, by words of their names and by the hierarchy.
 
-Bones are named as in VRM 1.0. Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special cases:
-sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips are the common
-ancestor of both legs and the upper body, whatever its name.
+Bones are named as in VRM 1.0. Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special
+cases: sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips
+are the common ancestor of both legs and the upper body, whatever its name.
 """
 
 import re
@@ -14,7 +14,15 @@ from itertools import islice
 
 from specsia_build.animation.skeleton import Skeleton
 
-SIDES = {"l": 1, "lf": 1, "lt": 1, "left": 1, "r": -1, "rt": -1, "right": -1}  # Words for sides: 1 is left, -1 right
+SIDES = {
+    "l": 1,
+    "lf": 1,
+    "lt": 1,
+    "left": 1,
+    "r": -1,
+    "rt": -1,
+    "right": -1,
+}  # Words for sides: 1 is left, -1 right
 
 _STUCK = re.compile(
     r"(?<![^\W_])([Ll]eft|[Rr]ight|[LRlr])(?=(?:upper|up|lower|low|fore)?(?:buttock|hip|thigh|femur|shin|tibia|calf|knee|"
@@ -45,7 +53,21 @@ def words_of(name: str) -> tuple[str, ...]:
 
 _HELPERS = frozenset(
     (
-        *("ik", "fk", "pole", "target", "pt", "ctrl", "control", "tweak", "mch", "org", "helper", "twist", "roll"),
+        *(
+            "ik",
+            "fk",
+            "pole",
+            "target",
+            "pt",
+            "ctrl",
+            "control",
+            "tweak",
+            "mch",
+            "org",
+            "helper",
+            "twist",
+            "roll",
+        ),
         *("end", "site", "nub", "tip", "sec", "adj", "prop", "weapon", "slot"),
     )
 )
@@ -94,7 +116,9 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
 }
 """Endings of names without sides and numbers, by part; the longest matching ending decides."""
 
-_PARTS = sorted(((ending, part) for part, endings in _ENDINGS.items() for ending in endings), key=lambda p: -len(p[0]))
+_PARTS = sorted(
+    ((ending, part) for part, endings in _ENDINGS.items() for ending in endings), key=lambda p: -len(p[0])
+)
 
 _FINGERS = {
     "Thumb": ("Metacarpal", "Proximal", "Distal"),
@@ -103,11 +127,18 @@ _FINGERS = {
 
 _NUMBER = "0123456789._- "
 
-_MOST_LIKE, _MOST_ABOVE = 64, 1000  # Most joints of one part, and most ancestors of a node, that are considered
+_MOST_LIKE, _MOST_ABOVE = (
+    64,
+    1000,
+)  # Most joints of one part, and most ancestors of a node, that are considered
 
 SPINE = ("spine", "chest", "upperChest")
 
-NEEDED = ("hips", "spine", *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")))
+NEEDED = (
+    "hips",
+    "spine",
+    *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")),
+)
 """Bones without which no motion of another figure can be played."""
 
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
@@ -158,11 +189,13 @@ def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Hum
 
     Args:
         skeleton: any skeleton; animals and machines lack bones.
-        stated: nodes of bones as the file states; if it states any, names are ignored. Thumbs of VRM 0.x are renamed as
-            in 1.0.
+        stated: nodes of bones as the file states; if it states any, names are ignored. Thumbs of VRM 0.x are
+            renamed as in 1.0.
     """
     if stated:
-        bones = {_current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
+        bones = {
+            _current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)
+        }
         return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
     tree, named = _Tree(skeleton), dict[str, int | None]()
     for name, side in (("left", 1), ("right", -1)):
@@ -170,8 +203,14 @@ def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Hum
     named |= _trunk(tree, named)
     hips = named["hips"]
     end = _carrier(tree, named)
-    spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
-    choices = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
+    spine = (
+        [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
+    )
+    choices = (
+        spine[:1],
+        spine[:1] + spine[1:][-1:],
+        [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]],
+    )
     named |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
     return Humanoid({bone: node for bone, node in named.items() if node is not None}, tuple(spine))
 
@@ -222,9 +261,9 @@ class _Tree:
                 side, name = part_of(" ".join(word for word in words if word != _STEERING)) or (0, "")
                 self.candidates.setdefault((side, _STEERING + name), []).append(node)
         for part, nodes in self.candidates.items():
-            self.candidates[part] = sorted(nodes, key=lambda node: (node not in skeleton.joints, depth[node], node))[
-                :_MOST_LIKE
-            ]
+            self.candidates[part] = sorted(
+                nodes, key=lambda node: (node not in skeleton.joints, depth[node], node)
+            )[:_MOST_LIKE]
 
     def above(self, node: int) -> list[int]:
         """A node and its ancestors, the nearest first."""
@@ -232,10 +271,13 @@ class _Tree:
             self._paths[node] = list(islice(self.skeleton.above(node), _MOST_ABOVE))
         return self._paths[node]
 
-    def first(self, side: int, *parts: str, below: int | None = None, above: Sequence[str] = ()) -> int | None:
+    def first(
+        self, side: int, *parts: str, below: int | None = None, above: Sequence[str] = ()
+    ) -> int | None:
         """The highest joint of the first of `parts` that has any, `below` a node if given.
 
-        Joints with a descendant among the parts `above` come first: ``L_Elbow`` of Source's rigs only corrects the arm.
+        Joints with a descendant among the parts `above` come first: ``L_Elbow`` of Source's rigs only
+        corrects the arm.
         """
         for part in parts:
             nodes = [
@@ -244,12 +286,15 @@ class _Tree:
                 if below is None or (node != below and below in self.above(node))
             ]
             if nodes:
-                holding = (node for node in nodes if above and self.first(side, *above, below=node) is not None)
+                holding = (
+                    node for node in nodes if above and self.first(side, *above, below=node) is not None
+                )
                 return next(holding, nodes[0])
         return None
 
     def lowest(self, side: int, part: str, above: Sequence[str]) -> int | None:
-        """The lowest joint of a part with a descendant among the parts `above`; if none has one, the lowest of all."""
+        """The lowest joint of a part with a descendant among the parts `above`; if none has one, the lowest
+        of all."""
         nodes = self.candidates.get((side, part), [])
         holding = [node for node in nodes if self.first(side, *above, below=node) is not None]
         return next(iter((holding or nodes)[-1:]), None)
@@ -310,9 +355,12 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
 
 
 def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | None]:
-    """Five fingers that differ only in numbers, starting at the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
+    """Five fingers that differ only in numbers, starting at the thumb: ``L Finger0`` of 3ds Max,
+    ``finger1-1.L``."""
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
-    first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node])
+    first = sorted(
+        (n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node]
+    )
     if len(first) != len(_FINGERS):
         return {}
     fingers: dict[str, int | None] = {}
@@ -325,7 +373,8 @@ def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | Non
 
 
 def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Hips, the common ancestor of legs and head or arms, neck and head; of several heads, the nearest to the legs."""
+    """Hips, the common ancestor of legs and head or arms, neck and head; of several heads, the nearest to the
+    legs."""
     legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
 
@@ -335,7 +384,9 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
     # A mesh named like the head is elsewhere in the hierarchy than the joint.
     head = max(tree.candidates.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
-    necks = [node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
+    necks = [
+        node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]
+    ]
     neck = max(necks, key=lambda node: shared([node]), default=None)
     if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None
@@ -347,7 +398,8 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
 
 def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None:
-    """The first joint from the arms' common ancestor to the head, whatever its name: ``CC_Base_NeckTwist01``."""
+    """The first joint from the arms' common ancestor to the head, whatever its name:
+    ``CC_Base_NeckTwist01``."""
     path = tree.above(head)
     if chest is None or chest not in path or hips not in tree.above(chest)[1:]:
         return None
@@ -357,7 +409,8 @@ def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None
 def _above_arms(tree: _Tree, arms: Sequence[int]) -> list[int]:
     """The part above the arms of a spine that is numbered up to the head: ``DEF-spine.006`` of Rigify.
 
-    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the arms.
+    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the
+    arms.
     """
     path, names = list[int](), tree.names
     for node, parent in enumerate(tree.parents):

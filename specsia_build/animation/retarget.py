@@ -14,8 +14,12 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural, some
 
-LEAST_SHARED = 0.5  # Least share of a motion's joints that a figure must have by name, unless both are humanoids
-MOST_LEFT = 0.1  # Largest share of them that may be missing without a warning, as helper joints move nothing visible
+LEAST_SHARED = (
+    0.5  # Least share of a motion's joints that a figure must have by name, unless both are humanoids
+)
+MOST_LEFT = (
+    0.1  # Largest share of them that may be missing without a warning, as helper joints move nothing visible
+)
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
 
@@ -26,7 +30,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """Retarget a motion from one figure to another.
 
     Raises:
-        CharacterError: if the two have too little in common (it names what is missing), or positions are not finite.
+        CharacterError: if the two have too little in common (it names what is missing), or positions are not
+            finite.
         CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
@@ -35,7 +40,9 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if same is not None:
         return Retargeted(same)
     if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
-        raise CharacterError("it moves morph targets alone, which are played on meshes of the same names and targets")
+        raise CharacterError(
+            "it moves morph targets alone, which are played on meshes of the same names and targets"
+        )
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
@@ -47,10 +54,14 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     return replace(result, motion=_with_rest_of(result.motion, still, target.skeleton))
 
 
-def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
+def _unmapped(
+    motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool
+) -> list[str]:
     """Names of joints that only one of the motion and the target has."""
     if people:
-        return [spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
+        return [
+            spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)
+        ]
     turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
     unpaired = sorted(turned - set(pairs.values()))
     is_minor = len(unpaired) <= MOST_LEFT * len(turned)
@@ -58,7 +69,8 @@ def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int
 
 
 def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
-    """Convert a motion to a skeleton with another rest: joints without tracks keep the first skeleton's pose."""
+    """Convert a motion to a skeleton with another rest: joints without tracks keep the first skeleton's
+    pose."""
     moved = {(track.node, track.path) for track in motion.tracks}
     paths = (
         (ROTATION, still.rotations, skeleton.rotations),
@@ -75,7 +87,8 @@ def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion
 
 
 def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> bool:
-    """Whether two figures share a rig that does not stand upright, such as an animal's with names of a humanoid."""
+    """Whether two figures share a rig that does not stand upright, such as an animal's with names of a
+    humanoid."""
     upright = any(figure.upright(figure.neutral.rest_worlds) for figure in (source, target))
     names = (source.skeleton.names, target.skeleton.names)
     return not upright and all(names[0][other] == names[1][node] for node, other in pairs.items())
@@ -99,10 +112,14 @@ def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
 
 def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
     up = [skeleton.parents[node] for skeleton, node in ((a, i), (b, j))]
-    names = [skeleton.names[parent] if parent >= 0 else None for skeleton, parent in zip((a, b), up, strict=True)]
+    names = [
+        skeleton.names[parent] if parent >= 0 else None for skeleton, parent in zip((a, b), up, strict=True)
+    ]
     of = (a.rest_worlds[i], b.rest_worlds[j])
     turned = np.abs(of[0][:3, :3] - of[1][:3, :3]).max() <= _ALIKE * np.abs(of[1][:3, :3]).max()
-    return bool(names[0] == names[1] and turned and np.linalg.norm(of[0][:3, 3] - of[1][:3, 3]) <= _ALIKE * size)
+    return bool(
+        names[0] == names[1] and turned and np.linalg.norm(of[0][:3, 3] - of[1][:3, 3]) <= _ALIKE * size
+    )
 
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
@@ -121,8 +138,8 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
         raise CharacterError("it turns no joint, so there is nothing to transfer to another figure")
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
     raise CharacterError(
-        f"the {whose} has no joints for {some(list(map(spoken, missing)), 8)}, and by name the two share {followed} of "
-        f"the {plural(moved, 'joint')} that turn: give a motion of a rig like the character's"
+        f"the {whose} has no joints for {some(list(map(spoken, missing)), 8)}, and by name the two share "
+        f"{followed} of the {plural(moved, 'joint')} that turn: give a motion of a rig like the character's"
     )
 
 
@@ -156,14 +173,17 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     begin = poses(source.skeleton, motion, np.array([first])).worlds[0]
     if not source.upright(begin):
         raise CharacterError(
-            "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared with another: "
-            "let the motion begin with a figure that stands"
+            "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared "
+            "with another: let the motion begin with a figure that stands"
         )
-    return begin, ("the motion's figure does not stand at rest: the first frame is taken as its standing pose",)
+    return begin, (
+        "the motion's figure does not stand at rest: the first frame is taken as its standing pose",
+    )
 
 
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
-    """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the ground."""
+    """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the
+    ground."""
     times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
     memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
     worlds = poses(source.skeleton, motion, times).worlds

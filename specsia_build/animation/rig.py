@@ -41,9 +41,11 @@ class Morph:
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
+    """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point +
+    morphs).
 
-    A vertex without a skin has one weight, of its node. Several skins, and meshes without one, share the P slots.
+    A vertex without a skin has one weight, of its node. Several skins, and meshes without one, share the P
+    slots.
 
     Attributes:
         skeleton: the nodes.
@@ -74,7 +76,8 @@ class Rig:
         points: NDArray[np.floating],
         weights: NDArray[np.floating],
     ) -> Rig:
-        """The rig of points (V, 3) on J joints that are not turned at rest: places (J, 3) and weights (V, J)."""
+        """The rig of points (V, 3) on J joints that are not turned at rest: places (J, 3) and weights (V,
+        J)."""
         count = len(names)
         slots = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SHARES]
         kept = np.take_along_axis(weights, slots, axis=1)
@@ -118,9 +121,12 @@ class Rig:
 
     @cached_property
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Matrices from normals at rest to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
+        """Matrices from normals at rest to the points' coordinates, (V, 3, 3), and the sign of the volume,
+        (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
-        return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
+        return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(
+            np.sign(np.linalg.det(blended))
+        )
 
     @cached_property
     def holding(self) -> NDArray[np.int32]:
@@ -128,7 +134,8 @@ class Rig:
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
+        """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J,
+        4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
     def each_vertices(self, sequence: Poses) -> Iterator[NDArray[np.float32]]:
@@ -137,7 +144,9 @@ class Rig:
             for k, matrices in enumerate(self.matrices(sequence.worlds[begin : begin + _TOGETHER]), begin):
                 yield self.vertices(sequence, k, matrices)
 
-    def vertices(self, sequence: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    def vertices(
+        self, sequence: Poses, k: int, matrices: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
         """Vertices (V, 3) in the k-th of some poses; `matrices` saves computing them."""
         points = self.points
         if self.morphs:
@@ -158,11 +167,16 @@ class Rig:
     @cached_property
     def bound(self) -> NDArray[np.int32]:
         """(V,) int32, equal for vertices with the same nodes, weights and morphs."""
-        stored = np.concatenate([self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1)
+        stored = np.concatenate(
+            [self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1
+        )
         same_slot = np.unique(stored, axis=0, return_inverse=True)[1].reshape(-1)
         slots = np.where(self.weights > 0, same_slot[self.slots], -1)
         order = np.argsort(slots, axis=1, kind="stable")
-        columns = [np.take_along_axis(slots, order, 1), np.take_along_axis(self.weights, order, 1).view(np.int32)]
+        columns = [
+            np.take_along_axis(slots, order, 1),
+            np.take_along_axis(self.weights, order, 1).view(np.int32),
+        ]
         for morph in self.morphs:
             offsets = np.zeros((len(slots), 3), np.float32)
             offsets[morph.vertices] = morph.offsets
@@ -202,8 +216,8 @@ def padded(rows: NDArray[_Number], width: int) -> NDArray[_Number]:
 def posed_through(mesh: Mesh, rig: Rig, sequence: Poses) -> Iterator[Mesh]:
     """A mesh, given at rest, in each of some poses of its rig's skeleton.
 
-    Yields the mesh with its vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its normals
-    turned, and faces rewound that are mirrored other than in `mesh`.
+    Yields the mesh with its vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its
+    normals turned, and faces rewound that are mirrored other than in `mesh`.
     """
     rest = mesh.vertices if mesh.rest is None else mesh.rest
     for begin in range(0, len(sequence.worlds), _TOGETHER):
@@ -225,7 +239,8 @@ def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.flo
     """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
     assert mesh.normals is not None
     after, (back, sign) = rig.blended(worlds), rig.back_to_points
-    # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix too.
+    # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix
+    # too.
     turn = cofactors(after) @ back
     turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
     normals = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))

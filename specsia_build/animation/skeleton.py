@@ -21,8 +21,8 @@ class Skeleton:
         translations: (J, 3) float64 at rest, to the parent's coordinates.
         rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
         scales: (J, 3) float64 at rest.
-        matrices: (4, 4) float64 by node, which override the three above, for transforms at rest that a file states as
-            matrices or that are no such product.
+        matrices: (4, 4) float64 by node, which override the three above, for transforms at rest that a file
+            states as matrices or that are no such product.
         morph_weights: (M,) float64 by node, weights of its morph targets at rest.
         bound: (4, 4) float64 by node, its bind pose in the skin's coordinates; empty if the file has none.
         joints: nodes that skins use; a mesh often has the name of one of them.
@@ -39,7 +39,9 @@ class Skeleton:
     joints: frozenset[int] = frozenset()
 
     @classmethod
-    def unturned(cls, names: Sequence[str], parents: Sequence[int] | NDArray[np.int32], offsets: ArrayLike) -> Skeleton:
+    def unturned(
+        cls, names: Sequence[str], parents: Sequence[int] | NDArray[np.int32], offsets: ArrayLike
+    ) -> Skeleton:
         """A skeleton whose nodes are only moved at rest, by (J, 3) from their parents."""
         count = len(names)
         turns, scales = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)), np.ones((count, 3))
@@ -82,7 +84,8 @@ class Skeleton:
         return self.worlds(self.rest)
 
     def worlds(self, local: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Transforms to the file's coordinates, (..., J, 4, 4), of those to the parents', of the same shape."""
+        """Transforms to the file's coordinates, (..., J, 4, 4), of those to the parents', of the same
+        shape."""
         world = np.empty_like(local)
         for node, parent in enumerate(self.parents.tolist()):
             here = local[..., node, :, :]
@@ -93,7 +96,8 @@ class Skeleton:
 def composed(
     translations: NDArray[np.floating], rotations: NDArray[np.floating], scales: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Matrices (..., 4, 4) that scale, then rotate, then move: of (..., 3), quaternions (..., 4) and (..., 3)."""
+    """Matrices (..., 4, 4) that scale, then rotate, then move: of (..., 3), quaternions (..., 4) and (...,
+    3)."""
     matrices = np.zeros((*translations.shape[:-1], 4, 4))
     matrices[..., :3, :3] = rotation_matrices(rotations) * np.asarray(scales)[..., None, :]
     matrices[..., :3, 3] = translations
@@ -104,7 +108,8 @@ def composed(
 def decomposed(
     matrices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Translations (..., 3), unit quaternions (..., 4) and scales (..., 3) whose `composed` is nearest to matrices.
+    """Translations (..., 3), unit quaternions (..., 4) and scales (..., 3) whose `composed` is nearest to
+    matrices.
 
     Mirroring matrices have three negative scales.
     """
@@ -122,7 +127,8 @@ def decomposed(
 
 
 def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; zero quaternions give the identity."""
+    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; zero quaternions give the
+    identity."""
     q = np.asarray(quaternions, np.float64)
     length = np.sqrt(np.square(q).sum(axis=-1, keepdims=True))
     sound = np.isfinite(length) & (length > 0)

@@ -1,9 +1,9 @@
 """Transfer of a motion from one figure to another, joint by joint.
 
-Both figures are compared in one frame, Z up and facing -Y. A joint's rotation from its rest turns the corresponding
-joint of the target in the same way, so that neither the orientation of bones nor the hierarchy matters. Arms and legs
-that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in proportion to leg length, and as
-high as puts the lowest sole where the source has it.
+Both figures are compared in one frame, Z up and facing -Y. A joint's rotation from its rest turns the
+corresponding joint of the target in the same way, so that neither the orientation of bones nor the hierarchy
+matters. Arms and legs that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in
+proportion to leg length, and as high as puts the lowest sole where the source has it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,16 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.figure import Figure, Soles, contacts, ground_of, leg_length, rotations_of, slide, soles
+from specsia_build.animation.figure import (
+    Figure,
+    Soles,
+    contacts,
+    ground_of,
+    leg_length,
+    rotations_of,
+    slide,
+    soles,
+)
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
@@ -25,7 +34,8 @@ from specsia_build.errors import CharacterError
 RATE = 30.0  # Least samples a second of a transferred motion
 _CHUNK = 1 << 15  # Joints times frames computed at once
 _SAMPLE_COST = 200  # Bytes of memory for a joint at a time
-_CYCLE = 0.05  # Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
+# Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
+_CYCLE = 0.05
 _SLIDING = 0.25  # Least distance, in lengths of the leg, that soles slide in a walk on the spot
 
 MOST_SAMPLES = 1_000_000
@@ -57,14 +67,22 @@ def _rotation_between(start: Array, end: Array) -> Array:
     sine = float(np.linalg.norm(axis))
     if lengths == 0 or sine <= 1e-9 * lengths:
         return np.eye(3)
-    return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix())
+    return np.asarray(
+        scipy.spatial.transform.Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
+    )
 
 
 class Transfer:
     """Transfers motions from one figure to another; holds everything that is the same for all frames."""
 
     def __init__(
-        self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, flat: Array, people: bool
+        self,
+        source: Figure,
+        target: Figure,
+        pairs: Mapping[int, int],
+        stand: Array,
+        flat: Array,
+        people: bool,
     ) -> None:
         """Compare two figures.
 
@@ -101,7 +119,9 @@ class Transfer:
         """Turn about Z after which the standing source faces -Y; the identity if it stands at rest."""
         if not self.people or self.stand is self.source.neutral.rest_worlds:
             return np.eye(3)
-        left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
+        left, right = (
+            self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right")
+        )
         x, y, _ = self.source.turn @ (left - right)
         return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
 
@@ -111,16 +131,24 @@ class Transfer:
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
             # The rest of these depends on how the rig was built rather than on the pose.
-            rotations = {node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))}
+            rotations = {
+                node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))
+            }
             trunk = self._trunk()
-            rotations |= {node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))}
+            rotations |= {
+                node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))
+            }
             for side in ("left", "right"):
                 for limb in (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot")):
                     bones = [side + part for part in limb]
                     for upper, lower in pairwise(bones):
                         if all(bone in human for bone in (upper, lower) for human in (a, b)):
-                            of_source = self.turn @ (self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3])
-                            of_target = self.target.turn @ (self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3])
+                            of_source = self.turn @ (
+                                self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3]
+                            )
+                            of_target = self.target.turn @ (
+                                self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3]
+                            )
                             rotations[b[upper]] = _rotation_between(of_target, of_source)
         aligned = np.empty((len(self.rest), 3, 3))
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
@@ -140,7 +168,10 @@ class Transfer:
     def _sizes(self) -> tuple[float, float]:
         """Comparable sizes of source and target: lengths of their legs, or else extents of shared joints."""
         if self.people:
-            of_source, of_target = leg_length(self.source.human, self.stand), leg_length(self.target.human, self.rest)
+            of_source, of_target = (
+                leg_length(self.source.human, self.stand),
+                leg_length(self.target.human, self.rest),
+            )
         else:
             of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
             of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
@@ -149,7 +180,8 @@ class Transfer:
         return of_source, of_target
 
     def _anatomical_parents(self) -> dict[int, int]:
-        """Anatomical parents of the target's bones where the rig has others, such as feet without a shin above."""
+        """Anatomical parents of the target's bones where the rig has others, such as feet without a shin
+        above."""
         human, skeleton = self.target.human, self.target.skeleton
         parents = {}
         for bone, node in human.bones.items():
@@ -161,7 +193,8 @@ class Transfer:
         return parents
 
     def _needed(self) -> NDArray[np.bool_]:
-        """(J,) whether to compute the position of each node of the target: those that follow, and all above them."""
+        """(J,) whether to compute the position of each node of the target: those that follow, and all above
+        them."""
         human = self.target.human
         followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
         followers |= {human.bones[bone] for bone in NEEDED} if self.people else set()
@@ -188,7 +221,9 @@ class Transfer:
         translated = self._translated(motion)
         hips = np.zeros((len(times), 3))
         if self.people:
-            walks = [self._walk(poses(self.source.skeleton, motion, part).worlds, translated) for part in parts]
+            walks = [
+                self._walk(poses(self.source.skeleton, motion, part).worlds, translated) for part in parts
+            ]
             hips, source_soles, target_soles = (np.concatenate(arrays) for arrays in zip(*walks, strict=True))
             if self.stand is not self.source.neutral.rest_worlds:
                 # A frame of the motion need not have both soles flat on the ground.
@@ -214,7 +249,9 @@ class Transfer:
             for node, offset in offsets.items():
                 translations.setdefault(node, []).append(offset)
         tracks = [Track(node, ROTATION, times, np.concatenate(values)) for node, values in rotations.items()]
-        tracks += [Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in translations.items()]
+        tracks += [
+            Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in translations.items()
+        ]
         if not all(np.isfinite(track.values).all() for track in tracks):
             raise CharacterError("it moves joints to coordinates that are too large")
         tracks.sort(key=lambda track: (track.node, track.path))
@@ -231,8 +268,11 @@ class Transfer:
         return frozenset(node for node, other in self.pairs.items() if other in shifts and node not in body)
 
     def _walk(self, worlds: Array, translated: frozenset[int]) -> tuple[Array, Array, Array]:
-        """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both figures."""
-        posed, _ = self._forward(self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3)))
+        """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both
+        figures."""
+        posed, _ = self._forward(
+            self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3))
+        )
         hips = (self.source.pelvis(worlds) - self.source.pelvis(self.stand)) @ self.to_target.T
         hips += self.target.pelvis(self.rest) - self.target.pelvis(posed)
         moved = hips @ self.target.turn.T / self.soles[1].leg
@@ -250,13 +290,19 @@ class Transfer:
                 delta[node] = delta[self.anatomical.get(node, parent)]
                 if node in self.anatomical:
                     local[node] = (
-                        upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
+                        upper.T
+                        @ np.swapaxes(delta[parent], 1, 2)
+                        @ delta[node]
+                        @ upper
+                        @ self.rotations[node]
                     )
                 continue
             turned = _orthonormal(worlds[:, other, :3, :3]) @ self.origins[other].T
             turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
             delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
-            local[node] = upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
+            local[node] = (
+                upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
+            )
         return local
 
     def _forward(
@@ -282,9 +328,13 @@ class Transfer:
                 matrix[:, :3, :3] = local[node] * skeleton.scales[node]
             if node == hip_node or node in translated or node in self.anatomical:
                 place = _attached(posed, self.rest, self.anatomical.get(node, parent), node)
-                place = place + (hips if node == hip_node else self._shift(worlds, node) if node in translated else 0.0)
+                place = place + (
+                    hips if node == hip_node else self._shift(worlds, node) if node in translated else 0.0
+                )
                 offset = place - above[..., :3, 3]
-                translations[node] = matrix[:, :3, 3] = (np.linalg.pinv(above[..., :3, :3]) @ offset[..., None])[..., 0]
+                translations[node] = matrix[:, :3, 3] = (
+                    np.linalg.pinv(above[..., :3, :3]) @ offset[..., None]
+                )[..., 0]
             posed[:, node] = above @ matrix
         return posed, translations
 
@@ -292,7 +342,9 @@ class Transfer:
         """Translation (T, 3) of the source's joint from its rest, without that of its parent."""
         other = self.pairs[node]
         above = self.pairs.get(int(self.target.skeleton.parents[node]), -1)
-        return np.asarray((worlds[:, other, :3, 3] - _attached(worlds, self.stand, above, other)) @ self.to_target.T)
+        return np.asarray(
+            (worlds[:, other, :3, 3] - _attached(worlds, self.stand, above, other)) @ self.to_target.T
+        )
 
 
 def _foot_correction(
@@ -300,8 +352,8 @@ def _foot_correction(
 ) -> Array:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
-    The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the spot stays
-    there.
+    The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the
+    spot stays there.
     """
     both = (on_ground[1:] & on_ground[:-1])[..., None]
     off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1) / np.maximum(
@@ -315,7 +367,8 @@ def _foot_correction(
 
 
 def _attached(worlds: Array, rest: Array, parent: int, node: int) -> Array:
-    """Positions (T, 3) of a node that is rigidly attached to another as at rest; its rest without one (-1)."""
+    """Positions (T, 3) of a node that is rigidly attached to another as at rest; its rest without one
+    (-1)."""
     if parent < 0:
         return np.asarray(rest[node, :3, 3])
     place = np.linalg.pinv(rest[parent]) @ rest[node, :, 3]
@@ -333,6 +386,8 @@ def sample_times(motion: Motion) -> Array:
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
     parts = np.maximum(1, np.ceil(np.diff(keys) * RATE - 1e-3)).astype(np.int64)
     if parts.sum() >= MOST_SAMPLES:
-        raise CharacterError(f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over")
+        raise CharacterError(
+            f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over"
+        )
     steps = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(keys, keys[1:], parts, strict=False)]
     return np.concatenate([*steps, keys[-1:]])

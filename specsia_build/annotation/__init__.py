@@ -1,5 +1,6 @@
 """Annotations of drawn frames: lines, strokes, regions, segments, flow, tracks, Ultra-Dense Pose.
 
-Functions on arrays, computed from the renderer's data of a view (`layers.Seen`), so that they agree with it to
-the pixel. Features, regions and landmarks are found once for each character, everything else for each frame.
+Functions on arrays, computed from the renderer's data of a view (`layers.Seen`), so that they agree with it
+to the pixel. Features, regions and landmarks are found once for each character, everything else for each
+frame.
 """

@@ -17,11 +17,12 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
 CREASE_DEG = 65.0
-"""Angle between normals from which an edge is a crease. Six-sided tubes, as limbs of low-poly characters are, have 60
-degrees and are meant to look round; boxes have 90."""
+"""Angle between normals from which an edge is a crease. Six-sided tubes, as limbs of low-poly characters are,
+have 60 degrees and are meant to look round; boxes have 90."""
 
 LEAST_CREASE = 0.05
-"""Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from a grid."""
+"""Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from
+a grid."""
 
 SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
@@ -44,7 +45,8 @@ class Features:
 
 
 def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
-    """Find the edges of a mesh at rest, from the region of each face (F,) and what moves each vertex, `Rig.bound` (V,).
+    """Find the edges of a mesh at rest, from the region of each face (F,) and what moves each vertex,
+    `Rig.bound` (V,).
 
     An edge is always a line if it has one face, if its faces differ in region or material, or if they meet at
     `CREASE_DEG` or more. Faces that cover each other count as one.
@@ -131,7 +133,8 @@ SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 @dataclass(frozen=True)
 class Lines:
-    """Straight pieces of lines: x and y of their ends (P, 2, 2) in pixels, and `Features.points` of these (P, 2).
+    """Straight pieces of lines: x and y of their ends (P, 2, 2) in pixels, and `Features.points` of these (P,
+    2).
 
     The latter is -1 where an edge becomes hidden, and along borders at which the mesh has no edge.
     """
@@ -141,7 +144,8 @@ class Lines:
 
 
 def visible_lines(seen: Seen, features: Features) -> Lines:
-    """Find the lines of a frame, on every border between two regions, or a region and the background, but of specks."""
+    """Find the lines of a frame, on every border between two regions, or a region and the background, but of
+    specks."""
     height, width = seen.face.shape
     edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
     which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
@@ -159,7 +163,8 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
-    """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in `WIDTHS`.
+    """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
+    `WIDTHS`.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
     """
@@ -170,12 +175,17 @@ def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
     return out
 
 
-LINES, BACKGROUND, SEGMENT = 0, 1, 2  # Numbers of lines, of the background, and of the first segment of the character
+LINES, BACKGROUND, SEGMENT = (
+    0,
+    1,
+    2,
+)  # Numbers of lines, of the background, and of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are not part of a line.
+    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are not part
+    of a line.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
     """
@@ -196,7 +206,8 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by their number.
+    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by their
+    number.
 
     Lines and background are included, with region -1 and colour 0.
     """
@@ -207,7 +218,8 @@ class Contents:
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
-    """Compute the contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
+    """Compute the contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R,
+    3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
     inside = (seg > BACKGROUND) & (label >= 0)
@@ -232,8 +244,8 @@ def matching(
     Points of `unmatched` pixels (H, W) are hidden or outside there.
 
     Returns:
-        (N,) by number: the segment of the same region in which most of the points are, or -1. Lines match lines,
-        background matches background.
+        (N,) by number: the segment of the same region in which most of the points are, or -1. Lines match
+        lines, background matches background.
     """
     height, width = seg.shape
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
@@ -251,7 +263,9 @@ def matching(
 def _most_frequent(group: NDArray[np.int32], value: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Most frequent value (count,) of each group, the lowest of equals; -1 for an empty group."""
     width = int(value.max(initial=0)) + 1
-    tally = scipy.sparse.coo_array((np.ones(len(group), np.int32), (group, value)), shape=(count, width)).tocsr()
+    tally = scipy.sparse.coo_array(
+        (np.ones(len(group), np.int32), (group, value)), shape=(count, width)
+    ).tocsr()
     most = np.asarray(tally.argmax(axis=1), np.int32).reshape(count)
     most[np.diff(tally.indptr) == 0] = -1
     return most

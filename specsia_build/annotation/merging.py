@@ -19,11 +19,12 @@ SPREAD_SHARE = 0.5
 """Difference of means, as a share of the deviation within two patches, up to which they are one texture."""
 
 GRADIENT = 3.5
-"""Difference of means over the deviation within, up to which two patches may be one gradient. Halves of an even
-gradient have 2.4, a flat end and the rest 1.7; 3.5 was chosen by looking at characters."""
+"""Difference of means over the deviation within, up to which two patches may be one gradient. Halves of an
+even gradient have 2.4, a flat end and the rest 1.7; 3.5 was chosen by looking at characters."""
 
 MOST_APART = 30.0
-"""Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by looking at characters."""
+"""Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by looking at
+characters."""
 
 ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_NOTICEABLE, MOST_APART)
 """Differences up to which patches are merged, in rounds."""
@@ -44,8 +45,8 @@ class Links(NamedTuple):
 class Patches:
     """P patches of F faces: the patch of each face (F,); the others are (P,) or (P, 3).
 
-    `color` and `square` are integrals over the area, of CIE L*a*b* and its squared length; `material` is the first
-    face's.
+    `color` and `square` are integrals over the area, of CIE L*a*b* and its squared length; `material` is the
+    first face's.
     """
 
     of_face: NDArray[np.int64]
@@ -72,8 +73,11 @@ def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np
     return np.bincount(number, values).astype(np.float64)
 
 
-def _borders(patches: Patches, links: Links) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """B borders: patches (B, 2), the lower first, jump of colours along the border (B,), distance of means (B,)."""
+def _borders(
+    patches: Patches, links: Links
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """B borders: patches (B, 2), the lower first, jump of colours along the border (B,), distance of means
+    (B,)."""
     ends, count = patches.of_face[links.faces], len(patches.area)
     across = np.flatnonzero(ends[:, 0] != ends[:, 1])
     ends = ends[across]
@@ -121,8 +125,9 @@ def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-
 def merged(patches: Patches, links: Links) -> Patches:
     """Merge neighbouring patches of one material until no two agree.
 
-    Two agree if their means differ by less than is noticeable or than colours vary within them, or if a gradient runs
-    across their border without a jump. As means are compared, a chain of small steps does not merge black with white.
+    Two agree if their means differ by less than is noticeable or than colours vary within them, or if a
+    gradient runs across their border without a jump. As means are compared, a chain of small steps does not
+    merge black with white.
     """
     for limit in ROUNDS:
         while True:
@@ -141,7 +146,8 @@ def merged(patches: Patches, links: Links) -> Patches:
 def nearest_neighbours(
     patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and their neighbour of the nearest mean."""
+    """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and their neighbour of the nearest
+    mean."""
     pairs, _, apart = _borders(patches, links)
     here, there = np.concatenate([pairs, pairs[:, ::-1]]).T
     apart = np.tile(apart, 2)
@@ -152,7 +158,8 @@ def nearest_neighbours(
 
 
 def without_specks(patches: Patches, links: Links, least: float) -> Patches:
-    """Merge patches of an area below `least` with the neighbour of the nearest mean, as long as they have one."""
+    """Merge patches of an area below `least` with the neighbour of the nearest mean, as long as they have
+    one."""
     while True:
         count = len(patches.area)
         pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
@@ -162,18 +169,21 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
 
 
 FINEST = 512
-"""Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a border."""
+"""Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a
+border."""
 
 DEEP = 2  # Width of a border in faces, on each side
 SWEEPS = 8  # Passes that straighten borders, at most
 
 
 def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:
-    """Whether a painted border runs through each face (F,), by the variance of its CIE L*a*b* and its area."""
+    """Whether a painted border runs through each face (F,), by the variance of its CIE L*a*b* and its
+    area."""
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
     return np.asarray(
-        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * np.sqrt(area)), np.bool_
+        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * np.sqrt(area)),
+        np.bool_,
     )
 
 
@@ -185,7 +195,10 @@ def with_borders(
     `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
     """
     first, second = links.faces.T
-    jump, away = faces.mean[first] - faces.mean[second], np.linalg.norm(middle[first] - middle[second], axis=1)
+    jump, away = (
+        faces.mean[first] - faces.mean[second],
+        np.linalg.norm(middle[first] - middle[second], axis=1),
+    )
     change = np.linalg.norm(jump, axis=1)
     steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * away)
     return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))

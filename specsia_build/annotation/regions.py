@@ -40,10 +40,10 @@ class Regions:
 def regions(mesh: Mesh) -> Regions:
     """Divide a character into connected parts of its surface of one material and one colour.
 
-    Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean without
-    light, so that details within a face are lost, and a border painted across faces runs along their edges. A gradient
-    is one region unless its halves are two colours (`merging.MOST_APART`). Specks join a near region.
-    Raises CharacterError if the mesh, which is at rest and finite, has no faces.
+    Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean
+    without light, so that details within a face are lost, and a border painted across faces runs along their
+    edges. A gradient is one region unless its halves are two colours (`merging.MOST_APART`). Specks join a
+    near region. Raises CharacterError if the mesh, which is at rest and finite, has no faces.
     """
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh has no faces to divide into regions")
@@ -100,7 +100,15 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
         return texture.pixels.shape, pixels[id(texture)], texture.wrap, texture.nearest
 
     keys = (
-        (m.name, m.base_color, content(m.texture), m.emissive, content(m.emissive_texture), m.alpha_mode, m.unlit)
+        (
+            m.name,
+            m.base_color,
+            content(m.texture),
+            m.emissive,
+            content(m.emissive_texture),
+            m.alpha_mode,
+            m.unlit,
+        )
         for m in materials
     )
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
@@ -124,7 +132,8 @@ def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Link
 def _near(
     middle: NDArray[np.float64], area: NDArray[np.float64], linked: NDArray[np.int64], least: float
 ) -> NDArray[np.int64]:
-    """Pairs (N, 2) of a face of each connected part of an area below `least`, and a face of another part near it.
+    """Pairs (N, 2) of a face of each connected part of an area below `least`, and a face of another part near
+    it.
 
     `middle` (F, 3) and `area` (F,) are of faces, `linked` (L, 2) are connected ones.
     """
@@ -133,7 +142,10 @@ def _near(
     total, first = np.bincount(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
     # A small part is represented by one place, a large one by all its faces.
-    centres = np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
+    centres = (
+        np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)[small]
+        / total[small, None]
+    )
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
     nearest = min(NEAR + 1, len(places))
     indices = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
@@ -157,7 +169,8 @@ def _lab(red, green, blue):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
-    """Linear RGB and opacity of texture `t`, at a level with about one texel between samples `reach` apart."""
+    """Linear RGB and opacity of texture `t`, at a level with about one texel between samples `reach`
+    apart."""
     levels, wrap = textures.levels, textures.wrap
     level, side = 0, reach * np.sqrt(np.float64(levels[t, 0, 1]) * levels[t, 0, 2])
     while level < textures.last[t] and side > SPAN:
@@ -175,7 +188,13 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
 @uncounted
 def _lab_of(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
     """L*, a*, b* and opacity of a face at the weights `wb` and `wc` of its second and third corner."""
-    m, uv, colors, base, emissive = surface.material[f], surface.uv, surface.colors, surface.base, surface.emissive
+    m, uv, colors, base, emissive = (
+        surface.material[f],
+        surface.uv,
+        surface.colors,
+        surface.base,
+        surface.emissive,
+    )
     wa = 1 - wb - wc
     red, green, blue = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2])
     alpha = np.float64(base[m, 3])
@@ -230,7 +249,8 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
 
 @compiled
 def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
-    """Mean jump of CIE L*a*b* across edges (E, 3), given by two half-edges each: the first side less the second."""
+    """Mean jump of CIE L*a*b* across edges (E, 3), given by two half-edges each: the first side less the
+    second."""
     out = np.zeros((len(halves), 3))
     for e in range(len(halves)):
         for side in range(2):

@@ -1,7 +1,7 @@
 """The lines of a frame as a graph whose points are vertices of the mesh, as in AnimeInbet's data.
 
-A vertex has the same number in all frames. Points where an edge becomes hidden, or on borders without an edge, get
-numbers that no other frame has, so that they are not matched.
+A vertex has the same number in all frames. Points where an edge becomes hidden, or on borders without an
+edge, get numbers that no other frame has, so that they are not matched.
 """
 
 import math
@@ -24,7 +24,8 @@ LEVELS = 20  # Halvings of the unit cube that order vertices
 
 @dataclass(frozen=True)
 class Strokes:
-    """A graph: x and y (N, 2) in pixels, points (N,) of the surface, the same in all frames, and joined pairs (M, 2).
+    """A graph: x and y (N, 2) in pixels, points (N,) of the surface, the same in all frames, and joined pairs
+    (M, 2).
 
     Each pair is listed once, the lower index first.
     """
@@ -67,8 +68,9 @@ def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
 def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
     """Convert the lines of a frame, by the ranks of the mesh's vertices, to a graph of at most `most` points.
 
-    If there are too many points, those between two others are removed first, then any, the last by rank first, so that
-    neighbouring frames keep the same ones. The number of the frame decides the numbers of points that are not vertices.
+    If there are too many points, those between two others are removed first, then any, the last by rank
+    first, so that neighbouring frames keep the same ones. The number of the frame decides the numbers of
+    points that are not vertices.
     """
     count = len(ranks)
     places, points, joined = _straightened(*_closed(*_graph(lines, count), count), count)
@@ -92,7 +94,9 @@ def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = 
     return Strokes(places[kept], points, number[joined].astype(np.int32))
 
 
-_Graph = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]  # places, points and pairs, see `Strokes`
+_Graph = tuple[
+    NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]
+]  # places, points and pairs, see `Strokes`
 
 
 def _graph(lines: Lines, count: int) -> _Graph:
@@ -110,7 +114,9 @@ def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.asarray(np.unique(pairs, axis=0), np.int32)
 
 
-def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
+def _closed(
+    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
+) -> _Graph:
     """Join loose ends that are not vertices with the nearest point, if it is near."""
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
@@ -173,7 +179,9 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
         beside.setdefault(b, []).append(a)
     paths, done = [], np.zeros(len(free), np.bool_)
     # Points beside one that is not free come first, so that only closed lines are left.
-    starts = sorted(np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point]))
+    starts = sorted(
+        np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point])
+    )
     for start in starts:
         if done[start]:
             continue

@@ -1,4 +1,5 @@
-"""Compiled code of lines: which edges of a frame may be lines, which pieces of them are visible, and their pixels."""
+"""Compiled code of lines: which edges of a frame may be lines, which pieces of them are visible, and their
+pixels."""
 
 from typing import NamedTuple
 
@@ -14,13 +15,15 @@ STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
 SLACK = 1e-3
-"""Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and rounding."""
+"""Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and
+rounding."""
 
 ROUNDING = 1e-6  # Units above the rounding error of depths
 SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
 
 NEAR = 2
-"""Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they darken."""
+"""Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they
+darken."""
 
 CUT = -1  # Vertex number of an end that lies between vertices
 
@@ -38,7 +41,8 @@ class View(NamedTuple):
 
 @compiled
 def candidates(faces, ends, start, beside, third, always, turning, screen, facing):  # type: ignore[no-untyped-def]
-    """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one side."""
+    """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one
+    side."""
     edges, n = np.empty(len(ends), np.int32), 0
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
@@ -72,7 +76,12 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
     """Depth of the plane of a face at a place in pixels; infinite for a face seen edge on."""
     a, b, c = view.faces[f, 0], view.faces[f, 1], view.faces[f, 2]
     ax, ay = np.float64(view.screen[a, 0]), np.float64(view.screen[a, 1])
-    bx, by, cx, cy = view.screen[b, 0] - ax, view.screen[b, 1] - ay, view.screen[c, 0] - ax, view.screen[c, 1] - ay
+    bx, by, cx, cy = (
+        view.screen[b, 0] - ax,
+        view.screen[b, 1] - ay,
+        view.screen[c, 0] - ax,
+        view.screen[c, 1] - ay,
+    )
     px, py = x * SUBPIXEL - ax, y * SUBPIXEL - ay
     area = bx * cy - by * cx
     if area == 0.0:
@@ -83,7 +92,8 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
 
 @compiled
 def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
-    """Largest depth (F,) float64 of the plane of each face within a pixel of it; infinite if it is edge on."""
+    """Largest depth (F,) float64 of the plane of each face within a pixel of it; infinite if it is edge
+    on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -99,10 +109,11 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Whether point t (0 to 1) of an edge is visible: at one of the four pixels around it, nothing is in front.
+    """Whether point t (0 to 1) of an edge is visible: at one of the four pixels around it, nothing is in
+    front.
 
-    `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is opaque,
-    and its welded vertices. Faces at these are never in front. A face at an edge that is
+    `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is
+    opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
     not opaque, which may be cut out, must be visible.
     """
     x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
@@ -149,7 +160,8 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
 
 @compiled
 def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
-    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or `CUT`."""
+    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or
+    `CUT`."""
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
     room = 0
@@ -164,7 +176,11 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
         a, b = ends[e, 0], ends[e, 1]
         x, y, z = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL, np.float64(depth[a])
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
-        line, own, length = (x, y, z, dx, dy, depth[b] - z), (opaque[e], welded[a], welded[b]), np.hypot(dx, dy)
+        line, own, length = (
+            (x, y, z, dx, dy, depth[b] - z),
+            (opaque[e], welded[a], welded[b]),
+            np.hypot(dx, dy),
+        )
         two = points[a], points[b]
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
@@ -258,7 +274,8 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is not a vertex.
+    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is not a
+    vertex.
     """
     parent = np.arange(len(places))
     at_vertex = np.full(count, -1, np.int32)
@@ -301,7 +318,8 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
 
 @uncounted
 def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
-    """Append the point at which a border without a line crosses from a pixel to the next, right or down, to `spots`."""
+    """Append the point at which a border without a line crosses from a pixel to the next, right or down, to
+    `spots`."""
     r, c = (row, column + 1) if right else (row + 1, column)
     if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
         return m
@@ -321,15 +339,19 @@ def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type
 def _is_even(label, row, column):  # type: ignore[no-untyped-def]
     """Whether a pixel and those right, below and diagonal have one label."""
     first = label[row, column]
-    return first == label[row, column + 1] and first == label[row + 1, column] and first == label[row + 1, column + 1]
+    return (
+        first == label[row, column + 1]
+        and first == label[row + 1, column]
+        and first == label[row + 1, column + 1]
+    )
 
 
 @compiled
 def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
     """Borders between the regions of `label` (H, W) without a line, as pieces (P, 2, 2) float32 in pixels.
 
-    A border has no line if `drawn` (H, W) uint8 is not darker than `binary` on either side. `box` is the first and end
-    row, first and end column of the visible pixels.
+    A border has no line if `drawn` (H, W) uint8 is not darker than `binary` on either side. `box` is the
+    first and end row, first and end column of the visible pixels.
     """
     height, width = label.shape
     top, left = max(0, box[0] - 1), max(0, box[2] - 1)

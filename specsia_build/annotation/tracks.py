@@ -37,7 +37,8 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 
 @inlined
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
-    """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its corners."""
+    """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its
+    corners."""
     a, b, c = np.float64(depth[corners[0]]), np.float64(depth[corners[1]]), np.float64(depth[corners[2]])
     x, y = _slopes(corners, screen, a, b, c)
     z, more = i * a + j * b + k * c, _ROUNDING * (abs(x) + abs(y))
@@ -62,7 +63,8 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own face."""
+    """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
+    face."""
     faces, facings, screen, depth, visible_face, sample, offsets = seen
     a, b, c = corners[0], corners[1], corners[2]
     # Nothing but its place is known of a face seen edge on.
@@ -74,7 +76,11 @@ def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # t
     last = f
     for n in range(4):
         row, column = _beside(x, y, n)
-        g = visible_face[row, column] if 0 <= row < len(visible_face) and 0 <= column < len(visible_face) else -1
+        g = (
+            visible_face[row, column]
+            if 0 <= row < len(visible_face) and 0 <= column < len(visible_face)
+            else -1
+        )
         if g < 0 or g == f or (same and g == last):
             continue
         last, other = g, faces[g]
@@ -129,7 +135,8 @@ def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[
 
 @uncounted
 def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of `_fields`."""
+    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of
+    `_fields`."""
     for n in range(len(face)):
         x, y = _placed(corners[n], weights[n], seen[2])
         out[n, 0], out[n, 1] = x / SUBPIXEL, y / SUBPIXEL
@@ -138,7 +145,8 @@ def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-
 
 @uncounted
 def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
-    """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a point.
+    """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a
+    point.
 
     `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`.
     """
@@ -157,7 +165,8 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
 
 @dataclass(frozen=True)
 class Points:
-    """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and sides (N,).
+    """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
+    sides (N,).
 
     `facing` is the side on which they were seen: 1 outside, -1 inside.
     """
@@ -176,7 +185,8 @@ def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
 
 
 def chosen(seen: Seen, most: int) -> Points:
-    """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if possible.
+    """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if
+    possible.
 
     Each is the farthest from those before it, so that any first N are spread evenly.
     """
@@ -204,11 +214,13 @@ def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
 
 
 def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N, 3).
+    """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N,
+    3).
 
-    A point is visible if it is inside the frame on a face turned as it was, and its pixel shows that face. At edges,
-    and where faces are smaller than pixels, one of the four pixels around it must show the face, or the surface beside
-    it at rest (V, 3), and none of them a face in front. Frames are of one mesh, in any pose and by any camera.
+    A point is visible if it is inside the frame on a face turned as it was, and its pixel shows that face. At
+    edges, and where faces are smaller than pixels, one of the four pixels around it must show the face, or
+    the surface beside it at rest (V, 3), and none of them a face in front. Frames are of one mesh, in any
+    pose and by any camera.
     """
     out = np.empty((len(points.face), 3), np.float32)
     of_points = (points.face, points.corners, points.weights, points.facing)
@@ -218,10 +230,11 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
 
 @dataclass(frozen=True)
 class Flow:
-    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether it is not seen there.
+    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether it is not
+    seen there.
 
-    Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the covered
-    sample nearest to the centre.
+    Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the
+    covered sample nearest to the centre.
     """
 
     pixels: NDArray[np.float32]
@@ -229,7 +242,8 @@ class Flow:
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
-    """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any camera."""
+    """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any
+    camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
     _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), pixels, unmatched)
     return Flow(pixels, unmatched)

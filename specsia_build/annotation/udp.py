@@ -35,16 +35,16 @@ _JOINTS = {
     "LowerArm": ("UpperArm", (0.43, 0.0, 1.38)),
     "Hand": ("LowerArm", (0.67, 0.0, 1.38)),
 }
-"""Parent and position (left, -front, up) in metres of each joint of a person in a T-pose; of pairs, which begin with
-capitals, the left one's."""
+"""Parent and position (left, -front, up) in metres of each joint of a person in a T-pose; of pairs, which
+begin with capitals, the left one's."""
 
 
 @dataclass(frozen=True)
 class Landmarks:
     """Places of the vertices of a standing character (V, 3), 0 to 1 over its box along each axis.
 
-    x goes from its right to its left, y from front to back, z upwards; 0 along an axis on which the box is flat.
-    `warning` is a sentence if they are of the rest pose, and empty if they are of the A-pose.
+    x goes from its right to its left, y from front to back, z upwards; 0 along an axis on which the box is
+    flat. `warning` is a sentence if they are of the rest pose, and empty if they are of the A-pose.
     """
 
     values: NDArray[np.float32]
@@ -72,7 +72,9 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
     warning = (
-        f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {reason}" if reason else ""
+        f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {reason}"
+        if reason
+        else ""
     )
     return Landmarks(values, warning)
 
@@ -97,8 +99,8 @@ def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compute the Ultra-Dense Pose of a frame drawn with `seen`, from `Landmarks.values`.
 
     Returns:
-        (S, S, 4), 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure covers by
-        less than half.
+        (S, S, 4), 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure
+        covers by less than half.
     """
     assert layers.seen is not None
     pose: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))

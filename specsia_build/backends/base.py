@@ -40,17 +40,19 @@ class Context:
 
     Attributes:
         character_id: id of the character in the picture.
-        seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
-        ground_truth: returns the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
-        read: call it with every file of the backend's ``folder`` that was read for this character or looked for in
-            vain, so that the mesh is made again if one changes.
+        seed: 64-bit integer drawn from the build's seed and the character's id; the only source of
+            randomness.
+        ground_truth: returns the character's normalised mesh; None unless the backend declares
+            `sees_ground_truth`.
+        read: call it with every file of the backend's ``folder`` that was read for this character or looked
+            for in vain, so that the mesh is made again if one changes.
         note: call it with a `Reading` if the mesh is read from a file.
-        framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
-            and its longest side, visible or not, about one unit; False for a user's own picture.
-        back: (S, S, 4) uint8, straight alpha: a drawing of the figure from behind, in a frame of the same size, or
-            None; only for backends with ``sees_back = True``.
-        is_profile: whether the picture shows the figure from its side, so that the far side mirrors the near one; only
-            for backends with ``sees_profile = True``.
+        framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in
+            its middle and its longest side, visible or not, about one unit; False for a user's own picture.
+        back: (S, S, 4) uint8, straight alpha: a drawing of the figure from behind, in a frame of the same
+            size, or None; only for backends with ``sees_back = True``.
+        is_profile: whether the picture shows the figure from its side, so that the far side mirrors the near
+            one; only for backends with ``sees_profile = True``.
         doubt: call it with a sentence to add a warning to the character.
     """
 
@@ -75,14 +77,16 @@ class Backend(Protocol):
         needs_yaw: whether registration must also search the turn about Z.
 
     Optional members:
-        generates: False for a backend that reads meshes: only generated ones must look like the picture (`scoring`).
+        generates: False for a backend that reads meshes: only generated ones must look like the picture
+        (`scoring`).
         sees_back: True if it uses `Context.back`.
         sees_profile: True if it uses `Context.is_profile`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all files passed to `Context.read`.
-        slots, gpus, patience: pictures at a time; GPUs per process (1 by default); and seconds that one picture may
-            take, if more than the build's ``timeout``.
-        logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a cluster.
+        slots, gpus, patience: pictures at a time; GPUs per process (1 by default); and seconds that one
+            picture may take, if more than the build's ``timeout``.
+        logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a
+        cluster.
         close(): called at the end.
     """
 
@@ -96,7 +100,8 @@ class Backend(Protocol):
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and those given to `Context.read`."""
+        """Files that the result for this character depends on, besides the image and those given to
+        `Context.read`."""
         return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
@@ -113,7 +118,8 @@ class Backend(Protocol):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide; raises a CharacterError if not."""
+    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide; raises a CharacterError if
+    not."""
     if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
         raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
     height, width = image.shape[:2]

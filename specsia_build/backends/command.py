@@ -30,8 +30,8 @@ DEFAULT_MESH = "mesh.glb"
 class Command(Backend):
     """Backend that runs a program for each picture.
 
-    `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (its empty
-    folder), ``{seed}`` and ``{id}``.
+    `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}``
+    (its empty folder), ``{seed}`` and ``{id}``.
     """
 
     name: str
@@ -65,16 +65,27 @@ class Command(Backend):
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves no mesh."""
-        with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as scratch:
+        """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves no
+        mesh."""
+        with tempfile.TemporaryDirectory(
+            prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
+        ) as scratch:
             out = Path(scratch) / "made"
             out.mkdir()
             mesh, picture = out / DEFAULT_MESH, picture_file(scratch, image, context)
-            values = {"image": picture, "mesh": mesh, "folder": out, "seed": context.seed, "id": context.character_id}
+            values = {
+                "image": picture,
+                "mesh": mesh,
+                "folder": out,
+                "seed": context.seed,
+                "id": context.character_id,
+            }
             printed = self._run(values)
             if not is_file(mesh):
                 meshes = [path for path in out.rglob("*") if path.suffix.lower() in FORMATS and is_file(path)]
-                owner = f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
+                owner = (
+                    f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
+                )
                 mesh = only_mesh(sorted(meshes), out, owner)
             return read_placed(mesh, self.terms, image[..., 3], context, stated_in(self.name))
 
@@ -130,14 +141,20 @@ def make(name: str, stated: object) -> Command:
 
 
 def absolute(argument: str) -> str:
-    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a slash."""
+    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a
+    slash."""
     try:
         words = shlex.split(argument)
     except ValueError:
         return argument
     # A program without a folder is searched on the PATH.
-    exists = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
-    absolute_words = [str(Path(w).absolute()) if is_path else w for w, is_path in zip(words, exists, strict=True)]
+    exists = [
+        ("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word)))
+        for k, word in enumerate(words)
+    ]
+    absolute_words = [
+        str(Path(w).absolute()) if is_path else w for w, is_path in zip(words, exists, strict=True)
+    ]
     return argument if absolute_words == words else shlex.join(absolute_words)
 
 

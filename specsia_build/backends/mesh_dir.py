@@ -28,7 +28,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of every mesh of the folder.
 
     Attributes:
-        up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's own.
+        up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's
+            own.
         axes, colors: see `Terms`; `axes` replaces `up` and `front`.
         meshes: file or folder of each character, relative to the folder, that is not named after its id.
     """
@@ -77,21 +78,30 @@ class MeshDir:
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
-        """The same mesh with its rig and motions; a CharacterError as for `reconstruct`, or if its axes mirror it."""
+        """The same mesh with its rig and motions; a CharacterError as for `reconstruct`, or if its axes
+        mirror it."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
-            turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]}
+            turns = {
+                tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]
+            }
             if axes not in turns:
-                raise CharacterError(f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read")
+                raise CharacterError(
+                    f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
+                )
             up, front = turns[axes]
             entry = msgspec.structs.replace(entry, up=up, front=front)
         return read_animated(entry)
 
     def _entry(self, character_id: str) -> Entry:
-        path = only_mesh(self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'")
+        path = only_mesh(
+            self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'"
+        )
         up, front = self.manifest.up, self.manifest.front
         kind = FORMATS[path.suffix.lower()]
-        return Entry(id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder)
+        return Entry(
+            id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder
+        )
 
     def _candidates(self, character_id: str) -> tuple[Path, ...]:
         """Files that could be the character's mesh, sorted."""
@@ -106,7 +116,8 @@ class MeshDir:
 
 
 def create(argument: str | None) -> MeshDir:
-    """Create the backend for ``mesh-dir:FOLDER``; a UsageError if there is no folder, or its manifest is not one."""
+    """Create the backend for ``mesh-dir:FOLDER``; a UsageError if there is no folder, or its manifest is not
+    one."""
     if not argument:
         raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
     folder = expanded(argument)

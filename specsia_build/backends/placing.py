@@ -1,4 +1,5 @@
-"""Find and read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
+"""Find and read mesh files of other programs, turn them into the axes of the frame, and fit them to the
+picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,13 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
+FORMATS: Mapping[str, str] = {
+    ".glb": "gltf",
+    ".gltf": "gltf",
+    ".vrm": "vrm",
+    ".obj": "obj",
+    ".ply": "ply",
+}  # By suffix
 
 
 def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
@@ -42,7 +49,8 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
 
 
 def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Smallest x and z and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
+    """Smallest x and z and largest x and z of a frontal silhouette (S, S), not empty, in units of the
+    frame."""
     rows, columns = box_around(covered)
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
     left, right = columns.start * unit - half, columns.stop * unit - half
@@ -50,7 +58,8 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
 
 
 def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
-    """Move and scale a mesh so that its front fills the box of a frontal silhouette, with its depth centred."""
+    """Move and scale a mesh so that its front fills the box of a frontal silhouette, with its depth
+    centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])
     if not covered.any():
@@ -74,7 +83,8 @@ def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = ""
     """Return the only one of some mesh files in a folder.
 
     Raises:
-        CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no mesh".
+        CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no
+            mesh".
     """
     if len(paths) == 1:
         return paths[0]
@@ -103,7 +113,9 @@ def read_foreign(
         decoded = np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]])
         mesh = replace(mesh, colors=decoded.astype(np.float32))
     axes_read = (
-        tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
+        tuple(axes)
+        if axes is not None
+        else axis_names(front_rotation(character.front) @ up_rotation(character.up))
     )
     # A reconstruction has no manifest line that a warning could name.
     skipped = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
@@ -123,6 +135,8 @@ def read_placed(
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise CharacterError(f"the mesh {path.name} is not one of {', '.join(FORMATS)}")
-    character, reading = read_foreign(Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in)
+    character, reading = read_foreign(
+        Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in
+    )
     context.note(reading)
     return character.mesh if terms.framing == "kept" else _filling(character.mesh, alpha >= HALF_COVERED)

@@ -18,14 +18,23 @@ from specsia_build.backends import command
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.backends.upstream.pins import NAMES
-from specsia_build.errors import MOST_SHOWN, CharacterError, OthersError, SpecsiaError, UsageError, brief, no_such
+from specsia_build.errors import (
+    MOST_SHOWN,
+    CharacterError,
+    OthersError,
+    SpecsiaError,
+    UsageError,
+    brief,
+    no_such,
+)
 from specsia_build.files.writing import write_trouble
 from specsia_build.folders import expanded
 from specsia_build.memory import is_exhaustion
 from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
-GROUP = "specsia.backends"  # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
+# Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
+GROUP = "specsia.backends"
 
 _OWN = EntryPoints(
     EntryPoint(name, f"specsia_build.backends.{target}", GROUP)
@@ -44,7 +53,8 @@ _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})  # Backends whose argument is a fo
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable settings."""
+    """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable
+    settings."""
     described = {name for name, settings in all_settings().items() if "command" in settings}
     return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
 
@@ -53,19 +63,24 @@ def load_backend(spec: str) -> Backend:
     """Load the backend of ``NAME`` or ``NAME:ARGUMENT``; the argument may contain colons.
 
     Raises:
-        UsageError: if no installed package declares the name, two packages declare it, or the backend refuses the
-            argument or has settings that it does not read.
+        UsageError: if no installed package declares the name, two packages declare it, or the backend refuses
+            the argument or has settings that it does not read.
         SpecsiaError: if the package that declares it cannot be imported or returns no backend.
     """
     name, colon, argument = spec.partition(":")
-    points, settings = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
+    points, settings = (
+        (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)),
+        all_settings().get(name, {}),
+    )
     where = f"{settings_file()}: {name}"
     if not points:
         if "command" in settings and colon:
             raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
         if "command" in settings:
             return command.make(name, settings["command"])
-        raise UsageError(f"{where} has no command" if settings else no_such("backend", name, available_backends()))
+        raise UsageError(
+            f"{where} has no command" if settings else no_such("backend", name, available_backends())
+        )
     if "command" in settings:
         raise UsageError(f"{where} is the name of an installed backend: give your command another one")
     if settings and name not in _WITH_SETTINGS and _is_own(points[0].module):
@@ -89,7 +104,8 @@ def load_backend(spec: str) -> Backend:
 
 
 def absolute_spec(spec: str) -> str:
-    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can continue from any folder."""
+    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can continue from any
+    folder."""
     name, _, argument = spec.partition(":")
     if argument and name == "command":
         return f"{name}:{command.absolute(argument)}"
@@ -121,7 +137,10 @@ def _fault(backend: Any, name: str) -> str | None:
         if not isinstance(value := getattr(backend, member), kind):
             return f"has a {member} that is no {kind.__name__} but {value!r}"
     if backend.name != name:
-        return f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the same"
+        return (
+            f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the "
+            "same"
+        )
     try:
         json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -146,9 +165,13 @@ def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -
         mesh = backend.reconstruct(image.copy(), context)
     fault = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
     if fault is not None:
-        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}")
+        raise CharacterError(
+            f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}"
+        )
     arrays = {name: (getattr(mesh, name), dtype) for name, dtype in _ARRAYS.items()}
-    plain: dict[str, Any] = {k: np.ascontiguousarray(v, dtype) for k, (v, dtype) in arrays.items() if v is not None}
+    plain: dict[str, Any] = {
+        k: np.ascontiguousarray(v, dtype) for k, (v, dtype) in arrays.items() if v is not None
+    }
     return replace(mesh, **plain)
 
 

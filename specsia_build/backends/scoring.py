@@ -1,8 +1,9 @@
-"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 axis frames.
+"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 axis
+frames.
 
-A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure. Silhouettes
-from the front and from behind are mirror images of each other, so colours decide between them. Numbers of sound meshes
-below are those of 96 by two backends.
+A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure.
+Silhouettes from the front and from behind are mirror images of each other, so colours decide between them.
+Numbers of sound meshes below are those of 96 by two backends.
 """
 
 from __future__ import annotations
@@ -33,27 +34,41 @@ FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share o
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
-SOUND_IOU = (
-    0.85  # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
-)
+# Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
+SOUND_IOU = 0.85
 LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
-GLANCED = 0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
-MUCH_BETTER, AS_GOOD = 0.15, 0.08  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
+GLANCED = (
+    0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
+)
+MUCH_BETTER, AS_GOOD = (
+    0.15,
+    0.08,
+)  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
 
 NEARER, FARTHER = 1.3, 1.15
-"""Least ratio of colour differences where silhouettes do not decide, and most where they do. In another frame colours
-of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7 times as far in the median."""
+"""Least ratio of colour differences where silhouettes do not decide, and most where they do. In another frame
+colours of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7 times as far in the
+median."""
 
 NEAR, FAR = 0.03, 0.16
-"""Colour differences of the same picture at most, and of another figure at least: 0.12 at most for sound meshes, 0.2
-and more for normals, other characters and colours encoded twice."""
+"""Colour differences of the same picture at most, and of another figure at least: 0.12 at most for sound
+meshes, 0.2 and more for normals, other characters and colours encoded twice."""
 
 HANDED = 0.04  # Gain of frontal IoU of the mirror image of mirrored meshes; sound meshes gain at most 0.02
-PALE, PALER = 0.08, 2.0  # Colour difference that an encoding may explain, and the least ratio by which it does
-LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0  # Units of the box's largest side; backends without a scale give 1 or 2
+PALE, PALER = (
+    0.08,
+    2.0,
+)  # Colour difference that an encoding may explain, and the least ratio by which it does
+LEAST_EXTENT, MOST_EXTENT = (
+    0.05,
+    20.0,
+)  # Units of the box's largest side; backends without a scale give 1 or 2
 MOST_COORDINATE = 1e6  # Coordinates beyond this leave too few float32 digits for a surface
-PART = 0.05  # Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
-WHOLE = 0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
+# Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
+PART = 0.05
+WHOLE = (
+    0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
+)
 MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
 LEAST_FRONTAL_IOU = 0.5  # Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3
 YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh may have any
@@ -81,7 +96,9 @@ class Likeness:
         if not both.any():
             return cls(overlap, 1.0, 1.0)
         levels, goal_levels = picture[both, :3] / 255, goal[both, :3] / 255
-        plain, decoded = (float(np.abs(colours - goal_levels).mean()) for colours in (levels, srgb_to_linear(levels)))
+        plain, decoded = (
+            float(np.abs(colours - goal_levels).mean()) for colours in (levels, srgb_to_linear(levels))
+        )
         return cls(overlap, plain, decoded)
 
     @property
@@ -199,8 +216,8 @@ def in_frames(
         goal: (S, S, 4) uint8, the picture that its front should show.
         look: of that.
         upright: whether it surely stands and shows its front or its back, so that 4 frames are enough.
-        placed: the registered mesh, whose likeness counts if it is higher; frames that silhouettes rule out are then
-            left out.
+        placed: the registered mesh, whose likeness counts if it is higher; frames that silhouettes rule out
+            are then left out.
     """
     target = goal[..., 3] >= HALF_COVERED
     proper: list[Turned] = []
@@ -213,7 +230,9 @@ def in_frames(
             if proper and not _may_fit(places[0], target):
                 continue
             places.append(placed.rotated(turn))
-        pictures = [next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places]
+        pictures = [
+            next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places
+        ]
         proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in pictures)))
         flipped = max(Likeness.of(_mirrored(picture, target), goal) for picture in pictures)
         mirrored.append(Turned(MIRROR @ turn, flipped))
@@ -228,13 +247,16 @@ def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
 
 
 def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
-    """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S, S)."""
+    """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S,
+    S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
     target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
     if len(columns) == 0:
         return flipped
-    return np.roll(flipped, round((target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2), axis=1)
+    return np.roll(
+        flipped, round((target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2), axis=1
+    )
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
@@ -248,7 +270,8 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
-    """The mesh with the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
+    """The mesh with the height and the centre of the box of a frontal silhouette (S, S), which is not
+    empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     # A mesh that lies flat would be drawn larger than any picture.
@@ -258,13 +281,16 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
 
 
 def check_mesh(mesh: Mesh) -> None:
-    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError if not."""
+    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError
+    if not."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh is empty")
     for name in ("vertices", "colors", "uv", "normals"):
         values = getattr(mesh, name)
         if values is not None and not np.isfinite(values).all():
-            raise CharacterError(f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}")
+            raise CharacterError(
+                f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}"
+            )
     low, high = mesh.bounds()
     if not float(np.max(high - low)) > 0:
         raise CharacterError("the mesh has no size: all of its vertices lie at one place")
@@ -281,8 +307,8 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
         any_yaw: whether it may be turned about Z, which registration then undoes.
 
     Raises:
-        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal IoU;
-            a `LowQualityError` without pictures for the last two.
+        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal
+            IoU; a `LowQualityError` without pictures for the last two.
     """
     check_mesh(mesh)
     low, high = mesh.bounds()
@@ -293,8 +319,8 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
     volume = closed_volume(parts)
     if volume is not None and volume <= 0:
         raise CharacterError(
-            f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of each face's "
-            "corners, which a mirror turns round"
+            f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of "
+            "each face's corners, which a mirror turns round"
         )
     share, least = share_of_parts(parts), WHOLE * _largest_piece(image)
     if share < least:
@@ -310,7 +336,8 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
 
 
 def closed_volume(parts: Topology) -> float | None:
-    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None without."""
+    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None
+    without."""
     closed = parts.volumes[~np.isnan(parts.volumes)]
     return float(closed.sum()) if len(closed) else None
 
@@ -332,8 +359,9 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
 
 
 def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
-    """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin lines, or
-    with the mesh brought to the height and the centre of the figure, whichever first suffices, else the best."""
+    """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin
+    lines, or with the mesh brought to the height and the centre of the figure, whichever first suffices, else
+    the best."""
     alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
     small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     best = 0.0

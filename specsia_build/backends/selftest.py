@@ -9,7 +9,14 @@ import numpy as np
 
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.registry import call_backend
-from specsia_build.backends.scoring import LEAST_IOU, Turned, check_mesh, closed_volume, in_frames, stated_axes
+from specsia_build.backends.scoring import (
+    LEAST_IOU,
+    Turned,
+    check_mesh,
+    closed_volume,
+    in_frames,
+    stated_axes,
+)
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -26,7 +33,13 @@ FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its 
 Triple = tuple[float, float, float]
 
 SKIN, HAIR, SHIRT, CREST = (0.93, 0.76, 0.60), (0.30, 0.18, 0.10), (0.80, 0.15, 0.15), (0.95, 0.85, 0.20)
-BLUE, GREEN, GREY, OCHRE, INK = (0.15, 0.25, 0.80), (0.15, 0.65, 0.25), (0.35, 0.35, 0.38), (0.75, 0.55, 0.2), (0, 0, 0)
+BLUE, GREEN, GREY, OCHRE, INK = (
+    (0.15, 0.25, 0.80),
+    (0.15, 0.65, 0.25),
+    (0.35, 0.35, 0.38),
+    (0.75, 0.55, 0.2),
+    (0, 0, 0),
+)
 
 PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
     ((0.0, 0.0, 0.30), (0.15, 0.14, 0.17), SKIN, HAIR),
@@ -40,15 +53,17 @@ PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
     ((0.06, -0.125, 0.33), (0.025, 0.03, 0.035), INK, INK),
     ((-0.06, -0.125, 0.33), (0.025, 0.03, 0.035), INK, INK),
 )
-"""Ellipsoids of the figure: centre, half axes, sRGB colour of the front and of the rest. Its left arm is long, high and
-blue, its right arm short, low and green, and its chest wears a crest on its left."""
+"""Ellipsoids of the figure: centre, half axes, sRGB colour of the front and of the rest. Its left arm is
+long, high and blue, its right arm short, low and green, and its chest wears a crest on its left."""
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about it.
+    """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about
+    it.
 
-    `volume` is that of closed parts in cubic units, None without any; `reading` is None unless the mesh is from a file.
+    `volume` is that of closed parts in cubic units, None without any; `reading` is None unless the mesh is
+    from a file.
     """
 
     backend: str
@@ -81,7 +96,12 @@ class SelfTest:
     def document(self) -> dict[str, Any]:
         """The result for ``--json``."""
         candidates = [
-            {"axes": axis_names(c.matrix), "mirrored": c.mirrored, "iou": c.likeness.iou, "score": c.likeness.score}
+            {
+                "axes": axis_names(c.matrix),
+                "mirrored": c.mirrored,
+                "iou": c.likeness.iou,
+                "score": c.likeness.score,
+            }
             for c in self.candidates
         ]
         names = ("backend", "volume", "faces", "seconds", "margin", "ok")
@@ -114,9 +134,12 @@ def figure() -> Mesh:
 
 
 def selftest(backend: Backend) -> SelfTest:
-    """Run a backend on the built-in figure and find the frame of its mesh; a CharacterError if it makes none."""
+    """Run a backend on the built-in figure and find the frame of its mesh; a CharacterError if it makes
+    none."""
     truth = figure()
-    image, goal = (next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (SIZE, LOOK_SIZE))
+    image, goal = (
+        next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (SIZE, LOOK_SIZE)
+    )
     readings: list[Reading] = []
     ground_truth = (lambda: truth) if backend.sees_ground_truth else None
     start = time.perf_counter()
@@ -125,7 +148,9 @@ def selftest(backend: Backend) -> SelfTest:
     if len(mesh.faces) > 0:
         mesh = compacted(mesh)
     check_mesh(mesh)
-    candidates = sorted(in_frames(mesh, goal, "unlit"), key=lambda candidate: candidate.likeness, reverse=True)
+    candidates = sorted(
+        in_frames(mesh, goal, "unlit"), key=lambda candidate: candidate.likeness, reverse=True
+    )
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
@@ -142,14 +167,22 @@ def report(result: SelfTest) -> Sequence[str]:
     lines.append(f"{plural(result.faces, 'face')}, {volume}, {result.seconds:.1f} s")
     best, margin = result.candidates[0], result.margin
     if best.likeness.iou < LEAST_IOU:
-        verdict = f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
+        verdict = (
+            f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
+        )
     elif margin < 0:
         read = () if result.reading is None else (result.reading.axes, result.reading.stated_in)
-        verdict = f"uses another frame; its meshes fit better, by {-margin:.3f}, with {stated_axes(best.matrix, *read)}"
+        verdict = (
+            f"uses another frame; its meshes fit better, by {-margin:.3f}, with "
+            f"{stated_axes(best.matrix, *read)}"
+        )
     elif result.inside_out:
         verdict = "returns its meshes inside out: reverse the order of each face's corners"
     elif margin == 0:
-        verdict = "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own colours"
+        verdict = (
+            "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own "
+            "colours"
+        )
     else:
         verdict = f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"
     return [*lines, f"{result.backend} {verdict}"]

@@ -18,7 +18,8 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         axes: signed axes of the file that are x, y, z of the frame; None for its format's convention.
-        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has the picture's scale and position.
+        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has the picture's scale and
+            position.
         colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
         seconds: time limit for one picture.
         slots: pictures at a time.
@@ -53,7 +54,8 @@ def stated_in(name: str) -> str:
 
 
 def all_settings() -> dict[str, dict[str, Any]]:
-    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is not a mapping of mappings."""
+    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is not a mapping of
+    mappings."""
     path = settings_file()
     if not path.is_file():
         return {}
@@ -61,4 +63,6 @@ def all_settings() -> dict[str, dict[str, Any]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(name): dict(settings or {}) for name, settings in content.items()}
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
-        raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
+        raise UsageError(
+            f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}"
+        ) from error

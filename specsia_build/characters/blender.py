@@ -1,4 +1,5 @@
-"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made of."""
+"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made
+of."""
 
 import contextlib
 import hashlib
@@ -23,7 +24,8 @@ from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
-"""Environment variable: the folder below which exported files are kept, in place of the user's cache folder."""
+"""Environment variable: the folder below which exported files are kept, in place of the user's cache
+folder."""
 
 SCRIPT = "export_glb.py"
 
@@ -33,10 +35,11 @@ _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by way of the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
+    """Read an FBX or .blend file by way of the GLB that Blender exports of it, in Blender's axes: Z up,
+    facing -Y.
 
-    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own. Raises as
-    `exported_document`, and CharacterError if nothing is left of it.
+    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
+    Raises as `exported_document`, and CharacterError if nothing is left of it.
     """
     document = exported_document(entry.path, SideFiles(entry.path, entry.within))
     raw = read_document(document, entry, moving=moving)
@@ -52,7 +55,8 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports of it, once for the file and its images.
+    """An FBX or .blend file as the glTF document that Blender exports of it, once for the file and its
+    images.
 
     Images outside of the file are looked up by `files` alone.
 
@@ -80,7 +84,9 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                     (out / _IMAGES).write_text(json.dumps(named), encoding="utf-8")
             hints: dict[str, str] = remembered_json(folder / _IMAGES)
             images = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
-            digests = {name: image and source_digest(image, files.root) for name, image in sorted(images.items())}
+            digests = {
+                name: image and source_digest(image, files.root) for name, image in sorted(images.items())
+            }
             folder = _cached(hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest())
             if not _is_whole(folder, _FACTS):
                 places = {name: image and str(image.absolute()) for name, image in images.items()}
@@ -93,10 +99,14 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 raise trouble from error
             if isinstance(error, CharacterError) and not started:
                 raise
-            remedy = f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            remedy = (
+                f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            )
             raise CharacterError(f"{path.name} could not be read by Blender ({error}): {remedy}") from error
     facts = remembered_json(folder / _FACTS)
-    document = parse_document(path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
+    document = parse_document(
+        path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True
+    )
     for name in (base_name(hints[name]) for name, image in images.items() if image is None):
         document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
     for warning in facts["warnings"]:
@@ -111,4 +121,6 @@ def _cached(digest: str) -> Path:
 
 def _is_whole(folder: Path, record: str) -> bool:
     """Whether a folder holds a record, which is written last, and the scene that belongs to the facts."""
-    return isinstance(remembered_json(folder / record), dict) and (record != _FACTS or (folder / _SCENE).is_file())
+    return isinstance(remembered_json(folder / record), dict) and (
+        record != _FACTS or (folder / _SCENE).is_file()
+    )

@@ -48,9 +48,9 @@ class _Joint:
 def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     """Read a BVH file, which may not lie outside of `root`, links followed; None is its own folder.
 
-    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset. The joints
-    of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn or move is upright,
-    where the motion begins, on the ground.
+    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
+    The joints of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn
+    or move is upright, where the motion begins, on the ground.
 
     Raises:
         CharacterError: if it is damaged or has no frames.
@@ -59,10 +59,17 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     header = _MOTION.search(data)
     seconds = float(header[2]) if header else 0.0
     if header is None or not 0 < seconds < np.inf:
-        raise CharacterError(f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds")
+        raise CharacterError(
+            f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds"
+        )
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
-    frames = _frames(path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints))
-    parents, offsets = np.array([joint.parent for joint in joints], np.int32), [joint.offset for joint in joints]
+    frames = _frames(
+        path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints)
+    )
+    parents, offsets = (
+        np.array([joint.parent for joint in joints], np.int32),
+        [joint.offset for joint in joints],
+    )
     skeleton = Skeleton.unturned([joint.name for joint in joints], parents, offsets)
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
@@ -80,18 +87,26 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
             if keyword in ("", "HIERARCHY", "{"):
                 continue
             if keyword in ("ROOT", "JOINT", "END") and (keyword == "ROOT") != bool(open_):
-                joints.append(_Joint("" if keyword == "END" else " ".join(words[1:]), open_[-1] if open_ else -1))
+                joints.append(
+                    _Joint("" if keyword == "END" else " ".join(words[1:]), open_[-1] if open_ else -1)
+                )
                 open_.append(len(joints) - 1)
             elif keyword == "}" and open_:
                 open_.pop()
             elif keyword == "OFFSET" and open_ and _OFFSET.fullmatch(part.strip()):
                 joints[open_[-1]].offset = tuple(map(float, words[1:]))
             elif keyword == "CHANNELS" and open_ and _are_channels(words[1:]):
-                joints[open_[-1]].channels = [(word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]]
+                joints[open_[-1]].channels = [
+                    (word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]
+                ]
             else:
-                raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
+                raise CharacterError(
+                    f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here"
+                )
     if open_ or len(joints) > MOST_JOINTS or not any(joint.channels for joint in joints):
-        raise CharacterError(f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints")
+        raise CharacterError(
+            f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints"
+        )
     return joints
 
 
@@ -113,12 +128,16 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     return np.asarray(values.reshape(-1, width))
 
 
-def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]) -> Iterator[Track]:
+def _tracks(
+    joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]
+) -> Iterator[Track]:
     column = 0
     for node, joint in enumerate(joints):
         channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
         column += len(channels)
-        turns, shifts = ([(axis, k) for kind, axis, k in channels if kind == of] for of in ("rotation", "position"))
+        turns, shifts = (
+            [(axis, k) for kind, axis, k in channels if kind == of] for of in ("rotation", "position")
+        )
         if turns:
             # Each channel turns in what the one before has turned.
             order = "".join("XYZ"[axis] for axis, _ in turns)

@@ -1,4 +1,5 @@
-"""A character: where it comes from (`Entry`), what its file holds (`RawMesh`), and what is built from (`Character`)."""
+"""A character: where it comes from (`Entry`), what its file holds (`RawMesh`), and what is built from
+(`Character`)."""
 
 from __future__ import annotations
 
@@ -28,12 +29,17 @@ SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN = "own"  # Value of `up` or `front`: the format's, without a check
-UNSETTLED = frozenset({"fbx", "obj", "ply"})  # Formats whose exporters keep to no convention: `AUTO` by default
+UNSETTLED = frozenset(
+    {"fbx", "obj", "ply"}
+)  # Formats whose exporters keep to no convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
-MOST_ID_BYTES = 100  # Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
+MOST_ID_BYTES = (
+    100  # Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
+)
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
-"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays visible."""
+"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays
+visible."""
 
 _PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -64,7 +70,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         split: one of `SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
-        root: folder of the source, in which all files of the character lie, links followed; None is its own folder.
+        root: folder of the source, in which all files of the character lie, links followed; None is its own
+            folder.
         sample: of a procedural character, whose files are written when it is read.
     """
 
@@ -201,7 +208,8 @@ class RawMesh(ByShape):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Character(RawMesh):
-    """One character: its mesh Z up, facing -Y, in its own units, not yet normalised; `up` and `front` as in its file.
+    """One character: its mesh Z up, facing -Y, in its own units, not yet normalised; `up` and `front` as in
+    its file.
 
     Attributes:
         entry: where it comes from.
@@ -237,7 +245,8 @@ def legible(text: str) -> str:
 
 
 def safe_id(text: str) -> str:
-    """Make an id of a name: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at most."""
+    """Make an id of a name: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at
+    most."""
     if _PLAIN.fullmatch(text):
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
@@ -245,7 +254,8 @@ def safe_id(text: str) -> str:
 
 
 def unused_id(wanted: str, taken: set[str]) -> str:
-    """Make an id unique by a number behind it where needed, and add it to the casefolded ones that are `taken`."""
+    """Make an id unique by a number behind it where needed, and add it to the casefolded ones that are
+    `taken`."""
     number, unique = 2, wanted
     while unique.casefold() in taken:
         unique, number = f"{wanted}_{number}", number + 1

@@ -32,14 +32,18 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
         others.append(file.name)
     if others:
         height, width = pixels.shape[:2]
-        raise CharacterError(f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels")
+        raise CharacterError(
+            f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels"
+        )
     return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawing as the frontal view, scaled and shifted so that its figure has the render's height and centre.
+    """The drawing as the frontal view, scaled and shifted so that its figure has the render's height and
+    centre.
 
-    Its silhouette is its alpha, a mask file beside it, or all but the paper. Raises CharacterError without a figure.
+    Its silhouette is its alpha, a mask file beside it, or all but the paper. Raises CharacterError without a
+    figure.
 
     Args:
         entry: the character, with the path of its drawing.
@@ -49,17 +53,21 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (H, W, 4) uint8 sRGB, straight alpha.
     """
     if entry.drawing is None:
-        raise CharacterError(f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`")
+        raise CharacterError(
+            f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`"
+        )
     pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
     pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
     box, target = (Image.fromarray(of[..., 3] >= HALF_COVERED).getbbox() for of in (pixels, front))
     if box is None or target is None:
-        raise CharacterError(f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper")
+        raise CharacterError(
+            f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper"
+        )
     if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():
         raise CharacterError(
-            f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white paper, or its "
-            f"silhouette as {MASK_NAMES[-1]} beside it"
+            f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white "
+            f"paper, or its silhouette as {MASK_NAMES[-1]} beside it"
         )
     scale = (target[3] - target[1]) / (box[3] - box[1])
     centre_x, centre_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

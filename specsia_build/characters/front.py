@@ -1,7 +1,7 @@
 """Small networks that score which of four views shows a character from the front.
 
-Each sees colours and depths of each view and a few measures of them; a view's score depends on all four views in order.
-``python -m benchmarks.front`` trains one.
+Each sees colours and depths of each view and a few measures of them; a view's score depends on all four views
+in order. ``python -m benchmarks.front`` trains one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,10 @@ Floats = NDArray[np.float32]
 AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above, as the probe's views
 WEIGHTS = Path(__file__).parent / "weights"
 SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
-CHANNELS, DEPTH = 5, 1.7  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
+CHANNELS, DEPTH = (
+    5,
+    1.7,
+)  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
 BANDS = 12  # Horizontal bands of a figure that are measured
 STEP, BORDER = 0.235, 5  # Step between pixels that counts fully, and width of the window that must be inside
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
@@ -57,7 +60,8 @@ def inputs(views: Sequence[Layers]) -> Floats:
 
 
 def measures(crop: Floats) -> Floats:
-    """Asymmetry, contrast, width and place of each band of a crop, from top to bottom, and the width of all."""
+    """Asymmetry, contrast, width and place of each band of a crop, from top to bottom, and the width of
+    all."""
     on = crop[..., 3] > 0.5
     if not on.any():
         return np.zeros(4 * BANDS + 1, np.float32)
@@ -72,7 +76,9 @@ def measures(crop: Floats) -> Floats:
     steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(planes[:3], axis=2)).max(axis=0))
     inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, BORDER, mode="nearest")
     contrast = bands @ (np.minimum(steps, STEP) * inner).sum(axis=1) / height**2
-    unlike = bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
+    unlike = (
+        bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
+    )
     place = np.where(pixels > 0, places / np.maximum(pixels, 1) - (on @ at).sum() / on.sum(), 0) / height
     scaled = (3 * unlike, np.log(contrast + 3e-5) / 2 + 4, pixels * BANDS / height**2, 4 * place)
     return np.array([*np.concatenate(scaled), np.log(width / height)], np.float32)
@@ -97,7 +103,9 @@ def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> 
     folded = _folded(crops).reshape(len(crops), SIZE // 2, SIZE // 2, -1)
     second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")
     last = _folded(_convolved(_convolved(second, tensors, "third"), tensors, "fourth", 1)).max(axis=3)
-    seen = np.concatenate([last.reshape(len(crops), -1), second[:, : len(second[0]) // 2].max(axis=(1, 2))], axis=1)
+    seen = np.concatenate(
+        [last.reshape(len(crops), -1), second[:, : len(second[0]) // 2].max(axis=(1, 2))], axis=1
+    )
     return np.concatenate([layer(seen, tensors, "view"), measured], axis=1)
 
 
@@ -116,4 +124,6 @@ def _convolved(x: Floats, tensors: Mapping[str, Floats], name: str, stride: int 
 def _folded(x: Floats) -> Floats:
     """Squares of 2 x 2 pixels of pictures (N, H, W, C) as (N, H / 2, W / 2, 4, C)."""
     count, half = len(x), x.shape[1] // 2
-    return x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)
+    return (
+        x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)
+    )

@@ -22,11 +22,13 @@ MAX_TEXTURE_PIXELS = 8192 * 8192  # Largest texture that is read: 256 MiB
 MOST_IMAGE_BYTES = 2**30  # Largest image file that is read
 
 TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
-"""Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it included."""
+"""Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it
+included."""
 
 _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
 
-# Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs Ghostscript.
+# Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs
+# Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
@@ -41,14 +43,18 @@ def load_texture(
 ) -> NDArray[np.uint8]:
     """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
-    `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An orientation
-    tag is applied if `upright`, as for a drawing; UV coordinates refer to the pixels as they are stored.
+    `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
+    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to the pixels as they are
+    stored.
 
     Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192 pixels.
+        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192
+            pixels.
         CostError: if it would take more memory than is left for the character.
     """
-    data = source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
+    data = (
+        source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
+    )
     if data.startswith(b"\xabKTX 20\xbb\r\n\x1a\n"):
         return _ktx2(data, name)
     try:
@@ -92,8 +98,8 @@ def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
 def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pixels of a colour image, white where it is None, with the opacity that another image holds.
 
-    That is its alpha, or its luminance where it is opaque. The result has the larger size: a strand is drawn in the
-    opacity, and its colour may be one texel.
+    That is its alpha, or its luminance where it is opaque. The result has the larger size: a strand is drawn
+    in the opacity, and its colour may be one texel.
     """
     alpha = cutout[..., 3]
     if (alpha == 255).all():
@@ -121,7 +127,8 @@ def as_texture(
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None for palettes and rare or damaged ones."""
+    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None for palettes and rare or
+    damaged ones."""
     is_plain = image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
     if not is_plain or "transparency" in image.info or getattr(image, "is_animated", False):
         return None

@@ -25,7 +25,15 @@ from specsia_build.frame import front_rotation, up_rotation
 if TYPE_CHECKING:
     from specsia_build.characters.gltf.document import Document
 
-SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")  # Suffixes of files that motions are read from
+SUFFIXES = (
+    ".glb",
+    ".gltf",
+    ".vrm",
+    ".vrma",
+    ".fbx",
+    ".blend",
+    ".bvh",
+)  # Suffixes of files that motions are read from
 
 BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
 """Names of the motions that come with the package, for any humanoid; all can be looped."""
@@ -39,7 +47,8 @@ def built_in() -> MotionFile:
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
-    """Read a file of motions, one of `SUFFIXES`; no file may lie outside of `root`, its own folder by default.
+    """Read a file of motions, one of `SUFFIXES`; no file may lie outside of `root`, its own folder by
+    default.
 
     Raises:
         CharacterError: if it cannot be read, or needs more memory than a worker may use.
@@ -58,14 +67,18 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
 def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise CharacterError(f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}")
+        raise CharacterError(
+            f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}"
+        )
     if suffix == ".bvh":
         return read_bvh(path, root)
     from specsia_build.characters.blender import exported_document
     from specsia_build.characters.gltf.document import load_document
 
     is_blender = suffix in (".fbx", ".blend")
-    return _of_document(exported_document(path, SideFiles(path, root)) if is_blender else load_document(path, root))
+    return _of_document(
+        exported_document(path, SideFiles(path, root)) if is_blender else load_document(path, root)
+    )
 
 
 def _of_document(document: Document) -> MotionFile:
@@ -84,7 +97,9 @@ def _of_document(document: Document) -> MotionFile:
         path.name,
         skeleton,
         front=front or ("+y" if nodes.is_vrm0(document) else "-y"),
-        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in motions.motions),
+        motions=tuple(
+            motion if motion.name else replace(motion, name=path.stem) for motion in motions.motions
+        ),
         spoilt=motions.spoilt,
         humanoid=motions.humanoid,
         warnings=tuple(document.warnings),
@@ -94,15 +109,21 @@ def _of_document(document: Document) -> MotionFile:
 def motion_for(
     rig: Rig, humanoid: Mapping[str, int], file: MotionFile, motion: Motion
 ) -> tuple[Motion, tuple[str, ...]]:
-    """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid bones.
+    """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid
+    bones.
 
-    The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises CharacterError
-    if the two have too little in common, or it would cost too much memory.
+    The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises
+    CharacterError if the two have too little in common, or it would cost too much memory.
     """
-    source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
+    source = figure_moved(
+        file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion
+    )
     try:
         with np.errstate(all="ignore"):
             played = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
-    return played.motion, (*file.warnings, *(f"'{motion.name}' of {file.name}: {note}" for note in played.notes))
+    return played.motion, (
+        *file.warnings,
+        *(f"'{motion.name}' of {file.name}: {note}" for note in played.notes),
+    )

@@ -70,7 +70,8 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
             elif keyword == "d" and values:
                 current.opacity = values[0]
             elif keyword == "tr" and values and values[0] < 1:
-                # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common mistake.
+                # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common
+                # mistake.
                 current.opacity = 1 - values[0]
     return materials
 
@@ -113,7 +114,9 @@ class MaterialBuilder:
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:
-            self.files.warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
+            self.files.warn(
+                "the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque"
+            )
         built = []
         for name, material in zip(names, stated, strict=True):
             if material is not None:

@@ -1,7 +1,8 @@
 """Read Wavefront OBJ files.
 
-The whole text is parsed in arrays, since files of a hundred megabytes are usual. General readers merge vertices that
-differ in normals only, skip damaged lines silently, and follow names of libraries and textures out of the folder.
+The whole text is parsed in arrays, since files of a hundred megabytes are usual. General readers merge
+vertices that differ in normals only, skip damaged lines silently, and follow names of libraries and textures
+out of the folder.
 """
 
 import io
@@ -60,8 +61,8 @@ class _ObjText:
 def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
-    Objects and groups are the parts. Kd and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture replaces
-    them.
+    Objects and groups are the parts. Kd and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture
+    replaces them.
 
     A `plain` one has one material, with the entry's texture.
 
@@ -99,7 +100,8 @@ class _Lines:
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
     def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
-        """The first `count` numbers behind the keyword of lines, (L, count); a ValueError if one is missing or none."""
+        """The first `count` numbers behind the keyword of lines, (L, count); a ValueError if one is missing
+        or none."""
         if len(at) == 0:
             return np.zeros((0, count))
         columns = range(1, count + 1)
@@ -125,7 +127,9 @@ def _parse(data: bytes, name: str) -> _ObjText:
         vertices = lines.numbers(at_v, 6 if is_coloured else 3)
         corners, counts, is_incomplete = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
-        raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
+        raise CharacterError(
+            f"{name} has vertices or faces that are damaged ({error}): export it again"
+        ) from error
     named = np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))
     memory.take(_STATEMENT_COST * len(named))
     statements = []
@@ -155,9 +159,11 @@ def _attribute(lines: _Lines, at: Ints, count: int) -> NDArray[np.float64]:
 
 
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, bool]:
-    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and whether some lack.
+    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and whether
+    some lack.
 
-    A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged otherwise.
+    A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged
+    otherwise.
     """
     data = lines.block(at).replace(b"f", b" ")
     most = data.count(b" ")
@@ -175,7 +181,9 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         resolved[below] = index[below] + np.searchsorted(lines_before, at[row[below]])
         missing = (resolved < 0) | (resolved >= len(lines_before))
         if slot == 0 and missing.any():
-            raise ValueError(f"a face names vertex {index[missing.argmax()]}, the file has {len(lines_before)}")
+            raise ValueError(
+                f"a face names vertex {index[missing.argmax()]}, the file has {len(lines_before)}"
+            )
         lost |= bool((missing & (index != 0)).any())
         corners[:, slot] = np.where(missing, -1, resolved)
     return corners, np.bincount(row, minlength=len(at)), lost
@@ -183,7 +191,8 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
 
 @compiled
 def _read_corners(text: NDArray[np.uint8], corners: Ints, row: Ints) -> int:
-    """Read the corners of face lines, ``a``, ``a/b``, ``a//c`` or ``a/b/c`` each, 0 for an index that is not there.
+    """Read the corners of face lines, ``a``, ``a/b``, ``a//c`` or ``a/b/c`` each, 0 for an index that is not
+    there.
 
     Fills corners (N, 3) and their lines (N,); returns their number, or -1 if something else is written.
     """
@@ -223,9 +232,13 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     """The mesh of the faces that lie in none of the dropped parts."""
     part, part_names, material, material_names = _label_faces(text)
     dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
-    triangles, face = polygons.triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped))
+    triangles, face = polygons.triangulate(
+        text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped)
+    )
     if len(triangles) == 0:
-        raise CharacterError(f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}")
+        raise CharacterError(
+            f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}"
+        )
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
     used, slots = np.unique(material[face], return_inverse=True)
     face_material = slots.astype(np.int32)
@@ -251,7 +264,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
 
 
 def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Ints, tuple[str | None, ...]]:
-    """Part of each face, names of each part (its group's and its object's), material of each face, and its name."""
+    """Part of each face, names of each part (its group's and its object's), material of each face, and its
+    name."""
     parts: dict[tuple[str, ...], int] = {(): 0}
     materials: dict[str | None, int] = {None: 0}
     part_at, material_at = [(-1, 0)], [(-1, 0)]

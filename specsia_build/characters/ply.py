@@ -1,6 +1,7 @@
 """Read Stanford PLY files as meshes.
 
-Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or slowly.
+Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or
+slowly.
 """
 
 import struct
@@ -18,7 +19,16 @@ from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
-_TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
+_TYPES = {
+    "char": "b",
+    "uchar": "B",
+    "short": "h",
+    "ushort": "H",
+    "int": "i",
+    "uint": "I",
+    "float": "f",
+    "double": "d",
+}
 _TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
 _TYPES |= {"float32": "f", "float64": "d"}
 """Codes of the types, which `struct` and NumPy share."""
@@ -26,7 +36,8 @@ _TYPES |= {"float32": "f", "float64": "d"}
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
 _NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
-"""Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value kept."""
+"""Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value
+kept."""
 
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
@@ -53,8 +64,8 @@ def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
     Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line,
-    else the entry's. A PLY has no parts to drop.
+    coordinates of face corners or vertices have v up; the texture is that of the first ``comment
+    TextureFile`` line, else the entry's. A PLY has no parts to drop.
 
     Raises:
         CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
@@ -66,7 +77,9 @@ def read_ply(entry: Entry) -> RawMesh:
     corners, sides = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
-    if not (np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)):
+    if not (
+        np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
+    ):
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])
@@ -75,7 +88,9 @@ def read_ply(entry: Entry) -> RawMesh:
     uv = _uv(vertex, face, sides, triangles, point)
     builder = MaterialBuilder(files, (), entry.texture)
     if len(textures) > (uv is not None):
-        files.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
+        files.warn(
+            f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates"
+        )
     name = textures[0] if textures and uv is not None else None
     if name is not None:
         builder.library[name] = MtlMaterial(base_name(name), texture=name)
@@ -128,12 +143,15 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
         if not {"vertex", "face"} <= columns.keys():
-            raise CharacterError(f"{name} is not a PLY file, cut short or damaged: export it again") from error
+            raise CharacterError(
+                f"{name} is not a PLY file, cut short or damaged: export it again"
+            ) from error
     return columns, textures
 
 
 def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int] | None:
-    """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists differ."""
+    """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists
+    differ."""
     fields: list[tuple[str, str, tuple[int]]] = []
     end = at
     for k, prop in enumerate(properties):
@@ -202,7 +220,9 @@ def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] |
         return np.stack([columns[name].values.astype(np.float64) for name in names], axis=1)
 
 
-def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints) -> NDArray[np.float32] | None:
+def _uv(
+    vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints
+) -> NDArray[np.float32] | None:
     """Texture coordinates of each corner with v down, (T, 3, 2); None where the file has none."""
     per_corner = face.get("texcoord")
     if per_corner is not None and per_corner.counts is not None and (per_corner.counts == 2 * sides).all():

@@ -15,25 +15,35 @@ from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 Ints = NDArray[np.int64]
 Corners = NDArray[np.float64]
 
-MAX_TRIANGLES = 20_000_000  # Maximum for a character; instances of one mesh could otherwise multiply without end
+MAX_TRIANGLES = (
+    20_000_000  # Maximum for a character; instances of one mesh could otherwise multiply without end
+)
 
 TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 """Bytes of memory, measured, that each takes from its being read until it is drawn."""
 
-MOST_CORNERS = 4096  # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
-_CORNER_COST = 300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at.
+MOST_CORNERS = (
+    4096  # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
+)
+_CORNER_COST = (
+    300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at.
+)
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
 _MOST_PAST_ONE = 2.0
 
 
-def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def triangulate(
+    points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]
+) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
-    Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are indices
-    into `points` (V, 3), polygon after polygon, which begin at `first` (P + 1,); `keep` (P,) says which are wanted.
+    Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are
+    indices into `points` (V, 3), polygon after polygon, which begin at `first` (P + 1,); `keep` (P,) says
+    which are wanted.
 
     Returns:
-        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) that each comes from.
+        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) that each comes
+        from.
     """
     memory.ask(POLYGON_COST * len(keep))
     sides = np.diff(first)
@@ -55,7 +65,11 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     large = np.flatnonzero(keep & (sides > 4) & (sides <= MOST_CORNERS))
     begin, spare = np.cumsum(per_polygon) - per_polygon, np.zeros(len(triangles), dtype=bool)
     for index, flat in _concave(points, corners, first, large):
-        ears = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).reshape(-1, 3).astype(np.int64)
+        ears = (
+            mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
+            .reshape(-1, 3)
+            .astype(np.int64)
+        )
         (ux, uy), (vx, vy) = ((flat[ears[:, k]] - flat[ears[:, 0]]).T for k in (1, 2))
         ears = np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
         rows = slice(begin[index], begin[index] + per_polygon[index])
@@ -67,7 +81,8 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
 
 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the third."""
+    """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the
+    third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
     def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
@@ -93,7 +108,8 @@ def _concave(
     step = np.arange(int(sides.sum())) - np.repeat(begin, sides)
     base, count = np.repeat(first[polygons], sides), np.repeat(sides, sides)
     before, here, after = (
-        points[corners[base + (step + k) % count]].astype(np.float64) - points[corners[base]] for k in (-1, 0, 1)
+        points[corners[base + (step + k) % count]].astype(np.float64) - points[corners[base]]
+        for k in (-1, 0, 1)
     )
     with np.errstate(invalid="ignore", over="ignore"):
         # Twice the area each, however uneven the polygon is.
@@ -127,7 +143,8 @@ def full_scale(colours: NDArray[np.floating]) -> float:
 
 
 def linear_colors(display: NDArray[np.floating], whole: float) -> NDArray[np.float32]:
-    """Opaque linear colours (N, 4) of display colours (N, 3) that count to `whole`; white where they are NaN."""
+    """Opaque linear colours (N, 4) of display colours (N, 3) that count to `whole`; white where they are
+    NaN."""
     linear = np.ones((len(display), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(display / whole, nan=1.0))
     return linear
@@ -154,11 +171,16 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
         return mesh
     x, y, z = np.moveaxis(mesh.normals, 2, 0)
     lost = (x == 0) & (y == 0) & (z == 0)
-    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals)) if lost.any() else mesh
+    return (
+        replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
+        if lost.any()
+        else mesh
+    )
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:
-    """Make vertex colours white where a texture is drawn: it replaces them, their product would be too dark."""
+    """Make vertex colours white where a texture is drawn: it replaces them, their product would be too
+    dark."""
     textured = np.array([material.texture is not None for material in mesh.materials])[mesh.face_material]
     if mesh.colors is None or mesh.uv is None or not textured.any():
         return mesh
@@ -175,6 +197,8 @@ def without_repeated_light(mesh: Mesh) -> Mesh:
             return material
         red, green, blue = (max(pair) for pair in zip(material.base_color, material.emissive, strict=False))
         color = (red, green, blue, material.base_color[3])
-        return replace(material, base_color=color, emissive=(0.0, 0.0, 0.0), emissive_texture=None, unlit=True)
+        return replace(
+            material, base_color=color, emissive=(0.0, 0.0, 0.0), emissive_texture=None, unlit=True
+        )
 
     return replace(mesh, materials=tuple(map(unlit, mesh.materials)))

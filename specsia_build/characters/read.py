@@ -45,7 +45,8 @@ class AnimatedCharacter(RawMoving):
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if it is not there.
+    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if it is not
+    there.
 
     Every vertex that a face uses is finite and the surface has an extent.
 
@@ -64,7 +65,9 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
     character = _read_within_memory(entry, moving=True)
     moving, points = character.moving, character.mesh.vertices
     if moving is None:
-        node = Rig.unturned(("",), np.array([-1], np.int32), np.zeros((1, 3)), points, np.ones((len(points), 1)))
+        node = Rig.unturned(
+            ("",), np.array([-1], np.int32), np.zeros((1, 3)), points, np.ones((len(points), 1))
+        )
         moving = RawMoving(rig=node)
     return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
 
@@ -143,7 +146,8 @@ def _check_shape(mesh: Mesh, name: str) -> None:
 
 
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
-    """Replace UVs, colours and normals that are not finite by 0, white and the faces' normals, with a warning each."""
+    """Replace UVs, colours and normals that are not finite by 0, white and the faces' normals, with a warning
+    each."""
     repaired: dict[str, Any] = {}
     for attribute in ("uv", "colors", "normals"):
         values = getattr(mesh, attribute)
@@ -151,7 +155,8 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
             repaired[attribute] = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, filling)
     warnings = [
-        f"{name} has {attribute} with numbers that are not finite, which were replaced" for attribute in repaired
+        f"{name} has {attribute} with numbers that are not finite, which were replaced"
+        for attribute in repaired
     ]
     return replace(mesh, **repaired) if repaired else mesh, warnings
 
@@ -159,8 +164,8 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
 def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tuple[Doubt, ...]]:
     """Find the axes of a character: what its entry states, and a check of that by its joints and shape.
 
-    Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether the front
-    is neither stated nor found; and warnings about axes that differ from what was found.
+    Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether
+    the front is neither stated nor found; and warnings about axes that differ from what was found.
     """
     name, stated_up, stated_front = entry.path.name, entry.up, entry.front
     up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
@@ -193,13 +198,20 @@ def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
 
 def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, what: str) -> list[Doubt]:
     """The warning if the evidence is for another axis; only joints contradict what a manifest states."""
-    if evidence.axis is None or evidence.axis == taken or (stated not in (None, AUTO) and not evidence.strong):
+    if (
+        evidence.axis is None
+        or evidence.axis == taken
+        or (stated not in (None, AUTO) and not evidence.strong)
+    ):
         return []
     line = f'"{key}": "{evidence.axis}" in its manifest line'
     if stated == AUTO:
         end = f'so it was turned; {line} says the same, "{key}": "{taken}" leaves it as it was'
     else:
-        end = f"not {taken} as its {'format has it' if stated is None else 'manifest line states'}: {line} turns it"
+        end = (
+            f"not {taken} as its {'format has it' if stated is None else 'manifest line states'}: {line} "
+            "turns it"
+        )
     return [Doubt(f"{what}, {evidence.why}, {end}", Fix(key, evidence.axis, evidence.why))]
 
 

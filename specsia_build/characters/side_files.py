@@ -1,4 +1,5 @@
-"""Find files that a mesh file names: in its folder and in folders of images beside it, inside the source alone."""
+"""Find files that a mesh file names: in its folder and in folders of images beside it, inside the source
+alone."""
 
 import os
 import re
@@ -16,8 +17,8 @@ from specsia_build.files.names import folded_name
 class SideFiles:
     """Finds files that a mesh file names.
 
-    Absolute paths, drives and ways out of the root belong to the author's machine: their last part counts. Links may
-    lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
+    Absolute paths, drives and ways out of the root belong to the author's machine: their last part counts.
+    Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
 
     Args:
         mesh_file: others are searched beside it, below its folder, and in folders of images above.
@@ -45,10 +46,10 @@ class SideFiles:
     def find(self, name: str) -> Path | None:
         """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.
 
-        Of several below, the one whose folders match the name best counts, then the nearest. Above, the folders up to
-        the root and their folders of images are searched, nearest first (``FBX/hero.fbx``, ``Textures/skin.png``). Of
-        several that match as well and differ none counts. An image of that name in another format replaces one that is
-        missing.
+        Of several below, the one whose folders match the name best counts, then the nearest. Above, the
+        folders up to the root and their folders of images are searched, nearest first (``FBX/hero.fbx``,
+        ``Textures/skin.png``). Of several that match as well and differ none counts. An image of that name in
+        another format replaces one that is missing.
         """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
@@ -86,7 +87,8 @@ class SideFiles:
         return path if inside else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
-        """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that exists."""
+        """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that
+        exists."""
         near = listing(self.folder)
         for own in (f"{self.stem}{suffix}" for suffix in suffixes):
             for name in (own, *near.alike(own)):
@@ -119,7 +121,8 @@ class SideFiles:
         return path if path is not None and self._exists(path) else None
 
     def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str]) -> Path | None:
-        """The path below `top` that matches a name best; None, with a warning, where others that differ match too."""
+        """The path below `top` that matches a name best; None, with a warning, where others that differ match
+        too."""
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts

@@ -37,7 +37,9 @@ MOST_WALKED = 5_000_000  # Files and folders of a source
 
 DEFAULT_SAMPLE_SEED = 42
 
-_KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
+_KINDS = (
+    "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
+)
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 
@@ -61,8 +63,8 @@ class Source:
 def open_source(source: str, scratch: Path) -> Source:
     """Find the characters of a source, without reading them; raises UsageError if there is none.
 
-    A source is ``sample:N`` or ``sample:N@SEED``, written to `scratch` when it is read, or the path of a 3DBiCar folder
-    (or one character of it), a mesh file, a folder of mesh files or a ``.jsonl`` manifest.
+    A source is ``sample:N`` or ``sample:N@SEED``, written to `scratch` when it is read, or the path of a
+    3DBiCar folder (or one character of it), a mesh file, a folder of mesh files or a ``.jsonl`` manifest.
     """
     if source.startswith("sample:"):
         return _samples(source, scratch)
@@ -83,7 +85,9 @@ def open_source(source: str, scratch: Path) -> Source:
     if suffix == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if suffix not in FORMATS:
-        raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
+        raise UsageError(
+            f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}"
+        )
     return Source(name, "file", (_entry(None, path, safe_id(path.stem)),))
 
 
@@ -95,17 +99,25 @@ def _samples(source: str, scratch: Path) -> Source:
     match = _SAMPLE.fullmatch(source)
     count = int(match[1]) if match else 0
     if match is None or not 1 <= count <= MAX_SAMPLES:
-        raise UsageError(f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say")
+        raise UsageError(
+            f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say"
+        )
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
     folder = scratch / f"sample-{seed}"
-    common: dict[str, Any] = {"license": LICENSE, "source": SOURCE, "root": folder, "sample": Sample(seed, VERSION)}
+    common: dict[str, Any] = {
+        "license": LICENSE,
+        "source": SOURCE,
+        "root": folder,
+        "sample": Sample(seed, VERSION),
+    }
     paths = [folder / str(index) for index in range(count)]
     entries = tuple(Entry(path.name, "3dbicar", path, drawing=path / DRAWING, **common) for path in paths)
     return Source(f"sample:{count}{'' if seed == DEFAULT_SAMPLE_SEED else f'@{seed}'}", "sample", entries)
 
 
 def _folder(folder: Path, name: str) -> Source:
-    """Find the characters of a folder: 3DBiCar folders alone if some lie right in it, else those and mesh files."""
+    """Find the characters of a folder: 3DBiCar folders alone if some lie right in it, else those and mesh
+    files."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     meshes, posed = _walked(folder)
@@ -114,12 +126,18 @@ def _folder(folder: Path, name: str) -> Source:
     paths = posed if any(path.parent == folder for path in bicars) else [*meshes, *bicars]
     if not paths:
         what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-        raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
-    notes = [f"{path.name} was not read: give it in the folder's place" for path in sorted(folder.glob("*.jsonl"))]
+        raise UsageError(
+            f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}"
+        )
+    notes = [
+        f"{path.name} was not read: give it in the folder's place" for path in sorted(folder.glob("*.jsonl"))
+    ]
     entries, unread = _identified(folder, paths)
     if unread:
         notes.append(f"of one name only the most complete format is read, and not {some(unread)}")
-    return Source(name, "folder" if meshes and paths is not posed else "3dbicar", _sorted(entries), tuple(notes))
+    return Source(
+        name, "folder" if meshes and paths is not posed else "3dbicar", _sorted(entries), tuple(notes)
+    )
 
 
 def _stem(path: Path) -> str:
@@ -143,7 +161,9 @@ def _walked(top: Path) -> tuple[list[Path], list[Path]]:
         folder = Path(parent)
         walked += 1 + len(names)
         if walked > MOST_WALKED:
-            raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
+            raise UsageError(
+                f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it"
+            )
         is_posed = folder != top and "tpose" in subfolders
         if is_posed:
             posed.append(folder)
@@ -151,15 +171,17 @@ def _walked(top: Path) -> tuple[list[Path], list[Path]]:
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        meshes += [folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."]
+        meshes += [
+            folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."
+        ]
     return meshes, posed
 
 
 def _identified(top: Path, files: list[Path]) -> tuple[list[Entry], list[str]]:
     """An entry for each character, ids unique whatever the letter case, and names of files that are left out.
 
-    The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
-    their suffix alone the most complete format is the character.
+    The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that
+    differ in their suffix alone the most complete format is the character.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     groups = defaultdict[tuple[Path, str], list[Path]](list)
@@ -213,7 +235,11 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
 
 
-_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # Errors of a line that does not describe a character
+_LINE_ERRORS = (
+    msgspec.MsgspecError,
+    ValueError,
+    RecursionError,
+)  # Errors of a line that does not describe a character
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:
@@ -228,7 +254,9 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     folders = {path.parent: path.parent.resolve()}
     try:
         with open_source_file(path, path.parent, MOST_BYTES) as stream:
-            parsed = [(number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)]
+            parsed = [
+                (number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)
+            ]
     except OSError as error:
         raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
     except CharacterError as error:
@@ -269,7 +297,9 @@ def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) 
         character_id: object = ""
         with contextlib.suppress(*_LINE_ERRORS):
             character_id = msgspec.json.decode(line, type=dict[str, Any]).get("id")
-        usable = character_id if isinstance(character_id, str) and safe_id(character_id) == character_id else ""
+        usable = (
+            character_id if isinstance(character_id, str) and safe_id(character_id) == character_id else ""
+        )
         return Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
 
@@ -281,7 +311,9 @@ def _listed(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
             raise ValueError(f"the folder '{path.name}' has no tpose/m.obj")
         kind = "3dbicar"
     elif not kind:
-        raise ValueError(f"'{path.name}' is of a format that is not read ({' '.join(FORMATS)} are): export it as GLB")
+        raise ValueError(
+            f"'{path.name}' is of a format that is not read ({' '.join(FORMATS)} are): export it as GLB"
+        )
     stated = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not None}
     stated |= {"path": path, "format": kind, "root": folder}
     for key in (key for key in ("texture", "drawing") if key in stated):

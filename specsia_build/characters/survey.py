@@ -1,4 +1,5 @@
-"""Facts about characters before anything is built: numbers, equal files, one plain colour, suggested manifests."""
+"""Facts about characters before anything is built: numbers, equal files, one plain colour, suggested
+manifests."""
 
 import json
 import os
@@ -25,7 +26,10 @@ from specsia_build.rendering.mesh import compacted
 
 T = TypeVar("T")
 UNSURE = "unsure"  # A front that is neither stated nor found
-SIZE, VIEWS = 256, 10  # Size of the picture in pixels, and number of views that must contain the whole character
+SIZE, VIEWS = (
+    256,
+    10,
+)  # Size of the picture in pixels, and number of views that must contain the whole character
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,15 @@ def facts_of(character: Character) -> CharacterFacts:
 
 
 def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else b""."""
+    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else
+    b""."""
     try:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
         placed = normalise(mesh.vertices, cameras, 1)
-        front = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
+        front = next(
+            iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1]))
+        )
     except CharacterError as error:
         return unread(entry, str(error)), b""
     doubts = tuple(one_colour(character, front.color, front.coverage))
@@ -103,7 +110,8 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
 
 
 def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) -> list[tuple[str, ...]]:
-    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
+    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar
+    folders."""
     files = [entry for entry in entries if entry.problem is None and is_file(entry.path)]
     same_size = chain.from_iterable(_together((entry.path.stat().st_size, entry) for entry in files))
     digests = ((digest_of(entry.path, entry.within), entry.id) for entry in same_size)
@@ -118,7 +126,9 @@ def _together(pairs: Iterable[tuple[object, T]]) -> list[tuple[T, ...]]:
     return [tuple(values) for values in groups.values() if len(values) > 1]
 
 
-def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:
+def one_colour(
+    character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]
+) -> Iterator[Doubt]:
     """The doubt about a character whose view 0 shows one colour, white too.
 
     The view is drawn without shading: color (S, S, 4) and coverage (S, S).
@@ -130,7 +140,8 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
 
 
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
-    """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is evidence for.
+    """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is
+    evidence for.
 
     What entries state is kept; `facts` are theirs, in their order.
 
@@ -147,7 +158,20 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-_KEYS = ("id", "path", "texture", "up", "front", "sides", "pose", "drop", "drawing", "split", "license", "source")
+_KEYS = (
+    "id",
+    "path",
+    "texture",
+    "up",
+    "front",
+    "sides",
+    "pose",
+    "drop",
+    "drawing",
+    "split",
+    "license",
+    "source",
+)
 
 
 def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
@@ -173,5 +197,7 @@ def _below(path: Path, folder: Path, entry: Entry) -> str:
     """A path relative to a manifest's folder; a `UsageError` if it lies outside, links followed."""
     relative = os.path.relpath(path, folder)
     if relative.startswith(os.pardir) or not path.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"{path} lies outside {folder}, and a manifest's paths may not: write it into {entry.within}")
+        raise UsageError(
+            f"{path} lies outside {folder}, and a manifest's paths may not: write it into {entry.within}"
+        )
     return Path(relative).as_posix()

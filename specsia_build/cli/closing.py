@@ -24,11 +24,13 @@ _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b"
 def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where: str = "") -> list[str]:
     """Fold pairs of a name and a sentence to a line for each kind of sentence, the most frequent kind first.
 
-    A line is ``knight: sentence``, or ``12 characters (a, b, c and 9 more): sentence``; `where` follows the names.
+    A line is ``knight: sentence``, or ``12 characters (a, b, c and 9 more): sentence``; `where` follows the
+    names.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, sentence in sentences:
-        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on the character's.
+        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on the
+        # character's.
         unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence) if name in sentence else sentence
         groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
     lines = []
@@ -88,9 +90,15 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     results, load, follows = _results(summary, config, layout)
     trouble, run = None, argument(layout.out)
     if summary.stopped is not None:
-        trouble = f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
+        trouble = (
+            f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
+        )
     elif summary.failed > summary.allowed_failures:
-        total = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
+        total = (
+            plural(summary.characters, "character")
+            if summary.clips is None
+            else plural(summary.clips, "clip")
+        )
         trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {layout.failures}"
     counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
@@ -123,7 +131,9 @@ def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
     return [line] if line else []
 
 
-def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
+def _results(
+    summary: BuildSummary, config: BuildConfig, layout: RunLayout
+) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written and where, lines that load it, and the next commands."""
     from specsia_build.dataset.schema import CARD, load_lines
     from specsia_build.recipes.recipe import load_recipe
@@ -148,7 +158,9 @@ def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> t
     if summary.stopped is not None:
         follows = [f"specsia status {run}"]
     elif not lines:
-        lines = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
+        lines = [
+            f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"
+        ]
     if summary.stopped is None and summary.dataset is None and not summary.recipes:
         follows = [f"{config.command} --out {run}"]
     elif summary.stopped is None:

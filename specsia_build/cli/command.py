@@ -44,7 +44,12 @@ class Command(click.Command):
     """
 
     def __init__(
-        self, *args: Any, examples: Sequence[str] = (), source: bool = False, goes_on: bool = False, **settings: Any
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        source: bool = False,
+        goes_on: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
         self.examples, self.goes_on = tuple(examples), goes_on
@@ -91,7 +96,9 @@ def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Join arguments and options into one decorator; help lists them in this order."""
-    return lambda function: reduce(lambda decorated, option: option(decorated), reversed(decorators), function)
+    return lambda function: reduce(
+        lambda decorated, option: option(decorated), reversed(decorators), function
+    )
 
 
 def choice(kind: Any) -> click.Choice[str]:
@@ -114,16 +121,21 @@ device = click.option(
     help="Where to compute; auto: CUDA if found.  [default: auto]",
 )
 
-processes = click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0: one for each core.")
+processes = click.option(
+    "--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0: one for each core."
+)
 
 
 def configs(description: str) -> Callable[[Any], Any]:
     """Return the option that names configurations of a dataset."""
-    return click.option("--config-name", "--backend", "configs", multiple=True, metavar="NAME", help=description)
+    return click.option(
+        "--config-name", "--backend", "configs", multiple=True, metavar="NAME", help=description
+    )
 
 
 def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, trouble: str | None = None) -> None:
-    """Print a command's result as lines, or with `--json` as one document; exit with `FAILED` if it is not ok.
+    """Print a command's result as lines, or with `--json` as one document; exit with `FAILED` if it is not
+    ok.
 
     `trouble` says why the command failed, and is printed as an error.
     """
@@ -150,7 +162,8 @@ def conclude(
 ) -> None:
     """Print the closing panel (not with `--json`), then the result as `tell` does.
 
-    `title` says what was done. `facts` are lines by label; labels without lines are left out, and ``next`` comes last.
+    `title` says what was done. `facts` are lines by label; labels without lines are left out, and ``next``
+    comes last.
     """
     context = click.get_current_context()
     if not context.meta.get(JSON):

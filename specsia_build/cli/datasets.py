@@ -1,4 +1,5 @@
-"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share datasets."""
+"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
+datasets."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ dataset_argument = click.argument("dataset", metavar="DATASET")
 def verify(dataset: str, workers: int) -> None:
     """Check the files, rows and images of a packed dataset or of a recipe's folder.
 
-    DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
-    not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
-    is DIR/NAME, or a copy of it.
+    DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in
+    parts and not kept. One in the published schema is checked as far as that allows. A folder of `specsia
+    clips --recipe NAME` is DIR/NAME, or a copy of it.
     """
     from specsia_build.recipes.verify import folder_facts
     from specsia_build.recipes.verify import verify as verify_folder
@@ -48,7 +49,9 @@ def verify(dataset: str, workers: int) -> None:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
     facts = {
         "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],
-        "failed": [f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed],
+        "failed": [
+            f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed
+        ],
         "note": list(report.notes),
         "next": follows,
     }
@@ -63,7 +66,8 @@ def verify(dataset: str, workers: int) -> None:
 def diff(a: str, b: str) -> None:
     """Compare the packed datasets A and B: settings, columns, and rows by uid.
 
-    A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 on an error.
+    A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 on
+    an error.
     """
     from specsia_build.dataset import diff as datasets
     from specsia_build.dataset.reading import open_dataset
@@ -81,13 +85,16 @@ def diff(a: str, b: str) -> None:
 )
 @dataset_argument
 @click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."
+)
 @processes
 @json_option
 def convert(dataset: str, to: str, out: Path, workers: int) -> None:
     """Convert DATASET (a folder, a URL or OWNER/NAME on the Hub) to another schema.
 
-    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
+    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on
+    grey.
     """
     from specsia_build.dataset.convert import to_published
     from specsia_build.dataset.reading import open_dataset
@@ -115,16 +122,19 @@ def convert(dataset: str, to: str, out: Path, workers: int) -> None:
     goes_on=True,
 )
 @click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
+@click.option(
+    "--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there."
+)
 @click.option("--private/--public", default=True, help="Visibility of a new repository.  [default: private]")
 @click.option("--prune", is_flag=True, help="Also replace and remove files that no push made.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
 def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
-    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and check it.
+    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and
+    check it.
 
-    Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
-    login` or HF_TOKEN; HF_ENDPOINT names another Hub. The same command continues an interrupted push.
+    Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf
+    auth login` or HF_TOKEN; HF_ENDPOINT names another Hub. The same command continues an interrupted push.
     """
     from specsia_build.dataset import push as hub
     from specsia_build.dataset.licences import check_public, redistribution_problems
@@ -146,7 +156,15 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     parts = [f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"] * bool(added)
     parts += [f"{plural(len(deleted), 'file')} removed"] * bool(deleted)
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
-    again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
+    again = [
+        "specsia",
+        "push",
+        str(folder),
+        "--repo",
+        repo,
+        *["--public"] * (not private),
+        *["--prune"] * prune,
+    ]
     facts = {
         "to send" if dry_run else "sent": [changes or "nothing: all is up to date"],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],
@@ -157,10 +175,14 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     if dry_run:
         title, lines = f"{folder} on the Hub, as planned", []
         for step in plan.operations:
-            extra = {"create": f"({visibility})", "tag": ""}.get(step.kind, f" {terminal.amount(step.size, 'B')}")
+            extra = {"create": f"({visibility})", "tag": ""}.get(
+                step.kind, f" {terminal.amount(step.size, 'B')}"
+            )
             lines.append(f"{step.kind:<8} {step.name} {extra}".rstrip())
         kept = f"; {plural(plan.kept, 'file')} already there" if plan.kept else ""
-        lines.append(f"{plan.page}: {plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')} to send{kept}")
+        lines.append(
+            f"{plan.page}: {plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')} to send{kept}"
+        )
     elif plan.differences:
         differences = [f"{name} {problem}" for name, problem in plan.differences.items()]
         facts["failed"] = most(differences, f"{shlex.join(again)} --json")
@@ -173,22 +195,28 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         lines = [f"{plan.page} ({visibility}) is the dataset: {changes or 'nothing to push'}; {compared}"]
         configs = sorted({Path(name).parts[1] for name in local.digests if fnmatchcase(name, "data/*/*")})
         load = [] if of_recipe else load_lines(Path(repo), configs or ["default"])
-        facts |= {"version": [plan.tag], "load": load, "next": [] if of_recipe else [f"specsia verify {repo}"]}
+        facts |= {
+            "version": [plan.tag],
+            "load": load,
+            "next": [] if of_recipe else [f"specsia verify {repo}"],
+        }
     conclude(plan.to_json(), lines, title, facts, ok=not plan.differences)
 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
 @click.argument("where", metavar="DIR|DATASET")
 @click.option(
-    "--out", type=FILE, help="File of the page.  [default: in DIR, or beside the folder of a dataset or repair]"
+    "--out",
+    type=FILE,
+    help="File of the page.  [default: in DIR, or beside the folder of a dataset or repair]",
 )
 def report(where: str, out: Path | None) -> None:
     """Write one self-contained HTML page to look at.
 
-    About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
-    method's results beside each other. About the folder of a repair, or of many: films, sheet, warnings. About a packed
-    DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub, of either schema): pairs, counts and, where it has
-    them, quality and licences.
+    About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and
+    every method's results beside each other. About the folder of a repair, or of many: films, sheet,
+    warnings. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub, of either
+    schema): pairs, counts and, where it has them, quality and licences.
     """
     from specsia_build.look.open import open_gallery, page_of
     from specsia_build.look.page import refuse_other_file, write_page
@@ -202,7 +230,9 @@ def report(where: str, out: Path | None) -> None:
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
     facts = {
         "shown": [f"{count}: {sides}" if sides else "nothing: there are no pictures yet"],
-        "failed": [f"{failures:,}, each with its reason and the command that tries it again"] if failures else [],
+        "failed": [f"{failures:,}, each with its reason and the command that tries it again"]
+        if failures
+        else [],
         "unreadable": [unreadable] if page.unreadable else [],
         "missing": most(gallery.missing, str(path)),
         "report": [str(path)],
@@ -219,15 +249,24 @@ _DRAWING = options(
     click.argument("where", metavar="WHERE"),
     click.argument("ids", metavar="[ID]...", nargs=-1),
     click.option("--split", help="Characters or clips of this split."),
-    click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
     click.option(
-        "--show", multiple=True, metavar="SIDE[:LAYER]", help="Y*, a backend or its layer.  [default: Y*, each Z]"
+        "--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"
     ),
-    click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
+    click.option(
+        "--show",
+        multiple=True,
+        metavar="SIDE[:LAYER]",
+        help="Y*, a backend or its layer.  [default: Y*, each Z]",
+    ),
+    click.option(
+        "--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True
+    ),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
     click.option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),
     click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
-    click.option("--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."),
+    click.option(
+        "--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."
+    ),
     click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
 )
 """Arguments and options of both commands that draw."""
@@ -260,17 +299,23 @@ def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str)
 
 @command(
     "specsia turntable my-run --out turntable.webp",
-    "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.webp",
+    "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out "
+    "test.webp",
 )
 @_DRAWING
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True)
-@click.option("--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True
+)
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]"
+)
 def turntable(where: str, out: Path, seconds: float, fps: float | None, **options: Any) -> None:
-    """Write a film of characters that turn, or of clips that play: MP4, animated WebP or PNG, by the file's name.
+    """Write a film of characters that turn, or of clips that play: MP4, animated WebP or PNG, by the file's
+    name.
 
-    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
-    with the best IoU are drawn. A run turns in 36 steps where its source is at hand; else each view is held until the
-    next.
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an
+    ID, those with the best IoU are drawn. A run turns in 36 steps where its source is at hand; else each view
+    is held until the next.
     """
     from specsia_build.look.drawing import draw_turntable
     from specsia_build.look.open import smooth
@@ -295,12 +340,14 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
     "specsia sheet my-run/dataset --split test --show 'Y*' --show relief --show relief:pos --out test.pdf",
 )
 @_DRAWING
-@click.option("--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]")
+@click.option(
+    "--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]"
+)
 def sheet(where: str, out: Path, views: tuple[int, ...], **options: Any) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP or PDF.
 
-    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
-    with the best IoU are drawn. PNG and PDF have 300 pixels an inch.
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an
+    ID, those with the best IoU are drawn. PNG and PDF have 300 pixels an inch.
     """
     from specsia_build.look.drawing import draw_sheet
 

@@ -25,16 +25,30 @@ if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
 
 
-@command("specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html", source=True)
+@command(
+    "specsia characters path/to/characters",
+    "specsia characters sample:3 --pictures characters.html",
+    source=True,
+)
 @click.argument("source")
-@click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take.")
+@click.option(
+    "--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take."
+)
 @click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
 @click.option("--limit", type=int, help="Only the first N characters of the source.")
-@click.option("--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes.")
-@click.option("--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with suggested settings.")
-@click.option("--pictures", metavar="FILE.html", type=FILE, help="Write an HTML page with view 0 of each character.")
+@click.option(
+    "--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes."
+)
+@click.option(
+    "--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with suggested settings."
+)
+@click.option(
+    "--pictures", metavar="FILE.html", type=FILE, help="Write an HTML page with view 0 of each character."
+)
 @json_option
-def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
+def characters(
+    source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any
+) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.survey import same_files, suggested_manifest
@@ -54,7 +68,9 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
         if parts is not None:
             opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
             if not opened.entries:
-                raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
+                raise UsageError(
+                    f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids"
+                )
         opened = replace(opened, entries=opened.entries[: config.limit])
         surveyed = survey_all(opened.entries, config, pictured=pictures is not None)
         facts, views = [facts for facts, _ in surveyed], [view for _, view in surveyed]
@@ -72,7 +88,12 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures)
         lines.append(f"the pictures are in {pictures}")
-    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
+    document = {
+        "source": opened.name,
+        "kind": opened.kind,
+        "characters": [asdict(f) for f in facts],
+        "notes": notes,
+    }
     tell(document, lines, ok=bool(sound))
 
 
@@ -128,7 +149,9 @@ def list_backends() -> None:
     tell({"backends": names}, names)
 
 
-@backends.command("doctor", examples=("specsia backends doctor wonder3d", "specsia backends doctor crm --json"))
+@backends.command(
+    "doctor", examples=("specsia backends doctor wonder3d", "specsia backends doctor crm --json")
+)
 @click.argument("name")
 @click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
@@ -136,14 +159,16 @@ def list_backends() -> None:
 def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     """Show what the upstream project NAME lacks, and how to fix it.
 
-    Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
-    uses of the checkout exists; that part needs neither GPU nor weights.
+    Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that
+    the worker uses of the checkout exists; that part needs neither GPU nor weights.
     """
     from specsia_build.backends.upstream.doctor import MISSING, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     checks = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = [line for check in checks for line in _check_lines(check.state, check.name, check.details, check.fix)]
+    lines = [
+        line for check in checks for line in _check_lines(check.state, check.name, check.details, check.fix)
+    ]
     missing = sum(check.state == MISSING for check in checks)
     lines.append(f"{name} lacks {missing} of {len(checks)} things" if missing else f"{name} is ready")
     ok = missing == 0
@@ -179,8 +204,8 @@ def run_selftest(name: str) -> None:
 def doctor() -> None:
     """Show what this machine has and lacks, what that would enable, and the line that installs it.
 
-    Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that every build
-    needs. `specsia backends doctor NAME` looks at one upstream project.
+    Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that
+    every build needs. `specsia backends doctor NAME` looks at one upstream project.
     """
     facts = examine()
     ok, lines = works(facts), []

@@ -41,7 +41,8 @@ COMMANDS = {
         ("doctor", "inspecting", "Show what this machine has and lacks, and how to get it."),
     )
 }
-"""Module and summary of each command; the module is imported only when the command runs, so that help is quick."""
+"""Module and summary of each command; the module is imported only when the command runs, so that help is
+quick."""
 
 
 class _Commands(CommandGroup):

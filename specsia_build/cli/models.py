@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specsia_build.cli.closing import folded_warnings
-from specsia_build.cli.command import FOLDER, OLD_FILE, choice, command, conclude, configs, device, json_option
+from specsia_build.cli.command import (
+    FOLDER,
+    OLD_FILE,
+    choice,
+    command,
+    conclude,
+    configs,
+    device,
+    json_option,
+)
 from specsia_build.config import checked, types_of
 from specsia_build.dravie.config import (
     ADAPTATION,
@@ -33,10 +42,14 @@ MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 RESUMED = "the same command with --resume continues from the last checkpoint"
 
 
-@command("specsia train my-run/dataset --out drawn", "specsia train my-run/dataset --out drawn-quick --steps 100")
+@command(
+    "specsia train my-run/dataset --out drawn", "specsia train my-run/dataset --out drawn-quick --steps 100"
+)
 @click.argument("dataset", metavar="DATASET")
 @click.option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
-@click.option("--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]")
+@click.option(
+    "--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]"
+)
 @click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
 @configs("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @device
@@ -53,7 +66,9 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
     """
     names = ("steps", "seed", "reference", "perceptual", "configs")
-    changes = dict(map(_setting, options["settings"])) | {n: options[n] for n in names if options[n] not in (None, ())}
+    changes = dict(map(_setting, options["settings"])) | {
+        n: options[n] for n in names if options[n] not in (None, ())
+    }
     try:
         need_torch()
         from specsia_build.dravie.runs import read_run_config
@@ -74,7 +89,9 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     speed = f"{result.patches_per_second:.0f} patches a second, perceptual loss: {result.perceptual}"
     lines = [f"{steps} on {rows}: {result.run} ({speed})"]
     if result.l1 is not None and result.raw_l1 is not None:
-        lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
+        lines.append(
+            f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}"
+        )
     evaluation = f"specsia evaluate {folder} {argument(dataset)} --out scores"
     follows = [f"specsia enhance {folder} my-frames --out repaired", evaluation]
     facts = {"warnings": result.warnings, "model": [str(result.run)], "next": follows}
@@ -98,8 +115,12 @@ def _setting(text: str) -> tuple[str, Any]:
 @click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
 @click.option("--dataset", metavar="DATASET", help="Dataset that holds the character.")
 @click.option("--character", metavar="ID", help="Id of the character in --dataset.")
-@click.option("--config-name", "--backend", metavar="NAME", help="Configuration of the dataset.  [default: its first]")
-@click.option("--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/.")
+@click.option(
+    "--config-name", "--backend", metavar="NAME", help="Configuration of the dataset.  [default: its first]"
+)
+@click.option(
+    "--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/."
+)
 @click.option("--frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
 @click.option("--drawing", type=OLD_FILE, help="Drawing of the frontal view, any size, instead of Y*.")
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {ADAPTATION.steps}]")
@@ -110,9 +131,9 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 
     RUN is a folder of `specsia train`, or `pretrained`, the model in the package.
 
-    The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
-    silhouette; of clips it is the first frame of the character's first clip that is seen from the front. The run keeps
-    the drawing, which the model sees when it repairs.
+    The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto
+    it by its silhouette; of clips it is the first frame of the character's first clip that is seen from the
+    front. The run keeps the drawing, which the model sees when it repairs.
     """
     need_torch()
     from specsia_build.dravie.adapt.adapt import PICTURE, adapt_run, load_frontal
@@ -143,21 +164,33 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 @click.argument("run", type=find_run)
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
-@click.option("--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder.")
-@click.option("--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
+@click.option(
+    "--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder."
+)
+@click.option(
+    "--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]"
+)
 @click.option("--split", help="Split of a dataset: train, validation or test.  [default: all]")
-@click.option("--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*.")
+@click.option(
+    "--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*."
+)
 @device
 def enhance(
-    run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **options: Any
+    run: Path,
+    source: str,
+    out: Path,
+    drawing: Path | None,
+    frame: str | None,
+    split: str | None,
+    **options: Any,
 ) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
-    INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
-    same name for every frame. Frames that are finished stay as they are, so that a stopped command continues.
-    The model sees the drawing of --drawing, else the one that RUN was adapted to; of a dataset it sees Y* of each
-    character's frontal view.
+    INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a
+    picture of the same name for every frame. Frames that are finished stay as they are, so that a stopped
+    command continues. The model sees the drawing of --drawing, else the one that RUN was adapted to; of a
+    dataset it sees Y* of each character's frontal view.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
@@ -174,7 +207,9 @@ def enhance(
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
     if (frame and not drawing) or (drawing and not of_folder) or (split and of_folder):
-        raise UsageError("--split is for a dataset, --drawing PNG [--reference-frame NAME] for a folder of frames")
+        raise UsageError(
+            "--split is for a dataset, --drawing PNG [--reference-frame NAME] for a folder of frames"
+        )
     if not of_folder:
         frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     else:
@@ -191,7 +226,9 @@ def enhance(
     name, folder = argument(source), argument(run_name(run))
     follows = [f"specsia evaluate {folder} {name} --out scores"]
     if of_folder:
-        follows = [f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"] * (reference is None)
+        follows = [f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"] * (
+            reference is None
+        )
     facts = {
         "repaired": [f"{result.repaired:,}" if result.repaired else "nothing: all is up to date"],
         "warnings": [*warnings, *result.warnings],
@@ -208,21 +245,34 @@ def enhance(
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
-@click.option("--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none.")
-@click.option("--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing.")
-@click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]")
+@click.option(
+    "--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none."
+)
+@click.option(
+    "--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing."
+)
+@click.option(
+    "--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]"
+)
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
-@click.option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
-@click.option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
+@click.option(
+    "--split", default="test", show_default=True, help="Split to score, which training did not see."
+)
+@click.option(
+    "--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation."
+)
 @device
 @json_option
-def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **options: Any) -> None:
-    """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
+def evaluate(
+    runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **options: Any
+) -> None:
+    """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views
+    apart.
 
     A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
-    All methods are given each character's frontal pair: models as they are and adapted to it, baselines likewise. Runs
-    that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv, scores.json,
-    every result as a picture, and report.html, which shows all of it.
+    All methods are given each character's frontal pair: models as they are and adapted to it, baselines
+    likewise. Runs that differ only in their seed are repeats of one method. --out receives tables.md,
+    scores.csv, scores.json, every result as a picture, and report.html, which shows all of it.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
@@ -246,7 +296,9 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     chosen = work.choose_methods(trained, baselines, bool(options["without"]), options["repeats"], adaptation)
     scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
-    notes = [f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown]
+    notes = [
+        f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown
+    ]
     characters = len({score.character for score in scores.scores})
     too_few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
     scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
@@ -260,7 +312,10 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
         "note": list(scores.notes),
         "tables": [str(out / TABLES)],
         "report": [str(out / REPORT)],
-        "next": [f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
+        "next": [
+            f"specsia turntable {folder} --out turntable.webp",
+            f"specsia sheet {folder} --out sheet.png",
+        ],
     }
     title = f"{plural(len(scores.labels()), 'method')} on {plural(characters, 'character')} of {dataset}"
     conclude(document, sentences, title, {"results": sentences, **facts})
@@ -268,40 +323,56 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawings --out heroes", goes_on=True)
 @click.argument("subject", metavar="DRAWING|CHARACTER|FOLDER")
-@click.option("--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair.")
+@click.option(
+    "--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair."
+)
 @click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
 @click.option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
-@click.option("--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left.")
+@click.option(
+    "--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left."
+)
 @click.option(
     "--facing",
     type=click.Choice(("front", "left", "right", "back")),
     help="Side that the drawing shows.  [default: found]",
 )
-@click.option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
-@click.option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
-@click.option("--ground", metavar="COLOUR", help="Behind the figure in the films.  [default: transparent; MP4: white]")
+@click.option(
+    "--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure."
+)
+@click.option(
+    "--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model."
+)
+@click.option(
+    "--ground", metavar="COLOUR", help="Behind the figure in the films.  [default: transparent; MP4: white]"
+)
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
 @click.option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
 @click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
 @click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
-@click.option("--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool.")
+@click.option(
+    "--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool."
+)
 @click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
-@click.option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
+@click.option(
+    "--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]"
+)
 @click.option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
-@click.option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
+@click.option(
+    "--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer."
+)
 @device
 @json_option
 def repair(subject: str, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
-    DRAWING is a character, best from the front, on transparency or on white paper. CHARACTER is a mesh file, a 3DBiCar
-    folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired, into a folder of
-    its own; what is finished stays as it is.
+    DRAWING is a character, best from the front, on transparency or on white paper. CHARACTER is a mesh file,
+    a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired,
+    into a folder of its own; what is finished stays as it is.
 
-    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the frames
-    (color/, mask/, pos/, repaired/) to --out.
+    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the
+    frames (color/, mask/, pos/, repaired/) to --out.
     """
     need_torch()
     from specsia_build.repairing.folder import drawings_in, repair_folder
@@ -334,7 +405,9 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
         "warnings": list(result.warnings),
     }
     lines = [f"frames: {', '.join(LAYERS)} in {out}", f"films: {', '.join(films)}"]
-    lines += [f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None]
+    lines += [
+        f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None
+    ]
     lines += [f"warning: {warning}" for warning in result.warnings]
     lines += [BACK_GUESSED] * result.back_guessed
     facts = {"mesh": [result.note], "next": [f"specsia report {argument(out)}"]}

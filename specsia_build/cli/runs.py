@@ -36,14 +36,16 @@ STAGES = ("render", "reconstruct", "project", "pack")
 CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
 MOTION_HELP = (
-    f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for another "
-    "character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]"
+    f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
+    "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]"
 )
 RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
 source = click.argument("source", required=False)
 
-max_failures = click.option("--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]")
+max_failures = click.option(
+    "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]"
+)
 
 
 def backends(description: str) -> Callable[[Any], Any]:
@@ -52,7 +54,9 @@ def backends(description: str) -> Callable[[Any], Any]:
 
 
 _SHARED = options(
-    click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one in the package."),
+    click.option(
+        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one in the package."
+    ),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
     click.option(
@@ -61,12 +65,18 @@ _SHARED = options(
         help="Colour of the contour of Y*; coloured follows the figure's colours.  [default: random]",
     ),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
-    click.option("--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"),
+    click.option(
+        "--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"
+    ),
     click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
     click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
     click.option("--limit", type=int, help="Only the first N characters of the source."),
-    click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."),
-    click.option("--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"),
+    click.option(
+        "--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."
+    ),
+    click.option(
+        "--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"
+    ),
     max_failures,
     click.option("--keep", type=choice(Keep), help="Artefacts to keep once all is packed.  [default: all]"),
     click.option("--fresh", is_flag=True, help="Start over in a folder that holds a run."),
@@ -81,20 +91,28 @@ _SHARED = options(
     source=True,
 )
 @source
-@click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
+@click.option(
+    "--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]"
+)
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
-@click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
-@click.option("--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]")
+@click.option(
+    "--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits."
+)
+@click.option(
+    "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
+)
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
-@click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
+@click.option(
+    "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"
+)
 @click.option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
 @_SHARED
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
 
-    Without SOURCE the run found in --out continues, or sample:24 is built. A stopped build continues where it was;
-    one that is up to date does nothing.
+    Without SOURCE the run found in --out continues, or sample:24 is built. A stopped build continues where it
+    was; one that is up to date does nothing.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings
@@ -114,23 +132,29 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
 @click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(RECIPES)}.")
 @click.option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
-@click.option("--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'.")
+@click.option(
+    "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'."
+)
 @click.option("--fps", type=float, help="Frames a second.  [default: 12]")
 @click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
-@click.option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
+@click.option(
+    "--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel."
+)
 @click.option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
 @click.option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
-@backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
+@backends(
+    "Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]"
+)
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
 @_SHARED
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
 
     The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
-    enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
-    frames, as the dataset DIR/dataset. A stopped run continues where it was.
+    enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the
+    clean frames, as the dataset DIR/dataset. A stopped run continues where it was.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
@@ -144,9 +168,13 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     if others["backends"]:
         of_clips["reconstructed"] = True
     if motions := of_clips.get("motions"):
-        of_clips["motions"] = [str(expanded(name).absolute()) if is_file_name(name) else name for name in motions]
+        of_clips["motions"] = [
+            str(expanded(name).absolute()) if is_file_name(name) else name for name in motions
+        ]
     config_file = None if name is None else named_settings(name)
-    config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
+    config, layout = effective(
+        source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh
+    )
     assert config.clips is not None
     # A preview that an earlier command of the run asked for is not an error.
     if of_clips.get("preview") and FRAMES not in config.clips.recipes:
@@ -167,9 +195,10 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """Join runs that each built a share of one source, and pack the whole.
 
-    Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any machine. The
-    dataset has the bytes that one build of the whole source gives. Runs may overlap where they made the same; what
-    differs is refused. The source must be here too. The same command continues a stopped merge.
+    Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any
+    machine. The dataset has the bytes that one build of the whole source gives. Runs may overlap where they
+    made the same; what differs is refused. The source must be here too. The same command continues a stopped
+    merge.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.build import merge as merge_runs
@@ -195,7 +224,8 @@ def status(folder: str) -> None:
 
 def _status_lines(state: RunStatus) -> list[str | Table]:
     rows = [
-        (f"{s.stage} {s.backend or ''}".rstrip(), s.done, s.stale, s.missing, s.waiting, s.failed) for s in state.stages
+        (f"{s.stage} {s.backend or ''}".rstrip(), s.done, s.stale, s.missing, s.waiting, s.failed)
+        for s in state.stages
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
     packed = "all is packed" if state.current else "packed, but not as a build would pack it now"

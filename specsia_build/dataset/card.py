@@ -1,4 +1,5 @@
-"""The dataset card: card data of `huggingface_hub`, a template filled in with facts of the build, and a picture."""
+"""The dataset card: card data of `huggingface_hub`, a template filled in with facts of the build, and a
+picture."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,11 +29,17 @@ _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding
 
 _MOST_ACTIONS = 30  # Actions that a card lists, those with the most clips first
 
-_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
+_SIZES = {
+    1_000: "n<1K",
+    10_000: "1K<n<10K",
+    100_000: "10K<n<100K",
+    1_000_000: "100K<n<1M",
+    10_000_000: "1M<n<10M",
+}
 
 _ITEMS, _VIEWS, _CONFIGS, _ACROSS, _TILE = 4, 4, 4, 2, 96
-"""Layout of the teaser: at most so many characters or clips, views or frames of each, and configurations; characters or
-clips side by side; and the size of each picture in pixels."""
+"""Layout of the teaser: at most so many characters or clips, views or frames of each, and configurations;
+characters or clips side by side; and the size of each picture in pixels."""
 
 Rows = Mapping[str, Mapping[str, int]]
 """Number of rows (or characters, or clips) by configuration, or backend, and split."""
@@ -46,7 +53,8 @@ class CardFacts:
         source: name of the source, without paths.
         planned: number of characters of the source (within a limit).
         rows, characters, clips: counts by backend and split; `clips` only if rows are frames of clips.
-        quality, frontal_before: by backend, mean IoUs of the characters or clips, and frontal IoUs before registration.
+        quality, frontal_before: by backend, mean IoUs of the characters or clips, and frontal IoUs before
+            registration.
         licenses: licence and credit of each packed character.
         quarantined: number of characters or clips left out, by backend (`""` for those that no backend saw).
         build: content of `build.json`.
@@ -88,7 +96,9 @@ def write_card(facts: CardFacts) -> str:
         counts=_counts(facts),
         columns=table(["column", "meaning"], [(f"`{name}`", text) for name, text in meanings.items()]),
         how_built=how_built(facts.build),
-        backends="\n".join(backend_note(backend, backend in facts.sees_ground_truth) for backend in facts.rows),
+        backends="\n".join(
+            backend_note(backend, backend in facts.sees_ground_truth) for backend in facts.rows
+        ),
         camera=camera,
         views="frames of each clip" if facts.moving else "views of each character",
         quality=_quality(facts),
@@ -98,10 +108,16 @@ def write_card(facts: CardFacts) -> str:
 
 
 def write_converted_card(
-    source: str, rows: Rows, members: Mapping[tuple[str, str], Mapping[str, str | None]], build: Mapping[str, Any]
+    source: str,
+    rows: Rows,
+    members: Mapping[tuple[str, str], Mapping[str, str | None]],
+    build: Mapping[str, Any],
 ) -> str:
-    """Text of the README.md of a dataset that was converted; `members` are licences by character for each split."""
-    counts = [(c, s, len(members[c, s]), count) for c, by_split in rows.items() for s, count in by_split.items()]
+    """Text of the README.md of a dataset that was converted; `members` are licences by character for each
+    split."""
+    counts = [
+        (c, s, len(members[c, s]), count) for c, by_split in rows.items() for s, count in by_split.items()
+    ]
     licenses = {i: license_ for characters in members.values() for i, license_ in characters.items()}
     stated = [(name or "not stated", count) for name, count in commonest(Counter(licenses.values()))]
     return _filled(
@@ -132,7 +148,9 @@ def _filled(
             configs.append({"config_name": name, **default, "data_files": files})
             if folder is not None:
                 infos.append(({"config_name": name} if several else {}) | _info(folder / inner, counts))
-    fields = common_fields(texts["title"], licenses, sum(sum(by_split.values()) for by_split in rows.values()))
+    fields = common_fields(
+        texts["title"], licenses, sum(sum(by_split.values()) for by_split in rows.values())
+    )
     if infos:
         infos.sort(key=lambda info: str(info.get("config_name")))
         fields["dataset_info"] = infos if len(infos) > 1 else infos[0]
@@ -144,7 +162,8 @@ def _filled(
 
 
 def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
-    """`dataset_info` of a configuration as `datasets` writes it, from its shards and the number of rows by split."""
+    """`dataset_info` of a configuration as `datasets` writes it, from its shards and the number of rows by
+    split."""
     splits, size, features = [], 0, list[dict[str, Any]]()
     for split, count in counts.items():
         paths = sorted(folder.glob(f"{split}-*.parquet"))
@@ -182,7 +201,10 @@ def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
         views = clips["views"]
         cameras = "a camera in front of it" if views == 1 else f"each of {views} evenly spaced cameras"
         lead = _TEXTS["clips"].format(cameras=cameras, fps=clips["fps"], **values)
-        lead += " In the action `turntable` it stands at rest and the camera walks around it." * clips["turntable"]
+        lead += (
+            " In the action `turntable` it stands at rest and the camera walks around it."
+            * clips["turntable"]
+        )
         positions += " Figures are held over their place, but for up and down." * clips["in_place"]
         wider = " or wider where a motion would leave that frame"
     rule = config.get("outline", RANDOM)
@@ -213,7 +235,9 @@ def _counts(facts: CardFacts) -> str:
         if (rest := len(actions) - _MOST_ACTIONS) > 0:
             texts.append(f"{rest} more actions have fewer clips, or as few.")
     noun = "clips or characters " if facts.moving else ""
-    left_out = [f"{n} {noun}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()]
+    left_out = [
+        f"{n} {noun}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()
+    ]
     note = f"quarantined and left out: {', '.join(left_out)}." if left_out else "none was quarantined."
     return "\n\n".join([*texts, f"{asked_for(facts.planned)}; {note}"])
 
@@ -230,10 +254,15 @@ def _quality(facts: CardFacts) -> str:
 
 
 def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
-    """A table of the licence and credit of characters, and a warning if they forbid passing the dataset on."""
+    """A table of the licence and credit of characters, and a warning if they forbid passing the dataset
+    on."""
     counted = Counter(licenses)
-    rows = [(name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)]
-    return table(["licence", "credit", "characters"], rows) + _licence_warning(name for name, _ in counted.elements())
+    rows = [
+        (name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)
+    ]
+    return table(["licence", "credit", "characters"], rows) + _licence_warning(
+        name for name, _ in counted.elements()
+    )
 
 
 def _licence_warning(licenses: Iterable[str | None]) -> str:
@@ -248,7 +277,9 @@ def backend_note(backend: str, sees_ground_truth: bool) -> str:
         return note
     pinned = pins.read_pins(backend)
     weights = ", ".join(f"{w.source}@{w.revision}" if w.source else w.name for w in pinned.weights)
-    note += f" The bridge, version {pinned.version}, was written against {pinned.repository} at `{pinned.commit}`"
+    note += (
+        f" The bridge, version {pinned.version}, was written against {pinned.repository} at `{pinned.commit}`"
+    )
     return note + (f" with the weights {weights}." if weights else ".")
 
 
@@ -263,8 +294,8 @@ def how_built(build: Mapping[str, Any]) -> str:
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
-    """Fields of every card: a name for people, the licences of the characters, and a size by the number of rows or
-    frames."""
+    """Fields of every card: a name for people, the licences of the characters, and a size by the number of
+    rows or frames."""
     return {
         **license_fields(licenses),
         "pretty_name": name,
@@ -281,7 +312,9 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     named = [config for config in dict.fromkeys(configs) if config in dataset.configs] or [*dataset.configs]
     named, several = named[:_CONFIGS], len(named) > 1
     positions = [_positions(dataset, config) for config in named]
-    common = [key for key in positions[0] if all(key in others for others in positions[1:])] or list(positions[0])
+    common = [key for key in positions[0] if all(key in others for others in positions[1:])] or list(
+        positions[0]
+    )
     # An empty key, with nothing to draw, stands for a dataset without rows.
     keys = [common[k] for k in spread(len(common), _ITEMS)] or [""]
     sides = [(named[0], positions[0], schema.GT)]
@@ -308,7 +341,9 @@ def _positions(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int,
     key = "clip" if dataset.moving else "character_id"
     positions: dict[str, tuple[str, int, int]] = {}
     for split in dataset.splits(config):
-        for index, row in enumerate(dataset.stream(config, split, [key if key in dataset.columns else "uid"])):
+        for index, row in enumerate(
+            dataset.stream(config, split, [key if key in dataset.columns else "uid"])
+        ):
             of, start, count = positions.get(row[key], (split, index, 0))
             # Rows of one key in two splits are a fault that `verify` reports.
             positions[row[key]] = of, start, count + (of == split)

@@ -11,7 +11,9 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
 
 
-def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
+def hash_files(
+    folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None
+) -> dict[str, str]:
     """SHA-256 of files by relative path; `advance` is called with the number of bytes read."""
 
     def read(name: str) -> str:
@@ -42,7 +44,8 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
-    """Parse a `SHA256SUMS`: SHA-256 by relative path, and lines that are malformed, repeated or have an unsafe name."""
+    """Parse a `SHA256SUMS`: SHA-256 by relative path, and lines that are malformed, repeated or have an
+    unsafe name."""
     sums: dict[str, str] = {}
     unusable = []
     for line in filter(None, text.replace("\r\n", "\n").split("\n")):

@@ -28,11 +28,13 @@ def to_published(
 ) -> dict[str, dict[str, int]]:
     """Write a dataset in the published schema, with the same splits, shards and order of rows.
 
-    The folder `out` must be absent or empty, and is written atomically. `advance` is called with the number of rows of
-    each shard. Returns the number of rows by configuration and split.
+    The folder `out` must be absent or empty, and is written atomically. `advance` is called with the number
+    of rows of each shard. Returns the number of rows by configuration and split.
     """
     if dataset.kind != "specsia":
-        reason = "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
+        reason = (
+            "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
+        )
         raise UsageError(f"{dataset.where} {reason}: convert a dataset that `specsia build` made")
     rows = {config: dict.fromkeys(dataset.splits(config), 0) for config in dataset.configs}
     folder = out.resolve()
@@ -59,9 +61,13 @@ def to_published(
             raise SpecsiaError(f"{dataset.where}/{schema.BUILD_FILE} does not hold a build's settings")
         split_of = {i: split for (_, split), licenses in members.items() for i in licenses}
         if schema.SPLITS_FILE in dataset.files:
-            split_of = splits.parse(dataset.place.read(schema.SPLITS_FILE), f"{dataset.where}/{schema.SPLITS_FILE}")
+            split_of = splits.parse(
+                dataset.place.read(schema.SPLITS_FILE), f"{dataset.where}/{schema.SPLITS_FILE}"
+            )
         # Without paths of this machine.
-        source = brief(str(record["config"].get("source", "a dataset"))) if record else public_name(dataset.where)
+        source = (
+            brief(str(record["config"].get("source", "a dataset"))) if record else public_name(dataset.where)
+        )
         origin = {"digest": dataset.digest(), "configs": list(rows)}
         converted_by = {"specsia": __version__, "to": "published", "from": origin}
         record = {"specsia": __version__, **record, "converted": converted_by}

@@ -35,7 +35,10 @@ class ConfigDiff:
 
     def lines(self) -> Iterator[str]:
         common = self.rows[0] - len(self.removed)
-        yield f"{self.config}: {plural(self.rows[0], 'row')} and {self.rows[1]}, {len(self.changed)} of {common} differ"
+        yield (
+            f"{self.config}: {plural(self.rows[0], 'row')} and {self.rows[1]}, {len(self.changed)} of "
+            f"{common} differ"
+        )
         groups = {"{} removed": self.removed, "{} added": self.added, "{} in another split": self.moved}
         for uid, names in self.changed.items():
             for name in names:
@@ -75,7 +78,9 @@ class DatasetDiff:
         lines = [f"- {self.a}", f"+ {self.b}"]
         lines += [f"setting {name}: {a} -> {b}" for name, (a, b) in self.settings.items()]
         lines += [f"only one has the columns {', '.join(self.columns)}"] if self.columns else []
-        lines += [f"only one has the configurations {', '.join(self.configs_apart)}"] if self.configs_apart else []
+        lines += (
+            [f"only one has the configurations {', '.join(self.configs_apart)}"] if self.configs_apart else []
+        )
         lines += [line for config in self.configs for line in config.lines()]
         return [*lines, "the datasets are equal" if self.equal else "the datasets differ"]
 
@@ -110,7 +115,9 @@ def diff(
                 result.moved.append(uid)
             starts = range(0, len(old_digests), _DIGEST)
             pairs = zip(columns, starts, strict=False)
-            if changed := [c for c, at in pairs if digests[at : at + _DIGEST] != old_digests[at : at + _DIGEST]]:
+            if changed := [
+                c for c, at in pairs if digests[at : at + _DIGEST] != old_digests[at : at + _DIGEST]
+            ]:
                 result.changed[uid] = changed
             progress(next(done), total)
         result.removed.extend(rows)
@@ -136,7 +143,9 @@ def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Ite
                 raise SpecsiaError(f"{row['uid']} occurs twice in {dataset.where}: run `specsia verify`")
             uids.add(row["uid"])
             # Other values by their text, because NaN is unequal to itself.
-            values = (v if isinstance(v, bytes) else repr(v).encode() for v in (row[column] for column in columns))
+            values = (
+                v if isinstance(v, bytes) else repr(v).encode() for v in (row[column] for column in columns)
+            )
             digests = (hashlib.blake2b(value, digest_size=_DIGEST).digest() for value in values)
             yield row["uid"], split, b"".join(digests)
 

@@ -55,7 +55,8 @@ def position_image(
     box_min: NDArray[np.floating],
     box_max: NDArray[np.floating],
 ) -> NDArray[np.uint8]:
-    """Zpos: (H, W, 4) uint8 of positions (H, W, 3) in units, coloured by the box, with the given alpha (H, W)."""
+    """Zpos: (H, W, 4) uint8 of positions (H, W, 3) in units, coloured by the box, with the given alpha (H,
+    W)."""
     gain, offset = position_codes(list(box_min), list(box_max))
     return np.asarray(_encode(ready(position), ready(alpha), gain, offset))
 
@@ -103,7 +104,8 @@ def _edge(pos):  # type: ignore[no-untyped-def]
 
 
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255 elsewhere."""
+    """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255
+    elsewhere."""
     out, covered = np.full(pos.shape[:2], np.uint8(255)), pos[..., 3] == 255
     if covered.any():
         # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
@@ -113,7 +115,8 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def contour_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> list[int]:
-    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without one."""
+    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without
+    one."""
     alpha = np.where(gt_mask == 0, gt[..., 3], np.uint8(0))
     weights = alpha[alpha > 0].astype(np.float64)
     sums = weights @ gt[alpha > 0][:, :3].astype(np.float64)

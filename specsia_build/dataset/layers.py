@@ -34,7 +34,8 @@ _RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
 
 
 def _encode_numbers(numbers: NDArray[np.int32]) -> bytes:
-    """Encode numbers from -1 to 2^24 - 2 (H, W) as a PNG: each plus one as 24 bits, red the most significant."""
+    """Encode numbers from -1 to 2^24 - 2 (H, W) as a PNG: each plus one as 24 bits, red the most
+    significant."""
     return png.encode((numbers + 1).astype(">u4")[..., None].view(np.uint8)[..., 1:])
 
 
@@ -47,7 +48,9 @@ _NUMBERS = Kind(".png", _encode_numbers, _decode_numbers)
 _ARRAY = Kind(".npz", npz.encode, npz.decode)
 _SPARSE = Kind(".npz", npz.encode_sparse, npz.decode_sparse)
 _FLAGS = Kind(
-    ".png", lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))), lambda data: png.decode(data, 1) > 0
+    ".png",
+    lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))),
+    lambda data: png.decode(data, 1) > 0,
 )
 _RECORD = Kind(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)
 
@@ -67,10 +70,11 @@ LAYERS: dict[str, Kind] = {
     UDP: _ARRAY,
     TRACKS: _ARRAY,
 }
-"""The layers of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
-arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3) of the points visible in the clip's
-first frame: x and y in pixels, the first one's centre at (0.5, 0.5), and 1 where the frame shows the point; flags
-(H, W) bool; and strokes as a mapping."""
+"""The layers of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on;
+float32 arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3) of the points
+visible in the clip's
+first frame: x and y in pixels, the first one's centre at (0.5, 0.5), and 1 where the frame shows the point;
+flags (H, W) bool; and strokes as a mapping."""
 
 
 def view_file(name: str, view: int) -> str:

@@ -28,8 +28,8 @@ _CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:internationa
 def spdx_id(text: str) -> str | None:
     """SPDX id of a licence's name; None if it is unknown.
 
-    Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`; 4.0 if there
-    is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
+    Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`; 4.0
+    if there is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
     """
     text = text.strip()
     if text.casefold().startswith("licenseref-"):
@@ -45,8 +45,8 @@ def spdx_id(text: str) -> str | None:
 
 
 def forbids(text: str) -> str | None:
-    """Reason why a licence (an SPDX id, an `OR` or `AND` expression, or a text) forbids passing pairs on; None if it
-    does not."""
+    """Reason why a licence (an SPDX id, an `OR` or `AND` expression, or a text) forbids passing pairs on;
+    None if it does not."""
     parts, reasons = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()")), []
     for part in parts[::2]:
         name = spdx_id(part.strip(" ()"))
@@ -61,7 +61,8 @@ def forbids(text: str) -> str | None:
 def redistribution_problems(folder: Path) -> tuple[str, ...]:
     """A clause for each licence that forbids making a dataset public, with its number of rows.
 
-    A row without a licence counts as unknown. Without a column for it, the card's licence applies to all rows.
+    A row without a licence counts as unknown. Without a column for it, the card's licence applies to all
+    rows.
     """
     rows: Counter[str | None] = Counter()
     for path in sorted((folder / DATA).rglob("*.parquet")):
@@ -78,22 +79,26 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     return licence_problems(rows, "row")
 
 
-def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
-    """Raise SpecsiaError if a licence is unknown or forbids publishing a dataset, by the clauses of `problems_of`."""
+def check_public(
+    folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems
+) -> None:
+    """Raise SpecsiaError if a licence is unknown or forbids publishing a dataset, by the clauses of
+    `problems_of`."""
     try:
         problems = problems_of(folder)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
     if problems:
         raise SpecsiaError(
-            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "
-            "the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass on under), or push it "
-            "--private"
+            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each "
+            "character in the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass "
+            "on under), or push it --private"
         )
 
 
 def withheld(licenses: Iterable[str | None]) -> list[str]:
-    """Clause why a dataset must not be passed on, by the licence of each character; an empty list if it may be."""
+    """Clause why a dataset must not be passed on, by the licence of each character; an empty list if it may
+    be."""
     problems = licence_problems(Counter(licenses), "character")
     return [f"must not be shared as it is: it holds {'; '.join(problems)}"] if problems else []
 
@@ -119,7 +124,8 @@ def stated_by_card(fields: Mapping[str, Any]) -> str | None:
 
 
 def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
-    """Card fields for the licences of all characters: `license`, and `license_name` if the Hub has no name for them."""
+    """Card fields for the licences of all characters: `license`, and `license_name` if the Hub has no name
+    for them."""
     texts = set(licenses)
     if texts <= {None}:
         return {"license": "unknown"}
@@ -129,7 +135,10 @@ def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
     if names <= {*_LISTS["hub"]}:
         return {"license": names.pop() if len(names) == 1 else sorted(names)}
     text = (texts.pop() if len(texts) == 1 else None) or "mixed"
-    return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-") or "unnamed"}
+    return {
+        "license": "other",
+        "license_name": re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-") or "unnamed",
+    }
 
 
 def commonest(counted: Mapping[T, int]) -> list[tuple[T, int]]:

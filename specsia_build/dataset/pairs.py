@@ -26,7 +26,9 @@ BACKGROUND = 240  # Grey that the published set's pictures are composited on
 _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "outline_rgb")
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
-_FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
+_FOREIGN_MASK = (
+    0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,8 +42,10 @@ class Pair(ByShape):
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
         iou: IoU of the silhouettes, 0 to 1.
-        outline_px, outline_grey, outline_rgb: thickness of the contour in pixels, its luma, and its (mean) colour.
-        clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the motion.
+        outline_px, outline_grey, outline_rgb: thickness of the contour in pixels, its luma, and its (mean)
+            colour.
+        clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the
+            motion.
     """
 
     uid: str
@@ -67,19 +71,24 @@ class Pair(ByShape):
         return self.view if self.frame is None else self.frame
 
     def without_truth(self) -> Pair:
-        """The same view without Y* and without measurements against it; thickness and grey of the contour stay."""
+        """The same view without Y* and without measurements against it; thickness and grey of the contour
+        stay."""
         return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
 
     @property
     def content(self) -> str:
-        """Digest of Y* without its contour, if the silhouette is known: the same for one mesh under two ids."""
+        """Digest of Y* without its contour, if the silhouette is known: the same for one mesh under two
+        ids."""
         return content_of(self.gt, self.gt[..., 3] if self.gt_mask is None else self.gt_mask)
 
 
 def content_of(gt: Pixels, silhouette: Pixels) -> str:
-    """Digest of a silhouette (H, W) and the colours of `gt` (H, W, 4) where it is wholly covered, without contour."""
+    """Digest of a silhouette (H, W) and the colours of `gt` (H, W, 4) where it is wholly covered, without
+    contour."""
     colours = np.where((silhouette == 255)[..., None], gt[..., :3], np.uint8(0))
-    return hashlib.sha256(repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()).hexdigest()[:32]
+    return hashlib.sha256(
+        repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()
+    ).hexdigest()[:32]
 
 
 def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
@@ -91,16 +100,18 @@ def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
 
 
 def is_frontal(view: int, frame: int | None = None) -> bool:
-    """Whether a row shows a character as a model is adapted to it: from the front, and in a clip's first frame."""
+    """Whether a row shows a character as a model is adapted to it: from the front, and in a clip's first
+    frame."""
     return view == 0 and not frame
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:
     """The pair of a row that holds the columns of `pair_columns`, images as PNG bytes.
 
-    In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where that is
-    the ground truth's silhouette, as in the published set itself, what differs from the background), and that of `gt`
-    is 0 on the background and 255 elsewhere. Raises SpecsiaError, which names the row, if an image cannot be decoded.
+    In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where
+    that is the ground truth's silhouette, as in the published set itself, what differs from the background),
+    and that of `gt` is 0 on the background and 255 elsewhere. Raises SpecsiaError, which names the row, if an
+    image cannot be decoded.
     """
     own = schema.GT_MASK in row
     try:
@@ -114,7 +125,12 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
             return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
         alpha = silhouette_of(color, pos, mask)
         return Pair(
-            row["uid"], row["character_id"], row["view"], lift(color, alpha), lift(pos, alpha), _cut_out(gt, alpha)
+            row["uid"],
+            row["character_id"],
+            row["view"],
+            lift(color, alpha),
+            lift(pos, alpha),
+            _cut_out(gt, alpha),
         )
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
@@ -142,7 +158,8 @@ def decode_column(data: object, column: str, own: bool = True) -> Pixels:
 
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
-    """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
+    """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and
+    `decode_pair`."""
     return decode_pair(dataset.take(config, split, [number], pair_columns(dataset))[0])
 
 
@@ -159,9 +176,12 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
 
 
 def composite(image: Pixels) -> Pixels:
-    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and rounded."""
+    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and
+    rounded."""
     canvas = Image.new("RGB", image.shape[1::-1], (BACKGROUND,) * 3)
-    canvas.paste(Image.fromarray(np.ascontiguousarray(image[..., :3])), mask=Image.fromarray(image[..., 3].copy()))
+    canvas.paste(
+        Image.fromarray(np.ascontiguousarray(image[..., :3])), mask=Image.fromarray(image[..., 3].copy())
+    )
     return np.asarray(canvas)
 
 
@@ -181,14 +201,16 @@ def background(image: Pixels) -> NDArray[np.bool_]:
 
 
 def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
-    """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not background."""
+    """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not
+    background."""
     covered = ~(background(color) & background(pos))
     outside = np.count_nonzero(covered & (mask == 0)) > _FOREIGN_MASK * mask.size
     return np.where(covered, np.uint8(255), np.uint8(0)) if outside else mask
 
 
 def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:
-    """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette too."""
+    """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette
+    too."""
     regions, count = scipy.ndimage.label(background(image))
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     outside = np.bincount(regions.ravel(), weights=(silhouette == 0).ravel(), minlength=count + 1)

@@ -17,22 +17,27 @@ from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
 from specsia_build.files.writing import replacing
 
 SHARD_BYTES, SHARD_LEAST = 500_000_000, 0.8
-"""Most image bytes of a shard, unless a single character has more; and the share of that at which a shard may end."""
+"""Most image bytes of a shard, unless a single character has more; and the share of that at which a shard may
+end."""
 
 GROUP_BYTES = 2_000_000
-"""Image bytes after which a row group ends with its character: about one character at 512 pixels, for random access."""
+"""Image bytes after which a row group ends with its character: about one character at 512 pixels, for random
+access."""
 
 MOST_GROUP_BYTES = 64_000_000
-"""Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is quick."""
+"""Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is
+quick."""
 
 _VALUE_BYTES, _MOST_ROWS = 256, 4096
-"""Least memory to count for a value, as repeated values take almost no bytes in a file; and most rows of a batch."""
+"""Least memory to count for a value, as repeated values take almost no bytes in a file; and most rows of a
+batch."""
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Make the array that `pyarrow.array` makes of text, bytes, numbers, or fixed-size lists of these.
 
-    Only text and bytes may be None. `pyarrow.array` imports pandas first, which takes longer than packing a small run.
+    Only text and bytes may be None. `pyarrow.array` imports pandas first, which takes longer than packing a
+    small run.
     """
     if pa.types.is_fixed_size_list(kind):
         if any(len(value) != kind.list_size for value in values):
@@ -73,10 +78,11 @@ def local_path(path: Path) -> str:
 
 
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
-    """Cut a sequence of characters of the given bytes into shards of at most `SHARD_BYTES`; at least one shard.
+    """Cut a sequence of characters of the given bytes into shards of at most `SHARD_BYTES`; at least one
+    shard.
 
-    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id with the smallest hash there, so that a
-    changed character moves few cuts after it and none before it.
+    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id with the smallest hash there,
+    so that a changed character moves few cuts after it and none before it.
     """
     before = [0, *accumulate(sizes)]
     cuts = [0]
@@ -107,10 +113,11 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
-    """Write one shard atomically; returns the number of rows. Views of a character must be adjacent in `rows`.
+    """Write one shard atomically; returns the number of rows. Views of a character must be adjacent in
+    `rows`.
 
-    As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub deduplicates
-    versions of a shard.
+    As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub
+    deduplicates versions of a shard.
     """
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
     others = [name for name in schema.names if name not in images]
@@ -152,9 +159,9 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """Decode rows of an untrusted file in order, at most `most` in a batch and as many as memory allows.
 
-    The cost of a row group is computed from the footer. As pages may hold more than the footer says, the operating
-    system limits the process while it decodes, where it can. Raises pyarrow.ArrowException or OSError if the file is
-    damaged or needs more than `memory.allowed()`.
+    The cost of a row group is computed from the footer. As pages may hold more than the footer says, the
+    operating system limits the process while it decodes, where it can. Raises pyarrow.ArrowException or
+    OSError if the file is damaged or needs more than `memory.allowed()`.
     """
     footer, allowed = opened.metadata, memory.allowed()
     width = len(opened.schema_arrow) if columns is None else len(columns)
@@ -165,7 +172,9 @@ def batches(
         _check_cost(cost)
         # A value of a dictionary may stand in every row, and its buffer is doubled as it grows.
         rows = max(1, min(most, allowed // max(1, 2 * cost)))
-        decoded = opened.iter_batches(rows, [number], None if columns is None else list(columns), use_threads=False)
+        decoded = opened.iter_batches(
+            rows, [number], None if columns is None else list(columns), use_threads=False
+        )
         while True:
             with memory.held():
                 batch = next(decoded, None)

@@ -1,6 +1,8 @@
-"""Find a dataset's folder on this machine, behind an fsspec URL or on the Hub; read, replace and upload its files.
+"""Find a dataset's folder on this machine, behind an fsspec URL or on the Hub; read, replace and upload its
+files.
 
-Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A folder that holds others is refused.
+Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A folder that holds others is
+refused.
 """
 
 import os
@@ -28,7 +30,8 @@ MOST_READ = 1 << 28  # Largest file, in bytes, that `Place.read` reads whole
 
 
 def link_root(folder: Path) -> Path:
-    """Folder that links in a dataset must not leave: the dataset's, or the whole repository in the Hub's cache."""
+    """Folder that links in a dataset must not leave: the dataset's, or the whole repository in the Hub's
+    cache."""
     real = folder.resolve()
     repository = real.parent.parent
     return repository if real.parent.name == "snapshots" and (repository / "blobs").is_dir() else real
@@ -42,7 +45,8 @@ def leads_out(folder: Path, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder on this machine, or elsewhere as path `root` in an fsspec filesystem; `where` is what the user gave."""
+    """A folder on this machine, or elsewhere as path `root` in an fsspec filesystem; `where` is what the user
+    gave."""
 
     where: str
     folder: Path | None
@@ -63,7 +67,8 @@ class Place:
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
-        """Open a file for pyarrow, without read-ahead. Raises OSError if it is missing or leads out of the folder."""
+        """Open a file for pyarrow, without read-ahead. Raises OSError if it is missing or leads out of the
+        folder."""
         try:
             inner = relative_name(name, "file")
             path = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
@@ -80,12 +85,15 @@ class Place:
         with self.reading(name), self.open(name) as stream:
             data = bytes(stream.read(MOST_READ + 1))
         if len(data) > MOST_READ:
-            raise SpecsiaError(f"{self.where}/{name} cannot be read: it has more than {MOST_READ / 2**20:,.0f} MB")
+            raise SpecsiaError(
+                f"{self.where}/{name} cannot be read: it has more than {MOST_READ / 2**20:,.0f} MB"
+            )
         return data
 
     @contextmanager
     def reading(self, name: str, done: str = "read") -> Iterator[None]:
-        """Turn errors of the filesystem into SpecsiaErrors such as "FILE cannot be read", by the verb `done`."""
+        """Turn errors of the filesystem into SpecsiaErrors such as "FILE cannot be read", by the verb
+        `done`."""
         try:
             yield
         except Exception as error:
@@ -128,7 +136,8 @@ def place_of_url(url: str) -> Place:
 
 
 def find_place(where: str | Path) -> Place:
-    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME[@REVISION]`).
+    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id
+    (`OWNER/NAME[@REVISION]`).
 
     A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
     """
@@ -173,12 +182,15 @@ def _on_hub(repo: str, where: str) -> Place:
         if all((folder / file).is_file() for file in files):
             return Place(where, folder)
     if constants.HF_HUB_OFFLINE:
-        raise SpecsiaError(f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first")
+        raise SpecsiaError(
+            f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
+        )
     return Place(where, None, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{revision}")
 
 
 def public_name(where: str) -> str:
-    """Name of a place on a card: a Hub id unchanged, only the last part of a path or URL, as the rest is private."""
+    """Name of a place on a card: a Hub id unchanged, only the last part of a path or URL, as the rest is
+    private."""
     return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
 
 
@@ -215,12 +227,14 @@ def recover(folder: Path) -> None:
 def refuse_other_files(folder: Path) -> None:
     """Raise SpecsiaError if a dataset's folder holds files that its `SHA256SUMS` does not list."""
     listed = listed_names(folder)
-    unlisted = [name for name in listed_below(folder) if name not in listed and Path(name).name not in DESKTOP]
+    unlisted = [
+        name for name in listed_below(folder) if name not in listed and Path(name).name not in DESKTOP
+    ]
     others = [name for name in unlisted if (folder / name).is_symlink() or not (folder / name).is_dir()]
     if others:
         raise SpecsiaError(
-            f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list, so the dataset is not replaced: move "
-            "that elsewhere and run the same command again"
+            f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list, so the dataset is not "
+            "replaced: move that elsewhere and run the same command again"
         )
 
 
@@ -247,11 +261,12 @@ def open_target(url: str) -> Place:
 
 
 def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
-    """Make the folder behind a URL hold a packed dataset: send files that differ, remove those that it no longer lists.
+    """Make the folder behind a URL hold a packed dataset: send files that differ, remove those that it no
+    longer lists.
 
-    `SHA256SUMS` is there only while the dataset is whole; meanwhile it has the name `PARTIAL`, so that an upload that
-    was interrupted is recognised and done again. `advance` is called with numbers of files. Returns the number of files
-    sent. Raises UsageError if a file that no upload sent would be replaced.
+    `SHA256SUMS` is there only while the dataset is whole; meanwhile it has the name `PARTIAL`, so that an
+    upload that was interrupted is recognised and done again. `advance` is called with numbers of files.
+    Returns the number of files sent. Raises UsageError if a file that no upload sent would be replaced.
     """
     target = open_target(url)
     fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
@@ -266,11 +281,13 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
         before, partial = listed(SUMS_FILE), listed(PARTIAL)
         sums_there, _ = parse_sums(before)
         ours = own_names(before) | own_names(partial) | {PARTIAL}
-        changed = [name for name, digest in sums.items() if name not in there or sums_there.get(name) != digest]
+        changed = [
+            name for name, digest in sums.items() if name not in there or sums_there.get(name) != digest
+        ]
         if conflicts := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
             raise UsageError(
-                f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: move it, or "
-                "give another --out"
+                f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: "
+                "move it, or give another --out"
             )
         surplus = (there & ours) - sums.keys() - {SUMS_FILE, PARTIAL}
         advance(len(sums) - len(changed))
@@ -278,7 +295,9 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
             return 0
         # Files that an upload sent, including those that this one sends before it may be interrupted.
         known = {**sums_there, **parse_sums(partial)[0], **sums}
-        fs.pipe_file(f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in known.items()).encode())
+        fs.pipe_file(
+            f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in known.items()).encode()
+        )
         if before:
             fs.rm_file(f"{root}/{SUMS_FILE}")
         for name in changed:

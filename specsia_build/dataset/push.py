@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token, is_offline_mode
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    get_token,
+    is_offline_mode,
+)
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import logging as hub_logging
@@ -28,12 +35,16 @@ _SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt", *FORMATS})
 _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 """Suffixes and names that files of a dataset may have; 3D assets are refused on their own."""
 
-_DATASET, _HUB_FILE = "dataset", ".gitattributes"  # Type of the repository, and the file that the Hub puts into it
+_DATASET, _HUB_FILE = (
+    "dataset",
+    ".gitattributes",
+)  # Type of the repository, and the file that the Hub puts into it
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to send."""
+    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to
+    send."""
 
     kind: str
     name: str
@@ -42,7 +53,8 @@ class Operation:
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """A dataset unaltered since it was packed: its folder, the SHA-256 of its files by name, and its version's tag."""
+    """A dataset unaltered since it was packed: its folder, the SHA-256 of its files by name, and its
+    version's tag."""
 
     folder: Path
     digests: Mapping[str, str]
@@ -59,7 +71,9 @@ class LocalDataset:
         if remote.lfs:
             return remote.lfs.sha256 != self.digests[name]
         data = (self.folder / name).read_bytes()
-        return remote.blob_id != hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return (
+            remote.blob_id != hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        )
 
     def differences(self, remote: Mapping[str, RepoFile], spared: Collection[str]) -> dict[str, str]:
         """Problems of remote files by name, which may also contain the `spared` ones."""
@@ -118,7 +132,9 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     sums, names = listed_sums(folder), schema.own_files(folder)
     strange = [name for name in names if Path(name).suffix.lower() not in _SUFFIXES and name not in _NAMES]
     problems = [f"{name} is not part of a dataset" for name in strange]
-    problems += [f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}]
+    problems += [
+        f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}
+    ]
     if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
         problems.append(f"{SUMS_FILE} lists no {CARD} or no {DATA}/")
     return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
@@ -129,9 +145,15 @@ def listed_sums(folder: Path) -> dict[str, str]:
     try:
         sums, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        inner = sorted((path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset")
-        hint = f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
-        raise UsageError(f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}") from error
+        inner = sorted(
+            (path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset"
+        )
+        hint = (
+            f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
+        )
+        raise UsageError(
+            f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / SUMS_FILE} cannot be read: {error}") from error
     if unusable:
@@ -140,17 +162,25 @@ def listed_sums(folder: Path) -> dict[str, str]:
 
 
 def check_files(
-    folder: Path, names: Sequence[str], sums: Mapping[str, str], problems: Sequence[str], advance: Callable[[int], None]
+    folder: Path,
+    names: Sequence[str],
+    sums: Mapping[str, str],
+    problems: Sequence[str],
+    advance: Callable[[int], None],
 ) -> LocalDataset:
     """Read the files of a dataset or recipe to be published, and compare them with their `sums`.
 
-    Raises SpecsiaError if there are `problems` already, or a file is missing, changed or must not be published.
-    `advance` is called with the number of bytes read.
+    Raises SpecsiaError if there are `problems` already, or a file is missing, changed or must not be
+    published. `advance` is called with the number of bytes read.
     """
     absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
     wrong = [*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent]
     digests = {} if wrong else hash_files(folder, names, advance)
-    wrong += [f"{n} has changed since it was packed" for n, digest in digests.items() if sums.get(n, digest) != digest]
+    wrong += [
+        f"{n} has changed since it was packed"
+        for n, digest in digests.items()
+        if sums.get(n, digest) != digest
+    ]
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(wrong[:3])}{more}: pack it again")
@@ -171,18 +201,25 @@ def unfit(folder: Path, name: str) -> str | None:
 
 def check_repo(repo: str) -> None:
     """Raise UsageError unless a name has the form `OWNER/NAME`."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo, re.ASCII) or "--" in repo or ".." in repo:
+    if (
+        not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo, re.ASCII)
+        or "--" in repo
+        or ".." in repo
+    ):
         raise UsageError(f"--repo '{repo}' must be OWNER/NAME, of letters, digits, '-', '_' and '.'")
 
 
 @contextmanager
 def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
-    """Connect to the Hub of `HF_ENDPOINT` with the user's token, which errors do not contain; a dry run needs none."""
+    """Connect to the Hub of `HF_ENDPOINT` with the user's token, which errors do not contain; a dry run needs
+    none."""
     if is_offline_mode():
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
-        raise UsageError("there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write")
+        raise UsageError(
+            "there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write"
+        )
     # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
@@ -200,13 +237,16 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
             text = brief(" ".join((cause.server_message or "").split()), 120)
             answer = f"answered {cause.response.status_code} ({text})"
         raise SpecsiaError(
-            f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or HF_TOKEN) may "
-            f"write to {repo}; the same command continues from here"
+            f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or "
+            f"HF_TOKEN) may write to {repo}; the same command continues from here"
         ) from error
 
 
-def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False) -> Plan:
-    """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a digest to it.
+def plan_push(
+    api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False
+) -> Plan:
+    """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a
+    digest to it.
 
     With `prune`, files that no push made are replaced and deleted, too.
     """
@@ -219,24 +259,33 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
             raise
         first = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
         note = f"without a valid token these are the steps if {repo} does not exist"
-        return Plan(repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ())
+        return Plan(
+            repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ()
+        )
     if not info.private and not public:
-        raise SpecsiaError(f"{repo} is public: give --public to push to it, or make it private in its settings")
+        raise SpecsiaError(
+            f"{repo} is public: give --public to push to it, or make it private in its settings"
+        )
     head = str(info.sha)
     remote = _tree(api, repo, head)
     ours = remote.keys() if prune else _pushed_names(api, repo, remote, head)
     changed = [name for name in local.digests if local.differs(name, remote.get(name))]
     if conflicts := [name for name in changed if name in remote and name not in ours]:
         raise UsageError(
-            f"{repo} holds {some(conflicts)}, made by no push or edited since, where files of the dataset belong: look "
-            "at the repository, and give --prune to replace them and to remove all else that is not the dataset's"
+            f"{repo} holds {some(conflicts)}, made by no push or edited since, where files of the dataset "
+            "belong: look at the repository, and give --prune to replace them and to remove all else that "
+            "is not the dataset's"
         )
     surplus = [name for name in remote if name not in local.digests and name != _HUB_FILE]
     spared = tuple(name for name in surplus if name not in ours)
     tags, tag = {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}, local.tag
     if tag in tags and local.differences(_tree(api, repo, tag), spared):
         tag = f"{tag}-{local.digests[SUMS_FILE][:8]}"
-    notes = [f"{repo} is private and stays so until you change it in its settings"] if info.private and public else []
+    notes = (
+        [f"{repo} is private and stays so until you change it in its settings"]
+        if info.private and public
+        else []
+    )
     notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
     steps = [local.step("replace" if name in remote else "add", name) for name in changed]
     steps += [Operation("delete", name, remote[name].size) for name in surplus if name in ours]
@@ -246,7 +295,8 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
 
 
 def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
-    """Carry out a plan, compare the remote files with the local ones, and tag the version if they are the same."""
+    """Carry out a plan, compare the remote files with the local ones, and tag the version if they are the
+    same."""
     repo, commit = plan.repo, plan.commit
     if commit is None:
         api.create_repo(repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
@@ -257,7 +307,9 @@ def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
     operations += [CommitOperationAdd(o.name, str(local.folder / o.name)) for o in plan.of("add", "replace")]
     if operations:
         message = f"Push {plan.tag}"
-        info = api.create_commit(repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit)
+        info = api.create_commit(
+            repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit
+        )
         commit = str(info.oid)
     differences = local.differences(_tree(api, repo, commit), plan.spared)
     if not differences and plan.of("tag"):
@@ -271,7 +323,8 @@ def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
 
 
 def _pushed_names(api: HfApi, repo: str, remote: Collection[str], revision: str) -> frozenset[str]:
-    """Names of files in the remote `SHA256SUMS`, which the last push made, without a card that was edited since."""
+    """Names of files in the remote `SHA256SUMS`, which the last push made, without a card that was edited
+    since."""
 
     def read(name: str) -> bytes:
         return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()

@@ -1,4 +1,5 @@
-"""Open a packed dataset, in this project's schema or the published one, wherever it lies, and read its rows."""
+"""Open a packed dataset, in this project's schema or the published one, wherever it lies, and read its
+rows."""
 
 import hashlib
 import re
@@ -42,7 +43,10 @@ _RANGES = {
 """Minimum and maximum of the numbers that other modules compute with."""
 
 _ARROW = {
-    **{field.name: field.type for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))},
+    **{
+        field.name: field.type
+        for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))
+    },
     **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
     "outline_rgb": pa.list_(pa.int32()),
     **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
@@ -95,8 +99,11 @@ class OpenedDataset:
             for batch in batches(parquet, columns, most=_BATCH_ROWS):
                 yield from _rows(batch, self.where, self.kind)
 
-    def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Read rows of a split by number, in the given order; only the row groups that hold them are decoded."""
+    def take(
+        self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Read rows of a split by number, in the given order; only the row groups that hold them are
+        decoded."""
         rows_wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0
@@ -125,13 +132,15 @@ class OpenedDataset:
         return record if isinstance(record, dict) else {}
 
     def keeps_places(self) -> bool:
-        """Whether a position means the same place on the character in every view, unlike with `pos_frame: view`."""
+        """Whether a position means the same place on the character in every view, unlike with `pos_frame:
+        view`."""
         config = self.build().get("config")
         frame = config.get("pos_frame") if isinstance(config, dict) else None
         return bool(frame == "character" if frame else self.kind != "published")
 
     def digest(self) -> str:
-        """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers."""
+        """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and
+        footers."""
         if schema.SUMS_FILE in self.files:
             return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
         footers = [f"{s.name} {self.files[s.name]} {self._footer(s).to_dict()}\n" for s in self.shards]
@@ -139,7 +148,9 @@ class OpenedDataset:
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if config not in self.configs:
-            raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
+            raise UsageError(
+                f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}"
+            )
         shards = [s for s in self.shards if s.config == config]
         names = dict.fromkeys(s.split for s in shards)
         if split is not None and split not in names:
@@ -156,7 +167,9 @@ class OpenedDataset:
         footer = self._footer(shard)
         names = footer.schema.to_arrow_schema().names
         if wrong := [name for name in columns if names.count(name) != 1]:
-            raise SpecsiaError(f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}")
+            raise SpecsiaError(
+                f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}"
+            )
         with open_shard(self.place, shard.name, footer, buffer) as parquet:
             yield parquet
 
@@ -165,13 +178,16 @@ class OpenedDataset:
 def open_shard(
     place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
 ) -> Iterator[pq.ParquetFile]:
-    """Open a shard and turn errors into SpecsiaErrors; `buffer`: bytes of a column to read at once, 0 for all."""
+    """Open a shard and turn errors into SpecsiaErrors; `buffer`: bytes of a column to read at once, 0 for
+    all."""
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise SpecsiaError(f"{place.where}/{name} is damaged ({reason}): download it or pack it again") from error
+        raise SpecsiaError(
+            f"{place.where}/{name} is damaged ({reason}): download it or pack it again"
+        ) from error
 
 
 def read_footer(place: Place, name: str) -> pq.FileMetaData:
@@ -213,7 +229,9 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[
                 name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
                 raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
         if (colour := row.get("outline_rgb")) is not None and not _is_colour(colour):
-            raise SpecsiaError(f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B")
+            raise SpecsiaError(
+                f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B"
+            )
         yield row
 
 
@@ -246,7 +264,8 @@ def card_fields(text: str) -> dict[str, Any]:
 
 
 def data_files(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Configuration, split and file pattern of each entry of a card's `configs`, the default configuration first.
+    """Configuration, split and file pattern of each entry of a card's `configs`, the default configuration
+    first.
 
     Raises ValueError if they have another form, or a pattern could match a file outside of the dataset.
     """
@@ -274,7 +293,8 @@ def fits(name: str, pattern: str) -> bool:
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
-    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard."""
+    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a
+    shard."""
     parquet = [name for name in names if name.endswith(".parquet")]
     # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {
@@ -304,8 +324,8 @@ def no_dataset(where: str, names: Collection[str]) -> str:
 def open_dataset(where: str | Path) -> OpenedDataset:
     """Open a packed dataset. Splits without any file, such as those left out of a download, are absent.
 
-    See `find_place` for `where`. Raises UsageError if it is not a dataset of pairs; SpecsiaError if it cannot be
-    reached, or has unsafe names.
+    See `find_place` for `where`. Raises UsageError if it is not a dataset of pairs; SpecsiaError if it cannot
+    be reached, or has unsafe names.
     """
     place = find_place(where)
     files = place.files()
@@ -323,12 +343,16 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     if len({folded_name(config) for config in configs}) < len(configs):
         raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
-        raise SpecsiaError(f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again")
+        raise SpecsiaError(
+            f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again"
+        )
     footer = read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     kind = kind_of(columns)
     if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
         present = brief(", ".join(columns), 200)
-        raise UsageError(f"{place.where} is not a dataset of pairs: {shards[0].name} has {present}, but no {absent}")
+        raise UsageError(
+            f"{place.where} is not a dataset of pairs: {shards[0].name} has {present}, but no {absent}"
+        )
     return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

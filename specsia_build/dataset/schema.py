@@ -1,4 +1,5 @@
-"""The dataset's columns and file layout; no other module names a column type, a shard or a file of the dataset."""
+"""The dataset's columns and file layout; no other module names a column type, a shard or a file of the
+dataset."""
 
 from __future__ import annotations
 
@@ -72,7 +73,9 @@ DEFAULT_CONFIG = "default"  # Name of the only configuration of a dataset with o
 SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
 """Split by the names used for it."""
 
-_SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet")
+_SHARD = re.compile(
+    rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet"
+)
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
@@ -85,7 +88,9 @@ def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
 
 def own_files(folder: Path) -> list[str]:
     """Relative names of a dataset's files, sorted, without what a download or a file manager adds."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in DESKTOP)
+    paths = (
+        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in DESKTOP
+    )
     return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
@@ -154,8 +159,8 @@ class Shard:
 
 
 def parse_shard_name(name: str, own: bool = False) -> Shard | None:
-    """Parse the name of a shard, relative to its dataset; None for other names. With `own`, only names that `pack`
-    gives."""
+    """Parse the name of a shard, relative to its dataset; None for other names. With `own`, only names that
+    `pack` gives."""
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
@@ -179,7 +184,8 @@ def wrong_shards(names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
-    """The Arrow schema of a shard, equal to `datasets.Features.arrow_schema` with the metadata to decode images."""
+    """The Arrow schema of a shard, equal to `datasets.Features.arrow_schema` with the metadata to decode
+    images."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}

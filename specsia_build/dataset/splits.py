@@ -14,13 +14,14 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
-"""Seed of the published splits; independent of a build's seed, so that every build of a source shares its splits."""
+"""Seed of the published splits; independent of a build's seed, so that every build of a source shares its
+splits."""
 
 PUBLISHED_CHARACTERS, PUBLISHED_HELD_OUT = 1498, 100
 
 RULE = (
-    "ids sorted, numeric ones first as integers; shuffled by random.Random(42); test = first n, validation = next n, "
-    "train = the rest; n = max(1, round half up of 100 N / 1498), none below three characters"
+    "ids sorted, numeric ones first as integers; shuffled by random.Random(42); test = first n, validation "
+    "= next n, train = the rest; n = max(1, round half up of 100 N / 1498), none below three characters"
 )
 
 
@@ -62,8 +63,14 @@ def from_json(path: Path) -> dict[str, str]:
     try:
         return parse(path.read_bytes(), str(path))
     except (OSError, SpecsiaError) as error:
-        reason = str(error) if isinstance(error, SpecsiaError) else f"{path} is not a splits file: {error.strerror}"
-        cure = "put that of the run's dataset in its place, or delete it and build again, which draws new ones"
+        reason = (
+            str(error)
+            if isinstance(error, SpecsiaError)
+            else f"{path} is not a splits file: {error.strerror}"
+        )
+        cure = (
+            "put that of the run's dataset in its place, or delete it and build again, which draws new ones"
+        )
         raise SpecsiaError(f"{reason}: {cure}") from error
 
 

@@ -21,7 +21,9 @@ _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Steps = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 DEFAULT_PRESET = "tiny"
-HALF_COVERED = 128  # Least coverage byte inside a silhouette, as in `rendering.layers`, which is not imported for it
+HALF_COVERED = (
+    128  # Least coverage byte inside a silhouette, as in `rendering.layers`, which is not imported for it
+)
 PATCH = 32  # Default side of a patch in pixels
 REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 
@@ -29,8 +31,8 @@ REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 def need_torch() -> None:
     """Import torch; raises `UsageError` if it is not installed."""
     if "OMP_WAIT_POLICY" not in os.environ:
-        # Spins of a thread that waits for work before it sleeps. The default of hundreds of thousands slows down other
-        # work on a busy machine, and gains nothing on a quiet one.
+        # Spins of a thread that waits for work before it sleeps. The default of hundreds of thousands slows
+        # down other work on a busy machine, and gains nothing on a quiet one.
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         importlib.import_module("torch")
@@ -64,9 +66,11 @@ class TrainConfig:
     Attributes:
         configs: configurations of the dataset to train on; empty for its first.
         batch, patch: patches a step, and pixels on a side of a patch, a multiple of 8.
-        augment: `colours` to change hue, value and contrast in Z and Y* alike, `turn` to turn the positions of most
-            patches about the vertical axis, as if another side faced the camera; both mirror half of the patches.
-        no_drawing, no_contour: shares of patches without the drawing, and without a contour in the drawing and Y*.
+        augment: `colours` to change hue, value and contrast in Z and Y* alike, `turn` to turn the positions
+            of most patches about the vertical axis, as if another side faced the camera; both mirror half of
+            the patches.
+        no_drawing, no_contour: shares of patches without the drawing, and without a contour in the drawing
+            and Y*.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
         learning_rate, weight_decay: of Adam.
         schedule, warm_up: `constant` or `cosine`, and the first steps of a cosine, in which the rate rises.

@@ -1,13 +1,13 @@
 """Scores of pictures against Y*: errors over Z ∪ Y*, similarity, the drawn contour, and flicker.
 
-The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all, the same for every method. Its interior is at
-least half covered by Z and by the silhouette of Y*, and off the contour. Pictures are (H, W, 4) uint8 with straight
-alpha; all scores but `l1_black` are measured on white.
+The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all, the same for every method. Its
+interior is at least half covered by Z and by the silhouette of Y*, and off the contour. Pictures are (H, W,
+4) uint8 with straight alpha; all scores but `l1_black` are measured on white.
 
 Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip.
 
-LPIPS and CLIP compare whole frames by networks, whose packages download their weights once. LPIPS is AlexNet's, version
-0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
+LPIPS and CLIP compare whole frames by networks, whose packages download their weights once. LPIPS is
+AlexNet's, version 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,18 @@ from specsia_build.rendering.ink import LUMA
 
 DARK = 128  # Luma below which a pixel is dark
 INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
-RIM_PX = MOST_WIDTH + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
-PUBLISHED_RIM_PX = 2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
+RIM_PX = (
+    MOST_WIDTH + 1
+)  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
+PUBLISHED_RIM_PX = (
+    2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
+)
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
-ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
+ROUNDING = (
+    1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
+)
 
 
 def on_black(picture: Pixels) -> NDArray[np.float32]:
@@ -88,9 +94,9 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
 def contour_f1(result: Pixels, pair: Pair) -> float | None:
     """F1 of Y*'s dark contour in a result, 0…1; None where Y*'s contour is not dark.
 
-    Recall is the share of Y*'s contour within 2 px of a dark boundary pixel of the result; precision is the share of
-    the result's dark boundary within 2 px of one of Y*. Dark clothes at the edge count as line in both pictures, so Y*
-    itself scores 1.
+    Recall is the share of Y*'s contour within 2 px of a dark boundary pixel of the result; precision is the
+    share of the result's dark boundary within 2 px of one of Y*. Dark clothes at the edge count as line in
+    both pictures, so Y* itself scores 1.
     """
     true_lines = contour_lines(pair)
     if true_lines is None:
@@ -102,7 +108,8 @@ def contour_f1(result: Pixels, pair: Pair) -> float | None:
 
 
 def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
-    """Score a repair of the pair's Z; raises `SpecsiaError` if sizes differ, or neither Z nor Y* shows anything.
+    """Score a repair of the pair's Z; raises `SpecsiaError` if sizes differ, or neither Z nor Y* shows
+    anything.
 
     Returns ``contour_f1``, see there, and
 
@@ -110,7 +117,8 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
     - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint.
 
-    A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a side.
+    A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a
+    side.
     """
     if result.shape != pair.gt.shape:
         raise SpecsiaError(f"the result for {pair.uid} is {result.shape}, not {pair.gt.shape}")
@@ -119,7 +127,10 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     # The window sees 5 px, and what it returns at the box's edge must not depend on the edge.
     box = box_around(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
-    result, pair = result[box], replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask)
+    result, pair = (
+        result[box],
+        replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask),
+    )
     ours, truth, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
     error = np.abs(ours - truth).mean(axis=2, dtype=np.float64)
     squared = float(np.square(ours - truth)[where].mean(dtype=np.float64))
@@ -141,31 +152,36 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
 
 
 class Step(NamedTuple):
-    """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the rows."""
+    """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the
+    rows."""
 
     here: NDArray[np.int32]
     there: NDArray[np.int32]
 
 
 def follow(here: Pixels, there: Pixels) -> Step:
-    """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same points.
+    """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same
+    points.
 
-    Each is matched with the pixel that is nearest by position; pixels whose points the other does not show are left
-    out.
+    Each is matched with the pixel that is nearest by position; pixels whose points the other does not show
+    are left out.
     """
     pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
     if not len(pixels) or not len(others):
         return Step(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
-    distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
+    distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
+        here.reshape(-1, 4)[pixels, :3]
+    )
     nearest = np.asarray(nearest)
     is_same = np.asarray(distance <= reach[nearest])
     return Step(pixels[is_same], others[nearest[is_same]])
 
 
 def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance (H, W) of positions (H, W, 3) from those of the nearer covered neighbour, summed over both axes.
+    """Distance (H, W) of positions (H, W, 3) from those of the nearer covered neighbour, summed over both
+    axes.
 
     The nearer, because positions jump across a fold, which is on one side only.
     """
@@ -186,7 +202,8 @@ def steps_between(pairs: Sequence[Pair]) -> list[Step]:
 
 
 def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:
-    """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*, 0…1.
+    """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*,
+    0…1.
 
     A step leads from each frame to the next. None where no point is seen in two frames.
     """
@@ -202,7 +219,8 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
 Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
 
 Perceptual = Mapping[str, Comparison]
-"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not available."""
+"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not
+available."""
 
 
 @torch.inference_mode()
@@ -217,7 +235,9 @@ def _lpips(device: torch.device) -> Comparison:
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
 
     def score(*pictures: NDArray[Any]) -> float:
-        return float(network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)))
+        return float(
+            network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures))
+        )
 
     return score
 
@@ -233,7 +253,9 @@ def _clip(device: torch.device) -> Comparison:
         embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
         return embedding
 
-    return lambda result, truth: float(torch.nn.functional.cosine_similarity(embedded(result), embedded(truth)))
+    return lambda result, truth: float(
+        torch.nn.functional.cosine_similarity(embedded(result), embedded(truth))
+    )
 
 
 def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
@@ -244,5 +266,7 @@ def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
             networks[score] = load(device)
         # Packages raise many kinds of errors where they cannot download.
         except Exception as error:
-            notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'.")
+            notes.append(
+                f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'."
+            )
     return networks, tuple(notes)

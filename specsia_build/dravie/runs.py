@@ -1,4 +1,5 @@
-"""Folders of trainings and adaptations: their records, and the characters their models have seen. Needs no torch."""
+"""Folders of trainings and adaptations: their records, and the characters their models have seen. Needs no
+torch."""
 
 from __future__ import annotations
 
@@ -76,8 +77,8 @@ def write_record(
 ) -> None:
     """Write the record of a training, or check that a training to resume has the same settings.
 
-    `decisive` settings decide the weights, and must be the same; `environment` is for the record alone. Raises
-    `UsageError` if the folder holds something else.
+    `decisive` settings decide the weights, and must be the same; `environment` is for the record alone.
+    Raises `UsageError` if the folder holds something else.
     """
     path = run / RUN_FILE
     refuse_foreign_folder(run, "training", RUN_FILE)
@@ -85,17 +86,22 @@ def write_record(
         write_bytes(path, json.dumps({**decisive, **environment}, indent=1).encode())
         return
     if not resume:
-        raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
+        raise UsageError(
+            f"{run} already holds a training: add --resume to continue it, or name another --out"
+        )
     record, earlier = _read_record(run)
     other = ["adapted to a character"] if earlier is None else differences(earlier, config)
     other += [key for key in decisive if key != "train" and record.get(key) != decisive[key]]
     if other:
         raise UsageError(
-            f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or another --out"
+            f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or "
+            "another --out"
         )
 
 
-Characters = Mapping[str, tuple[str, ...]]  # Contents of the views of Y* (see `Pair.content`) by the character's id
+Characters = Mapping[
+    str, tuple[str, ...]
+]  # Contents of the views of Y* (see `Pair.content`) by the character's id
 
 
 def group_contents(views: Iterable[tuple[str, str]]) -> Characters:
@@ -121,12 +127,18 @@ class SeenCharacters:
     adaptation: Characters = field(default_factory=dict)
 
     def among(self, characters: Characters) -> dict[str, str]:
-        """Find the characters that the model has learnt from, by id or by the content of a view, with its own ids."""
+        """Find the characters that the model has learnt from, by id or by the content of a view, with its own
+        ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
-        owners = {content: name for group in learnt for name, contents in group.items() for content in contents}
+        owners = {
+            content: name for group in learnt for name, contents in group.items() for content in contents
+        }
         # Ids take precedence over contents.
         owners |= {name: name for group in learnt for name in group}
-        keys = {name: next((key for key in (name, *characters[name]) if key in owners), None) for name in characters}
+        keys = {
+            name: next((key for key in (name, *characters[name]) if key in owners), None)
+            for name in characters
+        }
         return {name: owners[key] for name, key in keys.items() if key is not None}
 
     def adapted_to(self, frontal: Pair) -> SeenCharacters:
@@ -141,7 +153,8 @@ def write_seen(run: Path, seen: SeenCharacters) -> None:
 
 
 def read_seen(run: Path) -> SeenCharacters:
-    """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
+    """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is
+    none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return SeenCharacters()

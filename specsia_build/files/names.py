@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import SpecsiaError, brief
 
-MOST_NAME_BYTES = 180  # Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow
+MOST_NAME_BYTES = (
+    180  # Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow
+)
 
 DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers leave in folders that they show."""
@@ -20,20 +22,23 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 def file_name(name: str, what: str) -> str:
     """Return a name from data if it is a single, portable file name; `what` it names is for the message.
 
-    Raises SpecsiaError if it is empty, longer than `MOST_NAME_BYTES`, begins or ends with a dot or space, or holds a
-    separator or a character that some file system refuses.
+    Raises SpecsiaError if it is empty, longer than `MOST_NAME_BYTES`, begins or ends with a dot or space, or
+    holds a separator or a character that some file system refuses.
     """
     if not name:
         raise SpecsiaError(f"the {what} is empty, so it cannot be a file name")
     if name != name.strip(" .") or not name.isprintable() or _FORBIDDEN & set(name):
         raise SpecsiaError(f"the {what} '{brief(name, 80)}' cannot be a file name: it would lead elsewhere")
     if len(name.encode()) > MOST_NAME_BYTES:
-        raise SpecsiaError(f"the {what} '{brief(name, 80)}' is too long for a file name: {MOST_NAME_BYTES} bytes fit")
+        raise SpecsiaError(
+            f"the {what} '{brief(name, 80)}' is too long for a file name: {MOST_NAME_BYTES} bytes fit"
+        )
     return name
 
 
 def relative_name(name: str, what: str) -> PurePosixPath:
-    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any folder."""
+    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any
+    folder."""
     for part in name.split("/"):
         file_name(part, what)
     return PurePosixPath(name)

@@ -54,8 +54,8 @@ def is_file(path: Path) -> bool:
 def source_place(path: Path, root: Path) -> Path:
     """Resolve the path of a source file, which may pass through links inside `root`; nothing of it is read.
 
-    Raises FileNotFoundError or NotADirectoryError if it does not exist, and CharacterError if it is not a regular file,
-    lies outside `root` or cannot be looked up.
+    Raises FileNotFoundError or NotADirectoryError if it does not exist, and CharacterError if it is not a
+    regular file, lies outside `root` or cannot be looked up.
     """
     if (opened := _opened.get()) is not None and path not in opened:
         opened[path] = state_of(path)
@@ -91,9 +91,13 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
     with stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most:
-            raise CharacterError(f"{path.name} has {size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read")
+            raise CharacterError(
+                f"{path.name} has {size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read"
+            )
         if stream.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
-            raise CharacterError(f"{path.name} is a Git LFS pointer and not the file itself: run `git lfs pull`")
+            raise CharacterError(
+                f"{path.name} is a Git LFS pointer and not the file itself: run `git lfs pull`"
+            )
         yield stream
 
 

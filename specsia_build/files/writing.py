@@ -19,11 +19,16 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
     if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
         path = Path(error.filename)
     if (full := _FULL.get(error.errno or 0)) is not None:
-        return WriteError(f"{full}, so {path} could not be written: free some space and run the same command again")
+        return WriteError(
+            f"{full}, so {path} could not be written: free some space and run the same command again"
+        )
     if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-        return WriteError(f"{path} cannot be written because a folder or file is in its way: move that elsewhere")
+        return WriteError(
+            f"{path} cannot be written because a folder or file is in its way: move that elsewhere"
+        )
     return WriteError(
-        f"{path} could not be written ({error.strerror or error}): check its folder and run the same command again"
+        f"{path} could not be written ({error.strerror or error}): check its folder and run the same "
+        "command again"
     )
 
 
@@ -44,7 +49,8 @@ def write_trouble(error: BaseException) -> WriteError | None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Convert an OSError of the block into a `WriteError` about `path`, or about the file that the error names."""
+    """Convert an OSError of the block into a `WriteError` about `path`, or about the file that the error
+    names."""
     try:
         yield
     except OSError as error:

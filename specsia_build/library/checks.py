@@ -22,7 +22,9 @@ def check_pixels(picture: object, name: str, *, alpha: bool = True) -> Pixels:
     is_valid = array.dtype.kind in "ui" and array.ndim == 3 and array.shape[2] in channels
     if not is_valid or (array.size and not 0 <= array.min() <= array.max() <= 255):
         wanted = f"(H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}"
-        raise UsageError(f"{name} is {wanted}, not {kind_of(picture)} {getattr(picture, 'dtype', '')}".rstrip())
+        raise UsageError(
+            f"{name} is {wanted}, not {kind_of(picture)} {getattr(picture, 'dtype', '')}".rstrip()
+        )
     return np.ascontiguousarray(array, np.uint8)
 
 
@@ -41,4 +43,6 @@ def check_mesh(mesh: object) -> Mesh:
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Convert numpy's numbers in settings to Python's."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
+    return {
+        name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()
+    }

@@ -20,11 +20,25 @@ from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.films import Pixels
 
 Row = dict[str, Any]
-"""A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
-(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`;
-frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
+"""A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,
+`pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
+`iou` and `gt_mask`; frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float,
+seconds)."""
 
-_KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend", "clip", "frame", "time", "action")
+_KEPT = (
+    "uid",
+    "character_id",
+    "view",
+    "pos",
+    "gt",
+    "gt_mask",
+    "iou",
+    "backend",
+    "clip",
+    "frame",
+    "time",
+    "action",
+)
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as _Rows
@@ -36,7 +50,8 @@ else:
 
 
 class Dataset(_Rows[Row]):
-    """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data, batch_size=8)`.
+    """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data,
+    batch_size=8)`.
 
     Attributes:
         config: the configuration, that is, the backend.
@@ -82,11 +97,13 @@ class Model:
     """A trained generator.
 
     Attributes:
-        run: the folder of its training, which `specsia adapt`, `enhance` and `evaluate` take; temporary if `train` was
-            given none.
+        run: the folder of its training, which `specsia adapt`, `enhance` and `evaluate` take; temporary if
+            `train` was given none.
     """
 
-    def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
+    def __init__(
+        self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None
+    ) -> None:
         need_torch()
         from specsia_build.dravie.model.checkpoint import load_generator
         from specsia_build.dravie.repair.apply import find_device
@@ -106,7 +123,8 @@ class Model:
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
             pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture.
-            frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees drawings.
+            frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees
+                drawings.
         """
         from specsia_build.dravie.repair.apply import repair
 
@@ -115,14 +133,18 @@ class Model:
             picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
             if missing := [name for name in ("color", "pos") if name not in frame]:
-                raise UsageError(f"a row holds color and pos, as those of open_dataset do: this has no {missing[0]}")
+                raise UsageError(
+                    f"a row holds color and pos, as those of open_dataset do: this has no {missing[0]}"
+                )
             picture, pos = frame["color"], frame["pos"]
         z = check_pixels(picture, "a frame")
         if pos is None:
             raise UsageError("a model sees positions, too: give pos")
         pos = check_pixels(pos, "a picture of positions", alpha=False)
         if pos.shape[:2] != z.shape[:2]:
-            raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
+            raise UsageError(
+                f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}"
+            )
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
         return repair(self._generator, z, pos, self._drawing(frontal))
@@ -139,7 +161,8 @@ class Model:
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """Load the model of a run of `specsia train` or `adapt` (its folder), or `pretrained`, the model in the package."""
+    """Load the model of a run of `specsia train` or `adapt` (its folder), or `pretrained`, the model in the
+    package."""
     return Model(run, device)
 
 

@@ -38,11 +38,14 @@ OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license",
 
 T = TypeVar("T")
 
-_Outline = tuple[Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]]
+_Outline = tuple[
+    Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]
+]
 
 
 def load(path: str | Path, **overrides: Any) -> Character:
-    """Read one character: its ``mesh``, Z up and facing -Y, in its own units, ``warnings``, and droppable ``parts``.
+    """Read one character: its ``mesh``, Z up and facing -Y, in its own units, ``warnings``, and droppable
+    ``parts``.
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
@@ -52,7 +55,9 @@ def load(path: str | Path, **overrides: Any) -> Character:
     """
     if unknown := sorted(overrides.keys() - {*OVERRIDES}):
         raise UsageError(f"a character has no '{unknown[0]}' to override: there are {', '.join(OVERRIDES)}")
-    line: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()}
+    line: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()
+    }
     if (problem := problem_of(line)) is not None:
         raise UsageError(problem)
     if "drop" in line:
@@ -66,15 +71,21 @@ def load(path: str | Path, **overrides: Any) -> Character:
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
-            raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all")
+            raise UsageError(
+                f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all"
+            )
         character = read_character(msgspec.structs.replace(entries[0], **line))
-    return character if name is None else replace(character, entry=msgspec.structs.replace(character.entry, id=name))
+    return (
+        character
+        if name is None
+        else replace(character, entry=msgspec.structs.replace(character.entry, id=name))
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class View(ByShape):
-    """One view: its camera; `layers` (`color` (H, W, 4) uint8, `coverage` and `mask` (H, W) uint8, `position` (H, W, 3)
-    float32); and `target` (H, W, 4) uint8, Y*: the colours with the drawn contour."""
+    """One view: its camera; `layers` (`color` (H, W, 4) uint8, `coverage` and `mask` (H, W) uint8, `position`
+    (H, W, 3) float32); and `target` (H, W, 4) uint8, Y*: the colours with the drawn contour."""
 
     camera: Camera
     layers: Layers
@@ -117,7 +128,8 @@ class Views(_Items[View]):
         return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view."""
+        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of
+        each view."""
         for number, view in enumerate(self):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, BuildConfig.pos_frame)
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
@@ -139,11 +151,13 @@ def render(
 
     Args:
         character: read by `load`, or a mesh of your own, Z up and facing -Y, in any units.
-        views: number of views, 1-360; view 0 is the front, the others follow counter-clockwise seen from above.
+        views: number of views, 1-360; view 0 is the front, the others follow counter-clockwise seen from
+            above.
         size: width and height in pixels, 32-2048.
         character_id: id from which the contour is drawn; a character's own by default.
         outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
-        settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the contour).
+        settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the
+            contour).
     """
     if unknown := sorted(settings.keys() - {"look", "renderer", "seed"}):
         raise UsageError(f"render takes look, renderer and seed, not {unknown[0]}")
@@ -170,7 +184,8 @@ def render(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """A textured mesh in the frame's axes, not registered yet; `needs_yaw` if registration must also find the yaw."""
+    """A textured mesh in the frame's axes, not registered yet; `needs_yaw` if registration must also find the
+    yaw."""
 
     mesh: Mesh
     backend: str = "own"
@@ -189,8 +204,9 @@ def reconstruct(
     """Reconstruct a character from its frontal picture.
 
     Args:
-        picture: a view, or a drawing: a file, a picture of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha,
-            which is cut out, scaled to a frame of 512 pixels, and loses its contour, as for `repair`.
+        picture: a view, or a drawing: a file, a picture of Pillow, or (H, W, 3) or (H, W, 4) uint8 with
+            straight alpha, which is cut out, scaled to a frame of 512 pixels, and loses its contour, as for
+            `repair`.
         backend: ``NAME`` or ``NAME:ARGUMENT``, as for `specsia build --backend`, which has the same default.
         character_id: part of the seed, and the mesh that a backend such as ``mesh-dir`` reads.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
@@ -230,7 +246,8 @@ class Pairs(_Items[Pair]):
         return float(np.mean([pair.iou for pair in self if pair.iou is not None]))
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads them."""
+        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads
+        them."""
         for pair in self:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():
@@ -249,7 +266,9 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
     reconstruction = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
     masks, cameras = np.stack([view.layers.mask for view in views]), [view.camera for view in views]
     mesh = compacted(check_mesh(reconstruction.mesh))
-    registration = registered(mesh, masks, cameras, views[0].target, views.look, any_yaw=reconstruction.needs_yaw)
+    registration = registered(
+        mesh, masks, cameras, views[0].target, views.look, any_yaw=reconstruction.needs_yaw
+    )
     placed = registration.similarity.apply_to(mesh)
     layers = load_renderer(views.renderer).render(placed, cameras, views.look)
     pairs = [

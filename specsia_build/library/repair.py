@@ -56,8 +56,8 @@ class Repaired(ByShape):
     def film(self, path: str | Path, ground: str = "transparent") -> Path:
         """Write the frames as a film: WebP, GIF, MP4 or PNG, by the file's name.
 
-        `ground` is the colour behind the figure; MP4 cannot be transparent and is white then. Raises `UsageError` if
-        another kind of file is there.
+        `ground` is the colour behind the figure; MP4 cannot be transparent and is white then. Raises
+        `UsageError` if another kind of file is there.
         """
         from specsia_build.repairing.films import enlarged, write_turn
 
@@ -76,10 +76,11 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
     Args:
         drawing: a picture, or the file of a character, whose frontal render is the drawing.
         device: `auto`, `cpu` or `cuda`.
-        options: those of the command, such as ``views=12``, ``outline="none"``, ``figure=2``, ``mask="mask.png"``,
-            ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture.
+        options: those of the command, such as ``views=12``, ``outline="none"``, ``figure=2``,
+            ``mask="mask.png"``, ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture.
 
-    Raises: UsageError for wrong options and pictures that cannot be read; SpecsiaError if a mesh does not fit.
+    Raises: UsageError for wrong options and pictures that cannot be read; SpecsiaError if a mesh does not
+    fit.
     """
     need_torch()
     from specsia_build.repairing.drawing import DrawingSettings

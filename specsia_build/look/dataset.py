@@ -27,7 +27,8 @@ _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
 @dataclass
 class _Member:
-    """One item of one configuration: its first row, and for each view or frame the number of its row and its IoU."""
+    """One item of one configuration: its first row, and for each view or frame the number of its row and its
+    IoU."""
 
     config: str
     split: str
@@ -39,13 +40,16 @@ class _Member:
 
 @dataclass(frozen=True)
 class DatasetReader:
-    """Reads pictures of a dataset's rows; `places` has configuration, split and rows of frames, by side and item."""
+    """Reads pictures of a dataset's rows; `places` has configuration, split and rows of frames, by side and
+    item."""
 
     dataset: OpenedDataset
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         config, split, numbers = self.places[side][item]
         numbers_read = [row for frame in frames if (row := numbers[frame]) is not None]
         if len(numbers_read) < len(frames):
@@ -85,7 +89,9 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
         title=dataset.where,
         lead=f"{plural(rows, 'frame' if dataset.moving else 'row')}{clips}, {SCHEMAS[dataset.kind]}.",
         moving=dataset.moving,
-        items=tuple(_item(dataset, key, clean[key], {n: m[key] for n, m in sides.items() if key in m}) for key in ids),
+        items=tuple(
+            _item(dataset, key, clean[key], {n: m[key] for n, m in sides.items() if key in m}) for key in ids
+        ),
         failed=(),
         measures=() if dataset.kind == "published" else (IOU,),
         reader=DatasetReader(dataset, places),
@@ -113,7 +119,9 @@ def _item(dataset: OpenedDataset, key: str, clean: _Member, results: Mapping[str
     for name, member in results.items():
         values = tuple(member.ious.get(view) for view in views)
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
-        sides[name] = Side(name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), measured)
+        sides[name] = Side(
+            name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), measured
+        )
     yaws = view_yaws(max(views) + 1)
     return Item(
         id=key,

@@ -45,8 +45,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Style:
-    """How to draw: the size of each picture in pixels (`tile`), whether to write names (`labels`) and the main measure
-    (`values`), and the number of items side by side (`across`; None for about the shape of a screen).
+    """How to draw: the size of each picture in pixels (`tile`), whether to write names (`labels`) and the
+    main measure (`values`), and the number of items side by side (`across`; None for about the shape of a
+    screen).
     """
 
     tile: int = 256
@@ -69,7 +70,8 @@ class Drawing:
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
-    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over all."""
+    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over
+    all."""
     by_id = {item.id: item for item in gallery.items}
     if choice.ids:
         if unknown := [name for name in choice.ids if name not in by_id]:
@@ -84,7 +86,9 @@ def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
             f"{gallery.where} has nothing{split} to draw: {f'it has {there}' if there else _empty(gallery)}"
         )
     most = len(items) if choice.most is None else choice.most
-    ranked = sorted((-quality, k) for k, item in enumerate(items) if (quality := _quality(gallery, item)) is not None)
+    ranked = sorted(
+        (-quality, k) for k, item in enumerate(items) if (quality := _quality(gallery, item)) is not None
+    )
     numbers = [k for _, k in ranked[:most]] if ranked else spread(len(items), most)
     return tuple(items[k] for k in sorted(numbers))
 
@@ -111,16 +115,26 @@ def _unknown(gallery: Gallery, name: str) -> str:
     return f"{gallery.where} has no {gallery.noun} '{brief(name, 80)}'.{hint}"
 
 
-def chosen_layers(items: Sequence[Item], show: Sequence[str], plain_results: bool = False) -> tuple[Layer, ...]:
-    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` heads a result by its side only."""
+def chosen_layers(
+    items: Sequence[Item], show: Sequence[str], plain_results: bool = False
+) -> tuple[Layer, ...]:
+    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` heads a result by its side
+    only."""
     sides: dict[str, dict[str, None]] = {}
     for side in (side for item in items for side in item.sides.values() if side.layers):
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
     if not sides:
         raise SpecsiaError("none of them has any picture")
-    names = {key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()}
-    main = {side: next((layer for layer in (GT, COLOR) if layer in of), next(iter(of))) for side, of in sides.items()}
-    pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [*main.items()]
+    names = {
+        key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()
+    }
+    main = {
+        side: next((layer for layer in (GT, COLOR) if layer in of), next(iter(of)))
+        for side, of in sides.items()
+    }
+    pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [
+        *main.items()
+    ]
     several = len({side for side, _ in pairs if side != TARGET}) > 1
     layers = []
     for maker, layer in dict.fromkeys(pairs):
@@ -136,11 +150,15 @@ def _parsed(text: str, sides: Mapping[str, Mapping[str, None]], names: Mapping[s
     side, colon, layer = text.rpartition(":")
     name = side if colon else text
     if name not in sides:
-        raise UsageError(f"nothing is shown by '{brief(name, 80)}': there is {some(list(sides))}.{meant(name, sides)}")
+        raise UsageError(
+            f"nothing is shown by '{brief(name, 80)}': there is {some(list(sides))}.{meant(name, sides)}"
+        )
     by_name = {names[key]: key for key in sides[name]} | {key: key for key in sides[name]}
     if layer not in by_name:
         there = ", ".join(f"{name}:{key}" for key in sides[name])
-        raise UsageError(f"{name} has no layer '{brief(layer, 80)}': there is {there}.{meant(layer, by_name)}")
+        raise UsageError(
+            f"{name} has no layer '{brief(layer, 80)}': there is {there}.{meant(layer, by_name)}"
+        )
     return name, by_name[layer]
 
 
@@ -148,7 +166,11 @@ class _Pictures:
     """The pictures of a drawing, read once and decoded when drawn; collects warnings."""
 
     def __init__(
-        self, gallery: Gallery, items: Sequence[Item], layers: Sequence[Layer], frames: Callable[[Item], Sequence[int]]
+        self,
+        gallery: Gallery,
+        items: Sequence[Item],
+        layers: Sequence[Layer],
+        frames: Callable[[Item], Sequence[int]],
     ) -> None:
         self.warnings: list[str] = []
         self._drawn, self._measures = False, gallery.measures[:1]
@@ -195,7 +217,9 @@ class _Pictures:
     def check(self) -> None:
         """Raise a SpecsiaError if no picture could be drawn."""
         if not self._drawn:
-            raise SpecsiaError(self.warnings[0] if self.warnings else "none of them has any of these pictures")
+            raise SpecsiaError(
+                self.warnings[0] if self.warnings else "none of them has any of these pictures"
+            )
 
 
 def draw_turntable(
@@ -218,7 +242,9 @@ def draw_turntable(
     def frames() -> Iterator[Pixels]:
         for k in range(count):
             numbers = {item.id: int(k * rates[item.id] // fastest) % item.frames for item in items}
-            frame = pictures.draw(sheet, [(item, layer, numbers[item.id]) for item in items for layer in layers])
+            frame = pictures.draw(
+                sheet, [(item, layer, numbers[item.id]) for item in items for layer in layers]
+            )
             if k == count - 1:
                 pictures.check()
             yield frame
@@ -227,7 +253,9 @@ def draw_turntable(
     return Drawing(out, len(items), count, fastest, size, tuple(pictures.warnings))
 
 
-def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()) -> Drawing:
+def draw_sheet(
+    gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()
+) -> Drawing:
     """Write a picture (`.png`, `.webp` or `.pdf`) with a row for each character or clip and layer.
 
     `views` are numbers of views or frames; by default a few spread over all.
@@ -236,7 +264,9 @@ def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, vie
     for item in items:
         if beyond := [view for view in views if view >= item.frames]:
             noun = "frame" if gallery.moving else "view"
-            raise UsageError(f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}")
+            raise UsageError(
+                f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}"
+            )
     frames = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
     count = max(map(len, frames.values()))
     names = [[_name(item, frame) for frame in frames[item.id]] for item in items]
@@ -247,7 +277,9 @@ def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, vie
     size = check_size(out, sheet.size)
     pictures = _Pictures(gallery, items, layers, lambda item: frames[item.id])
     padded = {key: [*numbers, *[-1] * (count - len(numbers))] for key, numbers in frames.items()}
-    picture = pictures.draw(sheet, [(i, layer, frame) for i in items for layer in layers for frame in padded[i.id]])
+    picture = pictures.draw(
+        sheet, [(i, layer, frame) for i in items for layer in layers for frame in padded[i.id]]
+    )
     pictures.check()
     write_still(out, picture)
     return Drawing(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))

@@ -26,7 +26,8 @@ UNREPAIRED = "raw"  # Side that shows Z itself
 
 
 def pictures_folder(config: str, character_id: str, folder: str, clip: str | None) -> PurePosixPath:
-    """Folder of the pictures of a character's views, or of a clip's frames, relative to an evaluation's folder.
+    """Folder of the pictures of a character's views, or of a clip's frames, relative to an evaluation's
+    folder.
 
     `folder` is that of a method, `TRUTH` or `RAW`; `clip` is None for views.
     """
@@ -45,7 +46,8 @@ class EvaluationReader:
     """Reads the pictures of an evaluation.
 
     Attributes:
-        sides: configuration and folder of the method by side; the target is shown from an item's first configuration.
+        sides: configuration and folder of the method by side; the target is shown from an item's first
+            configuration.
         places: first configuration, character and, for a clip, the clip, by id.
         numbers: numbers of the views or frames, by id.
     """
@@ -55,7 +57,9 @@ class EvaluationReader:
     places: Mapping[str, tuple[str, str, str | None]]
     numbers: Mapping[str, tuple[int, ...]]
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         """See `Reader`; every side has one layer."""
         first, character_id, clip = self.places[item]
         config, name = (first, TRUTH) if side == TARGET else self.sides[side]
@@ -65,7 +69,9 @@ class EvaluationReader:
             try:
                 pictures.append(path.read_bytes())
             except OSError as error:
-                raise SpecsiaError(f"{path} cannot be read ({error.strerror}): run `specsia evaluate` again") from error
+                raise SpecsiaError(
+                    f"{path} cannot be read ({error.strerror}): run `specsia evaluate` again"
+                ) from error
         return {layers[0]: pictures}
 
 
@@ -91,7 +97,9 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
     configs = list(dict.fromkeys(view["config"] for view in views))
     folders = {UNREPAIRED: RAW} | {method["label"]: method["folder"] for method in methods}
     names = {
-        (config, label): label if len(configs) == 1 else f"{config}: {label}" for config in configs for label in folders
+        (config, label): label if len(configs) == 1 else f"{config}: {label}"
+        for config in configs
+        for label in folders
     }
     measures = tuple(Measure(**measure) for measure in scores["measures"])
     grouped: dict[str, list[Mapping[str, Any]]] = {}
@@ -144,7 +152,9 @@ def _item(
         for label in dict.fromkeys((UNREPAIRED, *(label for other, label in values if other == config))):
             name, scored = names[config, label], values.get((config, label), {})
             columns = {m.key: tuple(_finite(scored.get(n, {}).get(m.key)) for n in numbers) for m in measures}
-            measured = {key: column for key, column in columns.items() if any(value is not None for value in column)}
+            measured = {
+                key: column for key, column in columns.items() if any(value is not None for value in column)
+            }
             sides[name] = Side(name, (schema.COLOR,), measured)
     times = [] if clip is None else sorted({view["time"] for view in views})
     return Item(

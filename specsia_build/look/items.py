@@ -126,7 +126,9 @@ class FailedItem:
 class Reader(Protocol):
     """Reads the pictures of a gallery; used from several threads."""
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         """Read PNGs of some frames, by layer."""
         ...
 

@@ -1,4 +1,5 @@
-"""Open runs, datasets, evaluations, repairs and sources as galleries, and render a run's characters at more angles."""
+"""Open runs, datasets, evaluations, repairs and sources as galleries, and render a run's characters at more
+angles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,8 +47,8 @@ def _is_run(where: str) -> bool:
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
         raise UsageError(
-            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on "
-            "the Hub"
+            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or "
+            "OWNER/NAME on the Hub"
         )
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 
@@ -88,15 +89,19 @@ class SourceReader:
 
     pictures: Mapping[str, bytes]
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         return {GT: [self.pictures[item]]}
 
 
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
-    """Make the gallery of a source before anything is built; characters without a picture are listed as failed."""
+    """Make the gallery of a source before anything is built; characters without a picture are listed as
+    failed."""
     pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
     warnings = {
-        character.id: (*([character.problem] if character.problem else []), *character.warnings) for character in facts
+        character.id: (*([character.problem] if character.problem else []), *character.warnings)
+        for character in facts
     }
     items = [
         Item(
@@ -114,7 +119,11 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
     ]
     failed = [
         FailedItem(
-            character.id, character.id, "read", None, "; ".join(warnings[character.id]) or "nothing can be drawn of it"
+            character.id,
+            character.id,
+            "read",
+            None,
+            "; ".join(warnings[character.id]) or "nothing can be drawn of it",
         )
         for character in facts
         if character.id not in pictures
@@ -141,7 +150,9 @@ class TurnedReader:
     layout: RunLayout
     entries: Mapping[str, Entry]
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         all_cameras, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
         cameras = [all_cameras[k] for k in frames]
         views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)
@@ -170,7 +181,8 @@ class TurnedReader:
 
 
 def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
-    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is missing."""
+    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is
+    missing."""
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:

@@ -37,7 +37,14 @@ from specsia_build.look.strips import (
 from specsia_build.pool import map_ahead
 
 STYLES = ("page.css", "viewer.css")
-SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order
+SCRIPTS = (
+    "base.js",
+    "choose.js",
+    "cards.js",
+    "views.js",
+    "item.js",
+    "compare.js",
+)  # Parts of the page, in this order
 
 VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
@@ -75,9 +82,13 @@ def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dic
         entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
         entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
         if side.values:
-            entry["values"] = {key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()}
+            entry["values"] = {
+                key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()
+            }
         if side.facts:
-            entry["facts"] = {key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()}
+            entry["facts"] = {
+                key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()
+            }
         if name in problems:
             entry["problem"] = problems[name]
         sides[name] = entry
@@ -105,7 +116,9 @@ def _rounded(value: float | None) -> float | None:
 
 def failure_of(failed: FailedItem, pictures: Addresses) -> dict[str, Any]:
     """Entry of a failure in the document, with its first strip."""
-    strip = next((address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None)
+    strip = next(
+        (address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None
+    )
     entry = {name: value for name, value in asdict(failed).items() if name != "side"}
     return entry | {"strip": strip, "frames": len(strip_frames(failed.frames)) if strip else 0}
 
@@ -140,7 +153,9 @@ def document(
         "failures": list(failures),
         "missing": list(gallery.missing),
         "go_on": gallery.go_on,
-        "sections": [{"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items()],
+        "sections": [
+            {"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items()
+        ],
     }
 
 
@@ -209,7 +224,9 @@ class Pictures:
         """The picture itself as a data URL, or its address relative to the page."""
         if self._in_memory is None:
             return f"{quote(self._folder.name)}/{name}"
-        return f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._in_memory[name]).decode()}"
+        return (
+            f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._in_memory[name]).decode()}"
+        )
 
     def publish(self, render: Callable[[], str]) -> None:
         """Write the page over an earlier one, then remove pictures that only the earlier one showed."""
@@ -219,7 +236,8 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if the page holds them."""
+    """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if the page holds
+    them."""
 
     unreadable: tuple[str, ...]
     pictures: Path | None
@@ -237,13 +255,18 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     with terminal.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
         for entry in _all_strips(gallery, tile):
             sides = entry.strips.items()
-            names.append({side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides})
+            names.append(
+                {side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides}
+            )
             problems.append(entry.problems)
             advance(1)
 
     def render() -> str:
         addresses = (
-            {side: {k: pictures.address(name) for k, name in of_side.items()} for side, of_side in entry.items()}
+            {
+                side: {k: pictures.address(name) for k, name in of_side.items()}
+                for side, of_side in entry.items()
+            }
             for entry in names
         )
         items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
@@ -256,9 +279,11 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
 
 
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
-    """Make the strips of all items and then of the failed ones, in order, with a thread for each processor."""
+    """Make the strips of all items and then of the failed ones, in order, with a thread for each
+    processor."""
     jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
-        (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames) for item in gallery.items
+        (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames)
+        for item in gallery.items
     ]
     jobs += [
         (failed.key, {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}, failed.frames)
@@ -309,14 +334,19 @@ def html_of(document: Mapping[str, Any]) -> str:
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
     links = (
-        tag("li", tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key))
+        tag(
+            "li",
+            tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key),
+        )
         for key, name in VIEWS.items()
     )
     # No text ends the script element, and half of a surrogate pair becomes a question mark.
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     data = data.encode("utf-8", "replace").decode().replace("<", "\\u003c")
     title = join([document["title"][:200]])
-    return _TEMPLATE.format(title=title, policy=policy, style=style, links=join(links), data=data, script=script)
+    return _TEMPLATE.format(
+        title=title, policy=policy, style=style, links=join(links), data=data, script=script
+    )
 
 
 @cache

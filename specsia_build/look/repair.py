@@ -15,7 +15,8 @@ from specsia_build.look.items import FailedItem, Gallery, Item, Side
 RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
 
 TURN, COMPARE, SHEET, DRAWING, MODEL = "turn", "compare.webp", "sheet.png", "drawing.png", "model"
-"""Stem of the three films, the film of before and after, the sheet, the drawing in the frame, and the fitted model."""
+"""Stem of the three films, the film of before and after, the sheet, the drawing in the frame, and the fitted
+model."""
 
 FILMS = tuple(f"{TURN}{end}" for end in (".webp", ".gif", ".mp4"))
 
@@ -48,7 +49,9 @@ class RepairReader:
 
     folders: Mapping[str, Path]
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         """See `Reader`."""
         pictures: dict[str, list[bytes]] = {}
         for layer in layers:
@@ -68,12 +71,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     """Read the record of a repair; raises SpecsiaError if it is damaged or of an earlier version."""
     record = read_json(folder / RECORD)
     if not isinstance(record, dict) or not {"name", "frames", "warnings", "settings"} <= record.keys():
-        raise SpecsiaError(f"{folder / RECORD} is damaged, or of an earlier version: run `specsia repair` again")
+        raise SpecsiaError(
+            f"{folder / RECORD} is damaged, or of an earlier version: run `specsia repair` again"
+        )
     return record
 
 
 def gallery_of_repairs(where: str) -> Gallery:
-    """Make the gallery of a repair, or of all in a folder; drawings that could not be repaired are listed as failed."""
+    """Make the gallery of a repair, or of all in a folder; drawings that could not be repaired are listed as
+    failed."""
     folders = repairs_in(Path(where))
     items = tuple(_item(name, read_record(folders[name])) for name in sorted(folders, key=id_order_key))
     failed = _failed(Path(where)) if (Path(where) / LIST).is_file() else ()
@@ -82,7 +88,8 @@ def gallery_of_repairs(where: str) -> Gallery:
         kind="repair",
         where=where,
         title=name,
-        lead=f"{plural(len(items), 'drawing')} repaired by `specsia repair`: the reconstruction before, and after.",
+        lead=f"{plural(len(items), 'drawing')} repaired by `specsia repair`: the reconstruction before, and "
+        "after.",
         moving=False,
         items=items,
         failed=failed,
@@ -110,4 +117,6 @@ def _failed(folder: Path) -> tuple[FailedItem, ...]:
     sentences = failures.get("failed") if isinstance(failures, dict) else None
     if not isinstance(sentences, dict):
         raise SpecsiaError(f"{folder / LIST} is damaged: run `specsia repair` again")
-    return tuple(FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in sorted(sentences.items()))
+    return tuple(
+        FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in sorted(sentences.items())
+    )

@@ -13,7 +13,16 @@ from specsia_build.dataset.layers import LINE, frame_file, view_file
 from specsia_build.errors import SpecsiaError, argument, plural, some
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, FailedItem, Gallery, Item, Side
+from specsia_build.look.items import (
+    IOU,
+    RESULT_LAYERS,
+    TARGET,
+    TARGET_LAYERS,
+    FailedItem,
+    Gallery,
+    Item,
+    Side,
+)
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.plan import judge_character
 from specsia_build.pipeline.run import Run, RunLayout, open_run
@@ -62,12 +71,16 @@ class RunReader:
     layout: RunLayout
     moving: bool
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file
         names = {
-            layer: [file_of(CLIP_FILES[layer] if self.moving and backend is None else layer, k) for k in frames]
+            layer: [
+                file_of(CLIP_FILES[layer] if self.moving and backend is None else layer, k) for k in frames
+            ]
             for layer in layers
         }
         path = self.layout.artefact(clean if backend is None else result, backend, item)
@@ -80,14 +93,18 @@ class RunReader:
         for stage in character_stages():
             if (folder := self.layout.pictures(stage.name, backend, item)).is_dir():
                 try:
-                    return {k: [(folder / name).read_bytes() for name in of_layer] for k, of_layer in names.items()}
+                    return {
+                        k: [(folder / name).read_bytes() for name in of_layer]
+                        for k, of_layer in names.items()
+                    }
                 except OSError as error:
                     raise SpecsiaError(f"{folder} cannot be read: {error.strerror}") from error
         raise DamagedError(f"the artefact {path} is not there: build again")
 
 
 def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
-    """Characters of a run's source whose files are there, by id. Raises SpecsiaError if the source is missing."""
+    """Characters of a run's source whose files are there, by id. Raises SpecsiaError if the source is
+    missing."""
     entries = [entry for entry in source_of(config, layout).entries if entry.problem is None]
     return {entry.id: entry for entry in entries if entry.sample is not None or entry.path.exists()}
 
@@ -97,7 +114,8 @@ class _Survey:
     """Looks at the artefacts of one character after the other; counts those that are outdated or damaged.
 
     Attributes:
-        entries: characters to compare with, as what was built can be looked at without its source or its backends.
+        entries: characters to compare with, as what was built can be looked at without its source or its
+            backends.
         reason: why other characters are not compared.
         current: whether each artefact of a character is up to date, by its path; empty if it is not compared.
     """
@@ -161,7 +179,8 @@ class _Survey:
             )
 
     def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
-        """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the run."""
+        """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the
+        run."""
         settings = self.run.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
         for character in self.look_at(ids):
@@ -170,7 +189,9 @@ class _Survey:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
-            carried = [meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None]
+            carried = [
+                meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None
+            ]
             warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
             for clip in clips:
                 clean = self.meta(draw.STAGE, None, clip.id)
@@ -198,7 +219,11 @@ class _Survey:
 
 def _projected(name: str, meta: Meta) -> Side:
     registration = meta["registration"]
-    facts = {"scale": registration["scale"], "pitch": registration["pitch_deg"], "yaw": registration["yaw_deg"]}
+    facts = {
+        "scale": registration["scale"],
+        "pitch": registration["pitch_deg"],
+        "yaw": registration["yaw_deg"],
+    }
     facts |= dict(zip("xyz", registration["translation"], strict=True))
     facts["frontal_before"] = meta["frontal_iou_before"]
     return Side(name, RESULT_LAYERS, {IOU.key: tuple(meta["iou"])}, facts)
@@ -220,7 +245,9 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
     moving, planned = config.clips is not None, list[Clip]()
     missing = []
     if skipped := len(split_of) - len(ids):
-        missing.append(f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard.")
+        missing.append(
+            f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard."
+        )
     with open_run(config, layout) as run:
         survey = _Survey(run)
         try:
@@ -229,13 +256,19 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
             survey.reason = str(error)
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
     if unknown := [item.id for item in items if item.character not in survey.entries]:
-        missing.append(f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason}).")
-    failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
+        missing.append(
+            f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason})."
+        )
+    failures = concerning(
+        read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends]
+    )
     times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
     for time in times:
         seconds[time.id] += time.seconds  # type: ignore[assignment]
-    timed = [replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items]
+    timed = [
+        replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items
+    ]
     facts = RunFacts(config, layout, times, (layout.dataset / schema.BUILD_FILE).is_file())
     command = f"{config.command} --out {argument(layout.out)}"
     expected = [clip.id for clip in planned] if moving else ids
@@ -268,19 +301,27 @@ def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
     else:
         characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
         content = (
-            f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of {size}"
+            f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} "
+            f"of {size}"
         )
     return f"{content}, reconstructed by {makers}." if makers else f"{content}."
 
 
 def _missing(
-    survey: _Survey, items: Sequence[Item], expected: Sequence[str], failures: Sequence[Failure], facts: RunFacts
+    survey: _Survey,
+    items: Sequence[Item],
+    expected: Sequence[str],
+    failures: Sequence[Failure],
+    facts: RunFacts,
 ) -> Iterator[str]:
     """Sentences on what a complete run would also have."""
     config = facts.config
     noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
     for name, count in survey.outdated.items():
-        yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
+        yield (
+            f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes "
+            "them again."
+        )
     failed = {failure.key for failure in failures if failure.backend is None}
     waiting = len(set(expected) - failed - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:

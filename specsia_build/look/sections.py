@@ -1,4 +1,5 @@
-"""Sections of the page's overview (counts, times, settings, evaluations, repairs, ...), and helpers for their HTML."""
+"""Sections of the page's overview (counts, times, settings, evaluations, repairs, ...), and helpers for their
+HTML."""
 
 import base64
 import re
@@ -31,7 +32,9 @@ Sections = Mapping[str, tuple[str, Html]]  # Title and markup by anchor
 
 def join(parts: Iterable[object], between: str = "") -> Html:
     """Join values as markup."""
-    return Html(between.join(part if isinstance(part, Html) else escape(printable(str(part))) for part in parts))
+    return Html(
+        between.join(part if isinstance(part, Html) else escape(printable(str(part))) for part in parts)
+    )
 
 
 def tag(name: str, *content: object, **attributes: object) -> Html:
@@ -49,7 +52,9 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Seq
 
     def line(kind: str, cells: Sequence[object]) -> Html:
         scope = "col" if kind == "th" else None
-        return tag("tr", *(tag(kind, c, cls="num" * (i in numbers), scope=scope) for i, c in enumerate(cells)))
+        return tag(
+            "tr", *(tag(kind, c, cls="num" * (i in numbers), scope=scope) for i, c in enumerate(cells))
+        )
 
     body = join((line("td", row) for row in rows), "\n")
     return tag("div", tag("table", tag("thead", line("th", head)), tag("tbody", body)), cls="scroll")
@@ -91,7 +96,9 @@ def sections_of_evaluation(folder: Path) -> Sections:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise SpecsiaError(f"{path} cannot be read ({error}): the same `specsia evaluate` writes it again") from error
+        raise SpecsiaError(
+            f"{path} cannot be read ({error}): the same `specsia evaluate` writes it again"
+        ) from error
     head, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     tables: dict[str, tuple[str, Html | None]] = {"about": ("About", join(_blocks(head.split("\n\n")[1:])))}
     for number, part in enumerate(parts, 1):
@@ -110,15 +117,32 @@ def sections_of_repairs(folder: Path) -> Sections:
     warnings = [tag("li", warning, dir="auto") for warning in record["warnings"]]
     film = _data(folder / FILMS[-1], "video/mp4")
     contour = {f"contour: {key}": value for key, value in (record.get("contour") or {}).items()}
-    facts = {"name": record["name"], "placed": record.get("placed"), "facing": record.get("facing"), **contour}
+    facts = {
+        "name": record["name"],
+        "placed": record.get("placed"),
+        "facing": record.get("facing"),
+        **contour,
+    }
     return _present(
         warnings=("Warnings", tag("ul", *warnings) if warnings else None),
-        film=("Film", tag("video", src=film, controls="controls", loop="loop", muted="muted", aria_label="The film")),
-        sheet=("Sheet", _image(folder / SHEET, "The drawing, and the figure before and after from eight sides")),
+        film=(
+            "Film",
+            tag("video", src=film, controls="controls", loop="loop", muted="muted", aria_label="The film"),
+        ),
+        sheet=(
+            "Sheet",
+            _image(folder / SHEET, "The drawing, and the figure before and after from eight sides"),
+        ),
         # A film in an image cannot be paused, so it is not among the sections that are open at first.
-        compare=("Before and after", _image(folder / COMPARE, "The drawing, and the figure before and after, turning")),
+        compare=(
+            "Before and after",
+            _image(folder / COMPARE, "The drawing, and the figure before and after, turning"),
+        ),
         drawing=("Drawing", _image(folder / DRAWING, "The drawing, cut out and scaled to the frame")),
-        settings=("Settings", _list({key: v for key, v in {**facts, **record["settings"]}.items() if v is not None})),
+        settings=(
+            "Settings",
+            _list({key: v for key, v in {**facts, **record["settings"]}.items() if v is not None}),
+        ),
     )
 
 
@@ -127,7 +151,9 @@ def _repairs(records: Mapping[str, Mapping[str, Any]]) -> Html:
     for name, record in records.items():
         contour = record.get("contour") or {}
         kept = "yes" if contour.get("kept") else "no"
-        rows.append((name, record.get("facing", "–"), kept, record.get("placed", "–"), len(record["warnings"])))
+        rows.append(
+            (name, record.get("facing", "–"), kept, record.get("placed", "–"), len(record["warnings"]))
+        )
     return table(("drawing", "facing", "contour", "reconstruction", "warnings"), rows, numbers=(4,))
 
 
@@ -155,7 +181,9 @@ def _counts(gallery: Gallery) -> Html | None:
         return None
     order = {name: k for k, name in enumerate(SPLITS)}
     rows = []
-    for split in sorted({item.split for item in gallery.items}, key=lambda name: (order.get(name, len(order)), name)):
+    for split in sorted(
+        {item.split for item in gallery.items}, key=lambda name: (order.get(name, len(order)), name)
+    ):
         items = [item for item in gallery.items if item.split == split]
         characters = [f"{len({item.character for item in items}):,}"] if gallery.moving else []
         for name in gallery.makers or [TARGET]:
@@ -168,7 +196,9 @@ def _counts(gallery: Gallery) -> Html | None:
     counted = ("characters", "clips", "frames") if gallery.moving else ("characters", "views")
     measures = ("mean IoU", "first frame" if gallery.moving else "frontal") if gallery.measures else ()
     stated = Counter({item.character: item.license or "not stated" for item in gallery.items}.values())
-    licences = [(name, f"{count:,}") for name, count in sorted(stated.items(), key=lambda pair: (-pair[1], pair[0]))]
+    licences = [
+        (name, f"{count:,}") for name, count in sorted(stated.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
     counts = table(("split", "by", *counted, *measures), rows, numbers=range(2, 7))
     return join([counts, table(("licence", "characters"), licences, numbers=(1,))])
 
@@ -221,7 +251,9 @@ def _settings(facts: RunFacts) -> Html:
 
 
 def _list(values: Mapping[str, object]) -> Html:
-    return tag("dl", *(join([tag("dt", name), tag("dd", value)]) for name, value in values.items()), cls="settings")
+    return tag(
+        "dl", *(join([tag("dt", name), tag("dd", value)]) for name, value in values.items()), cls="settings"
+    )
 
 
 def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
@@ -233,7 +265,9 @@ def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
         lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.split("\n")]
         head, *rows = [line for line in lines if set("".join(line)) - set("-: ")]
         numeric = re.compile(r"\*?(–|[+-]?\d.*)")
-        numbers = [k for k in range(1, len(head)) if all(numeric.fullmatch(row[k]) for row in rows if k < len(row))]
+        numbers = [
+            k for k in range(1, len(head)) if all(numeric.fullmatch(row[k]) for row in rows if k < len(row))
+        ]
         yield table(head, [[_cell(cell) for cell in row] for row in rows], numbers=numbers)
 
 

@@ -67,7 +67,8 @@ def _size_of(gallery: Gallery) -> int | None:
 
 
 def large_of(tile: int, size: int, frames: int) -> int | None:
-    """Pixels on a side of the larger frames of Y*, at most twice a tile; None where there is nothing to gain."""
+    """Pixels on a side of the larger frames of Y*, at most twice a tile; None where there is nothing to
+    gain."""
     large = min(2 * tile, size)
     return large if large > tile and frames * large * large <= MOST_IN_ONE else None
 
@@ -90,7 +91,12 @@ class Strips:
 
 
 def make_strips(
-    reader: Reader, key: str, sides: Mapping[str, Sequence[str]], frames: Sequence[int], tile: int, rest: int = 0
+    reader: Reader,
+    key: str,
+    sides: Mapping[str, Sequence[str]],
+    frames: Sequence[int],
+    tile: int,
+    rest: int = 0,
 ) -> Strips:
     """Make the strips of one item; pictures that cannot be read are listed in `problems`.
 
@@ -104,9 +110,13 @@ def make_strips(
     for side, layers in sides.items():
         strips = result.strips[side] = {}
         try:
-            for layer, images in (reader.read(key, side, layers, frames) if frames and layers else {}).items():
+            for layer, images in (
+                reader.read(key, side, layers, frames) if frames and layers else {}
+            ).items():
                 tiles = {layer: tile}
-                if layer == GT and (large := large_of(tile, min(as_stored(images[0]).shape[:2]), len(images))):
+                if layer == GT and (
+                    large := large_of(tile, min(as_stored(images[0]).shape[:2]), len(images))
+                ):
                     tiles[LARGE] = large
                 strips |= {name: _encoded(sheet) for name, sheet in _sheets(images, tiles).items()}
                 if COVER not in strips and layer in (GT, COLOR) and len(images) > 1:
@@ -128,7 +138,9 @@ def _sheets(images: Sequence[bytes], tiles: Mapping[str, int]) -> dict[str, Imag
     # One at a time, as frames may be large.
     for k, data in enumerate(images):
         column, row = k % COLUMNS, k // COLUMNS
-        for (name, tile), (scaled, left, top) in zip(tiles.items(), _scaled(data, list(tiles.values())), strict=True):
+        for (name, tile), (scaled, left, top) in zip(
+            tiles.items(), _scaled(data, list(tiles.values())), strict=True
+        ):
             if name not in sheets:
                 size = tile * min(COLUMNS, len(images)), tile * ceil(len(images) / COLUMNS)
                 sheets[name] = Image.new(scaled.mode, size)
@@ -145,7 +157,9 @@ def _scaled(data: bytes, tiles: Sequence[int]) -> Iterator[tuple[Image.Image, in
     ready = image.convert("RGBa") if image.mode == "RGBA" and min(tiles) < side else image
     for tile in tiles:
         wide, high = (max(1, round(n * tile / side)) for n in (width, height))
-        small = image if tile == side else ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
+        small = (
+            image if tile == side else ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
+        )
         yield small.convert(image.mode), (tile - wide) // 2, (tile - high) // 2
 
 

@@ -1,4 +1,5 @@
-"""Stills and films as files of the format that their name ends in, marked as ours; same frames, same bytes."""
+"""Stills and films as files of the format that their name ends in, marked as ours; same frames, same
+bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,29 +47,35 @@ FORMATS = {
 
 
 def check_target(path: Path, film: bool, clear: bool) -> None:
-    """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that name."""
+    """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that
+    name."""
     known = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
     end = path.suffix.lower()
     if end not in known:
-        raise UsageError(f"{path} cannot be {'a film' if film else 'a sheet'}: its name must end in {', '.join(known)}")
+        raise UsageError(
+            f"{path} cannot be {'a film' if film else 'a sheet'}: its name must end in {', '.join(known)}"
+        )
     if clear and not known[end].clear:
         others = ", ".join(end for end, form in known.items() if form.clear)
-        raise UsageError(f"{end} cannot be transparent: name another --background, or a file ending in {others}")
+        raise UsageError(
+            f"{end} cannot be transparent: name another --background, or a file ending in {others}"
+        )
     refuse_foreign_file(path, "picture that specsia drew", _MARK)
 
 
 def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
-    """Return width and height in a file of `count` pictures; raise a UsageError if the format cannot hold them."""
+    """Return width and height in a file of `count` pictures; raise a UsageError if the format cannot hold
+    them."""
     form, (width, height) = FORMATS[path.suffix.lower()], size
     if max(size) > form.most:
         raise UsageError(
-            f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a side: choose "
-            "fewer characters or views, a smaller --size, or other --columns"
+            f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a "
+            "side: choose fewer characters or views, a smaller --size, or other --columns"
         )
     if width * height * (count if form.held else 1) > _MOST_PIXELS:
         raise UsageError(
-            f"{plural(count, 'picture')} of {width} x {height} pixels {'are' if count > 1 else 'is'} more than fits "
-            "into memory: choose fewer characters or views, or a smaller --size"
+            f"{plural(count, 'picture')} of {width} x {height} pixels {'are' if count > 1 else 'is'} more "
+            "than fits into memory: choose fewer characters or views, or a smaller --size"
         )
     return (width + width % 2, height + height % 2) if form.name == "MP4" else size
 
@@ -118,11 +125,13 @@ class _Frames:
 
 
 def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
-    """Write a film that loops, whole or not at all; `frames` of one size, (H, W, 3) or (H, W, 4) uint8 with straight
-    alpha."""
+    """Write a film that loops, whole or not at all; `frames` of one size, (H, W, 3) or (H, W, 4) uint8 with
+    straight alpha."""
     name = FORMATS[path.suffix.lower()].name
     if name == "MP4":
-        even = (np.pad(f[..., :3], ((0, len(f) % 2), (0, f.shape[1] % 2), (0, 0)), mode="edge") for f in frames)
+        even = (
+            np.pad(f[..., :3], ((0, len(f) % 2), (0, f.shape[1] % 2), (0, 0)), mode="edge") for f in frames
+        )
         write_mp4(path, even, fps, comment=_MARK.decode())
         return
     if name == "GIF":

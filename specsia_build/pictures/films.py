@@ -56,7 +56,15 @@ def write_mp4(
 
     `frames` are (H, W, 3) uint8, of one size with even sides.
     """
-    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE]
+    film = [
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        "-crf",
+        "0" if lossless else str(_QUALITY),
+        *_SAME_EVERYWHERE,
+    ]
     film += ["-metadata", f"comment={comment}"] if comment else []
     with replacing(path) as temporary:
         _through_ffmpeg(path, frames, fps, (*film, "-f", "mp4", str(temporary)))
@@ -65,9 +73,9 @@ def write_mp4(
 def write_gif(path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, comment: bytes = b"") -> None:
     """Write a GIF that loops, whole or not at all; the same bytes each time.
 
-    `frames` are of one size, (H, W, 3) uint8, or (H, W, 4) uint8 with straight alpha, of which pixels of at least half
-    coverage are opaque and all others transparent. They share one palette and are not dithered, so that nothing
-    flickers.
+    `frames` are of one size, (H, W, 3) uint8, or (H, W, 4) uint8 with straight alpha, of which pixels of at
+    least half coverage are opaque and all others transparent. They share one palette and are not dithered, so
+    that nothing flickers.
     """
     with replacing(path) as temporary, tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         stored, palette = Path(scratch) / "frames", Path(scratch) / "palette.png"
@@ -75,7 +83,14 @@ def write_gif(path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, co
         colours = f"palettegen=reserve_transparent={int(shape[2] == 4)}"
         analysis = ("-vf", colours, "-update", "1", str(palette))
         _through_ffmpeg(path, map(_opaque_alone, _stored(stored, shape)), fps, analysis)
-        film = ("-i", str(palette), "-lavfi", f"paletteuse=dither=none:alpha_threshold={HALF_OPAQUE}", "-loop", "0")
+        film = (
+            "-i",
+            str(palette),
+            "-lavfi",
+            f"paletteuse=dither=none:alpha_threshold={HALF_OPAQUE}",
+            "-loop",
+            "0",
+        )
         output = (*film, *_SAME_EVERYWHERE, "-f", "gif", str(temporary))
         _through_ffmpeg(path, _stored(stored, shape), fps, output)
         data = temporary.read_bytes()
@@ -101,14 +116,17 @@ def _stored(file: Path, shape: tuple[int, ...]) -> Iterator[Pixels]:
 
 
 def _opaque_alone(frame: Pixels) -> Pixels:
-    """Repeat the opaque pixels of a frame over all of it, so that a palette is not spent on what is not seen."""
+    """Repeat the opaque pixels of a frame over all of it, so that a palette is not spent on what is not
+    seen."""
     if frame.shape[2] == 3:
         return frame
     opaque = frame[frame[..., 3] >= HALF_OPAQUE]
     return np.asarray(np.resize(opaque, frame.shape)) if len(opaque) else frame
 
 
-def _through_ffmpeg(path: Path, frames: Iterator[Pixels], fps: float | Fraction, arguments: Sequence[str]) -> None:
+def _through_ffmpeg(
+    path: Path, frames: Iterator[Pixels], fps: float | Fraction, arguments: Sequence[str]
+) -> None:
     """Send frames (H, W, 3) or (H, W, 4) uint8 to ffmpeg as its first input; `path` is for the error."""
     import imageio_ffmpeg
 
@@ -128,7 +146,9 @@ def _through_ffmpeg(path: Path, frames: Iterator[Pixels], fps: float | Fraction,
                 process.stdin.close()
         if process.returncode:
             log.seek(0)
-            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(log.read().decode(errors='replace'))}")
+            raise WriteError(
+                f"{path} cannot be written by ffmpeg: {brief(log.read().decode(errors='replace'))}"
+            )
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:

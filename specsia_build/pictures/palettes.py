@@ -35,7 +35,9 @@ def palette_of(
         nearest = _nearest(sample, centres)
         counts = np.bincount(nearest, minlength=count)
         sums = np.stack([np.bincount(nearest, sample[:, c], count) for c in range(3)], axis=1)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(np.float32)
+        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(
+            np.float32
+        )
     return centres, _nearest(colours, centres)
 
 

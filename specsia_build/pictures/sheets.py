@@ -1,4 +1,5 @@
-"""Sheets of pictures: tiles in rows and columns with headings, as arrays; letters in the font that Pillow has."""
+"""Sheets of pictures: tiles in rows and columns with headings, as arrays; letters in the font that Pillow
+has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, i
 
 @dataclass(frozen=True)
 class Sheet:
-    """Blocks of tiles beside and below each other; where all headings of a kind are empty, no room is kept for them.
+    """Blocks of tiles beside and below each other; where all headings of a kind are empty, no room is kept
+    for them.
 
     Attributes:
         titles: of the blocks.
@@ -138,7 +140,8 @@ class Sheet:
 
     @cached_property
     def _layout(self) -> tuple[int, int, int, int]:
-        """Pixels to the left of a block's tiles, between two tiles of a column, from block to block across and down."""
+        """Pixels to the left of a block's tiles, between two tiles of a column, from block to block across
+        and down."""
         widest = max((_font(self.letters).getlength(text) for text in self._heads), default=0.0)
         left = int(widest) + 1 + self.gap * 2 if widest else 0
         step = self.tile + self.gap + self._line * self.notes
@@ -200,8 +203,8 @@ class Sheet:
     def draw(self, tiles: Sequence[Pixels | str], notes: Sequence[str] = ()) -> Pixels:
         """Draw the sheet with its tiles: (height, width, 4) uint8, straight alpha.
 
-        `tiles` are block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a picture;
-        `notes` are texts below them.
+        `tiles` are block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a
+        picture; `notes` are texts below them.
         """
         out, texts = self._bare.copy(), list[_Text]()
         for number, tile in enumerate(tiles):
@@ -211,7 +214,9 @@ class Sheet:
             if isinstance(tile, str):
                 field[:] = (*_PROBLEM, 255)
                 text = shortened(tile, self.letters, self.tile - 2 * self.gap)
-                field[:] = _write(field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True])
+                field[:] = _write(
+                    field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True]
+                )
             elif self.ground is None:
                 field[:] = scaled(tile, self.tile)
             else:

@@ -1,4 +1,5 @@
-"""The commands that write runs: a build, and `merge`, which copies runs of shards of one source for a build to pack."""
+"""The commands that write runs: a build, and `merge`, which copies runs of shards of one source for a build
+to pack."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,8 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
 
 
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
-    """Run the named stages of a build; with `fresh`, first remove what an earlier build left in the folder."""
+    """Run the named stages of a build; with `fresh`, first remove what an earlier build left in the
+    folder."""
     requested = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
     if any(stage.draws for stage in requested):
@@ -66,7 +68,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
             also = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
-            terminal.say(f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}")
+            terminal.say(
+                f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}"
+            )
         if fresh:
             run.index.forget()
             if foreign := folder.forget(layout):
@@ -84,10 +88,12 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
 
 
 def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
-    """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as they are.
+    """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as
+    they are.
 
-    Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to date. Raises
-    UsageError if a folder holds no run, runs differ in settings or splits, or the target holds another run. Returns the
+    Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to
+    date. Raises UsageError if a folder holds no run, runs differ in settings or splits, or the target holds
+    another run. Returns the
     settings of the merged run: those of the first run, for the whole source.
     """
     shards = [existing_run(run) for run in runs]
@@ -104,12 +110,14 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
             raise UsageError(f"{both} differ in {'; '.join(differ)}: build both with the same settings")
         if not shard.splits.is_file() or shard.splits.read_bytes() != first_layout.splits.read_bytes():
             raise UsageError(
-                f"{shard.root} and {first_layout.root} are of different characters, or put them in different splits: "
-                "build both from the same source"
+                f"{shard.root} and {first_layout.root} are of different characters, or put them in different "
+                "splits: build both from the same source"
             )
     folder.check_folder(layout)
     if (before := folder.settings_before(layout)) and (differ := folder.changes(before, whole)):
-        raise UsageError(f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out")
+        raise UsageError(
+            f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out"
+        )
     with folder.locked(layout):
         folder.write_mark(layout, whole.source)
         write_settings(whole, layout.config)

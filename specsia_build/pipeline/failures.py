@@ -57,7 +57,9 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
 
 def _sorted(failures: Iterable[Failure]) -> list[Failure]:
     places = {stage.name: place for place, stage in enumerate(all_stages())}
-    return sorted(failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or ""))
+    return sorted(
+        failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or "")
+    )
 
 
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:
@@ -78,7 +80,8 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Read the failures on record, none if there is no file; a last line cut by a killed writer is ignored."""
+    """Read the failures on record, none if there is no file; a last line cut by a killed writer is
+    ignored."""
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         failures = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
@@ -93,7 +96,8 @@ def read_failures(path: Path) -> list[Failure]:
 
 @dataclass(frozen=True)
 class StageSummary:
-    """Numbers of characters of one stage (of one backend) built, kept and failed, and the workers' total seconds."""
+    """Numbers of characters of one stage (of one backend) built, kept and failed, and the workers' total
+    seconds."""
 
     stage: str
     backend: str | None
@@ -174,7 +178,8 @@ class BuildSummary:
 
 
 class Record:
-    """Failures of a run; and of this build the warnings and the keys that failed, not counting quarantined ones."""
+    """Failures of a run; and of this build the warnings and the keys that failed, not counting quarantined
+    ones."""
 
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout

@@ -49,7 +49,9 @@ def check_folder(layout: RunLayout) -> None:
     if layout.mark.is_file():
         mark = remembered_json(layout.mark)
         if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
-            raise UsageError(f"{layout.root} holds a run of a newer version of specsia: use that, or another --out")
+            raise UsageError(
+                f"{layout.root} holds a run of a newer version of specsia: use that, or another --out"
+            )
     # A build that was killed before it wrote the mark leaves its lock.
     elif any(path != layout.lock.parent and not is_temporary(path.name) for path in layout.root.iterdir()):
         refuse_foreign_folder(layout.root, "build of specsia")
@@ -65,8 +67,8 @@ def locked(layout: RunLayout) -> Iterator[None]:
             lock.acquire()
         except Timeout as error:
             raise UsageError(
-                f"another build is running in {layout.root}: wait for it, or use another --out; if there is none, "
-                f"delete {layout.lock}"
+                f"another build is running in {layout.root}: wait for it, or use another --out; if there is "
+                f"none, delete {layout.lock}"
             ) from error
     try:
         yield
@@ -95,25 +97,32 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Raise UsageError if a source of another name has other characters of the same ids, or fewer rows to pack."""
+    """Raise UsageError if a source of another name has other characters of the same ids, or fewer rows to
+    pack."""
     config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
         return
     metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
-    others = rendered and not any(inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
+    others = rendered and not any(
+        inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered
+    )
     shards = [dataset / name for name in places.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
-    old, new = sum(stored_rows(path) or 0 for path in shards), len(entries) * config.views * len(config.backends)
+    old, new = (
+        sum(stored_rows(path) or 0 for path in shards),
+        len(entries) * config.views * len(config.backends),
+    )
     if others or (config.clips is None and new < old):
         why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
         raise UsageError(
-            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} {why}: "
-            "give another --out, or --fresh to start over there"
+            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} "
+            f"{why}: give another --out, or --fresh to start over there"
         )
 
 
 def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
-    """Remove files whose names match below a folder of a run; returns the other names, and the bytes removed."""
+    """Remove files whose names match below a folder of a run; returns the other names, and the bytes
+    removed."""
     others, freed = [], 0
     for below in listed_below(folder):
         path = folder / below
@@ -136,8 +145,11 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what earlier builds wrote except settings, report and samples; returns names of foreign files."""
-    foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
+    """Remove what earlier builds wrote except settings, report and samples; returns names of foreign
+    files."""
+    foreign = [
+        name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]
+    ]
     foreign += [f"{layout.dataset.name}/{name}" for name in places.remove(layout.dataset)]
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)

@@ -1,4 +1,5 @@
-"""The build loop: hand characters that are not up to date to workers, phase by phase, and record the outcomes."""
+"""The build loop: hand characters that are not up to date to workers, phase by phase, and record the
+outcomes."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -13,7 +14,15 @@ from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.executors import Executor, Lost
-from specsia_build.pipeline.failures import BuildSummary, Failure, Record, StageTally, concerning, counted, print_stage
+from specsia_build.pipeline.failures import (
+    BuildSummary,
+    Failure,
+    Record,
+    StageTally,
+    concerning,
+    counted,
+    print_stage,
+)
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, CharacterState, Task, character_state, judge
 from specsia_build.pipeline.run import Run, Step, steps_of
@@ -63,46 +72,66 @@ class Build:
 
     def failures_before(self, stage: Stage | None = None) -> list[Failure]:
         """Those of stages that a stage rests on, by default of all."""
-        names = {earlier.name for earlier in (character_stages(self.config) if stage is None else stage.rests_on)}
+        names = {
+            earlier.name for earlier in (character_stages(self.config) if stage is None else stage.rests_on)
+        }
         return [failure for failure in self.concerning() if failure.stage in names]
 
     def over_limit(self) -> bool:
         """Whether more failed than `max_failures` allows, so that nothing will be packed."""
-        return self.config.max_failures is not None and len(self.record.failed_keys) > self.summary.allowed_failures
+        return (
+            self.config.max_failures is not None
+            and len(self.record.failed_keys) > self.summary.allowed_failures
+        )
 
     def stopped_by_failures(self, hint: str) -> BuildSummary:
         """Summary of a build with too many failures; `hint` says which --max-failures to give."""
-        failed, clips, allowed = counted(self.concerning())[0], self.summary.clips, self.summary.allowed_failures
+        failed, clips, allowed = (
+            counted(self.concerning())[0],
+            self.summary.clips,
+            self.summary.allowed_failures,
+        )
         total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
-            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; fix them, or {hint}"
+            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; "
+            f"fix them, or {hint}"
         )
 
     def finished(self, **more: Any) -> BuildSummary:
         """Summary of the build so far."""
         stages = [tally.summary(*step.name) for step, tally in self.tallies.items()]
-        return replace(self.summary, stages=stages, warnings=self.record.warnings, failures=self.concerning(), **more)
+        return replace(
+            self.summary, stages=stages, warnings=self.record.warnings, failures=self.concerning(), **more
+        )
 
     def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
         """Raise UsageError if a stage has no input at all and no failure explains it."""
 
         def has_any(step: Step) -> bool:
-            return any(self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries)
+            return any(
+                self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries
+            )
 
         for stage in stages:
             earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
             if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, earlier))):
                 raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
-                    f"--stage {stage.earlier[-1].name}` first"
+                    f"{stage.name} has nothing to start from in {self.layout.root}: run "
+                    f"`{self.config.command} --stage {stage.earlier[-1].name}` first"
                 )
 
-    def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False) -> None:
+    def run_steps(
+        self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False
+    ) -> None:
         """Do steps of all characters, or of `ids`; damaged artefacts that they need are made `again`, once.
 
         Raises SpecsiaError if an artefact is damaged as soon as it is written.
         """
-        if self.config.clips is not None and ids is None and motions.STAGE not in {step.stage for step in steps}:
+        if (
+            self.config.clips is not None
+            and ids is None
+            and motions.STAGE not in {step.stage for step in steps}
+        ):
             self._count_clips()
         for phase in phases(steps, self.config):
             of_phase = {step.stage for step in phase.steps}
@@ -156,7 +185,9 @@ class Build:
     def _count_clips(self) -> None:
         metas = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
         clips = sum(len(motions.clips_of(meta)) for meta in metas if meta is not None)
-        self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
+        self.summary = replace(
+            self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips
+        )
 
     def collect_warnings(self) -> None:
         """Collect warnings of all characters, and sentences about equal files in different splits."""
@@ -169,11 +200,14 @@ class Build:
 
 def _characters(damaged: Keys) -> set[str]:
     """Ids of the characters of damaged artefacts."""
-    return {character_of(key) if step.stage.per_clip else key for step, keys in damaged.items() for key in keys}
+    return {
+        character_of(key) if step.stage.per_clip else key for step, keys in damaged.items() for key in keys
+    }
 
 
 class _Attempt:
-    """A phase in progress: artefacts up to date and bars by step, damaged artefacts, and characters worked on."""
+    """A phase in progress: artefacts up to date and bars by step, damaged artefacts, and characters worked
+    on."""
 
     def __init__(self, build: Build, phase: Phase) -> None:
         self._build, self._phase = build, phase

@@ -66,7 +66,9 @@ def _pack_clips(build: Build) -> BuildSummary:
     assert build.config.clips is not None
     failures = build.failures_before()
     if not build.summary.clips:
-        has_motions = any(build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries)
+        has_motions = any(
+            build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries
+        )
         if not failures and not has_motions:
             raise UsageError(
                 f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
@@ -81,14 +83,18 @@ def _pack_dataset(build: Build) -> BuildSummary:
     start = time.perf_counter()
     layout, run, failures = build.layout, build.run, build.failures_before()
     for name in run.backends:
-        if len(build.entries) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
+        if len(build.entries) == len(
+            {f.id for f in failures if f.backend in (None, name) and f.clip is None}
+        ):
             return build.finished(
-                stopped=f"all characters failed or are quarantined, so {name} cannot be packed: see {layout.failures}"
+                stopped=f"all characters failed or are quarantined, so {name} cannot be packed: "
+                f"see {layout.failures}"
             )
     character_states = {entry.id: build.state_of(entry) for entry in build.entries}
     plan = pack_plan(run, build.characters.source, character_states, failures, build.characters.splits)
     waiting: dict[str | None, list[str]] = {
-        name: [key for state in character_states.values() for key in state.waiting[name]] for name in plan.members
+        name: [key for state in character_states.values() for key in state.waiting[name]]
+        for name in plan.members
     }
     if (missed := missed_reason(build, waiting, failures)) is not None:
         return build.finished(stopped=missed)
@@ -128,16 +134,20 @@ def pack_plan(
     failures: Sequence[Failure],
     splits: Mapping[str, str],
 ) -> pack.PackPlan:
-    """Plan a dataset of the characters whose artefacts are all up to date; states and splits are by id, in order.
+    """Plan a dataset of the characters whose artefacts are all up to date; states and splits are by id, in
+    order.
 
     Raises UsageError if a backend has no such character.
     """
     members = {
-        name: [member for state in character_states.values() for member in state.members[name]] for name in run.backends
+        name: [member for state in character_states.values() for member in state.members[name]]
+        for name in run.backends
     }
     for name, packed in members.items():
         if not packed:
-            raise UsageError(f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages")
+            raise UsageError(
+                f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages"
+            )
     failed = {
         name: len({f.key for f in failures if (f.backend or "") == name and f.id in character_states})
         for name in ("", *members)
@@ -155,7 +165,9 @@ def pack_plan(
     )
 
 
-def empty_splits(character_states: Mapping[str, CharacterState], planned: Mapping[str, str]) -> tuple[str, ...]:
+def empty_splits(
+    character_states: Mapping[str, CharacterState], planned: Mapping[str, str]
+) -> tuple[str, ...]:
     """A sentence about each planned split without rows, with the manifest line that fills it."""
     packed = {name for name, state in character_states.items() if any(state.members.values())}
     return tuple(splits.empty_notes(planned, packed))
@@ -173,10 +185,11 @@ def _load(layout: RunLayout, stages: Sequence[CharacterStage], key: str, backend
 
 
 def shard_maker(run: Run, execute: Executor, advance: Callable[[int], None]) -> MakeShards:
-    """Return a function that makes the shards of a run's dataset in workers, or in this process if they are small.
+    """Return a function that makes the shards of a run's dataset in workers, or in this process if they are
+    small.
 
-    It calls `advance` with the number of characters of each packed shard, and raises DamagedError for a damaged
-    artefact and SpecsiaError if a worker is lost.
+    It calls `advance` with the number of characters of each packed shard, and raises DamagedError for a
+    damaged artefact and SpecsiaError if a worker is lost.
     """
     make_one = partial(make_shard, load=partial(_load, run.layout, run.read_by_pack))
 

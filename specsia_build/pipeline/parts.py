@@ -27,14 +27,18 @@ from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import Meta, canonical_json, sha256
 
 
-def missed_reason(build: Build, waiting: Mapping[str | None, Iterable[str]], failures: Sequence[Failure]) -> str | None:
-    """Reason to pack nothing: keys, by backend, that wait for an earlier stage and did not fail; None without any."""
+def missed_reason(
+    build: Build, waiting: Mapping[str | None, Iterable[str]], failures: Sequence[Failure]
+) -> str | None:
+    """Reason to pack nothing: keys, by backend, that wait for an earlier stage and did not fail; None without
+    any."""
     for name, keys in waiting.items():
         failed = {failure.key for failure in failures if failure.backend in (None, name)}
         if missed := [key for key in keys if key not in failed]:
             return (
-                f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
-                f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
+                f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record "
+                f"as failed ({named(missed)}): run `{build.config.command} --out {build.layout.out}` with "
+                "all its stages"
             )
     return None
 
@@ -66,7 +70,9 @@ class PartTask:
         if self.backend is None:
             return ClipFrames(drawn.meta, drawn.files)
         moving = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
-        return ClipFrames({**drawn.meta, "box": moving.meta["box"], "backend": self.backend}, moving.files, drawn.files)
+        return ClipFrames(
+            {**drawn.meta, "box": moving.meta["box"], "backend": self.backend}, moving.files, drawn.files
+        )
 
 
 def part_tasks(
@@ -110,7 +116,8 @@ def moving_backends(recipe: Recipe, run: Run) -> Sequence[str]:
 
 
 def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> str | None:
-    """Write the parts of a recipe that are not written yet; returns a sentence if something could not be written."""
+    """Write the parts of a recipe that are not written yet; returns a sentence if something could not be
+    written."""
     start = time.perf_counter()
     tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
     if (missed := missed_reason(build, waiting, failures)) is not None:
@@ -145,7 +152,8 @@ def pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> st
 
 @dataclass(frozen=True)
 class NotWritten:
-    """Reason why a part was not written: its clips do not suit the recipe, or they do and the recipe failed."""
+    """Reason why a part was not written: its clips do not suit the recipe, or they do and the recipe
+    failed."""
 
     reason: str
     suits: bool
@@ -172,7 +180,8 @@ def write_part(task: PartTask) -> NotWritten | None:
 
 
 def _provenance(recipe: Recipe, backend: str | None, build: Build) -> dict[str, Any]:
-    """Settings and versions to record in a recipe's folder, of the characters or of a backend's reconstructions."""
+    """Settings and versions to record in a recipe's folder, of the characters or of a backend's
+    reconstructions."""
     settings = pack.public_settings(build.config, build.characters.source)
     # Other recipes have no influence on this one.
     settings["clips"]["recipes"] = [recipe.name]
@@ -180,8 +189,11 @@ def _provenance(recipe: Recipe, backend: str | None, build: Build) -> dict[str, 
     return {**pack.provenance(settings, tuple(dict.fromkeys((*last.rests_on, last)))), "backend": backend}
 
 
-def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], facts: Mapping[str, Any]) -> int:
-    """Remove parts that the run no longer has, and write the folder's card and sums; returns its number of parts."""
+def _finish_folder(
+    build: Build, recipe: Recipe, folder: Path, keys: set[str], facts: Mapping[str, Any]
+) -> int:
+    """Remove parts that the run no longer has, and write the folder's card and sums; returns its number of
+    parts."""
     sweep(folder, deep=False)
     sweep(folder / folders.STATE)
     obsolete = [key for key in folders.keys(folder) if key not in keys]

@@ -19,13 +19,14 @@ from specsia_build.stages.rows import Member, member
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
-"""States of an artefact: up to date; made from other inputs, or unfit for the present settings; absent; unreadable; or
-waiting for the artefact of an earlier stage."""
+"""States of an artefact: up to date; made from other inputs, or unfit for the present settings; absent;
+unreadable; or waiting for the artefact of an earlier stage."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One step of one character, or of one of its clips; methods in `_in` give its key or path at another stage."""
+    """One step of one character, or of one of its clips; methods in `_in` give its key or path at another
+    stage."""
 
     run: Run
     step: Step
@@ -80,7 +81,8 @@ class Judgement(NamedTuple):
 
 
 def judge(task: Task, *, quick: bool = False) -> Judgement:
-    """Whether the artefact of a task is current, or why not; with `quick` the inputs of an absent one are not read."""
+    """Whether the artefact of a task is current, or why not; with `quick` the inputs of an absent one are not
+    read."""
     stage, config, index, path = task.stage, task.run.config, task.run.index, task.path
     earlier: dict[CharacterStage, Meta] = {}
     for input_stage in stage.earlier:
@@ -97,24 +99,30 @@ def judge(task: Task, *, quick: bool = False) -> Judgement:
             return Judgement(state)
     job = task.job
     inputs = {**stage.inputs(job, earlier, index.digest), **inputs_now(stage.sources(job), meta or {}, index)}
-    if meta is not None and meta.get("fingerprint") == task.fingerprint(inputs) and stage.serves(meta, config):
+    if (
+        meta is not None
+        and meta.get("fingerprint") == task.fingerprint(inputs)
+        and stage.serves(meta, config)
+    ):
         state = DONE
     return Judgement(state, inputs, meta)
 
 
 def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, bool]]:
-    """Yield a task for every artefact that a character should have, its state, and whether it and all earlier ones are
-    up to date.
+    """Yield a task for every artefact that a character should have, its state, and whether it and all earlier
+    ones are up to date.
 
-    Takes a run `at_once`, as each artefact is looked at several times. Until the clips of a character are known, one
-    task without a clip stands for all of them.
+    Takes a run `at_once`, as each artefact is looked at several times. Until the clips of a character are
+    known, one task without a clip stands for all of them.
     """
     current: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
     for stage, spec in run.steps:
         whole = Task(run, Step(stage, spec), entry)
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:
-            metas = {s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip}
+            metas = {
+                s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip
+            }
             if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
                 yield whole, Judgement(BLOCKED), False
                 continue
@@ -152,7 +160,10 @@ class CharacterState:
 
 def _member(index: Index, key: str, backend: str, metas: Mapping[CharacterStage, Meta]) -> Member:
     """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
-    name, stamp = f"member:{backend}:{key}", " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
+    name, stamp = (
+        f"member:{backend}:{key}",
+        " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())]),
+    )
     if (row := index.row(name, stamp)) is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.msgpack.decode(row, type=Member)

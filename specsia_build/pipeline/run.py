@@ -1,4 +1,5 @@
-"""One run: its paths, its settings, its steps and its artefacts; the only module that knows what lies below `--out`."""
+"""One run: its paths, its settings, its steps and its artefacts; the only module that knows what lies below
+`--out`."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class _Below:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """Paths of one run below `root`; if `--out` is a `url`, the dataset is packed below `root` and then sent there."""
+    """Paths of one run below `root`; if `--out` is a `url`, the dataset is packed below `root` and then sent
+    there."""
 
     root: Path
     url: str | None = None
@@ -136,18 +138,22 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """Settings and layout of a run; raises UsageError if the folder holds none."""
     layout = layout_of(folder)
     if not layout.config.is_file():
-        raise UsageError(f"{spelled(layout.root)} holds no build: give the folder that `specsia build --out` wrote")
+        raise UsageError(
+            f"{spelled(layout.root)} holds no build: give the folder that `specsia build --out` wrote"
+        )
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 
 def named_settings(name: str) -> Path:
-    """Return the file that `--config` names: a path, or settings of the package; raises UsageError if it is neither."""
+    """Return the file that `--config` names: a path, or settings of the package; raises UsageError if it is
+    neither."""
     settings = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
     path = Path(name) if Path(name).is_file() else settings.get(name, Path(name))
     if not path.is_file():
         names = ", ".join(sorted(settings))
         raise UsageError(
-            f"--config: there is no file {name}, and no settings of that name among {names}.{meant(name, settings)}"
+            f"--config: there is no file {name}, and no settings of that name among "
+            f"{names}.{meant(name, settings)}"
         )
     return path
 
@@ -175,11 +181,17 @@ def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) 
 
 
 def effective(
-    source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
+    source: str | None,
+    out: str | Path | None,
+    config_file: Path | None,
+    flags: Mapping[str, Any],
+    fresh: bool,
 ) -> tuple[BuildConfig, RunLayout]:
-    """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the flags.
+    """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the
+    flags.
 
-    Raises UsageError if a setting cannot be used, or if only one of the flags and the run or file has `clips`.
+    Raises UsageError if a setting cannot be used, or if only one of the flags and the run or file has
+    `clips`.
     """
     settings = read_settings(config_file) if config_file is not None else {}
     stated_out = settings.pop("out", None)
@@ -238,7 +250,9 @@ class Step(NamedTuple):
 
 def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step]:
     """Stages, each with its backends or with None, in the order in which they are done."""
-    return [Step(stage, spec) for stage in stages for spec in (config.backends if stage.per_backend else (None,))]
+    return [
+        Step(stage, spec) for stage in stages for spec in (config.backends if stage.per_backend else (None,))
+    ]
 
 
 @lru_cache(maxsize=8)

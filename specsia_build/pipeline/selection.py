@@ -30,7 +30,8 @@ class Characters:
     Attributes:
         source: name of the source.
         entries: characters to build, in order.
-        splits: split of each id of the source or of the dataset to follow, and of each id that the run had before.
+        splits: split of each id of the source or of the dataset to follow, and of each id that the run had
+            before.
         left_out: ids of the source that are not built.
         remarks: sentences about the source and the selection.
     """
@@ -54,15 +55,17 @@ def _excluded(path: str | None) -> frozenset[str]:
     try:
         text = "" if path is None else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UsageError(f"exclude: {path} cannot be read ({error}): give a text file of ids, one a line") from error
+        raise UsageError(
+            f"exclude: {path} cannot be read ({error}): give a text file of ids, one a line"
+        ) from error
     return frozenset(map(str.strip, text.split("\n"))) - {""}
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
     """Select the characters of a build and their splits: those of its run, of a dataset to follow, or drawn.
 
-    `before` are settings of the build that the run holds, or None to ignore it. Nothing is written. Raises UsageError
-    if no character is left, or the source contradicts the run or the dataset to follow.
+    `before` are settings of the build that the run holds, or None to ignore it. Nothing is written. Raises
+    UsageError if no character is left, or the source contradicts the run or the dataset to follow.
     """
     source = source_of(config, layout)
     entries, split_of, remarks = _split(config, layout, source.entries, before)
@@ -97,12 +100,19 @@ def _split(
         same = before is not None and before.get("like") == config.like
         split_of = frozen if frozen and same else splits_of(open_dataset(config.like))
         if any(split_of.get(i, split) != split for i, split in (frozen or {}).items()):
-            raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
+            raise UsageError(
+                f"{layout.root} holds a build whose splits are not those of {config.like}: {again}"
+            )
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
-            raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, none of which the source has")
+            raise UsageError(
+                f"{config.like} has {plural(len(split_of), 'character')}, none of which the source has"
+            )
         remarks = []
-        for place, lacking in ((config.like, set(ids) - split_of.keys()), ("the source", split_of.keys() - set(ids))):
+        for place, lacking in (
+            (config.like, set(ids) - split_of.keys()),
+            ("the source", split_of.keys() - set(ids)),
+        ):
             if lacking:
                 count = plural(len(lacking), "character")
                 remarks.append(f"left out, as {place} lacks {count}: {named(lacking)}")
@@ -114,11 +124,13 @@ def _split(
     return entries, grown, [f"the manifest moves {some(moved)}"] if moved else []
 
 
-def duplicates_across_splits(entries: Sequence[Entry], splits: Mapping[str, str], digest_of: DigestOf) -> list[str]:
+def duplicates_across_splits(
+    entries: Sequence[Entry], splits: Mapping[str, str], digest_of: DigestOf
+) -> list[str]:
     """A sentence for each mesh file that characters in different splits share."""
     return [
-        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of them, or "
-        "give them the same `split` in a manifest"
+        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of "
+        "them, or give them the same `split` in a manifest"
         for ids in same_files(entries, digest_of)
         if len({splits[i] for i in ids}) > 1
     ]

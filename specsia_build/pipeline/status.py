@@ -30,8 +30,8 @@ from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 
 @dataclass(frozen=True)
 class StageStatus:
-    """Counts of one stage (of one backend): characters or clips done, stale, missing, waiting for an earlier stage,
-    failed."""
+    """Counts of one stage (of one backend): characters or clips done, stale, missing, waiting for an earlier
+    stage, failed."""
 
     stage: str
     backend: str | None
@@ -66,14 +66,17 @@ class RunStatus:
 
     @property
     def next_step(self) -> str:
-        counts = {f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages}
+        counts = {
+            f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages
+        }
         if work := [f"{name} {count}" for name, count in counts.items() if count]:
             return "a build would do: " + ", ".join(work) + ", then pack"
         return "all stages are up to date" if self.current else "a build would do: pack"
 
 
 def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
-    """Whether a recipe's folders hold exactly the parts that would be written; None if a folder is not written."""
+    """Whether a recipe's folders hold exactly the parts that would be written; None if a folder is not
+    written."""
     current = None
     for folder, group in groupby(tasks, attrgetter("folder")):
         parts = list(group)
@@ -96,10 +99,14 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         character_states = {entry.id: character_state(run, entry) for entry in entries}
         stages = []
         for stage, name in (step.name for step in run.steps):
-            count = Counter(state for c in character_states.values() for state in c.states[stage, name].values())
+            count = Counter(
+                state for c in character_states.values() for state in c.states[stage, name].values()
+            )
             failed = {f.key for f in failures if f.stage == stage and f.backend == name}
             missing = count[MISSING] + count[DAMAGED]
-            stages.append(StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed)))
+            stages.append(
+                StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed))
+            )
         if run.packs:
             fingerprint = packed_fingerprint(layout.dataset)
             try:
@@ -129,7 +136,8 @@ def survey_all(
 ) -> list[tuple[CharacterFacts, bytes]]:
     """Facts and picture of each of the `entries`; see `survey`.
 
-    Procedural characters are removed after reading, so that the disk never holds more of them than there are workers.
+    Procedural characters are removed after reading, so that the disk never holds more of them than there are
+    workers.
     """
     from specsia_build.characters.samples.write import withdraw
 
@@ -141,7 +149,10 @@ def survey_all(
             entry = entries[index]
             facts, picture = (unread(entry, result.reason), b"") if isinstance(result, Lost) else result
             warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
-            surveyed[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem)), picture
+            surveyed[index] = (
+                replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem)),
+                picture,
+            )
             withdraw(entry)
             advance(1)
     return [surveyed[index] for index in range(len(entries))]

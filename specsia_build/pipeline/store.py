@@ -1,7 +1,8 @@
-"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of their meta data.
+"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of their meta
+data.
 
-A row of the cache is valid while its file has the size and modification time that it was read with. Losing the cache
-costs only time.
+A row of the cache is valid while its file has the size and modification time that it was read with. Losing
+the cache costs only time.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ _PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 _BLOCK = tarfile.BLOCKSIZE
 _NOT_DEFLATED: Any = isal_zlib.error  # Its stub calls it an object
 
-_DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
+_DAMAGE = (
+    OSError,
+    tarfile.TarError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    RecursionError,
+    SpecsiaError,
+)
 """Errors of reading a damaged tar or the JSON in it."""
 
 Row: TypeAlias = tuple[str, bytes]  # A file's stamp, and what was read from it: packed meta data or a digest
@@ -49,7 +59,8 @@ class DamagedError(SpecsiaError):
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
-    """Write an artefact atomically, with bytes that depend on its content only; returns its meta data as read back."""
+    """Write an artefact atomically, with bytes that depend on its content only; returns its meta data as read
+    back."""
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -126,7 +137,8 @@ def read_meta(path: Path) -> dict[str, Any] | None:
 
 
 def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
-    """Size and time of modification of a file, links followed; with `changed` also the time when its inode changed.
+    """Size and time of modification of a file, links followed; with `changed` also the time when its inode
+    changed.
 
     None if there is no such file.
     """
@@ -152,13 +164,16 @@ def sweep(folder: Path, deep: bool = True) -> None:
         for path in (Path(parent) / name for name in (*folders, *files) if is_temporary(name)):
             remove_tree(path)
             if os.path.lexists(path):
-                raise cannot_write(path, PermissionError(errno.EACCES, "it was left by a killed build and stays"))
+                raise cannot_write(
+                    path, PermissionError(errno.EACCES, "it was left by a killed build and stays")
+                )
         if not deep:
             return
 
 
 class Index:
-    """Cache of artefacts' meta data, of what was computed from them, and of source files' digests; not thread-safe.
+    """Cache of artefacts' meta data, of what was computed from them, and of source files' digests; not
+    thread-safe.
 
     Attributes:
         rows: stamp and content by name, if there is no table; a worker sends them to the build.
@@ -227,11 +242,14 @@ class Index:
         """Content of the row of a name if it has that stamp, else None."""
         row = self.rows.get(name)
         if self._table is not None:
-            row = self._execute("SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix))
+            row = self._execute(
+                "SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix)
+            )
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
-        """Run a statement; returns None if the table is damaged, full or read-only, or a name is not UTF-8."""
+        """Run a statement; returns None if the table is damaged, full or read-only, or a name is not
+        UTF-8."""
         if self._table is not None:
             with suppress(sqlite3.Error, UnicodeEncodeError):
                 return self._table.execute(statement, values).fetchone()
@@ -251,7 +269,8 @@ class Index:
 def open_index(path: Path, artefacts: Path, *, writes: bool) -> Iterator[Index]:
     """Open the cache of a run's artefacts; with `writes`, which needs the run's lock, new rows are stored.
 
-    A cache that is damaged or of another version is discarded; if none can be used, everything is read from files.
+    A cache that is damaged or of another version is discarded; if none can be used, everything is read from
+    files.
     """
     table = _open_table(path, writes)
     if table is None and writes:

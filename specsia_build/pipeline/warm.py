@@ -31,7 +31,9 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
     small = small_config(config, stages)
     names = [stage.name for stage in stages] or [render.STAGE.name]
     recipes = () if small.clips is None else small.clips.recipes
-    code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[:16]
+    code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[
+        :16
+    ]
     marker = cache_folder() / f"whole-{code}"
     if marker.exists():
         return
@@ -55,7 +57,8 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
 
 
 def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
-    """Run stages of a build, and those that they rest on, in a temporary folder; returns reasons of failures."""
+    """Run stages of a build, and those that they rest on, in a temporary folder; returns reasons of
+    failures."""
     config, names = job
     with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
         run = Run(config, RunLayout(Path(folder)))

@@ -25,7 +25,8 @@ from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, 
 
 
 class Phase(NamedTuple):
-    """Steps that one worker does in turn for each character, or for each clip, and what they need of an executor."""
+    """Steps that one worker does in turn for each character, or for each clip, and what they need of an
+    executor."""
 
     steps: tuple[Step, ...]
     needs: Needs
@@ -35,7 +36,8 @@ class Phase(NamedTuple):
 def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     """Group steps into as few phases as possible: characters before clips, split where needs differ.
 
-    Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not hold them.
+    Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not
+    hold them.
     """
     groups, joins = list[Phase](), False
     for step in sorted(steps, key=lambda step: step.stage.per_clip):
@@ -58,7 +60,11 @@ def _needs_of(step: Step, config: BuildConfig) -> Needs:
     if hasattr(backend, "work_on"):
         needs = replace(needs, work_on=partial(work_on, step.backend))
     slots = getattr(backend, "slots", None)
-    return needs if slots is None else replace(needs, slots=max(1, int(slots)), gpus=int(getattr(backend, "gpus", 1)))
+    return (
+        needs
+        if slots is None
+        else replace(needs, slots=max(1, int(slots)), gpus=int(getattr(backend, "gpus", 1)))
+    )
 
 
 def work_on(spec: str, device: str) -> None:
@@ -137,7 +143,9 @@ def work(unit: Unit) -> Work:
     return outcomes, run.index.rows
 
 
-def carry_out(task: Task, inputs: Digests, artefacts: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
+def carry_out(
+    task: Task, inputs: Digests, artefacts: Mapping[Path, Artefact]
+) -> tuple[Outcome, Artefact | None]:
     """Do a task and store its artefact with the digests of its inputs; the outcome says why it failed.
 
     Earlier stages' artefacts are taken from `artefacts`, by path, or else read. Raises WriteError as `work`.
@@ -186,7 +194,8 @@ def peak_mb() -> float:
 
 
 def failed(task: Task, reason: str, details: str | None = None) -> Outcome:
-    """Outcome of a failure: the reason in one line, and details to look at, by default the reason if it was cut."""
+    """Outcome of a failure: the reason in one line, and details to look at, by default the reason if it was
+    cut."""
     line = brief(reason)
     if details is None and len(line) >= len(reason):
         return Outcome(line)
@@ -215,4 +224,6 @@ def _failure(task: Task, error: Exception) -> Outcome:
     cause = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
     ours = f"specsia failed on {task.key} ({cause}): please report it with"
     path = _below(task, task.run.layout.details(*task.step.name, task.key))
-    return failed(task, f"{f'{error}: see' if isinstance(error, OthersError) else ours} {path}", traceback.format_exc())
+    return failed(
+        task, f"{f'{error}: see' if isinstance(error, OthersError) else ours} {path}", traceback.format_exc()
+    )

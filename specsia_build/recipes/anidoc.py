@@ -33,11 +33,12 @@ class AniDoc(Recipe):
     layers = (COLOR, LINE, TRACKS)
     defaults: ClassVar[Mapping[str, Any]] = {"size": SHAPE[0], "fps": 24.0, "line_px": 1.5}
     loading = f"""\
-`SPLIT/{FILMS}/CLIP.mp4` is a film of {SHAPE[1]} x {SHAPE[0]} on a generated background; `{LINES}/` its line art in \
-black and white; `{CONTROL}/` {CONTROLS} evenly spaced frames of that; `{REFERENCE}/CLIP.png` the first frame. \
-`{POINTS}/CLIP.npz` has points of the surface: `reference` (P, 2), `points` (T, P, 2) and `visible` (T, P), x and y in \
-pixels with whole numbers at centres. `{SPARSE}/` has the first and the last line frame, {CONTROLS // 2} times each, \
-and the points in the frames of `{CONTROL}/`. Motions of fewer than {LEAST} frames are repeated.
+`SPLIT/{FILMS}/CLIP.mp4` is a film of {SHAPE[1]} x {SHAPE[0]} on a generated background; `{LINES}/` its \
+line art in black and white; `{CONTROL}/` {CONTROLS} evenly spaced frames of that; `{REFERENCE}/CLIP.png` \
+the first frame. `{POINTS}/CLIP.npz` has points of the surface: `reference` (P, 2), `points` (T, P, 2) and \
+`visible` (T, P), x and y in pixels with whole numbers at centres. `{SPARSE}/` has the first and the last \
+line frame, {CONTROLS // 2} times each, and the points in the frames of `{CONTROL}/`. Motions of fewer than \
+{LEAST} frames are repeated.
 
 ```python
 # in a checkout of yihao-meng/AniDoc; FOLDER is the folder of this card
@@ -61,8 +62,8 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
     def check(self, config: BuildConfig) -> None:
         if config.size > SHAPE[0]:
             raise UsageError(
-                f"{self.name}'s films are {SHAPE[1]} x {SHAPE[0]}, and frames of {config.size} pixels do not fit: "
-                f"--size {SHAPE[0]}"
+                f"{self.name}'s films are {SHAPE[1]} x {SHAPE[0]}, and frames of {config.size} pixels do not "
+                f"fit: --size {SHAPE[0]}"
             )
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
@@ -104,5 +105,9 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
 
 def _points(tracks: NDArray[np.float32], order: list[int]) -> bytes:
     played_tracks = tracks[order]
-    arrays = {"reference": tracks[0, :, :2], "points": played_tracks[..., :2], "visible": played_tracks[..., 2] > 0}
+    arrays = {
+        "reference": tracks[0, :, :2],
+        "points": played_tracks[..., :2],
+        "visible": played_tracks[..., 2] > 0,
+    }
     return npz.encode_named(arrays)

@@ -38,15 +38,19 @@ class AnimeRun(Recipe):
     """The layout that AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
 
     name = "animerun"
-    title = "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders read them"
+    title = (
+        "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders "
+        "read them"
+    )
     layers = (COLOR, LINE, LABEL, SEG, FLOW, UNMATCHED, BACK, BACK_UNMATCHED)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640}
     loading = """\
 `SPLIT/Frame_Anime/CLIP/original/0001.png` … are frames with lines on white; `contour/` the lines alone; \
-`Flow/CLIP/forward/0001.flo` leads to the next frame and `backward/0002.flo` to the last one; `UnmatchedForward/` is 1 \
-where a point is visible in the next frame, as the loaders expect; `LineArea/` is 0 on lines; `Segment/` is 0 for \
-lines, 1 for background, then the enclosed segments; `SegMatching/CLIP/forward/0001.json` and `backward/0002.json` \
-give the number of each segment in the other frame, or -1.
+`Flow/CLIP/forward/0001.flo` leads to the next frame and `backward/0002.flo` to the last one; \
+`UnmatchedForward/` is 1 where a point is visible in the next frame, as the loaders expect; `LineArea/` is \
+0 on lines; `Segment/` is 0 for lines, 1 for background, then the enclosed segments; \
+`SegMatching/CLIP/forward/0001.json` and `backward/0002.json` give the number of each segment in the other \
+frame, or -1.
 
 ```python
 # in the folder flow of a checkout of lisiyao21/AnimeRun; FOLDER is the folder of this card
@@ -57,8 +61,8 @@ dataset = AnimeRun({"crop_size": (384, 512), "min_scale": -0.2, "max_scale": 0.6
 print(len(dataset), [array.shape for array in dataset[0]])
 ```
 
-In the folder `segmat` use `AnimeRunSegMat` of `datasets.anime_seg_mat_dataset`, with None as its first argument, and \
-`dstype="contour"` for line art. To train, replace `root` in those files by FOLDER.
+In the folder `segmat` use `AnimeRunSegMat` of `datasets.anime_seg_mat_dataset`, with None as its first \
+argument, and `dstype="contour"` for line art. To train, replace `root` in those files by FOLDER.
 """
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:

@@ -1,4 +1,5 @@
-"""The recipe `conr`: a sheet of four frames of each character, and dense poses and pictures of all other frames."""
+"""The recipe `conr`: a sheet of four frames of each character, and dense poses and pictures of all other
+frames."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ SHEETS = 4
 LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
 
 MOST_FILLED = 0.95
-"""Share of a figure's bounding box from which CoNR's renderer takes the picture for one without transparency."""
+"""Share of a figure's bounding box from which CoNR's renderer takes the picture for one without
+transparency."""
 
 PICTURES = 32  # Number of backgrounds
 
@@ -55,10 +57,10 @@ class Conr(Recipe):
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     by = "character"
     loading = f"""\
-`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is a target: \
-`{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from 0 to 1, and \
-`{IMAGES}/` its picture under the same number. `{RECORD}` says which numbers are frames of which clip. \
-`{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to paste characters on.
+`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is \
+a target: `{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from \
+0 to 1, and `{IMAGES}/` its picture under the same number. `{RECORD}` says which numbers are frames of \
+which clip. `{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to paste characters on.
 
 ```python
 # in a checkout of megvii-research/IJCAI2023-CoNR; FOLDER is the folder of this card
@@ -85,25 +87,34 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
         for clip in part:
             frames += _write_clip(clip, folder, count)
             meta = clip.meta
-            facts = {"clip": meta["id"], "action": meta["clip"]["action"], "first": count, "frames": clip.frames}
+            facts = {
+                "clip": meta["id"],
+                "action": meta["clip"]["action"],
+                "first": count,
+                "frames": clip.frames,
+            }
             clips.append({**facts, "fps": meta["fps"], "yaws": meta["yaws"]})
             count, size = count + clip.frames, meta["size"]
         # Pick frames that differ most in view and action; hashes break ties.
-        candidates = sorted((frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw)
+        candidates = sorted(
+            (frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw
+        )
         sheet: list[_Frame] = []
         while candidates and len(sheet) < SHEETS:
             sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
             candidates.remove(sheet[-1])
         if len(sheet) < SHEETS or len(frames) == SHEETS:
             raise CharacterError(
-                f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that stand free as "
-                "a sheet, and others as targets: give it more views, or motions"
+                f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that "
+                "stand free as a sheet, and others as targets: give it more views, or motions"
             )
         for frame in sheet:
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))
             (folder / POSES / _name(frame.number, ".npz")).unlink()
         record = {"sheet": sorted(frame.number for frame in sheet), "clips": clips}
-        (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(
+            json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         return {"frames": len(frames), "size": size}
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:

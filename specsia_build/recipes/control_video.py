@@ -22,7 +22,10 @@ COLUMNS = ("video", "control_video", "reference_image", "prompt")
 TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
 """The trainers read the first; `validation` is in the second."""
 
-SIDE, STEP = 32, 8  # Sides are multiples of the first; numbers of frames are one more than a multiple of the second
+SIDE, STEP = (
+    32,
+    8,
+)  # Sides are multiples of the first; numbers of frames are one more than a multiple of the second
 
 
 class ControlVideo(Recipe):
@@ -30,14 +33,16 @@ class ControlVideo(Recipe):
 
     name = "control-video"
     version = 4
-    title = "films, line films to steer them by, references and prompts, as Wan's and LTX's trainers read them"
+    title = (
+        "films, line films to steer them by, references and prompts, as Wan's and LTX's trainers read them"
+    )
     layers = (COLOR, LINE)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 512, "fps": 16.0, "frames": 49}
     loading = f"""\
-`{TABLES["train"]}` has a row for each clip of the split `train`, `{TABLES["test"]}` for all others: the film in \
-`{VIDEOS}/`, on white; the line film in `{CONTROL}/`, black on white; its first frame in `{REFERENCE}/`; and a prompt \
-made from the names of the character and the motion. All films have one size and one length; shorter motions are \
-repeated. FOLDER is the folder of this card, SIZE and FRAMES are below.
+`{TABLES["train"]}` has a row for each clip of the split `train`, `{TABLES["test"]}` for all others: the \
+film in `{VIDEOS}/`, on white; the line film in `{CONTROL}/`, black on white; its first frame in \
+`{REFERENCE}/`; and a prompt made from the names of the character and the motion. All films have one size \
+and one length; shorter motions are repeated. FOLDER is the folder of this card, SIZE and FRAMES are below.
 
 ```bash
 # in a checkout of modelscope/DiffSynth-Studio. Add the arguments of a model, as in
@@ -61,8 +66,8 @@ python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-bucke
         frames = None if config.clips is None else config.clips.frames
         if frames is None or frames < 1 + STEP or (frames - 1) % STEP:
             raise UsageError(
-                f"{self.name}'s films are all of one length, a multiple of {STEP} frames and one more, not {frames}: "
-                "--frames 25, 49 or 81"
+                f"{self.name}'s films are all of one length, a multiple of {STEP} frames and one more, not "
+                f"{frames}: --frames 25, 49 or 81"
             )
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:

@@ -24,22 +24,26 @@ class FlipSketch(Recipe):
     layers = (LINE,)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(FPS), "line_px": 1.5}
     loading = f"""\
-`SPLIT/CLIP.mp4` is a film of black strokes on white, `CLIP.txt` a caption made from the names of the character and \
-the motion, and `CLIP.png` the first frame; FlipSketch's `app.py` takes the latter two. The loader takes {FRAMES} \
-frames at {FPS} a second; shorter motions are repeated.
+`SPLIT/CLIP.mp4` is a film of black strokes on white, `CLIP.txt` a caption made from the names of the \
+character and the motion, and `CLIP.png` the first frame; FlipSketch's `app.py` takes the latter two. The \
+loader takes {FRAMES} frames at {FPS} a second; shorter motions are repeated.
 
 ```yaml
 # in a checkout of ExponentialML/Text-To-Video-Finetuning: configs/v2/lora_training_config.yaml
 dataset_types: ["folder"]
-train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {FRAMES}, fps: {FPS}, path: FOLDER/train}}
+train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {FRAMES}, fps: {FPS}, \
+path: FOLDER/train}}
 ```
 
-FOLDER is the folder of this card. To train, run `python train.py --config configs/v2/lora_training_config.yaml`.
+FOLDER is the folder of this card. To train, run `python train.py \
+--config configs/v2/lora_training_config.yaml`.
 """
 
     def check(self, config: BuildConfig) -> None:
         if config.size % 2:
-            raise UsageError(f"{self.name}'s films have even sides, not {config.size}: --size {config.size + 1}")
+            raise UsageError(
+                f"{self.name}'s films have even sides, not {config.size}: --size {config.size + 1}"
+            )
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
@@ -50,7 +54,13 @@ FOLDER is the folder of this card. To train, run `python train.py --config confi
         write_line_film(folder / f"{part.key}.mp4", line, order, fps)
         (folder / f"{part.key}.txt").write_text(text, encoding="ascii")
         (folder / f"{part.key}.png").write_bytes(png.encode(rgb(line(0))))
-        return {"frames": len(order), "drawn": clip.frames, "caption": text, "size": clip.meta["size"], "fps": fps}
+        return {
+            "frames": len(order),
+            "drawn": clip.frames,
+            "caption": text,
+            "size": clip.meta["size"],
+            "fps": fps,
+        }
 
     def expected(self, part: Written) -> Mapping[str, int]:
         stem = f"{part.split}/{part.key}"

@@ -1,7 +1,7 @@
 """The folder of a recipe: its parts, and the files about all of them.
 
-A part is written into a temporary folder and moved into place file by file. Its record is written first, so that a run
-that was killed in between recognises its own files, resumes, and leaves other people's alone.
+A part is written into a temporary folder and moved into place file by file. Its record is written first, so
+that a run that was killed in between recognises its own files, resumes, and leaves other people's alone.
 """
 
 import hashlib
@@ -38,18 +38,25 @@ KIND, PART_KIND = "specsia recipe", "specsia part"  # Kinds of `specsia.json` an
 OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
 """Files about all parts, in the folder of every recipe."""
 
-Parts = Callable[[], Iterator[Written]]  # Iterates the records of all parts in order, from the start at each call
+Parts = Callable[
+    [], Iterator[Written]
+]  # Iterates the records of all parts in order, from the start at each call
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
-_ROWS, _COLUMNS, _TILE = 4, 4, 96  # Parts and layers in the teaser, at most, and pixels on a side of each picture
+_ROWS, _COLUMNS, _TILE = (
+    4,
+    4,
+    96,
+)  # Parts and layers in the teaser, at most, and pixels on a side of each picture
 
 _LEAST_CONTRAST = 64
 """Levels that a picture must span to be shown in the teaser; pictures of segment numbers look black."""
 
 
 def read_parts(folder: Path) -> Iterator[Written]:
-    """Read the parts of a recipe's folder from `parts.jsonl`, one at a time; SpecsiaError if that cannot be read."""
+    """Read the parts of a recipe's folder from `parts.jsonl`, one at a time; SpecsiaError if that cannot be
+    read."""
     try:
         with (folder / PARTS_FILE).open("rb") as stream:
             for number, line in enumerate(iter(lambda: stream.readline(MOST_JSON_BYTES + 1), b""), 1):
@@ -87,7 +94,9 @@ def _record(folder: Path, key: str) -> Mapping[str, Any] | None:
         record = read_json(_record_path(folder, key))
     except (SpecsiaError, OSError):
         return None
-    return record if isinstance(record, dict) and record.get("kind") == PART_KIND and "files" in record else None
+    return (
+        record if isinstance(record, dict) and record.get("kind") == PART_KIND and "files" in record else None
+    )
 
 
 def _write_record(folder: Path, part: Written, *, whole: bool) -> None:
@@ -123,8 +132,8 @@ def keys(folder: Path) -> list[str]:
 def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]]) -> None:
     """Write a part, given its record without files and facts, and move it into place, over its earlier files.
 
-    `write` writes the files into an empty folder and returns facts. Raises UsageError if a file that is not the part's
-    own has the name of one of its files, and SpecsiaError if `write` breaks its contract.
+    `write` writes the files into an empty folder and returns facts. Raises UsageError if a file that is not
+    the part's own has the name of one of its files, and SpecsiaError if `write` breaks its contract.
     """
     earlier = _record(folder, part.key)
     own = set() if earlier is None else set(earlier["files"])
@@ -136,7 +145,9 @@ def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]
             files = dict(_files(temporary))
             for name in files:
                 if name not in own and os.path.lexists(f"{folder}/{name}"):
-                    raise UsageError(f"{folder / name} was not written by specsia for this part: move it away")
+                    raise UsageError(
+                        f"{folder / name} was not written by specsia for this part: move it away"
+                    )
             part = replace(part, files=files, facts=facts)
             _check(part)
             obsolete = dict.fromkeys(own - files.keys(), (0, ""))
@@ -226,10 +237,12 @@ class Counts:
 
 
 def write_whole(folder: Path, recipe: Recipe, parts: Parts, build: Mapping[str, Any]) -> tuple[int, set[str]]:
-    """Write the files about all parts of a recipe's folder; returns the number of parts and the names of the files.
+    """Write the files about all parts of a recipe's folder; returns the number of parts and the names of the
+    files.
 
-    `build` is the build record without paths: `config`, versions, `backend` of reconstructions or None, number of
-    characters `planned`, of clips or characters `quarantined`, and of parts `left_out` by the recipe.
+    `build` is the build record without paths: `config`, versions, `backend` of reconstructions or None,
+    number of characters `planned`, of clips or characters `quarantined`, and of parts `left_out` by the
+    recipe.
     """
     counts = Counts()
     # The sums are put in place last, when everything else is complete.
@@ -274,13 +287,23 @@ def _card(recipe: Recipe, counts: Counts, record: Mapping[str, Any], has_teaser:
         rows.append((split, characters[split], *numbers, f"{number['bytes'] / 1e6:,.1f}"))
     left_out = counts.total("left_out")
     omissions = [
-        *([f"{record['quarantined']:,} of the clips or characters quarantined"] if record["quarantined"] else []),
-        *([f"{plural(record['left_out'], recipe.by)} that the layout cannot take"] if record["left_out"] else []),
+        *(
+            [f"{record['quarantined']:,} of the clips or characters quarantined"]
+            if record["quarantined"]
+            else []
+        ),
+        *(
+            [f"{plural(record['left_out'], recipe.by)} that the layout cannot take"]
+            if record["left_out"]
+            else []
+        ),
         *([f"{plural(left_out, 'frame')} that the layout cannot take"] if left_out else []),
     ]
+    omitted = f"left out: {' and '.join(omissions)}" if omissions else "nothing was left out"
     picture = f"\n![Pictures of a few of them]({TEASER})\n" if has_teaser else ""
     about_backend = f"""
-The pictures are of reconstructions. Each was registered at rest and moves by its character's skin weights. The backend:
+The pictures are of reconstructions. Each was registered at rest and moves by its character's skin weights. \
+The backend:
 
 {backend_note(backend, False)}
 """
@@ -295,9 +318,10 @@ The pictures are of reconstructions. Each was registered at rest and moves by it
 
 {table(["split", "characters", "clips", "frames", "files", "MB"], rows)}
 
-{asked_for(record["planned"])}; {"left out: " + " and ".join(omissions) if omissions else "nothing was left out"}.
-No character is in two splits, see `splits.json`. `parts.jsonl` lists each {recipe.by} with its character, licence and
-files.
+{asked_for(record["planned"])}; {omitted}.
+No character is in two splits, see `splits.json`. \
+`parts.jsonl` lists each {recipe.by} with its character, licence \
+and files.
 
 ## Loading
 
@@ -318,7 +342,8 @@ Recipe {recipe.name}, version {record["version"]}; {how_built(record)}
 
 
 def _write_teaser(folder: Path, parts: Parts, count: int) -> bytes | None:
-    """Write `teaser.webp`: a row for each of a few of the `count` parts, with a picture from each of its layers.
+    """Write `teaser.webp`: a row for each of a few of the `count` parts, with a picture from each of its
+    layers.
 
     Returns its bytes; None, and no file, if the first part has no pictures. Films are not opened.
     """
@@ -326,7 +351,9 @@ def _write_teaser(folder: Path, parts: Parts, count: int) -> bytes | None:
     layers = [] if first is None else _pictures(first)
     tiles = [_tile(folder, name) for _, name in layers]
     chosen = [
-        k for k, tile in enumerate(tiles) if not isinstance(tile, str) and int(np.ptp(tile[..., :3])) >= _LEAST_CONTRAST
+        k
+        for k, tile in enumerate(tiles)
+        if not isinstance(tile, str) and int(np.ptp(tile[..., :3])) >= _LEAST_CONTRAST
     ][:_COLUMNS]
     if not chosen:
         return None

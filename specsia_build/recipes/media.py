@@ -26,18 +26,32 @@ _VERBS = re.compile(
 _PROGRAM_WORDS = frozenset(
     ["action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"]
 )
-"""Words that programs put into names of motions, as in ``Take 001|BaseLayer`` or ``Armature|mixamo.com|Layer0``."""
+"""Words that programs put into names of motions, as in ``Take 001|BaseLayer`` or
+``Armature|mixamo.com|Layer0``."""
 
 _FILE_WORDS = frozenset(
-    ["animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm"]
+    [
+        "animated",
+        "copy",
+        "fbx",
+        "glb",
+        "gltf",
+        "model",
+        "obj",
+        "rigged",
+        "scene",
+        "sketchfab",
+        "untitled",
+        "vrm",
+    ]
 )
 """Words in file names that do not describe the character, as in ``scene.gltf`` or ``fox_animated.glb``."""
 
 _PHRASES = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 
 CLOUD_CELLS, MOST_SHAPES = (3, 7, 15, 31), 12
-"""Cells of the random grids that clouds are summed from, each at half the weight of the one before; and the most
-flat shapes of a picture."""
+"""Cells of the random grids that clouds are summed from, each at half the weight of the one before; and the
+most flat shapes of a picture."""
 
 
 def played(clip: ClipFrames, least: int) -> list[int]:
@@ -64,7 +78,8 @@ def corner(size: int, shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int) -> Pixels:
-    """Put a square picture (S, S) or (S, S, C) in the middle of a canvas (height, width) at least as large."""
+    """Put a square picture (S, S) or (S, S, C) in the middle of a canvas (height, width) at least as
+    large."""
     row, column = corner(len(picture), shape)
     canvas = np.full((*shape, *picture.shape[2:]), fill, np.uint8)
     canvas[row : row + len(picture), column : column + len(picture)] = picture
@@ -111,7 +126,8 @@ def _words(name: str, without: Collection[str]) -> list[str]:
 
 
 def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Generate a background (height, width, 3) of gradients, clouds and flat shapes, free of rights, by its number."""
+    """Generate a background (height, width, 3) of gradients, clouds and flat shapes, free of rights, by its
+    number."""
     rng = np.random.default_rng([number, height, width])
     colours = rng.uniform(0, 255, (3, 3))
     y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
@@ -119,7 +135,8 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     picture = _mixed(colours[0], colours[1], share * (x if turn < 0.5 else 1 - x) + (1 - share) * y)
     strength = rng.random()
     clouds = sum(
-        scipy.ndimage.map_coordinates(rng.random((cells + 1, cells + 1)), [y * cells, x * cells], order=1) / 2**octave
+        scipy.ndimage.map_coordinates(rng.random((cells + 1, cells + 1)), [y * cells, x * cells], order=1)
+        / 2**octave
         for octave, cells in enumerate(CLOUD_CELLS)
     )
     clouds = (clouds - clouds.min()) / max(float(np.ptp(clouds)), 1e-9)
@@ -134,5 +151,7 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.rint(picture).astype(np.uint8)
 
 
-def _mixed(first: NDArray[np.float64], second: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mixed(
+    first: NDArray[np.float64], second: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
     return first + (second - first) * share[..., None]

@@ -1,4 +1,5 @@
-"""The recipe `paintbucket`: line art, its segments, and which ones are the same part of a character in all frames."""
+"""The recipe `paintbucket`: line art, its segments, and which ones are the same part of a character in all
+frames."""
 
 import json
 from collections.abc import Mapping
@@ -21,35 +22,42 @@ SHEETS = 4  # Frames of the turntable; the reader draws one of four
 PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
 
 REACH = 0.39
-"""Distance from the middle, as a share of the width, up to which the trainer's rotation keeps pixels in the picture."""
+"""Distance from the middle, as a share of the width, up to which the trainer's rotation keeps pixels in the
+picture."""
 
 INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
 class PaintBucket(Recipe):
-    """The layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests with."""
+    """The layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests
+    with."""
 
     name = "paintbucket"
-    title = "line art, its segments and their flat colours, frame after frame of a character, as BasicPBC reads them"
+    title = (
+        "line art, its segments and their flat colours, frame after frame of a character, as BasicPBC reads "
+        "them"
+    )
     layers = (LABEL, SEG)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640, "turntable": True}
     by = "character"
     loading = f"""\
-`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as PaintBucket-Character v1. \
-Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` gives the first number and the count \
-of each clip. `test/` and `validation/` have `gt`, `line` and `seg` with its colours. `{REF}/` holds {SHEETS} evenly \
-spaced frames of the turntable. Numbers of `label` count the character's regions from 1, the same in all its frames.
+`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as \
+PaintBucket-Character v1. Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` \
+gives the first number and the count of each clip. `test/` and `validation/` have `gt`, `line` and `seg` \
+with its colours. `{REF}/` holds {SHEETS} evenly spaced frames of the turntable. Numbers of `label` count \
+the character's regions from 1, the same in all its frames.
 
 ```bash
 # in a checkout of ykdai/BasicPBC; FOLDER is the folder of this card
-sed "s#root: dataset/#root: FOLDER/#; s#name: {TOP}#name: mine#" options/train/basicpbc_pbch_train_option.yml > mine.yml
+sed "s#root: dataset/#root: FOLDER/#; s#name: {TOP}#name: mine#" \
+options/train/basicpbc_pbch_train_option.yml > mine.yml
 python basicsr/train.py -opt mine.yml
 ```
 
 Frames without lines and a segment near the middle, or without background, are left out (`left_out` in \
-`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have a capital \
-(`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above FOLDER may have one of \
-them in its name.
+`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have \
+a capital (`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above \
+FOLDER may have one of them in its name.
 """
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
@@ -70,13 +78,14 @@ them in its name.
             count, left_out = count + len(usable), left_out + clip.frames - len(usable)
         if not numbers:
             raise CharacterError(
-                f"{part.character} has no clip but its turntable, and BasicPBC learns from frames of motions: --motion "
-                "FILE or NAME gives it one"
+                f"{part.character} has no clip but its turntable, and BasicPBC learns from frames of "
+                "motions: --motion FILE or NAME gives it one"
             )
         if not count:
             raise CharacterError(
-                f"no frame of a motion of {part.character} has lines and a segment near its middle and background "
-                "around, and BasicPBC's training would look for one for ever: try --in-place, or another --size"
+                f"no frame of a motion of {part.character} has lines and a segment near its middle and "
+                "background around, and BasicPBC's training would look for one for ever: try --in-place, or "
+                "another --size"
             )
         return {"frames": count, "left_out": left_out, "sheets": sheets, "numbers": numbers}
 
@@ -131,7 +140,8 @@ def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -
 
 
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character does."""
+    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character
+    does."""
     part = skimage.measure.label(seg == BACKGROUND, connectivity=1)
     outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
     number = np.zeros(int(part.max()) + 1, np.int32)
@@ -143,7 +153,8 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pictures(
     seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
 ) -> dict[str, NDArray[np.uint8]]:
-    """Draw a frame from its segments (H, W), their colours (N, 4) and their regions (N,), from 1, -1 for background."""
+    """Draw a frame from its segments (H, W), their colours (N, 4) and their regions (N,), from 1, -1 for
+    background."""
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = INK, 0
     line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)

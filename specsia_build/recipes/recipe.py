@@ -1,6 +1,7 @@
 """The interface of recipes, layouts that some project's loader reads, and recipes by name.
 
-Recipes are entry points of the group ``specsia.recipes``; `dravie`, which `stages.pack` packs, is one more name.
+Recipes are entry points of the group ``specsia.recipes``; `dravie`, which `stages.pack` packs, is one more
+name.
 """
 
 import io
@@ -34,10 +35,11 @@ class ClipFrames:
     """The T frames of a clip, each S x S pixels.
 
     Attributes:
-        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in seconds,
-            `loops` (whether the first frame follows the last one smoothly), `yaws` (T,) of the camera, `size`, `width`
-            of the camera's frame, `box` of positions, `license`, `source`; with labels also `palette` (R, 3), the flat
-            colours of regions; `backend` of a reconstruction, else None.
+        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in
+            seconds, `loops` (whether the first frame follows the last one smoothly), `yaws` (T,) of the
+            camera, `size`, `width` of the camera's frame, `box` of positions, `license`, `source`; with
+            labels also `palette` (R, 3), the flat colours of regions; `backend` of a reconstruction, else
+            None.
         files: encoded layers of each frame, by `frame_file`.
         clean: the same of the character, where `files` are of a reconstruction.
     """
@@ -109,8 +111,8 @@ class Written:
 class Recipe(ABC):
     """A layout, written part by part in worker processes into `DIR/NAME`.
 
-    To add one, subclass this with a constructor without arguments, and declare the class under its name as an entry
-    point of the group ``specsia.recipes``.
+    To add one, subclass this with a constructor without arguments, and declare the class under its name as an
+    entry point of the group ``specsia.recipes``.
 
     Attributes:
         name: name on the command line and of the folder.
@@ -118,7 +120,8 @@ class Recipe(ABC):
         title: one line about the layout.
         loading: Markdown for the card: the layout, and how to load it with its reader.
         layers: names of `dataset.layers.LAYERS` that are needed of each frame.
-        defaults: settings used where the user states none: `size`, or settings of clips such as `fps` or `frames`.
+        defaults: settings used where the user states none: `size`, or settings of clips such as `fps` or
+            `frames`.
         by: whether a part is a clip or all clips of a character.
         reconstructions: whether reconstructions are written too, into `DIR/NAME-BACKEND`.
     """
@@ -146,8 +149,8 @@ class Recipe(ABC):
         No two parts may share a name.
 
         Returns:
-            Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader cannot
-            take; and whatever `whole` and `verify` need.
+            Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader
+            cannot take; and whatever `whole` and `verify` need.
 
         Raises:
             CharacterError: if the reader can take nothing of this part, which is then left out.
@@ -158,15 +161,16 @@ class Recipe(ABC):
         return ()
 
     def expected(self, part: Written) -> Mapping[str, int] | None:
-        """Return the names of all files of a part, with the number of frames of films, else 0; None if not known."""
+        """Return the names of all files of a part, with the number of frames of films, else 0; None if not
+        known."""
         return None
 
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
         """Check the files of a part, all of which exist; `specsia verify` calls this in worker processes.
 
-        By default the names must be those of `expected`; pictures, arrays, films and JSON must be decodable, and files
-        of one kind in one folder have one shape and type. The folder may come from somebody else. Yields problems that
-        begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
+        By default the names must be those of `expected`; pictures, arrays, films and JSON must be decodable,
+        and files of one kind in one folder have one shape and type. The folder may come from somebody else.
+        Yields problems that begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
         """
         if part.facts.get("frames", 0) > MOST_FRAMES:
             yield f"{part.key} has more than {MOST_FRAMES} frames"
@@ -188,11 +192,14 @@ class Recipe(ABC):
                 yield f"{name} has {frames} frames, not {expected[name]}"
         for group in forms.values():
             ((usual, _),) = Counter(group.values()).most_common(1)
-            yield from (f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual)
+            yield from (
+                f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual
+            )
 
 
 def form_of(path: Path) -> tuple[Any, int]:
-    """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames of a film.
+    """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames
+    of a film.
 
     Raises ValueError or SpecsiaError if it is damaged.
     """
@@ -212,7 +219,9 @@ def form_of(path: Path) -> tuple[Any, int]:
                 if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
                     raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
         loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+        arrays = (
+            {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+        )
     except (EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
     if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -227,7 +236,8 @@ def available_recipes() -> tuple[str, ...]:
 
 @cache
 def load_recipe(name: str) -> Recipe:
-    """Load a recipe that writes files of its own; UsageError if no installed package declares it, or two do."""
+    """Load a recipe that writes files of its own; UsageError if no installed package declares it, or two
+    do."""
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not points:
         raise UsageError(no_such("recipe", name, available_recipes()))
@@ -261,13 +271,15 @@ def layers_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]:
-    """Default settings of the named recipes, without those that are `stated`; UsageError if two recipes differ."""
+    """Default settings of the named recipes, without those that are `stated`; UsageError if two recipes
+    differ."""
     defaults: dict[str, Any] = {}
     for recipe in folder_recipes(names):
         for setting, value in recipe.defaults.items():
             if setting not in stated and str(defaults.setdefault(setting, value)) != str(value):
                 raise UsageError(
-                    f"recipes differ in {setting} ({recipe.name} needs {value}, another {defaults[setting]}): state "
-                    f"--{setting.replace('_', '-')}, or build each into its own --out"
+                    f"recipes differ in {setting} ({recipe.name} needs {value}, another "
+                    f"{defaults[setting]}): state --{setting.replace('_', '-')}, or build each into its own "
+                    "--out"
                 )
     return defaults

@@ -24,7 +24,13 @@ from specsia_build.pool import results
 from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, read_parts
 from specsia_build.recipes.recipe import Written, load_recipe
 
-TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")  # Suffixes of files that are searched for paths of a machine
+TEXT_SUFFIXES = (
+    ".json",
+    ".jsonl",
+    ".md",
+    ".txt",
+    ".csv",
+)  # Suffixes of files that are searched for paths of a machine
 
 MOST_ENTRIES, MOST_FILES = 10_000, 100_000
 """The Hub's limit of entries in a folder, and its recommended limit of files in a repository."""
@@ -49,7 +55,9 @@ def verify(where: str, *, workers: int = 1, progress: Progress = lambda done, to
     try:
         return verify_dataset(where, workers=workers, progress=progress)
     except SpecsiaError as error:
-        inner = sorted(path.parent.name for path in folder.glob(f"*/{RECIPE_FILE}") if folder_facts(path.parent))
+        inner = sorted(
+            path.parent.name for path in folder.glob(f"*/{RECIPE_FILE}") if folder_facts(path.parent)
+        )
         if not inner or (folder / "dataset").is_dir():
             raise
         raise SpecsiaError(f"{folder} is a run: did you mean {folder / inner[0]}?") from error
@@ -69,7 +77,12 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     for name in OWN_FILES:
         if not _exists(folder, name):
             findings.add("files", name, "is missing, or no file of this folder")
-    name, version, usable, notes = brief(str(record.get("recipe")), 80), record.get("version"), False, list[str]()
+    name, version, usable, notes = (
+        brief(str(record.get("recipe")), 80),
+        record.get("version"),
+        False,
+        list[str](),
+    )
     try:
         recipe = load_recipe(name)
         if recipe.version != version:
@@ -106,7 +119,9 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     notes += [f"it {reason}" for reason in withheld(licenses)]
     verdicts = findings.verdicts(checks)
-    return Report(counts.total("frames"), len(counts.characters), (name,), *verdicts, tuple(notes), unit="frames")
+    return Report(
+        counts.total("frames"), len(counts.characters), (name,), *verdicts, tuple(notes), unit="frames"
+    )
 
 
 def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings: Findings) -> set[str]:
@@ -117,7 +132,10 @@ def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings
     frozen = files.read_splits(_text(folder, SPLITS_FILE), findings)
     try:
         for part in read_parts(folder):
-            for split in (counts.characters.get(part.character), frozen and frozen.get(part.character, "no split")):
+            for split in (
+                counts.characters.get(part.character),
+                frozen and frozen.get(part.character, "no split"),
+            ):
                 if split not in (None, part.split):
                     findings.add("splits", part.character, f"is in {split} and in {part.split}")
             stated = (part.license, part.credit)
@@ -184,9 +202,11 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> Findings:
 
 
 def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:
-    """Read the files to push, those that `SHA256SUMS` of a recipe's folder lists; `advance` gets the bytes read.
+    """Read the files to push, those that `SHA256SUMS` of a recipe's folder lists; `advance` gets the bytes
+    read.
 
-    Raises SpecsiaError if a file is missing, has changed or must not be pushed, or there are more than the Hub takes.
+    Raises SpecsiaError if a file is missing, has changed or must not be pushed, or there are more than the
+    Hub takes.
     """
     sums = listed_sums(folder)
     names = sorted({*sums, SUMS_FILE})
@@ -194,8 +214,9 @@ def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:
     most = max(Counter(PurePosixPath(name).parent for name in names).values())
     if len(names) > MOST_FILES or most > MOST_ENTRIES:
         raise SpecsiaError(
-            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes {MOST_FILES:,} "
-            f"and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or make fewer frames"
+            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes "
+            f"{MOST_FILES:,} and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or "
+            "make fewer frames"
         )
     return check_files(folder, names, sums, problems, advance)
 

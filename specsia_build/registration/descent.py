@@ -1,8 +1,9 @@
 """Gauss-Newton steps that move a reconstruction's outline onto the ground truth's.
 
 Weighted by their inverse (iteratively reweighted least squares) outline distances sum to the area between two
-silhouettes, which is what IoU counts; at rest no small motion changes it. Outlines are sampled where they cross the
-lines of pixel centres, and the distances are those of antialiased silhouettes, so that small images will do.
+silhouettes, which is what IoU counts; at rest no small motion changes it. Outlines are sampled where they
+cross the lines of pixel centres, and the distances are those of antialiased silhouettes, so that small images
+will do.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ class Similarity:
     def apply_to(self, mesh: Mesh) -> Mesh:
         """Transform a mesh; its rest positions are dropped, as a registered mesh has positions of its own."""
         normals = None if mesh.normals is None else turned(mesh.normals, self.rotation())
-        return replace(mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None)
+        return replace(
+            mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None
+        )
 
     def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
-        """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the shift."""
+        """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the
+        shift."""
         x, y, z = (float(a + b) for a, b in zip(self.translation, move, strict=True))
         return Similarity(
             self.scale * float(np.exp(log_scale)),
@@ -72,7 +76,8 @@ class Target:
     Attributes:
         axes: (V, 2, 3), pixels to the right and down per unit of the frame.
         masks: (V, H, H) bool, silhouettes.
-        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no need.
+        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no
+            need.
     """
 
     axes: NDArray[np.float64]
@@ -80,8 +85,11 @@ class Target:
     distances: NDArray[np.float32]
 
     @classmethod
-    def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH) -> Target:
-        """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in units."""
+    def of(
+        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH
+    ) -> Target:
+        """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in
+        units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
         distances = [outline_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
@@ -124,9 +132,11 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 @compiled
 def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
-    """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward normal nx, ny.
+    """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward
+    normal nx, ny.
 
-    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations` returns.
+    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations`
+    returns.
     """
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
@@ -136,7 +146,8 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
     upper = (1 - fx) * distance[cy, cx] + fx * distance[cy, cx + 1]
     lower = (1 - fx) * distance[cy + 1, cx] + fx * distance[cy + 1, cx + 1]
     r = (1 - fy) * upper + fy * lower
-    # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is area.
+    # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is
+    # area.
     axes, scale, turn = view
     a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
     px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
@@ -165,8 +176,8 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
 
 @compiled
 def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead):  # type: ignore[no-untyped-def]
-    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that either cover,
-    and the share of outlines that are farther than `FLOOR`."""
+    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that
+    either cover, and the share of outlines that are farther than `FLOOR`."""
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
@@ -194,13 +205,17 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
                 length = np.sqrt(ex * ex + ey * ey)
                 nx, ny = ey / length, -ex / length
                 after = first_centre(crossings[i], size)
-                entering = after < size and (drawn[0, lines[i], after] if axis == 1 else drawn[0, after, lines[i]])
+                entering = after < size and (
+                    drawn[0, lines[i], after] if axis == 1 else drawn[0, after, lines[i]]
+                )
                 if ((nx if axis == 1 else ny) > 0) == entering:
                     nx, ny = -nx, -ny
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
                 view = (axes[k], scale, turn)
-                _add_sample(shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far))
+                _add_sample(
+                    shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far)
+                )
     for j in range(6):
         for k in range(j):
             lhs[j, k] = lhs[k, j]
@@ -210,8 +225,8 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
 def _step(
     shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
 ) -> tuple[NDArray[np.float64], Similarity, float]:
-    """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
-    pixels; the first view counts `lead` times."""
+    """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an
+    outline in pixels; the first view counts `lead` times."""
     of_pose = (target.views(start), target.axes, start.scale, start.rotation())
     lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
@@ -219,7 +234,10 @@ def _step(
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
     delta = np.zeros(6)
     delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
-    log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
+    log_scale, pitch, yaw = (
+        float(np.clip(delta[0], -0.3, 0.3)),
+        *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2)),
+    )
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
     return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
 
@@ -232,8 +250,9 @@ def descend(
     The first view's IoU must be at least `least`; its weight grows while it is less.
 
     Returns:
-        Mean IoU, similarity, and whether the steps came to rest. The similarity is the last one that keeps the first
-        view's IoU, or the best of these if the mean has fallen since; without any, the start with a mean of -1.
+        Mean IoU, similarity, and whether the steps came to rest. The similarity is the last one that keeps
+        the first view's IoU, or the best of these if the mean has fallen since; without any, the start with a
+        mean of -1.
     """
     kept, kept_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
     for _ in range(steps):

@@ -1,8 +1,9 @@
 """Compute silhouettes from outlines, as all other edges cancel out.
 
-Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show the same
-side, the layer of one begins where that of the other ends, so that only edges between a front and a back, and borders,
-change the number of layers. Their crossings, summed along each row, say which pixels are covered.
+Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show
+the same side, the layer of one begins where that of the other ends, so that only edges between a front and a
+back, and borders, change the number of layers. Their crossings, summed along each row, say which pixels are
+covered.
 """
 
 from typing import NamedTuple
@@ -18,9 +19,9 @@ from specsia_build.rendering.topology import weld
 class Shape(NamedTuple):
     """F faces over V vertices by E edges.
 
-    `vertices` (3, V) are x, y and z, `normals` (3, F) those of the faces' unit normals, zero for a face without area.
-    `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two faces that it joins, the
-    second one F where there is none.
+    `vertices` (3, V) are x, y and z, `normals` (3, F) those of the faces' unit normals, zero for a face
+    without area. `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two
+    faces that it joins, the second one F where there is none.
     """
 
     vertices: NDArray[np.float32]
@@ -33,7 +34,8 @@ class Shape(NamedTuple):
 def _edges(faces, welded):  # type: ignore[no-untyped-def]
     total, buckets = 3 * len(faces), len(welded)
     ends, sides = np.empty((total, 2), np.int32), np.empty((total, 2), np.int32)
-    # Edges that still lack a second face, in lists by the sum of their ends, which is the same either way round.
+    # Edges that still lack a second face, in lists by the sum of their ends, which is the same either way
+    # round.
     first, following = np.full(buckets, -1, np.int32), np.empty(total, np.int32)
     n = 0
     for f in range(len(faces)):
@@ -66,7 +68,8 @@ def shape_of(mesh: Mesh) -> Shape:
 
 @compiled
 def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
-    """Fill `points` (2, V) float32 with the pixel coordinates of vertices (3, V) under an affine `view` (2, 4)."""
+    """Fill `points` (2, V) float32 with the pixel coordinates of vertices (3, V) under an affine `view` (2,
+    4)."""
     for k in range(2):
         for i in range(vertices.shape[1]):
             x, y, z = vertices[0, i], vertices[1, i], vertices[2, i]
@@ -77,7 +80,8 @@ def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
 def find_outline(shape, view, facing, outline, change):  # type: ignore[no-untyped-def]
     """Find the edges at which the number of layers changes; returns their number.
 
-    Fills `outline` (E,) with the edges, `change` (E,) with the change, and `facing` (F + 1,) int8 with the side that
+    Fills `outline` (E,) with the edges, `change` (E,) with the change, and `facing` (F + 1,) int8 with the
+    side that
     each face shows: 1, -1, or 0 for a face seen edge on.
     """
     normals, sides = shape.normals, shape.sides
@@ -134,11 +138,12 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
 
 @compiled
 def trace(points, ends, outline, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
-    """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
+    """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1,
+    else columns.
 
-    Only edges that run across rather than along the lines count. Each place fills `edges` with its edge, `lines` with
-    the number of the line and `crossings`, float64, with the coordinate on it. `slots` (H, H + 1) int32 is zero before
-    and after.
+    Only edges that run across rather than along the lines count. Each place fills `edges` with its edge,
+    `lines` with the number of the line and `crossings`, float64, with the coordinate on it. `slots` (H, H +
+    1) int32 is zero before and after.
     """
     size, n = len(mask), 0
     for i in range(len(outline)):

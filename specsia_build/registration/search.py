@@ -1,7 +1,8 @@
-"""The search: closed form on a light mesh for each pitch of a grid, then Gauss-Newton steps on outline distances.
+"""The search: closed form on a light mesh for each pitch of a grid, then Gauss-Newton steps on outline
+distances.
 
-A coarse search fits scale and translation from area and centroid of the silhouettes; the steps then refine the best
-fit, first with the light mesh, then with the whole one.
+A coarse search fits scale and translation from area and centroid of the silhouettes; the steps then refine
+the best fit, first with the light mesh, then with the whole one.
 """
 
 import math
@@ -20,10 +21,19 @@ from specsia_build.rendering.mesh import Mesh
 
 VERSION = 6
 
-COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256  # Pixels of the coarse search, light steps and full steps at most
-SHARP_SIZE = 512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
+COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = (
+    64,
+    128,
+    256,
+)  # Pixels of the coarse search, light steps and full steps at most
+SHARP_SIZE = (
+    512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
+)
 SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
-COARSE_CELLS, LIGHT_CELLS = 24, 48  # Cells along the longest side for merged vertices in search and first steps
+COARSE_CELLS, LIGHT_CELLS = (
+    24,
+    48,
+)  # Cells along the longest side for merged vertices in search and first steps
 LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
@@ -46,7 +56,8 @@ class Registration:
 
 
 def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
-    """Count the views to use: the first half where each of the others shows its opposite's mirror image, else all."""
+    """Count the views to use: the first half where each of the others shows its opposite's mirror image, else
+    all."""
     half = len(cameras) // 2
     if len(cameras) == 0 or len(cameras) % 2:
         return len(cameras)
@@ -83,7 +94,9 @@ def _fits(shape: Shape, target: Target, yaw: float) -> list[Similarity]:
     return [similarity for _, similarity in sorted(fits, key=lambda fit: -fit[0])]
 
 
-def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:
+def register(
+    mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False
+) -> Registration:
     """Find the similarity with the best mean IoU over all views.
 
     Args:
@@ -93,8 +106,8 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
         with_yaw: also search the turn about Z.
 
     Returns:
-        The similarity whose mean IoU is best among those found that lose at most `FRONTAL_LOSS` of the frontal view's
-        IoU against the better of the reconstruction as it came and the closed-form fit.
+        The similarity whose mean IoU is best among those found that lose at most `FRONTAL_LOSS` of the
+        frontal view's IoU against the better of the reconstruction as it came and the closed-form fit.
     """
     views = _distinct(masks, cameras)
     masks, cameras = masks[:views], cameras[:views]
@@ -128,7 +141,9 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
 
     found_iou, best = refined(max((tried(start) for start in starts), key=lambda fit: fit[0]))
     if found_iou < POOR:
-        everywhere = (refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw)))
+        everywhere = (
+            refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw))
+        )
         found_iou, best = max(((found_iou, best), *everywhere), key=lambda fit: fit[0])
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front

@@ -1,9 +1,9 @@
 """The external contour of a drawn character: a line of even thickness, wholly outside the silhouette.
 
-The silhouette's border is found to a fraction of a pixel from coverage, as in S. Gustavson and R. Strand, "Anti-aliased
-Euclidean distance transform", Pattern Recognition Letters 32 (2011): in a pixel whose covered share is c and whose
-coverage grows along the unit vector g, the border is a straight line across g that leaves c of the pixel's area on its
-inner side.
+The silhouette's border is found to a fraction of a pixel from coverage, as in S. Gustavson and R. Strand,
+"Anti-aliased Euclidean distance transform", Pattern Recognition Letters 32 (2011): in a pixel whose covered
+share is c and whose coverage grows along the unit vector g, the border is a straight line across g that
+leaves c of the pixel's area on its inner side.
 """
 
 import numpy as np
@@ -19,7 +19,8 @@ SPAN = 16  # Pixels of a row whose distances are lowered together
 
 @compiled
 def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
-    """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond it."""
+    """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond
+    it."""
     gx, gy = abs(gx), abs(gy)
     if gx < gy:
         gx, gy = gy, gx
@@ -58,8 +59,10 @@ def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
 
 @inlined
 def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-def]
-    """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from what is
-    covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel either way.
+    """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from
+    what is
+    covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel
+    either way.
 
     There are no branches, so that pixels are looked at together.
     """
@@ -68,7 +71,8 @@ def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-
         outward = along - (away * gx + dy * gy)
         aside = max(0.0, abs(dy * gx - away * gy) - 0.5)
         d = max(0.0, outward) if aside == 0.0 else np.sqrt(outward * outward + aside * aside)
-        # The piece lies within 1 of the centre, so that what is nearer to something else lies on no side of it.
+        # The piece lies within 1 of the centre, so that what is nearer to something else lies on no side of
+        # it.
         known = np.float64(row[u]) + 1.0
         near = outward >= (-1.0 if aside == 0.0 else 0.0) and known * known > away * away + dy * dy
         if thin:
@@ -78,7 +82,8 @@ def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-
 
 @compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
-    """Distance in pixels from each pixel's centre to what an image (H, W) uint8 covers, up to `reach`; (H, W) float32.
+    """Distance in pixels from each pixel's centre to what an image (H, W) uint8 covers, up to `reach`; (H, W)
+    float32.
 
     0 inside, `reach` where nothing is near.
     """
@@ -159,7 +164,8 @@ def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped
 def draw_contour(
     color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, ink: ArrayLike
 ) -> NDArray[np.uint8]:
-    """Draw a contour around a silhouette, holes included; pixels inside keep their colour, alpha covers the line.
+    """Draw a contour around a silhouette, holes included; pixels inside keep their colour, alpha covers the
+    line.
 
     Args:
         color: (H, W, 4) uint8 sRGB, straight alpha.

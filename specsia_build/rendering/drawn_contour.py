@@ -1,7 +1,7 @@
 """Decide whether a line is drawn around a figure, by a renderer or by hand, and which pixels it takes.
 
-From each pixel of the silhouette's edge a profile of colours runs inwards. Where a contour is drawn, profiles start
-with its ink and change sharply to another colour at one depth, its width.
+From each pixel of the silhouette's edge a profile of colours runs inwards. Where a contour is drawn, profiles
+start with its ink and change sharply to another colour at one depth, its width.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
 LEAST_SCORE = 0.63
-"""Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and one 0.70;
-with one of a random grey or a darker shade, 95 % reach 0.69 or more, the rest have nearly the colour of their line."""
+"""Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and
+one 0.70; with one of a random grey or a darker shade, 95 % reach 0.69 or more, the rest have nearly the
+colour of their line."""
 
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
@@ -34,13 +35,18 @@ CONTRAST = 32  # Least difference in levels of a line from the figure inside of 
 INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
 DARKER, HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which it has its hue
-STEP, BEYOND = 0.5, 3  # Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
+STEP, BEYOND = (
+    0.5,
+    3,
+)  # Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
 EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
-LEAST_WIDTH = 0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
+LEAST_WIDTH = (
+    0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
+)
 SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
 PUREST = 0.97  # Share of the edge in one ink from which a line around a figure of that ink is believed more
 SLACK = 0.05  # Score that the outermost sample of ink may lack
@@ -93,9 +99,10 @@ class Contour:
 def find_contour(picture: Pixels) -> Contour:
     """Decide whether a figure (H, W, 4) uint8 with straight alpha has a contour, and find its pixels.
 
-    A contour is even in width, sharp on its inside, and of one ink or of darker shades of the colours inside of it. The
-    score is the share of the silhouette's edge where this holds; where the figure inside has the colour of the ink,
-    nothing can be told, and up to as much again counts as evidence, or twice as much if all of the edge has one ink.
+    A contour is even in width, sharp on its inside, and of one ink or of darker shades of the colours inside
+    of it. The score is the share of the silhouette's edge where this holds; where the figure inside has the
+    colour of the ink, nothing can be told, and up to as much again counts as evidence, or twice as much if
+    all of the edge has one ink.
     """
     covered = picture[..., 3] >= HALF_COVERED
     profiles = _profiles(picture, covered)
@@ -118,7 +125,8 @@ def find_contour(picture: Pixels) -> Contour:
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
-    """Measure the line between a figure's silhouette without it, (H, W) uint8, and the edge of a picture (H, W, 4).
+    """Measure the line between a figure's silhouette without it, (H, W) uint8, and the edge of a picture (H,
+    W, 4).
 
     None if there is none.
     """
@@ -142,8 +150,8 @@ def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
 
 
 class _Profiles(NamedTuple):
-    """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K), depths (K,)
-    and pixels of the picture per pixel of a 512 px one."""
+    """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K),
+    depths (K,) and pixels of the picture per pixel of a 512 px one."""
 
     colours: Floats
     valid: Mask
@@ -168,7 +176,9 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     colours = np.stack(premultiplied, axis=-1) / np.maximum(share, 1)[..., None]
     # The outermost samples are the line's alone where an edge is soft, and nothing where it is hard.
     for sample in (1, 0):
-        colours[:, sample] = np.where(share[:, sample, None] < FAINT, colours[:, sample + 1], colours[:, sample])
+        colours[:, sample] = np.where(
+            share[:, sample, None] < FAINT, colours[:, sample + 1], colours[:, sample]
+        )
     # Past the middle of a part, a profile comes near another edge.
     depths = steps + 0.5
     beyond = (depths > 0.5) & (_sampled(distance, y, x) < np.maximum(0.75 * depths - 1.5, 0))

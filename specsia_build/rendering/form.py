@@ -21,14 +21,19 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...], str]] = {
 def kind_of(thing: object) -> str:
     """Describe a value in few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
     shape, kind = getattr(thing, "shape", None), type(thing)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    name = (
+        kind.__name__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    )
     return f"{name} {tuple(shape)}" if isinstance(shape, tuple) else name
 
 
 def misshapen(mesh: Mesh) -> str | None:
     """Describe the first fault of a mesh's arrays; None where they can be drawn.
 
-    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked to be finite.
+    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked to be
+    finite.
     """
     lengths: dict[str, int] = {}
     for name, (length, shape, kinds) in _ARRAYS.items():
@@ -36,7 +41,12 @@ def misshapen(mesh: Mesh) -> str | None:
         if array is None and name in ("uv", "colors", "normals", "rest"):
             continue
         is_array = isinstance(array, np.ndarray)
-        fits = is_array and array.ndim == 1 + len(shape) and array.shape[1:] == shape and count in ("N", len(array))
+        fits = (
+            is_array
+            and array.ndim == 1 + len(shape)
+            and array.shape[1:] == shape
+            and count in ("N", len(array))
+        )
         if not fits or array.dtype.kind not in kinds:
             expected = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
             values = "floats" if kinds == "f" else "integers"
@@ -46,7 +56,11 @@ def misshapen(mesh: Mesh) -> str | None:
     if len(mesh.faces) == 0:
         return None
     materials = mesh.materials
-    if not isinstance(materials, tuple) or not materials or not all(isinstance(m, Material) for m in materials):
+    if (
+        not isinstance(materials, tuple)
+        or not materials
+        or not all(isinstance(m, Material) for m in materials)
+    ):
         return f"materials of a mesh are a tuple of one Material or more, not {kind_of(materials)}"
     for indices, count, kind in (
         (mesh.faces, len(mesh.vertices), "vertices"),

@@ -44,7 +44,8 @@ class Ink:
         return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
 
     def around(self, picture: Pixels) -> Pixels:
-        """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque pixel."""
+        """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque
+        pixel."""
         covered = picture[..., 3] >= HALF_COVERED
         if len(self.colours) == 1 or not covered.any():
             return np.broadcast_to(self.colours[0], (*picture.shape[:2], 3))

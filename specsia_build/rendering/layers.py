@@ -32,7 +32,8 @@ class Seen:
         ends: (E, 2) int32, end vertices of edges.
         sides: (E, 2) int32, the faces beside them; -1 for none, `topology.CROWDED` for several.
         part: (F,) int32, connected part of the surface.
-        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the side it would be seen.
+        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the side it would
+            be seen.
         screen: (V, 2) int32, x and y of vertices in 1/256 pixel.
         depth: (V,) float32 of vertices along the view, in units of the frame; it grows with the distance.
         box: first and end row, first and end column of the pixels outside of which nothing is seen.
@@ -61,7 +62,8 @@ class Seen:
         return out
 
     def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
-        """An attribute of vertices (V, K) at the visible points, (S, S, K) float32, 0 where nothing is seen."""
+        """An attribute of vertices (V, K) at the visible points, (S, S, K) float32, 0 where nothing is
+        seen."""
         out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
@@ -79,9 +81,11 @@ class Layers(ByShape):
 
     Attributes:
         color: (H, W, 4) uint8 sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0.
-        coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of it.
-        position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the pixel's
-            centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0 where alpha is 0.
+        coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of
+            it.
+        position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the
+            pixel's centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0
+            where alpha is 0.
         seen: the visible points, where the renderer was asked for them.
     """
 
@@ -108,7 +112,8 @@ class Renderer(Protocol):
     version: int
 
     def check(self) -> None:
-        """Raise a SpecsiaError that says what is missing and how to get it, if it cannot draw on this machine."""
+        """Raise a SpecsiaError that says what is missing and how to get it, if it cannot draw on this
+        machine."""
         ...
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
@@ -116,8 +121,11 @@ class Renderer(Protocol):
         ...
 
 
-def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32]) -> Layers:
-    """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and cells of `_nearest_to_centre`."""
+def encoded(
+    linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32]
+) -> Layers:
+    """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and cells of
+    `_nearest_to_centre`."""
     alpha = np.clip(linear[..., 3], 0.0, 1.0)
     straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
     color = np.zeros(linear.shape, np.uint8)
@@ -130,12 +138,15 @@ def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells:
 
 
 def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Position (size, size, 3) of each pixel's covered cell that is nearest to its centre; 0 where none is covered.
+    """Position (size, size, 3) of each pixel's covered cell that is nearest to its centre; 0 where none is
+    covered.
 
     `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """
     grid = cells.shape[0] // size
-    by_pixel = cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
+    by_pixel = (
+        cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
+    )
     offset = np.arange(grid) - (grid - 1) / 2
     order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
     ordered = by_pixel[:, :, order]
@@ -184,7 +195,8 @@ def _levels(silhouette: Silhouette) -> NDArray[np.uint8]:
 
 @compiled
 def _overlap(first, second):  # type: ignore[no-untyped-def]
-    """Count the entries of two byte arrays (N,) that are at least half of 255: of both, of the first, of the second."""
+    """Count the entries of two byte arrays (N,) that are at least half of 255: of both, of the first, of the
+    second."""
     both, ours, theirs = 0, 0, 0
     for k in range(len(first)):
         a, b = first[k] >> 7, second[k] >> 7

@@ -7,18 +7,24 @@ from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, finite, flat_normals
 from specsia_build.rendering.topology import weld
 
-LIGHTS = np.array([[-0.40, -0.75, 0.53, 0.55], [0.75, -0.50, 0.43, 0.25], [0.10, 0.95, 0.30, 0.30]], np.float32)
-"""The light set of `--look lit`, fixed to the character whatever the view: rows of direction towards the light (x, y, z
-in the frame) and linear intensity. A key from the front and its right, a fill from its left, a rim from behind."""
+LIGHTS = np.array(
+    [[-0.40, -0.75, 0.53, 0.55], [0.75, -0.50, 0.43, 0.25], [0.10, 0.95, 0.30, 0.30]], np.float32
+)
+"""The light set of `--look lit`, fixed to the character whatever the view: rows of direction towards the
+light (x, y, z in the frame) and linear intensity. A key from the front and its right, a fill from its left, a
+rim from behind."""
 
 LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
 
-AMBIENT = np.float32(0.45)  # Linear light from everywhere; with the key head on, a surface shows its full colour
+AMBIENT = np.float32(
+    0.45
+)  # Linear light from everywhere; with the key head on, a surface shows its full colour
 
 
 @compiled
 def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
-    """Area-weighted unit normals (V, 3) float32 of points (V, 3) and faces (F, 3); zero where there is no area."""
+    """Area-weighted unit normals (V, 3) float32 of points (V, 3) and faces (F, 3); zero where there is no
+    area."""
     out = np.zeros((len(points), 3), np.float64)
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -38,7 +44,8 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
 
 
 def lit_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Finite normals for shading (F, 3, 3) float32: the mesh's own, turned to each face's outside, else smooth ones."""
+    """Finite normals for shading (F, 3, 3) float32: the mesh's own, turned to each face's outside, else
+    smooth ones."""
     if mesh.normals is None:
         welded = weld(mesh.vertices)[mesh.faces]
         smooth: NDArray[np.float32] = vertex_normals(mesh.vertices.astype(np.float64), ready(welded))

@@ -83,8 +83,18 @@ def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
 
 
 def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
-    """A material without its sides as JSON, its textures as indices into `textures`, to which new ones are added."""
-    names = ("name", "base_color", "texture", "emissive", "emissive_texture", "alpha_mode", "alpha_cutoff", "unlit")
+    """A material without its sides as JSON, its textures as indices into `textures`, to which new ones are
+    added."""
+    names = (
+        "name",
+        "base_color",
+        "texture",
+        "emissive",
+        "emissive_texture",
+        "alpha_mode",
+        "alpha_cutoff",
+        "unlit",
+    )
     spec = {name: getattr(material, name) for name in names}
     spec |= {name: list(spec[name]) for name in ("base_color", "emissive")}
     return spec | {name: place_of(spec[name], textures) for name in ("texture", "emissive_texture")}
@@ -201,7 +211,9 @@ class Mesh(_Reckoned):
         return replace(
             self,
             faces=np.where(chosen[:, None], self.faces[:, [0, 2, 1]], self.faces),
-            **self.cornerwise(lambda attribute: np.where(chosen[:, None, None], attribute[:, [0, 2, 1]], attribute)),
+            **self.cornerwise(
+                lambda attribute: np.where(chosen[:, None, None], attribute[:, [0, 2, 1]], attribute)
+            ),
         )
 
     def with_sides(self, *, double: bool) -> Mesh:
@@ -236,7 +248,9 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
         arrays = [getattr(mesh, name) for mesh in meshes]
         if all(array is None for array in arrays):
             return None
-        return np.concatenate([fill(m) if array is None else array for m, array in zip(meshes, arrays, strict=True)])
+        return np.concatenate(
+            [fill(m) if array is None else array for m, array in zip(meshes, arrays, strict=True)]
+        )
 
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),
@@ -328,6 +342,7 @@ def compacted(mesh: Mesh) -> Mesh:
 
 
 def finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A contiguous attribute with NaN replaced by 0, as compiled look-ups would otherwise leave their tables."""
+    """A contiguous attribute with NaN replaced by 0, as compiled look-ups would otherwise leave their
+    tables."""
     whole = ready(attribute, np.float32)
     return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)

@@ -1,6 +1,8 @@
-"""An optional renderer on OpenGL, through the `pyrender` package (extra ``pyrender``); opaque, unlit surfaces only.
+"""An optional renderer on OpenGL, through the `pyrender` package (extra ``pyrender``); opaque, unlit surfaces
+only.
 
-pyrender multiplies and averages encoded colours, so factors are put into textures, and pixels are averaged here.
+pyrender multiplies and averages encoded colours, so factors are put into textures, and pixels are averaged
+here.
 """
 
 import os
@@ -41,14 +43,22 @@ class PyrenderRenderer:
             # Samples beside the character were averaged as black.
             fine[..., :3] = srgb_to_linear(fine[..., :3] / np.maximum(fine[..., 3:], 1e-6)) * fine[..., 3:]
             mean = fine.reshape(camera.size, GRID, camera.size, GRID, 4).mean(axis=(1, 3))
-            # It takes every camera for a perspective one, so its depths are turned back into the buffer's first.
+            # It takes every camera for a perspective one, so its depths are turned back into the buffer's
+            # first.
             covered = depths > 0
             buffer = FAR + NEAR - 2 * NEAR * FAR / np.where(covered, depths, 1.0).astype(np.float64)
             depth = (buffer + FAR + NEAR) / 2
             at = ((np.arange(size) + 0.5) / size - 0.5) * ORTHO_WIDTH
             right, up, forward = camera.basis()
-            points = camera.position() + at[None, :, None] * right - at[:, None, None] * up + depth[..., None] * forward
-            yield encoded(mean, mean[..., 3], np.concatenate([points, covered[..., None]], axis=-1).astype(np.float32))
+            points = (
+                camera.position()
+                + at[None, :, None] * right
+                - at[:, None, None] * up
+                + depth[..., None] * forward
+            )
+            yield encoded(
+                mean, mean[..., 3], np.concatenate([points, covered[..., None]], axis=-1).astype(np.float32)
+            )
 
 
 def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple[Any, Any]]:
@@ -66,18 +76,26 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
     for k in np.unique(mesh.face_material).tolist():
         part = mesh.of_faces(mesh.face_material == k)
         corners = part.vertices[part.faces].reshape(-1, 3)
-        given = {"indices": np.arange(len(corners), dtype=np.uint32).reshape(-1, 3), **_look(part, mesh.materials[k])}
+        given = {
+            "indices": np.arange(len(corners), dtype=np.uint32).reshape(-1, 3),
+            **_look(part, mesh.materials[k]),
+        }
         primitives.append(pyrender.Primitive(positions=corners, mode=4, **given))
     scene.add(bounded(primitives))
     node = scene.add(pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=NEAR, zfar=FAR))
     for camera in cameras:
         right, up, forward = camera.basis()
-        scene.set_pose(node, np.vstack([np.stack([right, up, -forward, camera.position()], axis=1), [0, 0, 0, 1]]))
-        yield offscreen(camera.size * grid).render(scene, pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA)
+        scene.set_pose(
+            node, np.vstack([np.stack([right, up, -forward, camera.position()], axis=1), [0, 0, 0, 1]])
+        )
+        yield offscreen(camera.size * grid).render(
+            scene, pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
+        )
 
 
 def _look(mesh: Mesh, material: Material) -> dict[str, Any]:
-    """Colours, texture coordinates and material of a primitive; its texture is base colour x factor + emission."""
+    """Colours, texture coordinates and material of a primitive; its texture is base colour x factor +
+    emission."""
     import pyrender
 
     shader = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")
@@ -92,7 +110,10 @@ def _look(mesh: Mesh, material: Material) -> dict[str, Any]:
     # Rows are turned over on their way to OpenGL, whose v grows upwards.
     look["texcoord_0"] = mesh.uv.reshape(-1, 2) * [1.0, -1.0] + [0.0, 1.0]
     light = np.zeros((*texture.pixels.shape[:2], 3))
-    for image, factor in ((material.texture, material.base_color[:3]), (material.emissive_texture, material.emissive)):
+    for image, factor in (
+        (material.texture, material.base_color[:3]),
+        (material.emissive_texture, material.emissive),
+    ):
         if image is None or image.pixels.shape == texture.pixels.shape:
             light += np.array(factor) * (1 if image is None else srgb_to_linear(image.pixels[..., :3] / 255))
     pixels = np.full(texture.pixels.shape, 255, np.uint8)

@@ -17,12 +17,12 @@ CROWDED = -2  # In place of an edge's second face, where more than two meet
 class Topology(NamedTuple):
     """Connections of F faces over V vertices by E edges.
 
-    A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the half-edges of
-    each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the two run against each
-    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, the
-    second -1 where there is none and `CROWDED` where there are more. `part` (F,) numbers the P connected parts; `areas`
-    (P,) are theirs and `volumes` (P,) what they hold, NaN where a part has a border, negative where its faces look
-    inwards.
+    A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the
+    half-edges of each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the
+    two run against each other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices,
+    `sides` (E, 2) the faces, the second -1 where there is none and `CROWDED` where there are more. `part`
+    (F,) numbers the P connected parts; `areas` (P,) are theirs and `volumes` (P,) what they hold, NaN where a
+    part has a border, negative where its faces look inwards.
     """
 
     halves: NDArray[np.int32]
@@ -87,7 +87,11 @@ def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) 
     # Adding zero makes -0 and 0 the same bits.
     bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)
     first: NDArray[np.int32] = _weld(bits)
-    return first if bound is None else _weld(np.stack([first, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
+    return (
+        first
+        if bound is None
+        else _weld(np.stack([first, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
+    )
 
 
 @inlined
@@ -101,7 +105,8 @@ def root(parent, v):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent):  # type: ignore[no-untyped-def]
-    """Fill `halves`, how many half-edges use each edge, and the edge of each half-edge; join vertices in `parent`.
+    """Fill `halves`, how many half-edges use each edge, and the edge of each half-edge; join vertices in
+    `parent`.
 
     Returns:
         How many edges there are, in the order of their first half-edge.
@@ -140,7 +145,8 @@ def _list_edges(faces, welded, valence, first, following, far, halves, users, ed
 
 @uncounted
 def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut):  # type: ignore[no-untyped-def]
-    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on all sides.
+    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on
+    all sides.
 
     An edge of more than two half-edges loses its second.
     """
@@ -163,7 +169,8 @@ def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, sh
 
 @uncounted
 def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyped-def]
-    """Fill `part` (F,) with numbers of connected parts in the order of their first face; `number` (V,) is -1 before.
+    """Fill `part` (F,) with numbers of connected parts in the order of their first face; `number` (V,) is -1
+    before.
 
     Returns:
         How many parts there are.
@@ -180,7 +187,8 @@ def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyp
 
 @compiled
 def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
-    """Area and volume, each (P,) float64, of every part; the volume is NaN where a face of it is not `shut`."""
+    """Area and volume, each (P,) float64, of every part; the volume is NaN where a face of it is not
+    `shut`."""
     area, volume = np.zeros(parts), np.zeros(parts)
     origin = np.zeros((parts, 3))
     seen = np.zeros(parts, np.bool_)
@@ -193,9 +201,21 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
             seen[p] = True
             for k in range(3):
                 origin[p, k] = vertices[a, k]
-        ax, ay, az = vertices[a, 0] - origin[p, 0], vertices[a, 1] - origin[p, 1], vertices[a, 2] - origin[p, 2]
-        bx, by, bz = vertices[b, 0] - origin[p, 0], vertices[b, 1] - origin[p, 1], vertices[b, 2] - origin[p, 2]
-        cx, cy, cz = vertices[c, 0] - origin[p, 0], vertices[c, 1] - origin[p, 1], vertices[c, 2] - origin[p, 2]
+        ax, ay, az = (
+            vertices[a, 0] - origin[p, 0],
+            vertices[a, 1] - origin[p, 1],
+            vertices[a, 2] - origin[p, 2],
+        )
+        bx, by, bz = (
+            vertices[b, 0] - origin[p, 0],
+            vertices[b, 1] - origin[p, 1],
+            vertices[b, 2] - origin[p, 2],
+        )
+        cx, cy, cz = (
+            vertices[c, 0] - origin[p, 0],
+            vertices[c, 1] - origin[p, 1],
+            vertices[c, 2] - origin[p, 2],
+        )
         volume[p] += (ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)) / 6.0
         ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
@@ -204,16 +224,22 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
 
 
 def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
-    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first half-edge.
+    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first
+    half-edge.
 
     Args:
         mesh: at rest, if it moves.
-        bound: (V,) numbers of what moves each vertex: those at the same place that differ in it are not taken as one.
+        bound: (V,) numbers of what moves each vertex: those at the same place that differ in it are not taken
+            as one.
     """
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
-    edge_of, users, halves = np.empty(total, np.int32), np.empty(total, np.int32), np.empty((total, 2), np.int32)
+    edge_of, users, halves = (
+        np.empty(total, np.int32),
+        np.empty(total, np.int32),
+        np.empty((total, 2), np.int32),
+    )
     parent = np.arange(vertices, dtype=np.int32)
     valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)
     following, far = np.empty(total, np.int32), np.empty(total, np.int32)
@@ -228,7 +254,8 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
 
 
 def linked_groups(first: NDArray[np.integer], second: NDArray[np.integer], count: int) -> NDArray[np.int32]:
-    """Connected components (count,) of `count` nodes by links (L,) and (L,), numbered in order of their first node."""
+    """Connected components (count,) of `count` nodes by links (L,) and (L,), numbered in order of their first
+    node."""
     links = scipy.sparse.coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
     groups: NDArray[np.int32] = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
     return groups

@@ -19,21 +19,22 @@ MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by
 SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 BORDER, MOST_ON_BORDER = 0.02, 0.35
-"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper covers; more
-of it is uneven paper, mistaken for the figure."""
+"""Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
+covers; more of it is uneven paper, mistaken for the figure."""
 
 SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 HAZE, HAZE_SHARE = 32, 0.005
-"""Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is mentioned."""
+"""Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is
+mentioned."""
 
 LEAST_EDGE, EDGE = 4.0, 0.006
 """Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
 
 CUT_SHARE, INWARDS, STRAIGHT = 0.1, 0.02, 0.85
-"""Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at again, and
-share of the width there."""
+"""Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at
+again, and share of the width there."""
 
 MOST_LISTED = 9  # Figures that a warning lists
 
@@ -48,7 +49,8 @@ class Cutout:
     Attributes:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: sentences on what was removed and what may be wrong.
-        boxes: left, top, right and bottom of each separate figure in pixels of the drawing, from left to right.
+        boxes: left, top, right and bottom of each separate figure in pixels of the drawing, from left to
+            right.
     """
 
     picture: Pixels
@@ -56,7 +58,9 @@ class Cutout:
     boxes: tuple[Box, ...]
 
 
-def cut(picture: Pixels, mask: Pixels | None = None, number: int | None = None, *, pixel: bool = False) -> Cutout:
+def cut(
+    picture: Pixels, mask: Pixels | None = None, number: int | None = None, *, pixel: bool = False
+) -> Cutout:
     """Cut the figure out of a drawing (H, W, 4) uint8 with straight alpha.
 
     Args:
@@ -66,7 +70,8 @@ def cut(picture: Pixels, mask: Pixels | None = None, number: int | None = None, 
         pixel: whether the drawing is known to be pixel art.
 
     Raises:
-        UsageError: if it shows nothing, its background is uneven, the mask does not fit, or there is no such figure.
+        UsageError: if it shows nothing, its background is uneven, the mask does not fit, or there is no such
+            figure.
     """
     silhouette = None if mask is None else _silhouette(mask, picture.shape[:2])
     step = -(-max(picture.shape[:2]) // MOST_SIDE)
@@ -80,8 +85,8 @@ def cut(picture: Pixels, mask: Pixels | None = None, number: int | None = None, 
     width, height = columns.stop - columns.start, rows.stop - rows.start
     if max(width, height) < SMALL and not pixel:
         warnings.append(
-            f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), --pixel "
-            "keeps them; otherwise a larger drawing gives a better result"
+            f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
+            "--pixel keeps them; otherwise a larger drawing gives a better result"
         )
     return Cutout(figure, tuple(warnings), boxes)
 
@@ -90,7 +95,9 @@ def _silhouette(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
     """Coverage (H, W) uint8 that a mask's picture gives."""
     if mask.shape[:2] != shape:
         (height, width), (tall, wide) = mask.shape[:2], shape
-        raise UsageError(f"the mask has {width} x {height} pixels and the drawing {wide} x {tall}: make them equal")
+        raise UsageError(
+            f"the mask has {width} x {height} pixels and the drawing {wide} x {tall}: make them equal"
+        )
     black = Image.new("RGBA", (shape[1], shape[0]), (0, 0, 0, 255))
     grey = np.array(Image.alpha_composite(black, Image.fromarray(mask)).convert("L"))
     inside = grey >= HALF_COVERED
@@ -109,12 +116,15 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
     np.minimum(figure[..., 3], silhouette, out=figure[..., 3])
     figure[figure[..., 3] == 0] = 0
     if not (figure[..., 3] >= HALF_COVERED).any():
-        raise UsageError("the drawing is transparent wherever its mask is white: give the mask of this drawing")
+        raise UsageError(
+            "the drawing is transparent wherever its mask is white: give the mask of this drawing"
+        )
     return figure
 
 
 def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
-    """Remove all that is not the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
+    """Remove all that is not the figure: paper, a scan's rim, shadows, haze and specks; returns warnings
+    too."""
     removed = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
@@ -152,7 +162,10 @@ def _off_paper(picture: Pixels) -> Pixels:
     border = np.ones_like(covered)
     depth = max(1, round(BORDER * min(covered.shape)))
     border[depth:-depth, depth:-depth] = False
-    if covered[border].mean() > MOST_ON_BORDER or scipy.ndimage.label(specks, np.ones((3, 3)))[1] > MOST_SPECKS:
+    if (
+        covered[border].mean() > MOST_ON_BORDER
+        or scipy.ndimage.label(specks, np.ones((3, 3)))[1] > MOST_SPECKS
+    ):
         raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
     figure[specks] = 0
     return figure
@@ -191,7 +204,8 @@ def _clear_haze(figure: Pixels) -> bool:
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     """Remove the colour of the paper (3,) from the outermost pixels of a figure.
 
-    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its coverage.
+    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its
+    coverage.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
@@ -209,10 +223,13 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
 
 
 def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[Box, ...], list[str]]:
-    """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings too."""
+    """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings
+    too."""
     labels = figure_labels(figure[..., 3])
     boxes = figure_boxes(labels, figure[..., 3])
-    boxes = tuple((left * step, top * step, right * step, bottom * step) for left, top, right, bottom in boxes)
+    boxes = tuple(
+        (left * step, top * step, right * step, bottom * step) for left, top, right, bottom in boxes
+    )
     if number is not None:
         if not 1 <= number <= len(boxes):
             raise UsageError(f"there is no figure {number}: the drawing shows {plural(len(boxes), 'figure')}")
@@ -226,8 +243,8 @@ def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tupl
         figure,
         boxes,
         [
-            f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of {places} "
-            "(left, top, right and bottom in pixels)"
+            f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of "
+            f"{places} (left, top, right and bottom in pixels)"
         ],
     )
 
@@ -249,20 +266,22 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
     if not sides:
         return []
     return [
-        f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is missing from "
-        "all views; draw it whole, with some ground around it"
+        f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
+        "missing from all views; draw it whole, with some ground around it"
     ]
 
 
 def scale_whole(figure: Pixels, longest: float) -> Pixels:
     """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
 
-    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha becomes 0
-    or 255.
+    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha
+    becomes 0 or 255.
     """
     solid = figure[..., 3] >= HALF_COVERED
     box = box_around(solid)
-    cropped = np.where(solid[box][..., None], figure[box] | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
+    cropped = np.where(solid[box][..., None], figure[box] | np.array([0, 0, 0, 255], np.uint8), 0).astype(
+        np.uint8
+    )
     side = max(cropped.shape[:2])
     if side > longest:
         step = int(-(-side // longest))

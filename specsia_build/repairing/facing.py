@@ -1,4 +1,5 @@
-"""Tell from which side a drawing shows its character, by a small network; ``python -m benchmarks.facing`` trains it."""
+"""Tell from which side a drawing shows its character, by a small network; ``python -m benchmarks.facing``
+trains it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,14 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
 SIDES = ("front", "left", "back", "right")
-"""The character's own side that is shown, counter-clockwise seen from above, as yaw 0, 90, 180 and 270: a character
-whose left side is shown looks to the left of the picture."""
+"""The character's own side that is shown, counter-clockwise seen from above, as yaw 0, 90, 180 and 270: a
+character whose left side is shown looks to the left of the picture."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 MIRRORED = np.array([0, 3, 2, 1])  # Place in `SIDES` of each side's mirror image
-RARE = np.log(np.array([1.0, 0.15, 0.15, 0.15]))  # How often drawings show each side, relative to the front, as logits
+RARE = np.log(
+    np.array([1.0, 0.15, 0.15, 0.15])
+)  # How often drawings show each side, relative to the front, as logits
 
 SURE, DOUBTED = 0.98, 0.5
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
@@ -35,7 +38,9 @@ def choose_facing(figure: Pixels) -> tuple[str, tuple[str, ...]]:
         return side, (f"the drawing seems to show the character's {side} side: if not, give --facing front",)
     if chances[0] >= DOUBTED:
         return "front", ()
-    others = "|".join(name for name in ("left", "right", "back") if chances[SIDES.index(name)] > chances.max() / 4)
+    others = "|".join(
+        name for name in ("left", "right", "back") if chances[SIDES.index(name)] > chances.max() / 4
+    )
     return "front", (f"the drawing may show the character from another side: if so, give --facing {others}",)
 
 

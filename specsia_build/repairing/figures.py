@@ -19,10 +19,13 @@ LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
 WITHIN = 0.8  # Share of a part's box inside another's from which it belongs to that: eyes in a head of lines
 
 BESIDE, ABOVE = 0.01, 0.15
-"""Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one above the
+"""Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one
+above the
 other, in heights of the taller: a head may float above its body."""
 
-ALIGNED = 0.5  # Share of the narrower part's width below, or above, the other from which one is above the other
+ALIGNED = (
+    0.5  # Share of the narrower part's width below, or above, the other from which one is above the other
+)
 
 
 def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
@@ -42,7 +45,9 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
         number[members] = index
     numbered = number[coarse]
     nearest = scipy.ndimage.distance_transform_edt(numbered == 0, return_distances=False, return_indices=True)
-    around = np.repeat(np.repeat(numbered[tuple(nearest)], step, 0), step, 1)[: parts.shape[0], : parts.shape[1]]
+    around = np.repeat(np.repeat(numbered[tuple(nearest)], step, 0), step, 1)[
+        : parts.shape[0], : parts.shape[1]
+    ]
     # Each other part goes as a whole to the figure that is nearest to its first pixel.
     present, first = np.unique(parts, return_index=True)
     number[present] = np.where(number[present] > 0, number[present], around.ravel()[first])
@@ -60,7 +65,9 @@ def _candidates(parts: Labels, count: int) -> list[int]:
     areas = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     boxes = scipy.ndimage.find_objects(parts)
     heights = np.array([rows.stop - rows.start for rows, _ in boxes])
-    largest = [part for part in np.argsort(-areas, kind="stable")[:MOST] if areas[part] >= LEAST_AREA * areas.max()]
+    largest = [
+        part for part in np.argsort(-areas, kind="stable")[:MOST] if areas[part] >= LEAST_AREA * areas.max()
+    ]
     tallest = max(heights[part] for part in largest)
     return [int(part) + 1 for part in largest if heights[part] >= LEAST_HEIGHT * tallest]
 
@@ -82,9 +89,12 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
 
 
 def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
-    """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all figures."""
+    """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all
+    figures."""
     (height, width), (tall, wide) = ([along.stop - along.start for along in of] for of in (box, other))
-    down, across = (max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True))
+    down, across = (
+        max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True)
+    )
     if gap < BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
         return True
     return bool(across >= ALIGNED * min(width, wide) and gap < ABOVE * max(height, tall))

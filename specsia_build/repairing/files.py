@@ -20,7 +20,9 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[str, ...]]:
         if path.suffix.lower() != ".svg":
             return load_texture(path, path.name, _ANYWHERE, upright=True), ()
         picture, missing = render_svg(read_source(path, _ANYWHERE, MOST_BYTES), path.name)
-        warnings = tuple(f"{path.name} was drawn without {what}: save it as PNG to have all of it" for what in missing)
+        warnings = tuple(
+            f"{path.name} was drawn without {what}: save it as PNG to have all of it" for what in missing
+        )
         return load_texture(picture, path.name), warnings
     except CharacterError as error:
         raise UsageError(str(error)) from error

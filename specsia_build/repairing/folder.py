@@ -24,7 +24,9 @@ from specsia_build.look.repair import LIST, RECORD
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import inputs_of, run_repair
 
-SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"})  # Of files that are taken for drawings
+SUFFIXES = frozenset(
+    {*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"}
+)  # Of files that are taken for drawings
 
 OF_ONE = ("mask", "mesh", "back", "motion")  # Options that belong to one drawing
 
@@ -48,10 +50,11 @@ class WrittenRepairs:
 
 
 def drawings_in(subject: str | Path) -> dict[str, Path] | None:
-    """Drawings of a folder by the names of the folders to write, or None if the subject is one drawing or character.
+    """Drawings of a folder by the names of the folders to write, or None if the subject is one drawing or
+    character.
 
-    A folder with characters (3DBiCar or meshes) is not one of drawings. A name is that of the file without its suffix,
-    or with it where several files share it.
+    A folder with characters (3DBiCar or meshes) is not one of drawings. A name is that of the file without
+    its suffix, or with it where several files share it.
     """
     folder = Path(subject)
     if str(subject).startswith("sample:") or not folder.is_dir():
@@ -80,12 +83,16 @@ def _holds_characters(folder: Path) -> bool:
 def repair_folder(
     drawings: Mapping[str, Path], settings: RepairSettings, out: Path, device: str = "auto"
 ) -> WrittenRepairs:
-    """Repair drawings one after the other, each into the folder of its name; a bad one does not stop the others.
+    """Repair drawings one after the other, each into the folder of its name; a bad one does not stop the
+    others.
 
-    A drawing that was repaired before, the same bytes with the same settings, is left as it is. Raises `UsageError` if
-    an option belongs to one drawing, or the folder holds something else, and `WriteError` if the disk is full.
+    A drawing that was repaired before, the same bytes with the same settings, is left as it is. Raises
+    `UsageError` if an option belongs to one drawing, or the folder holds something else, and `WriteError` if
+    the disk is full.
     """
-    if given := [name for name in OF_ONE if getattr(settings, name, None) or getattr(settings.reading, name, None)]:
+    if given := [
+        name for name in OF_ONE if getattr(settings, name, None) or getattr(settings.reading, name, None)
+    ]:
         raise UsageError(f"--{given[0]} belongs to one drawing: repair that alone, or leave the option out")
     refuse_foreign_folder(out, "repairs of a folder", LIST)
     require_writable(out)
@@ -128,7 +135,9 @@ def _repair_one(
         if not isinstance(error, SpecsiaError):
             terminal.say(traceback.format_exc())
         known = isinstance(error, SpecsiaError)
-        result.failed[name] = str(error) if known else f"a bug in specsia: {brief(f'{type(error).__name__}: {error}')}"
+        result.failed[name] = (
+            str(error) if known else f"a bug in specsia: {brief(f'{type(error).__name__}: {error}')}"
+        )
         return
     result.repaired.append(name)
     result.warnings[name] = repaired.warnings

@@ -1,4 +1,5 @@
-"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, and a soft shadow on the ground."""
+"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, and a soft shadow on the
+ground."""
 
 import numpy as np
 import scipy
@@ -12,22 +13,27 @@ from specsia_build.rendering.layers import HALF_COVERED
 Mask = NDArray[np.bool_]
 
 RIM, ACROSS, DARKER = 0.06, 0.9, 40
-"""Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that it covers,
-and levels by which the outermost line is darker than the paper, at least."""
+"""Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that
+it covers, and levels by which the outermost line is darker than the paper, at least."""
 
 STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
 SAME, FAINT, OPAQUE, DARK = 24, 12, 250, 80
-"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour, and from
-which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
+"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour,
+and from which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
 
 PALEST, DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
-HUE, STEEP = 0.06, 24  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
-FADING = 0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
+HUE, STEEP = (
+    0.06,
+    24,
+)  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
+FADING = (
+    0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
+)
 
 LOW, FLAT, LEAST = 0.25, 1.5, 0.004
-"""A shadow on the ground lies in this lowest share of the drawing's height, is so many times as wide as high, and
-covers this share of the figure's area, at least."""
+"""A shadow on the ground lies in this lowest share of the drawing's height, is so many times as wide as high,
+and covers this share of the figure's area, at least."""
 
 FEET = 0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 
@@ -71,7 +77,8 @@ def _slanted(ink: Mask, rim: Mask, depths: tuple[int, int]) -> Mask:
 
 
 def translucent_shadow(figure: Pixels) -> Mask:
-    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is none."""
+    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is
+    none."""
     alpha = figure[..., 3]
     candidates = (alpha > 0) & (alpha < OPAQUE)
     covered = alpha >= HALF_COVERED
@@ -92,7 +99,8 @@ def translucent_shadow(figure: Pixels) -> Mask:
 
 
 def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
-    """Find a soft shadow on the paper (3,) uint8 beside the feet of a figure (h, w, 4); all False if there is none.
+    """Find a soft shadow on the paper (3,) uint8 beside the feet of a figure (h, w, 4); all False if there is
+    none.
 
     It is a gradient of the paper's hue that the paper runs into without an edge.
     """
@@ -124,7 +132,8 @@ def _ground(covered: Mask) -> slice:
 
 
 def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
-    """Parts of candidates that lie flat on the ground, where the solid figure stands in them or floats above."""
+    """Parts of candidates that lie flat on the ground, where the solid figure stands in them or floats
+    above."""
     top = _ground(covered).start
     # Antialiased edges of the figure may have the shadow's colour, but are thin.
     parts, _ = scipy.ndimage.label(_thick(candidates), np.ones((3, 3)))

@@ -1,4 +1,5 @@
-"""Place a reconstruction in the frame of the drawing, a backend's or a file of any axes and scale, and let it turn.
+"""Place a reconstruction in the frame of the drawing, a backend's or a file of any axes and scale, and let it
+turn.
 
 The frames to repair show it turning, still or in motion, with its positions at rest.
 """
@@ -34,8 +35,8 @@ from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 
 LEAST_IOU = 0.8
-"""IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
-backends; a fox reaches 0.73 on a knight."""
+"""IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
+by two backends; a fox reaches 0.73 on a knight."""
 TRIED = 3  # Axis-aligned frames to register, the best of 48
 TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
 
@@ -74,7 +75,8 @@ class Placed:
 
 
 def read_single(path: Path) -> AnimatedCharacter:
-    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` if there are several."""
+    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` if there are
+    several."""
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
@@ -83,10 +85,11 @@ def read_single(path: Path) -> AnimatedCharacter:
 
 
 def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
-    """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the silhouette.
+    """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the
+    silhouette.
 
-    Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and there is
-    none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
+    Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and
+    there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
     """
     backend = load_backend(spec)
     if back is not None and not getattr(backend, "sees_back", False):
@@ -102,11 +105,14 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Place a mesh by the silhouette and the colours of the drawing; raises `SpecsiaError` if it does not fit."""
+    """Place a mesh by the silhouette and the colours of the drawing; raises `SpecsiaError` if it does not
+    fit."""
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
-    best = max((_try(mesh, turn.matrix, front, goal) for turn in likely), key=lambda trial: _preference(trial[0]))
+    best = max(
+        (_try(mesh, turn.matrix, front, goal) for turn in likely), key=lambda trial: _preference(trial[0])
+    )
     if best[0].likeness.iou < ASKEW_IOU:
         askew = _try(mesh, best[0].matrix, front, goal, any_yaw=True)
         best = askew if _preference(askew[0]) > _preference(best[0]) + ASKEW_BY else best
@@ -132,7 +138,8 @@ def _preference(turned: Turned) -> float:
 def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """Register a mesh after a turn by right angles; returns its likeness to the drawing, and the similarity."""
+    """Register a mesh after a turn by right angles; returns its likeness to the drawing, and the
+    similarity."""
     moved = _turned(mesh, turn)
     similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
@@ -165,17 +172,22 @@ def _placed(
         # The front does not show depth, so the figure turns about the middle of its box.
         low, high = moved.bounds()
         depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
-        moved, matrix[:3, 3] = moved.with_vertices(moved.vertices - depth.astype(np.float32)), matrix[:3, 3] - depth
+        moved, matrix[:3, 3] = (
+            moved.with_vertices(moved.vertices - depth.astype(np.float32)),
+            matrix[:3, 3] - depth,
+        )
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
     if overlap < LEAST_IOU:
         raise SpecsiaError(
-            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at best, and "
-            f"{LEAST_IOU} is needed; is it this character, in this pose?"
+            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at "
+            f"best, and {LEAST_IOU} is needed; is it this character, in this pose?"
         )
     cameras = view_cameras(views, len(front.mask))
     room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
-    reach = max(float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras)
+    reach = max(
+        float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras
+    )
     fit = min(1.0, room / reach)
     if fit < 1:
         moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
@@ -202,7 +214,9 @@ def with_nearest_texels(mesh: Mesh) -> Mesh:
     materials = []
     for material in mesh.materials:
         texture = material.texture
-        materials.append(material if texture is None else replace(material, texture=replace(texture, nearest=True)))
+        materials.append(
+            material if texture is None else replace(material, texture=replace(texture, nearest=True))
+        )
     return replace(mesh, materials=tuple(materials))
 
 
@@ -236,25 +250,31 @@ class Moving:
         for k, vertices in enumerate(self.rig.each_vertices(track)):
             shifts[k, :2] = -vertices[:, :2].mean(axis=0)
             moved = vertices + shifts[k]
-            reach = max(reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max()))
+            reach = max(
+                reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
+            )
         return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * MARGIN))
 
 
 def moving(placed: Placed, front: Frontal, name: str) -> Moving:
     """Set a reconstruction in motion by its own rig, or by the character's, whose weights are carried over.
 
-    `front` is the drawing in the scale of `placed`, and `name` that of one of the character's motions, of a built-in
-    one, or a file. Raises `UsageError` if there is no rig or motion, `CharacterError` if it does not suit the rig.
+    `front` is the drawing in the scale of `placed`, and `name` that of one of the character's motions, of a
+    built-in one, or a file. Raises `UsageError` if there is no rig or motion, `CharacterError` if it does not
+    suit the rig.
     """
     if placed.own is not None and placed.rig is not None:
         motion, warnings = _motion(placed.own, placed.rig, name)
         return Moving(placed.rig, motion, warnings)
     if front.own is None or front.rig is None or front.mesh is None:
         raise UsageError(
-            "--motion needs a rig, and a drawing alone has none: give a rigged character, or its mesh as --mesh"
+            "--motion needs a rig, and a drawing alone has none: give a rigged character, or its mesh as "
+            "--mesh"
         )
     motion, warnings = _motion(front.own, front.rig, name)
-    rig, notes = carried(front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose))
+    rig, notes = carried(
+        front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose)
+    )
     return Moving(rig, motion, (*warnings, *notes.warnings))
 
 
@@ -277,7 +297,7 @@ def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[
     else:
         names = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
         raise UsageError(
-            f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion '{brief(name, 80)}': "
-            f"it has {some(names, 12)}{meant(name, names)}"
+            f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion "
+            f"'{brief(name, 80)}': it has {some(names, 12)}{meant(name, names)}"
         )
     return motion_for(rig, own.humanoid, source, motions[0])

@@ -1,4 +1,5 @@
-"""Repair a drawing: reconstruct it, and repair its frames with a model; nothing is written but a fitted model."""
+"""Repair a drawing: reconstruct it, and repair its frames with a model; nothing is written but a fitted
+model."""
 
 from __future__ import annotations
 
@@ -105,7 +106,8 @@ def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
         if reading != DrawingSettings(reading.size):
             raise UsageError(
-                f"{path.name} is a character, and --outline, --mask, --figure, --facing and --pixel are for drawings"
+                f"{path.name} is a character, and --outline, --mask, --figure, --facing and --pixel are for "
+                "drawings"
             )
         return render_front(read_single(path), reading.size)
     if not path.is_file():
@@ -127,15 +129,17 @@ def prepare(
         scratch: folder that the fitted model is written to, if that helps.
         back: a framed back, in place of the file in the settings.
 
-    Raises `UsageError` if the motion has no rig or the backend takes no back, and `SpecsiaError` if the drawing cannot
-    be cut out, or the mesh does not fit it.
+    Raises `UsageError` if the motion has no rig or the backend takes no back, and `SpecsiaError` if the
+    drawing cannot be cut out, or the mesh does not fit it.
     """
     reading, mesh = settings.reading, settings.mesh
     run = find_run(settings.model)
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
         if back is None and settings.back is not None:
-            back = read_drawing(settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel))
+            back = read_drawing(
+                settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel)
+            )
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:

@@ -91,8 +91,8 @@ class RepairSettings:
     def of(options: Mapping[str, Any]) -> RepairSettings:
         """Make settings of options by name, where None stands for the default.
 
-        Raises `UsageError` for an unknown name, a wrong value, and numbers of frames and seconds that contradict each
-        other.
+        Raises `UsageError` for an unknown name, a wrong value, and numbers of frames and seconds that
+        contradict each other.
         """
         given = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():
@@ -112,7 +112,9 @@ class RepairSettings:
         values = asdict(replace(self, reading=DrawingSettings()))
         values = {**asdict(self.reading), **values}
         del values["reading"]
-        named = {name: Path(value).name for name, value in values.items() if name in FILES and value is not None}
+        named = {
+            name: Path(value).name for name, value in values.items() if name in FILES and value is not None
+        }
         return values | named | {"model": self.model if self.model == NAME else Path(self.model).name}
 
     def digests(self) -> dict[str, str]:
@@ -127,13 +129,14 @@ class RepairSettings:
 def frames_and_seconds(views: int | None, seconds: float | None, fps: float | None) -> tuple[int, float]:
     """Return the frames of one turn and its seconds, where at least one of the three is not given.
 
-    A turn takes as long as `seconds` says, or 3 s; it has `fps` frames a second, or 12. Frames that are given take the
-    same time, unless `fps` is given too. All three may be given if they agree.
+    A turn takes as long as `seconds` says, or 3 s; it has `fps` frames a second, or 12. Frames that are given
+    take the same time, unless `fps` is given too. All three may be given if they agree.
     """
     usual = RepairSettings()
     if views is not None and seconds is not None and fps is not None and views != round(seconds * fps):
         raise UsageError(
-            f"--views {views}, --seconds {seconds:g} and --fps {fps:g} contradict each other: leave one of them out"
+            f"--views {views}, --seconds {seconds:g} and --fps {fps:g} contradict each other: leave one of "
+            "them out"
         )
     if views is not None:
         return views, seconds or (usual.seconds if fps is None else views / fps)

@@ -1,7 +1,8 @@
-"""Render an SVG file in a process of its own: ``python -m specsia_build.repairing.svg`` reads it and writes a PNG.
+"""Render an SVG file in a process of its own: ``python -m specsia_build.repairing.svg`` reads it and writes a
+PNG.
 
-A small file may ask for hours, or for any amount of memory, and may name other files. The process has limits, and gets
-nothing but the drawing itself.
+A small file may ask for hours, or for any amount of memory, and may name other files. The process has limits,
+and gets nothing but the drawing itself.
 """
 
 import resource
@@ -32,9 +33,13 @@ def render_svg(data: bytes, name: str) -> tuple[bytes, list[str]]:
         raise UsageError(f"{name} takes more than {SECONDS} s to render: save it as PNG") from error
     notes = done.stderr.decode(errors="replace").splitlines()
     if done.returncode < 0:
-        raise UsageError(f"{name} takes more than {SECONDS} s, or {BYTES >> 20:,} MB, to render: save it as PNG")
+        raise UsageError(
+            f"{name} takes more than {SECONDS} s, or {BYTES >> 20:,} MB, to render: save it as PNG"
+        )
     if done.returncode:
-        raise UsageError(f"{name} is an SVG that cannot be rendered ({brief(''.join(notes[-1:]))}): save it as PNG")
+        raise UsageError(
+            f"{name} is an SVG that cannot be rendered ({brief(''.join(notes[-1:]))}): save it as PNG"
+        )
     return done.stdout, notes
 
 

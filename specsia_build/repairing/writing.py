@@ -151,7 +151,8 @@ def _write_comparison(folder: Path, repair: Repair) -> None:
     """Write the film of the drawing, before and after."""
     count, drawing = repair.settings.views, repair.front.image
     triples: Iterator[tuple[Pixels, ...]] = (
-        (drawing, _stored(folder, COLOR, number), _stored(folder, REPAIRED, number)) for number in range(count)
+        (drawing, _stored(folder, COLOR, number), _stored(folder, REPAIRED, number))
+        for number in range(count)
     )
     if repair.settings.reading.pixel:
         triples = (tuple(map(enlarged, triple)) for triple in triples)
@@ -175,5 +176,7 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
     else:
         for turn, (z, pos) in enumerate(turntable(repair.placed, ANGLES, size)):
             number, beside = divmod(turn * count, ANGLES)
-            pairs.append((z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number)))
+            pairs.append(
+                (z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number))
+            )
     write_sheet(folder / SHEET, repair.front.image, yaws, pairs, tile)

@@ -1,7 +1,7 @@
 """Stage 4, pack: write artefacts as rows, in splits and shards, with the card and the checksums.
 
-Only the frozen order of the ids decides the layout, so that a dataset packed in several builds has the same bytes as
-one packed in a single build. Shards that already exist are kept.
+Only the frozen order of the ids decides the layout, so that a dataset packed in several builds has the same
+bytes as one packed in a single build. Shards that already exist are kept.
 """
 
 import json
@@ -32,7 +32,17 @@ from specsia_build.stages.stage import CharacterStage, EarlierMeta, Stage, canon
 
 STAGE = Stage("pack", 5, earlier=(render.STAGE, project.STAGE))
 
-BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
+BYTES_PACKAGES = (
+    "isal",
+    "llvmlite",
+    "numba",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "datasets",
+    "scipy",
+    "scikit-image",
+)
 """Packages whose versions may change a dataset's bytes."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
@@ -88,7 +98,11 @@ class _Planned:
 
 def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
     """Settings that decide what is built, without paths of this machine; `source` is the source's name."""
-    settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
+    settings = {
+        **result_settings(config),
+        "source": source,
+        "backends": [backend_name(b) for b in config.backends],
+    }
     like = settings.pop("like")
     if like is not None:
         settings["like"] = places.public_name(like)
@@ -136,7 +150,9 @@ def _plan(plan: PackPlan) -> list[_Planned]:
             parts = plan_shards([m.id for m in chosen], [m.image_bytes for m in chosen]) if chosen else []
             for index, part in enumerate(parts):
                 name = f"{schema.data_folder(backend, several)}/{schema.shard_name(split, index, len(parts))}"
-                shards.append(_Planned(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part]))
+                shards.append(
+                    _Planned(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part])
+                )
     return shards
 
 
@@ -145,7 +161,9 @@ def _existing(folder: Path) -> dict[str, tuple[Path, str]]:
     try:
         listed = read_json(folder / schema.BUILD_FILE)["shards"]
         sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
-        return {fingerprint: (folder / name, sums[name]) for name, fingerprint in listed.items() if name in sums}
+        return {
+            fingerprint: (folder / name, sums[name]) for name, fingerprint in listed.items() if name in sums
+        }
     except _UNREADABLE:
         return {}
 
@@ -155,13 +173,18 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any], folder: Path) -> Card
         """Counts by backend and split, without empty splits."""
         counts: dict[str, dict[str, int]] = {}
         for backend, members in plan.members.items():
-            parts = {split: [m for m in members if plan.splits[m.character] == split] for split in schema.SPLITS}
+            parts = {
+                split: [m for m in members if plan.splits[m.character] == split] for split in schema.SPLITS
+            }
             counts[backend] = {split: count(part) for split, part in parts.items() if part}
         return counts
 
     def values(name: str) -> dict[str, list[float]]:
         """Values of a field of the members, by backend, without None."""
-        return {b: [v for m in members if (v := getattr(m, name)) is not None] for b, members in plan.members.items()}
+        return {
+            b: [v for m in members if (v := getattr(m, name)) is not None]
+            for b, members in plan.members.items()
+        }
 
     every = [member for members in plan.members.values() for member in members]
     packed, clips = {m.character: m for m in every}, {m.id: m.action for m in every}
@@ -192,8 +215,8 @@ class Packed(NamedTuple):
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     """Write the dataset into `folder`, replacing an earlier one once all of it is written.
 
-    Unchanged shards are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does or if
-    the folder holds other files.
+    Unchanged shards are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does or
+    if the folder holds other files.
     """
     # If the folder is a link, its replacement must lie beside the link's target.
     folder = folder.resolve()
@@ -227,7 +250,8 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
 
 
 def packed_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset on disk; None if a file is missing, a shard cut off, or another file altered.
+    """Fingerprint of the dataset on disk; None if a file is missing, a shard cut off, or another file
+    altered.
 
     The card, which people edit, may have any content but must not be empty.
     """
@@ -239,7 +263,9 @@ def packed_fingerprint(folder: Path) -> str | None:
     except _UNREADABLE:
         return None
     whole = not unusable and {schema.CARD, schema.BUILD_FILE, schema.SPLITS_FILE, *shards} <= listed.keys()
-    whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())
+    whole = whole and all(
+        _looks_whole(folder / name, digest, name in shards) for name, digest in listed.items()
+    )
     return fingerprint if isinstance(fingerprint, str) and whole else None
 
 

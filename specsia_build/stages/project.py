@@ -24,7 +24,16 @@ from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.reconstruct import beside_truth, mesh_from_files
-from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
+from specsia_build.stages.stage import (
+    Artefact,
+    CharacterStage,
+    DigestOf,
+    Digests,
+    Earlier,
+    EarlierMeta,
+    Job,
+    Meta,
+)
 from specsia_build.stages.warnings import Comparison, warnings_about
 
 
@@ -46,7 +55,11 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     rendered, reconstructed = earlier[render.STAGE], earlier[reconstruct.STAGE]
     truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(job.config), view_file(GT, 0))}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
-    return truth | yaw | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+    return (
+        truth
+        | yaw
+        | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+    )
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
@@ -55,7 +68,13 @@ def _serves(meta: Meta, config: BuildConfig) -> bool:
 
 
 def registered(
-    mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], gt: NDArray[np.uint8], look: Look, *, any_yaw: bool
+    mesh: Mesh,
+    masks: NDArray[np.uint8],
+    cameras: Sequence[Camera],
+    gt: NDArray[np.uint8],
+    look: Look,
+    *,
+    any_yaw: bool,
 ) -> Registration:
     """Register a reconstruction; with `any_yaw`, choose the yaw whose frontal view is most like the picture.
 
@@ -103,9 +122,11 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
     Returns:
         An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
-        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall and box; and no files.
+        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall and box; and
+        no files.
 
-    Raises LowQualityError with the pictures if the mean IoU is below `min_iou` and such characters are quarantined.
+    Raises LowQualityError with the pictures if the mean IoU is below `min_iou` and such characters are
+    quarantined.
     """
     config, rendered, reconstructed = job.config, earlier[render.STAGE], earlier[reconstruct.STAGE]
     masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
@@ -146,9 +167,13 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
         raise LowQualityError(
-            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
-            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
-            + (reason or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"),
+            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes "
+            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
+            + (
+                reason
+                or "look at its pictures, lower it with --min-iou, or keep such characters with "
+                "--low-iou keep"
+            ),
             dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()

@@ -70,7 +70,8 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
-    """The frontal picture, the files that the backend states, and all of the render if it sees the ground truth."""
+    """The frontal picture, the files that the backend states, and all of the render if it sees the ground
+    truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     inputs = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
     for i, path in enumerate(backend_inputs(backend, job.entry.id)):
@@ -88,8 +89,8 @@ def _sources(job: Job) -> Sources | None:
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
     """Check a backend's mesh, and return it without unused vertices and with double-sided faces.
 
-    Double-sided, as reconstruction methods ignore the winding of faces. Raises CharacterError if the mesh cannot be
-    used, and LowQualityError without pictures if it does not look like the picture.
+    Double-sided, as reconstruction methods ignore the winding of faces. Raises CharacterError if the mesh
+    cannot be used, and LowQualityError without pictures if it does not look like the picture.
     """
     try:
         if len(mesh.faces) > 0:
@@ -112,22 +113,30 @@ def reconstruct_picture(
 ) -> tuple[Mesh, tuple[str, ...]]:
     """Reconstruct a frontal picture (H, W, 4) without a contour; returns an accepted mesh and warnings.
 
-    `truth` is the character's own mesh or None, and `context` has more fields of `Context`. Raises UsageError if the
-    backend needs `truth` and it is None, and CharacterError as `accepted`.
+    `truth` is the character's own mesh or None, and `context` has more fields of `Context`. Raises UsageError
+    if the backend needs `truth` and it is None, and CharacterError as `accepted`.
     """
     if backend.sees_ground_truth and truth is None:
         raise UsageError(
-            f"the backend {backend.name} damages a character's own mesh, and none is given: name another backend, or "
-            "in Python give ground_truth=views.mesh"
+            f"the backend {backend.name} damages a character's own mesh, and none is given: name another "
+            "backend, or in Python give ground_truth=views.mesh"
         )
-    mesh, warnings, _ = _run(backend, picture, name, seed, None if truth is None else lambda: truth, **context)
+    mesh, warnings, _ = _run(
+        backend, picture, name, seed, None if truth is None else lambda: truth, **context
+    )
     return accepted(mesh, picture, backend, name), tuple(warnings)
 
 
 def _run(
-    backend: Backend, picture: NDArray[np.uint8], name: str, seed: int, truth: Callable[[], Mesh] | None, **context: Any
+    backend: Backend,
+    picture: NDArray[np.uint8],
+    name: str,
+    seed: int,
+    truth: Callable[[], Mesh] | None,
+    **context: Any,
 ) -> tuple[Mesh, list[str], dict[str, Any] | None]:
-    """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if it was not."""
+    """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if it was
+    not."""
     readings, doubts = list[Reading](), list[str]()
     known = Context(
         character_id=name,
@@ -145,9 +154,15 @@ def _run(
     return mesh, [*(warning for each in readings for warning in each.warnings), *doubts], reading
 
 
-def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:
-    """The same error with frontal pictures of the mesh, fitted to the figure, and axes with which it fits better."""
-    image, mask = png.decode(rendered.files[render.FRONT], 4), png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
+def _refused(
+    error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look
+) -> Exception:
+    """The same error with frontal pictures of the mesh, fitted to the figure, and axes with which it fits
+    better."""
+    image, mask = (
+        png.decode(rendered.files[render.FRONT], 4),
+        png.decode(rendered.files[view_file(GT_MASK, 0)], 1),
+    )
     try:
         mesh = compacted(mesh).with_sides(double=True)
         placed = fitted(mesh, mask >= HALF_COVERED)
@@ -166,8 +181,8 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     """Run the backend on the frontal picture.
 
     Returns:
-        An artefact with the mesh in the frame's axes, before registration; and the files that the backend read or
-        looked for in vain.
+        An artefact with the mesh in the frame's axes, before registration; and the files that the backend
+        read or looked for in vain.
 
     Raises LowQualityError with the frontal pictures if the mesh does not look like the picture.
     """
@@ -178,7 +193,9 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         return render.in_frame(read_character(entry), config)[0]
 
     files: list[Path] = []
-    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, read=files.extend, framed=True)
+    mesh, warnings, reading = _run(
+        backend, image, entry.id, config.seed, ground_truth, read=files.extend, framed=True
+    )
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:
@@ -242,7 +259,8 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
 
 
 def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
-    """PNGs of one view by name: Z and its mask from `files`, Y* from `rendered`, and an overlay of silhouettes."""
+    """PNGs of one view by name: Z and its mask from `files`, Y* from `rendered`, and an overlay of
+    silhouettes."""
     color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
     ours, theirs = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
     overlay = png.encode(_OVERLAY[2 * (ours >= HALF_COVERED).astype(np.uint8) + (theirs >= HALF_COVERED)])

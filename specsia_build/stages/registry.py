@@ -11,7 +11,14 @@ from specsia_build.stages.stage import CharacterStage, Stage
 STAGES: tuple[Stage, ...] = (render.STAGE, reconstruct.STAGE, project.STAGE, pack.STAGE)  # Stages of stills
 CLIP_STAGES: tuple[Stage, ...] = (motions.STAGE, draw.STAGE)  # Stages of characters in motion
 
-PAIR_STAGES: tuple[Stage, ...] = (*CLIP_STAGES, render.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE, move.STAGE)
+PAIR_STAGES: tuple[Stage, ...] = (
+    *CLIP_STAGES,
+    render.STAGE,
+    reconstruct.STAGE,
+    project.STAGE,
+    carry.STAGE,
+    move.STAGE,
+)
 """Stages of characters in motion, with reconstructions that move as they do."""
 
 
@@ -25,7 +32,9 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
 def refuse_unused_stages(names: Sequence[str], config: BuildConfig) -> None:
     """Raise UsageError if a stage needs reconstructions and the run has none."""
     own = {stage.name for stage in character_stages(config)}
-    if unused := [stage.name for stage in character_stages() if stage.name in names and stage.name not in own]:
+    if unused := [
+        stage.name for stage in character_stages() if stage.name in names and stage.name not in own
+    ]:
         raise UsageError(
             f"the stage {unused[0]} is of reconstructions, which this run has none of: "
             "--recipe dravie or --backend NAME moves them too"
@@ -38,6 +47,7 @@ def all_stages() -> tuple[Stage, ...]:
 
 
 def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:
-    """The stages of a run, or of every kind of run, that make an artefact of each character, in their order."""
+    """The stages of a run, or of every kind of run, that make an artefact of each character, in their
+    order."""
     stages = all_stages() if config is None else stages_for(config)
     return tuple(stage for stage in stages if isinstance(stage, CharacterStage))

@@ -1,4 +1,5 @@
-"""Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the backend."""
+"""Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the
+backend."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,7 +30,9 @@ from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, M
 
 FRONT = "front.png"
 
-LEAST_COVERED = 0.002  # Share of the picture that a character must cover in every view; less is an empty or broken file
+LEAST_COVERED = (
+    0.002  # Share of the picture that a character must cover in every view; less is an empty or broken file
+)
 
 MOST_OUTLINE = 4
 
@@ -64,7 +67,8 @@ class Outline:
 
 
 def outline(seed: int, character_id: str, rule: str = RANDOM) -> Outline:
-    """A character's contour, 1-4 px thick, drawn from SHA-256(seed, character_id); see `BuildConfig.outline`."""
+    """A character's contour, 1-4 px thick, drawn from SHA-256(seed, character_id); see
+    `BuildConfig.outline`."""
     digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
     thickness = 1 + digest[0] % MOST_OUTLINE
     if rule == COLOURED:
@@ -125,8 +129,9 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
     Returns:
-        An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L) and
-        ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or looked for in vain.
+        An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L)
+        and ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or
+        looked for in vain.
 
     Raises LowQualityError with the picture if a view is blank on white paper.
     """
@@ -146,15 +151,17 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(
-                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside the rest, "
+                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside "
+                "the rest, "
                 'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
         target = contour.draw(layers)
         colours.append(contour.colour_in(target, layers.mask))
         if is_blank(target):
             raise LowQualityError(
-                f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour (grey "
-                f"{luma(colours[-1])}); give it its texture, or draw a contour that is seen with --outline dark",
+                f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour "
+                f"(grey {luma(colours[-1])}); give it its texture, or draw a contour that is seen with "
+                "--outline dark",
                 {view_file(GT, view): png.encode(target)},
             )
         files[view_file(GT, view)] = png.encode(target)

@@ -16,10 +16,20 @@ from specsia_build.frame import view_yaws
 from specsia_build.rendering.ink import luma
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta, canonical_json, file_digest, sha256
+from specsia_build.stages.stage import (
+    CharacterStage,
+    Earlier,
+    EarlierMeta,
+    Meta,
+    canonical_json,
+    file_digest,
+    sha256,
+)
 
 
-def _origins(result: CharacterStage, truth: CharacterStage, mask: str) -> dict[str, tuple[CharacterStage, str]]:
+def _origins(
+    result: CharacterStage, truth: CharacterStage, mask: str
+) -> dict[str, tuple[CharacterStage, str]]:
     """Stage and layer of each image column; `mask` is the layer of the ground truth's silhouette."""
     origins = {name: (result, name) for name in (schema.COLOR, schema.MASK, schema.POS, schema.EDGE)}
     return {**origins, schema.GT: (truth, schema.GT), schema.GT_MASK: (truth, mask)}
@@ -34,7 +44,8 @@ RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """Summary of a character or clip of one backend, kept in memory while packing; its meta data stay on disk.
+    """Summary of a character or clip of one backend, kept in memory while packing; its meta data stay on
+    disk.
 
     Attributes:
         rows: number of its rows.
@@ -115,7 +126,9 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
     )
 
 
-Load = Callable[[str, str], Earlier]  # Returns the artefacts that pack reads, by id of a member and backend name
+Load = Callable[
+    [str, str], Earlier
+]  # Returns the artefacts that pack reads, by id of a member and backend name
 
 
 @dataclass(frozen=True)
@@ -152,8 +165,12 @@ def _rows(task: ShardTask, load: Load) -> Iterator[schema.Row]:
     for key in task.members:
         parts = load(key, task.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
-        for scalars, origin in row_facts(key, task.backend, {stage: part.meta for stage, part in parts.items()}):
-            yield schema.Row(scalars, {column: files[stage][file] for column, (stage, file, _) in origin.items()})
+        for scalars, origin in row_facts(
+            key, task.backend, {stage: part.meta for stage, part in parts.items()}
+        ):
+            yield schema.Row(
+                scalars, {column: files[stage][file] for column, (stage, file, _) in origin.items()}
+            )
 
 
 def make_shard(task: ShardTask, load: Load) -> Shard:

@@ -28,7 +28,8 @@ class Artefact:
     Attributes:
         key: the character's or the clip's id.
         files: bytes by name; `META` is not among them.
-        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, `DIGEST`.
+        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes,
+            `DIGEST`.
     """
 
     key: str
@@ -57,7 +58,9 @@ def canonical_json(value: Any) -> str:
     return _CANONICAL.encode(value)
 
 
-def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:
+def fingerprint(
+    stage: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str | None]
+) -> str:
     """SHA-256 over everything that decides an artefact.
 
     Args:
@@ -73,7 +76,13 @@ def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: M
 def seal(artefact: Artefact, stage: str, fingerprint: str, inputs: Mapping[str, str | None]) -> Artefact:
     """Add an artefact's stage, fingerprint, inputs and files' digests to its meta data."""
     files = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in artefact.files.items()}
-    meta = {**artefact.meta, "stage": stage, "fingerprint": fingerprint, "inputs": dict(inputs), "files": files}
+    meta = {
+        **artefact.meta,
+        "stage": stage,
+        "fingerprint": fingerprint,
+        "inputs": dict(inputs),
+        "files": files,
+    }
     return Artefact(artefact.key, artefact.files, {**meta, DIGEST: meta_digest(meta)})
 
 
@@ -93,10 +102,11 @@ class Clip:
     """One motion of one character, seen by one camera.
 
     Attributes:
-        id: unique in a run and usable as a file name: the character's id, the motion's name and the camera's number,
-            joined by ``-``, which the latter two do not contain.
+        id: unique in a run and usable as a file name: the character's id, the motion's name and the camera's
+            number, joined by ``-``, which the latter two do not contain.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
+        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a
+            turntable.
         index: number of the motion in its origin.
         frames: number of frames.
         view: number of the camera.
@@ -119,7 +129,8 @@ def character_of(clip_id: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless the stage has one of each."""
+    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless the stage has one of
+    each."""
 
     entry: Entry
     config: BuildConfig
@@ -136,7 +147,8 @@ class Sources:
         root: folder that contains all files.
         prefix: prefix of their names, which no other input of the stage has.
         sample: seed and version of a procedural character, which are the input instead of its files.
-        stated: files that the source itself names, which are always inputs: another file is another character.
+        stated: files that the source itself names, which are always inputs: another file is another
+            character.
     """
 
     folder: Path
@@ -165,11 +177,14 @@ def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sou
     return Sources(entry.folder, entry.within, prefix, entry.sample, (*mesh, *texture, *more))
 
 
-Earlier: TypeAlias = Mapping["CharacterStage", Artefact]  # A character's artefacts of the stages that a stage reads
+Earlier: TypeAlias = Mapping[
+    "CharacterStage", Artefact
+]  # A character's artefacts of the stages that a stage reads
 EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]  # Their meta data
 
 Make: TypeAlias = Callable[[Job, Earlier], tuple[Artefact, tuple[Path, ...]]]
-"""Makes an artefact, and lists the files that were read for it or looked for in vain; raises CharacterError."""
+"""Makes an artefact, and lists the files that were read for it or looked for in vain; raises
+CharacterError."""
 
 
 def _nothing(*_: object) -> Mapping[str, Any]:

@@ -40,7 +40,9 @@ class Comparison:
 def warnings_about(pair: Comparison, reconstructed: Meta) -> tuple[tuple[str, ...], str | None]:
     """Warnings about a reconstruction, and the reason why it misses the silhouettes, if known."""
     goal = small(pair.gt, pair.gt_masks[0])
-    front, behind = (None if view is None else small(view, view[..., 3]) for view in (pair.front, pair.behind))
+    front, behind = (
+        None if view is None else small(view, view[..., 3]) for view in (pair.front, pair.behind)
+    )
     assert front is not None
     as_is, turned = better_frame(pair.mesh, pair.placed, front, behind, goal, pair.look)
     whose = f"the reconstruction by {reconstructed['backend']}"
@@ -70,24 +72,29 @@ def _lacking(pair: Comparison, reconstructed: Meta) -> str | None:
     if missing[worst] < LOST:
         return None
     return (
-        f"lacks a part that view {worst} shows, {missing[worst]:.0%} of its silhouette: look at it in `specsia report`"
+        f"lacks a part that view {worst} shows, {missing[worst]:.0%} of its silhouette: look at it in "
+        "`specsia report`"
     )
 
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta) -> str | None:
-    """End of a sentence about how the colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), or None."""
+    """End of a sentence about how the colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), or
+    None."""
     plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
-        return f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were not read"
+        return (
+            f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were "
+            "not read"
+        )
     if as_is.pale and reading is not None and reading["linear"]:
         line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
         return (
-            f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they would be "
-            f"{as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
+            f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they "
+            f"would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
         )
     if as_is.plain < FAR:
         return None
     return (
-        f"has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have less than "
-        f"{FAR:.2f}: shading, a wrong texture or another character's mesh look so"
+        f"has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
+        f"less than {FAR:.2f}: shading, a wrong texture or another character's mesh look so"
     )

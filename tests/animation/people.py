@@ -50,12 +50,16 @@ QUATERNIUS = {"hips": "Body", "spine": "Hips", "chest": "Torso", "neck": "Neck",
 for _name, _capital in (("left", "Left"), ("right", "Right")):
     _parts = ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "Toes")
     _mixamo = ("Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")
-    MIXAMO |= {_name + part: f"mixamorig:{_capital}{word}" for part, word in zip(_parts, _mixamo, strict=True)}
+    MIXAMO |= {
+        _name + part: f"mixamorig:{_capital}{word}" for part, word in zip(_parts, _mixamo, strict=True)
+    }
     KAYKIT |= {_name + part: f"{part.lower()}.{_name[0]}" for part in _parts[1:]}
     QUATERNIUS |= {_name + part: f"{part}.{_capital[0]}" for part in _parts[:-1]}
 
 
-def skeleton_of(names: Iterable[str], parents: Sequence[int], translations: ArrayLike = 0.0, **more: Any) -> Skeleton:
+def skeleton_of(
+    names: Iterable[str], parents: Sequence[int], translations: ArrayLike = 0.0, **more: Any
+) -> Skeleton:
     """A skeleton whose joints are turned nowhere, at (J, 3) places from their parents."""
     names = tuple(names)
     return replace(Skeleton.unturned(names, parents, np.broadcast_to(translations, (len(names), 3))), **more)
@@ -134,7 +138,9 @@ def person(
     return Figure(skeleton, up_rotation(up), {}), {bone: k for k, bone in enumerate(bones)}
 
 
-def turning(figure: Figure, node: int, vectors: list[tuple[float, float, float]], name: str = "turn") -> Motion:
+def turning(
+    figure: Figure, node: int, vectors: list[tuple[float, float, float]], name: str = "turn"
+) -> Motion:
     """A node turned from its rest by vectors (degrees along an axis, Z up), a second apart."""
     skeleton = figure.skeleton
     parent = int(skeleton.parents[node])

@@ -14,12 +14,27 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.transfer import sample_times
 from specsia_build.errors import CharacterError
 from specsia_build.frame import front_rotation
-from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, degrees, person, places, skeleton_of, turning, way
+from tests.animation.people import (
+    KAYKIT,
+    MIXAMO,
+    QUATERNIUS,
+    degrees,
+    person,
+    places,
+    skeleton_of,
+    turning,
+    way,
+)
 
 LIMBS = [
     (side + upper, side + lower)
     for side in ("left", "right")
-    for upper, lower in (("UpperArm", "LowerArm"), ("LowerArm", "Hand"), ("UpperLeg", "LowerLeg"), ("LowerLeg", "Foot"))
+    for upper, lower in (
+        ("UpperArm", "LowerArm"),
+        ("LowerArm", "Hand"),
+        ("UpperLeg", "LowerLeg"),
+        ("LowerLeg", "Foot"),
+    )
 ]
 
 
@@ -40,7 +55,9 @@ def test_elbow_angle_on_any_rig(names: dict[str, str] | None, lowered: float) ->
     motion = turning(source[0], source[1]["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
     result = retargeted(motion, source[0], target[0]).motion
     at = places(target[0], result, 1.0)
-    bent = degrees(way(at, target[1], "leftUpperArm", "leftLowerArm"), way(at, target[1], "leftLowerArm", "leftHand"))
+    bent = degrees(
+        way(at, target[1], "leftUpperArm", "leftLowerArm"), way(at, target[1], "leftLowerArm", "leftHand")
+    )
     assert bent == pytest.approx(90.0, abs=0.1)
     assert degrees(way(at, target[1], "leftLowerArm", "leftHand"), np.array([0.0, -1.0, 0.0])) < 0.1
     assert worst(source, target, motion, result, [0.0, 0.5, 1.0]) < 0.1
@@ -67,10 +84,14 @@ def test_same_build_keeps_tracks(front: str) -> None:
 def test_hip_travel_scales_with_legs() -> None:
     source, bones = person(MIXAMO, up="+y", size=100.0)
     rest = source.skeleton.translations[bones["hips"]]
-    walk = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])]))
+    walk = Track(
+        bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])])
+    )
     target = person(KAYKIT, seed=5, size=0.5)
     result = retargeted(Motion("leap", (walk,), 0.0, 1.0), source, target[0]).motion
-    moved = places(target[0], result, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
+    moved = (
+        places(target[0], result, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
+    )
     np.testing.assert_allclose(moved, (0, -1.0, 0.25), atol=1e-6)
 
 
@@ -84,7 +105,9 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
     drop = places(source, motion, 1.0)[bones["leftFoot"]] - places(source, None, 0.0)[bones["leftFoot"]]
     rest = source.skeleton.translations[bones["hips"]]
     way_down = np.stack([rest, rest - source.turn.T @ drop])
-    return replace(motion, tracks=(*tracks, Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), way_down)))
+    return replace(
+        motion, tracks=(*tracks, Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), way_down))
+    )
 
 
 @pytest.mark.parametrize("shin", [0.8, 1.0, 1.3])
@@ -173,10 +196,14 @@ def test_source_lying_at_rest() -> None:
 def test_missing_joints_named() -> None:
     source, bones = person(MIXAMO)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
-    legless = {bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")}
+    legless = {
+        bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")
+    }
     with pytest.raises(CharacterError, match="left foot"):
         retargeted(motion, source, person(legless)[0])
-    armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
+    armless = {
+        bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone
+    }
     result = retargeted(motion, source, person(armless)[0])
     (note,) = result.notes
     assert "right lower arm" in note
@@ -219,7 +246,8 @@ def test_sampled_at_keys_and_between() -> None:
 
 
 def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, int]]:
-    """A person of any size, one of whose joints is flattened, mirrored, far away, hung elsewhere or skewed."""
+    """A person of any size, one of whose joints is flattened, mirrored, far away, hung elsewhere or
+    skewed."""
     random = np.random.default_rng(seed)
     figure, bones = person(names, seed=seed, size=float(10 ** random.uniform(-3, 3)))
     skeleton = figure.skeleton

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.annotation.lines import Lines, contents, draw_lines, feature_edges, matching, segments, visible_lines
+from specsia_build.annotation.lines import (
+    Lines,
+    contents,
+    draw_lines,
+    feature_edges,
+    matching,
+    segments,
+    visible_lines,
+)
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.characters.character import Entry
@@ -80,7 +88,9 @@ def test_intersections_have_lines() -> None:
     within = (lines.vertices < 0).all(axis=1)
     assert within.sum() > 20
     # Where they cross is known to a fraction of a pixel.
-    inner = lines.places[within & (lines.places[..., 1] > 15).all(axis=1) & (lines.places[..., 1] < 39).all(axis=1)]
+    inner = lines.places[
+        within & (lines.places[..., 1] > 15).all(axis=1) & (lines.places[..., 1] < 39).all(axis=1)
+    ]
     np.testing.assert_allclose(inner[..., 0], 30.3, atol=0.02)
 
 
@@ -95,7 +105,9 @@ def test_region_and_material_borders() -> None:
     by_material = visible_lines(seen, feature_edges(two, np.zeros(2, np.int32)))
     np.testing.assert_array_equal(by_material.places, by_region.places)
     neither = visible_lines(seen, feature_edges(board, np.zeros(2, np.int32)))
-    np.testing.assert_allclose(draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING)
+    np.testing.assert_allclose(
+        draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING
+    )
 
 
 def test_cutouts_are_outlined() -> None:
@@ -131,7 +143,8 @@ def paper(*shape: int) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np
 
 
 def ring() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
-    """A square of region 0 with a hole, outlined, and region 3 beside 0 in its lower half without a line between."""
+    """A square of region 0 with a hole, outlined, and region 3 beside 0 in its lower half without a line
+    between."""
     line, label, mask = paper(20, 20)
     label[2:18, 2:18], label[11:18, 10:18], label[6:9, 6:9] = 0, 3, -1
     mask[label >= 0] = 255
@@ -155,7 +168,11 @@ def test_empty_frame_is_background() -> None:
     seg = segments(*paper(5, 7))
     assert (seg == 1).all()
     found = contents(seg, paper(5, 7)[1], np.empty((0, 3), np.uint8))
-    assert (found.region.tolist(), found.pixels.tolist(), found.colors.tolist()) == ([-1, -1], [0, 35], [[0] * 4] * 2)
+    assert (found.region.tolist(), found.pixels.tolist(), found.colors.tolist()) == (
+        [-1, -1],
+        [0, 35],
+        [[0] * 4] * 2,
+    )
     flow, unmatched = np.zeros((5, 7, 2), np.float32), np.ones((5, 7), np.bool_)
     assert matching(seg, paper(5, 7)[1], seg, paper(5, 7)[1], flow, unmatched).tolist() == [0, 1]
 
@@ -173,7 +190,8 @@ def test_segment_contents() -> None:
 
 
 def figure(shift: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Segments and regions of two boxes of regions 0 and 1 with a line around, and a third of region 1, moved."""
+    """Segments and regions of two boxes of regions 0 and 1 with a line around, and a third of region 1,
+    moved."""
     line, label, mask = paper(20, 40)
     for left, region in ((2, 0), (10, 1), (22, 1)):
         label[4:14, left + shift : left + shift + 8] = region
@@ -201,7 +219,12 @@ def test_segments_match_within_regions() -> None:
     assert matching(seg, label, later, later_label, flow + 100, label < 0).tolist() == [0, 1, -1, -1, -1]
 
 
-REAL = ["kaykit/Knight.glb", "animated/animal_fox.glb", "animated/mech_george.glb", "animated/woman_witch.glb"]
+REAL = [
+    "kaykit/Knight.glb",
+    "animated/animal_fox.glb",
+    "animated/mech_george.glb",
+    "animated/woman_witch.glb",
+]
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -245,7 +268,8 @@ def check(found: Strokes, most: int) -> None:
 
 
 def test_box_points_are_corners() -> None:
-    """Seen from its corner: six corners around and the two ends of the edge in the middle, diagonals left out."""
+    """Seen from its corner: six corners around and the two ends of the edge in the middle, diagonals left
+    out."""
     mesh = box((0, 0, 0), (0.25, 0.25, 0.325))
     found = strokes_of(mesh, yaw=45.0)
     check(found, 8)
@@ -258,8 +282,11 @@ def test_box_points_are_corners() -> None:
 
 
 def test_point_numbers_follow_surface() -> None:
-    """Of two frames, those points match that are the same vertex, wherever it went; where a line is cut none does."""
-    still = concatenate([box((0, 0, 0), (0.2, 0.2, 0.2), RED), box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)])
+    """Of two frames, those points match that are the same vertex, wherever it went; where a line is cut none
+    does."""
+    still = concatenate(
+        [box((0, 0, 0), (0.2, 0.2, 0.2), RED), box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)]
+    )
     there = still.with_vertices(still.vertices + np.array([0.05, 0, 0.03], np.float32))
     count = len(still.vertices)
     one, other = strokes_of(still, yaw=20.0, frame=0), strokes_of(there, yaw=20.0, frame=1)
@@ -276,7 +303,9 @@ def test_separate_parts_have_own_points() -> None:
     still = concatenate([sheet(7, 14, 27, 40, material=red), sheet(27, 14, 37, 40, material=blue)])
     features = feature_edges(still, still.face_material, bound=np.repeat(np.arange(2, dtype=np.int32), 4))
     camera = Camera(0.0, SIZE)
-    there = still.with_vertices(still.vertices + np.repeat([[0, 0, 0], [0.1, 0, 0.05]], 4, axis=0).astype(np.float32))
+    there = still.with_vertices(
+        still.vertices + np.repeat([[0, 0, 0], [0.1, 0, 0.05]], 4, axis=0).astype(np.float32)
+    )
     found = strokes(visible_lines(seen_in(there, camera), features), vertex_ranks(still))
     vertices = found.points < len(still.vertices)
     assert found.points[vertices].tolist() == list(range(8))
@@ -308,7 +337,8 @@ def test_closed_line_stays_closed() -> None:
 
 
 def test_loose_ends_join_nearest() -> None:
-    """Two pieces that end a pixel from a third's vertex are joined to it, one that ends farther away is not."""
+    """Two pieces that end a pixel from a third's vertex are joined to it, one that ends farther away is
+    not."""
     places = [[(0, 0), (10, 0)], [(20, 8), (11, 0)], [(20, -8), (10, 1)], [(40, 40), (10, -2)]]
     lines = Lines(np.array(places, np.float32), np.array([[0, 1], [2, -1], [3, -1], [4, -1]], np.int32))
     found = strokes(lines, np.arange(5, dtype=np.int32))
@@ -317,7 +347,8 @@ def test_loose_ends_join_nearest() -> None:
 
 
 def test_ranks_cover_surface() -> None:
-    """Of a fine sheet beside a coarse one the first ranks are spread by area, and vertices at one place are one."""
+    """Of a fine sheet beside a coarse one the first ranks are spread by area, and vertices at one place are
+    one."""
     fine = sphere(0.1, 48, 96, centre=(-0.3, 0, 0))
     mesh = concatenate([fine, sphere(0.1, 6, 8, centre=(0.3, 0, 0)), sheet(2, 2, 10, 10)])
     ranks = vertex_ranks(mesh)

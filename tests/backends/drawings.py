@@ -54,8 +54,12 @@ def figure(size: int) -> tuple[Field, Field]:
     """A figure in T-pose with head, torso, arms and legs: signed distance, and colours with a face."""
     head = disc(size, 0.5, 0.27, 0.12)
     torso = limb(size, (0.5, 0.43), (0.5, 0.6), 0.095)
-    arms = np.maximum(limb(size, (0.5, 0.42), (0.2, 0.42), 0.035), limb(size, (0.5, 0.42), (0.8, 0.42), 0.035))
-    legs = np.maximum(limb(size, (0.45, 0.62), (0.45, 0.85), 0.042), limb(size, (0.55, 0.62), (0.55, 0.85), 0.042))
+    arms = np.maximum(
+        limb(size, (0.5, 0.42), (0.2, 0.42), 0.035), limb(size, (0.5, 0.42), (0.8, 0.42), 0.035)
+    )
+    legs = np.maximum(
+        limb(size, (0.45, 0.62), (0.45, 0.85), 0.042), limb(size, (0.55, 0.62), (0.55, 0.85), 0.042)
+    )
     colours = np.empty((size, size, 3))
     colours[:] = SHIRT
     colours[pixels(size)[1] > 0.64] = LEGS

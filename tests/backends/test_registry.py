@@ -139,7 +139,9 @@ def test_documented_example_builds(tmp_path: Path) -> None:
     """The card has no height in other frames, which must not cost it its pairs."""
     code = (ROOT / "docs/backends.md").read_text().partition("```python\n")[2].partition("```")[0]
     package = {
-        "my_backend.py": code.replace("h = 1.35 / 2", "h = 1.35 / 2 if context.character_id == '0' else [][1]"),
+        "my_backend.py": code.replace(
+            "h = 1.35 / 2", "h = 1.35 / 2 if context.character_id == '0' else [][1]"
+        ),
         "mine-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n",
         "mine-1.0.dist-info/entry_points.txt": "[specsia.backends]\nbillboard = my_backend:create\n",
     }

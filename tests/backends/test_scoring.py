@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from specsia_build.backends import registry
 from specsia_build.backends.base import Context
 from specsia_build.backends.placing import into_frame
-from specsia_build.backends.scoring import Turned, _largest_piece, better_frame, check_generated, check_mesh, small
+from specsia_build.backends.scoring import (
+    Turned,
+    _largest_piece,
+    better_frame,
+    check_generated,
+    check_mesh,
+    small,
+)
 from specsia_build.backends.selftest import ellipsoid, figure, selftest
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, axis_names, view_cameras

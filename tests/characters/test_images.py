@@ -58,7 +58,12 @@ def test_orientation_tag(upright: bool, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("side", [17000, 60000])
 def test_decompression_bomb_is_refused(side: int) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
     with pytest.raises(CharacterError, match=r"^bomb\.png has more than 8192x8192"):
         load_texture(data, "bomb.png")
 
@@ -70,7 +75,9 @@ def test_decompression_bomb_is_refused(side: int) -> None:
     st.integers(0, 2**32 - 1),
     st.sampled_from([{}, {"transparency": 3}, {"compress_level": 0}, {"dpi": (72, 72)}]),
 )
-def test_png_agrees_with_pillow(mode: str, height: int, width: int, seed: int, options: dict[str, object]) -> None:
+def test_png_agrees_with_pillow(
+    mode: str, height: int, width: int, seed: int, options: dict[str, object]
+) -> None:
     if mode in ("RGB", "RGBA", "LA") and "transparency" in options:
         options = {"transparency": (3, 3, 3)} if mode == "RGB" else {}
     random = np.random.default_rng(seed)
@@ -98,7 +105,9 @@ def test_basis_universal() -> None:
     pixels = load_texture(UASTC, "skin")
     assert pixels.dtype == np.uint8
     y, x = np.indices((16, 16))
-    expected = np.stack([np.where(x < 8, 220, 40), np.where(y < 8, 200, 30), 0 * x + 60, 0 * x + 255], axis=-1)
+    expected = np.stack(
+        [np.where(x < 8, 220, 40), np.where(y < 8, 200, 30), 0 * x + 60, 0 * x + 255], axis=-1
+    )
     np.testing.assert_array_equal(pixels, expected)
 
 
@@ -125,7 +134,8 @@ def written(folder: Path, **contents: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["C:\\work\\textures\\red\\body.png", "../Textures/RED/body.png", "red/body.png", "/a/b/red/Body.png"]
+    "name",
+    ["C:\\work\\textures\\red\\body.png", "../Textures/RED/body.png", "red/body.png", "/a/b/red/Body.png"],
 )
 def test_folders_separate_equal_names(tmp_path: Path, name: str) -> None:
     written(tmp_path, textures__blue="blue", textures__red="red", red__old="old", green="green")

@@ -73,7 +73,9 @@ def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
 def test_vertex_colours_are_srgb(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1 1 1\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3)
+    assert_allclose(
+        raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3
+    )
 
 
 def test_normals_unit_and_filled(tmp_path: Path) -> None:
@@ -102,7 +104,11 @@ def test_dropped_parts(tmp_path: Path, drop: tuple[str, ...], left: list[list[in
 
 def test_material_faces(tmp_path: Path) -> None:
     (tmp_path / "my lib.mtl").write_text("newmtl skin one\nKd 1 0.5 0\nnewmtl glow\nKd 0 0 0\nd 0.25\n")
-    text = "mtllib my lib.mtl\n" + POINTS + "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
+    text = (
+        "mtllib my lib.mtl\n"
+        + POINTS
+        + "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
+    )
     raw = read(tmp_path, text)
     assert [m.name for m in raw.mesh.materials] == ["glow", "skin one"]
     assert_array_equal(raw.mesh.face_material, [0, 1, 0])
@@ -193,7 +199,9 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
 def test_one_image_beats_the_library(tmp_path: Path) -> None:
     paint(tmp_path / "wrong.png", RED)
     textured(tmp_path, "map_Kd wrong.png")
-    raw = read_obj(Entry("a", "obj", tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN)), plain=True)
+    raw = read_obj(
+        Entry("a", "obj", tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN)), plain=True
+    )
     assert colour_of(raw) == [*GREEN]
     assert len(raw.mesh.materials) == 1
 
@@ -254,9 +262,13 @@ def surfaces(draw: st.DrawFn) -> tuple[list[list[float]], list[list[int]]]:
     return points, draw(st.lists(st.lists(index, min_size=3, max_size=3), min_size=1, max_size=12))
 
 
-@given(surfaces(), st.sampled_from(["{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}"]))
+@given(
+    surfaces(), st.sampled_from(["{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}"])
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_written_file_is_read(tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str) -> None:
+def test_written_file_is_read(
+    tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str
+) -> None:
     points, faces = surface
     lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in points]
     lines += [f"vt {x!r} {y!r}" for x, y, _ in points] + ["vn 0 0 1"] * len(points)

@@ -23,7 +23,9 @@ LIST = "property list uchar int vertex_indices\n"
 SQUARE = ["0 0 0", "2 0 0", "2 0 1", "0 0 1"]
 
 
-def text_ply(vertices: list[str], faces: list[str], vertex: str = XYZ, face: str = LIST, head: str = HEAD) -> str:
+def text_ply(
+    vertices: list[str], faces: list[str], vertex: str = XYZ, face: str = LIST, head: str = HEAD
+) -> str:
     header = f"{head}element vertex {len(vertices)}\n{vertex}element face {len(faces)}\n{face}end_header\n"
     return header + "\n".join([*vertices, *faces]) + "\n"
 
@@ -58,7 +60,10 @@ def test_vertex_colours_are_linear(tmp_path: Path) -> None:
 def test_mixed_binary_polygons(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
     head = HEAD.replace("ascii", name)
-    header = f"{head}element vertex 5\n{XYZ}element face 3\nproperty uchar flag\n{LIST}property float q\nend_header\n"
+    header = (
+        f"{head}element vertex 5\n{XYZ}element face 3\nproperty uchar flag\n{LIST}property float "
+        "q\nend_header\n"
+    )
     points = [(0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1), (-1, 0, 0.5)]
     body = b"".join(struct.pack(order + "3f", *p) for p in points)
     for polygon in ([0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3]):
@@ -88,7 +93,9 @@ def test_corner_uv_and_textures(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "a.png")
     head = HEAD + "comment TextureFile a.png\ncomment TextureFile ../b.png\n"
     rows = ["3 0 1 2 6 0 0 1 0 1 1", "3 0 2 3 6 0 0 1 1 0 1"]
-    raw = read(tmp_path, text_ply(SQUARE, rows, face=LIST + "property list uchar float texcoord\n", head=head))
+    raw = read(
+        tmp_path, text_ply(SQUARE, rows, face=LIST + "property list uchar float texcoord\n", head=head)
+    )
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[1], [[0, 1], [1, 0], [0, 0]])
     (material,) = raw.mesh.materials
@@ -125,7 +132,11 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
     text = text_ply(SQUARE, ["4 0 1 2 3"])
     data = text.replace("\n", "\r").encode()
     if binary:
-        header = text[: text.index("end_header\n") + 11].replace("ascii", "binary_little_endian").replace("\n", "\r")
+        header = (
+            text[: text.index("end_header\n") + 11]
+            .replace("ascii", "binary_little_endian")
+            .replace("\n", "\r")
+        )
         points = np.array([list(map(float, line.split())) for line in SQUARE], "<f4").tobytes()
         data = header.encode() + points + struct.pack("<B4i", 4, 0, 1, 2, 3)
     raw = read(tmp_path, data)
@@ -136,6 +147,7 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
 def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
     cut = (
-        whole.replace("end_header", "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header") + "0 1\n"
+        whole.replace("end_header", "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header")
+        + "0 1\n"
     )
     assert_array_equal(read(tmp_path, cut).mesh.faces, read(tmp_path, whole).mesh.faces)

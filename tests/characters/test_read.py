@@ -1,4 +1,5 @@
-"""Read characters of every format into the frame, with their rigs; refuse what cannot be drawn or is too large."""
+"""Read characters of every format into the frame, with their rigs; refuse what cannot be drawn or is too
+large."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def entry_of(folder: Path, text: str, **more: Any) -> Entry:
         ("+z", "-x", [[0, 3, 0], [-2, 0, 0], [0, 0, 1]]),
     ],
 )
-def test_stated_up_and_front(tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]) -> None:
+def test_stated_up_and_front(
+    tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
+) -> None:
     character = read_character(entry_of(tmp_path, ARROW, up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
     assert character.mesh.vertices.dtype == np.float32 and character.files[0] == tmp_path / "hero.obj"
@@ -68,7 +71,9 @@ def test_unknown_dropped_part_warns(tmp_path: Path) -> None:
     assert "'Hat'" in warning
 
 
-@pytest.mark.parametrize("text", [ARROW.replace("v 3", "v nan"), ARROW.replace("v 3", "v 1e300"), "v 1 1 1\nf 1 1 1\n"])
+@pytest.mark.parametrize(
+    "text", [ARROW.replace("v 3", "v nan"), ARROW.replace("v 3", "v 1e300"), "v 1 1 1\nf 1 1 1\n"]
+)
 def test_undrawable_shapes(tmp_path: Path, text: str) -> None:
     with pytest.raises(CharacterError, match=r"^hero\.obj has "):
         read_character(entry_of(tmp_path, text))
@@ -91,7 +96,9 @@ def test_colours_and_normals_are_repaired(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), OSError("disk")])
-def test_parser_errors_become_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_parser_errors_become_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     monkeypatch.setattr("specsia_build.characters.read.read_obj", Mock(side_effect=error))
     with pytest.raises(CharacterError, match=r"hero\.obj could not be read"):
         read_character(entry_of(tmp_path, ""))
@@ -219,7 +226,9 @@ def ply_lists(folder: Path, rows: int = 4_000_000) -> Path:
         "element vertex 3\nproperty uchar x\nproperty uchar y\nproperty uchar z\n"
         f"element face {rows}\nproperty list uchar uchar vertex_indices\nend_header\n"
     )
-    path.write_bytes(head.encode() + bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]) + b"\x03\x00\x01\x02" + bytes(rows - 1))
+    path.write_bytes(
+        head.encode() + bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]) + b"\x03\x00\x01\x02" + bytes(rows - 1)
+    )
     return path
 
 
@@ -279,7 +288,9 @@ def unheld(_: int) -> int:
     """What a process that is started by a worker is held to."""
     with memory.unlimited():
         script = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
-        return int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+        return int(
+            subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")

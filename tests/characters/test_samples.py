@@ -1,4 +1,5 @@
-"""Procedural samples: files, meshes, textures, determinism and repair, rigs and six motions; the 3DBiCar layout."""
+"""Procedural samples: files, meshes, textures, determinism and repair, rigs and six motions; the 3DBiCar
+layout."""
 
 from __future__ import annotations
 
@@ -54,7 +55,11 @@ def test_files_follow_3dbicar(folder: Path) -> None:
         assert sorted(digests(folder / str(index))) == sorted(FILES)
         assert sum((folder / str(index) / name).stat().st_size for name in FILES) < 1_000_000
     stated = json.loads((folder / "0" / "metadata.json").read_text(encoding="utf-8"))
-    assert (stated["license"], stated["source"], stated["seed"]) == ("CC0-1.0", "specsia procedural samples", SEED)
+    assert (stated["license"], stated["source"], stated["seed"]) == (
+        "CC0-1.0",
+        "specsia procedural samples",
+        SEED,
+    )
 
 
 def test_closed_and_facing_outwards(dozen: list[Sample]) -> None:
@@ -146,7 +151,9 @@ def animated(movers: Path, request: pytest.FixtureRequest) -> AnimatedCharacter:
     return read_animated(bicar_entry(movers / str(request.param), str(request.param)))
 
 
-def over(animated: AnimatedCharacter, name: str, frames: int = 16) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def over(
+    animated: AnimatedCharacter, name: str, frames: int = 16
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Vertices (T, V, 3) and joints' places (T, J, 3) over a motion, in the mesh's coordinates."""
     motion = next(motion for motion in animated.motions if motion.name == name)
     posed = poses(animated.rig.skeleton, motion, np.linspace(0, motion.end, frames, endpoint=False))
@@ -188,7 +195,11 @@ def test_motions_stay_whole_and_grounded(animated: AnimatedCharacter, name: str)
 def test_changed_sample_has_no_rig(movers: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
     text = (tmp_path / "7" / name).read_text()
-    changed = text.replace("\nv 0", "\nv 1", 1) if name.endswith("obj") else text.replace('"version": ', '"version": 9')
+    changed = (
+        text.replace("\nv 0", "\nv 1", 1)
+        if name.endswith("obj")
+        else text.replace('"version": ', '"version": 9')
+    )
     assert changed != text
     (tmp_path / "7" / name).write_text(changed)
     entry = bicar_entry(tmp_path / "7", "7")
@@ -199,7 +210,11 @@ def test_changed_sample_has_no_rig(movers: Path, tmp_path: Path, name: str) -> N
 
 def test_foreign_metadata_gives_no_rig(movers: Path, tmp_path: Path) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
-    for metadata in ("{", '{"source": "others"}', '{"source": "specsia procedural samples", "version": 3, "seed": -1}'):
+    for metadata in (
+        "{",
+        '{"source": "others"}',
+        '{"source": "specsia procedural samples", "version": 3, "seed": -1}',
+    ):
         (tmp_path / "7" / "metadata.json").write_text(metadata)
         assert read_animated(bicar_entry(tmp_path / "7", "7")).motions == ()
 

@@ -51,8 +51,26 @@ def test_one_mesh_file(tmp_path: Path) -> None:
 
 
 def test_mesh_files_in_subfolders(tmp_path: Path) -> None:
-    touch(tmp_path, "10.glb", "9.ply", "b.vrm", "sub dir/änne.gltf", "sub dir/tex.png", "a.obj", "a.mtl", "d.blend")
-    touch(tmp_path, ".hidden.glb", ".git/x.glb", "c.FBX", "d.blend1", "run/specsia-run.json", "run/source/Other.glb")
+    touch(
+        tmp_path,
+        "10.glb",
+        "9.ply",
+        "b.vrm",
+        "sub dir/änne.gltf",
+        "sub dir/tex.png",
+        "a.obj",
+        "a.mtl",
+        "d.blend",
+    )
+    touch(
+        tmp_path,
+        ".hidden.glb",
+        ".git/x.glb",
+        "c.FBX",
+        "d.blend1",
+        "run/specsia-run.json",
+        "run/source/Other.glb",
+    )
     touch(tmp_path.with_name("elsewhere"), "Hero.glb")
     (tmp_path / "link").symlink_to(tmp_path.with_name("elsewhere"))
     source = open_path(tmp_path)
@@ -83,7 +101,15 @@ def test_one_stem_in_several_formats(tmp_path: Path, present: tuple[str, ...], w
 
 
 def test_folder_of_3dbicar(tmp_path: Path) -> None:
-    touch(tmp_path, "10/tpose/m.obj", "9/tpose/m.obj", "9/tpose/e.obj", "x7/tpose/m.obj", "template.obj", "docs/a.glb")
+    touch(
+        tmp_path,
+        "10/tpose/m.obj",
+        "9/tpose/m.obj",
+        "9/tpose/e.obj",
+        "x7/tpose/m.obj",
+        "template.obj",
+        "docs/a.glb",
+    )
     touch(tmp_path, "11/image/mask512.png", "x8/tpose/e.obj", ".cache/tpose/m.obj")
     source = open_path(tmp_path)
     assert source.kind == "3dbicar"
@@ -132,7 +158,8 @@ def test_samples_are_made_on_demand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sample:", "sample:0", "sample:x", "sample:-1", "sample:1.5", "sample:100001", "sample:3@", "sample:٣"]
+    "text",
+    ["sample:", "sample:0", "sample:x", "sample:-1", "sample:1.5", "sample:100001", "sample:3@", "sample:٣"],
 )
 def test_impossible_samples(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(text)):
@@ -151,10 +178,14 @@ STRANGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize("name", ["x.glb", "x.gltf", "x.obj", "x.ply", "x.fbx"])
-def test_mesh_outside_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
+def test_mesh_outside_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     STRANGE[kind](Path(name))
-    entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
+    entry = Entry(
+        "x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name)
+    )
     with pytest.raises(CharacterError, match=r"not a regular file|leads out of"):
         read_character(entry)
     assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
@@ -209,7 +240,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_full_manifest_line(folder: Path) -> None:
-    line: dict[str, Any] = {"id": "héro-1_x", "sides": "both", "pose": "Walk@12", "split": "validation", "source": "me"}
+    line: dict[str, Any] = {
+        "id": "héro-1_x",
+        "sides": "both",
+        "pose": "Walk@12",
+        "split": "validation",
+        "source": "me",
+    }
     line |= {"up": "+z", "front": "+x", "drop": ("Sword", "Mug"), "license": "MIT"}
     files = {"path": "a.glb", "texture": "skin.png", "drawing": "skin.png"}
     placed: dict[str, Any] = {key: folder / name for key, name in files.items()}
@@ -247,7 +284,13 @@ BAD: dict[str, tuple[Any, ...]] = {
 """Values that no line may have, by key."""
 
 ENTRY = {"id": "a", "path": "a.glb"}
-LINES = ["oops", "[1]", "[" * 100_000, {"id": "a"}, *(ENTRY | {key: value} for key in BAD for value in BAD[key])]
+LINES = [
+    "oops",
+    "[1]",
+    "[" * 100_000,
+    {"id": "a"},
+    *(ENTRY | {key: value} for key in BAD for value in BAD[key]),
+]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: str(line)[:60])
@@ -264,7 +307,10 @@ def test_bad_line_costs_itself(folder: Path, line: str | dict[str, Any]) -> None
 def test_repeated_id_keeps_first(folder: Path) -> None:
     first, second, third = entries(folder, ENTRY, ENTRY, ENTRY | {"id": "A"})
     assert first.problem is None
-    assert [(entry.id, entry.problem is None) for entry in (second, third)] == [("line-2", False), ("line-3", False)]
+    assert [(entry.id, entry.problem is None) for entry in (second, third)] == [
+        ("line-2", False),
+        ("line-3", False),
+    ]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00", b"[\n", b"{\n"])
@@ -275,12 +321,20 @@ def test_empty_manifest_is_refused(tmp_path: Path, data: bytes) -> None:
         read_manifest(path)
 
 
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a.glb", "+x", "..", "a", "b"])
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a.glb", "+x", "..", "a", "b"])
+)
 json_values = leaves | st.lists(leaves, max_size=3) | st.dictionaries(st.text(max_size=3), leaves, max_size=3)
-keys = st.sampled_from(["id", "path", "texture", "up", "front", "pose", "drop", "drawing", "split", "license"])
+keys = st.sampled_from(
+    ["id", "path", "texture", "up", "front", "pose", "drop", "drawing", "split", "license"]
+)
 
 
-@given(st.lists(st.dictionaries(keys, json_values).map(json.dumps) | st.text(max_size=20), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.dictionaries(keys, json_values).map(json.dumps) | st.text(max_size=20), min_size=1, max_size=6
+    )
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_lines_give_unique_ids(folder: Path, lines: list[str]) -> None:
     text = "\n".join(['{"id": "a", "path": "a.glb"}', *lines])

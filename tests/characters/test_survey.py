@@ -18,7 +18,9 @@ from tests.commands import specsia
 
 def test_facts_of_a_character(tmp_path: Path) -> None:
     Image.new("RGB", (8, 4)).save(tmp_path / "skin.png")
-    (tmp_path / "a.mtl").write_text("newmtl x\nmap_Kd skin.png\nnewmtl y\nmap_Kd skin.png\nnewmtl z\nmap_Kd gone.png\n")
+    (tmp_path / "a.mtl").write_text(
+        "newmtl x\nmap_Kd skin.png\nnewmtl y\nmap_Kd skin.png\nnewmtl z\nmap_Kd gone.png\n"
+    )
     (tmp_path / "a.obj").write_text(
         "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0.5\nvt 0 0\n"
         "o body\nusemtl x\nf 1/1 2/1 3/1 4/1\no hat\nusemtl y\nf 1/1 2/1 3/1\nusemtl z\nf 1/1 2/1 3/1\n"
@@ -56,7 +58,9 @@ def zoo(tmp_path: Path) -> Path:
     folder.mkdir()
     write_obj(folder / "aside.obj", {"": boxes()}, into_file("+y", "+x"))
     write_glb(folder / "sound.glb", {}, {})
-    write_obj(folder / "staged.obj", FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}, into_file("+y", "-y"))
+    write_obj(
+        folder / "staged.obj", FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}, into_file("+y", "-y")
+    )
     return folder
 
 
@@ -76,7 +80,14 @@ def test_suggested_manifest(zoo: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_stated_values_are_kept(zoo: Path) -> None:
-    stated = {"id": "a", "path": "staged.obj", "drop": ["Limbs"], "split": "test", "license": "CC0-1.0", "source": "me"}
+    stated = {
+        "id": "a",
+        "path": "staged.obj",
+        "drop": ["Limbs"],
+        "split": "test",
+        "license": "CC0-1.0",
+        "source": "me",
+    }
     (zoo / "own.jsonl").write_text(json.dumps(stated))
     specsia("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
     line = lines_of(zoo / "more.jsonl")["a"]

@@ -19,7 +19,9 @@ from specsia_build.stages.registry import PAIR_STAGES, STAGES
 from tests.commands import specsia
 
 
-def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    group: click.Group = main, names: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with its words after `specsia`."""
     yield names, group
     for name in group.list_commands(click.Context(group)):
@@ -32,7 +34,8 @@ def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator
 
 
 def parse(words: list[str]) -> None:
-    """See that a command takes its options and how many arguments there are; raises `click.UsageError` if not."""
+    """See that a command takes its options and how many arguments there are; raises `click.UsageError` if
+    not."""
     command: click.Command = main
     context = click.Context(main)
     while isinstance(command, click.Group):
@@ -72,7 +75,8 @@ def test_help_names_all_stages() -> None:
 
 def test_help_imports_no_command() -> None:
     code = (
-        "import sys; from specsia_build.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+        "import sys; from specsia_build.cli import main; main(['--help'], standalone_mode=False); "
+        "print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = ran.stdout.split()
@@ -97,7 +101,10 @@ def test_help_imports_no_command() -> None:
         ("build --exclude nothere --out out", "nothere cannot be read"),
         ("build --like nothere --out out", "there is no folder nothere"),
         ("build sample:1 --stage pack --out out", "nothing of relief to pack"),
-        ("clips sample:1 --stage pack --out out", "no clips to pack: run `specsia clips --stage motions` first"),
+        (
+            "clips sample:1 --stage pack --out out",
+            "no clips to pack: run `specsia clips --stage motions` first",
+        ),
         ("clips sample:1 --stage project --out out", "--recipe dravie or --backend NAME moves them too"),
         ("build --size 7 --out out", "size"),
         ("build --max-failures some --out out", "max_failures"),
@@ -111,7 +118,9 @@ def test_help_imports_no_command() -> None:
     ],
 )
 @pytest.mark.usefixtures("no_workers")
-def test_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_command_line_exits_2(
+    line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     ran = specsia(*line.split(), code=2)
     assert ran.stdout == ""

@@ -26,7 +26,9 @@ def test_suggested_manifest_builds(tmp_path: Path) -> None:
     folder, manifest = write_folder(tmp_path / "zoo", 3), tmp_path / "zoo" / "all.jsonl"
     specsia("characters", folder, "--suggest", manifest)
     first, *others = map(json.loads, manifest.read_text().splitlines())
-    manifest.write_text("".join(json.dumps(line) + "\n" for line in (first | {"license": "CC0-1.0"}, *others[:1])))
+    manifest.write_text(
+        "".join(json.dumps(line) + "\n" for line in (first | {"license": "CC0-1.0"}, *others[:1]))
+    )
     built = build(manifest, tmp_path / "run")
     assert "8 rows of all.jsonl" in built.stdout
     assert "CC0-1.0" in (tmp_path / "run" / "dataset" / "README.md").read_text()
@@ -39,7 +41,11 @@ def test_empty_split_warns(tmp_path: Path) -> None:
     lines = [{"id": str(k), "path": f"{k}.obj", "split": "test" if k == 2 else "train"} for k in range(3)]
     manifest, run = folder / "mine.jsonl", tmp_path / "run"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for said in (build(manifest, run).stderr, specsia("status", run).stdout, specsia("verify", run / "dataset").stderr):
+    for said in (
+        build(manifest, run).stderr,
+        specsia("status", run).stdout,
+        specsia("verify", run / "dataset").stderr,
+    ):
         assert "test has no rows" in said
     moved = [line | ({"split": "test"} if line["id"] == "1" else {}) for line in lines]
     manifest.write_text("".join(json.dumps(line) + "\n" for line in moved))
@@ -77,6 +83,11 @@ def test_blank_views_are_quarantined(tmp_path: Path) -> None:
     run = tmp_path / "run"
     said = json.loads(build(tmp_path / "zoo", run, "--outline", "252", "--json").stdout)
     (failure,) = said["failures"]
-    assert (failure["id"], failure["stage"], failure["low_quality"], said["rows"]) == ("white", "render", True, 4)
+    assert (failure["id"], failure["stage"], failure["low_quality"], said["rows"]) == (
+        "white",
+        "render",
+        True,
+        4,
+    )
     assert next((run / "quarantine").rglob("gt_00.png"))
     assert build(tmp_path / "zoo", tmp_path / "dark", "--outline", "dark").exit_code == 0

@@ -50,7 +50,9 @@ def test_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
         ["report", "--out", "page.png"],
     ],
 )
-def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+def test_wrong_command_lines(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("mine.png", "mine.html"):
         Path(name).write_bytes(b"a drawing")
@@ -63,7 +65,13 @@ def test_turntable_of_a_run(tmp_path: Path) -> None:
     config, layout = tiny_run(tmp_path)
     gallery, _ = gallery_of_run(config, layout)
     turned = smooth(gallery, config, layout)
-    for side, layer in (("Y*", "gt"), ("Y*", "gt_mask"), ("relief", "color"), ("relief", "pos"), ("relief", "edge")):
+    for side, layer in (
+        ("Y*", "gt"),
+        ("Y*", "gt_mask"),
+        ("relief", "color"),
+        ("relief", "pos"),
+        ("relief", "edge"),
+    ):
         there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])
         assert turned.reader.read("0", side, [layer], [0, 9, 18, 27]) == there
     options = ("0", "--size", 32, "--out", tmp_path / "turn.webp")

@@ -18,7 +18,8 @@ SMALL = ("--size", "64", "--views", "4", "--workers", "1", "--max-failures", "4"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a run is to be; characters of hostile names, and four that are broken in one way, lie beside it."""
+    """Where a run is to be; characters of hostile names, and four that are broken in one way, lie beside
+    it."""
     folder = tmp_path_factory.mktemp("top") / "figures"
     for name in NAMES:
         write_figure(folder / "knight.obj").rename(folder / f"{name}.obj")

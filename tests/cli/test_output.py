@@ -56,7 +56,9 @@ def test_internal_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(line.isprintable() for line in ran.stderr.split("\n"))
 
 
-@pytest.mark.parametrize("words", [("characters", ""), ("build", "--out", ""), ("build", "sample:1", "--config=")])
+@pytest.mark.parametrize(
+    "words", [("characters", ""), ("build", "--out", ""), ("build", "sample:1", "--config=")]
+)
 def test_empty_argument_is_not_cwd(words: tuple[str, ...]) -> None:
     assert " is empty" in specsia(*words, code=2).output
 
@@ -80,7 +82,9 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("report one", "specsia sheet one --out sheet.png"),
     ],
 )
-def test_next_command_is_suggested(at: Path, line: str, following: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_command_is_suggested(
+    at: Path, line: str, following: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(at)
     ran = specsia(*line.split())
     assert following in ran.stderr and following not in ran.stdout
@@ -90,7 +94,9 @@ def test_run_is_named_as_in_out(tmp_path: Path, capsys: pytest.CaptureFixture[st
     layout = RunLayout(tmp_path, "s3://bucket/run")
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
-        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1})
+        summary = BuildSummary(
+            "one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1}
+        )
         with suppress(click.exceptions.Exit), click.Context(main):
             end(summary, BuildConfig(), layout)
     said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)

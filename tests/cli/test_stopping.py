@@ -93,7 +93,19 @@ def test_second_and_third_signal() -> None:
 
 def test_build_stopped_twice(tmp_path: Path) -> None:
     source, out = write_folder(tmp_path / "figures", 6), tmp_path / "out"
-    command = [*COMMAND, "build", str(source), "--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
+    command = [
+        *COMMAND,
+        "build",
+        str(source),
+        "--out",
+        str(out),
+        "--size",
+        "96",
+        "--views",
+        "4",
+        "--workers",
+        "2",
+    ]
     # A group of its own, as a terminal gives a command: Ctrl-C reaches all of it.
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
@@ -105,7 +117,9 @@ def test_build_stopped_twice(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
-    lines = {line for line in said.splitlines() if line.startswith("specsia:") or "rror" in line or "Trace" in line}
+    lines = {
+        line for line in said.splitlines() if line.startswith("specsia:") or "rror" in line or "Trace" in line
+    }
     assert "specsia: stopped; the same command continues from here" in lines
     assert lines <= {
         "specsia: stopped; the same command continues from here",

@@ -21,8 +21,8 @@ _ROWS, _LONG, _PAGE = 400_000, 1_000_000, 110_000_000
 def write_bombs(folder: Path, files: Sequence[Path]) -> None:
     """Write bombs of all kinds that have the columns of some files, as FOLDER/KIND/NAME.
 
-    The column `uid` is the bomb, all others are empty. They are written in a process of their own, which may be large;
-    those of the last kind say that they unpack to next to nothing.
+    The column `uid` is the bomb, all others are empty. They are written in a process of their own, which may
+    be large; those of the last kind say that they unpack to next to nothing.
     """
     subprocess.run([sys.executable, "-m", "tests.dataset.parquet_bombs", folder, *files], check=True)
 
@@ -30,7 +30,9 @@ def write_bombs(folder: Path, files: Sequence[Path]) -> None:
 def _write(path: Path, kind: str, schema: pa.Schema) -> None:
     rows = {"countless rows": _ROWS, "a long value in each row": 120}.get(kind, 1)
     value = "x" * {"countless rows": 1, "a long value in each row": _LONG}.get(kind, _PAGE)
-    bomb = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value]))
+    bomb = pa.DictionaryArray.from_arrays(
+        pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value])
+    )
     if rows == 1:
         bomb = pa.array([value])
     columns = [bomb if field.name == "uid" else pa.nulls(rows, field.type) for field in schema]
@@ -40,7 +42,10 @@ def _write(path: Path, kind: str, schema: pa.Schema) -> None:
     pq.write_table(table, path, use_dictionary=rows > 1, row_group_size=rows, **plain)
     if kind == "a footer that lies":
         group = pq.read_metadata(path).row_group(0)
-        sizes = {group.total_byte_size, *(group.column(k).total_uncompressed_size for k in range(group.num_columns))}
+        sizes = {
+            group.total_byte_size,
+            *(group.column(k).total_uncompressed_size for k in range(group.num_columns)),
+        }
         data = path.read_bytes()
         for size in (size for size in sizes if size >= _PAGE):
             data = data.replace(_varint(size), _varint(1, len(_varint(size))))

@@ -25,7 +25,9 @@ configs:
 """
 
 
-def write_dataset(folder: Path, shards: int, shard_bytes: int, seed: int = 0, license_: str | None = "CC0-1.0") -> Path:
+def write_dataset(
+    folder: Path, shards: int, shard_bytes: int, seed: int = 0, license_: str | None = "CC0-1.0"
+) -> Path:
     """Write a dataset of so many shards of about so many bytes; the same for the same seed."""
     (folder / schema.DATA).mkdir(parents=True)
     rng = np.random.default_rng(seed)

@@ -140,7 +140,9 @@ def read_rows(path: Path) -> list[StoredRow]:
 
 
 def write_rows(path: Path, rows: Sequence[StoredRow], arrow: pa.Schema | None = None) -> None:
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=arrow or schema.arrow_schema()), path, row_group_size=5)
+    pq.write_table(
+        pa.Table.from_pylist(list(rows), schema=arrow or schema.arrow_schema()), path, row_group_size=5
+    )
 
 
 def change(

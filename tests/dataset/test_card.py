@@ -74,7 +74,10 @@ def test_backend_that_made_nothing() -> None:
         )
     )
     told = fields(card)
-    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [("fusion", True), ("relief", None)]
+    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [
+        ("fusion", True),
+        ("relief", None),
+    ]
     assert told["configs"][1]["data_files"] == [{"split": "train", "path": "data/relief/train-*.parquet"}]
     assert told["size_categories"] == ["1K<n<10K"]
     assert 'load_dataset("PATH_OR_REPO", "fusion")' in card
@@ -105,7 +108,9 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
 
 @pytest.mark.parametrize("frame", ["character", "view"])
 def test_positions_and_settings_are_stated(frame: PosFrame, tmp_path: Path) -> None:
-    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame)
+    config = BuildConfig(
+        source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame
+    )
     build = {"specsia": "9.9", "config": result_settings(config)}
     card = write_card(facts(build=build, licenses=[("see | here\n# or not", "me\nand | you")]))
     assert ("with a box for each view" in card) == (frame == "view")

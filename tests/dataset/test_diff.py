@@ -27,7 +27,9 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
     change(dataset, lambda rows: rows["0_01"].update(yaw_deg=math.nan))
     assert compared(dataset, dataset).equal
     calls: list[tuple[int, int]] = []
-    result = diff(open_dataset(one_backend), open_dataset(one_backend), lambda done, total: calls.append((done, total)))
+    result = diff(
+        open_dataset(one_backend), open_dataset(one_backend), lambda done, total: calls.append((done, total))
+    )
     assert result.equal
     assert calls[-1] == (48, 48)
 

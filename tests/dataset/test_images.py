@@ -22,10 +22,12 @@ from tests.dataset.small import SIZE, VIEWS
 
 
 def _plain_edges(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the published script draws: the largest of three Sobel gradients, with a border that is mirrored."""
+    """What the published script draws: the largest of three Sobel gradients, with a border that is
+    mirrored."""
     channels = np.where(pos[..., 3:] < 255, 2.0, pos[..., :3] / 255)
     found = [
-        np.hypot(*(scipy.ndimage.sobel(channels[..., c], axis, mode="mirror") for axis in (0, 1))) for c in range(3)
+        np.hypot(*(scipy.ndimage.sobel(channels[..., c], axis, mode="mirror") for axis in (0, 1)))
+        for c in range(3)
     ]
     return np.where(np.max(found, axis=0) > 0.3, 0, 255).astype(np.uint8)
 

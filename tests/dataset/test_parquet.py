@@ -147,13 +147,18 @@ def test_sums_of_all_other_files(tmp_path: Path) -> None:
     for name in ("a", "inner/b", "inner/SHA256SUMS"):
         (tmp_path / name).write_text(name)
     write_sums(tmp_path, {"inner/b": "0" * 64})
-    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == ({**file_sums(tmp_path), "inner/b": "0" * 64}, [])
+    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == (
+        {**file_sums(tmp_path), "inner/b": "0" * 64},
+        [],
+    )
     assert list(file_sums(tmp_path)) == ["a", "inner/SHA256SUMS", "inner/b"]
     first = (tmp_path / "SHA256SUMS").read_text().splitlines()[0]
     assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"
 
 
-@pytest.mark.parametrize("line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"])
+@pytest.mark.parametrize(
+    "line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"]
+)
 def test_malformed_sums_are_listed(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"

@@ -92,7 +92,12 @@ def test_new_version_keeps_old_tag(server: HubServer, dataset: Path) -> None:
     planned = specsia_push(dataset, "--dry-run")
     assert planned.exit_code == 0, planned.output
     *steps, tag = [line.split()[:2] for line in planned.stdout.splitlines()[:-1]]
-    wanted = [["add", "LICENSE"], ["replace", "README.md"], ["replace", "SHA256SUMS"], ["delete", f"data/{shard.name}"]]
+    wanted = [
+        ["add", "LICENSE"],
+        ["replace", "README.md"],
+        ["replace", "SHA256SUMS"],
+        ["delete", f"data/{shard.name}"],
+    ]
     assert steps == wanted and "3 files already there" in planned.stdout
     assert server.repo(REPO).commits == before
     assert specsia_push(dataset).exit_code == 0
@@ -128,7 +133,9 @@ def test_token_without_rights(server: HubServer, dataset: Path, monkeypatch: pyt
     assert "hf_madeup" not in result.output
 
 
-def test_missing_token_network_or_name(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_token_network_or_name(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = [["create", REPO], *(["add", name] for name in read_local(dataset).digests), ["tag", "v1.2.3"]]
     assert "OWNER/NAME" in sentence(specsia_push(dataset, repo="pairs"), 2)
     with monkeypatch.context() as patch:
@@ -152,7 +159,9 @@ def test_missing_token_network_or_name(server: HubServer, dataset: Path, monkeyp
     assert specsia_push(dataset).exit_code == 0
 
 
-def test_differing_remote_is_not_tagged(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_differing_remote_is_not_tagged(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = server.commit
 
     def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
@@ -212,7 +221,9 @@ def test_incomplete_dataset_is_refused(server: HubServer, dataset: Path, tmp_pat
         ("LicenseRef-Studio-2024", True),
     ],
 )
-def test_unlicensed_stays_private(server: HubServer, tmp_path: Path, license_: str | None, allowed: bool) -> None:
+def test_unlicensed_stays_private(
+    server: HubServer, tmp_path: Path, license_: str | None, allowed: bool
+) -> None:
     folder = write_dataset(tmp_path / "set", shards=1, shard_bytes=1000, license_=license_)
     public = specsia_push(folder, "--public")
     if allowed:
@@ -238,7 +249,9 @@ def test_foreign_files_stay(server: HubServer, dataset: Path) -> None:
     shard.unlink()
     write_sums(dataset)
     planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
-    assert [step["name"] for step in planned["operations"] if step["kind"] == "delete"] == [f"data/{shard.name}"]
+    assert [step["name"] for step in planned["operations"] if step["kind"] == "delete"] == [
+        f"data/{shard.name}"
+    ]
     assert planned["spared"] == ["models/a.bin", "notes.txt"]
     assert specsia_push(dataset).exit_code == 0
     assert names(server) == local - {f"data/{shard.name}"} | {"notes.txt", "models/a.bin"}

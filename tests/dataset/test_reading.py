@@ -28,11 +28,19 @@ def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
 def test_folder_streams_in_order(one_backend: Path) -> None:
     opened = open_dataset(str(one_backend))
     assert (opened.kind, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
-    assert list(opened.splits("default").items()) == [("train", 4 * VIEWS), ("validation", VIEWS), ("test", VIEWS)]
+    assert list(opened.splits("default").items()) == [
+        ("train", 4 * VIEWS),
+        ("validation", VIEWS),
+        ("test", VIEWS),
+    ]
     stored = read_rows(shard(one_backend))
     rows = list(opened.stream("default", "train", ("uid", "gt", "bbox_min")))
     assert [row["uid"] for row in rows] == [row["uid"] for row in stored]
-    assert rows[5] == {"uid": stored[5]["uid"], "gt": stored[5]["gt"]["bytes"], "bbox_min": stored[5]["bbox_min"]}
+    assert rows[5] == {
+        "uid": stored[5]["uid"],
+        "gt": stored[5]["gt"]["bytes"],
+        "bbox_min": stored[5]["bbox_min"],
+    }
 
 
 def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
@@ -56,7 +64,9 @@ def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
 def test_url_reads_like_a_folder(one_backend: Path, upload: Callable[[Path], str]) -> None:
     here, there = open_dataset(one_backend), open_dataset(upload(one_backend))
     assert everything(there) == everything(here)
-    assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
+    assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take(
+        "default", "test", [2, 0], ["uid", "gt"]
+    )
     assert there.digest() == here.digest()
     assert everything(pickle.loads(pickle.dumps(there))) == everything(here)
 

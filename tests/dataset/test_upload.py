@@ -26,7 +26,12 @@ def memory() -> Iterator[Place]:
 def dataset(tmp_path: Path) -> Path:
     """Files named as a dataset's are."""
     folder = tmp_path / "dataset"
-    for name in ("data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "README.md", "build.json"):
+    for name in (
+        "data/train-00000-of-00002.parquet",
+        "data/train-00001-of-00002.parquet",
+        "README.md",
+        "build.json",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"content of {name} " * 50)
     write_sums(folder)
@@ -97,7 +102,9 @@ def test_foreign_files_survive(dataset: Path, memory: Place) -> None:
     memory.fs.pipe_file(f"{memory.root}/data/train-00000-of-00009.parquet", b"somebody else's")
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
     assert [send(dataset, memory) for _ in range(2)] == [4, 0]
-    assert there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
+    assert (
+        there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
+    )
 
 
 @pytest.mark.parametrize("url", ["nonesuch://a/b", "hf://datasets/a/b"])

@@ -42,15 +42,27 @@ REPEATS = "README and the tutorial run these commands"
 
 NOT_RUN = {
     ("README.md", "ray start"): "it needs several machines; tests/pipeline builds on a cluster of one",
-    ("docs/backends.md", "specsia backends doctor"): "it needs the upstream project; tests/backends has stand-ins",
-    ("docs/backends.md", "specsia build SOURCE"): "it starts a process for each character, as tests/backends does",
-    ("docs/benchmarks.md", "python -m benchmarks stages"): "it takes minutes; tests/benchmarks runs the commands",
+    (
+        "docs/backends.md",
+        "specsia backends doctor",
+    ): "it needs the upstream project; tests/backends has stand-ins",
+    (
+        "docs/backends.md",
+        "specsia build SOURCE",
+    ): "it starts a process for each character, as tests/backends does",
+    (
+        "docs/benchmarks.md",
+        "python -m benchmarks stages",
+    ): "it takes minutes; tests/benchmarks runs the commands",
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/pictures.md", "specsia turntable"): REPEATS,
     ("docs/reliability.md", "pytest"): "it runs tests",
     ("docs/repair.md", "specsia repair"): "it takes a minute; tests/repairing runs the command",
-    ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
+    (
+        "docs/rendering.md",
+        "python -m benchmarks renderers",
+    ): "it starts a Blender; tests/rendering/blender does, too",
     (CARD, "pip install"): REPEATS,
     (CARD, "specsia build characters.jsonl"): "it takes hours",
     (CARD, "specsia build some.jsonl"): "it takes half an hour",
@@ -122,15 +134,19 @@ cp front.png drawing.png
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
 
 FEW = 4
-"""Steps of a training, whatever the text names: minutes pass in more of them, and nothing that is looked at here."""
+"""Steps of a training, whatever the text names: minutes pass in more of them, and nothing that is looked at
+here."""
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Lower what commands take where the text names no other number, log in to a Hub, and work in this process."""
+    """Lower what commands take where the text names no other number, log in to a Hub, and work in this
+    process."""
 
     def lower(settings: Any, **values: Any) -> None:
-        parameters = [p for p in inspect.signature(settings.__init__).parameters.values() if p.default is not p.empty]
+        parameters = [
+            p for p in inspect.signature(settings.__init__).parameters.values() if p.default is not p.empty
+        ]
         defaults = tuple(values.get(p.name, p.default) for p in parameters)
         patch.setattr(settings.__init__, "__defaults__", defaults)
 
@@ -163,7 +179,9 @@ def write_person(path: Path) -> None:
     """A person of boxes, one to a bone."""
     skeleton, writer = person(KAYKIT, up="+y")[0].skeleton, GltfWriter()
     for node, name in enumerate(skeleton.names):
-        material = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [node / 30, 0.5, 0.3, 1.0]})
+        material = writer.add(
+            "materials", pbrMetallicRoughness={"baseColorFactor": [node / 30, 0.5, 0.3, 1.0]}
+        )
         side = 0.24 if name in ("hips", "spine", "chest", "head") else 0.16
         box = writer.primitive(BOX * side, TRIANGLES, material)
         children = {"children": found} if (found := np.flatnonzero(skeleton.parents == node).tolist()) else {}
@@ -206,7 +224,9 @@ def run_line(line: str) -> None:
         check_pip(words[1:])
     elif words[0] == "make":
         # Whether there is such a target, and what it would do.
-        subprocess.run(["make", "--dry-run", "--silent", "-C", ROOT, *words[1:]], check=True, capture_output=True)
+        subprocess.run(
+            ["make", "--dry-run", "--silent", "-C", ROOT, *words[1:]], check=True, capture_output=True
+        )
     elif words[0] != "source":
         subprocess.run(words, check=True)
 
@@ -220,11 +240,15 @@ def check_pip(words: list[str]) -> None:
             assert (ROOT / word).is_file(), f"there is no {word}"
         elif not word.startswith("-"):
             wanted = Requirement(word.replace(".", "specsia", 1) if word.startswith(".") else word)
-            assert wanted.name != "specsia" or wanted.extras <= set(extras), f"there is no extra {wanted.extras}"
+            assert wanted.name != "specsia" or wanted.extras <= set(extras), (
+                f"there is no extra {wanted.extras}"
+            )
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.page == page and b.runs for b in BLOCKS)])
-def test_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_of_a_page(
+    page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
     for block in BLOCKS:
         if block.page != page or not block.runs:
@@ -241,7 +265,9 @@ def test_other_blocks_are_parsed() -> None:
     for words in (words for text in shell for words in commands_of(text)):
         parse(words)
     for page, begin in NOT_RUN:
-        assert [block.page == page and block.text.startswith(begin) for block in BLOCKS].count(True) == 1, begin
+        assert [block.page == page and block.text.startswith(begin) for block in BLOCKS].count(True) == 1, (
+            begin
+        )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -251,5 +277,9 @@ def test_options_in_text_exist(page: str) -> None:
         words = re.findall(r"[^\s\[\]|…,]+", line)[1:]
         named = next((tuple(words[:n]) for n in (2, 1) if tuple(words[:n]) in known), None)
         assert named is not None, line
-        options = {text for parameter in known[named].params for text in (*parameter.opts, *parameter.secondary_opts)}
-        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options | {"--help"}, line
+        options = {
+            text for parameter in known[named].params for text in (*parameter.opts, *parameter.secondary_opts)
+        }
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options | {"--help"}, (
+            line
+        )

@@ -30,7 +30,10 @@ from tests.dravie.repair.test_enhance import write_frames
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on `c` of both backends and watched by `a`; not to be changed."""
-    run, options = tmp_path_factory.mktemp("seen") / "run", ("--backend", "fat", "--backend", "thin", "--device", "cpu")
+    run, options = (
+        tmp_path_factory.mktemp("seen") / "run",
+        ("--backend", "fat", "--backend", "thin", "--device", "cpu"),
+    )
     specsia("train", dataset, "--out", run, "--steps", 1, "--set", "batch=2", *options)
     return run
 
@@ -46,7 +49,9 @@ def test_training_records_characters(dataset: Path, trained: Path) -> None:
     for config in ("fat", "thin"):
         assert set(seen.training[config]) == {"c"}
         assert set(seen.training[config]["c"]) == contents(dataset, config, "train")
-    assert set(seen.validation) == {"a"} and set(seen.validation["a"]) <= contents(dataset, "fat", "validation")
+    assert set(seen.validation) == {"a"} and set(seen.validation["a"]) <= contents(
+        dataset, "fat", "validation"
+    )
     assert not seen.adaptation
     assert read_seen(checkpoints(trained)[-1]) == seen
     assert read_seen(trained.parent / "none").training is None
@@ -60,7 +65,9 @@ def test_adaptation_adds_character(dataset: Path, trained: Path, tmp_path: Path)
     seen = read_seen(second)
     assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
     opened = open_dataset(dataset)
-    assert seen.adaptation == {name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")}
+    assert seen.adaptation == {
+        name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")
+    }
 
 
 def test_damaged_record(tmp_path: Path) -> None:
@@ -145,7 +152,11 @@ def test_weights_small_whole_and_float16() -> None:
     model, config, _ = load_generator(WEIGHTS)
     assert config.sees_drawing and config.architecture == "tiny"
     assert len(checkpoints(WEIGHTS)) == 1
-    assert sum(parameter.numel() for parameter in model.parameters()) * 2 < weights_file().stat().st_size < MOST_BYTES
+    assert (
+        sum(parameter.numel() for parameter in model.parameters()) * 2
+        < weights_file().stat().st_size
+        < MOST_BYTES
+    )
     assert all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values())
     assert {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md"}
 
@@ -165,7 +176,11 @@ def test_card_names_every_character() -> None:
 
 
 def test_held_out_was_never_seen(characters_dir: Path) -> None:
-    lines = [json.loads(line) for line in (characters_dir / "everything.jsonl").read_text().splitlines() if line]
+    lines = [
+        json.loads(line) for line in (characters_dir / "everything.jsonl").read_text().splitlines() if line
+    ]
     known = {line["id"]: line for line in lines}
     learnt = {name for name in trained_on() if not name.startswith("sample-")}
-    assert {(known[name]["split"], known[name]["license"]) for name in learnt & known.keys()} == {("train", "CC0-1.0")}
+    assert {(known[name]["split"], known[name]["license"]) for name in learnt & known.keys()} == {
+        ("train", "CC0-1.0")
+    }

@@ -54,7 +54,22 @@ def test_valid_file_names_are_kept(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "C:x", "x\0", "x\n", ".hidden", "x ", "\udc80", "x" * 181],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:x",
+        "x\0",
+        "x\n",
+        ".hidden",
+        "x ",
+        "\udc80",
+        "x" * 181,
+    ],
 )
 def test_invalid_file_names_are_refused(name: str) -> None:
     with pytest.raises(SpecsiaError, match=r"the id .*file name") as raised:

@@ -1,6 +1,7 @@
 """Tests of a build against hostile files, crashes and full disks; all have the mark `hostile`.
 
-They run in a bounded form with all other tests, and in full with `--hostile-full`. Every trial is decided by its seed.
+They run in a bounded form with all other tests, and in full with `--hostile-full`. Every trial is decided by
+its seed.
 """
 
 from __future__ import annotations

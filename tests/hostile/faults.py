@@ -27,17 +27,19 @@ NAMES = (
     "C:\\secret.png", "\\\\server\\share\\secret.png", "file:///etc/passwd", "http://127.0.0.1:9/secret.png",
     "data:image/png;base64,AAAA", "data:;base64," + "A" * 3001, "\x1b]0;owned\x07\x1b[2J.png",
     "line\nbreak.png",
-    "\u202egnp.exe", "\ud800.png", "nul\0byte.png", "n" * 300 + ".png", "d/" * 3000 + "x.png", ".", "..", "", " ",
-    "CON", "-rf", "~root", "$HOME", "{0}%s%n",
+    "\u202egnp.exe", "\ud800.png", "nul\0byte.png", "n" * 300 + ".png", "d/" * 3000 + "x.png",
+    ".", "..", "", " ", "CON", "-rf", "~root", "$HOME", "{0}%s%n",
 )
 """Names that lead elsewhere, steer the terminal or cannot be one."""
 
-FILE_NAMES = (b"\x1b[31m", b"\n", b"\xff\xfe", "\u202e".encode(), b" ", b"'\"", b"%s{0}", b"n" * 200, b"e\xcc\x81")
+FILE_NAMES = (
+    b"\x1b[31m", b"\n", b"\xff\xfe", "\u202e".encode(), b" ", b"'\"", b"%s{0}", b"n" * 200, b"e\xcc\x81",
+)  # fmt: skip
 """Endings of the name of a character's own file."""
 
 TARGETS = (
-    f"{OUTSIDE}/secret.png", f"{OUTSIDE}/secret.obj", f"{OUTSIDE}/secret.glb", OUTSIDE, "/etc/passwd", "/dev/zero",
-    "/dev/full", "/dev/tty", "/proc/self/mem", "/", "..", "nothing there", "n" * 3000,
+    f"{OUTSIDE}/secret.png", f"{OUTSIDE}/secret.obj", f"{OUTSIDE}/secret.glb", OUTSIDE, "/etc/passwd",
+    "/dev/zero", "/dev/full", "/dev/tty", "/proc/self/mem", "/", "..", "nothing there", "n" * 3000,
 )
 """Where links lead."""
 # fmt: on
@@ -50,7 +52,8 @@ PICTURES = ("PNG", "JPEG", "BMP", "TGA")
 
 
 def victim(kind: str, files: Files, random: Random) -> str:
-    """The file that a fault strikes: the picture of a character that is about its picture, else mostly the first."""
+    """The file that a fault strikes: the picture of a character that is about its picture, else mostly the
+    first."""
     names = list(files)
     if kind in PICTURES:
         return names[-1]
@@ -83,7 +86,9 @@ def cut(kind: str, files: Files, random: Random) -> Files:
 
     def change(data: bytes) -> bytes:
         start, end = sorted(random.randrange(len(data) + 1) for _ in range(2))
-        return random.choice((data[:start], data[:start], data[:start] + data[end:], data[:end] + data[start:]))
+        return random.choice(
+            (data[:start], data[:start], data[:start] + data[end:], data[:end] + data[start:])
+        )
 
     return struck(kind, files, random, change)
 
@@ -103,7 +108,9 @@ def planted(document: Any, place: tuple[Any, ...], value: Any) -> None:
     document[place[-1]] = value
 
 
-_COUNTS = frozenset({"count", "byteLength", "byteStride", "componentType", "type", "mode", "max", "min", "version"})
+_COUNTS = frozenset(
+    {"count", "byteLength", "byteStride", "componentType", "type", "mode", "max", "min", "version"}
+)
 
 
 def _document(kind: str, files: Files, change: Callable[[dict[str, Any]], None]) -> Files:
@@ -124,7 +131,11 @@ def _numbers(kind: str, files: Files, random: Random, counts: bool) -> Files:
     if kind in GLTF:
 
         def change(data: dict[str, Any]) -> None:
-            found = [p for p in places(data) if (next(k for k in p[::-1] if isinstance(k, str)) in _COUNTS) == counts]
+            found = [
+                p
+                for p in places(data)
+                if (next(k for k in p[::-1] if isinstance(k, str)) in _COUNTS) == counts
+            ]
             for _ in range(random.choice((1, 1, 3))):
                 value = random.choice(NUMBERS if random.random() < 0.7 else JUNK)
                 try:
@@ -183,7 +194,9 @@ def cycles(kind: str, files: Files, random: Random) -> Files:
     if kind in GLTF and random.random() < 0.8:
 
         def change(data: dict[str, Any]) -> None:
-            data["nodes"][random.randrange(3)]["children"] = random.choice(([2], [0, 1, 2], [0, 0], [2, 2, 1]))
+            data["nodes"][random.randrange(3)]["children"] = random.choice(
+                ([2], [0, 1, 2], [0, 0], [2, 2, 1])
+            )
             twist = random.choice(("scenes", "skins", "images", "buffers"))
             values = {"nodes": [2, 2, 0, 1] * 50, "joints": [0, 0], "skeleton": 0, "uri": first}
             data[twist][0] = {**data[twist][0], **values}
@@ -194,7 +207,10 @@ def cycles(kind: str, files: Files, random: Random) -> Files:
         other = f"{folder}/other" if folder else "other"
         return {**files, last: Link("other"), other: Link(last.rpartition("/")[2])}
     own = first.rpartition("/")[2].encode()
-    line = random.choice((b"mtllib " + own, b"call " + own, b"comment TextureFile " + own, b"map_Kd " + own)) + b"\n"
+    line = (
+        random.choice((b"mtllib " + own, b"call " + own, b"comment TextureFile " + own, b"map_Kd " + own))
+        + b"\n"
+    )
 
     def repeat(data: bytes) -> bytes:
         at = data.find(b"\n") + 1
@@ -225,7 +241,9 @@ def names(kind: str, files: Files, random: Random) -> Files:
     if kind in GLTF:
 
         def change(data: dict[str, Any]) -> None:
-            found = [p for p in places(data) if p[-1] in ("uri", "name", "title", "author", "shader", "mimeType")]
+            found = [
+                p for p in places(data) if p[-1] in ("uri", "name", "title", "author", "shader", "mimeType")
+            ]
             where = random.choice([*found, ("images", 0), ("buffers", 0, "uri"), ("nodes", 2, "name")])
             planted(data, where, {"uri": name} if where[0] == "images" else name)
 
@@ -258,7 +276,10 @@ def links(kind: str, files: Files, random: Random) -> Files:
     name = victim(kind, files, random)
     if "/" in name and random.random() < 0.3:
         folder = name.rpartition("/")[0]
-        return {**{n: c for n, c in files.items() if not n.startswith(folder + "/")}, folder: Link(f"../{OUTSIDE}")}
+        return {
+            **{n: c for n, c in files.items() if not n.startswith(folder + "/")},
+            folder: Link(f"../{OUTSIDE}"),
+        }
     target = random.choice(TARGETS)
     if target.startswith(".."):
         target = "../" * name.count("/") + target
@@ -267,7 +288,10 @@ def links(kind: str, files: Files, random: Random) -> Files:
 
 def pipes(kind: str, files: Files, random: Random) -> Files:
     """A pipe, a socket or a folder lies where a file is expected."""
-    return {**files, victim(kind, files, random): random.choice((Special.PIPE, Special.SOCKET, Special.FOLDER))}
+    return {
+        **files,
+        victim(kind, files, random): random.choice((Special.PIPE, Special.SOCKET, Special.FOLDER)),
+    }
 
 
 FAULTS: dict[str, Fault] = {

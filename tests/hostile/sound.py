@@ -43,7 +43,8 @@ Files = dict[str, Content]
 
 
 def gltf() -> GltfWriter:
-    """The figure of boxes with a bit of everything: skin, morph target, sparse accessor, texture, colours, hierarchy.
+    """The figure of boxes with a bit of everything: skin, morph target, sparse accessor, texture, colours,
+    hierarchy.
 
     Its nodes are the body, a strip of triangles that is mirrored, the joint that both hang on, and the root.
     """
@@ -99,7 +100,9 @@ def vrm() -> GltfWriter:
         "specVersion": "0.0",
         "meta": {"title": "figure", "author": "somebody", "texture": 0},
         "humanoid": {"humanBones": bones},
-        "materialProperties": [{"name": "cloth", "shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}],
+        "materialProperties": [
+            {"name": "cloth", "shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}
+        ],
     }
     file.data.update(extensions={"VRM": avatar}, extensionsUsed=["VRM"])
     return file
@@ -122,7 +125,9 @@ def _ply_files(form: str, name: str) -> Files:
     """The figure of boxes as PLY with colours."""
     points, faces, _, colours = figure()
     upright = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
-    mesh = trimesh.Trimesh(upright, faces, vertex_colors=(np.clip(colours, 0, 1) * 255).astype(np.uint8), process=False)
+    mesh = trimesh.Trimesh(
+        upright, faces, vertex_colors=(np.clip(colours, 0, 1) * 255).astype(np.uint8), process=False
+    )
     data: bytes = trimesh.exchange.ply.export_ply(mesh, form)
     at = data.index(b"element vertex")
     data = data[:at] + f"comment TextureFile {name}.png\n".encode() + data[at:]

@@ -24,7 +24,9 @@ from tests.hostile.yard import Snapshot, snapshot
 Damage = Callable[[Path], object]
 
 DEEP = "[" * 100_000 + "]" * 100_000
-HUGE_PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0) + bytes(99)
+HUGE_PNG = (
+    b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0) + bytes(99)
+)
 
 SECRET = "a secret of this machine"
 
@@ -115,7 +117,9 @@ DATASETS: dict[str, Damage] = {
     "card is a link out": linked_out(schema.CARD),
     "shard is a link out": lambda folder: linked_out(f"data/{shard(folder).name}")(folder),
     "build.json, nested": write(schema.BUILD_FILE, DEEP),
-    "build.json of wrong values": write(schema.BUILD_FILE, '{"specsia": 3, "config": {"views": -1, "size": "x"}}'),
+    "build.json of wrong values": write(
+        schema.BUILD_FILE, '{"specsia": 3, "config": {"views": -1, "size": "x"}}'
+    ),
     "splits.json of wrong types": write(schema.SPLITS_FILE, '{"train": [1], "validation": {}, "test": null}'),
     "SHA256SUMS of files outside": write(
         schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
@@ -168,7 +172,16 @@ def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     steps = ("--adapt-steps", "1", "--baselines", "line", "--device", "cpu")
     return {
         "verify": ("verify", str(dataset), "--workers", "1"),
-        "convert": ("convert", str(dataset), "--to", "published", "--out", str(out / "converted"), "--workers", "1"),
+        "convert": (
+            "convert",
+            str(dataset),
+            "--to",
+            "published",
+            "--out",
+            str(out / "converted"),
+            "--workers",
+            "1",
+        ),
         "diff": ("diff", str(dataset), str(dataset)),
         "report": ("report", str(dataset), "--out", str(out / "report.html")),
         "enhance": ("enhance", str(run), str(dataset), "--out", str(out / "enhanced"), "--device", "cpu"),
@@ -184,7 +197,8 @@ def elsewhere(top: Path) -> Snapshot:
 
 
 def judged(arguments: Sequence[str], top: Path) -> Result:
-    """Run a command, which must end with 0, with findings or with one sentence, and write into `out` alone."""
+    """Run a command, which must end with 0, with findings or with one sentence, and write into `out`
+    alone."""
     before = elsewhere(top)
     result = specsia(*arguments, code=None)
     shown = f"{arguments[0]}: {result.output[-800:]}"

@@ -74,7 +74,9 @@ def test_full_disk(seed: int, whole: tuple[str, list[os.stat_result]], disk: Pat
         sentence = "could not be written (File too large)"
     lines = [line for line in refused.stderr.splitlines() if line.startswith("specsia: ")]
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
-    assert len(lines) == 1 and sentence in lines[0] and "run the same command again" in lines[0], refused.stderr
+    assert len(lines) == 1 and sentence in lines[0] and "run the same command again" in lines[0], (
+        refused.stderr
+    )
     assert "quarantined" not in refused.stdout + refused.stderr
     if os.path.ismount(disk):
         subprocess.run(["mount", "-o", "remount,size=256m", str(disk)], check=True)

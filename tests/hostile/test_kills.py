@@ -66,7 +66,8 @@ def datasets_under_way(yard: Yard) -> set[str]:
 
 
 def moment_of(kind: str, yard: Yard, random: Random) -> Callable[[], bool]:
-    """When to kill: at a moment of time, when so many tasks are done, or while the dataset is being written."""
+    """When to kill: at a moment of time, when so many tasks are done, or while the dataset is being
+    written."""
     if kind == "at pack":
         before = datasets_under_way(yard)
         return lambda: bool(datasets_under_way(yard) - before)

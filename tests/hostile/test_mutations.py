@@ -41,7 +41,12 @@ def undisturbed() -> dict[str, Row]:
 
 def is_sentence(text: str) -> bool:
     """Whether a text is short, does nothing to a terminal, and blames no fault of the program."""
-    return len(text) <= LONGEST and text == printable(text) and "please report" not in text and "was lost" not in text
+    return (
+        len(text) <= LONGEST
+        and text == printable(text)
+        and "please report" not in text
+        and "was lost" not in text
+    )
 
 
 def faults_of(ran: Ran, yard: Yard, undisturbed: dict[str, Row]) -> list[str]:

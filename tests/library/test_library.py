@@ -59,7 +59,9 @@ def test_library_pairs_equal_the_builds(run: Path) -> None:
         packed = row_of(run, pair.uid)
         for name in PIXELS:
             np.testing.assert_array_equal(getattr(pair, name), getattr(packed, name))
-        assert pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
+        assert (
+            pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
+        )
 
 
 def test_own_mesh_without_files() -> None:
@@ -146,7 +148,9 @@ def test_drawings_are_reconstructed(tmp_path: Path) -> None:
     drawing = write_drawing(tmp_path)
     picture = Image.open(drawing)
     white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    meshes = [specsia.reconstruct(same).mesh for same in (drawing, picture, np.asarray(picture), np.asarray(white))]
+    meshes = [
+        specsia.reconstruct(same).mesh for same in (drawing, picture, np.asarray(picture), np.asarray(white))
+    ]
     for mesh in meshes[1:3]:
         np.testing.assert_array_equal(mesh.vertices, meshes[0].vertices)
     extents = [np.ptp(mesh.vertices, axis=0) for mesh in meshes]
@@ -155,9 +159,14 @@ def test_drawings_are_reconstructed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["specsia", "specsia_build"])
 def test_light_import(name: str) -> None:
-    code = "import sys, specsia_build; print([m for m in ('torch', 'numba', 'pyarrow', 'numpy') if m in sys.modules])"
+    code = (
+        "import sys, specsia_build; print([m for m in ('torch', 'numba', 'pyarrow', 'numpy') if m in "
+        "sys.modules])"
+    )
     code = code.replace("specsia_build", name)
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     assert ran.stdout.strip() == "[]"
     assert set(specsia.__all__) <= set(dir(specsia))
     assert specsia.__all__ == specsia_build.__all__
@@ -203,7 +212,9 @@ PICTURE = np.zeros((8, 8, 4), np.uint8)
 PICTURE[2:6, 2:6] = (200, 100, 50, 255)
 
 
-@pytest.mark.parametrize("same", [PICTURE, PICTURE.tolist(), PICTURE.astype(np.int64), np.asfortranarray(PICTURE)])
+@pytest.mark.parametrize(
+    "same", [PICTURE, PICTURE.tolist(), PICTURE.astype(np.int64), np.asfortranarray(PICTURE)]
+)
 def test_whole_numbers_are_pictures(same: Any) -> None:
     pixels = check_pixels(same, "a picture")
     np.testing.assert_array_equal(pixels, PICTURE)
@@ -212,7 +223,14 @@ def test_whole_numbers_are_pictures(same: Any) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [PICTURE / 255, PICTURE.astype(np.uint16) * 257, PICTURE.astype(int) - 1, PICTURE > 0, PICTURE[..., :2], ""],
+    [
+        PICTURE / 255,
+        PICTURE.astype(np.uint16) * 257,
+        PICTURE.astype(int) - 1,
+        PICTURE > 0,
+        PICTURE[..., :2],
+        "",
+    ],
 )
 def test_other_pictures_are_refused(other: Any) -> None:
     for call in (lambda: check_pixels(other, "a picture"), lambda: specsia.reconstruct(other)):
@@ -249,7 +267,14 @@ def test_numpy_numbers_as_settings() -> None:
 REFUSED: list[Callable[[Path], Any]] = [
     *(
         lambda _, s=s: specsia.repair(PICTURE, **s)
-        for s in ({"views": 0}, {"colour": 1}, {"outline": "blue:99"}, {"facing": "up"}, {"pixel": "yes"}, {"back": 3})
+        for s in (
+            {"views": 0},
+            {"colour": 1},
+            {"outline": "blue:99"},
+            {"facing": "up"},
+            {"pixel": "yes"},
+            {"back": 3},
+        )
     ),
     lambda folder: specsia.repair(folder / "nope.png"),
     *(
@@ -260,7 +285,14 @@ REFUSED: list[Callable[[Path], Any]] = [
     lambda _: specsia.load("sample:2"),
     *(
         lambda _, s=s: specsia.render(figure(), **{"views": 1, "size": 32, **s})
-        for s in ({"views": 0}, {"views": 4.0}, {"seed": "x"}, {"colour": 1}, {"outline": 3}, {"outline": (1, 256)})
+        for s in (
+            {"views": 0},
+            {"views": 4.0},
+            {"seed": "x"},
+            {"colour": 1},
+            {"outline": 3},
+            {"outline": (1, 256)},
+        )
     ),
     lambda _: specsia.reconstruct(PICTURE, "fusion"),
     lambda _: specsia.reconstruct(PICTURE, "fusion", ground_truth=PICTURE),  # type: ignore[arg-type]

@@ -28,7 +28,9 @@ class Drawn:
 
     draw: Draw
 
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+    def read(
+        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
+    ) -> dict[str, list[bytes]]:
         return {layer: [_png(self.draw(item, side, layer, frame)) for frame in frames] for layer in layers}
 
 
@@ -59,7 +61,13 @@ def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any
 
 
 def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gallery:
-    stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few", "failed": (), "measures": (IOU,)}
+    stated: dict[str, Any] = {
+        "kind": "run",
+        "title": where,
+        "lead": "a few",
+        "failed": (),
+        "measures": (IOU,),
+    }
     moving = any(item.fps for item in items)
     return Gallery(where=where, items=items, reader=Drawn(draw), moving=moving, **(stated | more))
 
@@ -76,7 +84,16 @@ def write_repair(folder: Path, *warnings: str) -> Path:
         (folder / name).write_bytes(png.encode(frames[0]))
     for name in (*FILMS, COMPARE):
         write_moving(folder / name, 4, (frame[..., :3] for frame in frames), Fraction(4))
-    record = {"name": folder.name, "frames": 4, "placed": "by hand", "facing": "front", "warnings": list(warnings)}
-    record |= {"contour": {"kept": True, "width": 3.0}, "settings": {"size": 16, "outline": "keep", "mask": None}}
+    record = {
+        "name": folder.name,
+        "frames": 4,
+        "placed": "by hand",
+        "facing": "front",
+        "warnings": list(warnings),
+    }
+    record |= {
+        "contour": {"kept": True, "width": 3.0},
+        "settings": {"size": 16, "outline": "keep", "mask": None},
+    }
     (folder / RECORD).write_text(json.dumps(record))
     return folder

@@ -67,7 +67,9 @@ def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path
         item = item_of(document, made.id)
         assert (item["split"], item["frames"], item["yaws"]) == (made.split, 4, [0, 90, 180, 270])
         assert item["license"] == STRANGE_LICENCE
-        assert item["numbers"]["seconds"] == pytest.approx(sum(t.seconds for t in facts.times if t.id == made.id), 1e-3)
+        assert item["numbers"]["seconds"] == pytest.approx(
+            sum(t.seconds for t in facts.times if t.id == made.id), 1e-3
+        )
         meta = read_artefact(whole[1].artefact(project.STAGE, "relief", made.id), made.id).meta
         assert item["sides"]["relief"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
     anchors = [section["anchor"] for section in document["sections"]]
@@ -92,7 +94,12 @@ def test_strips_show_artefact_pictures(whole: Run, shown: tuple[dict[str, Any], 
 def test_failures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     (failure,) = read_failures(whole[1].failures)
     (found,) = shown[0]["failures"]
-    assert (found["id"], found["stage"], found["reason"], found["strip"]) == ("bröken", "render", failure.reason, None)
+    assert (found["id"], found["stage"], found["reason"], found["strip"]) == (
+        "bröken",
+        "render",
+        failure.reason,
+        None,
+    )
     assert found["command"] == f"specsia build --out {whole[1].root}"
 
 
@@ -108,7 +115,8 @@ def test_quarantined_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "sides"), [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))]
+    ("changed", "sides"),
+    [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))],
 )
 def test_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
     config, layout = replace(copied[0], **changed), copied[1]
@@ -167,7 +175,9 @@ def test_failed_clips(clips_run: RunLayout, tmp_path: Path) -> None:
     assert document["go_on"] == f"specsia clips --out {run.root}"
     write_failures(run.failures, [Failure("a", "draw", None, "it moves nowhere", clip="a-sway-01")])
     document = report_of(run.root, tmp_path / "page.html")
-    assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
+    assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [
+        ("a-sway-01", "a", "draw")
+    ]
     assert document["missing"] == []
 
 
@@ -235,7 +245,11 @@ def test_repair(tmp_path: Path) -> None:
         shown = frames_of(item["sides"][side]["strips"]["color"], document, tmp_path / "page.html")
         assert [round(float(frame[..., 1].mean()) / 60) for frame in shown[:4]] == [0, 1, 2, 3]
     html = {section["anchor"]: section["html"] for section in document["sections"]}
-    assert "&lt;border&gt;" in html["warnings"] and "outline" in html["settings"] and "mask" not in html["settings"]
+    assert (
+        "&lt;border&gt;" in html["warnings"]
+        and "outline" in html["settings"]
+        and "mask" not in html["settings"]
+    )
     for anchor, name in (("film", "turn.mp4"), ("sheet", "sheet.png"), ("drawing", "drawing.png")):
         assert base64.b64encode((folder / name).read_bytes()).decode() in html[anchor]
     (folder / "sheet.png").unlink()
@@ -255,7 +269,15 @@ def test_folder_of_repairs(tmp_path: Path) -> None:
     specsia("sheet", tmp_path / "all", "--out", tmp_path / "sheet.png")
 
 
-VIEW = {"config": "fat", "method": "raw", "repeat": 0, "character": "a", "view": 0, "row": 0, "values": {"l1": 0.25}}
+VIEW = {
+    "config": "fat",
+    "method": "raw",
+    "repeat": 0,
+    "character": "a",
+    "view": 0,
+    "row": 0,
+    "values": {"l1": 0.25},
+}
 VIEW |= {"frontal": True, "clip": None, "frame": None, "time": None, "action": None}
 
 TOLD: dict[str, Any] = {
@@ -293,7 +315,14 @@ def test_unscored_views_leave_a_gap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"measures": None}, {"views": 3}, {"views": [{}]}, {"methods": ["raw"]}, {"measures": [{}]}, {"notes": None}],
+    [
+        {"measures": None},
+        {"views": 3},
+        {"views": [{}]},
+        {"methods": ["raw"]},
+        {"measures": [{}]},
+        {"notes": None},
+    ],
 )
 def test_damage_is_one_sentence(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(SpecsiaError):

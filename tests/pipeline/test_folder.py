@@ -81,8 +81,8 @@ def test_fresh_removes_what_builds_write(tmp_path: Path) -> None:
     write_mark(layout, "sample:3")
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
-        "artefacts/render/5f/0.tar", "artefacts/project/relief/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
-        "logs/draw/0-walk-00.txt", "logs/workers/gpu0.log",
+        "artefacts/render/5f/0.tar", "artefacts/project/relief/6b/1.tar", "logs/tasks.jsonl",
+        "logs/render/1.txt", "logs/draw/0-walk-00.txt", "logs/workers/gpu0.log",
         "quarantine/project/relief/1/color_00.png", "failures.jsonl", "dataset/README.md",
     )  # fmt: skip
     foreign = (
@@ -97,7 +97,13 @@ def test_fresh_removes_what_builds_write(tmp_path: Path) -> None:
     write_bytes(layout.dataset / "SHA256SUMS", f"{'0' * 64}  README.md\n".encode())
     assert sorted(forget(layout)) == sorted(foreign)
     left = set(contents(layout.root))
-    assert left == {*foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json", "specsia-run.json"}
+    assert left == {
+        *foreign,
+        "notes.txt",
+        "report.html",
+        "source/sample-42/0/metadata.json",
+        "specsia-run.json",
+    }
     shutil.rmtree(layout.root)
     assert forget(layout) == []
 

@@ -80,7 +80,12 @@ def test_edited_artefacts_are_noticed(run: tuple[Path, Path]) -> None:
         "project": (1, 2),
     }
     document = build(source, out, "--workers", "1")
-    assert made(document) == {"render": (1, 2), "reconstruct": (0, 3), "project": (1, 2), "pack": (0, FIGURES)}
+    assert made(document) == {
+        "render": (1, 2),
+        "reconstruct": (0, 3),
+        "project": (1, 2),
+        "pack": (0, FIGURES),
+    }
     assert sums(out) == before
 
 

@@ -24,13 +24,18 @@ IDS = [str(number) for number in range(12)]
 
 
 class Workers:
-    """An executor whose workers are as far away as pickles make them, and end in another order than they begin."""
+    """An executor whose workers are as far away as pickles make them, and end in another order than they
+    begin."""
 
     def __init__(self) -> None:
         self.needs: list[Needs] = []
 
     def __call__(
-        self, function: Callable[[Any], Any], items: Sequence[Any], needs: Needs, enough: Callable[[], bool] = never
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        needs: Needs,
+        enough: Callable[[], bool] = never,
     ) -> Iterator[tuple[int, Any]]:
         assert not enough()
         self.needs.append(needs)

@@ -96,7 +96,12 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         "RAY_worker_niceness": "0",
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", HEAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=top, env=environment
+        [sys.executable, "-c", HEAD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=top,
+        env=environment,
     )
     assert process.stdout is not None
     address = process.stdout.readline().strip()
@@ -107,10 +112,14 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     assert eventually(lambda: processes_naming(f"_{process.pid}/") == [])
 
 
-def command(*arguments: str | Path, environment: dict[str, str], cwd: Path, before: str = "", code: int = 0) -> Any:
+def command(
+    *arguments: str | Path, environment: dict[str, str], cwd: Path, before: str = "", code: int = 0
+) -> Any:
     """Run the command; returns its JSON document, or its error line where it fails."""
     run = [sys.executable, "-P", "-c", before + COMMAND, *map(str, arguments)]
-    ran = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=cwd)
+    ran = subprocess.run(
+        run, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=cwd
+    )
     assert ran.returncode == code, ran.stderr + ran.stdout
     assert "Traceback" not in ran.stderr, ran.stderr
     assert "(raylet)" not in ran.stderr + ran.stdout
@@ -147,7 +156,11 @@ def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
     with_ray = ("a run", "--config", "settings.yaml")
     there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
     here = command(*arguments, "local", environment=dict(os.environ), cwd=tmp_path)
-    assert [stage["built"] for stage in there["stages"]] == [stage["built"] for stage in here["stages"]] == [3, 3, 3, 3]
+    assert (
+        [stage["built"] for stage in there["stages"]]
+        == [stage["built"] for stage in here["stages"]]
+        == [3, 3, 3, 3]
+    )
     assert there["failures"] == here["failures"]
     assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
     assert (tmp_path / "a run/config.yaml").read_bytes() == (tmp_path / "local/config.yaml").read_bytes()
@@ -221,10 +234,27 @@ def test_actor_uses_rays_gpu(head: Head, tmp_path: Path) -> None:
 def test_own_cluster_without_gpu(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
-    arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
+    arguments = (
+        "build",
+        source,
+        "--out",
+        "out",
+        "--executor",
+        "ray",
+        "--workers",
+        "1",
+        "--backend",
+        backend,
+        *SMALL,
+    )
     # Sockets need a short path.
     with tempfile.TemporaryDirectory() as temporary:
-        away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path), "TMPDIR": temporary}
+        away = {
+            "RAY_ADDRESS": "local",
+            "CUDA_VISIBLE_DEVICES": "",
+            "HOME": str(tmp_path),
+            "TMPDIR": temporary,
+        }
         environment = {**head.environment(), **away}
         environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
         error = command(*arguments, environment=environment, cwd=tmp_path, code=2)

@@ -54,7 +54,9 @@ def test_failed_part_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first, odd, short, taken, last = map(write_part, tasks)
     assert first is None and last is None
     assert short == NotWritten("short has too few frames", suits=False)
-    assert odd == NotWritten("the recipe picky cannot write odd: ZeroDivisionError: division by zero", suits=True)
+    assert odd == NotWritten(
+        "the recipe picky cannot write odd: ZeroDivisionError: division by zero", suits=True
+    )
     assert taken is not None and "taken.txt was not written" in taken.reason
     assert keys(tmp_path / "picky") == ["a", "z"]
     assert (tmp_path / "picky/taken.txt").read_text() == "mine"

@@ -43,7 +43,9 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     for share in SHARES:
         runs.append(top / share.replace("/", " of "))
         if share == SHARES[0]:
-            document = build(source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render")
+            document = build(
+                source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render"
+            )
             assert 1 <= document["characters"] < 13
         # What was begun as a share goes on as one.
         again = () if share == SHARES[0] else ("--shard", share)

@@ -76,7 +76,9 @@ def test_changed_texture_makes_stale(tmp_path: Path) -> None:
         """Do what is to be done of a stage; gives the state before."""
         step = Step(stage, backend if stage.per_backend else None)
         with open_run(config, layout) as run:
-            found, judgement, _ = next(judged for judged in judge_character(run, entry) if judged[0].step == step)
+            found, judgement, _ = next(
+                judged for judged in judge_character(run, entry) if judged[0].step == step
+            )
             if judgement.state != DONE:
                 assert perform(found).reason is None
         return judgement.state

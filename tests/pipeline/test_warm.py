@@ -16,7 +16,9 @@ from specsia_build.pipeline.executors import Lost
 from specsia_build.stages.registry import character_stages
 
 STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
-CLIPS = with_settings(BuildConfig(), {"source": "sample:1", "clips": {"recipes": ["animerun", "dravie"]}}, "a test")
+CLIPS = with_settings(
+    BuildConfig(), {"source": "sample:1", "clips": {"recipes": ["animerun", "dravie"]}}, "a test"
+)
 
 
 def test_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,8 @@ REASONS = {
 def write_backend(
     folder: Path, faults: dict[str, str], devices: list[str], together: int = 1
 ) -> tuple[str, dict[str, str]]:
-    """A stand-in installed as a package that is on the path; returns its name with argument, and the environment.
+    """A stand-in installed as a package that is on the path; returns its name with argument, and the
+    environment.
 
     Its workers begin once `together` of them are there.
     """

@@ -39,7 +39,14 @@ def clip_frames(
     facts = {
         "id": clip,
         "character": character,
-        "clip": {"id": clip, "action": action, "origin": "own", "view": int(view), "yaw": turned[0], "frames": count},
+        "clip": {
+            "id": clip,
+            "action": action,
+            "origin": "own",
+            "view": int(view),
+            "yaw": turned[0],
+            "frames": count,
+        },
         "fps": FPS,
         "times": [k / FPS for k in range(count)],
         "loops": True,

@@ -36,11 +36,14 @@ def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
 
 
 def _clip(frames: int = FRAMES, fps: float = 12.0) -> ClipFrames:
-    """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets lost."""
+    """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets
+    lost."""
     layers: dict[str, Sequence[Any]] = {
         "color": [_moved(disc(SIZE, 12), k) for k in range(frames)],
         "line": [_moved(ring(SIZE), k) for k in range(frames)],
-        "tracks": [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32) for k in range(frames)],
+        "tracks": [
+            np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32) for k in range(frames)
+        ],
     }
     return clip_frames(KEY, layers, fps=fps)
 
@@ -106,7 +109,9 @@ def _written(folder: Path) -> Written:
 
 def test_film_length_and_white_ground(tmp_path: Path) -> None:
     record = _written(tmp_path)
-    video, control = (np.stack(list(read_mp4(tmp_path / kind / f"{KEY}.mp4")[1])) for kind in ("videos", "control"))
+    video, control = (
+        np.stack(list(read_mp4(tmp_path / kind / f"{KEY}.mp4")[1])) for kind in ("videos", "control")
+    )
     assert video.shape == control.shape == (LENGTH, SIZE, SIZE, 3)
     assert (video[:, 0, 0] > 250).all()
     assert np.abs(video[:, SIZE // 2, SIZE // 2].astype(int) - (200, 80, 40)).max() < 12
@@ -118,7 +123,9 @@ def test_tables_by_split(tmp_path: Path) -> None:
     record = _written(tmp_path)
     splits = {KEY: "train", "b": "validation", "c": "test"}
     parts = [replace(record, key=key, split=split) for key, split in splits.items()]
-    tables = {name: list(csv.reader(io.StringIO(data.decode()))) for name, data in ControlVideo().whole(parts)}
+    tables = {
+        name: list(csv.reader(io.StringIO(data.decode()))) for name, data in ControlVideo().whole(parts)
+    }
     said = "a hero character walks, on a white background"
     a, b, c = ([f"videos/{k}.mp4", f"control/{k}.mp4", f"reference/{k}.png", said] for k in splits)
     assert tables == {"metadata.csv": [list(COLUMNS), a], "metadata_test.csv": [list(COLUMNS), b, c]}
@@ -138,7 +145,9 @@ def test_frames_per_item(tmp_path: Path, fps: float, frames: int) -> None:
 
 def test_film_caption_and_first_frame(tmp_path: Path) -> None:
     FlipSketch().write(part_of(KEY, [_clip(fps=8.0)]), tmp_path)
-    assert {path.name for path in (tmp_path / "train").iterdir()} == {f"{KEY}.{end}" for end in ("mp4", "png", "txt")}
+    assert {path.name for path in (tmp_path / "train").iterdir()} == {
+        f"{KEY}.{end}" for end in ("mp4", "png", "txt")
+    }
     assert (tmp_path / "train" / f"{KEY}.txt").read_bytes() == b"a hero character walks"
     sketch = png.decode((tmp_path / "train" / f"{KEY}.png").read_bytes(), 3)
     np.testing.assert_array_equal(sketch[..., 0], _clip().frame("line", 0))
@@ -176,7 +185,9 @@ def test_damaged_and_large_files(tmp_path: Path) -> None:
 def test_drawn_clips_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     settings = {"recipes": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
-    layout, summary = run_clips(tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **settings))
+    layout, summary = run_clips(
+        tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **settings)
+    )
     assert "kept in" not in capsys.readouterr().err
     assert summary.recipes == dict.fromkeys(names, 1)
     for name in names:

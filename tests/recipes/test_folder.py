@@ -82,7 +82,14 @@ def test_copy_passes_with_any_workers(copy: Path) -> None:
     assert report.ok, report.lines()
     assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
     assert report.rows == len(list(copy.glob("*/color/*.png")))
-    assert {check.name for check in report.checks} == {"files", "sums", "splits", "images", "licences", "layout"}
+    assert {check.name for check in report.checks} == {
+        "files",
+        "sums",
+        "splits",
+        "images",
+        "licences",
+        "layout",
+    }
     assert len(report.notes) == 1 and "licence" in report.notes[0]
     (copy / PICTURE).write_bytes(b"damage")
     (copy / "b-walk-00/mask/0000.png").unlink()
@@ -118,7 +125,9 @@ def test_escaping_links_and_pipes(copy: Path, tmp_path: Path) -> None:
         (lambda part: part["files"].pop(PICTURE), "layout", "a-sway-00"),
     ],
 )
-def test_parts_that_disagree(copy: Path, change: Callable[[dict[str, Any]], object], check: str, where: str) -> None:
+def test_parts_that_disagree(
+    copy: Path, change: Callable[[dict[str, Any]], object], check: str, where: str
+) -> None:
     change_parts(copy, change)
     assert (check, where) in found(verify(str(copy)))
 
@@ -156,7 +165,9 @@ def test_recipe_exception_costs_its_part(copy: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_command_verifies_a_folder(frames_run: Path) -> None:
-    assert json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
+    assert (
+        json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
+    )
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
 
@@ -247,7 +258,9 @@ def _run_until(out: Path, config: BuildConfig, renames: int) -> int:
 
 
 @pytest.mark.parametrize("renames", [12, 75])
-def test_killed_run_gives_same_bytes(config: BuildConfig, frames_run: Path, tmp_path: Path, renames: int) -> None:
+def test_killed_run_gives_same_bytes(
+    config: BuildConfig, frames_run: Path, tmp_path: Path, renames: int
+) -> None:
     run = Path(shutil.copytree(frames_run, tmp_path / "run"))
     shutil.rmtree(run / "frames")
     assert _run_until(run, config, renames) == KILLED

@@ -181,7 +181,12 @@ def test_frame_numbers_and_reference(tmp_path: Path) -> None:
         assert len(stems(top / "ref" / layer)) == SHEETS
     left = [numbers(top / "ref/seg" / f"{number:05d}.png").min(axis=0).argmin() for number in range(SHEETS)]
     assert left == [8, 10, 12, 14]
-    assert part.facts == {"frames": 5, "left_out": 0, "sheets": SHEETS, "numbers": {SCENE: [0, 2], OTHER: [2, 3]}}
+    assert part.facts == {
+        "frames": 5,
+        "left_out": 0,
+        "sheets": SHEETS,
+        "numbers": {SCENE: [0, 2], OTHER: [2, 3]},
+    }
 
 
 def test_unusable_frames_are_counted(tmp_path: Path) -> None:
@@ -206,7 +211,12 @@ def test_test_characters_have_colours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("character", "folder"),
-    [("Caroline", "CaroLine"), ("segpngt_line", "SegpnGt_Line"), ("Knight", "Knight"), ("CaroLine", "CaroLine")],
+    [
+        ("Caroline", "CaroLine"),
+        ("segpngt_line", "SegpnGt_Line"),
+        ("Knight", "Knight"),
+        ("CaroLine", "CaroLine"),
+    ],
 )
 def test_names_avoid_replaced_words(character: str, folder: str) -> None:
     assert folder_name(character) == folder
@@ -257,7 +267,9 @@ def test_points_stay_in_picture(tmp_path: Path) -> None:
     assert record(tmp_path / GRAPH)[PLACES][:2] == [[SIZE - 1, 0], [SIZE - 1, 5]]
 
 
-@pytest.mark.parametrize("graphs", [[_graph()] * 6, [*[_graph()] * 6, _graph(65)], [_graph(3051), *[_graph()] * 6]])
+@pytest.mark.parametrize(
+    "graphs", [[_graph()] * 6, [*[_graph()] * 6, _graph(65)], [_graph(3051), *[_graph()] * 6]]
+)
 def test_unreadable_clips_are_left_out(tmp_path: Path, graphs: list[dict[str, Any]]) -> None:
     with pytest.raises(CharacterError):
         Animeinbet().write(_part(graphs), tmp_path)

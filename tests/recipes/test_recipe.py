@@ -32,7 +32,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.usefixtures("no_workers")
 def test_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs/recipes.md").read_text()
-    (code,), (point,) = re.findall(r"```python\n(.*?)```", text, re.S), re.findall(r"\n(silhouettes = .*)\n", text)
+    (code,), (point,) = (
+        re.findall(r"```python\n(.*?)```", text, re.S),
+        re.findall(r"\n(silhouettes = .*)\n", text),
+    )
     (tmp_path / "silhouettes.py").write_text(code)
     info = tmp_path / "silhouettes-1.0.dist-info"
     info.mkdir()
@@ -130,7 +133,16 @@ MADE |= {"packages": {"numpy": "2"}, "backend": None, "planned": 5, "quarantined
 def test_card_counts(tmp_path: Path) -> None:
     made = {**MADE, "quarantined": 4, "left_out": 1}
     parts = [
-        Written(i, i, split, (i,), license_, "by | me", {f"{i}/clip.json": (5, "0" * 64)}, {"frames": 2, "left_out": 1})
+        Written(
+            i,
+            i,
+            split,
+            (i,),
+            license_,
+            "by | me",
+            {f"{i}/clip.json": (5, "0" * 64)},
+            {"frames": 2, "left_out": 1},
+        )
         for i, split, license_ in (("10", "train", None), ("9", "train", "MIT"), ("8", "test", "MIT"))
     ]
     assert write_whole(tmp_path, Frames(), lambda: iter(parts), made)[0] == 3
@@ -141,7 +153,9 @@ def test_card_counts(tmp_path: Path) -> None:
     assert "specsia 1.0; stages draw 1; numpy 2." in text
     assert machine_path(text) is None
     assert DatasetCard(text).data.to_dict().items() >= {"license": "other", "viewer": False}.items()
-    assert (tmp_path / "splits.json").read_text().index('"9"') < (tmp_path / "splits.json").read_text().index('"10"')
+    assert (tmp_path / "splits.json").read_text().index('"9"') < (tmp_path / "splits.json").read_text().index(
+        '"10"'
+    )
 
 
 def test_teaser_shows_parts(tmp_path: Path) -> None:
@@ -152,7 +166,9 @@ def test_teaser_shows_parts(tmp_path: Path) -> None:
                 picture = np.full((24, 24), 0, np.uint8)
                 picture[4:20, 4 + k : 16 + k] = level
                 write_bytes(tmp_path / f"{i}/{layer}/{k}.png", png.encode(picture))
-        files = {path.relative_to(tmp_path).as_posix(): (1, "0" * 64) for path in sorted(tmp_path.glob(f"{i}/*/*"))}
+        files = {
+            path.relative_to(tmp_path).as_posix(): (1, "0" * 64) for path in sorted(tmp_path.glob(f"{i}/*/*"))
+        }
         parts.append(Written(i, i, "train", (i,), "MIT", None, files, {"frames": 3}))
     shown = []
     for _ in range(2):

@@ -1,4 +1,5 @@
-"""Reference renderers, as simple as possible, to compare the fast one with: opaque faces, and translucent layers."""
+"""Reference renderers, as simple as possible, to compare the fast one with: opaque faces, and translucent
+layers."""
 
 from __future__ import annotations
 
@@ -68,8 +69,8 @@ LEAST_LIGHT = 1 / 8192
 
 @dataclass(frozen=True)
 class Layered:
-    """`color` (H, W, 4) 0-255 and `coverage` (H, W) 0-255, neither rounded, `position` (H, W, 3), and `touched` (H, W),
-    where a translucent face is in front of what is opaque."""
+    """`color` (H, W, 4) 0-255 and `coverage` (H, W) 0-255, neither rounded, `position` (H, W, 3), and
+    `touched` (H, W), where a translucent face is in front of what is opaque."""
 
     color: Floats
     coverage: Floats

@@ -45,7 +45,9 @@ def halves(size: int) -> Image:
     return painted(disc(size, 0.5, 0.5, 0.35), np.where(pixels(size)[1] < 0.5, 10, 240)[..., None])
 
 
-@pytest.mark.parametrize("picture", [painted(*figure(512)), shaded(512), halves(512)], ids=["flat", "shaded", "halves"])
+@pytest.mark.parametrize(
+    "picture", [painted(*figure(512)), shaded(512), halves(512)], ids=["flat", "shaded", "halves"]
+)
 def test_no_contour(picture: Image) -> None:
     contour = find_contour(picture)
     assert not contour.kept and not contour.line.any()

@@ -164,13 +164,17 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
 def test_points_along_a_square(thickness: int, degrees: float) -> None:
     inside = (np.abs(turned(degrees, FINE)) <= 13).all(axis=0)
-    coverage = np.asarray(inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) * 255 + 0.5).astype(np.uint8)
+    coverage = np.asarray(inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) * 255 + 0.5).astype(
+        np.uint8
+    )
     out = draw_contour(painted(coverage), coverage, thickness, 0)
     right, down = turned(degrees)
     for along, across in ((right, down), (down, right)):
         for side in (-1, 1):
             beside = (np.abs(across) < 8) & (along * side > 0)
-            width = (out[..., 3][beside].astype(float).sum() / 255 - coverage[beside].astype(float).sum() / 255) / 16
+            width = (
+                out[..., 3][beside].astype(float).sum() / 255 - coverage[beside].astype(float).sum() / 255
+            ) / 16
             assert width == pytest.approx(thickness, abs=0.15)
 
 
@@ -184,7 +188,8 @@ def test_line_mixes_in_linear_light() -> None:
     expected = linear_to_srgb(share * figure + (1 - share) * line) * 255
     assert_allclose(out[4, 4, :3], expected, atol=1)
     assert out[4, 4, 3] == 255
-    # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into column 6.
+    # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into
+    # column 6.
     assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
 
 

@@ -13,7 +13,13 @@ from PIL import Image, ImageDraw
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
-from specsia_build.repairing.drawing import DrawingSettings, Frontal, frame_drawing, read_drawing, render_front
+from specsia_build.repairing.drawing import (
+    DrawingSettings,
+    Frontal,
+    frame_drawing,
+    read_drawing,
+    render_front,
+)
 from specsia_build.repairing.reconstruction import place_file, read_single
 from tests.shapes import write_figure
 
@@ -40,7 +46,8 @@ def write_drawing(folder: Path, name: str = "drawing.png", *, size: int = 128, g
 def write_turned(
     path: Path, matrix: NDArray[np.floating], scale: float = 1.0, shift: float = 0.0, *, painted: bool = False
 ) -> Path:
-    """The figure as OBJ, its coordinates moved by a (3, 3) matrix, a scale and a shift; its front may be painted."""
+    """The figure as OBJ, its coordinates moved by a (3, 3) matrix, a scale and a shift; its front may be
+    painted."""
     lines = []
     for line in write_figure(path).read_text().splitlines():
         kind, *words = line.split()
@@ -121,7 +128,9 @@ def test_thin_limbs_stay() -> None:
 def test_uneven_or_empty_paper(paper: str) -> None:
     picture, random = np.asarray(_cross(8), float), np.random.default_rng(0)
     if paper == "shaded":
-        picture = picture * np.linspace(0.5, 1.0, picture.shape[1])[None, :, None] + random.normal(0, 5, picture.shape)
+        picture = picture * np.linspace(0.5, 1.0, picture.shape[1])[None, :, None] + random.normal(
+            0, 5, picture.shape
+        )
     elif paper == "spotted":
         picture = np.where(random.random((*picture.shape[:2], 1)) < 0.01, 100, picture)
     else:
@@ -189,5 +198,7 @@ def test_odd_turns_are_found(tmp_path: Path) -> None:
 def test_specks_are_left_out() -> None:
     image = _cross(8)
     ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
-    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), DrawingSettings(256)) for one in (image, _cross(8)))
+    front, clean = (
+        frame_drawing(np.asarray(one.convert("RGBA")), DrawingSettings(256)) for one in (image, _cross(8))
+    )
     assert np.array_equal(front.image, clean.image)

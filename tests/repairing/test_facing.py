@@ -20,7 +20,15 @@ from specsia_build.repairing.facing import MIRRORED, SIDES, choose_facing, facin
 from specsia_build.stages.render import in_frame
 from tests.repairing.test_drawing import write_drawing
 
-UNSEEN = ("man_suit", "woman_casual", "animal_fox", "platformer_crab", "man_king", "animal_alpaca", "dino_trex")
+UNSEEN = (
+    "man_suit",
+    "woman_casual",
+    "animal_fox",
+    "platformer_crab",
+    "man_king",
+    "animal_alpaca",
+    "dino_trex",
+)
 
 
 def unseen_views(folder: Path) -> Iterator[tuple[str, str, Pixels]]:
@@ -38,7 +46,9 @@ def test_unseen_characters(characters_dir: Path) -> None:
         chosen, warnings = choose_facing(picture)
         assert chosen in ("front", side), name
         chances = facing_chances(picture)
-        assert np.allclose(facing_chances(np.ascontiguousarray(picture[:, ::-1])), chances[MIRRORED], atol=0.02)
+        assert np.allclose(
+            facing_chances(np.ascontiguousarray(picture[:, ::-1])), chances[MIRRORED], atol=0.02
+        )
         if side == "front":
             assert warnings == (), name
         elif side != "back" and name.startswith(("man", "woman")):

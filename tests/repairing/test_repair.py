@@ -43,7 +43,10 @@ def test_mesh_of_another_tool(tmp_path: Path) -> None:
         assert (mask > 127).mean() > 0.05
     # The frames are what `enhance` takes, and the first shows the drawing.
     drawn, shown = np.asarray(Image.open(drawing).convert("RGB")), pictures(out / "color")[0]
-    assert abs(int((shown[..., 3] > 127).sum()) * 4 - int((drawn < 250).any(axis=2).sum())) < 0.2 * drawn.size / 3
+    assert (
+        abs(int((shown[..., 3] > 127).sum()) * 4 - int((drawn < 250).any(axis=2).sum()))
+        < 0.2 * drawn.size / 3
+    )
     # It writes over its own folder, or that of an earlier version, the same bytes, and over no other.
     before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     (out / "film.webp").touch()
@@ -180,7 +183,11 @@ def test_frames_and_seconds_agree() -> None:
     assert timing(seconds=5.0) == (60, 12)
     assert timing(fps=24.0) == timing(fps=24.0, seconds=3.0) == (72, 24)
     assert timing(views=10, fps=4.0) == timing(views=10, seconds=2.5, fps=4.0) == (10, 4)
-    for wrong in ({"views": 10, "seconds": 3.0, "fps": 12.0}, {"seconds": 100.0}, {"seconds": 0.1, "fps": 0.1}):
+    for wrong in (
+        {"views": 10, "seconds": 3.0, "fps": 12.0},
+        {"seconds": 100.0},
+        {"seconds": 0.1, "fps": 0.1},
+    ):
         with pytest.raises(UsageError):
             timing(**wrong)
 
@@ -189,6 +196,16 @@ def test_outlines() -> None:
     assert parse_outline("black") == ((0, 0, 0), None)
     assert parse_outline("#204080:3") == ((32, 64, 128), 3.0)
     assert parse_outline("rgb(1, 2, 3):0.5") == ((1, 2, 3), 0.5)
-    for wrong in ("", "blue:0", "blue:-1", "blue:nan", "blue:16.5", "nothing", "3", "blue:3:4", "transparent"):
+    for wrong in (
+        "",
+        "blue:0",
+        "blue:-1",
+        "blue:nan",
+        "blue:16.5",
+        "nothing",
+        "3",
+        "blue:3:4",
+        "transparent",
+    ):
         with pytest.raises(UsageError):
             RepairSettings.of({"outline": wrong})

@@ -66,7 +66,9 @@ class Store:
             "mean_iou": 0.5,
             "frontal_iou_before": 0.4,
         }
-        return seal(Artefact(character_id, files, meta), stage.name, f"{stage.name} {character_id} {look}", {})
+        return seal(
+            Artefact(character_id, files, meta), stage.name, f"{stage.name} {character_id} {look}", {}
+        )
 
 
 def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:

@@ -29,8 +29,10 @@ with stages():
 with bar("alone " + nasty, 10, "char") as live:
     live(1)
     live.note(nasty)
-close("title " + nasty, {"warnings": ["a warning of many words " * 9, nasty], "next": ["specsia report my-run"]})
-show(Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,)), "warning: " + nasty, "240 rows are in x")
+warnings = ["a warning of many words " * 9, nasty]
+close("title " + nasty, {"warnings": warnings, "next": ["specsia report my-run"]})
+table = Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,))
+show(table, "warning: " + nasty, "240 rows are in x")
 complain("this is wrong with " + nasty, "specsia build --help")
 """
 
@@ -56,7 +58,9 @@ def test_no_colours() -> None:
 
 
 def test_pipe_gets_whole_lines() -> None:
-    ran = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, encoding="utf-8", check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", ALL], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert "\x1b" not in ran.stdout + ran.stderr
     head, nasty, knight, warning, rows = ran.stdout.splitlines()
     assert head.split() == ["id", "count"]
@@ -72,7 +76,9 @@ def test_pipe_gets_whole_lines() -> None:
 def test_unwritable_letters() -> None:
     code = "from specsia_build.terminal import show; show('騎士 é')"
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)}
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
     assert ran.stdout == "\\u9a0e\\u58eb \\xe9\n"
 
 

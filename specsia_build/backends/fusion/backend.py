@@ -1,9 +1,10 @@
 """Imitation of a multi-view diffusion model: fuse six damaged views of the ground truth into one mesh.
 
-Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
-but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull carved from
-them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The views are drawn from the
-truth, so that silhouettes are better than a single picture allows.
+Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without
+a GPU,
+but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull
+carved from them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The views
+are drawn from the truth, so that silhouettes are better than a single picture allows.
 """
 
 import math
@@ -26,7 +27,8 @@ from specsia_build.rendering.mesh import Mesh
 
 @dataclass(frozen=True)
 class Fusion(Backend):
-    """Backend that damages and fuses six views of the ground truth; strength 1 imitates Wonder3D with instant-nsr."""
+    """Backend that damages and fuses six views of the ground truth; strength 1 imitates Wonder3D with
+    instant-nsr."""
 
     strength: float = 1.0
     name: str = "fusion"
@@ -43,8 +45,8 @@ class Fusion(Backend):
         """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.
 
         Raises:
-            CharacterError: if the picture is not square or too small, there is no ground truth, or nothing is left of
-                the character after carving.
+            CharacterError: if the picture is not square or too small, there is no ground truth, or nothing is
+                left of the character after carving.
         """
         check_image(image)
         if context.ground_truth is None:
@@ -61,7 +63,8 @@ class Fusion(Backend):
 
 
 def create(argument: str | None) -> Fusion:
-    """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError unless that is a number from 0 to 2."""
+    """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError unless that is a number from 0
+    to 2."""
     try:
         strength = 1.0 if argument is None else float(argument)
     except ValueError:

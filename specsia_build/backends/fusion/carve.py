@@ -1,7 +1,7 @@
 """A closed surface from silhouettes and depths that do not quite agree: carving, marching cubes, smoothing.
 
-Such views carve away parts thinner than their errors: wings, bones, tails. A view that shows such a part knows where
-its surface lies, and the part gets a thin shell there.
+Such views carve away parts thinner than their errors: wings, bones, tails. A view that shows such a part
+knows where its surface lies, and the part gets a thin shell there.
 """
 
 import numpy as np
@@ -26,7 +26,9 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-REACH = 3  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
+REACH = (
+    3  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
+)
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
@@ -86,7 +88,8 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
 
 @compiled
 def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-def]
-    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz) float32."""
+    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz)
+    float32."""
     counts = np.ceil((high - low) / cell).astype(np.int64) + 1
     views = len(inside)
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
@@ -135,7 +138,8 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H, H).
+    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H,
+    H).
 
     It turns a difference in depth into a distance to the surface.
     """
@@ -155,7 +159,9 @@ def _missing(views: Views, facing: Floats, nearest: Floats) -> NDArray[np.bool_]
     return np.asarray(scipy.ndimage.binary_dilation(core, around, mask=missing))
 
 
-def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: NDArray[np.float64], cell: float) -> Floats:
+def _with_visible_parts(
+    volume: Floats, views: Views, facing: Floats, low: NDArray[np.float64], cell: float
+) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
     nearest, piece = np.full_like(views.depth, np.inf), np.zeros(views.depth.shape, np.int32)
@@ -173,7 +179,8 @@ def _with_visible_parts(volume: Floats, views: Views, facing: Floats, low: NDArr
 def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     """Units between voxels that give about `FACES` faces.
 
-    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
+    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a
+    vertex.
     """
     low = low - PROBE
     volume = _carved(views.inside, views.depth, facing, low, high + PROBE, PROBE)
@@ -185,8 +192,8 @@ def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: 
 def fused_surface(views: Views) -> tuple[Mesh, Floats]:
     """Fuse the views to a closed surface of about `FACES` faces, counter-clockwise seen from outside.
 
-    A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks through it, or
-    if a view shows a part there that this leaves out.
+    A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks
+    through it, or if a view shows a part there that this leaves out.
 
     Returns:
         The surface without colours, and the unit normals of its vertices, (V, 3) float32.

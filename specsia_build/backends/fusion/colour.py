@@ -1,9 +1,19 @@
-"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face it."""
+"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face
+it."""
 
 import numpy as np
 import scipy
 
-from specsia_build.backends.fusion.views import CAMERAS, HALF, SCALE, Floats, Views, between, depth_along, seen_from
+from specsia_build.backends.fusion.views import (
+    CAMERAS,
+    HALF,
+    SCALE,
+    Floats,
+    Views,
+    between,
+    depth_along,
+    seen_from,
+)
 from specsia_build.jit import compiled
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -11,16 +21,21 @@ from specsia_build.rendering.mesh import Mesh
 SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
 SEEN = 0.012  # Units that a vertex may be behind a view's depth and still be visible
 SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
-PEEK = 0.012  # Error of the depth test in units, at strength 1: colours land on surfaces behind, and the reverse
+PEEK = (
+    0.012  # Error of the depth test in units, at strength 1: colours land on surfaces behind, and the reverse
+)
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
-"""Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share that differs
+"""Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share
+that differs
 between R, G and B: a colour network is fitted at random points and keeps a pattern of its own."""
 
 GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
 PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
 FRINGE = 1.2  # Pixels beyond the outline over which a view's colours turn to paper
-FEWEST = 0.02  # Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
+FEWEST = (
+    0.02  # Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
+)
 NEIGHBOURS = 4
 
 
@@ -59,8 +74,11 @@ def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: i
     return out, weights
 
 
-def colours_of(mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float) -> Floats:
-    """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and grain."""
+def colours_of(
+    mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float
+) -> Floats:
+    """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and
+    grain."""
     rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)
     depths = np.stack([depth_along(camera, layers, np.inf) for camera, layers in rendered])
     shape = (len(mesh.vertices), len(CAMERAS))
@@ -69,7 +87,9 @@ def colours_of(mesh: Mesh, normals: Floats, views: Views, generator: np.random.G
     colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, jitter, peek)
     is_seen = weights >= FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
-        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(mesh.vertices[~is_seen], k=NEIGHBOURS)
+        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(
+            mesh.vertices[~is_seen], k=NEIGHBOURS
+        )
         colours[~is_seen] = colours[is_seen][nearest].mean(axis=1)
     # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)

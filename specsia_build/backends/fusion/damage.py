@@ -1,8 +1,9 @@
 """A seeded model of the errors of a multi-view diffusion network in one view.
 
-Lengths are pixels of a `VIEW_SIZE` image, colours are sRGB-encoded 0-1. The constants hold at strength 1; every one
-that is an amplitude grows in proportion to the strength. They are set by eye against pictures that Wonder3D, and the
-drawing tools built on it, publish, and so that the fused figures keep a novel-view IoU of 0.90.
+Lengths are pixels of a `VIEW_SIZE` image, colours are sRGB-encoded 0-1. The constants hold at strength 1;
+every one that is an amplitude grows in proportion to the strength. They are set by eye against pictures that
+Wonder3D, and the drawing tools built on it, publish, and so that the fused figures keep a novel-view IoU of
+0.90.
 """
 
 import numpy as np
@@ -14,21 +15,48 @@ from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
 
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
-TURN_DEG, ROLL_DEG, SCALE, SHIFT = 1.2, 0.3, 0.004, 0.35  # Deviations of yaw, turn in the plane, scale and shift
+TURN_DEG, ROLL_DEG, SCALE, SHIFT = (
+    1.2,
+    0.3,
+    0.004,
+    0.35,
+)  # Deviations of yaw, turn in the plane, scale and shift
 BEND, BEND_WAVE = 0.38, 56.0  # Smooth displacement of all that a view shows, its silhouette included
 SPLIT = 2.5  # Width of the Gaussian that separates colours from detail
-WANDER, WANDER_WAVE, FADE = 1.5, 22.0, 0.45  # Displacement of the detail, and its change of contrast by `PATCH_WAVE`
-GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = 11.0, 70.0, 0.55, 34.0  # Detail from elsewhere, its contrast, in patches
-MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.5, (5.0, 11.0), 0.012  # Noise in proportion to the local contrast plus a floor
+WANDER, WANDER_WAVE, FADE = (
+    1.5,
+    22.0,
+    0.45,
+)  # Displacement of the detail, and its change of contrast by `PATCH_WAVE`
+GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = (
+    11.0,
+    70.0,
+    0.55,
+    34.0,
+)  # Detail from elsewhere, its contrast, in patches
+MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = (
+    0.5,
+    (5.0, 11.0),
+    0.012,
+)  # Noise in proportion to the local contrast plus a floor
 MOTTLE_HUE = 0.25  # Its share that differs between R, G and B
 LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0  # Relative drift of brightness, whole and by place
 TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place
 SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
 BACK_DETAIL = 0.4  # Contrast of detail
 BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0  # Blur and shift of colours
-CLOSE, OPEN, MASK_WAVE = 2.0, 0.6, 48.0  # Mean radii of gaps that fuse and of parts that are lost, and their variation
+CLOSE, OPEN, MASK_WAVE = (
+    2.0,
+    0.6,
+    48.0,
+)  # Mean radii of gaps that fuse and of parts that are lost, and their variation
 EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
-NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (3, 3), 1.5, 0.0035, 44.0  # Erosion, blur and error in units of the depth
+NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (
+    (3, 3),
+    1.5,
+    0.0035,
+    44.0,
+)  # Erosion, blur and error in units of the depth
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
@@ -39,15 +67,19 @@ def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64
     return degrees
 
 
-def damaged(pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float) -> Views:
-    """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly made up.
+def damaged(
+    pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
+) -> Views:
+    """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly
+    made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
     share = strength * (FRONT_SHARE if which == FRONT else 1.0)
     bend = _similarity(generator, share)
     bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
-    # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from behind.
+    # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from
+    # behind.
     nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), NEARER)
     moved = warped(np.dstack([pixels, nearer]), bend)
     alpha = moved[..., 3]
@@ -66,7 +98,9 @@ def _similarity(generator: np.random.Generator, strength: float) -> Floats:
     roll, growth, across, down = generator.standard_normal(4) * strength
     angle, scale = np.deg2rad(ROLL_DEG * roll), SCALE * growth
     y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
-    return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(np.float32)
+    return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(
+        np.float32
+    )
 
 
 def _blurred(image: Floats, width: float) -> Floats:
@@ -96,7 +130,9 @@ def _repainted(
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 
-def _mottle(detail: Floats, known: NDArray[np.bool_], generator: np.random.Generator, strength: float) -> Floats:
+def _mottle(
+    detail: Floats, known: NDArray[np.bool_], generator: np.random.Generator, strength: float
+) -> Floats:
     """Texture where the picture has some already, most of it in brightness; (H, H, 3)."""
     busy = np.abs(detail).max(axis=2) * known
     local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
@@ -116,7 +152,9 @@ def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> 
     blue = TINT * whole[2] + TINT_FIELD * smooth_noise(generator, LIGHT_WAVE)
     # Weights that leave the luma of Rec. 601 as it is.
     tint = np.dstack([red, -0.509 * red - 0.194 * blue, blue])
-    return np.asarray(color * (1 + np.float32(strength) * light[..., None]) + np.float32(strength) * tint, np.float32)
+    return np.asarray(
+        color * (1 + np.float32(strength) * light[..., None]) + np.float32(strength) * tint, np.float32
+    )
 
 
 def _recut(coverage: Floats, generator: np.random.Generator, strength: float) -> Floats:
@@ -149,7 +187,8 @@ def _spline(grid, size, step):  # type: ignore[no-untyped-def]
 
 
 def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
-    """Noise (H, H) float32 of mean 0 and standard deviation 1, without detail finer than a wavelength in pixels.
+    """Noise (H, H) float32 of mean 0 and standard deviation 1, without detail finer than a wavelength in
+    pixels.
 
     The coefficients lie half a wavelength apart.
     """
@@ -166,7 +205,8 @@ def smooth_vectors(generator: np.random.Generator, wavelength: float) -> Floats:
 
 @compiled
 def warped(image, shift):  # type: ignore[no-untyped-def]
-    """Bilinear image(p + shift(p)), the border repeated: (H, H, C) float32; shift (2, H, H) pixels, across and down."""
+    """Bilinear image(p + shift(p)), the border repeated: (H, H, C) float32; shift (2, H, H) pixels, across
+    and down."""
     out = np.empty_like(image)
     for y in range(VIEW_SIZE):
         for x in range(VIEW_SIZE):
@@ -178,11 +218,12 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
 
 
 def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` > 0.
+    """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` >
+    0.
 
-    Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the eikonal
-    equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005). Without both signs it is the
-    width of `level` (h, w), or minus that.
+    Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the
+    eikonal equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005). Without
+    both signs it is the width of `level` (h, w), or minus that.
     """
     inside = level > 0
     if inside.all() or not inside.any():
@@ -194,7 +235,8 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @compiled
 def _crossings(level):  # type: ignore[no-untyped-def]
-    """Distance of nodes beside the zero contour of `level` (h, w); infinity for other nodes and at the border."""
+    """Distance of nodes beside the zero contour of `level` (h, w); infinity for other nodes and at the
+    border."""
     distance = np.full(level.shape, np.inf)
     for r in range(1, level.shape[0] - 1):
         for c in range(1, level.shape[1] - 1):

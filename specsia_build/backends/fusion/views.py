@@ -22,9 +22,19 @@ CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0
 """Front, front right, right, back, left, front left, as of Wonder3D. The right one stands at +x."""
 
 FRONT, RIGHT, BACK, LEFT = 0, 2, 3, 4  # Indices of those views
-PAIRS = ((FRONT, BACK), (RIGHT, LEFT), (1, 1), (5, 5))  # Views whose silhouettes mirror each other; two are alone
-BASES = np.stack([camera.basis() for camera in CAMERAS])  # Right, up and forward directions in rows, (6, 3, 3)
-SCALE, HALF = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2  # Pixels in a unit, and from a view's border to its centre
+PAIRS = (
+    (FRONT, BACK),
+    (RIGHT, LEFT),
+    (1, 1),
+    (5, 5),
+)  # Views whose silhouettes mirror each other; two are alone
+BASES = np.stack(
+    [camera.basis() for camera in CAMERAS]
+)  # Right, up and forward directions in rows, (6, 3, 3)
+SCALE, HALF = (
+    CAMERAS[0].pixels_per_unit,
+    VIEW_SIZE / 2,
+)  # Pixels in a unit, and from a view's border to its centre
 
 
 class Views(NamedTuple):
@@ -41,7 +51,8 @@ class Views(NamedTuple):
     depth: Floats
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Smallest and largest x, y, z of what the front, the back and the sides show; a CharacterError if nothing."""
+        """Smallest and largest x, y, z of what the front, the back and the sides show; a CharacterError if
+        nothing."""
         if not (self.inside[FRONT] > 0).any():
             raise CharacterError("all of the character is too thin to be reconstructed")
         points = []
@@ -62,12 +73,15 @@ def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
     return np.where(layers.coverage > 0, depth, np.float32(nothing))
 
 
-def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64]) -> Iterator[tuple[Floats, Floats]]:
-    """Views of the ground truth, each turned by degrees from its camera; the front's colour is the picture (S, S, 4).
+def true_views(
+    mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Views of the ground truth, each turned by degrees from its camera; the front's colour is the picture
+    (S, S, 4).
 
     Yields:
-        Of each view the colour and coverage (H, H, 4), sRGB-encoded 0-1 and premultiplied, and the depth (H, H) in
-        units along the camera's forward direction of the nearest surface, 0 without one.
+        Of each view the colour and coverage (H, H, 4), sRGB-encoded 0-1 and premultiplied, and the depth (H,
+        H) in units along the camera's forward direction of the nearest surface, 0 without one.
     """
     # Premultiplied, so that hidden colours do not bleed into the rim.
     front = Image.fromarray(image, "RGBA").convert("RGBa")
@@ -81,13 +95,15 @@ def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64])
 
 @inlined
 def seen_from(k, x, y):  # type: ignore[no-untyped-def]
-    """Column in pixels and depth in units of a point in view `k`. As all cameras are upright, its row depends on z."""
+    """Column in pixels and depth in units of a point in view `k`. As all cameras are upright, its row depends
+    on z."""
     return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF, BASES[k, 2, 0] * x + BASES[k, 2, 1] * y
 
 
 @inlined
 def between(at):  # type: ignore[no-untyped-def]
-    """Index of the pixel before a coordinate, with pixel centres at halves, and the fraction to the next one, 0-1."""
+    """Index of the pixel before a coordinate, with pixel centres at halves, and the fraction to the next one,
+    0-1."""
     x = min(max(at - 0.5, 0.0), VIEW_SIZE - 1.0)
     i = min(int(x), VIEW_SIZE - 2)
     return i, x - i
@@ -95,7 +111,8 @@ def between(at):  # type: ignore[no-untyped-def]
 
 @inlined
 def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
-    """Value of an image (H, H) at fraction `t` from row `j` to the next, and `s` from column `i` to the next."""
+    """Value of an image (H, H) at fraction `t` from row `j` to the next, and `s` from column `i` to the
+    next."""
     top = image[j, i] + s * (image[j, i + 1] - image[j, i])
     low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
     return top + t * (low - top)

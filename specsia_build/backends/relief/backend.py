@@ -1,7 +1,9 @@
-"""The default backend: a small network predicts from one picture the depth of its figure and the colours of its back.
+"""The default backend: a small network predicts from one picture the depth of its figure and the colours of
+its back.
 
-The network sees a crop of 128 px. Front and back become two sheets that meet on the silhouette's contour. The picture
-colours the front; each pixel of the back takes one of the picture's own colours, or that of the front's pixel.
+The network sees a crop of 128 px. Front and back become two sheets that meet on the silhouette's contour. The
+picture colours the front; each pixel of the back takes one of the picture's own colours, or that of the
+front's pixel.
 """
 
 import hashlib
@@ -25,7 +27,8 @@ from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-ROOM = 0.93  # Units that a framed figure's width and height must stay below for its length to be its longest side
+# Units that a framed figure's width and height must stay below for its length to be its longest side
+ROOM = 0.93
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ class Relief(Backend):
             # The frame gives the length of the figure's longest side; seen from the front it may be less.
             middle = depth[inside].mean()
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
-            depth = np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
+            depth = np.asarray(
+                middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0))
+            )
         if context.is_profile:
             half = (depth[..., 0] - depth[..., 1]) / 2
             depth = np.stack([half, -half], axis=-1)

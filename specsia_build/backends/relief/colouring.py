@@ -1,11 +1,11 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
-The network says how likely each colour of the drawing is at each pixel of the back, and shades of one material count as
-one. In painted drawings, which it was not trained on, rules are added: what is likely in the whole area around a pixel
-counts as much as what is likely at the pixel, so that the back has no patches; an area that reaches the silhouette goes
-round; what lies inside of another area, as a face in hair, is not seen from behind; and a material stays near where the
-front shows it. Smooth colours of a material, without lines and details of the front, fill the back, and the sides where
-the front is steep.
+The network says how likely each colour of the drawing is at each pixel of the back, and shades of one
+material count as one. In painted drawings, which it was not trained on, rules are added: what is likely in
+the whole area around a pixel counts as much as what is likely at the pixel, so that the back has no patches;
+an area that reaches the silhouette goes round; what lies inside of another area, as a face in hair, is not
+seen from behind; and a material stays near where the front shows it. Smooth colours of a material, without
+lines and details of the front, fill the back, and the sides where the front is steep.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,10 @@ NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the
 SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.5  # Pixels of the crop over which materials are smoothed for the sides
-GENTLE, STEEP = 1.0, 2.5  # Slopes of the front from which a side's own colours begin, and replace the drawing's
+GENTLE, STEEP = (
+    1.0,
+    2.5,
+)  # Slopes of the front from which a side's own colours begin, and replace the drawing's
 LEAST = -12.0  # Least logarithm of a likelihood
 FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
 
@@ -75,7 +78,8 @@ def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
-    """Whether a figure (S, S), in the middle of its crop, is about its own mirror image, in shape and in materials."""
+    """Whether a figure (S, S), in the middle of its crop, is about its own mirror image, in shape and in
+    materials."""
     inside, mirrored = material < COLOURS, material[:, ::-1]
     either = inside | (mirrored < COLOURS)
     return bool(np.mean((material == mirrored)[either]) >= SYMMETRIC)
@@ -131,7 +135,8 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
 
 
 def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:
-    """Smooth colours (COLOURS, S, S, 3) float32 of each label (S, S) of a picture (S, S, 3), continued everywhere."""
+    """Smooth colours (COLOURS, S, S, 3) float32 of each label (S, S) of a picture (S, S, 3), continued
+    everywhere."""
     out = np.zeros((COLOURS, *colours.shape), np.float32)
     for number in range(COLOURS):
         known = (labels == number).astype(np.float32)
@@ -146,7 +151,8 @@ def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats
 
 
 def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
-    """Colours (H, W, 3) float32 of a picture `where` (H, W): in each pixel those of its likeliest material; else 0."""
+    """Colours (H, W, 3) float32 of a picture `where` (H, W): in each pixel those of its likeliest material;
+    else 0."""
     shape = (where.shape[0], where.shape[1])
     best, index = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.intp)
     for number, values in enumerate(likely):

@@ -1,4 +1,5 @@
-"""The network of `relief` without torch, and its input: a square crop of a drawing with a palette, both at 128 px.
+"""The network of `relief` without torch, and its input: a square crop of a drawing with a palette, both at
+128 px.
 
 A U-net of 3 x 3 convolutions, compiled, whose sums have one order.
 """
@@ -26,13 +27,17 @@ WEIGHTS = Path(__file__).parent / "weights" / "weights.safetensors"
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but the last
 KEY = 16  # Channels by which pixels of the back are matched with colours of the drawing
 GUIDES, TRUST = 3, 4.0  # Guides of `guides`, and the logit per unit of the network's trust in one
-OUTPUTS = 3 + GUIDES + KEY  # Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
+OUTPUTS = (
+    3 + GUIDES + KEY
+)  # Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together
 SAMPLES, ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
 FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
-CHANNELS = 8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
+CHANNELS = (
+    8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
+)
 RIM = 4.0  # Pixels of a crop from the contour within which a colour is one of the rim
 AROUND, ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
 
@@ -43,9 +48,11 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
-    """The network's input (SIZE, SIZE, CHANNELS) float32, mostly within -1 and 1, of a crop (SIZE, SIZE, 4) on white.
+    """The network's input (SIZE, SIZE, CHANNELS) float32, mostly within -1 and 1, of a crop (SIZE, SIZE, 4)
+    on white.
 
-    `length` is the longest side of the figure's box in the picture, over that in space; 0 where it is not known.
+    `length` is the longest side of the figure's box in the picture, over that in space; 0 where it is not
+    known.
     """
     channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
     channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
@@ -57,7 +64,8 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
 
 
 def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `AROUND` and `ALONG`.
+    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `AROUND` and
+    `ALONG`.
 
     `labels` (S, S) are indices of colours in the palette, `COLOURS` where a pixel has none.
     """
@@ -68,7 +76,8 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
 
 @compiled
 def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
-    """Convolution of (H + 2, W + 2, C) float32 by (3, 3, C, D), and a leaky rectifier: (H / stride, W / stride, D).
+    """Convolution of (H + 2, W + 2, C) float32 by (3, 3, C, D), and a leaky rectifier: (H / stride, W /
+    stride, D).
 
     W / stride is a multiple of `UNROLL`.
     """
@@ -107,7 +116,11 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """
 
     def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
-        padded, kernel, bias = np.pad(x, ((1, 1), (1, 1), (0, 0))), tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        padded, kernel, bias = (
+            np.pad(x, ((1, 1), (1, 1), (0, 0))),
+            tensors[f"{name}.weight"],
+            tensors[f"{name}.bias"],
+        )
         return np.asarray(_convolved(padded, kernel, bias, stride, np.float32(leak)))
 
     size, half, channels = len(x), len(x) // 2, x.shape[2]
@@ -129,8 +142,8 @@ def decode(predicted: Floats, key: Floats, labels: NDArray[np.intp], length: flo
     """Depths and colours from the outputs of `forward`; see `guides` and `inputs`.
 
     Returns:
-        (S, S, 2) float32 height towards the viewer of front and back, in lengths of the figure's longest side; and
-        (S, S, COLOURS + 1) float32 logits of each colour of the palette and of a copy of the front.
+        (S, S, 2) float32 height towards the viewer of front and back, in lengths of the figure's longest
+        side; and (S, S, COLOURS + 1) float32 logits of each colour of the palette and of a copy of the front.
     """
     half = np.logaddexp(np.float32(0), predicted[..., 1]) * np.float32(THICKNESS)
     depth = np.stack([predicted[..., 0] + half, predicted[..., 0] - half], axis=-1) / np.float32(length or 1)

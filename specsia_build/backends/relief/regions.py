@@ -16,12 +16,13 @@ from specsia_build.pictures.palettes import COLOURS
 Mask = NDArray[np.bool_]
 
 SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
-"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and Huttenlocher,
-"Efficient graph-based image segmentation", 2004."""
+"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and
+Huttenlocher, "Efficient graph-based image segmentation", 2004."""
 
 SURROUNDED = 0.35  # Share of an area's border that lies on one larger area if it lies inside of it
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other
-SHADES = 6.0  # Greatest difference of two shades, by the median deviation of pixels from their colour of the palette
+# Greatest difference of two shades, by the median deviation of pixels from their colour of the palette
+SHADES = 6.0
 EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no part of its neighbour
 
 
@@ -34,8 +35,8 @@ class Regions:
         material: (S, S) intp, that of each pixel; `COLOURS` outside of the figure.
         around: (S, S) intp, the same where what lies inside of another area is filled from around it.
         area: (S, S) intp, the area of each pixel in `around`; -1 outside.
-        grain: median difference of pixels from the median of their neighbours, in levels: at most 1 in drawings of flat
-            or shaded areas, 2 and more in painted or coloured-in ones.
+        grain: median difference of pixels from the median of their neighbours, in levels: at most 1 in
+            drawings of flat or shaded areas, 2 and more in painted or coloured-in ones.
         exposed: (A,) float64, the share of each area's border that lies on the silhouette.
     """
 
@@ -67,7 +68,8 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
 
 
 def _materials(areas: NDArray[np.intp], labels: NDArray[np.intp], alike: Mask) -> NDArray[np.intp]:
-    """Join colours (N,) that are alike and lie in the same areas (N,), as shades do; see `Regions.of_colour`."""
+    """Join colours (N,) that are alike and lie in the same areas (N,), as shades do; see
+    `Regions.of_colour`."""
     counts = np.zeros((areas.max() + 1, COLOURS))
     np.add.at(counts, (areas, labels), 1)
     mixed = counts.T @ (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
@@ -112,7 +114,11 @@ def _surrounding(borders: NDArray[np.int64]) -> NDArray[np.intp]:
     for number in np.argsort(lengths, kind="stable"):
         most = int(borders[number, :-1].argmax())
         share = borders[number, most] / max(1, lengths[number])
-        if borders[number, -1] < EXPOSED * lengths[number] and share >= SURROUNDED and lengths[most] > lengths[number]:
+        if (
+            borders[number, -1] < EXPOSED * lengths[number]
+            and share >= SURROUNDED
+            and lengths[most] > lengths[number]
+        ):
             outer[number] = most
     while (outer[outer] != outer).any():
         outer = outer[outer]

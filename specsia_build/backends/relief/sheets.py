@@ -1,7 +1,7 @@
 """A closed mesh from the silhouette of a drawing and the depths of its front and its back.
 
-Two sheets over one lattice of the picture, the front and the back, share the vertices of their rim, which lie on the
-silhouette's contour halfway between the depths there.
+Two sheets over one lattice of the picture, the front and the back, share the vertices of their rim, which lie
+on the silhouette's contour halfway between the depths there.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,16 @@ Mask = NDArray[np.bool_]
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
 FULL = 250  # Coverage from which a pixel's colour is the figure's alone
-MARGIN = 0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
+MARGIN = (
+    0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
+)
 SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
 NEAR = 0.3  # Cells from the contour within which a node is moved onto it
-THIN, ROUND = 2.0, 2.0  # Cells of half the width below which a part is thin, and its thickness as a share of its width
+THIN, ROUND = (
+    2.0,
+    2.0,
+)  # Cells of half the width below which a part is thin, and its thickness as a share of its width
 LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
 FINER, FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
@@ -145,8 +150,10 @@ class Surface:
     """A closed surface over a picture.
 
     Attributes:
-        points: (V, 3) float64, column, row and height in pixels of the picture; height grows towards the viewer.
-        faces: (F, 3) int64, counter-clockwise seen from outside when columns grow to the right and rows downwards.
+        points: (V, 3) float64, column, row and height in pixels of the picture; height grows towards the
+            viewer.
+        faces: (F, 3) int64, counter-clockwise seen from outside when columns grow to the right and rows
+            downwards.
         front: (F,) bool, whether the face belongs to the front.
     """
 
@@ -162,7 +169,8 @@ def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[
 
 
 def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
-    """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in pixels."""
+    """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
+    pixels."""
     box = box_around(covered)
     cell = max(FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:
@@ -182,7 +190,8 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
 
     Args:
         figure: in its picture.
-        depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the figure.
+        depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the
+            figure.
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
 
     Raises:
@@ -199,7 +208,9 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
         step = np.clip(_sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
         columns[rim] -= step * gx
         rows[rim] -= step * gy
-    across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
+    across, down = (
+        (at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top))
+    )
     top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
     half = (top - bottom) / 2
@@ -212,14 +223,16 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
 def _thickest(distance: Floats, cell: float) -> Floats:
     """The greatest half thickness (h, w) of thin parts, infinite elsewhere, in the unit of `cell`.
 
-    The width of a part at a node is that of the largest disc inside of the silhouette that covers the node; `distance`
-    (h, w) is the radius of the disc around it.
+    The width of a part at a node is that of the largest disc inside of the silhouette that covers the node;
+    `distance` (h, w) is the radius of the disc around it.
     """
     width = distance.copy()
     for cells in range(1, int(2 * THIN) + 1):
         y, x = np.mgrid[-cells : cells + 1, -cells : cells + 1]
         reaching = np.where(distance >= cells * cell, distance, 0.0)
-        width = np.maximum(width, scipy.ndimage.maximum_filter(reaching, footprint=x * x + y * y <= cells * cells))
+        width = np.maximum(
+            width, scipy.ndimage.maximum_filter(reaching, footprint=x * x + y * y <= cells * cells)
+        )
     # From one to two times `THIN`, the limit is lifted.
     lifted = np.clip(2 - width / (THIN * cell), 1e-6, 1)
     return np.where(lifted <= 1e-6, np.inf, ROUND * width / lifted)
@@ -243,7 +256,9 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     faces = faces[~on_rim[faces].all(axis=1)]
     if not len(faces):
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
-    front, back = (np.stack([columns, rows, depth], axis=-1)[used] for depth in (middle + half, middle - half))
+    front, back = (
+        np.stack([columns, rows, depth], axis=-1)[used] for depth in (middle + half, middle - half)
+    )
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
@@ -251,7 +266,8 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
 
 
 def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
-    """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one texture.
+    """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one
+    texture.
 
     Both are colours of the figure's window, as seen from the front.
     """
@@ -275,8 +291,8 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     """The figure's colours (H, W, 3) continued over its fringe and beyond; and where they are its own.
 
-    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels is taken as
-    it is. The rest gets the colour of the nearest trusted pixel.
+    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels
+    is taken as it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.

@@ -1,6 +1,8 @@
-"""Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out FOLDER``.
+"""Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out
+FOLDER``.
 
-Needs torch. Characters are drawn from the front and from behind, in poses of their own clips and a little turned.
+Needs torch. Characters are drawn from the front and from behind, in poses of their own clips and a little
+turned.
 """
 
 import hashlib
@@ -40,7 +42,10 @@ from specsia_build.rendering.mesh import Mesh, compacted
 WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
 RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
 POSES = 6  # Poses taken from a character's own clips
-PROPORTION, KNOTS = 0.12, 5  # Standard deviation of the logarithm of stretching, and its values along a figure
+PROPORTION, KNOTS = (
+    0.12,
+    5,
+)  # Standard deviation of the logarithm of stretching, and its values along a figure
 DRAWN, MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 
@@ -56,7 +61,9 @@ class Net(nn.Module):
         super().__init__()
         self.first = _block(4 * net.CHANNELS, WIDTHS[0])
         self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
-        self.up = nn.ModuleList([_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)])
+        self.up = nn.ModuleList(
+            [_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)]
+        )
         self.head = nn.Conv2d(WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,15 +97,15 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
 
 
 Picture = tuple[NDArray[Any], ...]
-"""A drawn character, cut to the figure: front and, seen through it, back (H, W, 4) uint8 with straight alpha; coverage
-of both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
+"""A drawn character, cut to the figure: front and, seen through it, back (H, W, 4) uint8 with straight alpha;
+coverage of both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
 
 
 def pictures(manifest: Path) -> list[tuple[Picture, float]]:
     """Pictures of a manifest's characters but those of its test split, with weights whose sum is 1.
 
-    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's weight grows little with the
-    number of its pictures. Those that cannot be read are left out.
+    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's weight grows little
+    with the number of its pictures. Those that cannot be read are left out.
     """
     weighted: list[tuple[Picture, float]] = []
     for entry in read_manifest(manifest):
@@ -134,7 +141,9 @@ def _picture(mesh: Mesh) -> Picture:
     mesh = mesh.with_vertices(normalise(mesh.vertices, cameras, 3).apply(mesh.vertices))
     front, back = FastRenderer().render(mesh, [cameras[0], cameras[5]], "unlit")
     cover = np.stack([front.coverage, back.coverage[:, ::-1]], axis=-1)
-    heights = np.stack([-front.position[..., 1], -back.position[:, ::-1, 1]], axis=-1) * cameras[0].pixels_per_unit
+    heights = (
+        np.stack([-front.position[..., 1], -back.position[:, ::-1, 1]], axis=-1) * cameras[0].pixels_per_unit
+    )
     return _cut((front.color, back.color[:, ::-1], cover, heights.astype(np.float16)))
 
 
@@ -145,7 +154,8 @@ def _cut(picture: Picture) -> Picture:
 
 
 def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Permute and mix the channels of pictures (..., 3), 0 to 255, and change their gamma, all in the same way."""
+    """Permute and mix the channels of pictures (..., 3), 0 to 255, and change their gamma, all in the same
+    way."""
     order = rng.permutation(3)
     gamma, mix = np.exp(rng.normal(0, 0.3, 3)), np.eye(3) + rng.normal(0, 0.12, (3, 3))
     if rng.random() < 0.08:
@@ -207,7 +217,9 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
         palette, labels[in_front] = palette_of(colours[in_front], SAMPLES, ROUNDS)
     if rng.random() < 0.25:
         # Some colours of the palette are changed: a region's place matters more than its colour.
-        moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (rng.random((COLOURS, 1)) < 0.5)
+        moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (
+            rng.random((COLOURS, 1)) < 0.5
+        )
         shift = np.concatenate([moved - palette, np.zeros((1, 3), np.float32)])
         distance = np.square(behind[:, :, None] - palette).sum(-1)
         nearest = np.where(distance.min(-1) < 40**2, distance.argmin(-1), COLOURS)
@@ -227,10 +239,16 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     }
 
 
-def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
-    """Losses of depth, its slope and colour, means over pixels that show both sides; colour in every other pixel."""
+def losses(
+    predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]
+) -> tuple[Tensor, ...]:
+    """Losses of depth, its slope and colour, means over pixels that show both sides; colour in every other
+    pixel."""
     half = functional.softplus(predicted[:, 1:2]) * net.THICKNESS
-    depth = torch.cat([predicted[:, :1] + half, predicted[:, :1] - half], 1) / batch["length"][:, None, None, None]
+    depth = (
+        torch.cat([predicted[:, :1] + half, predicted[:, :1] - half], 1)
+        / batch["length"][:, None, None, None]
+    )
     both, target = batch["both"], batch["depth"]
     count = both.sum((1, 2, 3)).clamp(min=1)
     thickness = ((target[:, :1] - target[:, 1:]) * both).sum((1, 2, 3)) / count
@@ -244,7 +262,9 @@ def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tup
     down = (error[..., 1:, :] - error[..., :-1, :]) * both[..., 1:, :] * both[..., :-1, :]
     steep = ((across.abs().mean(1).sum((1, 2)) + down.abs().mean(1).sum((1, 2))) / count * weight).mean()
     half_of = (..., slice(offset[0], None, 2), slice(offset[1], None, 2))
-    one_hot = functional.one_hot(batch["labels"].long(), COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
+    one_hot = (
+        functional.one_hot(batch["labels"].long(), COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
+    )
     guided = batch["guides"][half_of].long()
     logits = palette_logits(predicted[half_of], key, functional.avg_pool2d(one_hot, 2), guided)
     palette = batch["palette"][..., None, None].expand(-1, -1, -1, SIZE // 2, SIZE // 2)
@@ -259,7 +279,8 @@ def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tup
 
 
 class Batches(Dataset[dict[str, NDArray[Any]]]):
-    """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its step."""
+    """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its
+    step."""
 
     def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
         self._pictures, self._steps, self.seed = [picture for picture, _ in drawn], steps, seed
@@ -275,11 +296,14 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
         return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
 
 
-def train(batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "cpu", workers: int = 0) -> Net:
+def train(
+    batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "cpu", workers: int = 0
+) -> Net:
     """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
-    It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples are made by
-    `workers` processes; with 0 the training process makes them itself. `device` is `cpu` or `cuda`.
+    It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples
+    are made by `workers` processes; with 0 the training process makes them itself. `device` is `cpu` or
+    `cuda`.
     """
     torch.set_num_threads(1)
     torch.manual_seed(batches.seed)
@@ -339,13 +363,17 @@ def _with_share(argument: str) -> tuple[Path, float]:
     except ValueError:
         share = math.nan
     if not 0 < share < math.inf:
-        raise click.BadParameter(f"the share of '{argument}' must be a positive number", param_hint="MANIFEST[=SHARE]")
+        raise click.BadParameter(
+            f"the share of '{argument}' must be a positive number", param_hint="MANIFEST[=SHARE]"
+        )
     return Path(path), share
 
 
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST[=SHARE]...")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights.")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights."
+)
 @click.option("--steps", default=9000, show_default=True)
 @click.option("--minutes", default=50.0, show_default=True, help="Time limit.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")

@@ -39,7 +39,8 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLI
 
 
 class Bridged(Backend):
-    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`."""
+    """A backend whose work is done by a worker process, which starts with the first picture; see
+    `Backend`."""
 
     sees_ground_truth = False
     needs_yaw = False
@@ -73,9 +74,12 @@ class Bridged(Backend):
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The worker's mesh in the frame; a CharacterError if the worker failed, or its mesh cannot be read."""
+        """The worker's mesh in the frame; a CharacterError if the worker failed, or its mesh cannot be
+        read."""
         supervisor, pins = self._supervisor or self._start(), self._pins
-        with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
+        ) as folder:
             picture = picture_file(folder, image, context)
             mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % 2**32)
             return read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
@@ -98,7 +102,11 @@ class Bridged(Backend):
         }
         # Several machines may write to one folder.
         log = f"{self.name}-{platform.node()}-{_file_name(device)}.log"
-        settings = {"root": str(installed.root), "offline": installed.offline, "weights": self.settings()["weights"]}
+        settings = {
+            "root": str(installed.root),
+            "offline": installed.offline,
+            "weights": self.settings()["weights"],
+        }
         self._supervisor = Supervisor(
             name=self.name,
             argv=(str(installed.python), worker.__file__, str(self._script)),
@@ -134,7 +142,9 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
             except Timeout:
                 continue
             except (OSError, NotImplementedError) as error:
-                raise WriteError(f"{folder} cannot hold lock files ({error}): set TMPDIR to another folder") from error
+                raise WriteError(
+                    f"{folder} cannot hold lock files ({error}): set TMPDIR to another folder"
+                ) from error
         if time.monotonic() >= deadline:
             names = ", ".join(devices)
             raise CharacterError(f"every device ({names}) has been in use by other builds for {seconds:g} s")
@@ -142,12 +152,18 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 
 
 def create(name: str, argument: str | None) -> Bridged:
-    """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without a checkout or its interpreter."""
+    """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without a checkout or its
+    interpreter."""
     installed = find_installation(name, root=None if not argument else Path(argument))
-    variable, doctor = f"SPECSIA_{name.upper()}", f"`specsia backends doctor {name}` lists what else is missing"
+    variable, doctor = (
+        f"SPECSIA_{name.upper()}",
+        f"`specsia backends doctor {name}` lists what else is missing",
+    )
     root, python = installed.root, installed.python
     if root is None or not root.is_dir():
-        raise UsageError(f"{name}: no checkout at {root}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}")
+        raise UsageError(
+            f"{name}: no checkout at {root}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}"
+        )
     if python is None or not python.exists():
         raise UsageError(f"{name}: no Python at {python}: set {variable}_PYTHON; {doctor}")
     return Bridged(read_pins(name), installed)

@@ -65,7 +65,9 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
     yield Check("commit", NOTE if other else OK, f"{commit or 'unknown'}{other}", update if other else "")
     missing, count = missing_names(pins, place.root), sum(map(len, pins.uses.values()))
     complete = f"all {len(pins.uses)} files and {count} names that the bridge uses exist"
-    yield Check("names", MISSING if missing else OK, "; ".join(missing) or complete, update if missing else "")
+    yield Check(
+        "names", MISSING if missing else OK, "; ".join(missing) or complete, update if missing else ""
+    )
 
 
 def missing_names(pins: Pins, root: Path) -> list[str]:
@@ -78,7 +80,9 @@ def missing_names(pins: Pins, root: Path) -> list[str]:
             missing.append(f"{file} cannot be read: {error.strerror}")
             continue
         parts = dict.fromkeys(part for name in names for part in name.split("."))
-        missing += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
+        missing += [
+            f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)
+        ]
     return missing
 
 
@@ -90,13 +94,17 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
         return
     question = json.dumps([list(pins.packages), list(pins.imports)])
     try:
-        python, versions, modules = json.loads(_run([str(place.python), "-c", _ASK_VERSIONS, question], place))
+        python, versions, modules = json.loads(
+            _run([str(place.python), "-c", _ASK_VERSIONS, question], place)
+        )
     except ValueError:
         yield Check("python", MISSING, f"{place.python} does not run", create)
         return
     remark = "" if python.startswith(f"{pins.python}.") else f"; upstream says {pins.python}"
     yield Check("python", NOTE if remark else OK, f"{place.python} ({python}{remark})")
-    required = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
+    required = {
+        name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()
+    }
     absent = {name: name + required[name] for name in required if name not in versions}
     absent |= {name: source for name, source in pins.imports.items() if name not in modules}
     others = [n for n, v in versions.items() if not SpecifierSet(required[n]).contains(v, prereleases=True)]
@@ -142,7 +150,10 @@ def _gpu(pins: Pins, place: Installation) -> Check:
     gpus, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
     if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
         return Check("GPU", NOTE, f"{gpus}; {pins.name} wants {need} GB")
-    if place.python is not None and (_run([str(place.python), "-c", _ASK_TORCH], place).strip() or "0") == "0":
+    if (
+        place.python is not None
+        and (_run([str(place.python), "-c", _ASK_TORCH], place).strip() or "0") == "0"
+    ):
         return Check("GPU", MISSING, f"{gpus}, but torch of {place.python} does not see one")
     return Check("GPU", OK, gpus)
 
@@ -152,7 +163,13 @@ def _run(command: Sequence[str], place: Installation) -> str:
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     try:
         return subprocess.run(  # noqa: S603  the user's own interpreter
-            command, capture_output=True, text=True, timeout=120, check=True, cwd=cwd, env=worker_environment()
+            command,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+            cwd=cwd,
+            env=worker_environment(),
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -20,7 +20,8 @@ NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights from the Hugging Face Hub (`source`, `revision`, `files`; all files if empty), or a file at `path`.
+    """Weights from the Hugging Face Hub (`source`, `revision`, `files`; all files if empty), or a file at
+    `path`.
 
     `path` is relative to the checkout or in the home folder, and `fetch` the command that fetches it.
     """
@@ -93,9 +94,11 @@ def read_pins(name: str) -> Pins:
 
 
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
-    """Find a project by the arguments, then ``SPECSIA_NAME_ROOT``, ``_PYTHON`` and ``_DEVICES``, then the settings.
+    """Find a project by the arguments, then ``SPECSIA_NAME_ROOT``, ``_PYTHON`` and ``_DEVICES``, then the
+    settings.
 
-    The interpreter is that of a ``.venv`` in the checkout by default. Raises a UsageError for unusable settings.
+    The interpreter is that of a ``.venv`` in the checkout by default. Raises a UsageError for unusable
+    settings.
     """
     settings = dict(all_settings().get(name, {}))
     for key, path in (("root", root), ("python", python), ("devices", None)):
@@ -106,10 +109,14 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     names = devices if isinstance(devices, list) else str(devices).split(",")
     settings["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
     try:
-        installed = msgspec.convert(settings, Installation, dec_hook=lambda _, path: expanded(path).absolute())
+        installed = msgspec.convert(
+            settings, Installation, dec_hook=lambda _, path: expanded(path).absolute()
+        )
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
-    if unknown := installed.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
+    if unknown := installed.weights.keys() - {
+        weights.name for weights in read_pins(name).weights if weights.source
+    }:
         raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
     if installed.python is None and installed.root is not None:
         default = installed.root / ".venv/bin/python"

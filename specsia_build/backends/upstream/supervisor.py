@@ -1,4 +1,5 @@
-"""One worker process: started on demand, limited in time, restarted after a fault, ended with all that it started."""
+"""One worker process: started on demand, limited in time, restarted after a fault, ended with all that it
+started."""
 
 import subprocess
 from collections.abc import Mapping

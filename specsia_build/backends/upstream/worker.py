@@ -1,8 +1,8 @@
 """Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT, which calls `serve`.
 
-The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and imports this
-file as ``specsia_worker``. Descriptor 1 becomes a copy of standard error before the script is loaded, so that no print
-can break the protocol. The process ends with its parent.
+The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and
+imports this file as ``specsia_worker``. Descriptor 1 becomes a copy of standard error before the script is
+loaded, so that no print can break the protocol. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import threading
 import traceback
 from typing import Any, Callable, Mapping, Sequence
 
-INPUT, INTERNAL = "input", "internal"  # Kinds of error: the picture's fault, or any other: the worker is restarted
+INPUT, INTERNAL = (
+    "input",
+    "internal",
+)  # Kinds of error: the picture's fault, or any other: the worker is restarted
 
 
 class InputError(Exception):
@@ -77,8 +80,8 @@ def _send(message: Mapping[str, Any]) -> None:
 def serve(load: Load) -> None:
     """Answer requests until a shutdown, or until standard input ends.
 
-    `load` is called once with the settings of the greeting; it returns the function that takes a `Request` and returns
-    the path of the mesh it wrote.
+    `load` is called once with the settings of the greeting; it returns the function that takes a `Request`
+    and returns the path of the mesh it wrote.
     """
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_messages, args=(messages,), daemon=True).start()
@@ -99,7 +102,8 @@ def serve(load: Load) -> None:
 
 
 def enter(*folders: str) -> str:
-    """Make a folder of a checkout the working directory and the first place of imports; returns its absolute path."""
+    """Make a folder of a checkout the working directory and the first place of imports; returns its absolute
+    path."""
     root = os.path.abspath(os.path.join(*folders))
     os.chdir(root)
     sys.path.insert(0, root)
@@ -184,7 +188,10 @@ def main(arguments: Sequence[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # The script must not find the other modules of this folder.
     own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *(path for path in sys.path if path != own)]
+    sys.path[:] = [
+        os.path.dirname(os.path.abspath(arguments[0])),
+        *(path for path in sys.path if path != own),
+    ]
     sys.modules["specsia_worker"] = sys.modules[__name__]
     sys.argv = list(arguments)
     runpy.run_path(arguments[0], run_name="__main__")

@@ -14,12 +14,17 @@ from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
-VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the networks'.
-AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
+VOTE, OF_FORMAT = (
+    0.75,
+    1,
+)  # Difference of logits that is one vote, and votes of a format beside the networks'.
+AGAINST_FORMAT = (
+    2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
+)
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
 
-# Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that walk or
-# aim it is below 1.5.
+# Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that
+# walk or aim it is below 1.5.
 SYMMETRIC = 1.5
 
 FOOT, HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
@@ -42,7 +47,9 @@ class Votes:
 
     def lead(self, axis: str) -> float:
         """Lead of an axis over all others in votes."""
-        return self.count[axis] - max((votes for other, votes in self.count.items() if other != axis), default=0.0)
+        return self.count[axis] - max(
+            (votes for other, votes in self.count.items() if other != axis), default=0.0
+        )
 
     def evidence(self, strong: bool) -> Evidence | None:
         """The evidence for the axis that leads by `LEAST_LEAD`, if one does."""
@@ -70,12 +77,15 @@ class Evidence:
 
 
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
-    """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints vote."""
+    """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints
+    vote."""
     votes = Votes()
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
     for why, ahead in joints.directions_ahead(probe.landmarks, float(probe.extent[2])).items():
-        votes.add(joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why)
+        votes.add(
+            joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why
+        )
     if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
     strong, along = by_sides is not None, by_sides and by_sides[1]
@@ -130,7 +140,11 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
     best = votes.evidence(strong=True)
-    if best is not None and best.axis not in (None, usual) and _rests(probe, usual) > _rests(probe, best.axis or usual):
+    if (
+        best is not None
+        and best.axis not in (None, usual)
+        and _rests(probe, usual) > _rests(probe, best.axis or usual)
+    ):
         best = None
     return best or Evidence(None, "its joints, shape and ground do not tell")
 

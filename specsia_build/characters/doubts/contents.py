@@ -17,12 +17,19 @@ from specsia_build.errors import some
 MOST_PARTS = 400  # Number above which no part is compared with the others.
 GAP = 0.03  # Heights between two figures.
 LEAST_FIGURE = (0.5, 0.2)  # Height and surface of a figure, relative to the largest.
-PLATE, ROOM = 1.3, 2.0  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
+PLATE, ROOM = (
+    1.3,
+    2.0,
+)  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
 STRAY = 3.0  # Extent of all vertices relative to that of the sampled surface; a thin spear reaches 1.3.
-SAME_PLACE, ALIKE = 0.7, 0.4  # Shares of two parts that lie close to each other, the larger and the lesser one.
+SAME_PLACE, ALIKE = (
+    0.7,
+    0.4,
+)  # Shares of two parts that lie close to each other, the larger and the lesser one.
 COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in names of collision shapes.
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
-AWAY = 0.1  # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
+# Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
+AWAY = 0.1
 FLAT = 0.01  # Thinnest over longest side of a flat mesh.
 LEAST_STEPS = 5000  # Positions along a mesh that single precision must distinguish.
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
@@ -38,7 +45,10 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     """Warn about floors and rooms, several figures, and vertices far away."""
     scenery = _scenery(probe)
     if scenery:
-        problem = f"{name} holds {_listed(scenery, probe.part_names)} around the character, as a floor or a backdrop"
+        problem = (
+            f"{name} holds {_listed(scenery, probe.part_names)} around the character, as a floor or a "
+            "backdrop"
+        )
         yield _drop(problem, "leaves the character alone", scenery, probe.part_names)
         probe = probe.without(scenery)
     if not len(probe.points):
@@ -93,7 +103,9 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     ]
     if len(figures) < 2:
         return
-    kept = min(figures, key=lambda g: float(np.linalg.norm(points[g, :2].min(axis=0) + points[g, :2].max(axis=0))))
+    kept = min(
+        figures, key=lambda g: float(np.linalg.norm(points[g, :2].min(axis=0) + points[g, :2].max(axis=0)))
+    )
     own = set(probe.part[kept].tolist())
     others = set(np.delete(probe.part, kept).tolist())
     problem = f"{name} holds {len(figures)} figures side by side"
@@ -129,17 +141,23 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
     for part in parts:
         hand = next((n for n in probe.part_names[part][1:] if joints.words(n) & joints.HAND), None)
         if hand is not None:
-            size = np.sort(np.ptp(probe.placed.vertices[probe.mesh.faces[probe.face_part == part]], axis=(0, 1)))
+            size = np.sort(
+                np.ptp(probe.placed.vertices[probe.mesh.faces[probe.face_part == part]], axis=(0, 1))
+            )
             if size[2] >= LEAST_PROP * probe.extent[2]:
                 held.setdefault(hand, []).append((float(size[1] * size[2]), part))
     crowded = {hand: sorted(props, reverse=True) for hand, props in held.items() if len(props) > 1}
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
         hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
-        yield _drop(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, probe.part_names)
+        yield _drop(
+            f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, probe.part_names
+        )
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
-    named = {part: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[part]), ""))) for part in parts}
+    named = {
+        part: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[part]), ""))) for part in parts
+    }
     again: set[int] = set()
     for k, first in enumerate(parts):
         for second in parts[k + 1 :]:
@@ -147,15 +165,22 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
             if variant and _fill_one_place(probe, first, second):
                 again.add(second if len(named[first]) <= len(named[second]) else first)
     if again:
-        problem = f"{name} shows {_listed(again, probe.part_names)} in the same place as other parts of the same name"
+        problem = (
+            f"{name} shows {_listed(again, probe.part_names)} in the same place as other parts of the same "
+            "name"
+        )
         yield _drop(problem, "keeps one of each", again, probe.part_names)
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether names differ in a number, a letter, a level of detail or ``collider`` as their last or first word."""
+    """Whether names differ in a number, a letter, a level of detail or ``collider`` as their last or first
+    word."""
     first, second = sorted((tuple(first), tuple(second)), key=len)
     if len(first) == len(second) > 1:
-        pairs = ((first[:-1], second[:-1], first[-1], second[-1]), (first[1:], second[1:], first[0], second[0]))
+        pairs = (
+            (first[:-1], second[:-1], first[-1], second[-1]),
+            (first[1:], second[1:], first[0], second[0]),
+        )
         return any(x == y and a != b and _counts(a) and _counts(b) for x, y, a, b in pairs)
     if first and first == second[:-1]:
         return _counts(second[-1]) or second[-1] in COLLISION
@@ -168,7 +193,9 @@ def _counts(word: str) -> bool:
 
 def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
     """Whether most of either part lies close to the other."""
-    parts = [surface_samples(probe.placed.of_faces(probe.face_part == k), _PART_POINTS)[0] for k in (first, second)]
+    parts = [
+        surface_samples(probe.placed.of_faces(probe.face_part == k), _PART_POINTS)[0] for k in (first, second)
+    ]
     if not all(map(len, parts)):
         return False
     cell = float(np.ptp(np.concatenate(parts), axis=0).max()) / _CELLS
@@ -178,7 +205,8 @@ def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
 
 
 def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
-    """Warn about a garment or a body without head: two of head, hands and feet have joints far from any surface."""
+    """Warn about a garment or a body without head: two of head, hands and feet have joints far from any
+    surface."""
     if not len(probe.points):
         return
     bare = []
@@ -187,7 +215,10 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
         if len(places) and np.min(probe.tree.query(places)[0]) > AWAY * probe.extent.max():
             bare.append(kind)
     if len(bare) > 1:
-        problem = f"{name} has joints for {' and '.join(bare)} and no surface there: it may be a part of a character"
+        problem = (
+            f"{name} has joints for {' and '.join(bare)} and no surface there: it may be a part of a "
+            "character"
+        )
         yield Doubt(problem)
 
 
@@ -206,11 +237,14 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
 
 def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
     """First names of up to five parts, and the count of the others."""
-    return some([f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5)
+    return some(
+        [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5
+    )
 
 
 def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Doubt:
-    """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the largest"."""
+    """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the
+    largest"."""
     names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
     others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
     if "" in names or not others.isdisjoint(names):

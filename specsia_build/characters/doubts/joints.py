@@ -20,7 +20,9 @@ FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
 
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
-LEAST_AGREEMENT = 0.8  # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round.
+LEAST_AGREEMENT = (
+    0.8  # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round.
+)
 MOST_OFF_AXIS = 30.0  # Degrees between the front and an axis; a walking figure's shoulders turn by 20.
 MOST_OFF_UP = 36.0  # Degrees between up and an axis; a standing rig leans by 18 at most.
 LEAST_AHEAD = 0.01  # Heights of eyes ahead of the head and of toes ahead of ankles; rigs have 0.02 to 0.1.
@@ -59,7 +61,9 @@ def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Points, Points]]:
 def nearest_axis(direction: NDArray[np.floating], degrees: float) -> str | None:
     """The signed axis within some degrees of a direction (2,) or (3,), or None."""
     size = float(np.linalg.norm(direction))
-    along = {axis: float(axis_vector(axis)[: len(direction)] @ direction) for axis in AXES[: 2 * len(direction)]}
+    along = {
+        axis: float(axis_vector(axis)[: len(direction)] @ direction) for axis in AXES[: 2 * len(direction)]
+    }
     axis = max(along, key=lambda name: along[name])
     return axis if along[axis] >= np.cos(np.radians(degrees)) * size > 0 else None
 
@@ -82,7 +86,8 @@ def front_axis(landmarks: Sequence[Landmark]) -> str | None:
 
 
 def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Points]:
-    """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long enough."""
+    """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long
+    enough."""
     head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
     ahead = {
         "eye joints": (LEAST_AHEAD, middle(landmarks, FACE - {"face"}) - head),
@@ -90,7 +95,11 @@ def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, 
         "tail": (MOST_BELOW, head - middle(landmarks, TAIL)),
     }
     flat = {name: (least, direction[:2] / height) for name, (least, direction) in ahead.items()}
-    return {name: direction for name, (least, direction) in flat.items() if float(np.linalg.norm(direction)) >= least}
+    return {
+        name: direction
+        for name, (least, direction) in flat.items()
+        if float(np.linalg.norm(direction)) >= least
+    }
 
 
 def up_axis(landmarks: Sequence[Landmark]) -> str | None:
@@ -102,7 +111,9 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     if not feet or len(rest) < LEAST_PAIRS:
         return None
     # Hundreds of controls may lie at a root: each place counts once.
-    way = np.unique(np.round(rest, 6), axis=0).mean(axis=0) - np.unique(np.round(feet, 6), axis=0).mean(axis=0)
+    way = np.unique(np.round(rest, 6), axis=0).mean(axis=0) - np.unique(np.round(feet, 6), axis=0).mean(
+        axis=0
+    )
     size = float(np.linalg.norm(way))
     if not np.isfinite(size) or size == 0:
         return None

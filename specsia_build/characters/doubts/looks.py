@@ -12,14 +12,18 @@ from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
 
-MOST_CHROMA, MOST_CONTRAST = 8, 12  # Display levels between channels of a grey, and between shades that look the same.
+MOST_CHROMA, MOST_CONTRAST = (
+    8,
+    12,
+)  # Display levels between channels of a grey, and between shades that look the same.
 _FULL = 255  # Full coverage
 BOTH, FRONT = SIDES = ("both", "front")  # Values of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
-# Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the figure fills:
-# hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides 0.73.
+# Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the
+# figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides
+# 0.73.
 HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
 
 NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
@@ -29,7 +33,8 @@ _VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
 
 
 def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
-    """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50,`` or None for several."""
+    """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50,`` or None for
+    several."""
     levels = color[..., :3][coverage == _FULL].astype(np.int16)
     if len(levels) == 0:
         return None
@@ -46,7 +51,9 @@ def has_colours(mesh: Mesh) -> bool:
     """Whether a mesh has materials of several colours and no images; view 0 may show one of them."""
     materials = [mesh.materials[k] for k in np.unique(mesh.face_material)]
     colours = np.array([material.base_color[:3] for material in materials])
-    return all(material.texture is None for material in materials) and bool(np.ptp(colours, axis=0).max() > 0.05)
+    return all(material.texture is None for material in materials) and bool(
+        np.ptp(colours, axis=0).max() > 0.05
+    )
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
@@ -66,7 +73,8 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
         material = mesh.materials[int(np.bincount(mesh.face_material[hiding], areas[hiding]).argmax())].name
         doubts.append(
             Doubt(
-                f"{name}: the material '{material}' is an outline hull around the whole figure and is drawn from its "
+                f"{name}: the material '{material}' is an outline hull around the whole figure and is drawn "
+                "from its "
                 f'front only; "sides": "{BOTH}" in its manifest line draws it as it stands'
             )
         )
@@ -85,7 +93,8 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
 
 
 def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-    """(F,) whether a face's component or material is wound inwards, its area, whether its component is closed."""
+    """(F,) whether a face's component or material is wound inwards, its area, whether its component is
+    closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
     connected = topology(mesh)
@@ -100,7 +109,8 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
 
 @compiled
 def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-untyped-def]
-    """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside one."""
+    """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside
+    one."""
     count = group.max() + 1
     middle, weight, outward, most = np.zeros((count, 3)), np.zeros(count), np.zeros(count), np.zeros(count)
     for f in range(len(faces)):

@@ -17,7 +17,8 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted
 
-POINTS = 4000  # Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many
+# Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many
+POINTS = 4000
 VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
 _MIRRORED, _FAR = 500, 0.1  # Points that are mirrored, and the largest distance of one in extents
 
@@ -69,7 +70,8 @@ class Probe:
 
     @cached_property
     def mirror_distance(self) -> Points:
-        """(3,) mean distance of the points from themselves mirrored across the best plane square to x, y and z."""
+        """(3,) mean distance of the points from themselves mirrored across the best plane square to x, y and
+        z."""
         return np.array([self._mirrored(axis) for axis in range(3)])
 
     @cached_property
@@ -130,7 +132,9 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Points, NDArray[np.intp]]:
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
         return np.zeros((0, 3)), np.zeros(0, np.intp)
-    chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
+    chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(
+        max=len(areas) - 1
+    )
     u, v = np.random.default_rng(0).random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]

@@ -121,7 +121,9 @@ class Document:
                 self._bytes[key] = memoryview(data_uri(uri, self.name))
             elif uri:
                 if (path := self.files.place(unquote(uri))) is None:
-                    raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
+                    raise CharacterError(
+                        f"{self.name} refers to '{uri}', which is not a file inside its folder"
+                    )
                 self._bytes[key] = memoryview(self.files.read(path))
             elif index == 0 and self.binary is not None:
                 self._bytes[key] = self.binary
@@ -144,11 +146,14 @@ class Document:
             try:
                 self._bytes[key] = data if packed is None else unpack_view(data, packed)
             except ValueError as error:
-                raise self.error(BufferView, index, "has meshoptimizer data that cannot be decoded") from error
+                raise self.error(
+                    BufferView, index, "has meshoptimizer data that cannot be decoded"
+                ) from error
         return self._bytes[key]
 
     def accessor(self, index: int) -> NDArray[Any]:
-        """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled in."""
+        """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled
+        in."""
         entry = self.entry(Accessor, index)
         code, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
         if code is None or width is None:
@@ -162,8 +167,12 @@ class Document:
             return values
         row_code, many = COMPONENTS.get(sparse.indices.component_type or 0, ""), sparse.count
         if "u" not in row_code or many > len(values):
-            raise self.error(Accessor, index, "has a sparse part with another componentType or too many elements")
-        rows = self._elements(index, sparse.indices.buffer_view, sparse.indices.byte_offset, row_code, (many, 1))
+            raise self.error(
+                Accessor, index, "has a sparse part with another componentType or too many elements"
+            )
+        rows = self._elements(
+            index, sparse.indices.buffer_view, sparse.indices.byte_offset, row_code, (many, 1)
+        )
         new = self._elements(index, sparse.values.buffer_view, sparse.values.byte_offset, code, (many, width))
         if many and int(rows.max()) >= len(values):
             raise self.error(Accessor, index, "has a sparse part with an element that does not exist")
@@ -176,7 +185,9 @@ class Document:
         """Whether an accessor's integers stand for 0-1 or -1-1."""
         return self.entry(Accessor, index).normalized is True
 
-    def _elements(self, index: int, view: int, offset: int | None, code: str, shape: tuple[int, int]) -> NDArray[Any]:
+    def _elements(
+        self, index: int, view: int, offset: int | None, code: str, shape: tuple[int, int]
+    ) -> NDArray[Any]:
         """Elements (count, width) of accessor `index` at an offset in a buffer view."""
         dtype, data, start = np.dtype(code), self.view_bytes(view), offset or 0
         count, size = shape[0], dtype.itemsize * shape[1]
@@ -191,7 +202,9 @@ class Document:
 
 def damaged(place: str, problem: str) -> CharacterError:
     """Error about a place in a file, such as ``Knight.glb: accessors[4]``."""
-    return CharacterError(f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0")
+    return CharacterError(
+        f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0"
+    )
 
 
 def is_data(uri: str) -> bool:
@@ -229,7 +242,8 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in the types that Draco stores.
+    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in the types that Draco
+    stores.
 
     Raises ValueError if it is damaged or lacks an attribute.
     """
@@ -262,18 +276,22 @@ def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def load_document(path: Path, within: Path) -> Document:
-    """Open a .glb, .gltf or .vrm file, which its first bytes decide; no file of it may lie outside of `within`."""
+    """Open a .glb, .gltf or .vrm file, which its first bytes decide; no file of it may lie outside of
+    `within`."""
     return parse_document(path, read_source(path, within), SideFiles(path, within))
 
 
-def parse_document(path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False) -> Document:
+def parse_document(
+    path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False
+) -> Document:
     """Open a glTF document held in memory; arguments are as in `Document`."""
     text, binary = _glb_chunks(data, path.name) if data[:4] == b"glTF" else (data, None)
     root, lists = _parse(text, path.name)
     for extension in root.extensions_required or ():
         if not extension.startswith(READABLE):
             raise CharacterError(
-                f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
+                f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again "
+                "without it"
             )
     return Document(path, files, root, lists, binary, fps, is_export)
 
@@ -289,14 +307,20 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
         size, kind = struct.unpack_from("<II", data, end)
         chunks.append((kind, memoryview(data)[end + 8 : end + 8 + size]))
         end += 8 + size
-    if max(length, end) > len(data) or end > length or not chunks or chunks[0][0] != int.from_bytes(b"JSON", "little"):
+    if (
+        max(length, end) > len(data)
+        or end > length
+        or not chunks
+        or chunks[0][0] != int.from_bytes(b"JSON", "little")
+    ):
         raise CharacterError(f"{name} is cut short or damaged: copy or export it again")
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == int.from_bytes(b"BIN\0", "little") else None
     return bytes(chunks[0][1]), binary
 
 
 def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
-    """Decode the root object of UTF-8 JSON, with or without a byte order mark, and split its lists into entries."""
+    """Decode the root object of UTF-8 JSON, with or without a byte order mark, and split its lists into
+    entries."""
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{"):
         raise CharacterError(f"{name} is not a glTF file that can be read: copy or export it again")
@@ -332,7 +356,9 @@ def _decode(text: bytes | Raw, kind: type[T], place: str) -> T:
         raise damaged((place + where).replace(":.", ": "), f"is wrongly written ({problem})") from error
     except (ValueError, RecursionError) as error:
         name = place.partition(":")[0]
-        raise CharacterError(f"{name} is not a glTF file that can be read: its JSON is damaged ({error})") from error
+        raise CharacterError(
+            f"{name} is not a glTF file that can be read: its JSON is damaged ({error})"
+        ) from error
 
 
 @cache

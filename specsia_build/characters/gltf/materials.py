@@ -21,22 +21,29 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 NEAREST = 9728
-GLASS = 0.2  # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
+# Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
+GLASS = 0.2
 
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
 GLTF_SHADER = "VRM_USE_GLTFSHADER"  # Shader of a VRM 0.x material that glTF's own properties describe
 CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 
-_UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
+_UNLIT_MODES = {
+    "VRM/UnlitTransparent": "BLEND",
+    "VRM/UnlitTransparentZWrite": "BLEND",
+    "VRM/UnlitCutout": "MASK",
+}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
 
 _GAMMA_UNTIL = (0, 54)
-"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's
+`MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 class Placement(NamedTuple):
-    """Where a texture is looked up: n of ``TEXCOORD_n``, and the values of KHR_texture_transform, in radians."""
+    """Where a texture is looked up: n of ``TEXCOORD_n``, and the values of KHR_texture_transform, in
+    radians."""
 
     uv_set: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
@@ -68,7 +75,8 @@ class GltfMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once; those without a base-colour texture show the `fallback`, if any.
+    """The materials of one file, each built once; those without a base-colour texture show the `fallback`, if
+    any.
 
     A damaged material, texture or image costs that alone, with a warning.
     """
@@ -93,7 +101,8 @@ class Materials:
         return self._built[index]
 
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
-        """The material for a primitive with or without UVs, whose vertex colours are opaque or not; built once each."""
+        """The material for a primitive with or without UVs, whose vertex colours are opaque or not; built
+        once each."""
         built = self.material(index)
         bare = not textured and built.is_textured
         material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material
@@ -131,7 +140,9 @@ class Materials:
             elif texture is None:
                 placement = emissive_placement
             elif emissive_placement != placement:
-                self.document.warn(f"{self.document.name}: materials[{index}] emits light at its base colour's UVs")
+                self.document.warn(
+                    f"{self.document.name}: materials[{index}] emits light at its base colour's UVs"
+                )
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
@@ -218,7 +229,12 @@ class Materials:
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says, unless a texture modulates it."""
-    if stated is None or stated.transmission_texture or not stated.transmission_factor or material.alpha_mode == "mask":
+    if (
+        stated is None
+        or stated.transmission_texture
+        or not stated.transmission_factor
+        or material.alpha_mode == "mask"
+    ):
         return material
     r, g, b, a = material.base_color
     texture, left = material.texture, 1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)
@@ -236,13 +252,15 @@ def _unit(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def _vrm0_material(document: Document, index: int | None, entry: schema.Material) -> tuple[schema.Material, bool, bool]:
+def _vrm0_material(
+    document: Document, index: int | None, entry: schema.Material
+) -> tuple[schema.Material, bool, bool]:
     """Replace a material's values by the ``materialProperties`` of VRM 0.x, if the file is one.
 
-    As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
-    shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs. Returned are
-    the material; whether it is MToon, which emits light although exporters call it unlit; and whether its faces are
-    visible from behind only.
+    As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's
+    unlit shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs.
+    Returned are the material; whether it is MToon, which emits light although exporters call it unlit; and
+    whether its faces are visible from behind only.
     """
     vrm = document.extensions.vrm if is_vrm0(document) else None
     if vrm is None or index is None:
@@ -253,7 +271,9 @@ def _vrm0_material(document: Document, index: int | None, entry: schema.Material
         if index < len(listed):
             stated = msgspec.convert(listed[index], schema.VrmMaterial)
     except msgspec.ValidationError as error:
-        document.warn(f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used")
+        document.warn(
+            f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used"
+        )
     shader = stated.shader or ""
     cull = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
     if cull is not None:

@@ -64,7 +64,9 @@ class Hierarchy:
 def read_hierarchy(document: Document) -> Hierarchy:
     """Read the nodes of a file."""
     if document.count(schema.Node) > MOST_NODES:
-        raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
+        raise CharacterError(
+            f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again"
+        )
     nodes, broken = document.entries(schema.Node), set[int]()
     for index, node in enumerate(nodes):
         for key in ("matrix", "translation", "rotation", "scale"):
@@ -76,7 +78,9 @@ def read_hierarchy(document: Document) -> Hierarchy:
     for index, node in enumerate(nodes):
         for child in node.children or ():
             if child >= len(nodes) or parents[child] is not None:
-                raise document.error(schema.Node, index, f"has a child {child} that does not exist or has two parents")
+                raise document.error(
+                    schema.Node, index, f"has a child {child} that does not exist or has two parents"
+                )
             parents[child] = index
     order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
@@ -99,7 +103,10 @@ def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None
 
 
 def _skeleton(
-    nodes: Sequence[schema.Node], parents: Sequence[int | None], order: Sequence[int], number: NDArray[np.int32]
+    nodes: Sequence[schema.Node],
+    parents: Sequence[int | None],
+    order: Sequence[int],
+    number: NDArray[np.int32],
 ) -> Skeleton:
     ordered, above = [nodes[index] for index in order], [parents[index] for index in order]
     translations = np.array([node.translation or (0.0, 0.0, 0.0) for node in ordered]).reshape(-1, 3)
@@ -136,7 +143,8 @@ def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
-    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports them.
+    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports
+    them.
 
     Of bind poses that differ those of the skin of most joints count, with others that agree with it.
     """
@@ -152,7 +160,9 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
     merged: Mapping[int, NDArray[np.float64]] = {}
     for pose in sorted(poses, key=len, reverse=True):
         shared = [node for node in pose if node in merged]
-        if not merged or (shared and all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)):
+        if not merged or (
+            shared and all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)
+        ):
             merged = {**pose, **merged}
     return replace(skeleton, bound=merged, joints=frozenset(held))
 
@@ -233,7 +243,9 @@ def _tracks(document: Document, number: NDArray[np.int32], index: int) -> list[T
     return list(tracks.values())
 
 
-def _track(document: Document, sampler: schema.AnimationSampler, times: NDArray[Any], moved: tuple[int, Path]) -> Track:
+def _track(
+    document: Document, sampler: schema.AnimationSampler, times: NDArray[Any], moved: tuple[int, Path]
+) -> Track:
     """Read the keys of a track; raises ValueError if they are damaged."""
     stored = document.accessor(sampler.output)
     interpolation = sampler.interpolation or "LINEAR"
@@ -252,7 +264,9 @@ def _track(document: Document, sampler: schema.AnimationSampler, times: NDArray[
     if not np.isfinite(values).all():
         raise ValueError("has values that are not finite numbers")
     shape = (len(times), parts, width) if parts > 1 else (len(times), width)
-    return Track(*moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation))
+    return Track(
+        *moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation)
+    )
 
 
 def is_vrm0(document: Document) -> bool:
@@ -273,5 +287,7 @@ def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
         bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
     if missing:
-        document.warn(f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}")
+        document.warn(
+            f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
+        )
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}

@@ -23,10 +23,12 @@ MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
 MOST_OUTSIDE = 0.01
-"""Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another mesh's."""
+"""Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another
+mesh's."""
 
 INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
-"""Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a vertex."""
+"""Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a
+vertex."""
 
 _KEPT_INFLUENCE_COST = 12  # Bytes of memory of an influence until the whole file is read
 
@@ -100,7 +102,8 @@ class Vertices:
         return None
 
     def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at weight 1."""
+        """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at weight
+        1."""
         for index, target in enumerate(self.primitive.targets or ()):
             if name in target:
                 stored, is_normalised = self._stored(name, widths, target)
@@ -109,8 +112,8 @@ class Vertices:
     def influences(self, joint_count: int) -> Skin:
         """Joints and weights of each vertex, of all sets, in a skin of `joint_count` joints.
 
-        A vertex without weight follows its first joint. One whose weights are not finite, or belong to joints that the
-        skin lacks, moves as the nearest vertex with valid ones.
+        A vertex without weight follows its first joint. One whose weights are not finite, or belong to joints
+        that the skin lacks, moves as the nearest vertex with valid ones.
         """
         sets = 0
         while {f"JOINTS_{sets}", f"WEIGHTS_{sets}"} <= self.attributes.keys():
@@ -118,7 +121,9 @@ class Vertices:
         memory.ask(_INFLUENCE_COST * sets * len(self))
         # Only ratios of weights count, so it does not matter whether integers are normalised.
         joints, weights = (
-            np.concatenate([self._stored(f"{name}_{k}", (4,))[0].astype(np.float64) for k in range(sets)], axis=1)
+            np.concatenate(
+                [self._stored(f"{name}_{k}", (4,))[0].astype(np.float64) for k in range(sets)], axis=1
+            )
             for name in ("JOINTS", "WEIGHTS")
         )
         invalid = ~np.isfinite(weights)
@@ -142,11 +147,14 @@ class Vertices:
     def _stored(
         self, name: str, widths: tuple[int, ...], target: Mapping[str, int] | None = None
     ) -> tuple[NDArray[Any], bool]:
-        """Rows of an attribute, or of a morph target's, as stored, and whether their integers are normalised."""
+        """Rows of an attribute, or of a morph target's, as stored, and whether their integers are
+        normalised."""
         accessor = self.attributes[name] if target is None else target[name]
         if target is None and name in self.unpacked:
             values = self.unpacked[name]
-            declared = np.dtype(COMPONENTS.get(self.document.entry(schema.Accessor, accessor).component_type, "<f4"))
+            declared = np.dtype(
+                COMPONENTS.get(self.document.entry(schema.Accessor, accessor).component_type, "<f4")
+            )
             if "f" not in (declared.kind, values.dtype.kind):
                 values = values.astype(declared)
         else:
@@ -158,7 +166,8 @@ class Vertices:
 
 @dataclass(frozen=True)
 class Placed:
-    """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves it)."""
+    """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves
+    it)."""
 
     mesh: Mesh
     source: Vertices
@@ -167,7 +176,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class _Part:
-    """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh without vertices."""
+    """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh without
+    vertices."""
 
     source: Vertices
     points: NDArray[np.float64]
@@ -178,7 +188,8 @@ class _Part:
 
 @dataclass
 class MeshReader:
-    """Reads the mesh instances of one file, whose nodes have transforms `worlds` (N, 4, 4) to its coordinates."""
+    """Reads the mesh instances of one file, whose nodes have transforms `worlds` (N, 4, 4) to its
+    coordinates."""
 
     document: Document
     worlds: NDArray[np.float64]
@@ -234,7 +245,9 @@ class MeshReader:
             uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
         colors, opaque = source.optional("COLOR_0", 3, 4), True
         if colors is not None:
-            colors = np.clip(np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0), 0.0, 1.0)
+            colors = np.clip(
+                np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0), 0.0, 1.0
+            )
             opaque = not bool((colors[:, 3] < 1.0).any())
         surface = Mesh(
             vertices=np.zeros((0, 3), np.float32),
@@ -252,19 +265,29 @@ class MeshReader:
         faces = part.surface.faces
         self.triangles += len(faces)
         if self.triangles > polygons.MAX_TRIANGLES:
-            raise CharacterError(f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it")
-        memory.take(INSTANCE_COST + polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points))
+            raise CharacterError(
+                f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
+            )
+        memory.take(
+            INSTANCE_COST + polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
+        )
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
-            self.document.warn(f"{self.document.name}: '{name}' has no UVs for its texture, which was left out")
-        matrices = instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
+            self.document.warn(
+                f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
+            )
+        matrices = (
+            instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
+        )
         posed = np.einsum("...ij,...j->...i", matrices[..., :3], part.points) + matrices[..., 3]
         vertices = posed.astype(np.float32)
         mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
             # Cofactors point as the inverse transpose does and exist for a flattening matrix too.
-            moved = np.einsum("...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64))
+            moved = np.einsum(
+                "...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64)
+            )
             normals = polygons.unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]

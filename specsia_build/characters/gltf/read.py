@@ -31,20 +31,25 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import concatenate
 
 MOST_NAMES = 16  # Most names in a part's path; a hierarchy may be as deep as the file is long
-_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8  # Bytes of memory of a vertex of a rig, and of each of its influences
+_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = (
+    20,
+    8,
+)  # Bytes of memory of a vertex of a rig, and of each of its influences
 
 
 def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read the default scene of a glTF file, at rest or in a pose, in the file's own coordinates (+Y up, metres).
+    """Read the default scene of a glTF file, at rest or in a pose, in the file's own coordinates (+Y up,
+    metres).
 
-    Skins are applied from the transforms of their joints, morph targets with their default weights or the pose's.
-    Lines, points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from
-    files inside `entry.within`, nowhere else. A dropped node goes with all below it; a mesh's name removes that mesh
-    everywhere. Frames of a pose are 24 a second. The rig and the motions are read if `moving`.
+    Skins are applied from the transforms of their joints, morph targets with their default weights or the
+    pose's. Lines, points, cameras and lights are left out. Buffers and images are read from the file, from
+    data URIs and from files inside `entry.within`, nowhere else. A dropped node goes with all below it; a
+    mesh's name removes that mesh everywhere. Frames of a pose are 24 a second. The rig and the motions are
+    read if `moving`.
 
-    A texture that is missing or damaged is a warning, and its file is among `files`. `front` is ``+y`` for VRM 0.x,
-    whose characters face -Z, and else ``-y``. Raises CharacterError if the file is damaged, needs an extension that is
-    not supported, refers to a file outside its folder, or has no triangles or no such pose.
+    A texture that is missing or damaged is a warning, and its file is among `files`. `front` is ``+y`` for
+    VRM 0.x, whose characters face -Z, and else ``-y``. Raises CharacterError if the file is damaged, needs an
+    extension that is not supported, refers to a file outside its folder, or has no triangles or no such pose.
     """
     return read_document(load_document(entry.path, entry.within), entry, moving=moving)
 
@@ -88,7 +93,8 @@ def _rig_of(
     instances: Sequence[Instance],
     primitives: Iterable[tuple[int, Placed]],
 ) -> Rig:
-    """The rig of the vertices of primitives and the numbers of their instances, in the file's own coordinates."""
+    """The rig of the vertices of primitives and the numbers of their instances, in the file's own
+    coordinates."""
     first: dict[tuple[str, int], int] = {}
     nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
     morphs: list[Morph] = []
@@ -116,10 +122,14 @@ def _rig_of(
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
-                document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
+                document.warn(
+                    f"{source.label} has a morph target of numbers that are not finite; it was left out"
+                )
             elif len(rows):
                 memory.take(16 * len(rows))
-                morphs.append(Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows]))
+                morphs.append(
+                    Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows])
+                )
         vertex_count += len(own)
     most = max(own.shape[1] for own in slots)
     memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
@@ -141,8 +151,8 @@ def _read_scene(
     """Read the default scene.
 
     Returns:
-        All nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's coordinates
-        (N, 4, 4); the meshes that are drawn; and parts, names and landmarks as in `RawMesh`.
+        All nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's
+        coordinates (N, 4, 4); the meshes that are drawn; and parts, names and landmarks as in `RawMesh`.
     """
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
@@ -180,7 +190,9 @@ def _read_scene(
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
     all_meshes = document.entries(schema.Mesh) if drop else ()
     described = {
-        "parts": tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
+        "parts": tuple(
+            dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))
+        ),
         "names": frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
         "landmarks": landmarks_of(named.values(), worlds[[*named], :3, 3]),
     }
@@ -188,7 +200,8 @@ def _read_scene(
 
 
 def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) -> Collection[int]:
-    """Nodes above and below joints and visible meshes; all nodes if no mesh has a skin, which may have been lost.
+    """Nodes above and below joints and visible meshes; all nodes if no mesh has a skin, which may have been
+    lost.
 
     A file may carry skeletons that nothing visible hangs on.
     """

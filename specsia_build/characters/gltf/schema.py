@@ -1,4 +1,5 @@
-"""Typed structs of a glTF document, named as in the specification; keys that no reader needs are skipped undecoded."""
+"""Typed structs of a glTF document, named as in the specification; keys that no reader needs are skipped
+undecoded."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Two = tuple[Number, Number]
 Three = tuple[Number, Number, Number]
 Four = tuple[Number, Number, Number, Number]
-MaybeNumber = float | None  # Part of a node's transform: exporters write null or NaN at nodes that carry nothing
+MaybeNumber = (
+    float | None
+)  # Part of a node's transform: exporters write null or NaN at nodes that carry nothing
 
 
 class Struct(msgspec.Struct, rename="camel", gc=False):
@@ -29,7 +32,9 @@ class Extensions(Struct):
     draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
     meshopt: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
     meshopt_ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
-    specular_glossiness: SpecularGlossiness | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
+    specular_glossiness: SpecularGlossiness | None = field(
+        default=None, name="KHR_materials_pbrSpecularGlossiness"
+    )
     unlit: dict[str, Any] | None = field(default=None, name="KHR_materials_unlit")
     emissive_strength: ExtensionValues | None = field(default=None, name="KHR_materials_emissive_strength")
     transmission: ExtensionValues | None = field(default=None, name="KHR_materials_transmission")
@@ -54,7 +59,8 @@ class Root(Struct):
 
 
 class Entry(Struct, kw_only=True):
-    """An entry of one of the document's lists; `key` names the list. A name that is not text counts as none."""
+    """An entry of one of the document's lists; `key` names the list. A name that is not text counts as
+    none."""
 
     key: ClassVar[str]
     name: Any = None

@@ -1,4 +1,5 @@
-"""The shape of a character: its measures, its body and clothes, and the features that ``tables.json`` describes."""
+"""The shape of a character: its measures, its body and clothes, and the features that ``tables.json``
+describes."""
 
 from collections.abc import Sequence
 
@@ -30,11 +31,13 @@ def vector(x: float, y: float, z: float) -> Array:
 
 
 class Body:
-    """A character with the floor at 0 and the top of its head at 1.8; whatever has two sides is given for the left.
+    """A character with the floor at 0 and the top of its head at 1.8; whatever has two sides is given for the
+    left.
 
-    `tint` has a colour for every look; `marks` are painted on the `pieces`, each in a colour, the lowest first.
-    `profile` has height, half width, half depth and z of the middle of the torso, (7, 4), from below; it ends at `neck`
-    and `crotch`. `arm` and `leg` are radii at three points. Parts and marks are measured in `places`.
+    `tint` has a colour for every look; `marks` are painted on the `pieces`, each in a colour, the lowest
+    first. `profile` has height, half width, half depth and z of the middle of the torso, (7, 4), from below;
+    it ends at `neck` and `crotch`. `arm` and `leg` are radii at three points. Parts and marks are measured in
+    `places`.
     """
 
     def __init__(self, seed: int, index: int) -> None:
@@ -49,7 +52,10 @@ class Body:
         _add_arms(self)
         _add_legs(self)
         groups, features = TABLES.features, self.traits.features
-        rows = [groups[group][features[group]] for group in sorted(features, key=lambda group: group != "markings")]
+        rows = [
+            groups[group][features[group]]
+            for group in sorted(features, key=lambda group: group != "markings")
+        ]
         for row in (*rows, *(groups["extras"][name] for name in self.traits.extras)):
             for part in row.parts:
                 if self.chance.true(part.chance):
@@ -66,7 +72,9 @@ class Body:
         half, tall = between(*figure["head"]), traits.figure == "tall"
         width = half * between(0.84, 1.2) * (0.86 if tall else 1.0)
         square = (4.5, 8.0) if traits.species == "robot" else (2.6, 3.6)
-        self.power = between(*square) if traits.species == "robot" or self.chance.true(0.12) else between(2.0, 2.4)
+        self.power = (
+            between(*square) if traits.species == "robot" or self.chance.true(0.12) else between(2.0, 2.4)
+        )
         self.jaw = between(-0.25, 0.1) if self.chance.true(0.15) else between(0.0, 0.34 if human else 0.15)
         self.head: Place = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
 
@@ -75,7 +83,9 @@ class Body:
         self.span = self.neck - self.crotch
         girth = (0.5 * self.span + 0.16) * between(*figure["girth"])
         self.chest, waist, hips, belly = (k * girth for k in TABLES.frames[traits.frame])
-        widths = np.array([0.78 * hips, hips, 0.97 * hips, waist, self.chest, 0.9 * self.chest, 0.5 * self.chest])
+        widths = np.array(
+            [0.78 * hips, hips, 0.97 * hips, waist, self.chest, 0.9 * self.chest, 0.5 * self.chest]
+        )
         heights = [self.trunk(share) for share in (0.0, 0.12, 0.26, 0.46, 0.72, 0.88, 0.98)]
         forward = 0.5 * belly * np.array([0.1, 0.5, 1.0, 0.9, 0.35, 0.1, 0.0])
         self.profile = np.column_stack([heights, widths, widths * between(0.58, 0.76) + forward, forward])
@@ -90,7 +100,10 @@ class Body:
 
         upper, self.drop = between(*figure["arm"]), between(-0.14, 0.23)
         wrist = upper * between(*figure["wrist"])
-        self.arm, self.hand = np.array([upper, (upper + wrist) / 2, wrist]), max(wrist * 1.2, 0.3 * upper + 0.03)
+        self.arm, self.hand = (
+            np.array([upper, (upper + wrist) / 2, wrist]),
+            max(wrist * 1.2, 0.3 * upper + 0.03),
+        )
         self.along = vector(np.cos(self.drop), -np.sin(self.drop), 0)
         self.shoulder = vector(self.chest * 0.86, self.neck - max(upper * 1.1, 0.13 * self.span), 0)
         self.wrist = self.shoulder + self.along * between(*figure["reach"])
@@ -99,9 +112,14 @@ class Body:
         between, (width, half, _) = self.chance.between, self.head[1]
         wide = width * (between(0.2, 0.28) if self.chance.true(0.5) else between(0.13, 0.19))
         high = min(wide * between(1.0, 1.4), 0.34 * half)
-        apart, level = between(0.36, 0.46), between(-0.06, 0.1) + TABLES.species[self.traits.species].eye_level
+        apart, level = (
+            between(0.36, 0.46),
+            between(-0.06, 0.1) + TABLES.species[self.traits.species].eye_level,
+        )
         chest_width, chest_depth, chest_middle = self.girth(self.trunk(0.6))
-        waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(2 * CLOTH, 2 * CLOTH, 0)
+        waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(
+            2 * CLOTH, 2 * CLOTH, 0
+        )
         throat, root = min(0.42 * width, 0.5 * self.chest), self.trunk(0.16)
         tail = min(1.0, 0.9 * self.neck, 3 * float(self.profile[1, 1]))
         smile = between(0.16, 0.32) * width * (0.6 if "muzzle" in self.traits.features else 1.0)
@@ -113,8 +131,14 @@ class Body:
             "mouth": (mouth, np.full(3, smile)),
             "torso": (vector(0, self.crotch, 0), vector(self.chest, self.span, chest_depth)),
             "neck": (vector(0, self.trunk(0.97), 0), np.full(3, throat)),
-            "back": (vector(0, self.trunk(0.6), chest_middle), vector(chest_width, 0.4 * self.span, chest_depth)),
-            "waist": (vector(0, self.trunk(0.38), waist_middle), vector(waist_width, waist_depth, waist_depth)),
+            "back": (
+                vector(0, self.trunk(0.6), chest_middle),
+                vector(chest_width, 0.4 * self.span, chest_depth),
+            ),
+            "waist": (
+                vector(0, self.trunk(0.38), waist_middle),
+                vector(waist_width, waist_depth, waist_depth),
+            ),
             "tail": (vector(0, root, -0.85 * self.girth(root)[1]), np.full(3, tail)),
             "hand": (self.wrist + self.along * self.hand, np.ones(3)),
         }
@@ -134,7 +158,8 @@ class Body:
         return np.asarray(self.head[0] + self.head[1] * (x, y, depth))
 
     def cap(self, edges: Sequence[float], scale: float) -> Array:
-        """The head's surface down to an edge in front, at the sides and behind, in half turns from the top."""
+        """The head's surface down to an edge in front, at the sides and behind, in half turns from the
+        top."""
         front, side, back = edges
         ahead = np.cos(np.linspace(-np.pi, np.pi, 33))
         edge = np.pi * (side + np.where(ahead > 0, front - side, back - side) * ahead**2)
@@ -156,7 +181,10 @@ class Body:
     def _add_mark(self, mark: Mark) -> None:
         middle, unit = self.places[mark.on]
         x, y = (float(middle[k] + unit[k] * mark.at[k]) for k in (0, 1))
-        size, bend = (float(unit[0] * mark.size[0]), float(unit[1] * mark.size[1])), float(mark.bend * unit[1])
+        size, bend = (
+            (float(unit[0] * mark.size[0]), float(unit[1] * mark.size[1])),
+            float(mark.bend * unit[1]),
+        )
         mark = replace(mark, at=(x, y), size=size, bend=bend, looks=mark.looks or _LOOKS[mark.on])
         colour = shade(self.tint[mark.colour], mark.shade)
         self.marks.append((mark, colour))
@@ -218,7 +246,9 @@ def _add_skirt(body: Body) -> None:
     body.add("skirt", grid, "skirt")
 
 
-def _covering(path: Sequence[Array], radii: Array, share: float, off: float, flare: float, start: float = 0.9) -> Array:
+def _covering(
+    path: Sequence[Array], radii: Array, share: float, off: float, flare: float, start: float = 0.9
+) -> Array:
     """A garment on a limb, from its start, rounded by `start`, to a share of it."""
     t = np.linspace(0, 1, 3)
     axis = path[0] + (path[-1] - path[0]) * (t * share)[:, None]
@@ -230,7 +260,11 @@ def _add_arms(body: Body) -> None:
     path = [body.shoulder * (0.75, 1, 1), (body.shoulder + body.wrist) / 2, body.wrist]
     body.both("arm", tube(path, body.arm, 9, ends=(1, 0.4)), *ARM)
     if traits.sleeve:
-        flare = body.chance.between(0.03, 0.08) if traits.features["top"] == "robe" else body.chance.between(0, 0.02)
+        flare = (
+            body.chance.between(0.03, 0.08)
+            if traits.features["top"] == "robe"
+            else body.chance.between(0, 0.02)
+        )
         body.both("sleeve", _covering(path, body.arm, traits.sleeve, CLOTH, flare), *ARM)
     look, bones = ("glove" if traits.hands == "glove" else "hand"), ("LowerArm", "Hand")
     turn, palm = turned(0, 0, -float(np.rad2deg(body.drop))), body.wrist + along * max(size, 0.05) * 0.7
@@ -262,5 +296,7 @@ def _add_legs(body: Body) -> None:
     body.both("foot" if traits.shoes == "paws" else "shoe", foot, *shin)
     if traits.shoes == "boots":
         body.both(
-            "shoe", _covering(path[::-1], body.leg[::-1], body.chance.between(0.35, 0.6), 2.5 * CLOTH, 0, 0), *shin
+            "shoe",
+            _covering(path[::-1], body.leg[::-1], body.chance.between(0.35, 0.6), 2.5 * CLOTH, 0, 0),
+            *shin,
         )

@@ -54,8 +54,12 @@ def make_sample(seed: int, index: int) -> Sample:
 
 
 def draw_front(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, and its mask (SIZE, SIZE)."""
-    vertices, camera = (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32), frame.Camera(0.0, SIZE)
+    """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, and its mask (SIZE,
+    SIZE)."""
+    vertices, camera = (
+        (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
+        frame.Camera(0.0, SIZE),
+    )
     texture = Texture(np.pad(sample.image, ((0, 0), (0, 0), (0, 1)), constant_values=255))
     mesh = Mesh(
         vertices=frame.normalise(vertices, (camera,), LINE + 1).apply(vertices),
@@ -82,13 +86,16 @@ _SEAM = 0.05  # How much farther than the nearest bone another may be to have a 
 
 
 def make_rig(seed: int, index: int) -> Rig:
-    """The rig of a character's vertices: joints that are not turned at rest, and shares of the nearest of them."""
+    """The rig of a character's vertices: joints that are not turned at rest, and shares of the nearest of
+    them."""
     body = Body(seed, index)
     heights = (*(body.trunk(share) for share in (0.2, 0.36, 0.6, 0.96)), body.head[0][1] - body.head[1][1])
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
              body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
     joints: dict[str, tuple[str, Array]] = {}
-    for (name, parent), place in zip(_PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True):
+    for (name, parent), place in zip(
+        _PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True
+    ):
         for side, mirror in [("", 1)] if name in TRUNK else zip(SIDES, (1, -1), strict=True):
             joints[side + name] = parent if parent in ("", *TRUNK) else side + parent, place * (mirror, 1, 1)
     names, places = tuple(joints), np.stack([place for _, place in joints.values()])
@@ -122,5 +129,10 @@ def _hung(points: Array, names: tuple[str, ...], body: Body) -> Array:
     fall = np.clip((body.crotch - points[:, 1]) / (body.crotch - body.ankle[1]), 0, 1)
     left = np.clip(points[:, 0] / (2 * (body.gap + body.leg[0])) + 0.5, 0, 1)
     upper = np.clip((points[:, 1] - body.trunk(0.4)) / (0.5 * body.span), 0, 1) * (1 - fall)
-    shares = {"hips": 1 - fall - upper, "chest": upper, "leftFoot": fall * left, "rightFoot": fall * (1 - left)}
+    shares = {
+        "hips": 1 - fall - upper,
+        "chest": upper,
+        "leftFoot": fall * left,
+        "rightFoot": fall * (1 - left),
+    }
     return np.stack([shares.get(name, 0 * fall) for name in names], axis=1)

@@ -1,7 +1,7 @@
 """Closed surfaces as grids of points: superellipsoids, tubes and rings.
 
-OBJ axes: Y up, facing +Z, the character's own left at +X. Columns of a grid go once around, rows from one end to the
-other; the last column repeats the first, and the first and the last row are one point each.
+OBJ axes: Y up, facing +Z, the character's own left at +X. Columns of a grid go once around, rows from one end
+to the other; the last column repeats the first, and the first and the last row are one point each.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Piece:
         rows, columns = self.grid.shape[0] - 2, self.grid.shape[1] - 1
         inner = 1 + np.arange(rows * columns).reshape(rows, columns)
         return np.pad(
-            np.pad(inner, ((0, 0), (0, 1)), mode="wrap"), ((1, 1), (0, 0)), constant_values=(0, 1 + inner.size)
+            np.pad(inner, ((0, 0), (0, 1)), mode="wrap"),
+            ((1, 1), (0, 0)),
+            constant_values=(0, 1 + inner.size),
         )
 
     @property
@@ -60,7 +62,8 @@ class Piece:
 
 
 def section(columns: int, power: float = 2.0) -> Array:
-    """A closed superellipse (C, 2) of x and z, counter-clockwise from the back; power 2 is round, more is squarer."""
+    """A closed superellipse (C, 2) of x and z, counter-clockwise from the back; power 2 is round, more is
+    squarer."""
     angle = np.linspace(-np.pi, np.pi, columns)
     flat = np.stack([np.sin(angle), np.cos(angle)], axis=1)
     flat[-1] = flat[0]
@@ -75,7 +78,8 @@ def turned(x_deg: float, y_deg: float, z_deg: float) -> Array:
 def superellipsoid(polar: Array, columns: int, power: float = 2.0, jaw: float = 0.0) -> Array:
     """Points (R, C, 3) of a superellipsoid of unit radii: `polar` is radians from the top, (R, C) or (R, 1).
 
-    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is negative.
+    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is
+    negative.
     """
     polar = np.broadcast_to(polar, (len(polar), columns))
     height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))
@@ -91,10 +95,13 @@ def blob(centre: Vector, radii: Vector, power: float, turn: Array) -> Array:
 
 
 def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Array) -> Array:
-    """A ring about Y, turned about its centre: radii of its middle line; half thickness and half height over these."""
+    """A ring about Y, turned about its centre: radii of its middle line; half thickness and half height over
+    these."""
     middle, round_ = section(21), section(9)[::-1]
     outwards = middle[:, None, :] * (1 + thick * round_[:, :1])
-    grid = np.stack([outwards[..., 0], np.broadcast_to(high * round_[:, 1], (21, 9)), outwards[..., 1]], axis=2)
+    grid = np.stack(
+        [outwards[..., 0], np.broadcast_to(high * round_[:, 1], (21, 9)), outwards[..., 1]], axis=2
+    )
     end = np.broadcast_to([middle[0, 0], 0.0, middle[0, 1]], (1, 9, 3))
     return np.asarray(centre + np.concatenate([end, grid, end]) * radii @ turn.T)
 
@@ -118,9 +125,9 @@ def tube(
 ) -> Array:
     """A tube along a path.
 
-    At each point of the path it has one radius, or one sideways and one forwards (upwards where the path leads
-    forwards). `rows` of them lie on a smooth curve, or 0 for the points alone; `power` is as in `section`. Its ends are
-    rounded up to these heights over the radius there, 0 for flat ones.
+    At each point of the path it has one radius, or one sideways and one forwards (upwards where the path
+    leads forwards). `rows` of them lie on a smooth curve, or 0 for the points alone; `power` is as in
+    `section`. Its ends are rounded up to these heights over the radius there, 0 for flat ones.
     """
     axis, size = np.array(path, np.float64), np.array(radii, np.float64)
     size = np.broadcast_to(size.reshape(len(axis), -1), (len(axis), 2))

@@ -34,7 +34,8 @@ def choose_prints(body: Body) -> Prints:
 
 
 def _printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
-    """How much of a surface a print covers, 0-1, (R, C): x (C,) around it and y (R, C) along it in lengths."""
+    """How much of a surface a print covers, 0-1, (R, C): x (C,) around it and y (R, C) along it in
+    lengths."""
 
     def cut(distance: Array) -> Array:
         return np.clip(0.5 - distance / _EDGE, 0.0, 1.0)

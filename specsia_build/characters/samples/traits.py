@@ -40,16 +40,18 @@ class Chance:
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shape that a feature adds.
 
-    `size` is radii of a ``blob``; at each point of a ``tube`` its radius, or radii sideways and forwards; radius, half
-    thickness and half height of a ``ring``; of a ``cap`` its edge in front, at the sides and behind in half turns from
-    the top of the head, and its scale.
+    `size` is radii of a ``blob``; at each point of a ``tube`` its radius, or radii sideways and forwards;
+    radius, half thickness and half height of a ``ring``; of a ``cap`` its edge in front, at the sides and
+    behind in half turns from the top of the head, and its scale.
     """
 
     look: str  # Name of its colour
     shape: Literal["blob", "tube", "ring", "cap"]
     size: tuple[tuple[float, ...], ...]
     on: str = "head"  # Name of the place that it is measured in, of `Body.places`
-    path: tuple[tuple[float, ...], ...] = ((0.0, 0.0, 0.0),)  # In the place's radii; further numbers in its mean radius
+    path: tuple[tuple[float, ...], ...] = (
+        (0.0, 0.0, 0.0),
+    )  # In the place's radii; further numbers in its mean radius
     fit: bool = False  # Whether `size` is in the place's radii, not in its mean radius
     power: float = 2.0  # Of its cross-section, see `shapes.section`
     flat: bool = False  # Whether the ends of a tube are flat
@@ -104,12 +106,15 @@ class Species(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of ``tables.json``.
 
-    `figures` has ranges of proportions: half height of the head; length of the neck; height of the crotch over that of
-    the neck; radius of an upper arm, of a wrist over that, of an ankle over the thigh's; length of an arm; girth.
+    `figures` has ranges of proportions: half height of the head; length of the neck; height of the crotch
+    over that of the neck; radius of an upper arm, of a wrist over that, of an ankle over the thigh's; length
+    of an arm; girth.
     """
 
     figures: dict[str, dict[str, Range]]
-    frames: dict[str, tuple[float, ...]]  # Half widths of chest, waist, hips, and depth of the belly, over the girth
+    frames: dict[
+        str, tuple[float, ...]
+    ]  # Half widths of chest, waist, hips, and depth of the belly, over the girth
     species: dict[str, Species]
     palettes: dict[str, tuple[Colour, ...]]  # Colours to choose from
     colours: dict[str, Colour]  # Those that all characters share
@@ -143,7 +148,9 @@ class Traits:
         self.figure = chance.pick({"chibi": 3.5, "toon": 4, "tall": 4 if kind.human else 1.5})
         self.frame = chance.pick({"slim": 2, "even": 3, "round": 1, "pear": 1, "barrel": 1, "wedge": 2})
         drawn = ("top", "hat", "eyes", "brows", "cheeks", "mouth", "nose", "beard", "hair")
-        features = {group: chance.pick({name: row.weight for name, row in groups[group].items()}) for group in drawn}
+        features = {
+            group: chance.pick({name: row.weight for name, row in groups[group].items()}) for group in drawn
+        }
         features |= kind.parts | {"markings": chance.choice(kind.markings)}
         self.bare, bald = chance.true(kind.bare), not chance.true(kind.hair)
         if self.bare:
@@ -169,7 +176,9 @@ class Traits:
         hidden |= {"belt"} if self.bare or any(top.skirt) else set()
         hidden |= {"backpack", "scarf"} if "back" in features else set()
         hidden |= {"headband", "bow"} if self.hatted else set()
-        self.extras = [name for name, row in groups["extras"].items() if chance.true(row.weight) and name not in hidden]
+        self.extras = [
+            name for name, row in groups["extras"].items() if chance.true(row.weight) and name not in hidden
+        ]
 
         self.bottom = chance.pick({"trousers": 4, "shorts": 1.6, "skirt": 1})
         if features["top"] in ("bare", "dress", "robe"):
@@ -184,10 +193,13 @@ class Traits:
 
 
 def tone(lightness: float, saturation: float, hue_deg: float) -> Colour:
-    """A colour by hue, saturation and lightness; yellow and green hues look lighter, so they are made darker."""
+    """A colour by hue, saturation and lightness; yellow and green hues look lighter, so they are made
+    darker."""
     hue = (hue_deg / 360) % 1.0
     bright = 0.12 * np.cos(2 * np.pi * (hue - 0.22))
-    return colorsys.hls_to_rgb(hue, float(np.clip(lightness - bright * saturation, 0.0, 1.0)), min(saturation, 1.0))
+    return colorsys.hls_to_rgb(
+        hue, float(np.clip(lightness - bright * saturation, 0.0, 1.0)), min(saturation, 1.0)
+    )
 
 
 def mix(a: Colour, b: Colour, t: float) -> Colour:
@@ -203,7 +215,10 @@ def shade(colour: Colour, amount: float) -> Colour:
 def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
     """A colour for every look and every mark."""
     hue, steps = chance.between(0, 360), chance.choice(TABLES.hues)
-    mood, lights = chance.choice((0.08, 0.7, 0.9, 1.1, 1.3)), chance.rng.permutation(np.array([0.33, 0.52, 0.76]))
+    mood, lights = (
+        chance.choice((0.08, 0.7, 0.9, 1.1, 1.3)),
+        chance.rng.permutation(np.array([0.33, 0.52, 0.76])),
+    )
     top, bottom, third = (tone(lights[k], mood * chance.between(0.3, 0.6), hue + steps[k]) for k in range(3))
     if chance.true(0.35):
         bottom = tone(chance.choice((0.2, 0.3, 0.4, 0.92)), 0.12, hue + 180)
@@ -221,17 +236,22 @@ def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
     mark = (0.27, 0.25, 0.28) if is_light else shade(skin, 0.55)
     cloth, hat = skin if traits.bare else top, chance.choice((bottom, accent, third))
     tint = fixed | {
-        "cloth": cloth, "collar": shade(cloth, 0.16), "bottom": bottom, "top2": light if chance.true(0.5) else third,
-        "bottom2": light if sum(bottom) < 1.8 else dark, "skirt": bottom if traits.bottom == "skirt" else cloth,
+        "cloth": cloth, "collar": shade(cloth, 0.16), "bottom": bottom,
+        "top2": light if chance.true(0.5) else third,
+        "bottom2": light if sum(bottom) < 1.8 else dark,
+        "skirt": bottom if traits.bottom == "skirt" else cloth,
         "shirt": light if chance.true(0.6) else third, "accent": accent, "light": light, "dark": dark,
-        "cape": accent if chance.true(0.5) else bottom, "hat": hat, "brim": shade(hat, 0.22), "leather": leather,
+        "cape": accent if chance.true(0.5) else bottom, "hat": hat, "brim": shade(hat, 0.22),
+        "leather": leather,
         "metal": tone(chance.between(0.5, 0.75), 0.08, hue), "glove": accent if chance.true(0.5) else leather,
-        "skin": skin, "limb": mark if traits.features["markings"] == "panda" else skin, "belly": belly, "mark": mark,
+        "skin": skin, "limb": mark if traits.features["markings"] == "panda" else skin,
+        "belly": belly, "mark": mark,
         "hair": hair if kind.human else shade(skin, 0.5), "mane": shade(skin, 0.42),
         "tip": belly if sum(skin) < 1.8 else mix(skin, fixed["white"], 0.5),
         "muzzle": skin if chance.true(0.3) else belly, "nose": mix(skin, (0.92, 0.45, 0.42), 0.45),
         "horn": mix((0.93, 0.86, 0.72), skin, 0.15), "joint": shade(skin, 0.4),
-        "wing": shade(skin, 0.15), "wing2": mix(skin, belly, 0.4), "blush": mix(skin, (0.98, 0.45, 0.45), 0.4),
+        "wing": shade(skin, 0.15), "wing2": mix(skin, belly, 0.4),
+        "blush": mix(skin, (0.98, 0.45, 0.45), 0.4),
         "iris": tone(chance.between(0.3, 0.55), 0.6, chance.between(0, 360)),
         "lips": accent if traits.species == "robot" else shade(skin, 0.7),
     }  # fmt: skip

@@ -17,7 +17,8 @@ from specsia_build.folders import remove_empty
 
 MESH = "tpose/m.obj"
 FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", MESH, METADATA)
-"""Every file of a complete character, relative to its folder; the one that says whose folder it is goes last."""
+"""Every file of a complete character, relative to its folder; the one that says whose folder it is goes
+last."""
 
 
 def provide(entry: Entry) -> None:
@@ -56,15 +57,19 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     sample = make_sample(seed, index)
     picture, mask = draw_front(sample)
     metadata = {
-        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
-        "parameters": vars(sample.traits),
+        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed,
+        "id": index, "parameters": vars(sample.traits),
     }  # fmt: skip
     texts = {
         MESH: obj_text(sample),
         "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
         METADATA: json.dumps(metadata, indent=1) + "\n",
     }
-    pictures = {"tpose/m.png": sample.image, "image/image_reshape512.jpeg": picture, "image/mask512.png": mask}
+    pictures = {
+        "tpose/m.png": sample.image,
+        "image/image_reshape512.jpeg": picture,
+        "image/mask512.png": mask,
+    }
     with replacing_folder(target, partial(_is_complete, seed=seed)) as temporary:
         for name in FILES:
             (temporary / name).parent.mkdir(exist_ok=True)

@@ -24,8 +24,8 @@ TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 
 _INK, _BOX = ("outline_grey", "outline_rgb"), ("bbox_min", "bbox_max")
 _CONSTANTS = ("backend", "outline_px", *_INK, "license", *_BOX)
-"""Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's colours, and the
-box only if positions are in the character's frame."""
+"""Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's
+colours, and the box only if positions are in the character's frame."""
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +33,8 @@ Progress = Callable[[int, int], None]
 def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
     """Check a packed dataset of this project's schema or, as far as possible, of the published one.
 
-    The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all rows.
+    The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all
+    rows.
     """
     place = find_place(where)
     findings = Findings()
@@ -78,7 +79,9 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     whole = comparison.rows == total and None not in counts.values()
     comparison.finish(whole, frozen)
 
-    licenses_of = {name: character.first.get("license") for (_, name), character in comparison.characters.items()}
+    licenses_of = {
+        name: character.first.get("license") for (_, name), character in comparison.characters.items()
+    }
     licenses = list(licenses_of.values())
     if kind == "published":
         licenses = [stated_by_card(card or {})] * len(licenses)
@@ -89,10 +92,14 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         skipped.add("sums")
         notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
     if kind == "clips":
-        notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
+        notes.append(
+            "positions of a clip are those at rest: whether they land was checked in turntables alone"
+        )
     if kind == "published":
         skipped |= {"alpha", "contour", "edge", "position", "iou", "licences"}
-        notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
+        notes.append(
+            "the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked"
+        )
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, licenses_of)
     notes += [f"it {reason}" for reason in withheld(licenses)]
@@ -180,16 +187,23 @@ class Comparison:
         number = 0 if before is None else before["frame"] + 1
         if frame != number:
             self._add("views", uid, f"is frame {frame} where frame {number} of {clip} must be")
-        if before is not None and any(values[name] != before[name] for name in ("character_id", "view", "action")):
-            self._add("views", uid, f"has another character, view or action than the frame of {clip} before it")
+        if before is not None and any(
+            values[name] != before[name] for name in ("character_id", "view", "action")
+        ):
+            self._add(
+                "views", uid, f"has another character, view or action than the frame of {clip} before it"
+            )
         wrong = time != 0 if before is None else not time > before["time"]
         if wrong or (clips is not None and not abs(time - frame / clips.fps) <= TOLERANCE):
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
-        """Check splits against the frozen ones and, if all rows were compared, for missing views and images."""
+        """Check splits against the frozen ones and, if all rows were compared, for missing views and
+        images."""
         splits_of: dict[str, set[str]] = {}
-        most = max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
+        most = (
+            max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
+        )
         views = self._settings.cameras or most
         for (config, name), character in self.characters.items():
             splits_of.setdefault(name, set()).update(character.splits)

@@ -16,7 +16,15 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.licences import license_fields
 from specsia_build.dataset.places import Place, leads_out, read_errors
-from specsia_build.dataset.reading import Kind, card_fields, data_files, fits, kind_of, no_dataset, read_footer
+from specsia_build.dataset.reading import (
+    Kind,
+    card_fields,
+    data_files,
+    fits,
+    kind_of,
+    no_dataset,
+    read_footer,
+)
 from specsia_build.dataset.schema import Shard
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
@@ -29,7 +37,9 @@ _OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, "checksums.parquet"}  # 0.1.0
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
-_ROOTS = "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run"
+_ROOTS = (
+    "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run"
+)
 
 _MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS})/[\w.-]|\b[A-Za-z]:\\|file://")
 
@@ -48,7 +58,8 @@ def machine_path(text: str) -> str | None:
 
 
 def list_files(place: Place, findings: Findings) -> list[str]:
-    """Names of a dataset's files; report names that are unsafe and links that lead out, and leave these out."""
+    """Names of a dataset's files; report names that are unsafe and links that lead out, and leave these
+    out."""
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         raise UsageError(no_dataset(place.where, names))
@@ -57,13 +68,16 @@ def list_files(place: Place, findings: Findings) -> list[str]:
         with findings.catching("files", name):
             relative_name(name, "name")
             if place.folder is not None and leads_out(place.folder, name):
-                raise SpecsiaError("is a link that leads out of the dataset, so it is not read: copy the file")
+                raise SpecsiaError(
+                    "is a link that leads out of the dataset, so it is not read: copy the file"
+                )
             usable.append(name)
     return usable
 
 
 def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findings) -> dict[str, str]:
-    """Check which files there are, and that texts hold no path of this machine; returns texts by file name."""
+    """Check which files there are, and that texts hold no path of this machine; returns texts by file
+    name."""
     texts = {}
     for name in sorted({schema.CARD} if kind == "published" else _NEEDED):
         if name not in names:
@@ -72,7 +86,9 @@ def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findin
         suffix = Path(name).suffix.lower()
         if suffix in FORMATS:
             findings.add("files", name, "is a 3D asset, which a dataset must not hold")
-        elif not (name in _OWN or schema.parse_shard_name(name, own=True) or ("/" not in name and suffix in _TEXTS)):
+        elif not (
+            name in _OWN or schema.parse_shard_name(name, own=True) or ("/" not in name and suffix in _TEXTS)
+        ):
             findings.add("files", name, "is not part of a dataset, or not the name of a shard")
         elif name in _NEEDED or suffix in _TEXTS:
             with findings.catching("files", name):
@@ -85,8 +101,11 @@ def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findin
     return texts
 
 
-def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict[Shard, pq.FileMetaData | None]:
-    """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are missing."""
+def read_footers(
+    place: Place, names: Sequence[str], findings: Findings
+) -> dict[Shard, pq.FileMetaData | None]:
+    """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are
+    missing."""
     shards = [shard for name in names if (shard := schema.parse_shard_name(name, own=True)) is not None]
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
         findings.add("files", name, problem)
@@ -100,7 +119,9 @@ def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict
 
 def kind_of_shards(footers: Iterable[pq.FileMetaData | None]) -> Kind:
     """The kind of the first readable shard; this project's if there is none."""
-    names = next((set(footer.schema.to_arrow_schema().names) for footer in footers if footer is not None), set[str]())
+    names = next(
+        (set(footer.schema.to_arrow_schema().names) for footer in footers if footer is not None), set[str]()
+    )
     return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
 
 
@@ -130,12 +151,17 @@ def check_sum(name: str, listed: str, actual: str | None, findings: Findings) ->
     if actual is None:
         findings.add("sums", name, f"is listed in {schema.SUMS_FILE} but cannot be read or is missing")
     elif actual != listed:
-        cure = "; delete it, and the same build or download brings it back" if name.endswith(".parquet") else ""
-        findings.add("sums", name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed{cure}")
+        cure = (
+            "; delete it, and the same build or download brings it back" if name.endswith(".parquet") else ""
+        )
+        findings.add(
+            "sums", name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed{cure}"
+        )
 
 
 def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
-    """The card's YAML, None if it cannot be read; its configurations must name every shard and nothing else."""
+    """The card's YAML, None if it cannot be read; its configurations must name every shard and nothing
+    else."""
     fields: dict[str, Any] = {}
     entries: list[tuple[str, str, str]] = []
     with findings.catching("files", schema.CARD):
@@ -149,11 +175,15 @@ def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) ->
     for shard in shards:
         stated = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
         if stated != {(shard.config, shard.split)}:
-            findings.add("files", shard.name, f"is not, or not only, {shard.split} of {shard.config} by the card")
+            findings.add(
+                "files", shard.name, f"is not, or not only, {shard.split} of {shard.config} by the card"
+            )
     return fields
 
 
-def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], noun: str, findings: Findings) -> None:
+def check_licences(
+    card: Mapping[str, Any], licenses: Sequence[str | None], noun: str, findings: Findings
+) -> None:
     """Check that a card's YAML states the licences of all rows or parts (`noun`)."""
     expected = license_fields(licenses)
     stated = {name: card[name] for name in ("license", "license_name") if name in card}
@@ -205,21 +235,28 @@ def read_build(text: str | None, findings: Findings) -> Settings:
         return Settings()
 
 
-def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings) -> tuple[int, ...] | None:
-    """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be checked."""
+def check_shard(
+    shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings
+) -> tuple[int, ...] | None:
+    """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be
+    checked."""
     stored = footer.schema.to_arrow_schema()
     expected = schema.arrow_schema(schema.columns_of(kind, stored.names))
     problems = []
     for column in expected:
         types = [stored.field(index).type for index in stored.get_all_field_indices(column.name)]
         if types != [column.type]:
-            problems.append(f"has {column.name} as {', '.join(map(str, types)) or 'no column'}, not {column.type}")
+            problems.append(
+                f"has {column.name} as {', '.join(map(str, types)) or 'no column'}, not {column.type}"
+            )
     readable = not problems
     if readable and stored.names != expected.names:
         problems.append(f"has the columns {', '.join(stored.names)}, not {', '.join(expected.names)}")
     try:
         features = parse_json((stored.metadata or {})[b"huggingface"], "metadata")["info"]["features"]
-        decodes = all(features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS if name in stored.names)
+        decodes = all(
+            features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS if name in stored.names
+        )
     except (SpecsiaError, KeyError, TypeError):
         decodes = False
     if not decodes:

@@ -30,15 +30,21 @@ from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
 from specsia_build.rendering.ink import luma
 
-Values = Mapping[str, Any]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
-TURNTABLE = "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
+Values = Mapping[
+    str, Any
+]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
+TURNTABLE = (
+    "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
+)
 Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
 
 LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
-"""Largest median distance of a position from its own pixel, and along rows or columns, in pixels of images of up to 512
-pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
+"""Largest median distance of a position from its own pixel, and along rows or columns, in pixels of images of
+up to 512 pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
 
-MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land farther off than twice the largest median
+MOST_STRAYS = (
+    0.002  # Largest share of fully covered pixels that land farther off than twice the largest median
+)
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
@@ -105,7 +111,8 @@ def check_edge(edge: Pixels, pos: Pixels) -> Iterator[str]:
 def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDArray[np.float32]:
     """Distance of each fully covered pixel's position, projected by the camera, from its own pixel.
 
-    The colours of `pos` (H, W, 4) span the box; with `pos_frame` `view` positions are taken after the view's turn (x
+    The colours of `pos` (H, W, 4) span the box; with `pos_frame` `view` positions are taken after the view's
+    turn (x
     right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
     """
     corners = decode_position(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8), *box)
@@ -130,9 +137,13 @@ def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Ite
     limit, distance = LANDING_PX * grown, np.hypot(*errors.T)
     median, (right, down) = float(np.median(distance)), (float(np.median(along)) for along in errors.T)
     if median > limit or max(abs(right), abs(down)) > DRIFT_PX * grown:
-        yield f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"
+        yield (
+            f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"
+        )
     elif (strays := int(np.count_nonzero(distance > 2 * limit))) > MOST_STRAYS * len(distance):
-        yield f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"
+        yield (
+            f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"
+        )
 
 
 def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> Iterator[str]:
@@ -174,7 +185,10 @@ def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     """Check one row group; any problem, including unreadable bytes, is returned as a finding."""
     facts: list[RowFacts] = []
     findings, name, rows = Findings(), group.shard.name, pa.table({})
-    with findings.catching("files", f"{name}, row group {group.number}"), open_shard(group.place, name) as opened:
+    with (
+        findings.catching("files", f"{name}, row group {group.number}"),
+        open_shard(group.place, name) as opened,
+    ):
         rows = table(opened, groups=[group.number])
         rows = rows.select(list(schema.columns_of(group.kind, rows.column_names)))
     for index in range(len(rows)):
@@ -243,7 +257,9 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
             findings.add("images", uid, f"has no {name}")
             continue
         if own and image.get("path") not in (None, f"{uid}_{name}.png"):
-            findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
+            findings.add(
+                "images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'"
+            )
         if extra := extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         with findings.catching("images", uid):
@@ -267,7 +283,9 @@ def _position(row: Values, group: Group, pos: Pixels) -> Iterator[str]:
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
         yield "bbox_min and bbox_max do not form a box"
     elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):
-        yield from check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
+        yield from check_position(
+            pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame
+        )
 
 
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
@@ -277,4 +295,5 @@ PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
 )
-"""Name of each check of a row's pixels, the image columns that it needs, and its function of row, group and these."""
+"""Name of each check of a row's pixels, the image columns that it needs, and its function of row, group and
+these."""

@@ -37,28 +37,38 @@ from specsia_build.folders import is_vacant
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
 BLEND = 0.25
-"""Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*). With
-it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than 0.0008 of L1; with half 22
-gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by up to 0.005."""
+"""Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot
+models*). With it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than
+0.0008 of L1; with half 22 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by
+up to 0.005."""
 
 SLACK = 2  # Largest distance in pixels between silhouettes that agree
-LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
+LEAST_AGREED = (
+    0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
+)
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
-DISC, BAND = 0.25, 0.15  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
+DISC, BAND = (
+    0.25,
+    0.15,
+)  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
 
 
 def adapt_generator(
-    generator: Generator, front: DrawnPair, settings: TrainConfig, advance: Callable[[int], object] = lambda _: None
+    generator: Generator,
+    front: DrawnPair,
+    settings: TrainConfig,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> Generator:
     """Return a copy of a generator, fine-tuned on a character's frontal pair.
 
-    Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
-    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned. Of a model that
-    sees the drawing only the last layer is trained, with parts of the drawing withheld (`withheld_frames`), and `BLEND`
-    of its change is kept, or none if that does not improve the frontal view. It stays as it is where that view shows
-    no damage to learn (`is_copy`).
+    Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views,
+    every step pulls the weights back to their start, normalisation keeps its statistics, and positions are
+    turned. Of a model that sees the drawing only the last layer is trained, with parts of the drawing
+    withheld (`withheld_frames`), and `BLEND` of its change is kept, or none if that does not improve the
+    frontal view. It stays as it is where that view shows no damage to learn (`is_copy`).
 
-    `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not finite.
+    `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not
+    finite.
     """
     network, config, device = generator
     informed = config.sees_drawing and len(front.drawing.places) > 0
@@ -70,7 +80,9 @@ def adapt_generator(
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(replace(settings, **asdict(config)), find_perceptual_loss(settings.perceptual), device, copied)
+    trainer = Trainer(
+        replace(settings, **asdict(config)), find_perceptual_loss(settings.perceptual), device, copied
+    )
     if not informed:
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
@@ -82,13 +94,16 @@ def adapt_generator(
 
 
 def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
-    """Return a network like the generator's, trained from scratch on the frontal pair; see `adapt_generator`."""
+    """Return a network like the generator's, trained from scratch on the frontal pair; see
+    `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
     trainer = Trainer(settings, find_perceptual_loss(settings.perceptual), generator.device)
     return _fitted(trainer, [frames_of([front.pair], front.drawing)])
 
 
-def _fitted(trainer: Trainer, frames: list[Frames], advance: Callable[[int], object] = lambda _: None) -> Generator:
+def _fitted(
+    trainer: Trainer, frames: list[Frames], advance: Callable[[int], object] = lambda _: None
+) -> Generator:
     """Train on a character's frames; return the result in evaluation mode."""
     for _ in trainer.learn(PatchSampler(frames, trainer.config)):
         advance(1)
@@ -99,8 +114,8 @@ def _fitted(trainer: Trainer, frames: list[Frames], advance: Callable[[int], obj
 def agreed(pair: Pair) -> NDArray[np.bool_]:
     """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
 
-    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
-    so on one view smears the part's colours around the character in all others.
+    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is
+    trained to do so on one view smears the part's colours around the character in all others.
     """
     z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
     missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
@@ -113,10 +128,11 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
 
 
 def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
-    """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that part.
+    """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that
+    part.
 
-    A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to paint what
-    the drawing does not show in this character's colours.
+    A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to
+    paint what the drawing does not show in this character's colours.
     """
     frontal, drawing = front
     agreeing = agreed(frontal)
@@ -139,7 +155,8 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
 
 
 class Adapted(NamedTuple):
-    """Result of an adaptation; `frontal` names the view whose mean absolute error fell from `l1_before` to `l1`."""
+    """Result of an adaptation; `frontal` names the view whose mean absolute error fell from `l1_before` to
+    `l1`."""
 
     run: Path
     frontal: str
@@ -182,7 +199,8 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
 def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
     """Read a frame of a folder, by default the first, and lay a drawing onto it.
 
-    Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
+    Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not
+    fit.
     """
     frames = list_frames(folder)
     name = next(iter(frames)) if name is None else name
@@ -195,7 +213,8 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
 
 
 def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
-    """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does not fit."""
+    """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does
+    not fit."""
     pair, warnings = frontal.pair, frontal.warnings
     try:
         # Links to drawings may lead anywhere.
@@ -205,7 +224,9 @@ def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
     if differs_in_colour(pair.z, image):
         question = "is it this character, in colour, upright and from the front?"
         warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
-    laid = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None)
+    laid = replace(
+        pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None
+    )
     return frontal._replace(pair=laid, warnings=warnings, iou=iou)
 
 
@@ -217,7 +238,8 @@ def load_frontal(
     frame: str | None,
     drawing: Path | None,
 ) -> FrontalPair:
-    """Load the frontal pair that the options of `specsia adapt` name: a dataset's, or a frame with a drawing."""
+    """Load the frontal pair that the options of `specsia adapt` name: a dataset's, or a frame with a
+    drawing."""
     if dataset and character and not (frames or frame):
         frontal = find_frontal(open_dataset(dataset), character, config_name)
         return frontal if drawing is None else with_drawing(frontal, drawing)
@@ -232,8 +254,8 @@ def load_frontal(
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: FrontalPair) -> Adapted:
     """Fit the model of a run to a frontal pair, and write a run with the result and the drawing atomically.
 
-    Raises `UsageError` if the folder is not empty, and `SpecsiaError` if the model cannot be used, or the pair shows
-    nothing.
+    Raises `UsageError` if the folder is not empty, and `SpecsiaError` if the model cannot be used, or the
+    pair shows nothing.
     """
     generator = load_generator(run, find_device(device))
     if not is_vacant(out):
@@ -247,7 +269,12 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])
-    source = {ADAPTED_FROM: run_name(run), "character": pair.character_id, "frontal": pair.uid, "specsia": __version__}
+    source = {
+        ADAPTED_FROM: run_name(run),
+        "character": pair.character_id,
+        "frontal": pair.uid,
+        "specsia": __version__,
+    }
     record = {**source, "adapt": to_json(settings), "l1_before": before, "l1": after}
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
         write_seen(temporary, seen.adapted_to(pair))
@@ -255,8 +282,8 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         save_model(temporary, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
         write_bytes(temporary / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = (
-        f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}; from a copy of the "
-        f"drawing nothing can be learnt): use {run_name(run)}"
+        f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}; from a copy of "
+        f"the drawing nothing can be learnt): use {run_name(run)}"
     )
     warnings = frontal.warnings if after < before else (*frontal.warnings, worse)
     return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

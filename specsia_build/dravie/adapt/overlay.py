@@ -17,15 +17,17 @@ PAPER_BORDER = 0.5  # Least share of its border that is background
 FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
 LINES = (0, 1, 2, 3, 4)  # Thicknesses of the contour that are tried, in pixels of a frame of 512
 TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
-INSIDE = 3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
+INSIDE = (
+    3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
+)
 
 FOREIGN = 0.15
-"""Mean difference of colours, 0…1, from which a drawing and its view show different things. Of 12 matching pairs it was
-0.06 at most, of backs and figures upside down 0.08 to 0.35."""
+"""Mean difference of colours, 0…1, from which a drawing and its view show different things. Of 12 matching
+pairs it was 0.06 at most, of backs and figures upside down 0.08 to 0.35."""
 
 LEAST_DAMAGE = 0.015
-"""Median difference of colours, 0…1, below which a view is a copy of its drawing. Of 34 characters it was 0.013 at most
-by `relief`, which paints the drawing onto its mesh, and 0.017 at least by `fusion`."""
+"""Median difference of colours, 0…1, below which a view is a copy of its drawing. Of 34 characters it was
+0.013 at most by `relief`, which paints the drawing onto its mesh, and 0.017 at least by `fusion`."""
 
 
 def cut_out(drawing: Pixels) -> Pixels:
@@ -49,10 +51,11 @@ def cut_out(drawing: Pixels) -> Pixels:
 
 
 def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
-    """Lay a drawing (h, w, 4), see `cut_out`, onto a silhouette (H, W) by the similarity with the best overlap.
+    """Lay a drawing (h, w, 4), see `cut_out`, onto a silhouette (H, W) by the similarity with the best
+    overlap.
 
-    Returns the drawing in the frame of the view, (H, W, 4) uint8 with straight alpha, and the IoU it reaches. Raises
-    `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
+    Returns the drawing in the frame of the view, (H, W, 4) uint8 with straight alpha, and the IoU it reaches.
+    Raises `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
     """
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
@@ -78,13 +81,15 @@ def _differences(z: Pixels, placed: Pixels) -> NDArray[np.float64]:
 
 
 def differs_in_colour(z: Pixels, placed: Pixels) -> bool:
-    """Return whether a drawing differs much in colour from the view Z that it was laid onto, as a sketch does."""
+    """Return whether a drawing differs much in colour from the view Z that it was laid onto, as a sketch
+    does."""
     difference = _differences(z, placed)
     return bool(len(difference) and difference.mean() > FOREIGN)
 
 
 def is_copy(z: Pixels, placed: Pixels) -> bool:
-    """Return whether a view Z shows the drawing laid onto it, and so nothing of the damage that other views have."""
+    """Return whether a view Z shows the drawing laid onto it, and so nothing of the damage that other views
+    have."""
     difference = _differences(z, placed)
     return bool(len(difference) and np.median(difference) < LEAST_DAMAGE)
 
@@ -98,7 +103,9 @@ class _Similarity(NamedTuple):
     y: float
 
 
-def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: float) -> tuple[float, _Similarity]:
+def _fit(
+    source: NDArray[np.float32], target: NDArray[np.float32], degrees: float
+) -> tuple[float, _Similarity]:
     """Optimise a similarity of the source from a turn; return IoU and similarity."""
     (from_x, from_y, from_side), (x, y, side) = _moments(source), _moments(target)
     picture = Image.fromarray(source)
@@ -124,7 +131,9 @@ def _small(mask: Pixels) -> NDArray[np.float32]:
     height, width = mask.shape
     scale = FIT_SIZE / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small: NDArray[np.float32] = np.asarray(Image.fromarray(mask).resize(shape, Image.Resampling.BOX), np.float32)
+    small: NDArray[np.float32] = np.asarray(
+        Image.fromarray(mask).resize(shape, Image.Resampling.BOX), np.float32
+    )
     return small / np.float32(255)
 
 
@@ -139,7 +148,9 @@ def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
 def _warp(image: Image.Image, shape: tuple[int, int], similarity: _Similarity) -> Image.Image:
     scale, angle, x, y = similarity
     c, s = scale * np.cos(angle), scale * np.sin(angle)
-    return image.transform(shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR)
+    return image.transform(
+        shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR
+    )
 
 
 def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> Pixels:
@@ -149,7 +160,9 @@ def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> 
     # Averaged down first, as the lookup sees only neighbouring pixels; colours weigh as much as they cover.
     step = max(1, int(scale))
     image = Image.fromarray(figure).convert("RGBa").reduce(step)
-    full = _Similarity(scale / step, similarity.angle, similarity.x * larger / step, similarity.y * larger / step)
+    full = _Similarity(
+        scale / step, similarity.angle, similarity.x * larger / step, similarity.y * larger / step
+    )
     out = np.array(_warp(image, shape, full).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out

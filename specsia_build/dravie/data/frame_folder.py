@@ -16,18 +16,20 @@ COLOR, MASK, POS = "color", "mask", "pos"
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 ALIKE = 4.0
-"""Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a place are
-tens of levels apart."""
+"""Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a
+place are tens of levels apart."""
 
 
-FrameFiles = Mapping[str, Path]  # Pictures of a frame by layer: `color`, `pos` and, where there are such, `mask`
+FrameFiles = Mapping[
+    str, Path
+]  # Pictures of a frame by layer: `color`, `pos` and, where there are such, `mask`
 
 
 def list_frames(folder: Path) -> dict[str, FrameFiles]:
     """List the frames of a folder by name, in the order of their numbers.
 
-    The folder holds `color/`, `pos/` and, if the colours have no alpha, `mask/`; the pictures of a frame share a name,
-    whatever their suffixes. Raises `UsageError` if pictures are missing or left over.
+    The folder holds `color/`, `pos/` and, if the colours have no alpha, `mask/`; the pictures of a frame
+    share a name, whatever their suffixes. Raises `UsageError` if pictures are missing or left over.
     """
     if missing := [layer for layer in (COLOR, POS) if not (folder / layer).is_dir()]:
         raise UsageError(f"{folder} has no {missing[0]}/, which holds a picture for every frame")
@@ -43,7 +45,9 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    paths = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    paths = [
+        p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    ]
     pictures = {path.stem: path for path in reversed(paths)}
     if not pictures:
         raise UsageError(f"{folder} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
@@ -71,8 +75,9 @@ def _without_background(color: Pixels, alpha: Pixels) -> Pixels:
 def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     """Read Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
 
-    A mask may be grey, colour or alpha. A colour without alpha that was rendered on one background loses it where the
-    mask is partly covered. Raises `SpecsiaError` if a picture cannot be read, or they differ in size.
+    A mask may be grey, colour or alpha. A colour without alpha that was rendered on one background loses it
+    where the mask is partly covered. Raises `SpecsiaError` if a picture cannot be read, or they differ in
+    size.
     """
     # Links to pictures may lead anywhere.
     pictures = {layer: load_texture(path, str(path), Path("/")) for layer, path in frame.items()}
@@ -84,12 +89,20 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     is_opaque = bool((alpha == 255).all())
     if MASK in pictures:
         mask = pictures[MASK]
-        alpha = mask[..., 3] if (mask[..., 3] < 255).any() else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
+        alpha = (
+            mask[..., 3]
+            if (mask[..., 3] < 255).any()
+            else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
+        )
         rgb = _without_background(rgb, alpha) if is_opaque else rgb
     elif is_opaque:
-        raise UsageError(f"{frame[COLOR]} has no alpha, and there is no {MASK}/: the silhouette must come from one")
+        raise UsageError(
+            f"{frame[COLOR]} has no alpha, and there is no {MASK}/: the silhouette must come from one"
+        )
     visible = alpha[..., None] > 0
-    return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack([np.where(visible, pos[..., :3], 0), alpha])
+    return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack(
+        [np.where(visible, pos[..., :3], 0), alpha]
+    )
 
 
 def frame_warning(z: Pixels, pos: Pixels) -> str | None:
@@ -100,5 +113,8 @@ def frame_warning(z: Pixels, pos: Pixels) -> str | None:
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
     grey, copied = np.ptp(places, axis=1).mean() < ALIKE, np.abs(places - colours).mean() < ALIKE
     if (places == places[0]).all() or grey or copied:
-        return "the positions are one value, grey or the colours: pos/ has R = x, G = z, B = -y, see docs/frame.md"
+        return (
+            "the positions are one value, grey or the colours: pos/ has R = x, G = z, B = -y, see "
+            "docs/frame.md"
+        )
     return None

@@ -1,9 +1,10 @@
-"""A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any decoding.
+"""A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any
+decoding.
 
-A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of
-Y*, the drawing looked up by position (12) and the colour of its contour (RGB). Outside the box there is nothing.
-Foreground, where patches are centred, is every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls
-short must be grown to where Y* is.
+A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the
+silhouette of Y*, the drawing looked up by position (12) and the colour of its contour (RGB). Outside the box
+there is nothing. Foreground, where patches are centred, is every pixel within `REACH` of Zmask or of Y*: a
+reconstruction that falls short must be grown to where Y* is.
 """
 
 import hashlib
@@ -115,8 +116,8 @@ class Frames:
 
     Attributes:
         pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
-        runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
-            the y and x in the box at which it begins.
+        runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before
+            the run, and the y and x in the box at which it begins.
         extents: (N, 10) int64, an `Extent` a row.
         views: character's id and `Pair.content` of each row.
     """
@@ -131,7 +132,8 @@ class Frames:
 
 
 class _Index(msgspec.Struct):
-    """Index of a cache: its files' sizes in bytes, its rows (see `Frames`), and the uids of rows that show nothing."""
+    """Index of a cache: its files' sizes in bytes, its rows (see `Frames`), and the uids of rows that show
+    nothing."""
 
     sizes: dict[str, int]
     views: list[tuple[str, str]]
@@ -169,7 +171,9 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     layers.append(drawing.ink.around(pair.z[box]))
     sides = rows.stop - rows.start, columns.stop - columns.start
     place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
-    return _Box(*row, np.concatenate(layers, axis=2), runs, Extent(*place, drawing.thickness, _removable(pair)))
+    return _Box(
+        *row, np.concatenate(layers, axis=2), runs, Extent(*place, drawing.thickness, _removable(pair))
+    )
 
 
 def _removable(pair: Pair) -> int:
@@ -199,18 +203,23 @@ def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
     return index
 
 
-def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArray[np.bool_] | None = None) -> Frames:
+def frames_of(
+    pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArray[np.bool_] | None = None
+) -> Frames:
     """Keep pairs of one character, and its drawing, in memory.
 
-    `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises `SpecsiaError` if
-    a pair has no such pixel.
+    `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises
+    `SpecsiaError` if a pair has no such pixel.
     """
     boxes = [_cut_out(pair, drawing, where) for pair in pairs]
     if blank := [box.uid for box in boxes if box.extent is None or box.extent.centres == 0]:
         raise SpecsiaError(f"'{blank[0]}' is all background in Z or in Y*: there is nothing to learn from it")
     pixels, runs = io.BytesIO(), io.BytesIO()
     index = _write(boxes, pixels, runs)
-    arrays = np.frombuffer(pixels.getbuffer(), np.uint8), np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3)
+    arrays = (
+        np.frombuffer(pixels.getbuffer(), np.uint8),
+        np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
+    )
     return Frames(*arrays, np.array(index.extents, np.int64), index.views)
 
 
@@ -219,9 +228,11 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
 
     Raises `SpecsiaError` if the dataset cannot be read, all rows are empty, or the cache cannot be written.
     """
-    # The digest is that of what was packed. A shard that was cut off or replaced since then has another size, and the
-    # dataset card that assigns shards to splits may have been edited.
-    shards = [(s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)]
+    # The digest is that of what was packed. A shard that was cut off or replaced since then has another size,
+    # and the dataset card that assigns shards to splits may have been edited.
+    shards = [
+        (s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)
+    ]
     key = json.dumps([VERSION, dataset.digest(), config, split, shards])
     cache = user_cache() / "frames" / hashlib.sha256(key.encode()).hexdigest()[:24]
     try:
@@ -234,9 +245,13 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     except WriteError as error:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
-        terminal.say(f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}")
+        terminal.say(
+            f"rows of {split} that are all background in Z or in Y* are left out: {some(index.empty, 3)}"
+        )
     if not index.views:
-        raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
+        raise SpecsiaError(
+            f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*"
+        )
     with (cache / PIXELS).open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     # A patch consists of scattered lines, so that read-ahead is useless.

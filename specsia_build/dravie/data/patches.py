@@ -1,7 +1,8 @@
 """Training patches, sampled, cut, augmented and encoded by compiled code.
 
-A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in the batch
-and of the choice's number. A resumed training therefore needs no state of the loader, and threads change nothing.
+A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in
+the batch and of the choice's number. A resumed training therefore needs no state of the loader, and threads
+change nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,11 +38,18 @@ DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 
 AHEAD = 4  # Batches that are computed ahead
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
-"""Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
-patches a network takes hair whose colour is close to that of the skin for damage, and paints a face at the back."""
+"""Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences.
+Without these patches a network takes hair whose colour is close to that of the skin for damage, and paints a
+face at the back."""
 
-MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)  # Largest shift in pixels and scaling of a redrawn drawing
-MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)  # Largest change of its hue in sixths, and of its value
+MOST_SHIFT, MOST_SCALE = (
+    np.float32(4),
+    np.float32(0.05),
+)  # Largest shift in pixels and scaling of a redrawn drawing
+MOST_TURN, MOST_SHADE = (
+    np.float32(0.25),
+    np.float32(0.15),
+)  # Largest change of its hue in sixths, and of its value
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _INK = range(len(Extent._fields))
@@ -80,7 +88,8 @@ def _around(key, choice, most):  # type: ignore[no-untyped-def]
 
 @inlined
 def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-def]
-    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, scale its value, and fade it to grey.
+    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, scale its value, and fade it
+    to grey.
 
     A contrast below 1 scales the differences from the grey level `pivot`.
     """
@@ -111,27 +120,31 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
         return across, depth
     x, y = across - np.float32(127.5), depth - np.float32(127.5)
     turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
-    return min(max(turned[0], np.float32(0)), np.float32(255)), min(max(turned[1], np.float32(0)), np.float32(255))
+    return min(max(turned[0], np.float32(0)), np.float32(255)), min(
+        max(turned[1], np.float32(0)), np.float32(255)
+    )
 
 
 @inlined
 def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
-    """Remove a contour of colour `ink`, `0xRRGGBB`, from a colour `target` (3,) of coverage `alpha`, `covered` of it
-    the figure."""
+    """Remove a contour of colour `ink`, `0xRRGGBB`, from a colour `target` (3,) of coverage `alpha`,
+    `covered` of it the figure."""
     if 0 < covered < alpha:
         share = np.float32(covered) / np.float32(alpha)
         for c in range(3):
             line = (np.float32((ink >> (16 - 8 * c)) & 255) / np.float32(255)) ** GAMMA
             light = ((target[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
-            target[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (np.float32(1) / GAMMA)
+            target[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (
+                np.float32(1) / GAMMA
+            )
 
 
 @compiled
 def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inputs, targets):  # type: ignore[no-untyped-def]
     """Fill the patches whose row is in these frames.
 
-    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and redrawn;
-    `recolours` and `turns` are the kind of augmentation.
+    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and
+    redrawn; `recolours` and `turns` are the kind of augmentation.
     """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour, target, position = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
@@ -232,7 +245,8 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
 
 @dataclass(frozen=True)
 class PatchSampler:
-    """Patches centred on foreground pixels: a row of `frames` with equal chances, then one of its foreground pixels."""
+    """Patches centred on foreground pixels: a row of `frames` with equal chances, then one of its foreground
+    pixels."""
 
     frames: Sequence[Frames]
     config: TrainConfig
@@ -254,6 +268,7 @@ class PatchSampler:
 
 
 def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
-    """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in threads."""
+    """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in
+    threads."""
     with ThreadPoolExecutor(threads) as pool:
         yield from map_ahead(pool, sampler.batch, range(start, stop), AHEAD)

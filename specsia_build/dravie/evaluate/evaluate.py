@@ -1,7 +1,7 @@
 """`specsia evaluate`: score every method on every view of characters that training never saw.
 
-All methods are given the same: the frontal pair, and the drawing by position. Results are kept as pictures in the
-output folder, beside Z and Y*, so that anyone can look at them.
+All methods are given the same: the frontal pair, and the drawing by position. Results are kept as pictures in
+the output folder, beside Z and Y*, so that anyone can look at them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,13 @@ from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
-from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
+from specsia_build.dravie.metrics import (
+    Perceptual,
+    clip_flicker,
+    perceptual_scores,
+    steps_between,
+    view_scores,
+)
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
@@ -30,7 +36,15 @@ from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
-from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, UNREPAIRED, picture_name, pictures_folder
+from specsia_build.look.evaluation import (
+    MARK,
+    MARK_TEXT,
+    SCORES,
+    TRUTH,
+    UNREPAIRED,
+    picture_name,
+    pictures_folder,
+)
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
@@ -134,10 +148,11 @@ def choose_methods(
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
 ) -> list[Method]:
-    """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
+    """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are
+    repeats.
 
-    `baselines` are of `BASELINES`, and `repeats` is the least number of seeds of adaptations and sample-wise fits.
-    Each model is compared as it is and adapted, and `without_drawing` as it is without the drawing.
+    `baselines` are of `BASELINES`, and `repeats` is the least number of seeds of adaptations and sample-wise
+    fits. Each model is compared as it is and adapted, and `without_drawing` as it is without the drawing.
     """
     if without_drawing and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
@@ -150,10 +165,14 @@ def choose_methods(
         whole = f"{label} without adaptation"
         methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
         if without_drawing and alike[0].generator.config.sees_drawing:
-            methods += [_trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)]
+            methods += [
+                _trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)
+            ]
         for k in range(max(repeats, len(alike))):
             run, settings = alike[k % len(alike)], replace(adaptation, seed=k)
-            methods.append(_trained(label, k, run, partial(adapt_generator, run.generator, settings=settings)))
+            methods.append(
+                _trained(label, k, run, partial(adapt_generator, run.generator, settings=settings))
+            )
     return methods
 
 
@@ -199,7 +218,8 @@ class Evaluation:
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
     """Yield the views of each character, or the frames of each clip, with the numbers of their rows.
 
-    Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
+    Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand
+    together.
     """
     rows = enumerate(dataset.stream(config, split, pair_columns(dataset)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
@@ -208,8 +228,9 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
         name = folded_name(character_id), folded_name(clip or "")
         if name in finished:
             raise SpecsiaError(
-                f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places, or of two "
-                "whose ids differ only in case: sort shuffled rows by uid, as sort('uid') of `datasets` does"
+                f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places, "
+                "or of two whose ids differ only in case: sort shuffled rows by uid, as sort('uid') of "
+                "`datasets` does"
             )
         finished.add(name)
         yield list(views)
@@ -225,13 +246,15 @@ def evaluate(
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
-    Raises `UsageError` if there is no such split or configuration, a model has seen a character, or `out` holds
-    something else, and `SpecsiaError` if a character has no frontal view, or a view shows nothing.
+    Raises `UsageError` if there is no such split or configuration, a model has seen a character, or `out`
+    holds something else, and `SpecsiaError` if a character has no frontal view, or a view shows nothing.
     """
     configs = tuple(configs) or dataset.configs
     for config in configs:
         if split not in (splits := dataset.splits(config)):
-            raise UsageError(f"{dataset.where}, configuration {config}: {no_such('split', split, tuple(splits))}")
+            raise UsageError(
+                f"{dataset.where}, configuration {config}: {no_such('split', split, tuple(splits))}"
+            )
     _refuse_seen(dataset, configs, split, methods)
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
@@ -247,7 +270,9 @@ def evaluate(
                 character_id = pairs[0].character_id
                 if front is None or front.pair.character_id != character_id:
                     if character_id not in fronts[config]:
-                        raise SpecsiaError(f"{character_id} has no frontal view, number 0, which every method is given")
+                        raise SpecsiaError(
+                            f"{character_id} has no frontal view, number 0, which every method is given"
+                        )
                     frontal = pair_at(dataset, config, *fronts[config][character_id])
                     front, painters = DrawnPair(frontal, Drawing.of(frontal, dataset.keeps_places())), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
@@ -273,14 +298,19 @@ def evaluate(
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
 
 
-def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Pixels]) -> None:
+def _write_pictures(
+    out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Pixels]
+) -> None:
     for pair, picture in zip(pairs, pictures, strict=True):
         folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
         write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))
 
 
-def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]) -> None:
-    """Raise `UsageError` if a model has seen a character of the split, by its id or by what its views show."""
+def _refuse_seen(
+    dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
+) -> None:
+    """Raise `UsageError` if a model has seen a character of the split, by its id or by what its views
+    show."""
     trained = [(method.label, method.seen) for method in methods if method.seen is not None]
     if not any(record.training or record.adaptation for _, record in trained):
         return
@@ -292,6 +322,6 @@ def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, met
             names.append(name if own_name == name else f"{name} (there called {own_name})")
         if names:
             raise UsageError(
-                f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their "
-                "scores tell nothing of others: name another split or dataset"
+                f"{label} has been trained on, or adapted to, characters of the split '{split}': "
+                f"{some(names)}. Their scores tell nothing of others: name another split or dataset"
             )

@@ -24,8 +24,8 @@ MEANS = "scores.csv"
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
 
 FEWEST = 6
-"""Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases (the sign
-test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
+"""Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases
+(the sign test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
 
 
 class Metric(NamedTuple):
@@ -87,7 +87,8 @@ class Value:
         means = [float(np.mean(list(values.values()))) for values in repeats.values()]
         names = dict.fromkeys(name for values in repeats.values() for name in values)
         characters = {
-            name: float(np.mean([values[name] for values in repeats.values() if name in values])) for name in names
+            name: float(np.mean([values[name] for values in repeats.values() if name in values]))
+            for name in names
         }
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
         return Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
@@ -99,7 +100,10 @@ class Value:
         return f"{self.mean:{sign}.{digits}f}{deviation}{interval}"
 
 
-KEYS, NUMBERS = ("config", "method", "views", "score"), ("mean", "deviation", "low", "high")  # Columns of `MEANS`
+KEYS, NUMBERS = (
+    ("config", "method", "views", "score"),
+    ("mean", "deviation", "low", "high"),
+)  # Columns of `MEANS`
 
 Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
 
@@ -135,7 +139,8 @@ class Difference(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few characters`."""
+        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few
+        characters`."""
         value = self.value
         if len(value.characters) < FEWEST:
             return "too few characters"
@@ -161,7 +166,9 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [list(head), *map(list, rows)]
     widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
 
@@ -172,7 +179,9 @@ def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> 
     rows = []
     for label in evaluation.labels():
         values = {name: summary.get((config, label, kind, name)) for name in metrics}
-        rows.append([label, *("–" if v is None else v.text(metrics[name].digits) for name, v in values.items())])
+        rows.append(
+            [label, *("–" if v is None else v.text(metrics[name].digits) for name, v in values.items())]
+        )
     return _markdown_table([f"{kind} views", *(metric.heading for metric in metrics.values())], rows)
 
 
@@ -184,8 +193,8 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
     within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over resampled characters]" if count > 1 else ""
     parts = [
         f"# Evaluation on the {evaluation.split} split",
-        f"{plural(count, 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "
-        "Every method is given the frontal pair.",
+        f"{plural(count, 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: "
+        f"mean{over}{within}. Every method is given the frontal pair.",
     ]
     for config in evaluation.configs:
         parts += [f"## {config}", *(_table(evaluation, summary, config, kind) for kind in (NOVEL, FRONTAL))]
@@ -196,8 +205,8 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
         rows.append((d.config, d.method, metric.heading, d.baseline, apart, d.verdict))
     if rows:
         about = (
-            f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
-            f"significant where that leaves out zero and there are {FEWEST} characters or more."
+            f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} "
+            f"interval; significant where that leaves out zero and there are {FEWEST} characters or more."
         )
         table = _markdown_table(("Backend", "Method", "Score", "Best baseline", "Difference", ""), rows)
         parts += ["## Differences to the best baseline, novel views", about, table]
@@ -209,7 +218,11 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     lines = []
     for config, label in itertools.product(evaluation.configs, evaluation.labels(True)):
         ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
-        of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if ours is not None and raw is not None and raw.mean else ""
+        of_raw = (
+            f", {ours.mean / raw.mean:.0%} of Z's"
+            if ours is not None and raw is not None and raw.mean
+            else ""
+        )
         if ours is not None:
             lines.append(f"{config}: {label} has an L1 of {ours.mean:.4f}{of_raw}")
     return lines

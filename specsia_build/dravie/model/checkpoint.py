@@ -48,16 +48,25 @@ def save_model(
 ) -> None:
     """Write a checkpoint after a number of steps and delete the oldest ones.
 
-    `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the character that
-    the model is adapted to.
+    `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the
+    character that the model is adapted to.
     """
     path = run / FOLDER / f"{step:07d}"
-    state = {"step": step, "model": asdict(generator.config), "specsia": __version__, "torch": torch.__version__}
+    state = {
+        "step": step,
+        "model": asdict(generator.config),
+        "specsia": __version__,
+        "torch": torch.__version__,
+    }
     contents = {MODEL: save(_plain(generator.network.state_dict()))}
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
-        values = {"places": drawing.places, "colours": drawing.colours, "width": np.array([drawing.ink.width])}
+        values = {
+            "places": drawing.places,
+            "colours": drawing.colours,
+            "width": np.array([drawing.ink.width]),
+        }
         contents[DRAWING] = arrays.save({**values, "beside": drawing.ink.beside, "inks": drawing.ink.colours})
     contents[STATE] = json.dumps(state, indent=1).encode()
     with replacing(path) as temporary:
@@ -78,7 +87,9 @@ def reading(path: Path) -> Iterator[Path]:
     try:
         yield path
     except (OSError, SafetensorError, SpecsiaError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise SpecsiaError(f"{damaged(path, error)}: delete {path.parent} to use the checkpoint before it") from error
+        raise SpecsiaError(
+            f"{damaged(path, error)}: delete {path.parent} to use the checkpoint before it"
+        ) from error
 
 
 def read_state(checkpoint: Path) -> State:
@@ -97,7 +108,9 @@ def _last(run: Path) -> Path:
     """Return the last checkpoint of a run, or the checkpoint itself."""
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
-        raise UsageError(f"{spelled(run)} holds no model: give a run that has written a checkpoint, or `{NAME}`")
+        raise UsageError(
+            f"{spelled(run)} holds no model: give a run that has written a checkpoint, or `{NAME}`"
+        )
     return checkpoint
 
 
@@ -110,7 +123,10 @@ def load_drawing(run: Path) -> Drawing | None:
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
         width = tensors.pop("width")
         places, colours, beside, inks = (tensors[name] for name in ("places", "colours", "beside", "inks"))
-        fits = places.shape == colours.shape == (len(places), 3) and beside.shape == inks.shape == (len(beside), 3)
+        fits = places.shape == colours.shape == (len(places), 3) and beside.shape == inks.shape == (
+            len(beside),
+            3,
+        )
         if not fits or width.shape != (1,) or not len(beside) or not 0 <= width[0] <= WIDEST:
             raise ValueError("its arrays have other shapes or values")
         if any(array.dtype != np.uint8 for array in tensors.values()):
@@ -119,7 +135,8 @@ def load_drawing(run: Path) -> Drawing | None:
 
 
 def _coloured(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert weights that see a contour's grey, the last channel of the input, into ones that see its colour.
+    """Convert weights that see a contour's grey, the last channel of the input, into ones that see its
+    colour.
 
     Each of the three channels has a third of the weight, so that a grey gives the same output.
     """

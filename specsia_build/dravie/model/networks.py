@@ -1,9 +1,9 @@
 """The networks: two fully convolutional generators and the patch discriminator; and their losses.
 
-`paper` follows the lineage of the published model (Texler et al. 2020, Interactive Video Stylization Using Few-Shot
-Patch-Based Training): strided down to a quarter, residual blocks, up again with skip connections. `tiny` is a small
-U-net without normalisation that a CPU trains in minutes. It blends the colours that a pixel may have, or, without a
-drawing, adds a change to Z.
+`paper` follows the lineage of the published model (Texler et al. 2020, Interactive Video Stylization Using
+Few-Shot Patch-Based Training): strided down to a quarter, residual blocks, up again with skip connections.
+`tiny` is a small U-net without normalisation that a CPU trains in minutes. It blends the colours that a pixel
+may have, or, without a drawing, adds a change to Z.
 """
 
 from collections import OrderedDict
@@ -35,7 +35,11 @@ VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
 
 SSIM_WINDOW, SSIM_LIGHT, SSIM_STRUCTURE = 7, 0.01**2, 0.03**2  # Pixels, and constants for colours in 0…1
-FEATURE_LAYERS = (0, 3, 5)  # Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
+FEATURE_LAYERS = (
+    0,
+    3,
+    5,
+)  # Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
 
 
 class _Padded(nn.Module):
@@ -62,15 +66,16 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
 BOUND = 6.0
-"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so that a
-training that gets there cannot return."""
+"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so
+that a training that gets there cannot return."""
 
 
 class Tiny(_Padded):
     """U-net of four levels.
 
-    With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's)
-    with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum of Z and a change,
+    With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the
+    contour's) with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum
+    of Z and a change,
     which is slow to learn copying: after 3,000 steps its L1 on novel views was 1.25 times as large.
     """
 
@@ -99,14 +104,16 @@ class Tiny(_Padded):
 
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
-    """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and weights."""
+    """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and
+    weights."""
     output = BOUND * torch.tanh(output / BOUND)
     weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
         colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
-    # Beside Z lies the line, of which networks blend a grey from white and black. This makes it the contour's colour.
+    # Beside Z lies the line, of which networks blend a grey from white and black. This makes it the contour's
+    # colour.
     ink = x[:, CANDIDATES[-1] : CANDIDATES[-1] + 3]
     colour = colour + (1 - x[:, 3:4]) / 2 * (ink - ink.mean(1, keepdim=True))
     alpha = torch.sigmoid(output[:, 3:4] + MASK_PULL * x[:, 3:4])
@@ -118,7 +125,8 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
 
 
 class Enlarging(nn.Conv2d):
-    """A 3×3 convolution after nearest-neighbour upsampling by 2, as one transposed convolution of 2.25 times less work.
+    """A 3×3 convolution after nearest-neighbour upsampling by 2, as one transposed convolution of 2.25 times
+    less work.
 
     Several of the nine taps meet the same pixel of the input, so their weights are summed first.
     """
@@ -221,9 +229,11 @@ def build_discriminator() -> nn.Module:
 
 
 def on_both_grounds(patches: Tensor) -> Tensor:
-    """Turn colour on white and alpha (N, 4, H, W) into colour on white and on black (N, 6, H, W), all in [-1, 1].
+    """Turn colour on white and alpha (N, 4, H, W) into colour on white and on black (N, 6, H, W), all in [-1,
+    1].
 
-    Where both are right, RGBA is right on any background. If colour and alpha were compared separately, an uncertain
+    Where both are right, RGBA is right on any background. If colour and alpha were compared separately, an
+    uncertain
     edge would become pale and opaque: it would get the colour of an empty pixel and the alpha of a line.
     """
     white, alpha = patches[:, :3], patches[:, 3:]
@@ -269,7 +279,11 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third = nn.Conv2d(3, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 128, 3, 1, 1)
+        first, second, third = (
+            nn.Conv2d(3, 64, 3, 1, 1),
+            nn.Conv2d(64, 64, 3, 1, 1),
+            nn.Conv2d(64, 128, 3, 1, 1),
+        )
         self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2, 2), third)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -284,7 +298,9 @@ class Features(nn.Module):
         """Mean squared difference of all features of two batches (N, 3, H, W)."""
         with torch.no_grad():
             features = self(target)
-        squares = [(p.float() - t.float()).square().sum() for p, t in zip(self(painted), features, strict=True)]
+        squares = [
+            (p.float() - t.float()).square().sum() for p, t in zip(self(painted), features, strict=True)
+        ]
         count: int = sum(t.numel() for t in features)
         return torch.stack(squares).sum() / count
 

@@ -22,19 +22,21 @@ from specsia_build.rendering.ink import Ink
 MARGIN = 32  # Pixels around Z that the network sees
 TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
 FARTHEST = PATCH // 2 + REACH
-"""Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places farther
-away, and there a network may paint a grey ground."""
+"""Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places
+farther away, and there a network may paint a grey ground."""
 
 SOFT = 2
-"""Pixels beside a figure in which its edge may fade out. Faint paint farther out is a haze that no loss on white sees:
-without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
+"""Pixels beside a figure in which its edge may fade out. Faint paint farther out is a haze that no loss on
+white sees: without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 
 def find_device(name: str) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`; raises `UsageError` if there is none."""
     checked("device", name, Device)
     if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA")
+        raise UsageError(
+            "--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA"
+        )
     return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
@@ -59,8 +61,8 @@ def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, 
 def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
     """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
-    Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W, 4)
-    float32 in [-1, 1], by rounding only.
+    Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W,
+    4) float32 in [-1, 1], by rounding only.
     """
     height, width = encoded.shape[:2]
     network, config, device = generator
@@ -69,7 +71,10 @@ def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) 
     whole = torch.from_numpy(encoded).permute(2, 0, 1)[None]
     for (in_y, keep_y, to_y), (in_x, keep_x, to_x) in product(*spans):
         piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16(device)):
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16(device)),
+        ):
             output = network(piece)[0, :, keep_y, keep_x]
         painted[to_y, to_x] = output.float().permute(1, 2, 0).cpu().numpy()
     return painted
@@ -78,9 +83,10 @@ def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) 
 def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_DRAWING) -> Pixels:
     """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
-    Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent farther than
-    `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half coverage. A
-    contour of Z in the drawing's ink lies below it and closes gaps.
+    Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent
+    farther than
+    `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half
+    coverage. A contour of Z in the drawing's ink lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
     if not z[..., 3].any():
@@ -93,7 +99,9 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
     try:
         painted = paint(generator, encoded)
     except torch.OutOfMemoryError as error:
-        raise SpecsiaError("the device has too little free memory to repair a frame: say --device cpu") from error
+        raise SpecsiaError(
+            "the device has too little free memory to repair a frame: say --device cpu"
+        ) from error
     result, covered = decode_output(painted), z[window][..., 3] > 0
     result *= near(covered, FARTHEST)[..., None]
     dense = result[..., 3] >= HALF_COVERED

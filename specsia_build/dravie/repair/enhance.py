@@ -31,7 +31,10 @@ from specsia_build.pool import map_ahead
 
 RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
-THREADS, AHEAD = 2, 4  # Threads that decode and encode beside the network, and frames that wait on either side of it
+THREADS, AHEAD = (
+    2,
+    4,
+)  # Threads that decode and encode beside the network, and frames that wait on either side of it
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Enhanced:
 
 
 def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
-    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one drawing."""
+    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one
+    drawing."""
     listed = list_frames(folder)
     ink = drawing.ink
     parts = (drawing.places, drawing.colours, np.float32(ink.width), ink.beside, ink.colours)
@@ -91,13 +95,17 @@ def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
 def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool = False) -> FrameSource:
     """List the rows of a dataset, of one split or of all, in all configurations; named `[config/]split/uid`.
 
-    With `with_drawing` each has a drawing: Y* of its character's frontal view. Raises `UsageError` if there is no such
-    split.
+    With `with_drawing` each has a drawing: Y* of its character's frontal view. Raises `UsageError` if there
+    is no such split.
     """
-    splits = {(config, name): rows for config in dataset.configs for name, rows in dataset.splits(config).items()}
+    splits = {
+        (config, name): rows for config in dataset.configs for name, rows in dataset.splits(config).items()
+    }
     chosen = {key: rows for key, rows in splits.items() if split in (None, key[1])}
     if not chosen:
-        raise UsageError(f"{dataset.where}: {no_such('split', str(split), sorted({name for _, name in splits}))}")
+        raise UsageError(
+            f"{dataset.where}: {no_such('split', str(split), sorted({name for _, name in splits}))}"
+        )
 
     def layers(row: dict[str, object]) -> Sequence[Pixels]:
         pair = decode_pair(row)
@@ -131,8 +139,8 @@ def _check_folder(out: Path, generator: Generator, identity: str) -> None:
 def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
     """Repair frames and write RGBA PNGs; results that are younger than their frames stay as they are.
 
-    With `film`, also write Z beside the result as a film; for clips a film each, with Y*. Raises `UsageError` if the
-    folder holds something else, `SpecsiaError` if a frame cannot be read or two have one name.
+    With `film`, also write Z beside the result as a film; for clips a film each, with Y*. Raises `UsageError`
+    if the folder holds something else, `SpecsiaError` if a frame cannot be read or two have one name.
     """
     _check_folder(out, generator, frames.identity)
     warned: dict[str, list[str]] = {}
@@ -144,7 +152,9 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
             for frame in frames.each():
                 target, name = _target(out, frame), folded_name(frame.name)
                 if name in names:
-                    raise SpecsiaError(f"two frames would be written to {target}, or differ only in case: rename one")
+                    raise SpecsiaError(
+                        f"two frames would be written to {target}, or differ only in case: rename one"
+                    )
                 names.add(name)
                 since = target.stat().st_mtime_ns if target.is_file() else 0
                 if since and all(path.stat().st_mtime_ns < since for path in frame.files):
@@ -153,17 +163,25 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                     yield frame
 
         def repaired() -> Iterator[tuple[Path, Pixels]]:
-            for frame, (z, pos, *_) in map_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
+            for frame, (z, pos, *_) in map_ahead(
+                pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD
+            ):
                 warning = frame_warning(z, pos)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
                 yield _target(out, frame), repair(generator, z, pos, frame.drawing())
 
-        for _ in map_ahead(pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD):
+        for _ in map_ahead(
+            pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD
+        ):
             written += 1
             bar()
-    warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
-    return Enhanced(written, frames.count - written, _write_films(frames, out) if film else None, tuple(warnings))
+    warnings = [
+        f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()
+    ]
+    return Enhanced(
+        written, frames.count - written, _write_films(frames, out) if film else None, tuple(warnings)
+    )
 
 
 def _target(out: Path, frame: Frame) -> Path:

@@ -1,6 +1,7 @@
 """The training loop, shared by training and adaptation.
 
-`Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the generator.
+`Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the
+generator.
 """
 
 import math
@@ -55,7 +56,8 @@ def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 class Adam:
     """Adam (Kingma and Ba, 2015) in torch's fused form, with weight decay added to the gradients.
 
-    `torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes longer than torch itself.
+    `torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes longer than torch
+    itself.
     """
 
     def __init__(self, weights: Iterable[Tensor], weight_decay: float = 0.0) -> None:
@@ -78,7 +80,9 @@ class Adam:
         """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
         buffers = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
         return {
-            f"{number}.{name}": tensor for name, tensors in buffers.items() for number, tensor in enumerate(tensors)
+            f"{number}.{name}": tensor
+            for name, tensors in buffers.items()
+            for number, tensor in enumerate(tensors)
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -95,8 +99,9 @@ class Trainer:
     """Networks and optimisers of a training; new weights depend on the seed alone.
 
     `perceptual` is the loss of that name, and `generator` one in training mode to continue. Networks may be
-    `compiled` on a GPU, which pays off in long trainings. `modules` are `generator` and, with an adversarial loss,
-    `discriminator`, each with its optimiser; `average` is the running average of the generator's weights, if any.
+    `compiled` on a GPU, which pays off in long trainings. `modules` are `generator` and, with an adversarial
+    loss, `discriminator`, each with its optimiser; `average` is the running average of the generator's
+    weights, if any.
     """
 
     def __init__(
@@ -121,14 +126,19 @@ class Trainer:
             self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
         self.modules = {
-            name: (net, Adam((weight for weight in net.parameters() if weight.requires_grad), config.weight_decay))
+            name: (
+                net,
+                Adam((weight for weight in net.parameters() if weight.requires_grad), config.weight_decay),
+            )
             for name, net in trained.items()
         }
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._perceptual = None if perceptual is None else perceptual.to(device)
         # The weights that an anchor pulls back to.
-        self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
+        self._start = (
+            [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
+        )
 
     @property
     def result(self) -> networks.Generator:
@@ -145,7 +155,8 @@ class Trainer:
         return state
 
     def restore(self, checkpoint: Path) -> int:
-        """Load the result of `state`, and the running average, from a checkpoint; return its number of updates.
+        """Load the result of `state`, and the running average, from a checkpoint; return its number of
+        updates.
 
         Raises `SpecsiaError` if it cannot be read, or is of other networks.
         """
@@ -179,8 +190,8 @@ class Trainer:
     def step(self, number: int, inputs: Tensor, targets: Tensor) -> Tensor:
         """Update both networks in place by step `number`, from 0.
 
-        Inputs and targets are (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the device, and so is the result:
-        (6,), the values named by `TERMS`, 0 for those of weight 0.
+        Inputs and targets are (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the device, and so is the
+        result: (6,), the values named by `TERMS`, 0 for those of weight 0.
         """
         config, learning_rate = self.config, rate(self.config, number)
         gradient = perceptual = adversarial = discriminator = torch.zeros((), device=self.device)
@@ -210,11 +221,14 @@ class Trainer:
                     average.copy_(latest)
         return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
 
-    def learn(self, sampler: PatchSampler, start: int = 0) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
+    def learn(
+        self, sampler: PatchSampler, start: int = 0
+    ) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
         """Train up to `config.steps`, from step `start`.
 
-        Yields after each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
-        Raises `SpecsiaError` at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
+        Yields after each step its number, from 1, and a function that returns the means of `TERMS` since its
+        last call. Raises `SpecsiaError` at most `CHECK_EVERY` steps after a loss or a gradient that is not
+        finite.
         """
         pending: list[Tensor] = []
 

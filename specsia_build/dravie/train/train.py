@@ -1,8 +1,8 @@
 """`specsia train`: from a packed dataset to a run folder. Load, learn, log, validate and save, in this order.
 
-A run gives the same weights however often it is stopped: patches are a function of seed and step, and a checkpoint
-holds everything else that the next step depends on. `validate` measures a generator on whole frames of another split,
-as numbers and as a picture.
+A run gives the same weights however often it is stopped: patches are a function of seed and step, and a
+checkpoint holds everything else that the next step depends on. `validate` measures a generator on whole
+frames of another split, as numbers and as a picture.
 """
 
 import time
@@ -42,7 +42,8 @@ class Trained:
     Attributes:
         rows: number of rows that it was trained on.
         seconds, patches_per_second: duration and speed of this call.
-        l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
+        l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without
+            any.
     """
 
     run: Path
@@ -65,13 +66,16 @@ def train(
     device_name: str = "auto",
     checkpoint_every: int = CHECKPOINT_EVERY,
 ) -> Trained:
-    """Train a generator on the train split of a dataset (see `open_dataset`) and write a run folder, or `resume` it.
+    """Train a generator on the train split of a dataset (see `open_dataset`) and write a run folder, or
+    `resume` it.
 
-    Raises `UsageError` if the folder holds another run, or none to resume, and `SpecsiaError` if the dataset or a
-    checkpoint cannot be read, or a loss is not finite.
+    Raises `UsageError` if the folder holds another run, or none to resume, and `SpecsiaError` if the dataset
+    or a checkpoint cannot be read, or a loss is not finite.
     """
     if resume and not (run / runs.RUN_FILE).is_file():
-        raise UsageError(f"{spelled(run)} holds no training to continue: leave --resume out to begin one there")
+        raise UsageError(
+            f"{spelled(run)} holds no training to continue: leave --resume out to begin one there"
+        )
     device = find_device(device_name)
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
@@ -99,7 +103,9 @@ def train(
         characters = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
         warn(f"the validation frames show {characters}: give each character one split")
     if not watched:
-        terminal.say("the dataset has no validation frames: the training continues without pictures to look at")
+        terminal.say(
+            "the dataset has no validation frames: the training continues without pictures to look at"
+        )
 
     trainer, kept = Trainer(config, perceptual, device, compiled=True), runs.checkpoints(run)
     step = start = trainer.restore(kept[-1]) if kept else 0
@@ -124,7 +130,11 @@ def train(
                 now, values, count = time.perf_counter(), means(), step - logged
                 bar(count)
                 bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
-                _log(run / LOG, step, (rate(config, step - 1), *values.values(), count * config.batch / (now - since)))
+                _log(
+                    run / LOG,
+                    step,
+                    (rate(config, step - 1), *values.values(), count * config.batch / (now - since)),
+                )
                 logged, since = step, now
             if saving:
                 save_model(run, step, trainer.result, trainer.state())
@@ -136,8 +146,9 @@ def train(
     seconds = time.perf_counter() - began
     if ours is not None and raw is not None and ours >= raw:
         warn(
-            f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
-            "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
+            f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z "
+            f"{raw:.4f}): train for more --steps, with another --seed, or with --set precision=float32, into "
+            "another --out"
         )
     speed = (config.steps - start) * config.batch / seconds
     rows = sum(map(len, frames))
@@ -166,7 +177,9 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))):
+        for pair in map(
+            decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))
+        ):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
                 watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched
@@ -175,8 +188,8 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
 def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float, float, bytes]:
     """Repair at least one pair, and measure the results.
 
-    Returns the mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result
-    and Y*.
+    Returns the mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z,
+    the result and Y*.
     """
     height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0).tolist()
     rows, errors = [], []

@@ -35,9 +35,10 @@ class Needs:
 
 
 Executor = Callable[..., Results[Any]]
-"""``execute(function, items, needs, enough=never)`` applies a function that is importable by name in worker processes,
-and yields index and result of each item in the order in which they end; `Lost` if there is none. An exception of it
-ends the call. Once ``enough()`` is true no more items are handed out, and those in progress are finished."""
+"""``execute(function, items, needs, enough=never)`` applies a function that is importable by name in worker
+processes, and yields index and result of each item in the order in which they end; `Lost` if there is none.
+An exception of it ends the call. Once ``enough()`` is true no more items are handed out, and those in
+progress are finished."""
 
 
 def local_executor(config: BuildConfig) -> Executor:

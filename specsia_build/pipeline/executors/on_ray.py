@@ -32,10 +32,12 @@ ATTEMPTS = 3  # Number of times that an item is tried if its worker or node ends
 ITEMS_PER_PROCESS = 500  # Items after which a worker is replaced, to bound what libraries leak
 
 _TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
-"""Memory that a task requests (this package, and a usual character), and the object store of a cluster of our own."""
+"""Memory that a task requests (this package, and a usual character), and the object store of a cluster of our
+own."""
 
 _CONNECT_SECONDS, _GRACE_SECONDS = 10.0, 30.0
-"""Time to reach a cluster; and from an item's time limit until its process is killed, if it stays in native code."""
+"""Time to reach a cluster; and from an item's time limit until its process is killed, if it stays in native
+code."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -48,7 +50,8 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Here:
-    """Folder and variables that a worker takes over from the build, and what it must find: version, run, source."""
+    """Folder and variables that a worker takes over from the build, and what it must find: version, run,
+    source."""
 
     folder: Path
     version: str
@@ -61,10 +64,14 @@ class Here:
         os.environ.update(self.variables)
         node = platform.node()
         if __version__ != self.version:
-            raise UsageError(f"the node {node} has specsia {__version__}, not {self.version}: install one everywhere")
+            raise UsageError(
+                f"the node {node} has specsia {__version__}, not {self.version}: install one everywhere"
+            )
         for path in (self.run, self.source):
             if path is not None and not path.exists():
-                raise UsageError(f"the node {node} does not see {path}, which must lie on a file system of all nodes")
+                raise UsageError(
+                    f"the node {node} does not see {path}, which must lie on a file system of all nodes"
+                )
         if self.folder.is_dir():
             os.chdir(self.folder)
 
@@ -75,7 +82,8 @@ class _GivenUp(BaseException):
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise `_GivenUp` in the main thread after so many seconds, and kill the process if it does not react."""
+    """Raise `_GivenUp` in the main thread after so many seconds, and kill the process if it does not
+    react."""
 
     def give_up(*_: object) -> None:
         raise _GivenUp
@@ -160,7 +168,8 @@ def _cluster_address() -> str | None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:
         raise UsageError(
-            f"RAY_ADDRESS: {address} cannot be reached ({error}): give HOST:PORT of a running head, or unset it"
+            f"RAY_ADDRESS: {address} cannot be reached ({error}): give HOST:PORT of a running head, or "
+            "unset it"
         ) from error
     return address
 
@@ -200,8 +209,8 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
         except (Exception, SystemExit) as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise SpecsiaError(
-                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): give it the cluster's version of "
-                "Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
+                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): give it the cluster's "
+                "version of Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
             ) from error
         finally:
             # Ray's own handler prints addresses and aborts.
@@ -260,8 +269,11 @@ def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
     if needs.gpus and _total("GPU") < needs.gpus:
         raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
     slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
-    # Actors mostly wait for a process of their own; without CPUs, a node with more GPUs than CPUs is used fully.
-    kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(Holder)
+    # Actors mostly wait for a process of their own; without CPUs, a node with more GPUs than CPUs is used
+    # fully.
+    kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(
+        Holder
+    )
     return [kind.remote(pickle.dumps(needs)) for _ in range(max(1, min(slots, workers or slots, items)))]
 
 
@@ -277,4 +289,6 @@ def _received(ref: Any) -> Any:
             raise error.cause from None
         raise SpecsiaError(f"a node of the Ray cluster cannot do this work: {error.cause!r}") from error
     except RayError:
-        return Lost(f"its worker or node ended {ATTEMPTS} times, perhaps because memory ran out: try fewer --workers")
+        return Lost(
+            f"its worker or node ended {ATTEMPTS} times, perhaps because memory ran out: try fewer --workers"
+        )

@@ -1,4 +1,5 @@
-"""Import once, before workers are forked, what each would load at its first call of numba, scipy or skimage."""
+"""Import once, before workers are forked, what each would load at its first call of numba, scipy or
+skimage."""
 
 from importlib import import_module
 

@@ -23,7 +23,9 @@ EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
 START_SECONDS = 120.0  # How long Blender may take to start; a cold disk takes ten
 
-SYSTEM_LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1 libgomp1"
+SYSTEM_LIBRARIES = (
+    "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1 libgomp1"
+)
 """Debian packages that the `bpy` wheel's libraries need and that no wheel brings."""
 
 PACKAGE_PYTHON = (3, 11)  # The only Python that the package `bpy` of the pinned Blender, 4.2, is made for
@@ -51,7 +53,8 @@ def how_to_get(what: str) -> str:
 
 
 def find_command(script: str) -> list[str] | None:
-    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or a ``blender`` on the path; None without.
+    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or a ``blender`` on the path; None
+    without.
 
     Raises:
         UsageError: if `SPECSIA_BLENDER` names nothing that can be run.
@@ -104,7 +107,8 @@ class BlenderProcess:
             ) from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a job, which is JSON, and return the script's answer; the process is killed after so many seconds.
+        """Send a job, which is JSON, and return the script's answer; the process is killed after so many
+        seconds.
 
         Raises:
             CharacterError: if the script gives a reason why it cannot be done.
@@ -122,7 +126,9 @@ class BlenderProcess:
             self.close()
             if isinstance(full, int):
                 raise OSError(full, os.strerror(full))
-            raise SpecsiaError(f"a script failed in Blender: {fault.splitlines()[-1] if fault else 'without a word'}")
+            raise SpecsiaError(
+                f"a script failed in Blender: {fault.splitlines()[-1] if fault else 'without a word'}"
+            )
         result: dict[str, Any] = answer["ok"]
         return result
 

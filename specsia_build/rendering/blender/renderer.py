@@ -23,7 +23,9 @@ SCRIPT = "render_views.py"
 SAMPLES = 256  # Samples per pixel: coverage is then known to about 1/256
 CHARACTERS_PER_PROCESS = 50  # Jobs after which a Blender is replaced: its memory grows with every scene
 VIEW_SECONDS = 120.0  # Time limit of a view, all its passes together
-SHADER_SECONDS = 60.0  # Additional time for a material's shaders, compiled for the processor without a graphics card
+SHADER_SECONDS = (
+    60.0  # Additional time for a material's shaders, compiled for the processor without a graphics card
+)
 
 
 class CyclesRenderer:
@@ -41,7 +43,9 @@ class CyclesRenderer:
         yield from render_views(mesh, cameras, look)
 
 
-def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int = SAMPLES) -> Iterator[Layers]:
+def render_views(
+    mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int = SAMPLES
+) -> Iterator[Layers]:
     """Each camera's layers, in order, all rendered before the first is given.
 
     Raises:
@@ -61,7 +65,9 @@ def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int
             yield encoded(color, arrays.get("coverage", color[..., 3]), arrays["position"])
 
 
-def _write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int) -> dict[str, Any]:
+def _write_job(
+    folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int
+) -> dict[str, Any]:
     """Write a mesh and its textures into a folder; returns the job for `render_views.py`."""
     names = ("vertices", "faces", "face_material", "uv", "colors")
     arrays: dict[str, Any] = {name: getattr(mesh, name) for name in names if getattr(mesh, name) is not None}
@@ -89,7 +95,9 @@ def _write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, 
         "size": cameras[0].size,
         "ortho_width": cameras[0].width,
         "samples": samples,
-        "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)} if look == "lit" else None,
+        "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)}
+        if look == "lit"
+        else None,
         # Each worker of a pool has a Blender of its own.
         "threads": 0 if multiprocessing.parent_process() is None else 1,
         "out": str(folder),

@@ -1,6 +1,7 @@
 """Translucent faces over an opaque picture, averaged in linear light, a tile at a time.
 
-A tile's surfaces are put in order of depth sample by sample, and laid layer by layer, each face of a layer at once.
+A tile's surfaces are put in order of depth sample by sample, and laid layer by layer, each face of a layer at
+once.
 """
 
 from typing import NamedTuple
@@ -46,17 +47,19 @@ LEAST_SEEN = 1 / 255  # Opacity from which a surface counts as there, for covera
 LEAST_LIGHT = np.float32(1 / 8192)  # Share of light that cannot change a byte: the steepest is 1 / 3295
 
 STEEPEST, MOST_TEXELS = 1 / 64, 1.0
-"""Change of a colour, an opacity or a normal within a pixel, and texels of a texture that is not rough, up to which one
-look stands for all samples: they would else be mixed in other proportions where something else covers some of them."""
+"""Change of a colour, an opacity or a normal within a pixel, and texels of a texture that is not rough, up to
+which one
+look stands for all samples: they would else be mixed in other proportions where something else covers some of
+them."""
 
 
 class Mixture(NamedTuple):
     """State of a pixel, from front to back.
 
-    `through` (LANES,) float32 is the share of light that a sample still lets pass, `light` (3,) float64 the sum of what
-    the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,) uint64 those that show a
-    surface; `nearest` (1,) int32 is the row in `Loaded` of the foremost surface at the one of them that is
-    nearest to the pixel's centre.
+    `through` (LANES,) float32 is the share of light that a sample still lets pass, `light` (3,) float64 the
+    sum of what the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,)
+    uint64 those that show a surface; `nearest` (1,) int32 is the row in `Loaded` of the foremost surface at
+    the one of them that is nearest to the pixel's centre.
     """
 
     through: NDArray[np.float32]
@@ -111,7 +114,8 @@ def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-untyped-def]
-    """Put the face in row `i` behind the known surfaces of the samples of `mask`: at once where its colour is even."""
+    """Put the face in row `i` behind the known surfaces of the samples of `mask`: at once where its colour is
+    even."""
     mask &= mixture.bright[0]
     even = mask != 0 and _is_even(i, shading[0], shading[1])
     while mask != 0:
@@ -172,7 +176,8 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the stack."""
+    """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the
+    stack."""
     for p in range(PIXELS):
         if stack.height[p] == 0:
             continue
@@ -240,7 +245,8 @@ def compose(
     The nearest `LAYERS` surfaces at each sample count, so that memory is bounded.
 
     Args:
-        touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into lower rows.
+        touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into
+            lower rows.
         close: pixels, among them all that the faces touch in front of opaque surfaces.
         far: (H, W) float32, `padded`, the depth behind which nothing can be seen in these.
         fragments: opaque surfaces in these, all of them loaded.

@@ -23,7 +23,8 @@ WORD = 1 << WORD_BITS
 class Picture(NamedTuple):
     """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`.
 
-    `face` and `sample` are undefined where nothing was drawn, unless the renderer is asked for the visible points.
+    `face` and `sample` are undefined where nothing was drawn, unless the renderer is asked for the visible
+    points.
     """
 
     color: NDArray[np.uint8]
@@ -42,7 +43,9 @@ class Canvas:
         if seen:
             face[:] = NO_FACE
         color, position = padded((*shape, 4), np.uint8), padded((*shape, 3), np.float32)
-        self._picture = Picture(color, padded(shape, np.uint8), position, face, padded(shape, np.uint8, clear=seen))
+        self._picture = Picture(
+            color, padded(shape, np.uint8), position, face, padded(shape, np.uint8, clear=seen)
+        )
         self._box: Box = (0, 0, 0, 0)
         self.seen = seen
 
@@ -97,8 +100,9 @@ class Scratch:
 class Close(NamedTuple):
     """S pixels that are sampled closely.
 
-    `pixels` (S,) int32 are their flat indices in order; `slots` (H, W) int32 holds their numbers and means nothing
-    elsewhere; `rows` (H, W // WORD + 2) uint64 has a bit for each pixel of the view, lowest first, set for these.
+    `pixels` (S,) int32 are their flat indices in order; `slots` (H, W) int32 holds their numbers and means
+    nothing elsewhere; `rows` (H, W // WORD + 2) uint64 has a bit for each pixel of the view, lowest first,
+    set for these.
     """
 
     pixels: NDArray[np.int32]

@@ -1,7 +1,7 @@
 """Compiled visibility within a pixel: which face wins which of its samples.
 
-A fragment is a face's share of a pixel: a mask with one bit per sample. The fragments of a pixel form a list; no two of
-them hold the same sample, so that the visible surface is known as soon as the last face is drawn.
+A fragment is a face's share of a pixel: a mask with one bit per sample. The fragments of a pixel form a list;
+no two of them hold the same sample, so that the visible surface is known as soon as the last face is drawn.
 """
 
 from typing import NamedTuple
@@ -30,15 +30,16 @@ from specsia_build.rendering.fast.shading import opacity_at
 from specsia_build.rendering.fast.textures import Surface, TextureTable
 
 SAMPLES = 55
-"""Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
-known for its size. An odd number, so that no straight edge ties at half coverage."""
+"""Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
+the least known for its size. An odd number, so that no straight edge ties at half coverage."""
 
 ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
-SLABS = 128  # Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory
+# Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory
+SLABS = 128
 
 MOST_CROWDED = 1 << 18
-"""Close pixels, as many as outlines make, for which eight fragments each are reserved at first; where more are
-close, a translucent surface lies in front of most of them, and two are enough."""
+"""Close pixels, as many as outlines make, for which eight fragments each are reserved at first; where more
+are close, a translucent surface lies in front of most of them, and two are enough."""
 
 NO_FRAGMENT = -1
 
@@ -54,15 +55,19 @@ def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 SAMPLE_X, SAMPLE_Y = _lattice()
-"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what lies
-beyond `SAMPLES` repeats the centre and is not counted."""
+"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what
+lies beyond `SAMPLES` repeats the centre and is not counted."""
 
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 inside = triangle(SAMPLE_X, SAMPLE_Y)
 
-BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)  # Each sample's bit in a mask
+BITS = np.array(
+    [1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64
+)  # Each sample's bit in a mask
 BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
-SUM_BITS = 16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
+SUM_BITS = (
+    16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
+)
 
 SUM_MASK = (1 << SUM_BITS) - 1
 
@@ -77,14 +82,14 @@ def _moments() -> NDArray[np.int64]:
 
 
 MOMENTS = _moments()
-"""(BYTES, 256) int64, three sums side by side of each value of each byte of a mask: how many samples it holds, and in
-1/256 pixel how far they lie from the pixel's left and upper border."""
+"""(BYTES, 256) int64, three sums side by side of each value of each byte of a mask: how many samples it
+holds, and in 1/256 pixel how far they lie from the pixel's left and upper border."""
 
 
 @inlined
 def sample_sums(mask):  # type: ignore[no-untyped-def]
-    """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border, in 1/256
-    pixel."""
+    """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border,
+    in 1/256 pixel."""
     total = np.int64(0)
     for b in range(BYTES):
         total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
@@ -97,11 +102,12 @@ FULL = np.uint64((1 << SAMPLES) - 1)  # Mask of all samples
 class Fragments(NamedTuple):
     """The fragments of S pixels.
 
-    `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
-    `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
-    1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
-    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest` (S,) float32 a depth that
-    none of them exceeds.
+    `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at
+    its end;
+    `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it
+    grows per 1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that
+    were given back. `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest`
+    (S,) float32 a depth that none of them exceeds.
     """
 
     first: NDArray[np.int32]
@@ -116,7 +122,8 @@ class Fragments(NamedTuple):
 
 @inlined
 def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
-    """The samples of `won` at which a surface is in front of all fragments of the list `g`; at ties those stay."""
+    """The samples of `won` at which a surface is in front of all fragments of the list `g`; at ties those
+    stay."""
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
@@ -164,7 +171,8 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
 
 @compiled
 def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
-    """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they begin in,
+    """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they
+    begin in,
     nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
     face, corners, depths = drawn.face, drawn.corners, drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
@@ -190,7 +198,9 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
         start[int((front[k] - low) * scale) + 1] += 1
     for k in range(SLABS):
         start[k + 1] += start[k]
-    ordered = Drawn(np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32))
+    ordered = Drawn(
+        np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
+    )
     of, at, far = ordered.face, ordered.corners, ordered.depth
     for k in range(count):
         n, slab = chosen[k], int((front[k] - low) * scale)
@@ -206,7 +216,8 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
 
 @inlined
 def edges_at(corners, right, down, x, y):  # type: ignore[no-untyped-def]
-    """Edge functions ab, bc and ca of a face at a pixel's centre, by what they grow per 1/256 pixel right and down."""
+    """Edge functions ab, bc and ca of a face at a pixel's centre, by what they grow per 1/256 pixel right and
+    down."""
     ax, ay, bx, by, cx, cy = corners
     px, py = (x << SUBPIXEL_BITS) + HALF, (y << SUBPIXEL_BITS) + HALF
     return (
@@ -220,15 +231,18 @@ def edges_at(corners, right, down, x, y):  # type: ignore[no-untyped-def]
 def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type: ignore[no-untyped-def]
     """Bits of the pixels of row `y` from `x` to `last`, `ROW` at most, in which a face may be seen.
 
-    `depth` is the least of the face, the least in pixel `x`, and how that grows per pixel; `narrow` says that its
-    edge functions fit 32 bits.
+    `depth` is the least of the face, the least in pixel `x`, and how that grows per pixel; `narrow` says that
+    its edge functions fit 32 bits.
     """
     front, z, z_x = depth
     ab, bc, ca = edges[0] + reach[0], edges[1] + reach[1], edges[2] + reach[2]
     ab_x, bc_x, ca_x = right[0] * SUBPIXEL, right[1] * SUBPIXEL, right[2] * SUBPIXEL
     count = np.int32(last + 1 - x)
     if narrow:
-        start, steps = (np.int32(ab), np.int32(bc), np.int32(ca)), (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x))
+        start, steps = (
+            (np.int32(ab), np.int32(bc), np.int32(ca)),
+            (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)),
+        )
         return reaching(far, y * far.shape[0] + x, count, start, steps, front, z, z_x)
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
@@ -240,7 +254,8 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
 
 @inlined
 def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped-def]
-    """The samples of a pixel that lie in a face by its edge functions; 1 in `taken` for an edge that is another's."""
+    """The samples of a pixel that lie in a face by its edge functions; 1 in `taken` for an edge that is
+    another's."""
     # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
     at = (
         np.int32(min(edges[0], reach[0]) - taken[0]),
@@ -326,7 +341,8 @@ def visible_fragments(
 ) -> Fragments:
     """Find the visible OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
 
-    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
+    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible
+    in them.
     """
     solid = [kind for kind in (OPAQUE, MASK) if kind in kinds]
     touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]
@@ -343,7 +359,10 @@ def visible_fragments(
             covered=np.zeros(pixels, np.uint64),
             deepest=np.full(pixels, -np.inf, np.float32),
         )
-        if all(_draw(*screen, faces, surface, textures, wanted, close, far, fragments) for faces, wanted in touching):
+        if all(
+            _draw(*screen, faces, surface, textures, wanted, close, far, fragments)
+            for faces, wanted in touching
+        ):
             return fragments
         room *= 2
         far.reshape(-1)[close.pixels] = np.inf

@@ -41,7 +41,9 @@ def shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
     )
 
 
-def vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, count: int) -> Any:
+def vector_at(
+    context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, count: int
+) -> Any:
     """Pointer to `count` neighbouring elements of a contiguous array, whatever its shape."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), ir.VectorType(lane, count).as_pointer())
@@ -57,8 +59,8 @@ def together(builder: Any, values: Any, count: int) -> Any:
 
 
 def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
-    """A compiled function of (at, step_x, step_y) float32: the lanes, as uint64, at which at + step_x * x + step_y * y
-    is not negative, for offsets x, y (LANES,) of samples from the centre.
+    """A compiled function of (at, step_x, step_y) float32: the lanes, as uint64, at which at + step_x * x +
+    step_y * y is not negative, for offsets x, y (LANES,) of samples from the centre.
 
     Products and sums are rounded one by one, the same on every machine.
     """
@@ -81,8 +83,9 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
 
 
 def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
-    """A compiled function of three edge functions: the lanes, as uint64, at which none of them is negative, for offsets
-    x, y (LANES,) of samples from the centre. Each is given by an int32 at the centre and its steps right and down."""
+    """A compiled function of three edge functions: the lanes, as uint64, at which none of them is negative,
+    for offsets x, y (LANES,) of samples from the centre. Each is given by an int32 at the centre and its
+    steps right and down."""
     lanes_x, lanes_y = (ir.Constant(ints(LANES), offsets.tolist()) for offsets in (offset_x, offset_y))
 
     @intrinsic
@@ -106,14 +109,19 @@ def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
 def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, value = arguments
-        here = builder.load(vector_at(context, builder, signature.args[0], array, start, INDEX, LANES), align=4)
-        return builder.bitcast(builder.icmp_signed("==", here, spread(builder, value, LANES)), ir.IntType(LANES))
+        here = builder.load(
+            vector_at(context, builder, signature.args[0], array, start, INDEX, LANES), align=4
+        )
+        return builder.bitcast(
+            builder.icmp_signed("==", here, spread(builder, value, LANES)), ir.IntType(LANES)
+        )
 
     return types.uint64(values, types.int64, types.int32), generate
 
 
 equal: Any = intrinsic(_equal)
-"""The lanes, as uint64, of `LANES` int32 from a flat index on that hold a value: `equal(values, at, wanted)`."""
+"""The lanes, as uint64, of `LANES` int32 from a flat index on that hold a value: `equal(values, at,
+wanted)`."""
 
 
 def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
@@ -143,7 +151,7 @@ def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any
 dim: Any = intrinsic(_dim)
 """Let a surface of one opacity take its share of the light that passes the samples of a pixel.
 
-`dim(through, at, mask, opacity, least)`: `LANES` float32 of `through`, from the flat index `at` on, are lessened where
-`mask`, uint64, has a bit. Returns what was taken of all lanes together, float32, and the lanes, uint64, that still let
-`least` or more pass.
+`dim(through, at, mask, opacity, least)`: `LANES` float32 of `through`, from the flat index `at` on, are
+lessened where `mask`, uint64, has a bit. Returns what was taken of all lanes together, float32, and the
+lanes, uint64, that still let `least` or more pass.
 """

@@ -1,4 +1,5 @@
-"""Compiled look-ups in textures: between texels, for one pixel or several, and the means that make mip levels."""
+"""Compiled look-ups in textures: between texels, for one pixel or several, and the means that make mip
+levels."""
 
 from typing import Any
 
@@ -37,7 +38,8 @@ _mixed: Any = intrinsic(_mix)
 
 @inlined
 def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255, float32, between the four texels around column u, row v of an image `width` wide at `offset`.
+    """Encoded RGBA 0-255, float32, between the four texels around column u, row v of an image `width` wide at
+    `offset`.
 
     `texels` is (N, 4) uint8; u and v are float32, not negative, and less than the last column and row.
     """
@@ -57,15 +59,16 @@ def _each(builder: Any, value: Any) -> Any:
 
 
 def _pixels(builder: Any, room: Any) -> Any:
-    """Numbers 0, 1 … of `LOOKS` pixels, float32. Those that are none repeat the last one: what they would read may be
-    no texel."""
+    """Numbers 0, 1 … of `LOOKS` pixels, float32. Those that are none repeat the last one: what they would
+    read may be no texel."""
     lanes = ir.Constant(ints(LOOKS), list(range(LOOKS)))
     last = _each(builder, builder.sub(room, ir.Constant(INDEX, 1)))
     return builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), floats(LOOKS))
 
 
 def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) -> list[Any]:
-    """Contribution of each of the four texels around columns x and rows y (`LOOKS` lanes) to a look-up, four channels a
+    """Contribution of each of the four texels around columns x and rows y (`LOOKS` lanes) to a look-up, four
+    channels a
     lane: upper left, upper right, lower left, lower right."""
     column, row = builder.fptosi(x, ints(LOOKS)), builder.fptosi(y, ints(LOOKS))
     right, down = (builder.fsub(a, builder.sitofp(b, floats(LOOKS))) for a, b in ((x, column), (y, row)))
@@ -96,12 +99,17 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
     return shares
 
 
-def _show(context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any) -> None:
-    """Write up to `LOOKS` opaque pixels of `color` from flat index `first` on: RGB of float32 `levels`, rounded."""
+def _show(
+    context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any
+) -> None:
+    """Write up to `LOOKS` opaque pixels of `color` from flat index `first` on: RGB of float32 `levels`,
+    rounded."""
     rounded = builder.fadd(levels, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
     texels = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
     opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
-    pointer = vector_at(context, builder, color_type, color, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS)
+    pointer = vector_at(
+        context, builder, color_type, color, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS
+    )
     entries = ir.Constant(ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
     within = builder.icmp_signed("<", entries, spread(builder, room, 4 * LOOKS))
     known = builder.load(pointer, align=1)
@@ -109,7 +117,17 @@ def _show(context: Any, builder: Any, color_type: Any, color: Any, first: Any, r
 
 
 def _look_row(
-    typing: Any, texels: Any, color: Any, at: Any, count: Any, offset: Any, width: Any, u: Any, v: Any, du: Any, dv: Any
+    typing: Any,
+    texels: Any,
+    color: Any,
+    at: Any,
+    count: Any,
+    offset: Any,
+    width: Any,
+    u: Any,
+    v: Any,
+    du: Any,
+    dv: Any,
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         table, out, first, room, start, across, at_u, at_v, by_u, by_v = arguments
@@ -130,13 +148,22 @@ def _look_row(
 look_row: Any = intrinsic(_look_row)
 """Fill up to `LOOKS` opaque pixels of uint8 `color` by interpolation between four texels.
 
-`look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the first at
-column u, row v of an image as in `bilinear`, each further one by du, dv.
+`look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the
+first at column u, row v of an image as in `bilinear`, each further one by du, dv.
 """
 
 
 def _look_along(
-    typing: Any, texels: Any, looks: Any, to: Any, count: Any, offset: Any, width: Any, u: Any, v: Any, pixel: Any
+    typing: Any,
+    texels: Any,
+    looks: Any,
+    to: Any,
+    count: Any,
+    offset: Any,
+    width: Any,
+    u: Any,
+    v: Any,
+    pixel: Any,
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         table, out, place, room, start, across, along_u, along_v, before = arguments
@@ -163,10 +190,11 @@ def _look_along(
 look_along: Any = intrinsic(_look_along)
 """Look up the same point of `LOOKS` neighbouring pixels.
 
-`look_along(texels, looks, to, count, offset, width, u, v, pixel)`: row `to` of `looks` (N, 4 * `LOOKS`) float32
-becomes the encoded RGBA of each, 0-255, in an image as in `bilinear`. `u` and `v`, four float32 each, say where: at the
-first pixel of a run, by what it grows per pixel, and what the point lies right of and below the pixel's first one. The
-pixels are `pixel`, float32, and those that follow; from the `count`th on the one before is repeated.
+`look_along(texels, looks, to, count, offset, width, u, v, pixel)`: row `to` of `looks` (N, 4 * `LOOKS`)
+float32 becomes the encoded RGBA of each, 0-255, in an image as in `bilinear`. `u` and `v`, four float32 each,
+say where: at the first pixel of a run, by what it grows per pixel, and what the point lies right of and below
+the pixel's first one. The pixels are `pixel`, float32, and those that follow; from the `count`th on the one
+before is repeated.
 """
 
 
@@ -179,19 +207,25 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
         def look(k: Any) -> Any:
             index = builder.mul(k, ir.Constant(LONG, 4 * LOOKS))
             return builder.load(
-                vector_at(context, builder, signature.args[0], samples, index, ir.FloatType(), 4 * LOOKS), align=4
+                vector_at(context, builder, signature.args[0], samples, index, ir.FloatType(), 4 * LOOKS),
+                align=4,
             )
 
         start = look(ir.Constant(LONG, 0))
         total, low, high = (cgutils.alloca_once_value(builder, start) for _ in range(3))
-        with cgutils.for_range_slice(builder, ir.Constant(LONG, 1), several, ir.Constant(LONG, 1), LONG) as (k, _):
+        with cgutils.for_range_slice(builder, ir.Constant(LONG, 1), several, ir.Constant(LONG, 1), LONG) as (
+            k,
+            _,
+        ):
             value = look(k)
             builder.store(builder.fadd(builder.load(total), value), total)
             for extreme, sign in ((low, "<"), (high, ">")):
                 known = builder.load(extreme)
                 builder.store(builder.select(builder.fcmp_ordered(sign, value, known), value, known), extreme)
         number = spread(builder, builder.sitofp(several, ir.FloatType()), 4 * LOOKS)
-        _show(context, builder, signature.args[2], out, first, within, builder.fdiv(builder.load(total), number))
+        _show(
+            context, builder, signature.args[2], out, first, within, builder.fdiv(builder.load(total), number)
+        )
         spans = builder.fsub(builder.load(high), builder.load(low))
         uneven = builder.fcmp_ordered(">", spans, spread(builder, bound, 4 * LOOKS))
         colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * LOOKS), [1, 1, 1, 0] * LOOKS)
@@ -204,9 +238,9 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
 mean_row: Any = intrinsic(_mean_row)
 """Fill up to `LOOKS` opaque pixels of uint8 `color` with the mean of what was looked up, as it is encoded.
 
-`mean_row(looks, count, color, at, room, most)`: the first `count` rows of `looks`, see `look_along`, for `room` pixels
-from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opacity aside, that differs by more than
-`most` among them.
+`mean_row(looks, count, color, at, room, most)`: the first `count` rows of `looks`, see `look_along`, for
+`room` pixels from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opacity aside, that
+differs by more than `most` among them.
 """
 
 HALVED = 4  # Texels that `halve_row` makes together
@@ -223,7 +257,9 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
             pointer = vector_at(context, builder, signature.args[0], source, index, BYTE, 8 * HALVED)
             pair = builder.load(pointer, align=1)
             for side in (0, 1):
-                corners.append(shuffled(builder, pair, [8 * k + 4 * side + c for k in range(HALVED) for c in range(4)]))
+                corners.append(
+                    shuffled(builder, pair, [8 * k + 4 * side + c for k in range(HALVED) for c in range(4)])
+                )
         low = high = corners[0]
         total = ir.Constant(ir.VectorType(ir.IntType(16), 4 * HALVED), [2] * (4 * HALVED))
         for corner in corners:
@@ -245,9 +281,9 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
 
 
 halve_row: Any = intrinsic(_halve_row)
-"""Write the means of 2 x 2 texels, as they are encoded, for `HALVED` neighbouring ones, and tell whether they will do:
-all opaque, and no level differs by more than `most` within a mean.
+"""Write the means of 2 x 2 texels, as they are encoded, for `HALVED` neighbouring ones, and tell whether they
+will do: all opaque, and no level differs by more than `most` within a mean.
 
-`halve_row(image, out, upper, lower, to, most)`: `image` and `out` are (.., 4) uint8; `upper`, `lower` and `to` the flat
-indices of the first texel of the upper and of the lower row, and of the first mean.
+`halve_row(image, out, upper, lower, to, most)`: `image` and `out` are (.., 4) uint8; `upper`, `lower` and
+`to` the flat indices of the first texel of the upper and of the lower row, and of the first mean.
 """

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
-from specsia_build.rendering.fast.textures import Surface, TextureTable, pack_textures, rough_faces, sample, texel_range
+from specsia_build.rendering.fast.textures import (
+    Surface,
+    TextureTable,
+    pack_textures,
+    rough_faces,
+    sample,
+    texel_range,
+)
 from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
@@ -23,8 +30,8 @@ FARTHEST_UV = 2.0**20  # Texture coordinates are cut at this; a float32 has no f
 
 
 class Edges(NamedTuple):
-    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none and `CROWDED` for several,
-    and whether the surface's colour may jump across the edge (E,)."""
+    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none and `CROWDED` for
+    several, and whether the surface's colour may jump across the edge (E,)."""
 
     ends: NDArray[np.int32]
     sides: NDArray[np.int32]
@@ -38,8 +45,8 @@ class Prepared:
     Attributes:
         alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
         kinds: those of them that occur.
-        one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it belongs to a
-            closed opaque part.
+        one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it
+            belongs to a closed opaque part.
         part: (F,) int32, connected part of the surface.
     """
 
@@ -53,7 +60,8 @@ class Prepared:
     edges: Edges
 
     def moved(self, mesh: Mesh, lit: bool) -> Prepared:
-        """Return the preparation of the same surface with other vertices, and other normals where it is lit."""
+        """Return the preparation of the same surface with other vertices, and other normals where it is
+        lit."""
         surface = self.surface._replace(normals=lit_normals(mesh)) if lit else self.surface
         return replace(self, vertices=ready(mesh.vertices, np.float32), surface=surface)
 
@@ -74,8 +82,15 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
         u = surface.uv[f, i, 0] * (1 - t) + surface.uv[f, j, 0] * t
         v = surface.uv[f, i, 1] * (1 - t) + surface.uv[f, j, 1] * t
         size, wrap = textures.levels[texture, 0], textures.wrap[texture]
-        level = sample(textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v)
-    red, green, blue, alpha = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2]), base[m, 3]
+        level = sample(
+            textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v
+        )
+    red, green, blue, alpha = (
+        np.float64(base[m, 0]),
+        np.float64(base[m, 1]),
+        np.float64(base[m, 2]),
+        base[m, 3],
+    )
     colors = surface.colors
     if len(colors) > 0:
         red *= colors[f, i, 0] * (1 - t) + colors[f, j, 0] * t
@@ -103,8 +118,8 @@ def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
 def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignore[no-untyped-def]
     """Set `jump` (E,), all true, to whether the colour may change across an edge within a pixel.
 
-    Where texture coordinates part, a look-up that spans several texels would also reach over the seam, so a rough
-    texture counts as a change.
+    Where texture coordinates part, a look-up that spans several texels would also reach over the seam, so a
+    rough texture counts as a change.
     """
     for e in range(len(halves)):
         if not opposed[e]:
@@ -151,7 +166,8 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
 
 
 def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
-    """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not drawn."""
+    """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not
+    drawn."""
     modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
@@ -168,7 +184,8 @@ def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArr
 
 
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
-    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or mirror.
+    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or
+    mirror.
 
     A face that is textured far from 0 would else be looked up with too few digits.
     """
@@ -177,7 +194,9 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:
         return ready(mesh.uv, np.float32)
     uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
-    periodic = np.array([[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured])
+    periodic = np.array(
+        [[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured]
+    )
     shift = 2 * np.floor(uv.min(axis=1) / 2)
     shift[~periodic[mesh.face_material]] = 0
     return np.asarray(uv - shift[:, None, :])
@@ -217,7 +236,9 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surf
     return surface, pack_textures(images, ready(mesh.vertices, np.float32), surface, finest_pixels_per_unit)
 
 
-def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None) -> Prepared:
+def prepare(
+    mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None
+) -> Prepared:
     """Lay a mesh out for drawing.
 
     Args:

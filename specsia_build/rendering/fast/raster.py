@@ -1,7 +1,8 @@
 """Compiled visibility: the nearest face at each pixel's centre, and the pixels that need close sampling.
 
-Screen coordinates are integers in 1/256 pixel, so that edge functions are exact and neighbouring faces neither overlap
-nor leave cracks. A face is inside where its three edge functions are not negative; ties in depth go to the lower index.
+Screen coordinates are integers in 1/256 pixel, so that edge functions are exact and neighbouring faces
+neither overlap nor leave cracks. A face is inside where its three edge functions are not negative; ties in
+depth go to the lower index.
 """
 
 from typing import NamedTuple
@@ -20,18 +21,25 @@ SUBPIXEL = 1 << SUBPIXEL_BITS
 HALF = SUBPIXEL // 2
 
 MAX_COORDINATE = 1 << 20  # Largest screen coordinate, in 1/256 pixel, for which 32-bit products are exact
-NEAR_EDGE = 0.02  # Depth by which an edge may lie behind the surface at its pixel's centre and still be sampled
+NEAR_EDGE = (
+    0.02  # Depth by which an edge may lie behind the surface at its pixel's centre and still be sampled
+)
 
 NO_FACE = -1
 
 HIDDEN = 2  # How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen
 NARROW = 64 << SUBPIXEL_BITS  # Side of a face's box in 1/256 pixel up to which `is_narrow` holds
-UNMARKED, JUMP, OUTLINE = 0, 1, 2  # Marks of a pixel: crossed by nothing, a jump of colour, an outline or border
+UNMARKED, JUMP, OUTLINE = (
+    0,
+    1,
+    2,
+)  # Marks of a pixel: crossed by nothing, a jump of colour, an outline or border
 
 
 @compiled
 def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
-    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices seen by an orthographic camera.
+    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices seen by an orthographic
+    camera.
 
     Coordinates are cut a little beyond `MAX_COORDINATE`.
     """
@@ -51,7 +59,8 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
 class Drawn(NamedTuple):
     """The faces that a view shows, N of them, wound so that their area on the screen is positive.
 
-    `face` (N,) int32, `corners` (N, 6) int32 screen x and y of the three corners, `depth` (N, 3) float32 theirs. What
+    `face` (N,) int32, `corners` (N, 6) int32 screen x and y of the three corners, `depth` (N, 3) float32
+    theirs. What
     every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
     """
 
@@ -62,8 +71,9 @@ class Drawn(NamedTuple):
 
 @compiled
 def set_up(sx, sy, depth, faces, one_sided, alpha_class):  # type: ignore[no-untyped-def]
-    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible, or
-    one-sided and not seen from outside; and the `Drawn` ones, which are neither hidden nor edge on."""
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`:
+    invisible, or one-sided and not seen from outside; and the `Drawn` ones, which are neither hidden nor edge
+    on."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
@@ -149,7 +159,8 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 @inlined
 def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
-    """The part of the columns first … last in which an edge function is not negative, given at column 0, per column."""
+    """The part of the columns first … last in which an edge function is not negative, given at column 0, per
+    column."""
     if step > 0:
         if edge < 0:
             first = max(first, -(edge // step))
@@ -259,7 +270,8 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 
 @uncounted
 def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
-    """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
+    """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of
+    colour."""
     ends, sides, jump = edges.ends, edges.sides, edges.jump
     for e in range(len(ends)):
         g = sides[e, 1]
@@ -290,7 +302,8 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
 
 @compiled
 def find_runs(ids, box):  # type: ignore[no-untyped-def]
-    """Neighbours in a row inside the box that show the same face: (N, 4) int32 row, first and end column, face.
+    """Neighbours in a row inside the box that show the same face: (N, 4) int32 row, first and end column,
+    face.
 
     `ids` is `padded`.
     """

@@ -1,8 +1,8 @@
 """The default renderer: in process, no display, no GPU, deterministic.
 
-One look at every pixel's centre finds the visible surface; only pixels that an outline, a border, a jump of colour or
-another part crosses are sampled closely, and each face in them is shaded once. Coverage, colour and position come from
-the same visibility.
+One look at every pixel's centre finds the visible surface; only pixels that an outline, a border, a jump of
+colour or another part crosses are sampled closely, and each face in them is shaded once. Coverage, colour and
+position come from the same visibility.
 """
 
 from __future__ import annotations
@@ -79,11 +79,13 @@ class FastRenderer:
     ) -> Iterator[Layers]:
         """Draw a moving mesh: every camera's layers of each pose in turn.
 
-        The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the last but one.
+        The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
+        last but one.
 
         Args:
             still: the mesh at rest.
-            moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost more.
+            moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost
+                more.
             cameras: none finer than `still` is prepared for.
             seen: also give the visible points.
 
@@ -173,7 +175,9 @@ def _projected(
 
 def _touched(least: int, most: int, size: int) -> tuple[int, int]:
     """First and end row, or column, of the pixels that the mesh or its neighbours may touch."""
-    return min(max((least >> raster.SUBPIXEL_BITS) - 2, 0), size), max(min((most >> raster.SUBPIXEL_BITS) + 3, size), 0)
+    return min(max((least >> raster.SUBPIXEL_BITS) - 2, 0), size), max(
+        min((most >> raster.SUBPIXEL_BITS) + 3, size), 0
+    )
 
 
 def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:
@@ -184,8 +188,9 @@ def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:
 def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
     """Depth at each pixel's centre in each view, (V, H, W) float32, infinite without a surface.
 
-    Quick, as no colour is needed. Surfaces that are less than half opaque do not count. The mesh is finite and has a
-    face; cameras have one size. Raises a CharacterError if the mesh reaches absurdly far out of the frame.
+    Quick, as no colour is needed. Surfaces that are less than half opaque do not count. The mesh is finite
+    and has a face; cameras have one size. Raises a CharacterError if the mesh reaches absurdly far out of the
+    frame.
     """
     mesh = replace(mesh, materials=tuple(map(_solid, mesh.materials)))
     surface, textures = laid_out(mesh, max(c.pixels_per_unit for c in cameras), lit=False)
@@ -207,4 +212,6 @@ def _solid(material: Material) -> Material:
     """A material reduced to being opaque or absent, as colours cost time and do not matter."""
     if material.alpha_mode == "opaque":
         return Material(double_sided=material.double_sided)
-    return replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material
+    return (
+        replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material
+    )

@@ -7,7 +7,15 @@ from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lookups import LOOKS, look_along, look_row, mean_row
 from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
-from specsia_build.rendering.fast.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
+from specsia_build.rendering.fast.rows import (
+    ROW,
+    contrasting,
+    differing,
+    first_bits,
+    lowest,
+    marked_as,
+    place_row,
+)
 from specsia_build.rendering.fast.shading import (
     NEAREST,
     NO_TEXTURE,
@@ -51,7 +59,8 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
 
 @inlined
 def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
-    """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both neighbours."""
+    """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both
+    neighbours."""
     return low >= ROUNDED and high < size - 1 - ROUNDED
 
 
@@ -97,7 +106,9 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
         for column in range(first, end, LOOKS):
             step = np.float32(column - first)
             at_u, at_v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
-            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), at_u, at_v, du, dv)
+            look_row(
+                texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), at_u, at_v, du, dv
+            )
     elif inside:
         for column in range(first, end, LOOKS):
             room, n = np.int32(end - column), 0
@@ -105,7 +116,17 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
                 for q in range(nx):
                     u = u0, du, u_x * np.float32(q), u_y * np.float32(j)
                     v = v0, dv, v_x * np.float32(q), v_y * np.float32(j)
-                    look_along(texels, looks, n, room, np.int32(offset), np.int32(w), u, v, np.float32(column - first))
+                    look_along(
+                        texels,
+                        looks,
+                        n,
+                        room,
+                        np.int32(offset),
+                        np.int32(w),
+                        u,
+                        v,
+                        np.float32(column - first),
+                    )
                     n += 1
             uneven = mean_row(looks, n, color, row * color.shape[1] + column, room, np.float32(EVEN))
             uneven &= (np.int64(1) << 4 * min(int(room), LOOKS)) - 1
@@ -207,8 +228,8 @@ def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
 
 @uncounted
 def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
-    """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the jumps those
-    that show. `ids`, `color` and `marked` are `padded`."""
+    """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the
+    jumps those that show. `ids`, `color` and `marked` are `padded`."""
     size = ids.shape[0]
     bottom, right = box[1] - 1, box[3] - 1
     for y in range(box[0], box[1]):
@@ -248,7 +269,8 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
 
 @inlined
 def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
-    """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes more."""
+    """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes
+    more."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
         return SAMPLES
     if facts[i, NEAREST]:
@@ -284,8 +306,8 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 @uncounted
 def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
-    """Replace each numbered pixel of a `Picture` by the mean of its samples in linear light; all faces must be
-    loaded."""
+    """Replace each numbered pixel of a `Picture` by the mean of its samples in linear light; all faces must
+    be loaded."""
     color, coverage, position, seen, sample = out
     size = color.shape[0]
     first, following, face, masks = fragments.first, fragments.following, fragments.face, fragments.mask

@@ -8,14 +8,25 @@ from llvmlite import ir
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.jit import inlined, intrinsic, types
-from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, together, vector_at
+from specsia_build.rendering.fast.lanes import (
+    BYTE,
+    INDEX,
+    LONG,
+    floats,
+    ints,
+    shuffled,
+    spread,
+    together,
+    vector_at,
+)
 
-ROW = 16  # Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for
+# Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for
+ROW = 16
 
 
 def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:
-    """Zeros, or anything, with `ROW` more entries of the first two axes behind them in memory, which may be read and
-    written back."""
+    """Zeros, or anything, with `ROW` more entries of the first two axes behind them in memory, which may be
+    read and written back."""
     count, entry = math.prod(shape), math.prod(shape[2:])
     return (np.zeros if clear else np.empty)(count + ROW * entry, dtype)[:count].reshape(shape)
 
@@ -27,7 +38,8 @@ def first_bits(count):  # type: ignore[no-untyped-def]
 
 
 def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
-    """Lanes that are negative where one of three edge functions is, given at the first pixel and per pixel."""
+    """Lanes that are negative where one of three edge functions is, given at the first pixel and per
+    pixel."""
     signs = ir.Constant(ints(ROW), [0] * ROW)
     for k in range(3):
         first = spread(builder, builder.extract_value(edges, k), ROW)
@@ -54,7 +66,9 @@ def _see_row(
         _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
         lanes = ir.Constant(ints(ROW), list(range(ROW)))
         within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        inside = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW))
+        inside = builder.icmp_signed(
+            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
+        )
         grown = builder.fmul(
             spread(builder, slope, ROW),
             builder.sitofp(builder.add(lanes, spread(builder, before, ROW)), floats(ROW)),
@@ -79,9 +93,9 @@ def _see_row(
 see_row: Any = intrinsic(_see_row)
 """Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
 
-`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are `padded`;
-`count` pixels begin at the flat index `at`. The three int32 `edges` belong to the first and change by `steps`
-per pixel. The depth is `z`, `skipped` pixels earlier, and changes by `z_x` per pixel.
+`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are
+`padded`; `count` pixels begin at the flat index `at`. The three int32 `edges` belong to the first and change
+by `steps` per pixel. The depth is `z`, `skipped` pixels earlier, and changes by `z_x` per pixel.
 """
 
 
@@ -101,8 +115,8 @@ def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
 
 
 differing: Any = intrinsic(_differing)
-"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other` on:
-`differing(values, at, other)`."""
+"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other`
+on: `differing(values, at, other)`."""
 
 
 def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
@@ -119,13 +133,16 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
         far = builder.icmp_unsigned(">", step, spread(builder, builder.trunc(bound, BYTE), 4 * ROW))
         colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * ROW), [1, 1, 1, 0] * ROW)
         pixels = builder.bitcast(builder.and_(far, colours), ir.VectorType(ir.IntType(4), ROW))
-        return _bits(context, builder, builder.icmp_unsigned("!=", pixels, ir.Constant(pixels.type, [0] * ROW)))
+        return _bits(
+            context, builder, builder.icmp_unsigned("!=", pixels, ir.Constant(pixels.type, [0] * ROW))
+        )
 
     return types.int64(color, types.int64, types.int64, types.int64), generate
 
 
 contrasting: Any = intrinsic(_contrasting)
-"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least` away from
+"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least`
+away from
 that of those from `other` on: `contrasting(color, at, other, least)`."""
 
 
@@ -140,7 +157,8 @@ def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
 
 
 marked_as: Any = intrinsic(_marked_as)
-"""Bits of the pixels among `ROW` from flat index `at` on whose uint8 mark is `mark`: `marked_as(marked, at, mark)`."""
+"""Bits of the pixels among `ROW` from flat index `at` on whose uint8 mark is `mark`: `marked_as(marked, at,
+mark)`."""
 
 
 def _lowest(typing: Any, bits: Any) -> Any:
@@ -153,12 +171,16 @@ def _lowest(typing: Any, bits: Any) -> Any:
 lowest: Any = intrinsic(_lowest)  # Number of the lowest bit of an int64 that is not 0
 
 
-def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any) -> Any:
+def _reaching(
+    typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any
+) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, room, at_first, per_pixel, least, depth, slope = arguments
         lanes = ir.Constant(ints(ROW), list(range(ROW)))
         within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        near = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW))
+        near = builder.icmp_signed(
+            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
+        )
         grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(lanes, floats(ROW)))
         here = builder.fadd(spread(builder, depth, ROW), grown)
         bound = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), ROW)
@@ -177,8 +199,9 @@ def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any
 reaching: Any = intrinsic(_reaching)
 """Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
 
-`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel and with
-`steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel) exceeds `far`.
+`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel
+and with `steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel)
+exceeds `far`.
 """
 
 
@@ -215,8 +238,8 @@ _place_first, _place_second, _place_third = map(_place_row, range(3))
 
 @inlined
 def place_row(position, at, count, start, steps):  # type: ignore[no-untyped-def]
-    """Fill up to `ROW` pixels of `position` (H, W, 3), from flat index `at` on, by three planes: three values float32
-    at the first of them, and as many steps per pixel."""
+    """Fill up to `ROW` pixels of `position` (H, W, 3), from flat index `at` on, by three planes: three values
+    float32 at the first of them, and as many steps per pixel."""
     _place_first(position, at, count, start, steps)
     if 3 * count > ROW:
         _place_second(position, at, count, start, steps)

@@ -13,16 +13,17 @@ from specsia_build.rendering.light import AMBIENT, LIGHTS
 
 NEAREST_TAPS = 4  # Look-ups along each side of a pixel where texels have hard borders
 
-# Rows of a face's plane table: a quantity's value at the face's origin, per pixel right, per pixel down. ORIGIN holds
-# screen x and y of that origin, a corner: from farther away, float32 would lose digits. X, Y and Z are the position
-# attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue instead
-# of a plane. Faces whose texels are shown as they are need only the first `PLAIN_PLANES`.
+# Rows of a face's plane table: a quantity's value at the face's origin, per pixel right, per pixel down.
+# ORIGIN holds screen x and y of that origin, a corner: from farther away, float32 would lose digits. X, Y and
+# Z are the position attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted
+# red, green and blue instead of a plane. Faces whose texels are shown as they are need only the first
+# `PLAIN_PLANES`.
 ORIGIN, U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
 PLAIN_PLANES = RED
 
-# Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown as they
-# are (the rows from RED on are then not filled), light (0 none, 1 on the outside, -1 on the inside), then offset,
-# width, height, wrap u, wrap v and nearest of its texture and of its emissive texture.
+# Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown
+# as they are (the rows from RED on are then not filled), light (0 none, 1 on the outside, -1 on the inside),
+# then offset, width, height, wrap u, wrap v and nearest of its texture and of its emissive texture.
 ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4, 5, 11, 17
 NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
@@ -112,7 +113,11 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
             for k in range(4):
                 factor = np.float64(base[m, k])
                 if len(colors) > 0:
-                    at_a, at_b, at_c = factor * colors[f, 0, k], factor * colors[f, 1, k], factor * colors[f, 2, k]
+                    at_a, at_b, at_c = (
+                        factor * colors[f, 0, k],
+                        factor * colors[f, 1, k],
+                        factor * colors[f, 2, k],
+                    )
                     _plane(planes, i, RED + k, at_a, at_b, at_c, slopes)
                 else:
                     planes[i, RED + k, 0], planes[i, RED + k, 1], planes[i, RED + k, 2] = factor, 0.0, 0.0
@@ -128,7 +133,12 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
         finest = texture if texture >= 0 else glow
         if finest >= 0 and roughs[f]:
             w, h = levels[finest, 0, 1], levels[finest, 0, 2]
-            ux, uy, vx, vy = planes[i, U, 1] * w, planes[i, U, 2] * w, planes[i, V, 1] * h, planes[i, V, 2] * h
+            ux, uy, vx, vy = (
+                planes[i, U, 1] * w,
+                planes[i, U, 2] * w,
+                planes[i, V, 1] * h,
+                planes[i, V, 2] * h,
+            )
             along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
             most, least = max(along_x, along_y), min(along_x, along_y)
             while level < last_level[finest] and most > 1.01 * MOST_TAPS and least > 1.0:
@@ -150,14 +160,16 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
 
 @inlined
 def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
-    """Write the position attribute of the face in row `i` at a screen point into `out` (H, W, 3) at a pixel."""
+    """Write the position attribute of the face in row `i` at a screen point into `out` (H, W, 3) at a
+    pixel."""
     for k in range(3):
         out[row, column, k] = at(planes, i, X + k, x, y)
 
 
 @inlined
 def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255 of the texture of the face in row `i` (`k`: TEXTURE or GLOW_TEXTURE) at a screen point."""
+    """Encoded RGBA 0-255 of the texture of the face in row `i` (`k`: TEXTURE or GLOW_TEXTURE) at a screen
+    point."""
     return sample(
         texels,
         facts[i, k],
@@ -189,15 +201,19 @@ def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
 
 @inlined
 def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
-    """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its inside."""
+    """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its
+    inside."""
     nx, ny, nz = at(planes, i, NX, x, y), at(planes, i, NY, x, y), at(planes, i, NZ, x, y)
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
-        # The side that is seen decides, not the bent normal: a surface point has the same light in every view.
+        # The side that is seen decides, not the bent normal: a surface point has the same light in every
+        # view.
         length *= side
         for k in range(len(LIGHTS)):
-            total += LIGHTS[k, 3] * max(0.0, (nx * LIGHTS[k, 0] + ny * LIGHTS[k, 1] + nz * LIGHTS[k, 2]) / length)
+            total += LIGHTS[k, 3] * max(
+                0.0, (nx * LIGHTS[k, 0] + ny * LIGHTS[k, 1] + nz * LIGHTS[k, 2]) / length
+            )
     return np.float32(min(1.0, total))
 
 
@@ -258,7 +274,9 @@ def opacity_at(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-d
         v = wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1]
         size = textures.levels[t, 0]
         wrap = textures.wrap[t]
-        texel = sample(textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[t], u, v)
+        texel = sample(
+            textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[t], u, v
+        )
         alpha *= texel[3] / 255.0
     if len(surface.colors) > 0:
         q = surface.colors

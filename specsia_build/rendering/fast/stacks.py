@@ -45,10 +45,10 @@ _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 class Stack(NamedTuple):
     """The surfaces at each sample of a tile's pixels, nearest first.
 
-    `depth` (PIXELS, LAYERS, LANES) float32 is infinite and `row` (PIXELS, LAYERS, LANES) int32, their faces' rows in
-    `Loaded`, is -1 where there is none. `height` (PIXELS,) int32 is how many layers some sample of a pixel has, and
-    `deepest` (PIXELS, LAYERS) float32 the largest depth of each layer, infinite where a sample lacks it.
-    `moved_depth` and `moved_row` (LANES,) are what an insertion moves to the next layer.
+    `depth` (PIXELS, LAYERS, LANES) float32 is infinite and `row` (PIXELS, LAYERS, LANES) int32, their faces'
+    rows in `Loaded`, is -1 where there is none. `height` (PIXELS,) int32 is how many layers some sample of a
+    pixel has, and `deepest` (PIXELS, LAYERS) float32 the largest depth of each layer, infinite where a sample
+    lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion moves to the next layer.
     """
 
     depth: NDArray[np.float32]
@@ -79,7 +79,8 @@ def clear(p, stack):  # type: ignore[no-untyped-def]
 
 @inlined
 def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
-    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other way."""
+    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other
+    way."""
     return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
 
 
@@ -117,7 +118,8 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
 @uncounted
 def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
-    """Fill `stack` with the faces `which` of `touching` in a tile's close pixels, in front of the opaque `fragments`.
+    """Fill `stack` with the faces `which` of `touching` in a tile's close pixels, in front of the opaque
+    `fragments`.
 
     A sample on the edge between two faces is in one of them only; it would else count as two layers.
 
@@ -127,7 +129,12 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         corner: row and column of the tile's first pixel.
     """
     size, slots, near_rows, (top, left) = far.shape[0], close.slots, close.rows, corner
-    first, following, hiding, hiding_plane = fragments.first, fragments.following, fragments.mask, fragments.plane
+    first, following, hiding, hiding_plane = (
+        fragments.first,
+        fragments.following,
+        fragments.mask,
+        fragments.plane,
+    )
     for k in range(len(which)):
         n = which[k]
         corners = corners_of(touching, n)

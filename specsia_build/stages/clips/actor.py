@@ -27,9 +27,13 @@ from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
 
-SEAM = 1.5  # Largest distance from the last frame to the first of a looping motion, in units of its longest step
+SEAM = (
+    1.5  # Largest distance from the last frame to the first of a looping motion, in units of its longest step
+)
 _WATCHED = 100  # Rough number of vertices compared to decide whether a motion loops
-NEARLY_ALL = 0.9  # Share of the vertices below a node that the figure below it must have, the rest being props
+NEARLY_ALL = (
+    0.9  # Share of the vertices below a node that the figure below it must have, the rest being props
+)
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory per node and frame, and pixels of a frame per byte once it is encoded."""
@@ -46,11 +50,14 @@ def origin_of(name: str) -> str:
 
 
 def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """Motions of an origin, by number, whose name, or file's and own name, a pattern of the settings matches."""
+    """Motions of an origin, by number, whose name, or file's and own name, a pattern of the settings
+    matches."""
     numbers, names = list(motions), [motion.name for motion in motions.values()]
     named_after = _after(origin, names) if is_file_name(origin) else []
     matched = {
-        numbers[k] for pattern in settings.patterns for k in matching(names, pattern) or matching(named_after, pattern)
+        numbers[k]
+        for pattern in settings.patterns
+        for k in matching(names, pattern) or matching(named_after, pattern)
     }
     return {number: motions[number] for number in numbers if number in matched or not settings.patterns}
 
@@ -58,13 +65,16 @@ def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipS
 def distinct_names(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Make names of motions distinct across origins, as some programs give all motions one name.
 
-    The only motion of a file gets the file's name; one of several gets both names if another origin has its name.
+    The only motion of a file gets the file's name; one of several gets both names if another origin has its
+    name.
     """
     shared = Counter(name for names in offered.values() for name in set(names))
     distinct = {}
     for origin, names in offered.items():
         names_after = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
-        distinct[origin] = [after if len(names) == 1 or shared[name] > 1 else name for name, after in names_after]
+        distinct[origin] = [
+            after if len(names) == 1 or shared[name] > 1 else name for name, after in names_after
+        ]
     return distinct
 
 
@@ -141,7 +151,9 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
                 chosen_motions = matching_motions(origin, offers, settings)
                 warnings += _unplayed(animated.spoilt)
             else:
-                file = built_in() if origin in BUILT_IN else _motion_file(files[origin], state_of(files[origin]))
+                file = (
+                    built_in() if origin in BUILT_IN else _motion_file(files[origin], state_of(files[origin]))
+                )
                 every = enumerate(file.motions)
                 offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
                 chosen_motions, notes = _from_file(animated, file, matching_motions(origin, offers, settings))
@@ -163,8 +175,11 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
 
 
 def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
-    """Pose of a character's skeleton as its entry states; the rest pose if no playable motion has that name."""
-    indices, frame = ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
+    """Pose of a character's skeleton as its entry states; the rest pose if no playable motion has that
+    name."""
+    indices, frame = (
+        ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
+    )
     motions = [animated.motions[index] for index in indices]
     start = min((motion.start for motion in motions), default=0.0)
     time = start if frame is None else frame / FRAMES
@@ -185,7 +200,8 @@ def _motion_file(path: Path, _: object) -> MotionFile:
 def _from_file(
     animated: AnimatedCharacter, file: MotionFile, motions: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Retarget motions of a file to a character; returns those that can be played, by number, and warnings."""
+    """Retarget motions of a file to a character; returns those that can be played, by number, and
+    warnings."""
     playable, notes = {}, _unplayed(file.spoilt)
     if not (file.motions or file.spoilt):
         notes.append(f"{file.name} holds no motion")
@@ -206,15 +222,17 @@ def motion_files(config: BuildConfig) -> list[Path]:
 def check_settings(config: BuildConfig) -> None:
     """Check a run's clip settings, before any character is read.
 
-    Raises UsageError if a motion or recipe does not exist, two files have the same name, or a setting is for stills
-    only or does not suit a recipe's reader.
+    Raises UsageError if a motion or recipe does not exist, two files have the same name, or a setting is for
+    stills only or does not suit a recipe's reader.
     """
     settings = clip_settings(config)
     for recipe in folder_recipes(settings.recipes):
         recipe.check(config)
     for name, required in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
         if getattr(config, name) != required:
-            raise UsageError(f"clips are made with {name} '{required}', not '{getattr(config, name)}': take that out")
+            raise UsageError(
+                f"clips are made with {name} '{required}', not '{getattr(config, name)}': take that out"
+            )
     origins: dict[str, str] = {}
     for name in settings.motions:
         kinds = f"a file ({', '.join(SUFFIXES)})"
@@ -223,7 +241,9 @@ def check_settings(config: BuildConfig) -> None:
         if not is_file_name(name) and name not in (OWN, *BUILT_IN):
             raise UsageError(f"--motion takes {kinds} or a name: {no_such('motion', name, (OWN, *BUILT_IN))}")
         if origin_of(name) in origins:
-            raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have the same name: rename one of them")
+            raise UsageError(
+                f"--motion: {origins[origin_of(name)]} and {name} have the same name: rename one of them"
+            )
         origins[origin_of(name)] = name
 
 
@@ -269,18 +289,27 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
 
 
 def shot_again(
-    clip: Clip, actor: Actor, config: BuildConfig, width: float = ORTHO_WIDTH, shift: Sequence[float] = (0.0, 0.0, 0.0)
+    clip: Clip,
+    actor: Actor,
+    config: BuildConfig,
+    width: float = ORTHO_WIDTH,
+    shift: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Shot:
-    """The shot of a drawn clip, by its `width` and the first of its `shifts`; by default in the frame of the stills."""
+    """The shot of a drawn clip, by its `width` and the first of its `shifts`; by default in the frame of the
+    stills."""
     settings, skeleton = clip_settings(config), actor.rig.skeleton
     if not clip.origin:
         steps = np.arange(clip.frames)
-        cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + 360.0 * steps / clip.frames)
+        cameras = tuple(
+            Camera(float(yaw), config.size, width) for yaw in clip.yaw + 360.0 * steps / clip.frames
+        )
         return Shot(steps / settings.fps, actor.pose, np.zeros((clip.frames, 3)) + shift, cameras)
     motion = actor.motions[clip.origin, clip.index]
     times = motion.times(settings.fps, settings.frames)
     cost = POSE_COST * len(skeleton.names) + config.size**2 // PIXELS_PER_BYTE
-    memory.take(len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory")
+    memory.take(
+        len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory"
+    )
     acted = poses(skeleton, motion, times)
     shifts = _moves_in_place(actor.rig, acted) if settings.in_place else np.zeros((len(times), 3))
     return Shot(times, acted, shifts + shift, (Camera(clip.yaw, config.size, width),) * len(times))
@@ -307,7 +336,8 @@ def _moves_in_place(rig: Rig, acted: Poses) -> NDArray[np.float64]:
 
 
 def _root(rig: Rig, acted: Poses) -> int:
-    """Root node of the figure, usually the hips: at each branching, follow the node with most vertices below it.
+    """Root node of the figure, usually the hips: at each branching, follow the node with most vertices below
+    it.
 
     A node that does not move is skipped for a child with nearly all vertices, as a scene may hold props.
     """

@@ -14,7 +14,18 @@ from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.annotation.tracks import Points, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
-from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, FLOW, LABEL, LINE, SEG, STROKES, TRACKS, UDP, UNMATCHED
+from specsia_build.dataset.layers import (
+    BACK,
+    BACK_UNMATCHED,
+    FLOW,
+    LABEL,
+    LINE,
+    SEG,
+    STROKES,
+    TRACKS,
+    UDP,
+    UNMATCHED,
+)
 from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.stages.clips.actor import Actor
 
@@ -34,7 +45,8 @@ def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Properties of a character's surface that all its clips share; `region` (F,) int32 is empty if not needed."""
+    """Properties of a character's surface that all its clips share; `region` (F,) int32 is empty if not
+    needed."""
 
     actor: Actor
     region: NDArray[np.int32]
@@ -56,7 +68,8 @@ class Surface:
 
 @lru_cache(maxsize=2)
 def surface_of(actor: Actor, stored: bytes | None) -> Surface:
-    """Return the cached surface of an actor, with the regions that `stored_regions` wrote if a layer needs them."""
+    """Return the cached surface of an actor, with the regions that `stored_regions` wrote if a layer needs
+    them."""
     return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
 
 
@@ -106,7 +119,8 @@ def _of_pair(
 def annotated(
     frames: Iterable[Layers], surface: Surface, layers_wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
-    """Yield, for each frame, the annotations of it and of the pair with the previous one, by layer and frame number.
+    """Yield, for each frame, the annotations of it and of the pair with the previous one, by layer and frame
+    number.
 
     Args:
         frames: rendered with `seen`; each must stay valid until the frame after the next.
@@ -117,7 +131,9 @@ def annotated(
     previous: Seen | None = None
     points: Points | None = None
     for k, layers in enumerate(frames):
-        values = {(name, k): value for name, value in _of_frame(layers, k, surface, layers_wanted, line_px).items()}
+        values = {
+            (name, k): value for name, value in _of_frame(layers, k, surface, layers_wanted, line_px).items()
+        }
         if previous is not None and layers.seen is not None:
             values |= _of_pair(previous, layers.seen, k - 1, surface, layers_wanted)
         if TRACKS in layers_wanted and layers.seen is not None:

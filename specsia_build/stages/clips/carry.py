@@ -91,8 +91,9 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         own_names = [motion.name for motion in own.motions]
         if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.STAGE].meta)):
             warnings.append(
-                f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none named as the "
-                "character's, so it takes the character's by weights carried over: rename its clips to have them kept"
+                f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none "
+                "named as the character's, so it takes the character's by weights carried over: rename its "
+                "clips to have them kept"
             )
     meta = {
         "id": job.entry.id,

@@ -40,7 +40,8 @@ from specsia_build.stages.stage import (
 
 ANNOTATIONS_VERSION = 2  # To be raised whenever the same frames would be annotated differently
 IN_PLACE_VERSION = 2  # To be raised whenever a figure would be held in place differently
-SMALL = 3.0  # Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small
+# Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small
+SMALL = 3.0
 
 
 def clip_of(job: Job) -> Clip:
@@ -79,7 +80,9 @@ def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    regions = {name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS}
+    regions = {
+        name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS
+    }
     return {**source_inputs(job, earlier), **regions}
 
 
@@ -151,8 +154,8 @@ def _frames(
     """Draw the layers of a shot that the recipes need, with a contour.
 
     Returns:
-        Files of the layers, the contour's (mean) colour in each frame, the number of empty frames, and the colour of a
-        plain first frame or None.
+        Files of the layers, the contour's (mean) colour in each frame, the number of empty frames, and the
+        colour of a plain first frame or None.
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
@@ -196,8 +199,8 @@ def _warnings(
     if width > SMALL:
         advice = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
         yield (
-            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small: "
-            + (advice if settings.in_place else "--in-place holds it where it is")
+            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is "
+            "small: " + (advice if settings.in_place else "--in-place holds it where it is")
         )
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
@@ -209,4 +212,6 @@ def _warnings(
         yield f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
 
 
-STAGE = CharacterStage("draw", 18, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True)
+STAGE = CharacterStage(
+    "draw", 18, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
+)

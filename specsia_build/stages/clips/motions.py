@@ -32,8 +32,14 @@ from specsia_build.stages.stage import (
     sources_of,
 )
 
-CHARACTER, MOTION = "character/", "motion/"  # Prefixes of names of inputs: files of the character, and files of motions
-TURNTABLE, TURN_SECONDS = "turntable", 3.0  # Motion of a still figure, and seconds that the camera takes around it
+CHARACTER, MOTION = (
+    "character/",
+    "motion/",
+)  # Prefixes of names of inputs: files of the character, and files of motions
+TURNTABLE, TURN_SECONDS = (
+    "turntable",
+    3.0,
+)  # Motion of a still figure, and seconds that the camera takes around it
 REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
 _MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 
@@ -70,8 +76,9 @@ def clips_of(meta: Meta) -> list[Clip]:
 def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
-    Returns an artefact with the clips in its meta data and, if recipes need them, the character's regions in a file and
-    their palette; and the character's files. Raises CharacterError if it cannot be read or has no possible clip.
+    Returns an artefact with the clips in its meta data and, if recipes need them, the character's regions in
+    a file and their palette; and the character's files. Raises CharacterError if it cannot be read or has no
+    possible clip.
     """
     entry, settings = job.entry, clip_settings(job.config)
     actor = actor_of(job)
@@ -102,9 +109,12 @@ def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> lis
     still = [motion for motion in motions if motion not in short and not _moves(motion, actor.rig)]
     kinds = {
         f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": short,
-        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": still,
+        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes "
+        "others": still,
     }
-    return [f"motions {kind}: {_listed([m.name for m in motions])}" for kind, motions in kinds.items() if motions]
+    return [
+        f"motions {kind}: {_listed([m.name for m in motions])}" for kind, motions in kinds.items() if motions
+    ]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -129,16 +139,28 @@ def _moves(motion: Motion, rig: Rig) -> bool:
     varied = [track for track in motion.tracks if track.varies]
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     morphed = {morph.node for morph in rig.morphs}
-    return bool(moved[rig.holding].any()) or any(track.path == WEIGHTS and track.node in morphed for track in varied)
+    return bool(moved[rig.holding].any()) or any(
+        track.path == WEIGHTS and track.node in morphed for track in varied
+    )
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     offered = dict.fromkeys(chain.from_iterable(actor.offered.values()))
     if settings.patterns and offered:
-        return f"no motion that --clip names can be played on {character_id}: there are {_listed(list(offered), 12)}"
+        return (
+            f"no motion that --clip names can be played on {character_id}: there are "
+            f"{_listed(list(offered), 12)}"
+        )
     if OWN not in settings.motions:
-        return f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on {character_id}"
-    return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
+        return (
+            f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on "
+            f"{character_id}"
+        )
+    return (
+        f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
+    )
 
 
-STAGE = CharacterStage("motions", READING + 29, make=find, settings=_settings, inputs=_inputs, sources=_sources)
+STAGE = CharacterStage(
+    "motions", READING + 29, make=find, settings=_settings, inputs=_inputs, sources=_sources
+)

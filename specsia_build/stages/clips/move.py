@@ -24,15 +24,17 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     rig = {f"rig/{name}": file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
-    masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)}
+    masks = {
+        name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)
+    }
     return {**draw.source_inputs(job, earlier), **rig, **masks, **carry.reconstruction_digests(earlier)}
 
 
 def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a reconstruction like its character and render it in the character's frame.
 
-    Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no
-    files.
+    Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and
+    ``edge_KKKK.png``; no files.
     """
     clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
     actor = actor_of(job)
@@ -57,9 +59,9 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if mean < config.min_iou:
         backend = earlier[reconstruct.STAGE].meta["backend"]
         warnings.append(
-            f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} with a mean "
-            f"IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia report`; --clip takes other "
-            "motions by their names"
+            f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} "
+            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia "
+            "report`; --clip takes other motions by their names"
         )
     meta = {
         "id": clip.id,

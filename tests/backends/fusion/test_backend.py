@@ -77,7 +77,8 @@ def test_seed_decides_all_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("strength", "least_iou", "damage"), [("0", 0.95, (0, 0.03)), ("1", 0.90, (0.035, 0.15)), ("2", 0.5, (0.04, 0.5))]
+    ("strength", "least_iou", "damage"),
+    [("0", 0.95, (0, 0.03)), ("1", 0.90, (0.035, 0.15)), ("2", 0.5, (0.04, 0.5))],
 )
 def test_damage_grows_with_strength(strength: str, least_iou: float, damage: tuple[float, float]) -> None:
     truth = figure()
@@ -118,7 +119,9 @@ def winged() -> Mesh:
 def jointed() -> Mesh:
     """A body with arms and legs in separate pieces, each far smaller than the body."""
     body = ellipsoid((0, 0, 0.15), (0.2, 0.15, 0.2), RED, RED)
-    arms = [ellipsoid((x, 0, z), (0.025, 0.025, 0.07), GREY, GREY) for x in (-0.28, 0.28) for z in (0.18, 0.0)]
+    arms = [
+        ellipsoid((x, 0, z), (0.025, 0.025, 0.07), GREY, GREY) for x in (-0.28, 0.28) for z in (0.18, 0.0)
+    ]
     legs = [ellipsoid((x, 0, z), (0.03, 0.03, 0.07), GREY, GREY) for x in (-0.1, 0.1) for z in (-0.2, -0.38)]
     return in_frame([body, *arms, *legs])
 

@@ -26,7 +26,21 @@ from specsia_build.errors import CharacterError
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-from tests.backends.drawings import EYE, HAIR, LEGS, SHIRT, SKIN, Image, disc, figure, iou, limb, painted, pixels, seen
+from tests.backends.drawings import (
+    EYE,
+    HAIR,
+    LEGS,
+    SHIRT,
+    SKIN,
+    Image,
+    disc,
+    figure,
+    iou,
+    limb,
+    painted,
+    pixels,
+    seen,
+)
 
 
 def reconstructed(image: Image) -> Mesh:
@@ -41,7 +55,9 @@ def colours_of(mesh: Mesh) -> NDArray[np.uint8]:
 
 
 ODD = {
-    "two characters": painted(np.maximum(disc(256, 0.25, 0.5, 0.15), limb(256, (0.7, 0.3), (0.7, 0.8), 0.08))),
+    "two characters": painted(
+        np.maximum(disc(256, 0.25, 0.5, 0.15), limb(256, (0.7, 0.3), (0.7, 0.8), 0.08))
+    ),
     "landscape": painted(0.1 - np.abs(pixels(256)[1] - 0.5), (90, 160, 60)),
     "cut by the frame": painted(disc(256, 0.5, 1.0, 0.4)),
     "thin line": painted(limb(256, (0.2, 0.2), (0.8, 0.8), 0.003)),
@@ -119,7 +135,9 @@ def test_mirrored_drawing_has_mirrored_depths() -> None:
     image = painted(limb(256, (0.2, 0.2), (0.7, 0.8), 0.1))
     small = figure_of(image).crop.resized(image)
     labels = np.where(small[..., 3] >= 250, 0, COLOURS)
-    straight, mirrored = (backend._predict(*pair, 0.0) for pair in ((small, labels), (small[:, ::-1], labels[:, ::-1])))
+    straight, mirrored = (
+        backend._predict(*pair, 0.0) for pair in ((small, labels), (small[:, ::-1], labels[:, ::-1]))
+    )
     for one, two in zip(straight, mirrored, strict=True):
         np.testing.assert_allclose(one[small[..., 3] >= 250], two[:, ::-1][small[..., 3] >= 250], atol=1e-5)
 
@@ -144,7 +162,9 @@ def test_painted_back_has_no_patches() -> None:
     """Strokes of several shades are one material."""
     strokes = scipy.ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(512, 512)), 5)
     shade = 140 + 30 * strokes / strokes.std()
-    image = painted(disc(512, 0.5, 0.5, 0.3), np.stack([0.4 * shade, shade, 0.3 * shade], axis=-1).clip(0, 255))
+    image = painted(
+        disc(512, 0.5, 0.5, 0.3), np.stack([0.4 * shade, shade, 0.3 * shade], axis=-1).clip(0, 255)
+    )
     back = seen(reconstructed(image), 180.0, 256)
     inner = scipy.ndimage.binary_erosion(back[..., 3] == 255, iterations=8)
     assert back[inner][:, 1].std() < 15
@@ -244,14 +264,21 @@ def test_stretched_rows_keep_their_shape() -> None:
 def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
     model = train.train(train.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
     tensors = net.tensors_of(tmp_path / "weights.safetensors")
-    planes = {name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value for name, value in tensors.items()}
+    planes = {
+        name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value
+        for name, value in tensors.items()
+    }
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
     example = train.example(picture, np.random.default_rng(3))
     with torch.no_grad():
         predicted, key = model(torch.from_numpy(example["x"])[None])
-        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]).long(), COLOURS + 1)[..., :COLOURS]
+        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]).long(), COLOURS + 1)[
+            ..., :COLOURS
+        ]
         pooled = torch.nn.functional.avg_pool2d(hot.permute(2, 0, 1)[None].float(), 2)
-        logits = train.palette_logits(predicted, key, pooled, torch.from_numpy(example["guides"]).long()[None])
+        logits = train.palette_logits(
+            predicted, key, pooled, torch.from_numpy(example["guides"]).long()[None]
+        )
     found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
@@ -267,7 +294,9 @@ def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.exit_code == 0, result.output
     assert taken == [("a.jsonl", 0.5), ("b.jsonl", 0.2)]
     for share in ("0", "-1", "nan", "inf", "much"):
-        result = CliRunner().invoke(train.main, ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "none")])
+        result = CliRunner().invoke(
+            train.main, ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "none")]
+        )
         assert result.exit_code == 2 and f"'b.jsonl={share}'" in result.output
     assert len(taken) == 2 and not (tmp_path / "none").exists()
 

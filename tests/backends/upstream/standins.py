@@ -80,13 +80,15 @@ def slab(path):
             text.append("v %g %g %g %.3f %.3f %.3f" % (x, -y, 4 * z, *colour))
         return names[x, y, z]
     for y, x in zip(*numpy.nonzero(full)):
-        ring, front, grey = [(x, y), (x, y + 1), (x + 1, y + 1), (x + 1, y)], pixels[y, x, :3] / 255, (0.5,) * 3
+        ring = [(x, y), (x, y + 1), (x + 1, y + 1), (x + 1, y)]
+        front, grey = pixels[y, x, :3] / 255, (0.5,) * 3
         faces.append([corner(*p, 1, front) for p in ring])
         faces.append([corner(*p, 0, grey) for p in reversed(ring)])
         for k, (dx, dy) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
             if not full[y + dy, x + dx]:
                 p, q = ring[k], ring[(k + 1) % 4]
-                faces.append([corner(*p, 0, grey), corner(*q, 0, grey), corner(*q, 1, front), corner(*p, 1, front)])
+                back = [corner(*p, 0, grey), corner(*q, 0, grey)]
+                faces.append([*back, corner(*q, 1, front), corner(*p, 1, front)])
     return "\\n".join(text + ["f " + " ".join(map(str, face)) for face in faces]) + "\\n"
 """
 """A function for worker scripts: the reconstruction of somebody who knows no depth."""
@@ -116,7 +118,12 @@ def supervised(folder: Path, script: str, python: str = sys.executable, **settin
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "stand_in.py"
     path.write_text(script)
-    known = {"faults": {}, "starts": str(folder / "starts"), "attempts": str(folder / "attempts"), "late": 4.0}
+    known = {
+        "faults": {},
+        "starts": str(folder / "starts"),
+        "attempts": str(folder / "attempts"),
+        "late": 4.0,
+    }
     launcher = () if script == RAW else (worker.__file__,)
     return Supervisor(
         name="stand-in",

@@ -48,7 +48,11 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("path", [LIBRARY, *SCRIPTS], ids=lambda path: path.name)
 def test_runs_on_python_3_8(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
-    own = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("specsia_build")]
+    own = [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("specsia_build")
+    ]
     assert own == []
 
 
@@ -63,7 +67,9 @@ def talk(folder: Path, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]],
     (folder / "script.py").write_text(LOUD)
     argv = [sys.executable, str(LIBRARY), str(folder / "script.py")]
     lines = "".join(json.dumps(each) + "\n" for each in ({"type": "hello"}, *requests, {"type": "shutdown"}))
-    ran = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
+    ran = subprocess.run(
+        argv, input=lines, capture_output=True, text=True, timeout=300, check=False, cwd=folder
+    )
     return [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
@@ -100,7 +106,9 @@ def test_prints_go_to_the_log(tmp_path: Path) -> None:
     drawn = f"5 {random.Random(5).random()} {np.random.RandomState(5).random_sample()}"
     assert (tmp_path / "out" / "mesh.obj").read_text() == drawn
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mesh.obj"]
-    assert all(words in log for words in ("at import", "at load", "no line end", "descriptor one", "from a child"))
+    assert all(
+        words in log for words in ("at import", "at load", "no line end", "descriptor one", "from a child")
+    )
 
 
 ERRORS = {

@@ -1,8 +1,9 @@
-"""Stand-ins for the upstream projects: their modules accept every call and write a figure where a mesh is due.
+"""Stand-ins for the upstream projects: their modules accept every call and write a figure where a mesh is
+due.
 
-The bridges run in an environment in which every module of a checkout, and torch and its relatives, is a mock. Where an
-upstream writes its mesh, a function writes the figure by that project's rule of export, so that a bridge that gives it
-back in our frame has undone the rule.
+The bridges run in an environment in which every module of a checkout, and torch and its relatives, is a mock.
+Where an upstream writes its mesh, a function writes the figure by that project's rule of export, so that a
+bridge that gives it back in our frame has undone the rule.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def figure():
     points, faces = [], []
     for low, high in BOXES:
         at = len(points)
-        points += [[(low, high)[i >> 2 & 1][0], (low, high)[i >> 1 & 1][1], (low, high)[i & 1][2]] for i in range(8)]
+        ends = (low, high)
+        points += [[ends[i >> 2 & 1][0], ends[i >> 1 & 1][1], ends[i & 1][2]] for i in range(8)]
         for a, b, c, d in QUADS:
             faces += [[at + a, at + c, at + b], [at + a, at + d, at + c]]
     return points, faces

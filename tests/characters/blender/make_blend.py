@@ -1,7 +1,7 @@
 """Write a .blend file with known content: every kind of surface beyond y = 100, and things that move.
 
-Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upper bone to -Y while it moves to
-(1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.
+Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upper bone to -Y while it moves
+to (1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def curve(action: str, path: str, index: int, keys: Sequence[tuple[float, float]
 
 curve("Rig|Bend", "location", 1, [(1, 0), (11, 3)])
 for index, values in ((0, (1, math.cos(math.pi / 4))), (1, (0, math.sin(math.pi / 4)))):
-    curve("Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True)))
+    curve(
+        "Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True))
+    )
 curve("BoxAction", "location", 0, [(1, 0), (11, 10)])
 curve("Smiling", 'key_blocks["Smile"].value', 0, [(1, 0.2), (11, 1.0)])
 for thing, name in ((rig, "Rig|Bend"), (box, "BoxAction"), (keys, "Smiling")):

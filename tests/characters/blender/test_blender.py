@@ -40,7 +40,9 @@ MIRRORED, CHIN = (-2.2, 10.0, 1.2), (2.0, 10.5, 0.0)
 
 @pytest.fixture(scope="module")
 def blend(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
-    return write(tmp_path_factory.mktemp("blend") / "scene.blend", "from tests.characters.blender import make_blend")
+    return write(
+        tmp_path_factory.mktemp("blend") / "scene.blend", "from tests.characters.blender import make_blend"
+    )
 
 
 @pytest.fixture
@@ -127,7 +129,8 @@ def test_rest_equals_still_mesh(raw: RawMesh) -> None:
     ("points", "name", "t", "expected"),
     [
         (STRIP, "Bend", 0.0, STRIP),
-        # Half of what the middle's bones say, bent and not: (0, -0.5, 1) and (0, 0, 1.5) of the rig, which is twice.
+        # Half of what the middle's bones say, bent and not: (0, -0.5, 1) and (0, 0, 1.5) of the rig, which is
+        # twice.
         (STRIP, "Bend", 1.0, ((1, 3, 0), (1, 2.5, 2.5), (1, 1, 2))),
         ((SWORD,), "Bend", 1.0, ((2, 0, 2),)),
         ((BOX,), "BoxAction", 1.0, ((11, 20, 1),)),
@@ -188,7 +191,9 @@ def test_fbx_materials(tmp_path: Path, write: Write) -> None:
     (tmp_path / "textures").mkdir()
     Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
     raw = read_with_blender(path)
-    looks = {m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials}
+    looks = {
+        m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials
+    }
     assert looks == {
         "solid": (1.0, "opaque", False),
         "visor": (0.25, "blend", False),
@@ -228,7 +233,9 @@ def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) 
     assert all(m.alpha_mode == "opaque" for m in character.mesh.materials)
     assert len({m.base_color for m in character.mesh.materials}) > 2
     posed = read_character(replace(entry, pose="Idle@40"))
-    assert np.ptp(posed.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0]), "the arms should hang"
+    assert np.ptp(posed.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0]), (
+        "the arms should hang"
+    )
     with pytest.raises(CharacterError, match="has no action 'Fly'"):
         read_character(replace(entry, pose="Fly"))
 
@@ -257,7 +264,8 @@ job_server.main(export, {{"blender": "none"}})
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Exports each file as one triangle without any Blender; the file has a letter for each time that it was asked."""
+    """Exports each file as one triangle without any Blender; the file has a letter for each time that it was
+    asked."""
     writer = GltfWriter()
     writer.mesh_node(name="body")
     script, count, glb = tmp_path / "stand_in.py", tmp_path / "asked", writer.write_glb(tmp_path / "made.bin")
@@ -300,7 +308,9 @@ def test_full_disk_is_not_the_characters_fault(fbx: Path, own_cache: Path) -> No
     assert not list(own_cache.glob("*/scene.glb"))
 
 
-@pytest.mark.parametrize(("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")])
+@pytest.mark.parametrize(
+    ("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")]
+)
 def test_missing_blender_names_the_fix(
     fbx: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
 ) -> None:
@@ -315,7 +325,11 @@ def test_missing_blender_names_the_fix(
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("x.fbx", b"; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n}\n", "FBX as text is read by Blender 4.5 and"),
+        (
+            "x.fbx",
+            b"; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n}\n",
+            "FBX as text is read by Blender 4.5 and",
+        ),
         ("x.fbx", b"Kaydara FBX Binary  \0 and no more", "could not be read by Blender"),
     ],
 )

@@ -57,7 +57,9 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     lowest = vertices[vertices[:, 2] < vertices[:, 2].min() + 0.01, 1]
     assert -lowest.min() > 2 * lowest.max()
     fixes = {fix.key: fix.value for fix in character.fixes}
-    assert fixes == {key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own}
+    assert fixes == {
+        key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own
+    }
     assert facts_of(character).faces == character.front
 
 
@@ -92,11 +94,16 @@ def test_sides_named_from_the_viewer(front: str, toes: tuple) -> None:  # type: 
     joints = turned(viewed, front_rotation(front).T)
     assert front_of(probe([BOX], landmarks=joints), usual=front).axis in (None, front)
     sound = turned((*RIG, *TOES), front_rotation(front).T)
-    assert front_of(probe([BOX], landmarks=sound), usual=front.translate(str.maketrans("+-", "-+"))).axis == front
+    assert (
+        front_of(probe([BOX], landmarks=sound), usual=front.translate(str.maketrans("+-", "-+"))).axis
+        == front
+    )
 
 
 @pytest.mark.parametrize("front", AXES[:4])
-@pytest.mark.parametrize("name", ["kaykit/Mage", "animated/animal_alpaca", "animated/man_punk", "animated/woman_scifi"])
+@pytest.mark.parametrize(
+    "name", ["kaykit/Mage", "animated/animal_alpaca", "animated/man_punk", "animated/woman_scifi"]
+)
 def test_real_fronts_without_joints(characters_dir: Path, name: str, front: str) -> None:
     mesh = character_of(characters_dir / f"{name}.glb").mesh.rotated(front_rotation(front).T)
     assert [front_of(probe_of(mesh)).axis for _ in range(2)] == [front, front]
@@ -148,7 +155,9 @@ def dropped(all_doubts: tuple[Doubt, ...]) -> list[str]:
 
 def around(size: float = 8.0) -> list[np.ndarray]:
     """Four walls and a ceiling."""
-    walls = [box((x, 0, 2), (0.1, size, 4.1)) + box((0, x, 2), (size, 0.1, 4.1)) for x in (-size / 2, size / 2)]
+    walls = [
+        box((x, 0, 2), (0.1, size, 4.1)) + box((0, x, 2), (size, 0.1, 4.1)) for x in (-size / 2, size / 2)
+    ]
     return [*walls[0], *walls[1], *box((0, 0, 4), (size, size, 0.1)), *box((0, 0, -0.05), (size, size, 0.1))]
 
 
@@ -168,7 +177,9 @@ def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.n
 
 
 def test_second_figure_is_named(tmp_path: Path) -> None:
-    other = {"Other" + name: [solid + np.array((3, 0, 0)) for solid in solids] for name, solids in FIGURE.items()}
+    other = {
+        "Other" + name: [solid + np.array((3, 0, 0)) for solid in solids] for name, solids in FIGURE.items()
+    }
     assert dropped(doubts(FIGURE | other, tmp_path)) == ["OtherLimbs", "OtherTrunk"]
 
 
@@ -213,7 +224,9 @@ def test_spare_props_in_a_hand(tmp_path: Path) -> None:
 
 
 def test_spare_weapons_of_real_characters(characters_dir: Path, tmp_path: Path) -> None:
-    entries = {entry.id: entry for entry in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    entries = {
+        entry.id: entry for entry in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
+    }
     knight = read_character(msgspec.structs.replace(entries["kaykit_knight"], drop=()))
     assert {"1H_Sword_Offhand", "Round_Shield"} <= {name for fix in knight.fixes for name in fix.value}
 
@@ -321,7 +334,9 @@ def test_inside_out_figure_warns(tmp_path: Path) -> None:
 
 def test_lost_cape_back_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
-    path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False))
+    path = written(
+        tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
+    )
     (warning,) = read(path, "gltf").warnings
     assert "backs of single-sided faces" in warning
     assert "wound inwards" not in warning

@@ -61,18 +61,23 @@ def test_factors_are_linear(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "opacity"), [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)]
+    ("stated", "opacity"),
+    [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)],
 )
 def test_glass_is_see_through(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
     glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
-    pane = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
+    pane = with_material(
+        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated
+    )
     assert pane.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
     assert pane.base_color[3] == pytest.approx(opacity)
 
 
 def test_specular_glossiness_diffuse(tmp_path: Path) -> None:
     extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
-    material = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions)
+    material = with_material(
+        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions
+    )
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
@@ -152,7 +157,9 @@ def test_image_and_its_fallback(
     assert len(raw.warnings) == (extension == "EXT_texture_webp")
 
 
-@pytest.mark.parametrize(("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")])
+@pytest.mark.parametrize(
+    ("uri", "place"), [("skin.png", "Textures/skin.png"), ("../skins/skin.png", "Skins/skin.png")]
+)
 def test_image_elsewhere_in_the_source(tmp_path: Path, uri: str, place: str) -> None:
     image, folder = tmp_path / place, tmp_path / "gltf"
     for parent in (image.parent, folder):
@@ -181,7 +188,9 @@ HALF_IN_GAMMA = 0.21404114
 """Linear light of 0.5 in sRGB."""
 
 
-def vrm0(folder: Path, properties: Any, version: str = "UniVRM-0.99.0", factor: list[float] | None = None) -> RawMesh:
+def vrm0(
+    folder: Path, properties: Any, version: str = "UniVRM-0.99.0", factor: list[float] | None = None
+) -> RawMesh:
     """A textured triangle whose glTF material is opaque blue, with what a VRM 0.x file says of it."""
     writer = GltfWriter()
     for colour in (RED_GREEN, RED_GREEN[:, ::-1]):
@@ -238,7 +247,8 @@ def test_alpha_mode_by_shader_or_keyword(tmp_path: Path, shader: str, keywords: 
 
 
 @pytest.mark.parametrize(
-    ("version", "red"), [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)]
+    ("version", "red"),
+    [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)],
 )
 def test_old_vrm_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
     raw = vrm0(tmp_path, [{"shader": "VRM_USE_GLTFSHADER"}], version, [0.5, 0, 0, 0.5])

@@ -23,7 +23,9 @@ TIMES = [1.0, 2.0, 3.0]
 SHIFTS = [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [4.0, 8.0, 0.0]]
 
 
-def animate(writer: GltfWriter, name: str | None, path: str = "translation", node: int = 0, **given: Any) -> None:
+def animate(
+    writer: GltfWriter, name: str | None, path: str = "translation", node: int = 0, **given: Any
+) -> None:
     """Add an animation of one channel; `times` and `values` are keys or accessors' indices."""
     times, values = given.pop("times", TIMES), given.pop("values", SHIFTS)
     curve = {
@@ -33,7 +35,10 @@ def animate(writer: GltfWriter, name: str | None, path: str = "translation", nod
     }
     named = {} if name is None else {"name": name}
     writer.add(
-        "animations", **named, channels=[{"sampler": 0, "target": {"node": node, "path": path}}], samplers=[curve]
+        "animations",
+        **named,
+        channels=[{"sampler": 0, "target": {"node": node, "path": path}}],
+        samplers=[curve],
     )
 
 
@@ -49,7 +54,8 @@ def corners(moving: AnimatedCharacter, seconds: float, motion: int = 0) -> NDArr
 
 
 def two_skins() -> GltfWriter:
-    """A mesh with a skin at two nodes of different skins, one without at a moved node, and a mesh of two targets."""
+    """A mesh with a skin at two nodes of different skins, one without at a moved node, and a mesh of two
+    targets."""
     writer = GltfWriter()
     joints = writer.accessor([[0, 1, 0, 0]] * 3, "u1")
     weights = writer.accessor([[191, 64, 0, 0]] * 3, "u1", normalized=True)

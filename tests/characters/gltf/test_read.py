@@ -1,4 +1,5 @@
-"""Geometry of glTF files: buffers, hierarchy, skins, morph targets, real characters, Draco and meshoptimizer."""
+"""Geometry of glTF files: buffers, hierarchy, skins, morph targets, real characters, Draco and
+meshoptimizer."""
 
 from __future__ import annotations
 
@@ -199,21 +200,26 @@ def test_default_morph_weights(tmp_path: Path) -> None:
 def skinned_writer() -> GltfWriter:
     """Two joints whose rest pose is not the pose of the raw vertices, and a prop on the upper one.
 
-    Bound with the lower joint at the origin and the upper one at (0, 1, 0); at rest the lower one is at (0, 1, 0)
-    and the upper one at (0, 2, 0), turned a quarter about Z.
+    Bound with the lower joint at the origin and the upper one at (0, 1, 0); at rest the lower one is at (0,
+    1, 0) and the upper one at (0, 2, 0), turned a quarter about Z.
     """
     writer = GltfWriter()
     upper_bind = np.eye(4)
     upper_bind[:3, 3] = (0, -1, 0)
     binds = writer.accessor([np.eye(4).T, upper_bind.T])
     points = [[1, 0, 0], [0, 2, 0], [1, 1, 0]]
-    joints, weights = [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]], [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]]
+    joints, weights = (
+        [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]],
+        [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]],
+    )
     attributes: dict[str, Any] = {
         "NORMAL": writer.accessor([[1, 0, 0]] * 3),
         "JOINTS_0": writer.accessor(joints, "u1"),
         "WEIGHTS_0": writer.accessor(weights),
     }
-    body = writer.mesh_node(writer.primitive(points, **attributes), name="body", translation=[100, 0, 0], skin=0)
+    body = writer.mesh_node(
+        writer.primitive(points, **attributes), name="body", translation=[100, 0, 0], skin=0
+    )
     prop = writer.mesh_node(name="prop", translation=[0, 0, 1])
     upper = writer.add("nodes", name="upper", translation=[0, 1, 0], rotation=QUARTER_TURN_Z, children=[prop])
     lower = writer.add("nodes", name="lower", translation=[0, 1, 0], children=[upper])
@@ -283,7 +289,10 @@ def test_knight_agrees_with_the_specification(characters_dir: Path) -> None:
         return world(above[0]) @ local if above else local
 
     node = next(n for n in nodes if n.get("name") == "Knight_Body")
-    skin, (primitive, *_) = writer.data["skins"][node["skin"]], writer.data["meshes"][node["mesh"]]["primitives"]
+    skin, (primitive, *_) = (
+        writer.data["skins"][node["skin"]],
+        writer.data["meshes"][node["mesh"]]["primitives"],
+    )
     binds = values(writer, skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
     palette = np.stack([world(joint) for joint in skin["joints"]]) @ binds
     points, joints, weights = (

@@ -83,7 +83,8 @@ def test_report_is_json(dataset: Path) -> None:
     assert report == verify(dataset, workers=2)
 
 
-# The planted faults: a function that changes rows by uid, checks of which one must fail, and the rows they name.
+# The planted faults: a function that changes rows by uid, checks of which one must fail, and the rows they
+# name.
 
 
 def _mirror(rows: Rows, columns: tuple[str, ...]) -> None:
@@ -187,11 +188,19 @@ FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
     "another grey": (_recolour_contour, {"contour"}, {"0_01"}),
     "another yaw": (lambda rows: rows["0_01"].update(yaw_deg=91.0), {"views", "position"}, {"0_01"}),
     "another backend": (lambda rows: rows["0_02"].update(backend="other"), {"views"}, {"0_02"}),
-    "another box": (lambda rows: rows["0_03"].update(bbox_min=[-0.6, -0.5, -0.5]), {"views", "position"}, {"0_03"}),
+    "another box": (
+        lambda rows: rows["0_03"].update(bbox_min=[-0.6, -0.5, -0.5]),
+        {"views", "position"},
+        {"0_03"},
+    ),
     "another uid": (lambda rows: rows["2_00"].update(uid="2_09"), {"views", "images"}, {"2_09"}),
     "another view": (lambda rows: rows["2_01"].update(view=7), {"views"}, {"2_01", "2"}),
     "no thickness": (lambda rows: rows["2_02"].update(outline_px=None), {"schema"}, {"2_02"}),
-    "a path of a machine": (lambda rows: rows["0_03"].update(license="/home/jane/x"), {"files", "licences"}, {"0_03"}),
+    "a path of a machine": (
+        lambda rows: rows["0_03"].update(license="/home/jane/x"),
+        {"files", "licences"},
+        {"0_03"},
+    ),
     "a missing view": (lambda rows: rows.pop("2_03"), {"views"}, {"2"}),
 }
 

@@ -74,8 +74,14 @@ def test_truncated_shard(dataset: Path, kept: int) -> None:
     ("name", "check", "text"),
     [
         *((schema.CARD, "files", text) for text in ("# none\n", "---\nconfigs: 3\n---\n", "---\n: [\n---\n")),
-        *((schema.BUILD_FILE, "files", text) for text in ("", "[]", '{"config": 3}', '{"config": {"views": 0}}')),
-        *((schema.SPLITS_FILE, "splits", text) for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')),
+        *(
+            (schema.BUILD_FILE, "files", text)
+            for text in ("", "[]", '{"config": 3}', '{"config": {"views": 0}}')
+        ),
+        *(
+            (schema.SPLITS_FILE, "splits", text)
+            for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')
+        ),
     ],
 )
 def test_unusable_file(dataset: Path, name: str, check: str, text: str) -> None:
@@ -109,7 +115,8 @@ def test_wrong_columns(dataset: Path) -> None:
     messages = [message for _, message in found(verify(dataset), "schema")]
     assert len(messages) == 3
     assert all(
-        word in message for word, message in zip(("outline_px", "license", "huggingface"), messages, strict=True)
+        word in message
+        for word, message in zip(("outline_px", "license", "huggingface"), messages, strict=True)
     )
 
 

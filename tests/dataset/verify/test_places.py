@@ -67,7 +67,9 @@ def _with_alpha(rows: Rows) -> None:
         (lambda rows: rows["2_01"].update(uid="hat"), "views", "train"),
     ],
 )
-def test_faults_in_published_schema(published: Path, plant: Callable[[Rows], Any], check: str, where: str) -> None:
+def test_faults_in_published_schema(
+    published: Path, plant: Callable[[Rows], Any], check: str, where: str
+) -> None:
     edit(published, plant)
     report = verify(published)
     assert check in failed(report), report.lines()

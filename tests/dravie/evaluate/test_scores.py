@@ -107,7 +107,9 @@ def board(left: int, top: int, levels: float = 3.0, depth: int = 40) -> NDArray[
     """Zpos of a square of 24 pixels whose colours run along it."""
     pos = np.zeros((SIDE, SIDE, 4), np.uint8)
     along = np.floor(np.arange(24) * levels).astype(np.uint8)
-    square = np.stack(np.broadcast_arrays(along[None, :], along[:, None], np.uint8(depth), np.uint8(255)), axis=-1)
+    square = np.stack(
+        np.broadcast_arrays(along[None, :], along[:, None], np.uint8(depth), np.uint8(255)), axis=-1
+    )
     pos[top : top + 24, left : left + 24] = square
     return pos
 
@@ -117,7 +119,8 @@ def test_points_are_tracked(levels: float, off: int) -> None:
     step = follow(board(4, 10, levels), board(15, 7, levels))
     assert len(step.here) == 24 * 24
     rows, columns = (
-        there - here for here, there in zip(*(np.divmod(p, SIDE) for p in (step.here, step.there)), strict=True)
+        there - here
+        for here, there in zip(*(np.divmod(p, SIDE) for p in (step.here, step.there)), strict=True)
     )
     assert np.abs(columns - 11).max() <= off and np.abs(rows + 3).max() <= off
 
@@ -188,7 +191,9 @@ def test_clip_score_is_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
             return images.mean((2, 3))
 
     parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
-    monkeypatch.setitem(sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts))
+    monkeypatch.setitem(
+        sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts)
+    )
     monkeypatch.setattr(metrics, "_lpips", lambda _: lambda one, two: 0.0)
     networks, notes = find_perceptual(torch.device("cpu"))
     red, yellow = (np.full((4, 4, 3), rgb, np.float32) / 255 for rgb in ((200, 0, 0), (90, 90, 0)))
@@ -248,12 +253,20 @@ def found(*values: Scored, score: str = "l1") -> list[Difference]:
     return list(differences(measured, summarise(measured)))
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")])
+@pytest.mark.parametrize(
+    ("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")]
+)
 def test_verdict_on_paired_difference(gain: float, verdict: str) -> None:
     (difference,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
-    assert (difference.verdict, difference.baseline, len(difference.value.characters)) == (verdict, "line", 12)
+    assert (difference.verdict, difference.baseline, len(difference.value.characters)) == (
+        verdict,
+        "line",
+        12,
+    )
     assert difference.value.mean == pytest.approx(gain, abs=1e-9)
-    (up,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim")
+    (up,) = found(
+        (method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim"
+    )
     assert up.verdict == verdict
 
 

@@ -54,7 +54,9 @@ def _picture(height: int, width: int, channels: int = 7) -> torch.Tensor:
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("reference", get_args(Reference))
 @pytest.mark.parametrize("shape", [(32, 32), (37, 50), (1, 9)])
-def test_any_size_gives_four_channels(architecture: Architecture, reference: Reference, shape: tuple[int, int]) -> None:
+def test_any_size_gives_four_channels(
+    architecture: Architecture, reference: Reference, shape: tuple[int, int]
+) -> None:
     channels = input_channels(ModelConfig(reference=reference))
     with torch.inference_mode():
         painted = _generator(architecture, reference)(_picture(*shape, channels))
@@ -81,7 +83,9 @@ def test_weights_that_see_a_grey_contour(architecture: Architecture, tmp_path: P
     save_model(tmp_path, 1, model_of(config, 1))
     path = tmp_path / FOLDER / "0000001" / MODEL
     weights = {name: weight.clone() for name, weight in load_file(path).items()}
-    narrow = {name: w[:, :-2].contiguous() if w.ndim == 4 and sees_input(name) else w for name, w in weights.items()}
+    narrow = {
+        name: w[:, :-2].contiguous() if w.ndim == 4 and sees_input(name) else w for name, w in weights.items()
+    }
     path.write_bytes(save(narrow))
     converted = load_generator(tmp_path).network.state_dict()
     for name, weight in weights.items():
@@ -90,7 +94,9 @@ def test_weights_that_see_a_grey_contour(architecture: Architecture, tmp_path: P
             continue
         assert torch.equal(converted[name][:, :-3], weight[:, :-3])
         assert torch.allclose(converted[name][:, -3:].sum(1), narrow[name][:, -1], atol=1e-6)
-    path.write_bytes(save({name: w[:, :-1].contiguous() if sees_input(name) else w for name, w in narrow.items()}))
+    path.write_bytes(
+        save({name: w[:, :-1].contiguous() if sees_input(name) else w for name, w in narrow.items()})
+    )
     with pytest.raises(SpecsiaError, match="of another model or version"):
         load_generator(tmp_path)
 
@@ -174,7 +180,14 @@ def test_features_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         find_perceptual_loss("vgg19")
 
 
-SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "augment": "none"}
+SETTINGS = {
+    "steps": 100,
+    "batch": 2,
+    "learning_rate": 2e-3,
+    "schedule": "constant",
+    "ema": 0.95,
+    "augment": "none",
+}
 """Of a training that is over before the usual one has warmed up."""
 
 
@@ -201,7 +214,9 @@ def test_hint_undoes_local_damage(tmp_path: Path) -> None:
     ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
-    rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset))]
+    rows = [
+        row for split in dataset.splits(name) for row in dataset.stream(name, split, pair_columns(dataset))
+    ]
     pairs = [dimmed(decode_pair(row)) for row in rows]
     unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
     training = [pair for pair in pairs if pair.character_id != ids[-1]]

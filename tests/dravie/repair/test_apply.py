@@ -110,7 +110,9 @@ def test_no_haze_around_figure() -> None:
 
 
 def test_missing_line_in_drawings_style() -> None:
-    grey = painter(lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing")
+    grey = painter(
+        lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing"
+    )
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
     result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, Ink.of_one(2, (20, 20, 20))))
@@ -123,7 +125,8 @@ def test_missing_line_in_drawings_style() -> None:
 
 
 def test_wide_line_of_several_colours() -> None:
-    """At its full width, though the network is told of 4 pixels, and in the colour of the figure beside it."""
+    """At its full width, though the network is told of 4 pixels, and in the colour of the figure beside
+    it."""
     told: list[torch.Tensor] = []
 
     def nothing(x: torch.Tensor) -> torch.Tensor:

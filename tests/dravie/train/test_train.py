@@ -114,7 +114,10 @@ def test_stopped_run_resumes_to_same_weights(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, stops: Sequence[int]
 ) -> None:
     """Stopped before its first checkpoint, and where a step after the last one is lost."""
-    config, whole = replace(PRESETS[architecture], steps=6, batch=2, patch=16, perceptual="none"), tmp_path / "whole"
+    config, whole = (
+        replace(PRESETS[architecture], steps=6, batch=2, patch=16, perceptual="none"),
+        tmp_path / "whole",
+    )
     _train(dataset, whole, config)
     for at in stops:
         with monkeypatch.context() as patched:
@@ -138,7 +141,11 @@ def test_log_continues(tmp_path: Path) -> None:
 def test_nan_loss_stops(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
         values = STEP(trainer, number, *patches)
-        return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
+        return (
+            values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan"))
+            if number == 6
+            else values
+        )
 
     monkeypatch.setattr(Trainer, "step", step)
     with pytest.raises(SpecsiaError, match="adversarial of step 7"):
@@ -147,7 +154,8 @@ def test_nan_loss_stops(dataset: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--reference", "none")]
+    "options",
+    [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--reference", "none")],
 )
 def test_other_settings_are_refused(dataset: Path, trained: Path, options: Sequence[str]) -> None:
     before = (trained / "run.json").read_bytes()
@@ -185,8 +193,12 @@ def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
         lambda checkpoint: os.truncate(checkpoint / MODEL, 5000),
         lambda checkpoint: _put(checkpoint / MODEL, "head.bias", torch.full((10,), float("nan"))),
         lambda checkpoint: (checkpoint / MODEL).unlink(),
-        lambda checkpoint: (checkpoint / STATE).write_text('{"step": 10, "model": {"architecture": "paper"}}'),
-        lambda checkpoint: (checkpoint / STATE).write_text('{"step": 10, "model": {"architecture": ["tiny"]}}'),
+        lambda checkpoint: (checkpoint / STATE).write_text(
+            '{"step": 10, "model": {"architecture": "paper"}}'
+        ),
+        lambda checkpoint: (checkpoint / STATE).write_text(
+            '{"step": 10, "model": {"architecture": ["tiny"]}}'
+        ),
         lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000),
         lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
     ],
@@ -265,7 +277,9 @@ def test_useless_model_warns(
 ) -> None:
     monkeypatch.setattr("specsia_build.dravie.train.train.validate", lambda *_: (ours, 0.2, b""))
     result = _train(dataset, tmp_path / "run", replace(SMALL, steps=1))
-    assert [("--seed" in warning, "float32" in warning) for warning in result.warnings] == [(True, True)] * warned
+    assert [("--seed" in warning, "float32" in warning) for warning in result.warnings] == [
+        (True, True)
+    ] * warned
 
 
 @pytest.mark.parametrize(
@@ -276,7 +290,9 @@ def test_useless_model_warns(
         ("--set", "batch=many"),
         ("--set", "colour=1"),
         ("--perceptual", "absent.pth"),
-        pytest.param(("--device", "cuda"), marks=pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")),
+        pytest.param(
+            ("--device", "cuda"), marks=pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
+        ),
     ],
 )
 def test_wrong_options(dataset: Path, tmp_path: Path, options: Sequence[str]) -> None:

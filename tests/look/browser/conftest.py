@@ -75,7 +75,9 @@ def shown(*items: Item, **more: Any) -> Gallery:
 
 def galleries() -> dict[str, tuple[Gallery, Sections]]:
     """What is looked at, by name, and the tables of its overview."""
-    sections = {"counts": ("Counts", tag("table", tag("tbody", tag("tr", tag("td", "written by the program")))))}
+    sections = {
+        "counts": ("Counts", tag("table", tag("tbody", tag("tr", tag("td", "written by the program")))))
+    }
     broken = FailedItem(
         "broken", "broken", "render", None, "no mesh in it", "logs/one.log", "specsia build --out my-run"
     )
@@ -95,7 +97,9 @@ def galleries() -> dict[str, tuple[Gallery, Sections]]:
     harmed = [replace(broken, key=text, id=text, reason=text, command=text) for text in HOSTILE]
     names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "failed": tuple(harmed)}
     moving = {"yaws": None, "fps": 12.0, "action": "Walk"}
-    clips = [figure(name, k, **moving) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))]
+    clips = [
+        figure(name, k, **moving) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))
+    ]
     return {
         "figures": (shown(*figures, failed=tuple(failed)), sections),
         "clips": (shown(*clips), {}),
@@ -183,4 +187,6 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
 def serious(page: Page) -> list[str]:
     """What keeps people out of a page as it is: each a rule and the first element that breaks it."""
     found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")
+    ]

@@ -40,7 +40,12 @@ def needs_blender() -> None:
 
 def quad(x: float, z: float, y: float, material: Material, reach: float = 1.0, half: float = 0.14) -> Mesh:
     """An upright square about (x, z) at depth y whose UVs run from 0 to `reach`, seen from the front."""
-    corners = [[x - half, y, z - half], [x + half, y, z - half], [x + half, y, z + half], [x - half, y, z + half]]
+    corners = [
+        [x - half, y, z - half],
+        [x + half, y, z - half],
+        [x + half, y, z + half],
+        [x - half, y, z + half],
+    ]
     uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * reach
     return mesh_of(corners, [[0, 1, 2], [0, 2, 3]], material, uv=uv)
 
@@ -67,7 +72,9 @@ def surfaces() -> list[Mesh]:
     return [
         quad(-0.45, 0.45, 0.0, Material("repeat", texture=tile), reach=1.7),
         quad(-0.15, 0.45, 0.0, Material("clamp", texture=replace(tile, wrap=("clamp", "clamp"))), reach=1.7),
-        quad(0.15, 0.45, 0.0, Material("mirror", texture=replace(tile, wrap=("mirror", "repeat"))), reach=1.7),
+        quad(
+            0.15, 0.45, 0.0, Material("mirror", texture=replace(tile, wrap=("mirror", "repeat"))), reach=1.7
+        ),
         quad(0.45, 0.45, 0.0, Material("nearest", (0.9, 0.8, 0.7, 1.0), replace(tile, nearest=True))),
         quad(-0.45, 0.0, 0.0, Material("mask", texture=veil, alpha_mode="mask", alpha_cutoff=0.4)),
         quad(-0.1, 0.0, 0.0, Material("veil", texture=veil, alpha_mode="blend")),
@@ -120,7 +127,11 @@ def test_agrees_on_every_surface() -> None:
 @pytest.mark.parametrize(("z", "last", "why"), [(0, 1, "no faces"), (np.nan, 2, "not finite")])
 def test_undrawable_mesh_needs_no_blender(z: float, last: int, why: str) -> None:
     with pytest.raises(CharacterError, match=why):
-        next(render_views(mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]]), [Camera(0.0, 16)], "unlit"))
+        next(
+            render_views(
+                mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]]), [Camera(0.0, 16)], "unlit"
+            )
+        )
 
 
 SCRIPT = """
@@ -177,7 +188,9 @@ def test_hanging_job_is_ended(stand_in: Callable[[], BlenderProcess]) -> None:
 
 
 @pytest.mark.parametrize("job", [{"n": 1}, {"n": 1, "sleep": 600}])
-def test_child_ends_with_parent(stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]) -> None:
+def test_child_ends_with_parent(
+    stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]
+) -> None:
     parent = (
         "import json, os, sys, threading, time\n"
         "from specsia_build.rendering.blender import process as blender_process\n"
@@ -205,7 +218,9 @@ def dressed() -> Mesh:
     """Boxes, a texture with a factor and an emission, and vertex colours."""
     smooth = np.linspace(0, 255, 8 * 8 * 4).reshape(8, 8, 4).astype(np.uint8)
     smooth[..., 3] = 255
-    cloth = Material("cloth", (0.9, 0.5, 0.3, 1.0), Texture(smooth, ("clamp", "repeat")), emissive=(0.0, 0.05, 0.1))
+    cloth = Material(
+        "cloth", (0.9, 0.5, 0.3, 1.0), Texture(smooth, ("clamp", "repeat")), emissive=(0.0, 0.05, 0.1)
+    )
     corners = [(1.0, 0.2, 0.2, 1.0), (0.2, 1.0, 0.2, 1.0), (0.4, 0.4, 0.8, 1.0), (0.5, 0.5, 0.5, 1.0)]
     return concatenate(
         [

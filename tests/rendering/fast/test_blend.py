@@ -17,7 +17,8 @@ from tests.rendering.reference import layered
 from tests.rendering.scenes import PIXEL, RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
 
 ROUNDING = 0.6
-"""Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function add."""
+"""Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function
+add."""
 
 
 def glassy(mesh: Mesh, color: RGBA = (1.0, 1.0, 1.0, 0.5)) -> Mesh:
@@ -85,7 +86,9 @@ def test_tiles_do_not_matter(moved: tuple[int, int]) -> None:
 
     def drawn(right: int, down: int) -> Layers:
         x, z = (columns + right - SIZE / 2) * PIXEL, (SIZE / 2 - rows - down) * PIXEL
-        return look_at(glassy(mesh_of(np.stack([x, depths, z], axis=1), np.arange(120), colors=colors), WHITE))
+        return look_at(
+            glassy(mesh_of(np.stack([x, depths, z], axis=1), np.arange(120), colors=colors), WHITE)
+        )
 
     here, there = drawn(0, 0), drawn(*moved)
     right, down = moved

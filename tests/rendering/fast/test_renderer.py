@@ -160,7 +160,11 @@ def test_non_finite_or_distant_vertices(value: float) -> None:
 def test_agrees_with_brute_force(seed: int, count: int, yaw: float) -> None:
     mesh = soup(seed, count)
     layers, expected = look_at(mesh, yaw, 48), reference(mesh, Camera(yaw, 48))
-    assert [a.dtype.name for a in (layers.color, layers.coverage, layers.position)] == ["uint8", "uint8", "float32"]
+    assert [a.dtype.name for a in (layers.color, layers.coverage, layers.position)] == [
+        "uint8",
+        "uint8",
+        "float32",
+    ]
     assert not layers.color[layers.mask == 0].any() and not layers.position[layers.mask == 0].any()
     assert_array_equal(layers.mask, layers.coverage)
     error: NDArray[np.float64] = np.abs(layers.coverage / 255 - expected.coverage)

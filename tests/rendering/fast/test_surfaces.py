@@ -51,7 +51,9 @@ def test_bytes_survive_tables() -> None:
 def test_texels_interpolate_encoded() -> None:
     # Two texels over 20 pixels: the first's centre at 5, the second's at 15.
     pixels = grid([20, 220])
-    row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[20, 10:30, 0]
+    row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[
+        20, 10:30, 0
+    ]
     expected = np.clip(20 + 200 * (np.arange(20) + 0.5 - 5) / 10, 20, 220)
     assert_allclose(row.astype(float), expected, atol=0.51)
 
@@ -81,7 +83,9 @@ def test_outside_0_to_1(wrap: Wrap, vertical: bool, nearest: bool) -> None:
     assert_allclose(line.astype(int), WRAPPED[wrap], atol=1 if nearest else 16)
 
 
-@pytest.mark.parametrize(("value", "wrap"), [(1e9, "repeat"), (-3e38, "clamp"), (np.inf, "mirror"), (np.nan, "repeat")])
+@pytest.mark.parametrize(
+    ("value", "wrap"), [(1e9, "repeat"), (-3e38, "clamp"), (np.inf, "mirror"), (np.nan, "repeat")]
+)
 def test_absurd_uv(value: float, wrap: Wrap) -> None:
     for mode in ("opaque", "mask"):
         material = replace(textured(checker(16), wrap=(wrap, wrap)), alpha_mode=mode)
@@ -95,7 +99,9 @@ def test_absurd_uv(value: float, wrap: Wrap) -> None:
 
 def test_factors_multiply() -> None:
     half = 188
-    material = replace(textured(np.array([[[half, 255, half, 255]]], np.uint8)), base_color=(0.5, 1.0, 0.25, 1.0))
+    material = replace(
+        textured(np.array([[[half, 255, half, 255]]], np.uint8)), base_color=(0.5, 1.0, 0.25, 1.0)
+    )
     colors: list[RGBA] = [(1.0, 0.5, 0.5, 1.0)] * 4
     color = inner(look_at(sheet(10, 10, 30, 30, material=material, colors=colors)))
     light = float(srgb_to_linear(np.array(half / 255)))
@@ -216,14 +222,18 @@ def picture(mesh: Mesh, size: int) -> bytes:
 
 def renewed(mesh: Mesh) -> Mesh:
     """The same mesh, with textures without computed levels."""
-    return replace(mesh, materials=tuple(replace(m, texture=replace(m.texture)) for m in mesh.materials if m.texture))
+    return replace(
+        mesh, materials=tuple(replace(m, texture=replace(m.texture)) for m in mesh.materials if m.texture)
+    )
 
 
 @pytest.mark.parametrize("sizes", [(16, 32), (32, 16)], ids=["from afar first", "closely first"])
 @pytest.mark.parametrize("images", [1, 2])
 def test_views_are_independent(images: int, sizes: tuple[int, int]) -> None:
     grain = np.random.default_rng(0).integers(0, 256, (images, 256, 256, 4), np.uint8)
-    mesh = concatenate([sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=textured(grain[k])) for k in range(images)])
+    mesh = concatenate(
+        [sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=textured(grain[k])) for k in range(images)]
+    )
     for size in sizes:
         assert picture(mesh, size) == picture(renewed(mesh), size)
     swapped = replace(mesh, materials=mesh.materials[::-1])

@@ -30,7 +30,10 @@ def test_rest_other_than_bind_pose(tmp_path: Path) -> None:
         write_figure(tmp_path / "figures" / f"{name}.glb", 1, bent=bent)
     layout, _ = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", views=1))
     rows = [
-        row for path in layout.dataset.rglob("data/*.parquet") for row in read_rows(path) if row["action"] == "sway"
+        row
+        for path in layout.dataset.rglob("data/*.parquet")
+        for row in read_rows(path)
+        if row["action"] == "sway"
     ]
     for name, least in (("plain", 0.85), ("bent", 0.7)):
         assert np.mean([row["iou"] for row in rows if row["character_id"] == name]) > least
@@ -43,7 +46,9 @@ POINTS = 1000
 
 
 def test_surface_keeps_its_colour(tmp_path: Path) -> None:
-    stated = clips_config(Path("sample:1"), recipes=["frames"], motions=["jump"], turntable=False, views=1, frames=4)
+    stated = clips_config(
+        Path("sample:1"), recipes=["frames"], motions=["jump"], turntable=False, views=1, frames=4
+    )
     config = replace(stated, size=512)
     layout, _ = run_clips(tmp_path / "out", config)
     (entry,) = open_source("sample:1", tmp_path / "samples").entries
@@ -58,19 +63,27 @@ def test_surface_keeps_its_colour(tmp_path: Path) -> None:
     sides = rest[faces[:, 1:]] - rest[faces[:, :1]]
     areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
     random = np.random.default_rng(0)
-    face, weights = random.choice(len(faces), POINTS, p=areas / areas.sum()), random.dirichlet(np.ones(3), POINTS)
+    face, weights = (
+        random.choice(len(faces), POINTS, p=areas / areas.sum()),
+        random.dirichlet(np.ones(3), POINTS),
+    )
     true = (weights[..., None] * codes[faces[face]]).sum(axis=1)
     times_seen = np.zeros(POINTS, np.int64)
     for k, camera in enumerate(shot.cameras):
         picture = png.decode(drawn.files[frame_file(POS, k)], 4)
         places = camera.project(actor.rig.vertices(shot.poses, k) + shot.shifts[k])
-        column, row = np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
+        column, row = (
+            np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
+        )
         hit, at, _ = first_hits(np.stack([column, row], axis=1) + 0.5, places, faces)
-        # Where another face is at the pixel's centre, or the background shares it, the pixel shows another point.
+        # Where another face is at the pixel's centre, or the background shares it, the pixel shows another
+        # point.
         seen = (hit == face) & (picture[row, column, 3] == 255)
         aside = (true - (at[..., None] * codes[faces[hit]]).sum(axis=1))[seen]
         # A centre on an edge, to a 256th of a pixel, may show its other side.
-        assert np.quantile(np.abs(picture[row, column, :3][seen] + aside - true[seen]).max(axis=1), 0.99) <= 1.0
+        assert (
+            np.quantile(np.abs(picture[row, column, :3][seen] + aside - true[seen]).max(axis=1), 0.99) <= 1.0
+        )
         times_seen += seen
     assert (times_seen > 1).sum() > POINTS / 8
 
@@ -83,16 +96,21 @@ Moves = tuple[str, str, str, list[Any]]
 
 
 def write_scene(path: Path, clips: list[Moves], *, under: bool = False) -> Path:
-    """A figure below ``hips``, a stone of one side beside it, and a camera; `under` hangs all of them on one node."""
+    """A figure below ``hips``, a stone of one side beside it, and a camera; `under` hangs all of them on one
+    node."""
     writer = GltfWriter()
     nodes = {}
     for name, (centre, size, _) in {**PARTS, "stone": ((0.7, 0.1, 0.0), (0.1, 0.1, 0.1), None)}.items():
         part = writer.primitive(BOX * np.array(size), TRIANGLES[: 6 if name == "stone" else None])
         nodes[name] = writer.mesh_node(part, name=name, translation=[float(c) for c in centre])
-    nodes["hips"] = writer.add("nodes", name="hips", children=[node for name, node in nodes.items() if name != "stone"])
+    nodes["hips"] = writer.add(
+        "nodes", name="hips", children=[node for name, node in nodes.items() if name != "stone"]
+    )
     nodes["camera"] = writer.add("nodes", name="camera")
     roots = [nodes["stone"], nodes["hips"], nodes["camera"]]
-    writer.data["scenes"] = [{"nodes": [writer.add("nodes", name="scene", children=roots)] if under else roots}]
+    writer.data["scenes"] = [
+        {"nodes": [writer.add("nodes", name="scene", children=roots)] if under else roots}
+    ]
     writer.data["scene"] = 0
     for name, node, way, values in clips:
         add_motion(writer, name, nodes[node], way, range(len(values)), values)

@@ -11,7 +11,8 @@ CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
 
 
 def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:
-    """Fit the surface of a scene in a folder of data by ``instant-nsr-pl`` at `root`, and write it as OBJ `mesh`."""
+    """Fit the surface of a scene in a folder of data by ``instant-nsr-pl`` at `root`, and write it as OBJ
+    `mesh`."""
     work = os.getcwd()
     os.chdir(root)
     sys.path.insert(0, root)
