@@ -18,11 +18,11 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
-from specsia_build.recipes import verify as publish
-from specsia_build.recipes.folder import STATE, read_parts
-from specsia_build.recipes.frames import Frames
-from specsia_build.recipes.recipe import Written
-from specsia_build.recipes.verify import verify
+from specsia_build.layouts import verify as publish
+from specsia_build.layouts.folder import STATE, read_parts
+from specsia_build.layouts.frames import Frames
+from specsia_build.layouts.layout import Written
+from specsia_build.layouts.verify import verify
 from tests.clips import SIZE, clips_config, run_clips, write_figures
 from tests.commands import specsia
 from tests.hub_server import HubServer

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.animeinbet import JOINED, PLACES, POINTS, Animeinbet
-from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name, with_holes
-from specsia_build.recipes.recipe import ClipFrames, load_recipe
+from specsia_build.layouts.animeinbet import JOINED, PLACES, POINTS, Animeinbet
+from specsia_build.layouts.paintbucket import SHEETS, TOP, folder_name, with_holes
+from specsia_build.layouts.layout import Pictures, load_recipe
 from tests.recipes.clip_frames import (
     PALETTE,
     STEP,
@@ -118,7 +118,7 @@ def test_frames_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     recipe = load_recipe(name)
     tmp_path.joinpath("figure").mkdir()
     _, made = drawn_with(tuple(recipe.layers), tmp_path / "figure", monkeypatch)
-    part = write_clips(recipe, [ClipFrames(made.meta, made.files)], tmp_path / "out")
+    part = write_clips(recipe, [Pictures(made.meta, made.files)], tmp_path / "out")
     assert part.facts["frames"] == len(made.meta["times"])
     assert not list(recipe.verify(tmp_path / "out", part))
 
@@ -237,7 +237,7 @@ def _graph(count: int = COUNT, shift: float = 0.0) -> dict[str, Any]:
     return {PLACES: places.tolist(), JOINED: joined, POINTS: [3 * k for k in range(count)]}
 
 
-def _clip(graphs: list[dict[str, Any]]) -> ClipFrames:
+def _clip(graphs: list[dict[str, Any]]) -> Pictures:
     lines = [np.full((SIZE, SIZE), 255, np.uint8) for _ in graphs]
     for line in lines:
         line[10:50, 30:32] = 0

@@ -1,4 +1,4 @@
-"""The recipe `anidoc`: colour films with their line films, a reference picture and point tracks."""
+"""The layout `anidoc`: colour films with their line films, a reference picture and point tracks."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,9 +14,10 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE, TRACKS
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.media import background, corner, on_canvas, played, require_first, write_line_film
+from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import over, write_mp4
-from specsia_build.recipes.media import background, corner, on_canvas, played, require_first, write_line_film
-from specsia_build.recipes.recipe import Part, Recipe, Written
 
 FILMS, LINES, CONTROL, REFERENCE, POINTS, SPARSE = "color", "line", "control", "reference", "tracks", "sparse"
 
@@ -25,7 +26,7 @@ LEAST = 61  # Frames that the loader needs: a reference, a gap of 36, and 25
 CONTROLS = 14  # Frames that AniDoc generates
 
 
-class AniDoc(Recipe):
+class AniDoc(Layout):
     """The layout that AniDoc's `SakugaRefDataset` and its inference read."""
 
     name = "anidoc"

@@ -11,8 +11,8 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError
+from specsia_build.layouts.part import Pictures
 from specsia_build.pictures.films import Pixels, write_mp4
-from specsia_build.recipes.recipe import ClipFrames
 
 MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off longer ones
 
@@ -54,7 +54,7 @@ CLOUD_CELLS, MOST_SHAPES = (3, 7, 15, 31), 12
 most flat shapes of a picture."""
 
 
-def played(clip: ClipFrames, least: int) -> list[int]:
+def played(clip: Pictures, least: int) -> list[int]:
     """Frame numbers of a film of a clip: all frames, repeated until there are at least `least`.
 
     A loop starts again at its first frame; any other motion goes to and fro, so that it never jumps. Raises
@@ -97,7 +97,7 @@ def write_line_film(path: Path, line: Callable[[int], Pixels], order: Sequence[i
 
 
 def caption(meta: Mapping[str, Any]) -> str:
-    """Describe a clip in a line of ASCII, from the names of its character and motion in `ClipFrames.meta`."""
+    """Describe a clip in a line of ASCII, from the names of its character and motion in `Pictures.meta`."""
     words = _words(meta["character"], _FILE_WORDS)
     subject = words if "character" in words else [*words, "character"]
     phrase = f"{'an' if subject[0][0] in 'aeiou' else 'a'} {' '.join(subject)}"

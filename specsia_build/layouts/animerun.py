@@ -1,4 +1,4 @@
-"""The recipe `animerun`: frames with exact flow, occlusion, and segments that are matched."""
+"""The layout `animerun`: frames with exact flow, occlusion, and segments that are matched."""
 
 import io
 import json
@@ -14,9 +14,10 @@ from specsia_build import png
 from specsia_build.annotation.lines import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
 from specsia_build.errors import CharacterError, plural
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.media import rgb
+from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.films import on_white
-from specsia_build.recipes.media import rgb
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 MOST_FRAMES = 9999  # names have four digits
 
@@ -34,7 +35,7 @@ class _View(NamedTuple):
     numbers: NDArray[np.int32]
 
 
-class AnimeRun(Recipe):
+class AnimeRun(Layout):
     """The layout that AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
 
     name = "animerun"
@@ -108,7 +109,7 @@ def _places(k: int, count: int) -> list[str]:
     return [PICTURE, CONTOUR, SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
 
 
-def _of_frame(clip: ClipFrames, k: int, view: _View) -> dict[str, bytes]:
+def _of_frame(clip: Pictures, k: int, view: _View) -> dict[str, bytes]:
     line = rgb(clip.frame(LINE, k))
     picture = (on_white(clip.frame(COLOR, k)) * line.astype(np.uint16) + 127) // 255
     return {
@@ -118,7 +119,7 @@ def _of_frame(clip: ClipFrames, k: int, view: _View) -> dict[str, bytes]:
     }
 
 
-def _to_next(clip: ClipFrames, k: int, here: _View, there: _View) -> dict[str, bytes]:
+def _to_next(clip: Pictures, k: int, here: _View, there: _View) -> dict[str, bytes]:
     flow, unmatched = clip.frame(FLOW, k), clip.frame(UNMATCHED, k)
     return {
         FORWARD: flo(flow),

@@ -1,4 +1,4 @@
-"""The recipe `animeinbet`: line art, and the graph of surface points that it is drawn from."""
+"""The layout `animeinbet`: line art, and the graph of surface points that it is drawn from."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE, STROKES
 from specsia_build.errors import CharacterError, UsageError, plural
-from specsia_build.recipes.recipe import Part, Recipe, Written
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Part, Written
 
 FRAMES, LABELS = "frames", "labels"
 
@@ -22,7 +23,7 @@ FEWEST_POINTS, MOST_POINTS = 66, 3050
 points."""
 
 
-class Animeinbet(Recipe):
+class Animeinbet(Layout):
     """The layout that AnimeInbet's `MixamoLineArt` and its second stage read."""
 
     name = "animeinbet"

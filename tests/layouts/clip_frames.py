@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import segments
 from specsia_build.dataset.layers import LAYERS, frame_file
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.layouts.layout import Pictures, Part, Recipe, Written
 
 FPS = 12.0
 
@@ -24,7 +24,7 @@ PALETTE = [[200, 80, 40], [30, 90, 210]]
 
 def clip_frames(
     clip: str, layers: Mapping[str, Sequence[Any]], yaws: float | Sequence[float] = 0.0, **meta: Any
-) -> ClipFrames:
+) -> Pictures:
     """A clip with the id CHARACTER-ACTION-VIEW, of the frames of each layer, None for one that is missing."""
     character, action, view = clip.rsplit("-", 2)
     count = max(map(len, layers.values()))
@@ -58,10 +58,10 @@ def clip_frames(
         "source": "made by hand",
         "backend": None,
     }
-    return ClipFrames({**facts, **meta}, files)
+    return Pictures({**facts, **meta}, files)
 
 
-def part_of(key: str, clips: Sequence[ClipFrames], split: str = "train", **options: Any) -> Part:
+def part_of(key: str, clips: Sequence[Pictures], split: str = "train", **options: Any) -> Part:
     """A part of some clips of one character."""
     by_id = {clip.meta["id"]: clip for clip in clips}
     return Part(key, clips[0].meta["character"], split, options, tuple(by_id), by_id.__getitem__)
@@ -75,7 +75,7 @@ def written(recipe: Recipe, part: Part, folder: Path) -> Written:
     return Written(part.key, part.character, part.split, part.clips, "CC0-1.0", None, files, facts)
 
 
-def write_clips(recipe: Recipe, clips: Sequence[ClipFrames], out: Path, split: str = "train") -> Written:
+def write_clips(recipe: Recipe, clips: Sequence[Pictures], out: Path, split: str = "train") -> Written:
     """Write a part of some clips of a character."""
     key = clips[0].meta["id" if recipe.by == "clip" else "character"]
     return written(recipe, part_of(key, clips, split), out)
@@ -116,7 +116,7 @@ def line_of(label: NDArray[np.int32]) -> NDArray[np.uint8]:
 
 def walking(
     clip: str, columns: Sequence[int | None], yaws: float | Sequence[float] = 0.0, *, lines: bool = True
-) -> ClipFrames:
+) -> Pictures:
     """A clip of a figure of two regions that walks, with all layers known."""
     labels = [label_at(column) for column in columns]
     lined = [line_of(label) if lines else np.full(label.shape, 255, np.uint8) for label in labels]

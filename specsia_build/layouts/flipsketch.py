@@ -1,4 +1,4 @@
-"""The recipe `flipsketch`: line films with a caption and their first frame."""
+"""The layout `flipsketch`: line films with a caption and their first frame."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,13 +9,14 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE
 from specsia_build.errors import UsageError
-from specsia_build.recipes.media import caption, played, require_first, rgb, write_line_film
-from specsia_build.recipes.recipe import Part, Recipe, Written
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.media import caption, played, require_first, rgb, write_line_film
+from specsia_build.layouts.part import Part, Written
 
 FRAMES, FPS = 16, 8  # Frames of an item, and frames a second at which the loader samples a film
 
 
-class FlipSketch(Recipe):
+class FlipSketch(Layout):
     """The layout that Text-To-Video-Finetuning's `VideoFolderDataset` and FlipSketch's app read."""
 
     name = "flipsketch"

@@ -1,4 +1,4 @@
-"""The recipe `conr`: a sheet of four frames of each character, and dense poses and pictures of all other
+"""The layout `conr`: a sheet of four frames of each character, and dense poses and pictures of all other
 frames."""
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from specsia_build import png
 from specsia_build.dataset.layers import COLOR, UDP
 from specsia_build.errors import CharacterError, plural
-from specsia_build.recipes.media import background
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.media import background
+from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.rendering.layers import HALF_COVERED
 
 SHEET, POSES, IMAGES, BACKGROUNDS = "character_sheet", "poses", "images", "backgrounds"
@@ -48,14 +49,14 @@ class _Frame:
         return min(turn, 360 - turn) + 45 * (self.action != other.action)
 
 
-class Conr(Recipe):
+class Conr(Layout):
     """The layout that CoNR's `FileDataset` reads; its training code was not released."""
 
     name = "conr"
     title = "character sheets, and Ultra-Dense Poses of other frames with their pictures, as CoNR reads them"
     layers = (COLOR, UDP)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
-    by = "character"
+    unit = "character"
     loading = f"""\
 `SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is \
 a target: `{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from \
@@ -125,7 +126,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
                 yield f"{BACKGROUNDS}/{number:04d}.png", png.encode(background(number, size, size))
 
 
-def _write_clip(clip: ClipFrames, folder: Path, first: int) -> Iterator[_Frame]:
+def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_Frame]:
     """Write the frames of a clip that show something, numbered from `first`."""
     for k in range(clip.frames):
         alpha = clip.frame(COLOR, k)[..., 3]

@@ -1,4 +1,4 @@
-"""The recipe `paintbucket`: line art, its segments, and which ones are the same part of a character in all
+"""The layout `paintbucket`: line art, its segments, and which ones are the same part of a character in all
 frames."""
 
 import json
@@ -14,7 +14,8 @@ from specsia_build import png
 from specsia_build.annotation.lines import BACKGROUND, LINES, contents
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Part, Pictures, Written
 
 TOP, REF = "PaintBucket_Char", "ref"
 
@@ -28,7 +29,7 @@ picture."""
 INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
-class PaintBucket(Recipe):
+class PaintBucket(Layout):
     """The layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests
     with."""
 
@@ -39,7 +40,7 @@ class PaintBucket(Recipe):
     )
     layers = (LABEL, SEG)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640, "turntable": True}
-    by = "character"
+    unit = "character"
     loading = f"""\
 `train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as \
 PaintBucket-Character v1. Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` \
@@ -122,7 +123,7 @@ def is_usable(seg: NDArray[np.int32]) -> bool:
     return bool((middle == LINES).any() and (middle > BACKGROUND).any() and (seg == BACKGROUND).any())
 
 
-def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -> None:
+def write_frame(out: Path, names: Mapping[str, str], clip: Pictures, k: int) -> None:
     """Write frame `k` of a clip below `out`."""
     seg = with_holes(clip.frame(SEG, k))
     segments = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))

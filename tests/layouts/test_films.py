@@ -18,12 +18,12 @@ from specsia_build import png
 from specsia_build.errors import CharacterError
 from specsia_build.npz import encode_named
 from specsia_build.pictures.films import read_mp4, write_mp4
-from specsia_build.recipes.anidoc import AniDoc
-from specsia_build.recipes.control_video import COLUMNS, ControlVideo
-from specsia_build.recipes.flipsketch import FlipSketch
-from specsia_build.recipes.folder import read_parts
-from specsia_build.recipes.media import caption, played, rgb
-from specsia_build.recipes.recipe import MOST_BYTES, ClipFrames, Written, form_of, load_recipe
+from specsia_build.layouts.anidoc import AniDoc
+from specsia_build.layouts.control_video import COLUMNS, ControlVideo
+from specsia_build.layouts.flipsketch import FlipSketch
+from specsia_build.layouts.folder import read_parts
+from specsia_build.layouts.media import caption, played, rgb
+from specsia_build.layouts.layout import MOST_BYTES, Pictures, Written, form_of, load_recipe
 from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.clip_frames import clip_frames, disc, part_of, ring, written
 
@@ -35,7 +35,7 @@ def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
     return np.roll(picture, 2 * k, axis=1)
 
 
-def _clip(frames: int = FRAMES, fps: float = 12.0) -> ClipFrames:
+def _clip(frames: int = FRAMES, fps: float = 12.0) -> Pictures:
     """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets
     lost."""
     layers: dict[str, Sequence[Any]] = {

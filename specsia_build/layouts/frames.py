@@ -1,4 +1,4 @@
-"""The recipe `frames`: a folder for each clip with `color/`, `mask/` and `pos/`, one picture a frame."""
+"""The layout `frames`: a folder for each clip with `color/`, `mask/` and `pos/`, one picture a frame."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,10 @@ from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
 from specsia_build.dataset.verify.rows import check_alpha
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import side_by_side
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 RECORD = "clip.json"  # Description of a clip, in its folder
 
@@ -23,13 +24,13 @@ KIND = "specsia clip"
 PREVIEW = "preview"
 
 
-class Frames(Recipe):
+class Frames(Layout):
     """The layout that `specsia enhance` and stylisers read."""
 
     name = FRAMES
     title = "a folder for each clip with color/, mask/ and pos/, as `specsia enhance` takes it"
     layers = (COLOR, MASK, POS)
-    reconstructions = True
+    shows = "both"
     loading = """\
 `CLIP/color/0000.png` … are RGBA frames, `mask/` their alpha, `pos/` the rest positions of what is seen, \
 and `clip.json` describes the clip.
@@ -64,8 +65,8 @@ specsia enhance RUN CLIP --out repaired
         previews = [name for name in part.files if Path(name).stem == PREVIEW]
         return dict.fromkeys([*names, *previews, f"{part.key}/{RECORD}"], 0)
 
-    def verify(self, folder: Path, part: Written) -> Iterator[str]:
-        problems = list(super().verify(folder, part))
+    def check_part(self, folder: Path, part: Written) -> Iterator[str]:
+        problems = list(super().check_part(folder, part))
         yield from problems
         for frame in range(0 if problems else part.facts["frames"]):
             files = [folder / part.key / layer / f"{frame:04d}.png" for layer in self.layers]
@@ -73,7 +74,7 @@ specsia enhance RUN CLIP --out repaired
             yield from (f"{part.key} in frame {frame:04d}.png: {problem}" for problem in check_alpha(*layers))
 
 
-def _write_preview(clip: ClipFrames, stem: Path) -> None:
+def _write_preview(clip: Pictures, stem: Path) -> None:
     """Write a film of a clip; of a reconstruction, with the clean frames beside it."""
     columns: list[tuple[Mapping[str, bytes], str]] = [(clip.files, COLOR)]
     if clip.clean is not None:

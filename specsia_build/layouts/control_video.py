@@ -1,4 +1,4 @@
-"""The recipe `control-video`: films, line films to steer them by, reference pictures and prompts."""
+"""The layout `control-video`: films, line films to steer them by, reference pictures and prompts."""
 
 import csv
 import io
@@ -11,9 +11,10 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE
 from specsia_build.errors import UsageError
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.media import caption, played, require_first, write_line_film
+from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import on_white, write_mp4
-from specsia_build.recipes.media import caption, played, require_first, write_line_film
-from specsia_build.recipes.recipe import Part, Recipe, Written
 
 VIDEOS, CONTROL, REFERENCE = "videos", "control", "reference"
 
@@ -28,7 +29,7 @@ SIDE, STEP = (
 )  # Sides are multiples of the first; numbers of frames are one more than a multiple of the second
 
 
-class ControlVideo(Recipe):
+class ControlVideo(Layout):
     """The layout that DiffSynth-Studio (Wan) and LTX-Video-Trainer read."""
 
     name = "control-video"

@@ -10,9 +10,9 @@ import pytest
 
 from specsia_build import npz, png
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
-from specsia_build.recipes.folder import read_parts
-from specsia_build.recipes.recipe import ClipFrames, Written, load_recipe
+from specsia_build.layouts.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
+from specsia_build.layouts.folder import read_parts
+from specsia_build.layouts.layout import Pictures, Written, load_recipe
 from tests.clips import SIZE as FIGURE_SIZE
 from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.clip_frames import clip_frames, disc, part_of
@@ -20,13 +20,13 @@ from tests.recipes.clip_frames import clip_frames, disc, part_of
 SIZE = 32
 
 
-def _clip(action: str, view: int, frames: int = 3, radius: float = 10.0) -> ClipFrames:
+def _clip(action: str, view: int, frames: int = 3, radius: float = 10.0) -> Pictures:
     pictures = [disc(SIZE, radius, (20 * k, 40 * view, 80)) for k in range(frames)]
     poses = [(picture[..., 3:] > 0) * np.array([0.25, 0.5, 0.75, 1], np.float32) for picture in pictures]
     return clip_frames(f"hero-{action}-{view:02d}", {"color": pictures, "udp": poses}, 90.0 * view)
 
 
-def _clips() -> list[ClipFrames]:
+def _clips() -> list[Pictures]:
     return [_clip(action, view) for action in ("run", "wave") for view in range(4)]
 
 
