@@ -1,4 +1,4 @@
-"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
+"""`specsia verify`, `diff`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
 datasets."""
 
 from __future__ import annotations
@@ -77,43 +77,6 @@ def diff(a: str, b: str) -> None:
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
     conclude(result.to_json(), lines, lines[-1], facts, ok=result.equal)
-
-
-@command(
-    "specsia convert my-run/dataset --to published --out my-run/published",
-    "specsia convert specsia-out/dataset --to published --out published",
-)
-@dataset_argument
-@click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."
-)
-@processes
-@json_option
-def convert(dataset: str, to: str, out: Path, workers: int) -> None:
-    """Convert DATASET (a folder, a URL or OWNER/NAME on the Hub) to another schema.
-
-    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on
-    grey.
-    """
-    from specsia_build.dataset.convert import to_published
-    from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dataset.schema import load_lines
-
-    source = open_dataset(dataset)
-    with terminal.bar("convert", None, "row") as bar:
-        rows = to_published(source, out, workers or cores(), bar)
-    counts = {config: sum(splits.values()) for config, splits in rows.items()}
-    total, folder = plural(sum(counts.values()), "row"), argument(out)
-    facts = {
-        "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
-        "dataset": [str(out)],
-        "load": load_lines(out, list(counts)),
-        "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
-    }
-    lines = [f"{total} of {source.where} are in {out}, in the published schema"]
-    document = {"dataset": str(out), "schema": to, "rows": rows}
-    conclude(document, lines, f"{total} of {source.where} in the published schema", facts)
 
 
 @command(

@@ -4,11 +4,13 @@ Parts are collected in a folder beside the target, which takes its place once ev
 has not changed is linked from the old folder, and a run that was killed goes on with the parts that it has.
 """
 
+import io
 import json
 import shutil
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +23,16 @@ from specsia_build.files.records import parse_json
 from specsia_build.files.writing import replacing, sync, write_bytes, writing
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Part, Written, part_of
-from specsia_build.layouts.writing import RECORDS, NotWritten, PartDone, PartTask, collected_part, record_line
+from specsia_build.layouts.writing import (
+    RECORDS,
+    NotWritten,
+    PartDone,
+    PartTask,
+    collected_part,
+    record_line,
+    write_part,
+)
+from specsia_build.pool import results
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,13 @@ class Target:
 
     Attributes:
         folder: where it lies.
-        state: file with the records of its parts, which a later run compares with its own.
+        state: file with the records of its parts, which a later run compares with its own; None for a folder
+            that is written once.
     """
 
     layout: Layout
     folder: Path
-    state: Path
+    state: Path | None = None
 
 
 class Packed(NamedTuple):
@@ -61,28 +73,28 @@ def is_current(target: Target, digest: str) -> Mapping[str, NotWritten] | None:
     """The parts that were left out of a folder that is as planned and looks whole; None if it is not."""
     places.recover(target.folder)
     header = _header(target.state)
-    if header.get("digest") != digest or not _looks_whole(target):
+    if header.get("digest") != digest or not _looks_whole(target.folder, target.state):
         return None
     return {key: NotWritten(*reason) for key, reason in header["missed"].items()}
 
 
-def _header(state: Path) -> Mapping[str, Any]:
+def _header(state: Path | None) -> Mapping[str, Any]:
+    """What a state says of the folder; empty without one."""
     try:
-        with state.open("rb") as stream:
-            header = parse_json(stream.readline(), state.name)
+        with state.open("rb") if state is not None else io.BytesIO() as stream:
+            header = parse_json(stream.readline(), "a state")
     except (OSError, SpecsiaError):
         return {}
     return header if isinstance(header, dict) else {}
 
 
-def _looks_whole(target: Target) -> bool:
+def _looks_whole(folder: Path, state: Path | None) -> bool:
     """Whether parts have their sizes, and files about them their content; people may edit the card."""
-    folder = target.folder
     try:
         own, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
-        for part, _ in _records(target.state):
-            for name, (size, _) in part.files.items():
-                if own.pop(name, None) is None or (folder / name).stat().st_size != size:
+        for part, _ in _records(state):
+            for name, (size, digest) in part.files.items():
+                if own.pop(name, None) != digest or (folder / name).stat().st_size != size:
                     return False
         card_size = (folder / CARD).stat().st_size
     except (OSError, SpecsiaError, UnicodeDecodeError):
@@ -91,9 +103,9 @@ def _looks_whole(target: Target) -> bool:
     return not unusable and card_size > 0 and next(changed, None) is None
 
 
-def _records(state: Path) -> Iterator[tuple[Written, int]]:
+def _records(state: Path | None) -> Iterator[tuple[Written, int]]:
     """Records of the parts of a finished folder, and where each begins in the state."""
-    if not state.is_file():
+    if state is None or not state.is_file():
         return
     with state.open("rb") as stream:
         stream.readline()
@@ -131,7 +143,7 @@ def pack(target: Target, parts: Sequence[tuple[Part, str]], run: RunTasks, facts
     return packed
 
 
-def _starts(state: Path) -> dict[str, int]:
+def _starts(state: Path | None) -> dict[str, int]:
     """Where the record of each part of a finished folder begins, by fingerprint."""
     try:
         return {part.fingerprint: start for part, start in _records(state)}
@@ -152,8 +164,8 @@ def _keep_only(collected: Path, fingerprints: Collection[str]) -> None:
 
 
 def _task(target: Target, collected: Path, part: tuple[Part, str], starts: Mapping[str, int]) -> PartTask:
-    start = starts.get(part[1])
-    old = None if start is None else (target.folder, target.state, start)
+    start, state = starts.get(part[1]), target.state
+    old = None if start is None or state is None else (target.folder, state, start)
     return PartTask(target.layout.name, *part, collected, old)
 
 
@@ -179,13 +191,15 @@ def _finish(target: Target, collected: Path, packed: Packed, facts: Facts, diges
         """Read the records anew each time, as there may be many."""
         return (part_of(parse_json(path.read_bytes(), path.name), path.name) for path in records)
 
-    faults = {key: reason for key, reason in packed.missed.items() if reason.suits}
+    has_faults = any(reason.suits for reason in packed.missed.values())
+    header = {"digest": "" if has_faults else digest, "missed": packed.missed}
     sums = {name: file[1] for part in parts() for name, file in part.files.items()}
-    with replacing(target.state) as state:
-        header = {"digest": "" if faults else digest, "missed": packed.missed}
-        with state.open("wb") as lines:
-            lines.write((json.dumps(header, ensure_ascii=False) + "\n").encode())
-            lines.writelines(map(record_line, parts()))
+    # The state is put in place last: it never describes a folder that is not there.
+    with nullcontext() if target.state is None else replacing(target.state) as state:
+        if state is not None:
+            with state.open("wb") as lines:
+                lines.write((json.dumps(header, ensure_ascii=False) + "\n").encode())
+                lines.writelines(map(record_line, parts()))
         facts = replace(facts, left_out=len(packed.missed))
         for name, data in target.layout.finish(collected, parts, facts):
             write_bytes(collected / name, data)
@@ -208,3 +222,15 @@ def _write_parts(path: Path, parts: Iterable[Written]) -> str:
     with path.open("wb") as lines:
         lines.writelines(record_line(part, ("fingerprint",)) for part in parts)
     return file_digest(path) or ""
+
+
+def in_processes(workers: int, advance: Callable[[int], None]) -> RunTasks:
+    """Return a function that writes parts in so many processes and calls `advance` for each part."""
+
+    def write(tasks: Sequence[PartTask]) -> Generator[tuple[int, PartDone], None, None]:
+        with closing(results((partial(write_part, task) for task in tasks), workers)) as done:
+            for number, result in enumerate(done):
+                advance(1)
+                yield number, result
+
+    return write

@@ -21,8 +21,15 @@ from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.plan import DONE
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.selection import named
-from specsia_build.pipeline.sets import PlannedSet, States, facts_of, part_writer, parts_of, plan_sets
+from specsia_build.pipeline.sets import (
+    PlannedSet,
+    States,
+    facts_of,
+    missing_reason,
+    part_writer,
+    parts_of,
+    plan_sets,
+)
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.stages.clips import motions
@@ -111,7 +118,7 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
     """Write a set's folder if it is not current."""
     start, run, layout, folder = time.perf_counter(), build.run, planned.layout, planned.target.folder
-    if (reason := _not_ready(build, planned, failures)) is not None:
+    if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
         return SetResult(reason)
     facts = facts_of(run, planned, build.characters, failures)
     parts = parts_of(run, planned, build.characters.splits)
@@ -138,32 +145,6 @@ def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) ->
     if len(missed) == len(parts):
         return SetResult(f"there is nothing of {layout.name} to pack: the warnings say why", 0, stage)
     return SetResult(None, len(parts) - len(missed), stage)
-
-
-def _not_ready(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> str | None:
-    """Reason to write nothing: nothing was built, or something waits for a stage and did not fail."""
-    for name in [name for name in planned.sources if name is not None]:
-        of_backend = [f for f in failures if f.backend in (None, name) and f.clip is None]
-        if len(build.entries) == len({failure.id for failure in of_backend}):
-            return (
-                f"all characters failed or are quarantined, so {name} cannot be packed: "
-                f"see {build.layout.failures}"
-            )
-        if not any(member.backend == name for member in planned.members) and not any(
-            planned.waiting.values()
-        ):
-            raise UsageError(
-                f"pack has nothing of {name} to pack: run `{build.config.command}` with all its stages"
-            )
-    for source, keys in planned.waiting.items():
-        failed = {failure.key for failure in failures if failure.backend in (None, source)}
-        if missed := [key for key in keys if key not in failed]:
-            return (
-                f"{len(missed):,}{f' of {source}' if source else ''} are neither built up to date nor on "
-                f"record as failed ({named(missed)}): run `{build.config.command} --out {build.layout.out}` "
-                "with all its stages"
-            )
-    return None
 
 
 def _report(build: Build, parts: Sequence[tuple[Part, str]], missed: Mapping[str, NotWritten]) -> list[str]:

@@ -7,6 +7,7 @@ from functools import partial
 
 from specsia_build.config import PAIRS, backend_name
 from specsia_build.dataset.parquet import SHARD_BYTES
+from specsia_build.errors import UsageError
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.packing import RunTasks, Target
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
@@ -15,7 +16,7 @@ from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.plan import CharacterState
 from specsia_build.pipeline.run import Run, backend_of, sources_of
-from specsia_build.pipeline.selection import Characters
+from specsia_build.pipeline.selection import Characters, named
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages.members import pictures
 from specsia_build.stages.pack import build_record
@@ -92,6 +93,34 @@ def facts_of(run: Run, planned: PlannedSet, characters: Characters, failures: Se
         sees_ground_truth=[backend_name(s) for s in backends if backend_of(s).sees_ground_truth],
         backend=None if planned.layout.joins_backends else planned.sources[0],
     )
+
+
+def missing_reason(
+    run: Run, planned: PlannedSet, characters: Characters, failures: Sequence[Failure]
+) -> str | None:
+    """Reason to write nothing: nothing was built, or something waits for a stage and did not fail."""
+    for name in [name for name in planned.sources if name is not None]:
+        of_backend = [f for f in failures if f.backend in (None, name) and f.clip is None]
+        if len(characters.entries) == len({failure.id for failure in of_backend}):
+            return (
+                f"all characters failed or are quarantined, so {name} cannot be packed: "
+                f"see {run.layout.failures}"
+            )
+        if not any(member.backend == name for member in planned.members) and not any(
+            planned.waiting.values()
+        ):
+            raise UsageError(
+                f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages"
+            )
+    for source, keys in planned.waiting.items():
+        failed = {failure.key for failure in failures if failure.backend in (None, source)}
+        if missed := [key for key in keys if key not in failed]:
+            return (
+                f"{len(missed):,}{f' of {source}' if source else ''} are neither built up to date nor on "
+                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.layout.out}` "
+                "with all its stages"
+            )
+    return None
 
 
 def part_writer(run: Run, execute: Executor, advance: Callable[[int], None]) -> RunTasks:
