@@ -6,7 +6,7 @@ from pathlib import Path
 
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.rows import Load, MakeShards, make_shard
+
 
 
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:

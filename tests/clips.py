@@ -101,7 +101,7 @@ def write_figures(folder: Path, count: int = 3) -> Path:
 
 def clips_config(source: Path, **clips: Any) -> BuildConfig:
     """Settings of a small run; `clips` are among those of `ClipSettings`."""
-    stated = {"recipes": ["dravie"], "fps": float(FPS), "views": VIEWS, "turntable": True, **clips}
+    stated = {"layouts": ["pairs"], "fps": float(FPS), "views": VIEWS, "turntable": True, **clips}
     settings = {
         "source": str(source),
         "size": SIZE,

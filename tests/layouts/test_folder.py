@@ -1,4 +1,4 @@
-"""A recipe's folder: verified as a copy, pushed to a local Hub, and continued after a kill."""
+"""A layout's folder: verified as a copy, pushed to a local Hub, and continued after a kill."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from specsia_build.layouts.folder import STATE, read_parts
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
@@ -19,7 +20,6 @@ from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
 from specsia_build.layouts import verify as publish
-from specsia_build.layouts.folder import STATE, read_parts
 from specsia_build.layouts.frames import Frames
 from specsia_build.layouts.layout import Written
 from specsia_build.layouts.verify import verify
@@ -32,9 +32,9 @@ CLIP, PICTURE = "a-sway-00", "a-sway-00/color/0001.png"
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> BuildConfig:
-    """Of three figures, one in each split, with the recipe `frames` alone."""
+    """Of three figures, one in each split, with the layout `frames` alone."""
     figures = write_figures(tmp_path_factory.mktemp("figures"))
-    return clips_config(figures, recipes=["frames"], views=1, turntable=False)
+    return clips_config(figures, layouts=["frames"], views=1, turntable=False)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_incomplete_or_missing_sums(copy: Path) -> None:
     assert {("files", "SHA256SUMS"), ("files", "parts.jsonl")} <= set(found(verify(str(copy))))
 
 
-@pytest.mark.parametrize("other", [{"recipe": "theirs"}, {"version": 99}])
+@pytest.mark.parametrize("other", [{"layout": "theirs"}, {"version": 99}])
 def test_missing_recipe_is_noted(copy: Path, other: dict[str, Any]) -> None:
     record = json.loads((copy / "specsia.json").read_text())
     (copy / "specsia.json").write_text(json.dumps({**record, **other}))

@@ -13,25 +13,25 @@ import numpy as np
 import pytest
 from huggingface_hub import DatasetCard
 from PIL import Image
+from specsia_build.layouts.folder import keys, place, read_parts, write_whole
 
 from specsia_build import png
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.verify.files import machine_path
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.layouts.folder import keys, place, read_parts, write_whole
 from specsia_build.layouts.frames import Frames
-from specsia_build.layouts.layout import Written, available_recipes, defaults_of, folder_recipes, load_recipe
+from specsia_build.layouts.layout import Written, available_layouts, defaults_of, folder_recipes, load_layout
 from tests.clips import write_figure
 from tests.commands import specsia
-from tests.recipes.clip_frames import clip_frames, part_of
+from tests.layouts.clip_frames import clip_frames, part_of
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("no_workers")
 def test_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "docs/recipes.md").read_text()
+    text = (ROOT / "docs/layouts.md").read_text()
     (code,), (point,) = (
         re.findall(r"```python\n(.*?)```", text, re.S),
         re.findall(r"\n(silhouettes = .*)\n", text),
@@ -40,10 +40,10 @@ def test_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     info = tmp_path / "silhouettes-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: silhouettes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[specsia.recipes]\n{point.replace(chr(34), '')}\n")
+    (info / "entry_points.txt").write_text(f"[specsia.layouts]\n{point.replace(chr(34), '')}\n")
     monkeypatch.syspath_prepend(tmp_path)
     figure, folder = write_figure(tmp_path / "hero.glb", 0), tmp_path / "run" / "silhouettes"
-    specsia("clips", figure, "--recipe", "silhouettes", "--out", tmp_path / "run")
+    specsia("clips", figure, "--layout", "silhouettes", "--out", tmp_path / "run")
     assert "ok     layout" in specsia("verify", folder, "--workers", "1").output
     (part, *_) = read_parts(folder)
     (name,) = part.files
@@ -88,18 +88,18 @@ def test_recipe_mistakes_change_nothing(tmp_path: Path, write: Callable[[Path], 
 def test_differing_recipes_are_refused() -> None:
     assert defaults_of(["paintbucket", "animerun"], ()) == {"size": 640, "turntable": True}
     assert defaults_of(["conr", "paintbucket"], {"size"}) == {"turntable": True}
-    names = available_recipes()
+    names = available_layouts()
     with pytest.raises(UsageError, match="--size"):
         defaults_of(names, ())
     defaults = defaults_of(names, ("size", "fps"))
-    clips = {"recipes": list(names), "fps": 8.0, **defaults}
+    clips = {"layouts": list(names), "fps": 8.0, **defaults}
     config = with_settings(BuildConfig("a"), {"size": 256, "clips": clips}, "the test")
-    for recipe in folder_recipes(names):
-        recipe.check(config)
+    for layout in folder_recipes(names):
+        layout.check(config)
 
 
 @pytest.mark.parametrize(
-    ("recipe", "size", "frames", "advice"),
+    ("layout", "size", "frames", "advice"),
     [
         ("anidoc", 512, None, "--size 320"),
         ("flipsketch", 255, None, "--size 256"),
@@ -111,19 +111,19 @@ def test_differing_recipes_are_refused() -> None:
         ("animeinbet", 720, 6, "--frames 7"),
     ],
 )
-def test_unreadable_settings(recipe: str, size: int, frames: int | None, advice: str) -> None:
-    load_recipe(recipe).check(BuildConfig(size=320, clips=ClipSettings(frames=49)))
+def test_unreadable_settings(layout: str, size: int, frames: int | None, advice: str) -> None:
+    load_layout(layout).check(BuildConfig(size=320, clips=ClipSettings(frames=49)))
     with pytest.raises(UsageError, match=advice):
-        load_recipe(recipe).check(BuildConfig(size=size, clips=ClipSettings(frames=frames)))
+        load_layout(layout).check(BuildConfig(size=size, clips=ClipSettings(frames=frames)))
 
 
-@pytest.mark.parametrize("recipe", ["anidoc", "flipsketch", "control-video"])
-def test_clip_with_empty_start(recipe: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["anidoc", "flipsketch", "control-video"])
+def test_clip_with_empty_start(layout: str, tmp_path: Path) -> None:
     color, line = np.zeros((64, 64, 4), np.uint8), np.full((64, 64), 255, np.uint8)
     tracks = np.zeros((0, 3), np.float32)
     clip = clip_frames("hero-walk-00", {"color": [color] * 3, "line": [line] * 3, "tracks": [tracks] * 3})
     with pytest.raises(CharacterError, match="in its first frame"):
-        load_recipe(recipe).write(part_of("hero-walk-00", [clip], frames=9), tmp_path)
+        load_layout(layout).write(part_of("hero-walk-00", [clip], frames=9), tmp_path)
 
 
 MADE: dict[str, object] = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1}}

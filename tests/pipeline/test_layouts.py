@@ -36,7 +36,7 @@ class Picky(Recipe):
 
 def test_clips_without_pairs(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
-    config = clips_config(source, recipes=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
+    config = clips_config(source, layouts=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
     layout, summary = run_clips(tmp_path / "run", config)
     assert (summary.stopped, summary.recipes) == (None, {"frames": 4})
     assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
