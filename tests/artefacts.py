@@ -8,7 +8,6 @@ from specsia_build.pipeline.run import RunLayout
 from specsia_build.stages.registry import character_stages
 
 
-
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:
     """The tar of a stage by its name, of a character or clip."""
     by_name = {entry.name: entry for entry in character_stages()}
