@@ -12,10 +12,10 @@ import pytest
 from datasets import Features, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
+from specsia_build.dataset.card import CardFacts, write_card
 
 from specsia_build.config import BuildConfig, PosFrame, read_settings, result_settings, with_settings
 from specsia_build.dataset import schema
-from specsia_build.dataset.card import CardFacts, write_card
 from specsia_build.dataset.licences import forbids, redistribution_problems, spdx_id
 from specsia_build.pipeline.run import RunLayout
 
