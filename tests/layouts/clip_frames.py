@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from specsia_build.annotation.lines import segments
 from specsia_build.dataset.layers import LAYERS, frame_file
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.part import Member, Part, Pictures, Written
+from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
 
 FPS = 12.0
 
 WALK_SIZE, STEP = 40, 2
 """Pixels on a side of the frames of `walking`, and by which it moves."""
+
+BUILD = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1}, "packages": {"numpy": "2"}}
+
+FACTS = Facts(BUILD, "heroes", 5, {}, {}, ())
 
 PALETTE = [[200, 80, 40], [30, 90, 210]]
 
@@ -65,8 +69,8 @@ def clip_frames(
 def member(key: str, character: str, rows: int = 1, backend: str | None = None, **changes: Any) -> Member:
     """The summary of a clip or character, free of rights."""
     pair = (None, None) if backend is None else (0.5, 0.4)
-    made = Member(key, character, backend, rows, key, 0, *pair, None, "CC0-1.0", "made by hand")
-    return msgspec.structs.replace(made, **changes)
+    summary = Member(key, character, backend, rows, key, 0, pair[0], pair[1], None, "CC0-1.0", "made by hand")
+    return msgspec.structs.replace(summary, **changes)
 
 
 def part_of(key: str, clips: Sequence[Pictures], split: str = "train", **options: Any) -> Part:

@@ -1,4 +1,4 @@
-"""Recipes of users, their mistakes, unusable settings, and the card."""
+"""Layouts of users, their mistakes, unusable settings, and the card."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.layouts import writing
 from specsia_build.layouts.frames import Frames
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.part import Facts, Part, Written, read_parts
+from specsia_build.layouts.part import Part, Written, read_parts
 from specsia_build.layouts.registry import available_layouts, defaults_of, load_layout, load_layouts
 from specsia_build.layouts.writing import RECORDS, PartTask, write_part
 from tests.clips import write_figure
 from tests.commands import specsia
-from tests.layouts.clip_frames import clip_frames, member, part_of
+from tests.layouts.clip_frames import FACTS, clip_frames, disc, part_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def test_mistakes_of_layouts_change_nothing(
     ):
         monkeypatch.setattr(writing, "load_layout", lambda _, function=function: _Written(function))
         task = PartTask(
-            "written", Part(key, "train", (member(key, "a"),), {}, {}.__getitem__), key, tmp_path, None
+            "written", part_of(key, [clip_frames("a-go-00", {"color": [disc(8, 3)]})]), key, tmp_path, None
         )
         missed = write_part(task).missed
         assert missed is None if is_written else missed is not None and missed.suits
@@ -147,10 +147,6 @@ def test_clip_with_empty_start(layout: str, tmp_path: Path) -> None:
     clip = clip_frames("hero-walk-00", {"color": [color] * 3, "line": [line] * 3, "tracks": [tracks] * 3})
     with pytest.raises(CharacterError, match="in its first frame"):
         load_layout(layout).write(part_of("hero-walk-00", [clip], frames=9), tmp_path)
-
-
-BUILD = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1}, "packages": {"numpy": "2"}}
-FACTS = Facts(BUILD, "heroes", 5, {}, {}, ())
 
 
 def test_card_counts(tmp_path: Path) -> None:

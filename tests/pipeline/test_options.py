@@ -42,9 +42,9 @@ def test_samples_are_temporary(tmp_path: Path) -> None:
     assert not list(layout_of(out).source.rglob("*.obj"))
 
 
-def test_clips_are_kept_for_recipes(tmp_path: Path) -> None:
+def test_clips_are_kept_for_layouts(tmp_path: Path) -> None:
     out, figures = tmp_path / "clips", write_figures(tmp_path / "figures", 1)
-    asked = ("--recipe", "frames", "--size", "64", "--views", "1", "--frames", "2")
+    asked = ("--layout", "frames", "--size", "64", "--views", "1", "--frames", "2")
     specsia("clips", figures, "--out", out, *asked, "--keep", "none")
     assert not list((out / "artefacts").rglob("*.tar"))
     before = {path: path.read_bytes() for path in (out / "frames").rglob("*.png")}
