@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from specsia_build.dataset import places
+from specsia_build.dataset import places, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import CARD, PARTS_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, WriteError
@@ -66,7 +66,13 @@ RunTasks = Callable[[Sequence[PartTask]], Generator[tuple[int, PartDone], None, 
 def plan_digest(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts) -> str:
     """SHA-256 of all that decides a folder: its parts with their fingerprints, and the facts about them."""
     listed = [[part.key, fingerprint] for part, fingerprint in parts]
-    counts = [facts.source, facts.planned, dict(facts.quarantined), facts.backend, list(facts.splits.items())]
+    counts = [
+        facts.source,
+        facts.planned,
+        dict(facts.quarantined),
+        facts.backend,
+        splits.to_json(facts.splits),
+    ]
     return sha256(canonical_json([layout.name, layout.version, facts.build, *counts, listed]).encode())
 
 

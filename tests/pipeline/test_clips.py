@@ -97,7 +97,9 @@ def test_row_per_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
 
 def test_rerun_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, document = run
+    before = [(out / folder).stat().st_ino for folder in ("dataset", "frames", "frames-relief")]
     again = specsia("clips", "--out", out, "--json")
+    assert [(out / folder).stat().st_ino for folder in ("dataset", "frames", "frames-relief")] == before
     assert {stage: kept for stage, (new, kept) in made(again).items() if new} == {}
     more = ("--layout", "frames", "--layout", "pairs", "--turntable", "--preview")
     clips(source, tmp_path / "b", *more)
