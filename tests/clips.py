@@ -110,7 +110,7 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
         "min_iou": 0.0,
         "clips": stated,
     }
-    return with_settings(BuildConfig(), settings, "a test")
+    return with_settings(BuildConfig(), {**settings, "clips": stated}, "a test")
 
 
 def run_here(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:

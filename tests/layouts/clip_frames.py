@@ -42,17 +42,11 @@ def clip_frames(
     }
     pictures = [name for name in layers if LAYERS[name].suffix == ".png" and frame_file(name, 0) in files]
     turned = [float(yaw) for yaw in np.broadcast_to(np.asarray(yaws), count)]
+    shown = {"view": int(view), "yaw": turned[0], "frames": count}
     facts = {
         "id": clip,
         "character": character,
-        "clip": {
-            "id": clip,
-            "action": action,
-            "origin": "own",
-            "view": int(view),
-            "yaw": turned[0],
-            "frames": count,
-        },
+        "clip": {**shown, "id": clip, "action": action, "origin": "own"},
         "fps": FPS,
         "times": [k / FPS for k in range(count)],
         "loops": True,

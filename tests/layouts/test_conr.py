@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from specsia_build import npz, png
-from specsia_build.config import with_settings
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.dataset import places
+from specsia_build.errors import CharacterError
 from specsia_build.layouts.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
 from specsia_build.layouts.part import Pictures, Written, read_parts
 from specsia_build.layouts.registry import load_layout
@@ -86,11 +86,4 @@ def test_own_backgrounds(tmp_path: Path) -> None:
     assert list(Conr().check_part(folder, part)) == []
     assert part.facts == {"frames": 16, "size": FIGURE_SIZE}
     assert len(list((folder / BACKGROUNDS).iterdir())) == PICTURES
-    (folder / "mine.txt").write_text("of somebody else's")
-    longer = with_settings(config, {"clips": {"fps": 6.0}}, "a test")
-    with pytest.raises(SpecsiaError, match=r"conr holds mine\.txt, "):
-        run_clips(tmp_path / "run [old]", longer)
-    (folder / "mine.txt").unlink()
-    run_clips(tmp_path / "run [old]", longer)
-    (part,) = read_parts(folder / "parts.jsonl")
-    assert part.facts["frames"] > 16
+    places.refuse_other_files(folder)

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.dataset import places
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.anidoc import AniDoc
 from specsia_build.layouts.checks import MOST_BYTES, form_of
@@ -186,13 +187,13 @@ def test_damaged_and_large_files(tmp_path: Path) -> None:
 def test_drawn_clips_pass(tmp_path: Path) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     settings = {"layouts": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
-    layout, summary = run_clips(
-        tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **settings)
-    )
+    config = clips_config(write_figures(tmp_path / "figures", 1), **settings)
+    layout, summary = run_clips(tmp_path / "run", config)
     assert summary.layouts == dict.fromkeys(names, 1)
     for name in names:
         (part,) = read_parts(layout.root / name / "parts.jsonl")
         assert part.facts["drawn"] == 4
+        places.refuse_other_files(layout.root / name)
         assert list(load_layout(name).check_part(layout.root / name, part)) == []
 
 

@@ -81,14 +81,8 @@ def test_copy_passes_with_any_workers(copy: Path) -> None:
     assert report.ok, report.lines()
     assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
     assert report.rows == len(list(copy.glob("*/color/*.png")))
-    assert {check.name for check in report.checks} == {
-        "files",
-        "sums",
-        "splits",
-        "images",
-        "licences",
-        "layout",
-    }
+    checks = ["files", "images", "layout", "licences", "splits", "sums"]
+    assert sorted(check.name for check in report.checks) == checks
     assert len(report.notes) == 1 and "licence" in report.notes[0]
     (copy / PICTURE).write_bytes(b"damage")
     (copy / "b-walk-00/mask/0000.png").unlink()
@@ -164,9 +158,8 @@ def test_exception_of_a_layout_costs_its_part(copy: Path, monkeypatch: pytest.Mo
 
 
 def test_command_verifies_a_folder(frames_run: Path) -> None:
-    assert (
-        json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
-    )
+    ran = specsia("verify", frames_run / "frames", "--workers", "1", "--json")
+    assert json.loads(ran.stdout)["ok"] is True
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
 

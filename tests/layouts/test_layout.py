@@ -36,10 +36,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.usefixtures("no_workers")
 def test_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs/layouts.md").read_text()
-    (code,), (point,) = (
-        re.findall(r"```python\n(.*?)```", text, re.S),
-        re.findall(r"\n(silhouettes = .*)\n", text),
-    )
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (point,) = re.findall(r"\n(silhouettes = .*)\n", text)
     (tmp_path / "silhouettes.py").write_text(code)
     info = tmp_path / "silhouettes-1.0.dist-info"
     info.mkdir()
@@ -92,15 +90,11 @@ class _Written(Layout):
 def test_mistakes_of_layouts_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Mapping[str, Any]]
 ) -> None:
-    for key, function, is_written in (
-        ("b-go-00", partial(_write, "theirs.png", {}), True),
-        ("a-go-00", write, False),
-    ):
+    whole = partial(_write, "theirs.png", {})
+    for key, function, is_written in (("b-go-00", whole, True), ("a-go-00", write, False)):
         monkeypatch.setattr(writing, "load_layout", lambda _, function=function: _Written(function))
-        task = PartTask(
-            "written", part_of(key, [clip_frames("a-go-00", {"color": [disc(8, 3)]})]), key, tmp_path, None
-        )
-        missed = write_part(task).missed
+        part = part_of(key, [clip_frames("a-go-00", {"color": [disc(8, 3)]})])
+        missed = write_part(PartTask("written", part, key, tmp_path, None)).missed
         assert missed is None if is_written else missed is not None and missed.suits
     assert {path.name for path in tmp_path.iterdir()} == {RECORDS, "theirs.png"}
     (record,) = (tmp_path / RECORDS).iterdir()
@@ -150,18 +144,9 @@ def test_clip_with_empty_start(layout: str, tmp_path: Path) -> None:
 
 
 def test_card_counts(tmp_path: Path) -> None:
-    facts = replace(FACTS, quarantined={"": 4}, left_out=1)
+    facts, counts = replace(FACTS, quarantined={"": 4}, left_out=1), {"frames": 2, "left_out": 1}
     parts = [
-        Written(
-            i,
-            i,
-            split,
-            (i,),
-            license_,
-            "by | me",
-            {f"{i}/clip.json": (5, "0" * 64)},
-            {"frames": 2, "left_out": 1},
-        )
+        Written(i, i, split, (i,), license_, "by | me", {f"{i}/clip.json": (5, "0" * 64)}, counts)
         for i, split, license_ in (("10", "train", None), ("9", "train", "MIT"), ("8", "test", "MIT"))
     ]
     own = dict(Frames().finish(tmp_path, lambda: iter(parts), facts))
