@@ -16,14 +16,13 @@ from specsia_build.characters.drawing import drawing_files, drawn_frontal
 from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.survey import one_colour
 from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
-from specsia_build.dataset.images import contour_colour
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.ink import darker_beside, luma
+from specsia_build.rendering.ink import contour_colour, darker_beside, luma
 from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
