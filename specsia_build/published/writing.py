@@ -1,0 +1,115 @@
+"""The published set's pictures, made from this project's.
+
+V views of S x S pixels; pictures are uint8, with straight alpha, and RGB is 0 where alpha is 0. Which
+pictures are which, and every rule here, follow the release's scripts (`stage0_gt_render`,
+`stage3_obj_render`, `stage5_hf`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
+from specsia_build.rendering.positions import edge_image
+
+Pixels = NDArray[np.uint8]
+
+GROUND = 240  # Level of the grey that Y* is laid on
+COLUMNS = ("uid", "color", "pos", "edge", "mask", "gt")  # Columns of a row, in order
+
+CHAR, REST_POSE = "char", "mesh/blender_render/rest_pose"
+"""Folders of a view in the tree: of Y*, which is a link to another folder in the authors' own tree, and of
+Z."""
+
+FRAME = "0001.png"  # Name of the only picture in each folder of `REST_POSE`
+
+
+def positions_in_views(
+    pos: Pixels,
+    yaws: Sequence[float],
+    boxes: NDArray[np.floating],
+    turned_boxes: NDArray[np.floating] | None = None,
+) -> Pixels:
+    """Colour positions anew, as the published set has them: turned into each view, over a box of that view.
+
+    R is the image's right, G away from the camera with 0 for the nearest, B up; halves are rounded up.
+
+    Args:
+        pos: (V, S, S, 4), positions on the character (`frame.ON_CHARACTER`).
+        yaws: (V,) degrees.
+        boxes: (V, 2, 3), smallest and largest x, y, z that the colours of a view span.
+        turned_boxes: (V, 2, 3), smallest and largest right, away, up of all vertices in each view; None takes
+            those of all points that any of the views shows.
+
+    Returns:
+        (V, S, S, 4) with the alpha of `pos`.
+    """
+    shown = [picture[..., 3] > 0 for picture in pos]
+    points = [
+        decode_position(picture[seen][:, :3], *box)
+        for picture, seen, box in zip(pos, shown, boxes, strict=True)
+    ]
+    everything = np.concatenate(points)
+    coloured = np.zeros_like(pos)
+    coloured[..., 3] = pos[..., 3]
+    for view, yaw in enumerate(yaws):
+        turn = Camera(yaw, pos.shape[2]).turn()
+        if turned_boxes is not None:
+            low, high = turned_boxes[view]
+        elif len(everything):
+            turned = everything @ turn.T
+            low, high = turned.min(axis=0), turned.max(axis=0)
+        else:
+            continue
+        gain, offset = position_codes(low, high, IN_VIEW)
+        codes = points[view] @ turn.T * gain + offset
+        coloured[view, shown[view], :3] = np.clip(np.floor(codes + 0.5), 0, 255)
+    return coloured
+
+
+def on_ground(gt: Pixels) -> Pixels:
+    """Y* (S, S, 4) on grey: (S, S, 3), computed in single precision and rounded down."""
+    alpha, red_green_blue = gt[..., 3:], gt[..., :3]
+    return np.asarray(_grounded()[alpha, red_green_blue])
+
+
+def _grounded() -> Pixels:
+    """Level on the ground by alpha and level, (256, 256)."""
+    levels = np.arange(256, dtype=np.float32)
+    share = (levels / np.float32(255))[:, None]
+    mixed = levels * share + np.float32(GROUND) * (np.float32(1) - share)
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def silhouette(gt: Pixels) -> Pixels:
+    """Mask (S, S) of Y* (S, S, 4): 255 where it has any alpha, its contour included, else 0."""
+    return np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0))
+
+
+def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a row by column, from Z, positions in the view, and Y*, each (S, S, 4).
+
+    `color` and `pos` lose their alpha without being laid on anything, and so lie on black; `gt` lies on grey.
+    """
+    edge = edge_image(pos)
+    return {
+        "color": color[..., :3],
+        "pos": pos[..., :3],
+        "edge": np.dstack([edge, edge, edge]),
+        "mask": silhouette(gt),
+        "gt": on_ground(gt),
+    }
+
+
+def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a view by their names in its folder, from Z, positions in the view, and Y*, each
+    (S, S, 4)."""
+    return {
+        f"{CHAR}/texture.png": gt,
+        f"{CHAR}/texture_with_bg.png": on_ground(gt),
+        f"{CHAR}/mask.png": silhouette(gt),
+        f"{REST_POSE}/color/{FRAME}": color,
+        f"{REST_POSE}/pos/{FRAME}": pos,
+        f"{REST_POSE}/edge/{FRAME}": edge_image(pos),
+    }
