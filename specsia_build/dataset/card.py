@@ -192,8 +192,7 @@ def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
     """Describe the rows and how they are framed."""
     config = facts.build["config"]
     clips, of_view = config.get("clips"), config["pos_frame"] == "view"
-    drawn = "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
-    values = {"size": config["size"], "seen": drawn}
+    values = {"size": config["size"], "seen": _TEXTS["seen"][config["frontal"]]}
     positions = _TEXTS["positions"]["view" if of_view else "character"]
     if clips is None:
         lead, wider = _TEXTS["stills"].format(views=config["views"], **values), ""
@@ -210,8 +209,12 @@ def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
     rule = config.get("outline", RANDOM)
     column = "colour is {} (`outline_rgb`)" if rule.startswith("#") else "grey is {} (`outline_grey`)"
     greys = _TEXTS["greys"].get(rule, f"Its {column.format(rule)}.")
-    frames = "" if of_view else ";\nand there positions are coloured after the view turn"
-    return lead, _TEXTS["camera"].format(wider=wider, positions=positions, frames=frames, greys=greys)
+    differences = [
+        *(() if of_view else ("positions are coloured after the view turn",)),
+        *(("backends see the contour",) if config["frontal"] == "render" else ()),
+    ]
+    there = "".join(f";\nthere {difference}" for difference in differences)
+    return lead, _TEXTS["camera"].format(wider=wider, positions=positions, there=there, greys=greys)
 
 
 def asked_for(characters: int) -> str:

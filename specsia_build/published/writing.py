@@ -79,12 +79,13 @@ def _grounded() -> Pixels:
     levels = np.arange(256, dtype=np.float32)
     share = (levels / np.float32(255))[:, None]
     mixed = levels * share + np.float32(GROUND) * (np.float32(1) - share)
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
 def silhouette(gt: Pixels) -> Pixels:
     """Mask (S, S) of Y* (S, S, 4): 255 where it has any alpha, its contour included, else 0."""
-    return np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0))
+    mask: Pixels = np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0))
+    return mask
 
 
 def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:

@@ -39,7 +39,9 @@ from specsia_build.stages.warnings import Comparison, warnings_about
 
 def _settings(job: Job) -> dict[str, Any]:
     config = job.config
+    outlined = {"frontal": config.frontal} if _outlined(config) else {}
     return {
+        **outlined,
         **{name: getattr(config, name) for name in ("views", "size", "look", "pos_frame")},
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "registration": REGISTRATION_VERSION,
@@ -50,10 +52,22 @@ def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
+def _targets(config: BuildConfig) -> list[str]:
+    return [view_file(GT, view) for view in range(config.views)]
+
+
+def _outlined(config: BuildConfig) -> bool:
+    """Whether reconstructions include the contour, and are registered to silhouettes that do, as in the
+    published set."""
+    return config.frontal == "outlined"
+
+
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
     rendered, reconstructed = earlier[render.STAGE], earlier[reconstruct.STAGE]
-    truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(job.config), view_file(GT, 0))}
+    targets = _targets(job.config)
+    names = (*_masks(job.config), *(targets if _outlined(job.config) else targets[:1]))
+    truth = {name: rendered["files"][name]["sha256"] for name in names}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     return (
         truth
@@ -143,7 +157,10 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
     gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
-    registration = registered(mesh, masks, cameras, gt, config.look, any_yaw=any_yaw)
+    goals = masks
+    if _outlined(config):
+        goals = np.stack([png.decode(rendered.files[name], 4)[..., 3] for name in _targets(config)])
+    registration = registered(mesh, goals, cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     z_masks, ious = [], []

@@ -129,8 +129,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
     Returns:
         An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L)
-        and ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or
-        looked for in vain.
+        and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA); and every file that was
+        read or looked for in vain.
 
     Raises LowQualityError with the picture if a view is blank on white paper.
     """
@@ -166,7 +166,10 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
     assert front is not None
-    files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
+    if config.frontal == "outlined":
+        files[FRONT] = files[view_file(GT, 0)]
+    else:
+        files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
     meta = {

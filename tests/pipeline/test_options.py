@@ -7,9 +7,14 @@ import shutil
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 
+from specsia_build import png
 from specsia_build.pipeline.run import effective, layout_of, named_settings
+from specsia_build.pipeline.store import read_artefact
+from specsia_build.registration import iou
+from specsia_build.stages import project, render
 from tests import commands
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, made, specsia
@@ -40,6 +45,27 @@ def test_samples_are_temporary(tmp_path: Path) -> None:
     assert made(build("sample:1000", out, *SMALL, "--look", "lit")) == {"render": (1, 0)}
     build("sample:1", out, "--size", "64", "--views", "1", "--keep", "none")
     assert not list(layout_of(out).source.rglob("*.obj"))
+
+
+def test_backends_see_the_contour(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 2)
+    asked = ("--size", "128", "--views", "2", "--workers", "1", "--outline", "dark")
+    overlap = {}
+    for frontal in ("render", "outlined"):
+        out = tmp_path / frontal
+        build(str(source), out, *asked, "--frontal", frontal)
+        layout, found = layout_of(out), []
+        for key in ("0", "1"):
+            rendered = read_artefact(layout.artefact(render.STAGE, None, key), key).files
+            projected = read_artefact(layout.artefact(project.STAGE, "relief", key), key).files
+            assert (rendered[render.FRONT] == rendered["gt_00.png"]) == (frontal == "outlined")
+            for view in ("00", "01"):
+                target = png.decode(rendered[f"gt_{view}.png"], 4)[..., 3]
+                found.append(iou(png.decode(projected[f"mask_{view}.png"], 1), target))
+        overlap[frontal] = np.mean(found)
+        record = json.loads((layout.dataset / "build.json").read_text())
+        assert record["config"]["frontal"] == frontal
+    assert overlap["outlined"] > overlap["render"] + 0.01
 
 
 def test_clips_are_kept_for_recipes(tmp_path: Path) -> None:
