@@ -16,7 +16,6 @@ from specsia_build.rendering.positions import edge_image
 Pixels = NDArray[np.uint8]
 
 GROUND = 240  # Level of the grey that Y* is laid on
-COLUMNS = ("uid", "color", "pos", "edge", "mask", "gt")  # Columns of a row, in order
 
 CHAR, REST_POSE = "char", "mesh/blender_render/rest_pose"
 """Folders of a view in the tree: of Y*, which is a link to another folder in the authors' own tree, and of

@@ -35,7 +35,7 @@ def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def test_published_columns_and_splits(one_backend: Path, converted: Path) -> None:
     before, after = open_dataset(one_backend), open_dataset(converted)
-    assert (after.kind, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
+    assert (after.kind, after.columns) == ("published", ("uid", "color", "pos", "edge", "mask", "gt"))
     assert after.splits("default") == before.splits("default")
     for split in before.splits("default"):
         uids = [[row["uid"] for row in d.stream("default", split, ["uid"])] for d in (before, after)]
