@@ -60,8 +60,8 @@ test: .venv/core
 compiled: .venv/core
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend relief --backend fusion --json >/dev/null && \
-	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --recipe dravie \
-	  --recipe paintbucket --recipe animeinbet --json >/dev/null
+	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --layout pairs \
+	  --layout paintbucket --layout animeinbet --json >/dev/null
 
 # The same for imported modules, and for translucent surfaces, which samples do not have.
 imported: .venv/dev compiled
@@ -107,7 +107,7 @@ pretrained: .venv/train
 
 clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
-	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \
+	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --layout frames --layout pairs --preview \
 	  --clip walk --clip wave --clip Walking_A --clip '*Melee_Attack_Chop' --size $(CLIP_SIZE) $(BACKENDS:%=--backend %)
 	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --adapt-steps $(CLIP_STEPS)
 	$(BIN)/specsia enhance pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/repaired" --video

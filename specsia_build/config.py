@@ -34,7 +34,9 @@ or a darker shade of the figure's colour beside it."""
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
-FRAMES, DRAVIE = "frames", "dravie"  # Layouts of clips; entry points may add others
+FRAMES, PAIRS = "frames", "pairs"  # Default layouts of clips and of stills; entry points add others
+
+_FORMER = {"dravie": PAIRS}  # Former names of layouts
 MAX_FAILURES = "1%"  # Failed characters that a build tolerates by default
 OWN = "own"  # Name for the motions of the character's own file
 
@@ -80,19 +82,19 @@ class ClipSettings:
     """Settings of `specsia clips`.
 
     Attributes:
-        recipes: names of layouts to pack them in.
+        layouts: names of layouts to write them in.
         motions: `OWN`, names of built-in motions, or files of motions of other characters.
         patterns: shell patterns that names of motions must match; none takes all.
         frames: most frames of a clip, or None.
         views: evenly spaced cameras of each motion.
         in_place: remove the figure's horizontal movement.
         turntable: add a clip of the still figure seen by a camera that moves around it.
-        reconstructed: also animate reconstructions if no recipe needs them.
+        reconstructed: also animate reconstructions if no layout needs them.
         preview: write a film of each clip.
         line_px: width of lines.
     """
 
-    recipes: tuple[str, ...] = (FRAMES,)
+    layouts: tuple[str, ...] = (FRAMES,)
     motions: tuple[str, ...] = (OWN,)
     patterns: tuple[str, ...] = ()
     fps: Annotated[float, msgspec.Meta(ge=0.1, le=240)] = 12.0
@@ -106,12 +108,12 @@ class ClipSettings:
 
     def __post_init__(self) -> None:
         check_types(self)
-        if not self.recipes or not (self.motions or self.turntable):
-            raise UsageError("clips need at least one recipe, and a motion or a turntable")
+        if not self.layouts or not (self.motions or self.turntable):
+            raise UsageError("clips need at least one layout, and a motion or a turntable")
 
     @property
     def pairs(self) -> bool:
-        return self.reconstructed or DRAVIE in self.recipes
+        return self.reconstructed or PAIRS in self.layouts
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class BuildConfig:
             as `1%`, past which it ends; None is `MAX_FAILURES`, judged at the end.
         timeout: seconds after which one character's stage is given up.
         keep: `none` removes the artefacts after packing, once the dataset passed verification.
+        layouts: names of layouts to write a build of stills in.
         clips: None for a build of stills.
     """
 
@@ -160,6 +163,7 @@ class BuildConfig:
     timeout: Annotated[float, msgspec.Meta(ge=1, le=10**9)] = 600.0
     memory: str = MEMORY
     keep: Keep | None = None
+    layouts: tuple[str, ...] = (PAIRS,)
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
@@ -184,6 +188,11 @@ class BuildConfig:
     def command(self) -> str:
         """The command that makes a run with these settings."""
         return "specsia build" if self.clips is None else "specsia clips"
+
+    @property
+    def packed_layouts(self) -> tuple[str, ...]:
+        """Names of the layouts to write."""
+        return self.layouts if self.clips is None else self.clips.layouts
 
     def worker_count(self) -> int:
         return self.workers or cores()
@@ -233,14 +242,14 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     plain = json.loads(json.dumps(asdict(config)))
     settings = {name: value for name, value in plain.items() if name not in RUN_SETTINGS}
     # Left out while they are unset, so that datasets of versions without them keep their fingerprints.
-    for name, unset in (("clips", None), ("shard", None), ("outline", RANDOM)):
+    for name, unset in (("clips", None), ("shard", None), ("outline", RANDOM), ("layouts", [PAIRS])):
         if settings[name] == unset:
             del settings[name]
     return settings
 
 
 def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
-    """Replace some settings by name; `backend` is the same as `backends`, and `-` as `_`.
+    """Replace some settings by name; see `_PLURALS`; `-` is the same as `_`.
 
     Raises UsageError, which names `where` they are from, if one is unknown or its value cannot be used.
     """
@@ -253,11 +262,15 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
         raise UsageError(f"{where}: {error}") from error
 
 
+_PLURALS = {"backend": "backends", "layout": "layouts", "recipe": "layouts", "recipes": "layouts"}
+"""Names of settings as people and former versions write them."""
+
+
 def _normalised(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Spell names as the fields of a dataclass, and make tuples of lists and single values."""
     known, normalised = types_of(kind), {}
     for key, value in settings.items():
-        name = "backends" if key == "backend" else str(key).replace("-", "_")
+        name = _PLURALS.get(str(key), str(key).replace("-", "_"))
         if name not in known:
             raise UsageError(no_such("setting", str(key), sorted(known)))
         if name in ("max_failures", "memory") and value is not None:
@@ -266,6 +279,8 @@ def _normalised(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
         if get_origin(known[name]) is tuple and isinstance(value, str | list | tuple):
             items = [value] if isinstance(value, str) else value
             # A backend that is named twice is refused, other repetitions are dropped.
+            if name == "layouts":
+                items = [_FORMER.get(item, item) for item in items]
             value = tuple(item for k, item in enumerate(items) if name == "backends" or item not in items[:k])
         normalised[name] = value
     return normalised

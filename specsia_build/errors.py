@@ -102,6 +102,10 @@ class UsageError(SpecsiaError):
     """The command cannot do what it was asked for; it exits with 2."""
 
 
+class DamagedError(SpecsiaError):
+    """An artefact is missing or was altered after it was written; a build makes it again."""
+
+
 class WriteError(SpecsiaError):
     """A place cannot be written: a full disk, a folder in the way, a store that cannot be reached."""
 

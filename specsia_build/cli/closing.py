@@ -62,7 +62,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
         "configurations": dict(summary.rows or {}),
     }
     if summary.clips is None:
-        del document["clips"], document["recipes"]
+        del document["clips"]
     return document
 
 
@@ -136,15 +136,15 @@ def _results(
 ) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written and where, lines that load it, and the next commands."""
     from specsia_build.dataset.schema import CARD, load_lines
-    from specsia_build.recipes.recipe import load_recipe
+    from specsia_build.layouts.registry import load_layout
 
     lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
-    for name, count in (summary.recipes or {}).items():
-        folder = damaged = layout.recipe(name)
-        line = f"{_are(count, load_recipe(name).by, summary.source)} in {folder}"
+    for name, count in (summary.layouts or {}).items():
+        folder = damaged = layout.packed(name)
+        line = f"{_are(count, load_layout(name).unit, summary.source)} in {folder}"
         if name == FRAMES:
             moved = config.backends if config.clips is not None and config.clips.pairs else ()
-            folders = {backend_name(spec): layout.recipe(name, backend_name(spec)) for spec in moved}
+            folders = {backend_name(spec): layout.packed(name, backend_name(spec)) for spec in moved}
             line += "".join(f" and, by {backend}, in {where}" for backend, where in folders.items())
             damaged = next(iter(folders.values()), folder)
             follows.append(f"specsia enhance pretrained {argument(damaged)}/CLIP --out repaired")
@@ -161,7 +161,7 @@ def _results(
         lines = [
             f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"
         ]
-    if summary.stopped is None and summary.dataset is None and not summary.recipes:
+    if summary.stopped is None and summary.dataset is None and not summary.layouts:
         follows = [f"{config.command} --out {run}"]
     elif summary.stopped is None:
         packed = [] if summary.dataset is None else [argument(summary.dataset)]

@@ -1,4 +1,4 @@
-"""`specsia verify`, `diff`, `convert`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
+"""`specsia verify`, `diff`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
 datasets."""
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ dataset_argument = click.argument("dataset", metavar="DATASET")
 @processes
 @json_option
 def verify(dataset: str, workers: int) -> None:
-    """Check the files, rows and images of a packed dataset or of a recipe's folder.
+    """Check the files, rows and images of a packed dataset or of a layout's folder.
 
     DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in
     parts and not kept. One in the published schema is checked as far as that allows. A folder of `specsia
     clips --recipe NAME` is DIR/NAME, or a copy of it.
     """
-    from specsia_build.recipes.verify import folder_facts
-    from specsia_build.recipes.verify import verify as verify_folder
+    from specsia_build.layouts.verify import verify as verify_layout
+    from specsia_build.layouts.verify_folder import folder_record
 
     with terminal.bar("verify", None) as bar:
-        report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
+        report = verify_layout(dataset, workers=workers or cores(), progress=bar.at)
     name, local = argument(dataset), Path(dataset).is_dir()
-    of_recipe = local and folder_facts(Path(dataset)) is not None
-    follows = [] if of_recipe else [f"specsia report {name}{'' if local else ' --out page.html'}"]
+    of_files = local and folder_record(Path(dataset)) is not None
+    follows = [] if of_files else [f"specsia report {name}{'' if local else ' --out page.html'}"]
     if local and report.ok:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
     facts = {
@@ -80,43 +80,6 @@ def diff(a: str, b: str) -> None:
 
 
 @command(
-    "specsia convert my-run/dataset --to published --out my-run/published",
-    "specsia convert specsia-out/dataset --to published --out published",
-)
-@dataset_argument
-@click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."
-)
-@processes
-@json_option
-def convert(dataset: str, to: str, out: Path, workers: int) -> None:
-    """Convert DATASET (a folder, a URL or OWNER/NAME on the Hub) to another schema.
-
-    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on
-    grey.
-    """
-    from specsia_build.dataset.convert import to_published
-    from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dataset.schema import load_lines
-
-    source = open_dataset(dataset)
-    with terminal.bar("convert", None, "row") as bar:
-        rows = to_published(source, out, workers or cores(), bar)
-    counts = {config: sum(splits.values()) for config, splits in rows.items()}
-    total, folder = plural(sum(counts.values()), "row"), argument(out)
-    facts = {
-        "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
-        "dataset": [str(out)],
-        "load": load_lines(out, list(counts)),
-        "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
-    }
-    lines = [f"{total} of {source.where} are in {out}, in the published schema"]
-    document = {"dataset": str(out), "schema": to, "rows": rows}
-    conclude(document, lines, f"{total} of {source.where} in the published schema", facts)
-
-
-@command(
     "specsia push my-run/dataset --repo OWNER/NAME --dry-run",
     "specsia push my-run/dataset --repo OWNER/NAME",
     goes_on=True,
@@ -130,24 +93,24 @@ def convert(dataset: str, to: str, out: Path, workers: int) -> None:
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
 def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
-    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and
+    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/LAYOUT, to the Hugging Face Hub, and
     check it.
 
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf
     auth login` or HF_TOKEN; HF_ENDPOINT names another Hub. The same command continues an interrupted push.
     """
     from specsia_build.dataset import push as hub
-    from specsia_build.dataset.licences import check_public, redistribution_problems
+    from specsia_build.dataset.licences import check_public
     from specsia_build.dataset.schema import load_lines
-    from specsia_build.recipes.verify import folder_facts, licences_against, read_recipe
+    from specsia_build.layouts.verify_folder import folder_record
 
     hub.check_repo(repo)
-    of_recipe = folder_facts(folder) is not None
+    of_files = folder_record(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with terminal.bar("check", total, "B") as advance:
-        local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)
+        local = hub.read_local(folder, advance)
     if not private:
-        check_public(folder, licences_against if of_recipe else redistribution_problems)
+        check_public(folder)
     with hub.connect(repo, dry_run) as api:
         plan = hub.plan_push(api, repo, local, not private, prune, dry_run)
         if not dry_run:
@@ -194,11 +157,11 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         title = f"{folder} on the Hub"
         lines = [f"{plan.page} ({visibility}) is the dataset: {changes or 'nothing to push'}; {compared}"]
         configs = sorted({Path(name).parts[1] for name in local.digests if fnmatchcase(name, "data/*/*")})
-        load = [] if of_recipe else load_lines(Path(repo), configs or ["default"])
+        load = [] if of_files else load_lines(Path(repo), configs or ["default"])
         facts |= {
             "version": [plan.tag],
             "load": load,
-            "next": [] if of_recipe else [f"specsia verify {repo}"],
+            "next": [] if of_files else [f"specsia verify {repo}"],
         }
     conclude(plan.to_json(), lines, title, facts, ok=not plan.differences)
 

@@ -14,7 +14,6 @@ from specsia_build.cli.closing import end, failure_sentences, folded_warnings
 from specsia_build.cli.command import choice, command, json_option, options, tell
 from specsia_build.config import (
     DEFAULT_CLIPS_OUT,
-    DRAVIE,
     FRAMES,
     ClipSettings,
     ExecutorName,
@@ -40,12 +39,22 @@ MOTION_HELP = (
     f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
     "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]"
 )
-RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
+LAYOUTS = sorted({point.name for point in entry_points(group="specsia.layouts")})
 
 source = click.argument("source", required=False)
 
 max_failures = click.option(
     "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]"
+)
+
+
+layouts = click.option(
+    "--layout",
+    "--recipe",
+    "layouts",
+    multiple=True,
+    metavar="NAME",
+    help=f"Files to write: {', '.join(LAYOUTS)}; may be repeated.",
 )
 
 
@@ -110,6 +119,7 @@ _SHARED = options(
     "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
 )
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@layouts
 @click.option(
     "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"
 )
@@ -131,13 +141,13 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
 @command(
     "specsia clips path/to/characters --out my-clips --preview",
-    "specsia clips sample:2 --motion walk --recipe anidoc --out my-line-art",
+    "specsia clips sample:2 --motion walk --layout anidoc --out my-line-art",
     goes_on=True,
     source=True,
 )
 @source
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
-@click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(RECIPES)}.")
+@layouts
 @click.option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
 @click.option(
     "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'."
@@ -152,15 +162,15 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @click.option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
 @click.option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
 @backends(
-    "Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]"
+    "Move reconstructions by it too; may be repeated.  [default: build's with --layout pairs, else none]"
 )
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
 @_SHARED
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
 
-    The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
-    enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the
+    The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
+    enhance` takes as they are; `pairs` packs reconstructions that move as their characters do, beside the
     clean frames, as the dataset DIR/dataset. A stopped run continues where it was.
     """
     from specsia_build.pipeline.build import build as run_build
@@ -184,10 +194,10 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     )
     assert config.clips is not None
     # A preview that an earlier command of the run asked for is not an error.
-    if of_clips.get("preview") and FRAMES not in config.clips.recipes:
+    if of_clips.get("preview") and FRAMES not in config.clips.layouts:
         raise UsageError(
-            f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "
-            f"--recipe {FRAMES}, or leave out --preview"
+            f"films of clips are written by the layout {FRAMES}, not by {some(config.clips.layouts)}: add "
+            f"--layout {FRAMES}, or leave out --preview"
         )
     check_settings(config)
     refuse_unused_stages(stages, config)

@@ -66,5 +66,5 @@ def own_names(text: str) -> frozenset[str]:
     sums, _ = parse_sums(text)
     shards = any(schema.parse_shard_name(name, own=True) for name in sums)
     dataset = shards and {schema.CARD, schema.BUILD_FILE} <= sums.keys()
-    recipe = {schema.CARD, schema.RECIPE_FILE, schema.PARTS_FILE} <= sums.keys()
-    return frozenset({*sums, schema.SUMS_FILE}) if dataset or recipe else frozenset()
+    files = {schema.CARD, schema.RECORD_FILE, schema.PARTS_FILE} <= sums.keys()
+    return frozenset({*sums, schema.SUMS_FILE}) if dataset or files else frozenset()

@@ -2,17 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from specsia_build.dataset.parquet import batches, local_path
 from specsia_build.dataset.reading import card_fields
-from specsia_build.dataset.schema import CARD, DATA
+from specsia_build.dataset.schema import CARD, DATA, PARTS_FILE
 from specsia_build.errors import SpecsiaError, brief, plural
 
 T = TypeVar("T")
@@ -58,12 +59,24 @@ def forbids(text: str) -> str | None:
     return reasons[0] if reasons and not any_one else None
 
 
+class _Licensed(msgspec.Struct):
+    """A line of `parts.jsonl`."""
+
+    character: str
+    license: str | None
+
+
 def redistribution_problems(folder: Path) -> tuple[str, ...]:
     """A clause for each licence that forbids making a dataset public, with its number of rows.
 
     A row without a licence counts as unknown. Without a column for it, the card's licence applies to all
-    rows.
+    rows. Of a folder of files the characters are counted.
     """
+    if (folder / PARTS_FILE).is_file():
+        lines = (folder / PARTS_FILE).read_bytes().splitlines()
+        parts = (msgspec.json.decode(line, type=_Licensed) for line in lines)
+        by_character = {part.character: part.license for part in parts}
+        return licence_problems(Counter(by_character.values()), "character")
     rows: Counter[str | None] = Counter()
     for path in sorted((folder / DATA).rglob("*.parquet")):
         with pq.ParquetFile(local_path(path)) as parquet:
@@ -79,14 +92,11 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     return licence_problems(rows, "row")
 
 
-def check_public(
-    folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems
-) -> None:
-    """Raise SpecsiaError if a licence is unknown or forbids publishing a dataset, by the clauses of
-    `problems_of`."""
+def check_public(folder: Path) -> None:
+    """Raise SpecsiaError if a licence is unknown or forbids publishing a dataset."""
     try:
-        problems = problems_of(folder)
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        problems = redistribution_problems(folder)
+    except (OSError, UnicodeDecodeError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
     if problems:
         raise SpecsiaError(

@@ -3,10 +3,11 @@
 import hashlib
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import (
@@ -27,13 +28,16 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import hash_files, own_names, parse_sums
 from specsia_build.dataset.places import leads_out, one_line, read_errors
-from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECIPE_FILE, SUMS_FILE
+from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECORD_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
 from specsia_build.files.records import read_json
 
 _SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt", *FORMATS})
 _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 """Suffixes and names that files of a dataset may have; 3D assets are refused on their own."""
+
+MOST_ENTRIES, MOST_FILES = 10_000, 100_000
+"""The Hub's limit of entries in a folder, and its recommended limit of files in a repository."""
 
 _DATASET, _HUB_FILE = (
     "dataset",
@@ -126,10 +130,28 @@ class Plan:
 
 
 def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) -> LocalDataset:
-    """Check a complete dataset as `check_files` does, and that its folder holds nothing else."""
+    """Check a complete dataset, or a layout's folder, as `check_files` does.
+
+    The folder of a dataset must hold nothing else; of another layout only the listed files are taken, and not
+    more than the Hub takes.
+    """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give a packed dataset, such as DIR/dataset")
-    sums, names = listed_sums(folder), schema.own_files(folder)
+    sums = listed_sums(folder)
+    names = [*sums, SUMS_FILE] if RECORD_FILE in sums else schema.own_files(folder)
+    problems = _strangers(sums, names) if RECORD_FILE not in sums else []
+    most = max(Counter(PurePosixPath(name).parent for name in names).values())
+    if len(names) > MOST_FILES or most > MOST_ENTRIES:
+        raise SpecsiaError(
+            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes "
+            f"{MOST_FILES:,} and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or "
+            "make fewer frames"
+        )
+    return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
+
+
+def _strangers(sums: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Problems of the files of a dataset's folder, by name."""
     strange = [name for name in names if Path(name).suffix.lower() not in _SUFFIXES and name not in _NAMES]
     problems = [f"{name} is not part of a dataset" for name in strange]
     problems += [
@@ -137,7 +159,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     ]
     if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
         problems.append(f"{SUMS_FILE} lists no {CARD} or no {DATA}/")
-    return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
+    return problems
 
 
 def listed_sums(folder: Path) -> dict[str, str]:
@@ -168,7 +190,7 @@ def check_files(
     problems: Sequence[str],
     advance: Callable[[int], None],
 ) -> LocalDataset:
-    """Read the files of a dataset or recipe to be published, and compare them with their `sums`.
+    """Read the files of a dataset or layout to be published, and compare them with their `sums`.
 
     Raises SpecsiaError if there are `problems` already, or a file is missing, changed or must not be
     published. `advance` is called with the number of bytes read.
@@ -184,7 +206,7 @@ def check_files(
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(wrong[:3])}{more}: pack it again")
-    path = folder / (BUILD_FILE if BUILD_FILE in names else RECIPE_FILE)
+    path = folder / (BUILD_FILE if BUILD_FILE in names else RECORD_FILE)
     record = read_json(path) if path.name in names else {}
     version = record.get("specsia", __version__) if isinstance(record, dict) else None
     if not isinstance(version, str) or not re.fullmatch(r"\d[\w.+-]{0,80}", version, re.ASCII):

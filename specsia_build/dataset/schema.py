@@ -65,8 +65,8 @@ COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHE
 CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json", "build.json"
 SUMS_FILE, DATA = "SHA256SUMS", "data"
 
-RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
-"""Files of a recipe's folder: which recipe wrote it, and a line for each of its parts."""
+RECORD_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
+"""Files of a layout of files: which layout wrote it, and a line for each of its parts."""
 
 DEFAULT_CONFIG = "default"  # Name of the only configuration of a dataset with one backend
 

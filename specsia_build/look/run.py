@@ -10,7 +10,7 @@ from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.config import NONE, BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import LINE, frame_file, view_file
-from specsia_build.errors import SpecsiaError, argument, plural, some
+from specsia_build.errors import DamagedError, SpecsiaError, argument, plural, some
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import (
@@ -27,7 +27,7 @@ from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.plan import judge_character
 from specsia_build.pipeline.run import Run, RunLayout, open_run
 from specsia_build.pipeline.selection import source_of
-from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
+from specsia_build.pipeline.store import read_artefact, stamp_of
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages

@@ -13,6 +13,7 @@ from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.dataset.places import listed_names, open_target
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import link_or_copy, replacing, write_bytes
+from specsia_build.layouts.registry import check_layouts
 from specsia_build.pipeline import folder
 from specsia_build.pipeline.executors import Executor, local_executor
 from specsia_build.pipeline.failures import BuildSummary, read_failures, write_failures
@@ -42,6 +43,7 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
     """Run the named stages of a build; with `fresh`, first remove what an earlier build left in the
     folder."""
+    check_layouts(config)
     requested = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
     if any(stage.draws for stage in requested):

@@ -146,7 +146,7 @@ class BuildSummary:
         empty_splits: sentences about splits without rows.
         rows: packed by configuration, the default first; None if pack did not run.
         clips: number of clips of the characters; None in a run of stills.
-        recipes: parts on disk by recipe; None if none was written.
+        layouts: parts on disk by layout, without the dataset of pairs; None if none was written.
         stopped: why the build stopped before its last stage, or None.
         freed: bytes of artefacts and procedural characters removed after packing.
     """
@@ -162,7 +162,7 @@ class BuildSummary:
     rows: Mapping[str, int] | None = None
     dataset: Path | str | None = None
     clips: int | None = None
-    recipes: Mapping[str, int] | None = None
+    layouts: Mapping[str, int] | None = None
     stopped: str | None = None
     freed: int = 0
 

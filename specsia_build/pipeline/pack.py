@@ -1,44 +1,58 @@
-"""The end of a build: pack a dataset and recipes, and remove artefacts with `--keep none`."""
+"""The end of a build: write its layouts, and remove artefacts with `--keep none`."""
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from typing import NamedTuple
 
 from specsia_build import terminal
-from specsia_build.config import NONE, backend_name
-from specsia_build.dataset import parquet, splits
+from specsia_build.config import NONE, PAIRS
+from specsia_build.dataset import splits
 from specsia_build.dataset.checksums import hash_files, parse_sums
 from specsia_build.dataset.places import listed_names, upload
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pipeline.executors import Executor, Lost, Needs
+from specsia_build.errors import DamagedError, SpecsiaError, UsageError, plural, some
+from specsia_build.layouts.packing import is_current, pack, plan_digest
+from specsia_build.layouts.part import Part
+from specsia_build.layouts.registry import load_layouts
+from specsia_build.layouts.writing import NotWritten
 from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary, counted, print_stage
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
-from specsia_build.pipeline.parts import missed_reason, moving_backends, pack_recipe
-from specsia_build.pipeline.plan import DONE, CharacterState
-from specsia_build.pipeline.run import Run, RunLayout, backend_of
-from specsia_build.pipeline.store import DamagedError, read_artefact
+from specsia_build.pipeline.plan import DONE
+from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.sets import (
+    PlannedSet,
+    States,
+    facts_of,
+    missing_reason,
+    part_writer,
+    parts_of,
+    plan_sets,
+)
+from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
-from specsia_build.recipes.recipe import folder_recipes
-from specsia_build.stages import pack
 from specsia_build.stages.clips import motions
-from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
+from specsia_build.stages.pack import STAGE as PACK
+
+
+class SetResult(NamedTuple):
+    """What became of a set: why it could not be written, or numbers of parts and of members."""
+
+    stopped: str | None
+    parts: int = 0
+    stage: StageSummary | None = None
 
 
 def finish(build: Build) -> BuildSummary:
-    """Pack a build, and remove its artefacts with `--keep none`; damaged artefacts are made again, once."""
+    """Write a build's layouts, and remove its artefacts with `--keep none`."""
     if (failed := counted(build.failures_before())[0]) > build.summary.allowed_failures:
         return build.stopped_by_failures(f"continue without them with --max-failures {failed}")
-    pack_all = _pack_dataset if build.config.clips is None else _pack_clips
     try:
-        summary = pack_all(build)
+        summary = _pack_all(build)
     except DamagedError:
         build.make_again(_damaged(build), build.run.steps)
-        summary = pack_all(build)
+        summary = _pack_all(build)
     if build.config.keep != NONE or summary.stopped is not None:
         return summary
     _check_packed(build)
@@ -62,60 +76,84 @@ def _damaged(build: Build) -> Keys:
     return damaged
 
 
-def _pack_clips(build: Build) -> BuildSummary:
-    assert build.config.clips is not None
+def _pack_all(build: Build) -> BuildSummary:
     failures = build.failures_before()
-    if not build.summary.clips:
+    if build.config.clips is not None and not build.summary.clips:
         has_motions = any(
             build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries
         )
         if not failures and not has_motions:
-            raise UsageError(
-                f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
-            )
+            stage = motions.STAGE.name
+            raise UsageError(f"pack has no clips to pack: run `{build.config.command} --stage {stage}` first")
         return build.finished(stopped="no character has a clip: its failure or warning says why")
-    stopped = [pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]
-    summary = _pack_dataset(build) if build.run.packs else build.finished()
-    return replace(summary, stopped="; ".join(filter(None, [summary.stopped, *stopped])) or None)
+    states = {entry.id: build.state_of(entry) for entry in build.entries}
+    results: dict[str, list[SetResult]] = {}
+    for layout in load_layouts(build.config.packed_layouts):
+        sets = plan_sets(build.run, layout, states)
+        results[layout.name] = [_pack_set(build, planned, failures) for planned in sets]
+    return _summary(build, states, results)
 
 
-def _pack_dataset(build: Build) -> BuildSummary:
-    start = time.perf_counter()
-    layout, run, failures = build.layout, build.run, build.failures_before()
-    for name in run.backends:
-        if len(build.entries) == len(
-            {f.id for f in failures if f.backend in (None, name) and f.clip is None}
-        ):
-            return build.finished(
-                stopped=f"all characters failed or are quarantined, so {name} cannot be packed: "
-                f"see {layout.failures}"
-            )
-    character_states = {entry.id: build.state_of(entry) for entry in build.entries}
-    plan = pack_plan(run, build.characters.source, character_states, failures, build.characters.splits)
-    waiting: dict[str | None, list[str]] = {
-        name: [key for state in character_states.values() for key in state.waiting[name]]
-        for name in plan.members
-    }
-    if (missed := missed_reason(build, waiting, failures)) is not None:
-        return build.finished(stopped=missed)
-    count = sum(map(len, plan.members.values()))
-    is_current = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
-    to_pack, kept = (0, count) if is_current else (count, 0)
-    with terminal.bar(pack.STAGE.name, to_pack, kept=kept) as advance:
-        if to_pack:
-            packed = pack.pack(plan, shard_maker(run, build.execute, advance), layout.dataset)
-            outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
-            build.record.log(pack.STAGE.name, None, "", outcome)
-            if packed.kept:
-                shards = plural(packed.written, "shard")
-                terminal.say(f"pack: {shards} written, {packed.kept:,} kept as they were")
-    stage = StageSummary(pack.STAGE.name, None, to_pack, kept, 0, time.perf_counter() - start)
-    print_stage(stage)
+def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetResult]]) -> BuildSummary:
+    """Summary of a build whose layouts were written."""
+    every = [result for of_layout in results.values() for result in of_layout]
+    stopped = "; ".join(result.stopped for result in every if result.stopped is not None)
+    summary = build.finished(stopped=stopped or None)
+    stages = [
+        result.stage for result in every if result.stage is not None and result.stage.stage == PACK.name
+    ]
+    counts = {name: sum(result.parts for result in of) for name, of in results.items() if name != PAIRS}
+    summary = replace(summary, stages=[*summary.stages, *stages], layouts=counts or None)
+    if PAIRS not in results or any(result.stopped for result in results[PAIRS]):
+        return summary
+    layout, rows = build.layout, dict[str, int]()
+    for name in build.run.backends:
+        members = [member for state in states.values() for member in state.members[name]]
+        rows[name] = sum(member.rows for member in members)
     dataset = layout.dataset if layout.url is None else _send(layout, f"{layout.url}/dataset")
-    rows = {name: sum(member.rows for member in members) for name, members in plan.members.items()}
-    empty = empty_splits(character_states, build.characters.splits)
-    summary = build.finished(rows=rows, dataset=dataset, empty_splits=empty)
-    return replace(summary, stages=[*summary.stages, stage])
+    empty = empty_splits(states, build.characters.splits)
+    return replace(summary, rows=rows, dataset=dataset, empty_splits=empty)
+
+
+def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
+    """Write a set's folder if it is not current."""
+    start, run, layout, folder = time.perf_counter(), build.run, planned.layout, planned.target.folder
+    if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
+        return SetResult(reason)
+    facts = facts_of(run, planned, build.characters, failures)
+    parts = parts_of(run, planned, build.characters.splits)
+    missed, written = is_current(planned.target, plan_digest(layout, parts, facts)), 0
+    if missed is None:
+        before = listed_names(folder)
+        with terminal.bar(folder.name, len(parts), "part") as advance:
+            packed = pack(planned.target, parts, part_writer(run, build.execute, advance), facts)
+        missed, written = packed.missed, packed.written
+        if gone := before - listed_names(folder):
+            terminal.say(f"{folder}: {plural(len(gone), 'file')} removed that are no longer in this run")
+        if packed.kept:
+            terminal.say(f"{folder}: {plural(written, 'part')} written, {packed.kept:,} kept as they were")
+    faults = _report(build, parts, missed)
+    name, seconds = PACK.name if layout.name == PAIRS else folder.name, time.perf_counter() - start
+    units = len(planned.members) if layout.unit == "view" else len(parts) - len(missed)
+    built, kept = (units, 0) if written else (0, units)
+    stage = StageSummary(name, None, built, kept, len(faults), seconds)
+    print_stage(stage)
+    if written:
+        build.record.log(name, None, "", Outcome(seconds=seconds, peak_mb=peak_mb()))
+    if faults:
+        return SetResult(f"{some(faults, 1)}; the other parts are written", len(parts) - len(missed), stage)
+    if len(missed) == len(parts):
+        return SetResult(f"there is nothing of {layout.name} to pack: the warnings say why", 0, stage)
+    return SetResult(None, len(parts) - len(missed), stage)
+
+
+def _report(build: Build, parts: Sequence[tuple[Part, str]], missed: Mapping[str, NotWritten]) -> list[str]:
+    """Warn of parts that do not suit the layout; returns sentences about those that it failed to write."""
+    characters = {part.key: part.character for part, _ in parts}
+    for key, (reason, suits) in missed.items():
+        if not suits:
+            build.record.warn(characters[key], [reason])
+    return [reason for reason, suits in missed.values() if suits]
 
 
 def _send(layout: RunLayout, url: str) -> str:
@@ -127,99 +165,22 @@ def _send(layout: RunLayout, url: str) -> str:
     return url
 
 
-def pack_plan(
-    run: Run,
-    source: str,
-    character_states: Mapping[str, CharacterState],
-    failures: Sequence[Failure],
-    splits: Mapping[str, str],
-) -> pack.PackPlan:
-    """Plan a dataset of the characters whose artefacts are all up to date; states and splits are by id, in
-    order.
-
-    Raises UsageError if a backend has no such character.
-    """
-    members = {
-        name: [member for state in character_states.values() for member in state.members[name]]
-        for name in run.backends
-    }
-    for name, packed in members.items():
-        if not packed:
-            raise UsageError(
-                f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages"
-            )
-    failed = {
-        name: len({f.key for f in failures if (f.backend or "") == name and f.id in character_states})
-        for name in ("", *members)
-    }
-    return pack.PackPlan(
-        config=run.config,
-        source=source,
-        planned=len(character_states),
-        splits=splits,
-        members=members,
-        quarantined={name: count for name, count in failed.items() if count},
-        sees_ground_truth=[backend_name(s) for s in run.config.backends if backend_of(s).sees_ground_truth],
-        metas=partial(_metas, run),
-        reads=run.read_by_pack,
-    )
-
-
-def empty_splits(
-    character_states: Mapping[str, CharacterState], planned: Mapping[str, str]
-) -> tuple[str, ...]:
+def empty_splits(states: States, planned: Mapping[str, str]) -> tuple[str, ...]:
     """A sentence about each planned split without rows, with the manifest line that fills it."""
-    packed = {name for name, state in character_states.items() if any(state.members.values())}
+    packed = {name for name, state in states.items() if any(state.members.values())}
     return tuple(splits.empty_notes(planned, packed))
 
 
-def _metas(run: Run, key: str, backend: str) -> EarlierMeta:
-    metas = {stage: run.meta(stage, backend, key) for stage in run.read_by_pack}
-    if None in metas.values():
-        raise DamagedError(f"an artefact of {key} is missing: run the same command again")
-    return {stage: meta or {} for stage, meta in metas.items()}
-
-
-def _load(layout: RunLayout, stages: Sequence[CharacterStage], key: str, backend: str) -> Earlier:
-    return {stage: read_artefact(layout.artefact(stage, backend, key), key) for stage in stages}
-
-
-def shard_maker(run: Run, execute: Executor, advance: Callable[[int], None]) -> MakeShards:
-    """Return a function that makes the shards of a run's dataset in workers, or in this process if they are
-    small.
-
-    It calls `advance` with the number of characters of each packed shard, and raises DamagedError for a
-    damaged artefact and SpecsiaError if a worker is lost.
-    """
-    make_one = partial(make_shard, load=partial(_load, run.layout, run.read_by_pack))
-
-    def make(tasks: Sequence[ShardTask]) -> Generator[tuple[int, Shard], None, None]:
-        # One process packs that much before a pool has started.
-        is_small = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
-        needs = Needs(run.config.timeout * max((len(task.members) for task in tasks), default=1))
-        here = ((number, make_one(task)) for number, task in enumerate(tasks))
-        with closing(here if is_small else execute(make_one, tasks, needs)) as results:
-            for number, shard in results:
-                advance(len(tasks[number].members))
-                if isinstance(shard, Lost):
-                    raise SpecsiaError(f"{tasks[number].path.name} was not packed: {shard.reason}")
-                yield number, shard
-
-    return make
-
-
 def _check_packed(build: Build) -> None:
-    """Raise SpecsiaError if a packed file of the dataset or of a recipe differs from its checksum."""
-    config, layout = build.config, build.layout
-    packed = [layout.dataset] if build.run.packs else []
-    for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-        packed += [layout.recipe(recipe.name, name) for name in (None, *moving_backends(recipe, build.run))]
+    """Raise SpecsiaError if a packed file differs from its checksum."""
     damaged = []
     with terminal.bar("check", None, "B") as advance:
-        for folder in packed:
-            sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
-            digests = hash_files(folder, [*sums], advance)
-            damaged += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
+        for layout in load_layouts(build.config.packed_layouts):
+            for planned in plan_sets(build.run, layout, {}):
+                folder = planned.target.folder
+                sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
+                digests = hash_files(folder, [*sums], advance)
+                damaged += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
     if damaged:
         raise SpecsiaError(
             f"{some(damaged)} differs from what was written, so no artefact is removed: delete it, check "

@@ -11,11 +11,12 @@ import msgspec
 
 from specsia_build.characters.character import Entry
 from specsia_build.errors import MOST_WARNED, brief
+from specsia_build.layouts.part import Member
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
 from specsia_build.stages.clips import motions
+from specsia_build.stages.members import member
 from specsia_build.stages.pack import STAGE as PACK
-from specsia_build.stages.rows import Member, member
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
@@ -144,24 +145,24 @@ class CharacterState:
 
     Attributes:
         states: state of each artefact, by the name of its step and by its key.
-        members: what pack takes, by backend; empty unless the run packs.
-        waiting: keys that pack cannot take yet, by backend.
+        members: what pack takes, by source, see `Run.sources`.
+        waiting: keys that pack cannot take yet, by source.
     """
 
     states: Mapping[tuple[str, str | None], Mapping[str, str]]
     clips: tuple[Clip, ...] = ()
     warnings: tuple[str, ...] = ()
-    members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
-    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    members: Mapping[str | None, tuple[Member, ...]] = field(default_factory=dict)
+    waiting: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)
 
     def is_done(self, steps: Iterable[Step]) -> bool:
         return all(state == DONE for step in steps for state in self.states[step.name].values())
 
 
-def _member(index: Index, key: str, backend: str, metas: Mapping[CharacterStage, Meta]) -> Member:
+def _member(index: Index, key: str, backend: str | None, metas: Mapping[CharacterStage, Meta]) -> Member:
     """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
     name, stamp = (
-        f"member:{backend}:{key}",
+        f"member:{backend or ''}:{key}",
         " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())]),
     )
     if (row := index.row(name, stamp)) is not None:
@@ -177,16 +178,17 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
     run = run.at_once()
     states: dict[tuple[str, str | None], dict[str, str]] = {step.name: {} for step in run.steps}
     warnings, clips = dict[str, None](), dict[str, Clip]()
-    members: dict[str, tuple[Member, ...]] = dict.fromkeys(run.backends, ())
-    waiting: dict[str, tuple[str, ...]] = dict.fromkeys(run.backends, ())
-    reads = run.read_by_pack if run.packs else ()
+    sources = run.sources
+    members: dict[str | None, tuple[Member, ...]] = dict.fromkeys(sources, ())
+    waiting: dict[str | None, tuple[str, ...]] = dict.fromkeys(sources, ())
     for task, (state, _, meta), current in judge_character(run, entry):
         states[task.step.name][task.key] = state
         if task.clip is not None:
             clips[task.clip.id] = task.clip
         if state == DONE and meta is not None:
             warnings |= dict.fromkeys(brief(warning, MOST_WARNED) for warning in meta.get("warnings", ()))
-        if reads and task.stage is reads[-1] and (name := task.backend) is not None:
+        name = task.backend
+        if name in sources and task.stage is (reads := run.read_by_pack(name))[-1]:
             if current:
                 metas = {stage: run.index.meta(task.path_in(stage)) or {} for stage in reads}
                 members[name] += (_member(run.index, task.key, name, metas),)

@@ -16,7 +16,6 @@ from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import absolute_spec, load_backend
 from specsia_build.config import (
     DEFAULT_OUT,
-    DRAVIE,
     BuildConfig,
     ClipSettings,
     backend_name,
@@ -26,8 +25,9 @@ from specsia_build.config import (
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.files.names import file_name
 from specsia_build.folders import RUN_MARK, expanded, shipped
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.registry import defaults_of, load_layouts
 from specsia_build.pipeline.store import Index, open_index
-from specsia_build.recipes.recipe import defaults_of
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
@@ -85,9 +85,13 @@ class RunLayout:
         """Artefact of a character or clip, and of a backend by its name if each has its own."""
         return _artefact(self.root, stage, backend if stage.per_backend else None, key)
 
-    def recipe(self, name: str, backend: str | None = None) -> Path:
-        """Folder of a recipe: of the characters, or of a backend's reconstructions of them."""
+    def packed(self, name: str, backend: str | None = None) -> Path:
+        """Folder of a layout: of the characters, or of a backend's reconstructions of them."""
         return self.root / (name if backend is None else f"{name}-{backend}")
+
+    def packed_state(self, folder: str) -> Path:
+        """Records of the parts of a layout's folder."""
+        return self.root / "state" / "packed" / f"{folder}.jsonl"
 
     def details(self, stage: str, backend: str | None, key: str) -> Path:
         """Traceback, or a reason that is too long to be shown."""
@@ -170,14 +174,15 @@ def _refuse_other_kind(has_clips: bool, wants_clips: bool, place: object) -> Non
         raise UsageError(f"{place} is of {kind}: continue it with `{command}`, or name another --out")
 
 
-def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
-    """Settings with the recipes' defaults wherever no level states a value."""
+def _with_defaults(layouts: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
+    """Settings with the layouts' defaults wherever no level states a value."""
     clip_settings = {field.name for field in fields(ClipSettings)}
     stated_names = {name for level in levels for name in (*level, *(level.get("clips") or ()))}
-    defaults = defaults_of(recipes, stated_names)
+    defaults = defaults_of(layouts, stated_names)
     of_clips = {name: value for name, value in defaults.items() if name in clip_settings}
     others = {name: value for name, value in defaults.items() if name not in clip_settings}
-    return with_settings(BuildConfig(), {**others, "clips": of_clips}, f"the recipe {' or '.join(recipes)}")
+    others |= {"clips": of_clips} if of_clips else {}
+    return with_settings(BuildConfig(), others, f"the layout {' or '.join(layouts)}")
 
 
 def effective(
@@ -187,7 +192,7 @@ def effective(
     flags: Mapping[str, Any],
     fresh: bool,
 ) -> tuple[BuildConfig, RunLayout]:
-    """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the
+    """Merge settings: defaults, layouts' defaults, the run in the folder (unless `fresh`), the file, the
     flags.
 
     Raises UsageError if a setting cannot be used, or if only one of the flags and the run or file has
@@ -215,8 +220,7 @@ def effective(
         return config
 
     config = layered(BuildConfig())
-    if config.clips is not None:
-        config = layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]))
+    config = layered(_with_defaults(config.packed_layouts, [level for level, _ in levels]))
     if not config.source.startswith("sample:") and "://" not in config.source:
         config = replace(config, source=str(expanded(config.source).absolute()))
     if config.like is not None and expanded(config.like).is_dir():
@@ -255,6 +259,23 @@ def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step
     ]
 
 
+def sources_of(layout: Layout, config: BuildConfig) -> list[tuple[str | None, ...]]:
+    """The sources of each folder of a layout: backends, or None for the characters themselves."""
+    names = tuple(backend_name(spec) for spec in config.backends)
+    if layout.shows == "pairs":
+        return [names] if layout.joins_backends else [(name,) for name in names]
+    moving = config.clips is not None and config.clips.pairs and layout.shows == "both"
+    return [(None,), *((name,) for name in names if moving)]
+
+
+@lru_cache(maxsize=8)
+def _sources(config: BuildConfig) -> tuple[str | None, ...]:
+    sets = [
+        sources for layout in load_layouts(config.packed_layouts) for sources in sources_of(layout, config)
+    ]
+    return tuple(dict.fromkeys(name for sources in sets for name in sources))
+
+
 @lru_cache(maxsize=8)
 def _steps(config: BuildConfig) -> tuple[Step, ...]:
     return tuple(steps_of(config, character_stages(config)))
@@ -277,14 +298,15 @@ class Run:
         return _steps(self.config)
 
     @property
-    def packs(self) -> bool:
-        """Whether it packs pairs as a dataset; recipes may want reconstructions that move without one."""
-        return self.config.clips is None or DRAVIE in self.config.clips.recipes
+    def sources(self) -> tuple[str | None, ...]:
+        """What its layouts show: reconstructions by the name of a backend, and None, the characters."""
+        return _sources(self.config)
 
-    @property
-    def read_by_pack(self) -> tuple[CharacterStage, ...]:
-        """The stages whose artefacts hold the pictures of its dataset."""
-        return PACK.earlier if self.config.clips is None else (draw.STAGE, move.STAGE)
+    def read_by_pack(self, source: str | None) -> tuple[CharacterStage, ...]:
+        """The stages whose artefacts hold the pictures of a source, see `sources`."""
+        if self.config.clips is None:
+            return PACK.earlier
+        return (draw.STAGE,) if source is None else (draw.STAGE, move.STAGE)
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         return self.index.meta(self.layout.artefact(stage, backend, key))

@@ -4,28 +4,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 
 from specsia_build import terminal
 from specsia_build.characters.character import Entry
 from specsia_build.characters.survey import CharacterFacts, survey, unread
-from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_WARNED, UsageError, brief
+from specsia_build.config import PAIRS, BuildConfig
+from specsia_build.dataset.schema import SUMS_FILE
+from specsia_build.errors import MOST_WARNED, brief
+from specsia_build.layouts.packing import is_current, plan_digest
+from specsia_build.layouts.part import Facts
+from specsia_build.layouts.registry import load_layouts
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
-from specsia_build.pipeline.pack import empty_splits, pack_plan
-from specsia_build.pipeline.parts import PartTask, part_tasks
+from specsia_build.pipeline.pack import empty_splits
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, character_state
-from specsia_build.pipeline.run import RunLayout, open_run
+from specsia_build.pipeline.run import Run, RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters
+from specsia_build.pipeline.sets import PlannedSet, facts_of, parts_of, plan_sets
 from specsia_build.pipeline.warm import compile_once
-from specsia_build.recipes.folder import keys, record_of
-from specsia_build.recipes.recipe import folder_recipes
-from specsia_build.recipes.verify import folder_facts
-from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class RunStatus:
         characters: number of characters that the build is about.
         failures: those on record of its characters and backends.
         warnings: about characters that were built, by id.
-        packed: whether a dataset, or recipes' folders, are on disk.
+        packed: whether the folders of all layouts are on disk.
         empty_splits: sentences about planned splits without any row.
         current: whether those are exactly what a build would pack now.
     """
@@ -74,20 +72,14 @@ class RunStatus:
         return "all stages are up to date" if self.current else "a build would do: pack"
 
 
-def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
-    """Whether a recipe's folders hold exactly the parts that would be written; None if a folder is not
-    written."""
-    current = None
-    for folder, group in groupby(tasks, attrgetter("folder")):
-        parts = list(group)
-        if (facts := folder_facts(folder)) is None:
-            return None
-        missing = [task for task in parts if not task.is_written()]
-        has_others = not {task.record.key for task in parts}.issuperset(keys(folder))
-        has_stale = any(record_of(folder, task.record.key) is not None for task in missing)
-        is_same = not has_others and not has_stale and len(missing) == facts.get("left_out")
-        current = current is not False and is_same
-    return current
+def _is_current(run: Run, planned: PlannedSet, facts: Facts) -> bool | None:
+    """Whether a folder of a layout is as a build would write it; None if it is not there."""
+    if not (planned.target.folder / SUMS_FILE).is_file():
+        return None
+    if not planned.members:
+        return False
+    digest = plan_digest(planned.layout, parts_of(run, planned, facts.splits), facts)
+    return is_current(planned.target, digest) is not None
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
@@ -107,18 +99,12 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             stages.append(
                 StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed))
             )
-        if run.packs:
-            fingerprint = packed_fingerprint(layout.dataset)
-            try:
-                plan = pack_plan(run, characters.source, character_states, failures, characters.splits)
-                packed.append(None if fingerprint is None else fingerprint == plan_fingerprint(plan))
-            except UsageError:
-                # Pack has nothing up to date to write.
-                packed.append(None if fingerprint is None else False)
-            empty = () if fingerprint is None else empty_splits(character_states, characters.splits)
-        for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-            tasks, _ = part_tasks(recipe, run, entries, characters.splits)
-            packed.append(_is_recipe_current(tasks))
+        for to_write in load_layouts(config.packed_layouts):
+            for planned in plan_sets(run, to_write, character_states):
+                facts = facts_of(run, planned, characters, failures)
+                packed.append(_is_current(run, planned, facts))
+                if to_write.name == PAIRS and packed[-1] is not None:
+                    empty = empty_splits(character_states, characters.splits)
     return RunStatus(
         source=characters.source,
         characters=len(entries),

@@ -25,12 +25,13 @@ import msgspec
 from isal import isal_zlib
 
 from specsia_build.characters.searches import searched
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import DamagedError, SpecsiaError
+from specsia_build.files.digests import sha256
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
-from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
+from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest
 
 VERSION = 5  # Version of the cache's table; a cache of another version is discarded
 _COMMIT_SECONDS = 1.0  # How often new rows are committed
@@ -52,10 +53,6 @@ _DAMAGE = (
 """Errors of reading a damaged tar or the JSON in it."""
 
 Row: TypeAlias = tuple[str, bytes]  # A file's stamp, and what was read from it: packed meta data or a digest
-
-
-class DamagedError(SpecsiaError):
-    """An artefact is missing or was altered after it was written; a build makes it again."""
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from specsia_build import terminal
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
+from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.worker import Unit, work
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
-from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
+from specsia_build.stages.stage import CharacterStage
 
 OWN_BACKEND = "relief"  # Backend used where no backend of a build compiles code, as later stages need a mesh
 
@@ -30,10 +31,11 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
         return
     small = small_config(config, stages)
     names = [stage.name for stage in stages] or [render.STAGE.name]
-    recipes = () if small.clips is None else small.clips.recipes
-    code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[
-        :16
-    ]
+    code = sha256(
+        canonical_json(
+            [small.look, names, *map(backend_name, small.backends), *small.packed_layouts]
+        ).encode()
+    )[:16]
     marker = cache_folder() / f"whole-{code}"
     if marker.exists():
         return

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_SHOWN, LowQualityError, OthersError, SpecsiaError, brief
+from specsia_build.errors import MOST_SHOWN, DamagedError, LowQualityError, OthersError, SpecsiaError, brief
 from specsia_build.files.sources import unchanging
 from specsia_build.files.writing import write_trouble
 from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import Run, Step, backend_of
-from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
+from specsia_build.pipeline.store import Row, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, seal
 
 

@@ -13,9 +13,9 @@ import msgspec
 from specsia_build.config import BuildConfig, checked
 from specsia_build.dravie.runs import NAME, checkpoints, find_run
 from specsia_build.errors import UsageError, no_such
+from specsia_build.files.digests import file_digest
 from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
-from specsia_build.stages.stage import file_digest
 
 MOST_VIEWS = 360  # Most frames of one turn
 

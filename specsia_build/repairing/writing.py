@@ -16,6 +16,7 @@ from specsia_build import __version__, png, terminal
 from specsia_build.config import cores
 from specsia_build.dataset.schema import COLOR
 from specsia_build.errors import UsageError, spelled
+from specsia_build.files.digests import file_digest
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
@@ -27,7 +28,6 @@ from specsia_build.repairing.films import enlarged, write_comparison, write_shee
 from specsia_build.repairing.reconstruction import turntable
 from specsia_build.repairing.repair import Repair, prepare
 from specsia_build.repairing.settings import RepairSettings
-from specsia_build.stages.stage import file_digest
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
 

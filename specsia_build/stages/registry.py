@@ -37,7 +37,7 @@ def refuse_unused_stages(names: Sequence[str], config: BuildConfig) -> None:
     ]:
         raise UsageError(
             f"the stage {unused[0]} is of reconstructions, which this run has none of: "
-            "--recipe dravie or --backend NAME moves them too"
+            "--layout pairs or --backend NAME moves them too"
         )
 
 

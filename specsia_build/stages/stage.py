@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any, TypeAlias
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
+from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.files.sources import DigestOf as DigestOf
 
 META = "meta.json"
@@ -35,27 +34,6 @@ class Artefact:
     key: str
     files: Mapping[str, bytes]
     meta: Mapping[str, Any]
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def file_digest(path: Path) -> str | None:
-    """SHA-256 of a file's content, or None if it does not exist."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return _CANONICAL.encode(value)
 
 
 def fingerprint(

@@ -126,7 +126,7 @@ cp -r my-run/dataset B
 specsia push my-run/dataset --repo owner/name
 specsia build PATH/TO/3DBiCar --out of-3dbicar
 specsia push of-3dbicar/dataset --repo owner/SPECSIA-15K
-specsia clips person.jsonl --motion walk --recipe frames --recipe dravie --out DIR
+specsia clips person.jsonl --motion walk --layout frames --layout pairs --out DIR
 cp -r DIR/frames-relief/person-walk-00 my-frames
 cp my-frames/color/0000.png front.png
 cp front.png drawing.png

@@ -14,7 +14,7 @@ from specsia_build.dataset import parquet, splits
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.pack import shard_maker
 from specsia_build.pipeline.run import RunLayout, open_run
-from specsia_build.pipeline.store import DamagedError, write_artefact
+from specsia_build.pipeline.store import write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import pack, project, render
 from tests.artefacts import shards_here

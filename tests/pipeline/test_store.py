@@ -17,7 +17,8 @@ from specsia_build.pipeline.store import (
     sweep,
     write_artefact,
 )
-from specsia_build.stages.stage import Artefact, seal, sha256
+from specsia_build.files.digests import sha256
+from specsia_build.stages.stage import Artefact, seal
 
 
 def is_intact(path: Path, key: str) -> bool:

@@ -24,9 +24,9 @@ CHECKS: dict[str, str] = {
     "position": "pos lands on its own pixel",
     "iou": "iou is that of mask and gt_mask",
     "licences": "a character has one licence, and the card states all of them",
-    "layout": "each part has the files of its recipe, and those of a folder decode to one shape",
+    "layout": "each part has the files of its layout, and those of a folder decode to one shape",
 }
-"""What each check guarantees; `layout` is for recipes' folders."""
+"""What each check guarantees; `layout` is for folders of files."""
 
 
 @dataclass(frozen=True)

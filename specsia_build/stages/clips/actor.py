@@ -21,7 +21,6 @@ from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
 from specsia_build.files.sources import state_of
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
@@ -222,12 +221,10 @@ def motion_files(config: BuildConfig) -> list[Path]:
 def check_settings(config: BuildConfig) -> None:
     """Check a run's clip settings, before any character is read.
 
-    Raises UsageError if a motion or recipe does not exist, two files have the same name, or a setting is for
-    stills only or does not suit a recipe's reader.
+    Raises UsageError if a motion does not exist, two files have the same name, or a setting is for stills
+    only.
     """
     settings = clip_settings(config)
-    for recipe in folder_recipes(settings.recipes):
-        recipe.check(config)
     for name, required in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
         if getattr(config, name) != required:
             raise UsageError(

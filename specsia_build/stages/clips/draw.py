@@ -1,4 +1,4 @@
-"""Stage draw: render the clean frames of a clip, in the layers that the recipes need."""
+"""Stage draw: render the clean frames of a clip, in the layers that the layouts need."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import ready
-from specsia_build.recipes.recipe import layers_of
+from specsia_build.layouts.registry import layers_of
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
@@ -66,7 +66,7 @@ def shot_settings(job: Job) -> dict[str, Any]:
 
 def _settings(job: Job) -> dict[str, Any]:
     settings = clip_settings(job.config)
-    layers = list(layers_of(settings.recipes))
+    layers = list(layers_of(settings.layouts))
     lined = {"line_px": settings.line_px} if {LINE, SEG} & set(layers) else {}
     versions = {"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(layers) else {}
     return {**shot_settings(job), "layers": layers, **lined, **versions}
@@ -111,7 +111,7 @@ def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
 def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a character and draw it, frame by frame.
 
-    Returns an artefact with the layers that recipes need, such as ``color_KKKK.png``, and no files. Raises
+    Returns an artefact with the layers that layouts need, such as ``color_KKKK.png``, and no files. Raises
     CharacterError if no frame shows anything.
     """
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
@@ -119,7 +119,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     contour = outline(config.seed, entry.id, config.outline)
     shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
-    layers = layers_of(settings.recipes)
+    layers = layers_of(settings.layouts)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
@@ -151,7 +151,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 def _frames(
     actor: Actor, shot: Shot, surface: Surface | None, contour: Outline, config: BuildConfig
 ) -> tuple[dict[str, bytes], list[list[int]], int, str | None]:
-    """Draw the layers of a shot that the recipes need, with a contour.
+    """Draw the layers of a shot that the layouts need, with a contour.
 
     Returns:
         Files of the layers, the contour's (mean) colour in each frame, the number of empty frames, and the
@@ -159,7 +159,7 @@ def _frames(
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
-    wanted_layers = layers_of(settings.recipes)
+    wanted_layers = layers_of(settings.layouts)
     files: dict[str, bytes] = {}
     colours: list[list[int]] = []
     empty, plain = 0, None
@@ -205,7 +205,7 @@ def _warnings(
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
         yield f"{frames} in view {clip.view} show (almost) nothing"
-    if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.warning:
+    if surface is not None and UDP in layers_of(settings.layouts) and surface.landmarks.warning:
         yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
     if plain is not None and clip.view == 0:

@@ -14,7 +14,7 @@ from specsia_build.characters.read import READING
 from specsia_build.config import OWN, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
-from specsia_build.recipes.recipe import layers_of
+from specsia_build.layouts.registry import layers_of
 from specsia_build.stages.clips.actor import Actor, actor_of, clip_settings, motion_files, origin_of
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
 from specsia_build.stages.render import entry_settings
@@ -56,8 +56,8 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _has_regions(settings: ClipSettings) -> bool:
-    """Whether a recipe needs a character's regions."""
-    return not OF_REGIONS.isdisjoint(layers_of(settings.recipes))
+    """Whether a layout needs a character's regions."""
+    return not OF_REGIONS.isdisjoint(layers_of(settings.layouts))
 
 
 def _inputs(job: Job, _: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -76,7 +76,7 @@ def clips_of(meta: Meta) -> list[Clip]:
 def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
-    Returns an artefact with the clips in its meta data and, if recipes need them, the character's regions in
+    Returns an artefact with the clips in its meta data and, if layouts need them, the character's regions in
     a file and their palette; and the character's files. Raises CharacterError if it cannot be read or has no
     possible clip.
     """

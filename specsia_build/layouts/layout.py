@@ -1,0 +1,138 @@
+"""The interface of layouts: what leaves a run or a dataset, as files that some project's loader reads."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from specsia_build.characters.character import id_order_key
+from specsia_build.config import BuildConfig
+from specsia_build.dataset.schema import CARD, RECORD_FILE, SPLITS, SPLITS_FILE, TEASER
+from specsia_build.dataset.verify.report import Report
+from specsia_build.files.digests import canonical_json, sha256
+from specsia_build.layouts.card import Counts, counted, folder_card
+from specsia_build.layouts.checks import MOST_PICTURES, check_part
+from specsia_build.layouts.part import Facts, Member, Part, Parts, Unit, Written
+from specsia_build.layouts.teaser import write_teaser
+from specsia_build.layouts.verify_folder import KIND, Progress, verify_folder
+
+Groups = Iterator[tuple[str, Sequence[Member]]]
+
+
+class Layout(ABC):
+    """A layout, written part by part in worker processes into a folder of its own.
+
+    To add one, subclass this with a constructor without arguments, and declare the class under its name as an
+    entry point of the group ``specsia.layouts``; docs/layouts.md shows one whole.
+
+    Attributes:
+        name: name on the command line and of the folder.
+        version: to be raised whenever the same pictures give other files.
+        title: one line about the layout.
+        loading: Markdown for the card: the layout, and how to load it with its reader.
+        unit: what a part is: a `clip`; all clips or views of a `character`; or a file of many rows, each of
+            which is a `view` or frame.
+        layers: names of `dataset.layers.LAYERS` that are needed of each clean frame of a clip.
+        defaults: settings used where the user states none: `size`, or settings of clips such as `fps`.
+        shows: the `characters` themselves; `both` these and, in `NAME-BACKEND`, reconstructions that move; or
+            `pairs` of a reconstruction and its character.
+        joins_backends: whether pairs of several backends lie in one folder.
+        folder: name of its folder in a run, if that is not its own name.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    title: ClassVar[str]
+    loading: ClassVar[str]
+    unit: ClassVar[Unit] = "clip"
+    layers: ClassVar[Sequence[str]]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    shows: ClassVar[Literal["characters", "both", "pairs"]] = "characters"
+    joins_backends: ClassVar[bool] = False
+    folder: ClassVar[str | None] = None
+
+    def check(self, config: BuildConfig) -> None:  # noqa: B027  most layouts accept all settings
+        """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""
+
+    def options(self, config: BuildConfig) -> Mapping[str, Any]:
+        """Return what decides the files beside the pictures, JSON-serialisable."""
+        return {}
+
+    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Groups:
+        """Yield the key and the members of each part; `splits` is the split of each id of the source."""
+        groups: dict[str, list[Member]] = {}
+        for member in members:
+            key = member.id if self.unit == "clip" else member.character
+            groups.setdefault(key, []).append(member)
+        yield from groups.items()
+
+    def fingerprint(self, part: Part) -> str:
+        """SHA-256 of all that decides the files of a part."""
+        first = part.members[0]
+        members = [[member.id, member.digest] for member in part.members]
+        facts = [part.options, part.split, first.license, first.credit]
+        return sha256(canonical_json([self.name, self.version, *facts, members]).encode())
+
+    @abstractmethod
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        """Write the files of a part into an empty folder, from which they are moved to the layout's folder.
+
+        No two parts may share a name.
+
+        Returns:
+            Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader
+            cannot take; and whatever `whole` and `check_part` need.
+
+        Raises:
+            CharacterError: if the reader can take nothing of this part, which is then left out.
+        """
+
+    def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
+        """Return names and bytes of more files about all parts, which come sorted by key."""
+        return ()
+
+    def card(self, counts: Counts, facts: Facts, pictured: bool) -> str:
+        """Text of the README.md, which shows a teaser if the folder is `pictured`."""
+        return folder_card(self, counts, facts, pictured)
+
+    def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
+        """Yield names and bytes of the files about all parts, which are in the folder, sorted by key."""
+        counts = counted(parts())
+        teaser = write_teaser(folder, parts, counts.total("parts"))
+        yield CARD, self.card(counts, facts, teaser is not None).encode()
+        if teaser is not None:
+            yield TEASER, teaser
+        characters = sorted(counts.characters, key=id_order_key)
+        by_split = {split: [c for c in characters if counts.characters[c] == split] for split in SPLITS}
+        yield SPLITS_FILE, json_text(by_split)
+        record = {"kind": KIND, "layout": self.name, "version": self.version, **facts.build}
+        record |= {"backend": facts.backend, "planned": facts.planned}
+        record |= {"quarantined": sum(facts.quarantined.values()), "left_out": facts.left_out}
+        yield RECORD_FILE, json_text(record)
+        yield from self.whole(parts())
+
+    def expected(self, part: Written) -> Mapping[str, int] | None:
+        """Return the names of all files of a part, with the number of frames of films, else 0; None if not
+        known."""
+        return None
+
+    def check_part(self, folder: Path, part: Written) -> Iterator[str]:
+        """Check the files of a part, all of which exist; called in worker processes.
+
+        The folder may come from somebody else. Yields problems that begin with the name of a file, such as
+        ``a-walk-00/mask/0003.png is missing``.
+        """
+        if part.facts.get("frames", 0) > MOST_PICTURES:
+            yield f"{part.key} has more than {MOST_PICTURES} frames"
+            return
+        yield from check_part(folder, part, self.expected(part))
+
+    def verify(self, where: str, workers: int, progress: Progress) -> Report:
+        """Check a folder of this layout, or whatever place `where` names."""
+        return verify_folder(Path(where), self.name, self.check_part, workers, progress)
+
+
+def json_text(value: Any) -> bytes:
+    """Indented JSON with a final line break."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

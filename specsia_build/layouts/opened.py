@@ -1,0 +1,129 @@
+"""The characters and clips of a packed dataset, to be written in another layout."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from specsia_build import __version__
+from specsia_build.dataset import schema, splits
+from specsia_build.dataset.layers import frame_file
+from specsia_build.dataset.pairs import splits_of
+from specsia_build.dataset.places import public_name
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.errors import UsageError, some
+from specsia_build.files.digests import canonical_json, sha256
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Facts, Member, Part, Pictures
+
+_NO_RESULT = ("fingerprint", "shards", "planned", "quarantined", "schema_version")
+"""What a dataset's build record says of its own files."""
+
+
+@dataclass(frozen=True)
+class OpenedMember:
+    """Where the rows of a character or clip are in a dataset."""
+
+    config: str
+    split: str
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True)
+class LoadRows:
+    """Loads the pictures of members from the rows of a dataset; `places` is by id and backend."""
+
+    dataset: OpenedDataset
+    places: Mapping[tuple[str, str | None], OpenedMember]
+
+    def __call__(self, member: Member) -> Pictures:
+        dataset, place = self.dataset, self.places[member.id, member.backend]
+        rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
+        scalars = [{name: row[name] for name in row if name not in schema.IMAGE_COLUMNS} for row in rows]
+        files = {
+            frame_file(column, k): row[column]
+            for k, row in enumerate(rows)
+            for column in schema.IMAGE_COLUMNS
+            if column in row
+        }
+        meta: dict[str, Any] = {"id": member.id, "character": member.character, "backend": member.backend}
+        meta |= {"license": member.license, "source": member.credit, "rows": scalars}
+        return Pictures({**meta, "yaws": [row["yaw_deg"] for row in scalars]}, files)
+
+
+def open_parts(
+    dataset: OpenedDataset, layout: Layout, configs: Sequence[str]
+) -> tuple[list[tuple[Part, str]], Facts]:
+    """Parts of a layout that hold a dataset's configurations, with fingerprints, and the facts about all."""
+    if layout.shows != "pairs":
+        raise UsageError(
+            f"{layout.name} shows characters without reconstructions, which {dataset.where} "
+            "lacks: export a run"
+        )
+    places: dict[tuple[str, str | None], OpenedMember] = {}
+    members = []
+    for config in configs:
+        for split in dataset.splits(config):
+            for member, rows in _members(dataset, config, split):
+                members.append(member)
+                places[member.id, member.backend] = OpenedMember(config, split, rows)
+    split_of = _splits(dataset)
+    parts = []
+    for key, group in layout.group(members, split_of):
+        own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
+        split = split_of[group[0].character]
+        part = Part(key, split, tuple(group), {"moving": dataset.moving}, LoadRows(dataset, own))
+        parts.append((part, layout.fingerprint(part)))
+    return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
+
+
+def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Member, list[int]]]:
+    """Members of a split, in the order of their first rows, and the numbers of their rows."""
+    names = ("uid", "character_id", "backend", "license", "iou", "clip", "action")
+    columns = [name for name in names if name in dataset.columns]
+    groups: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+    for number, row in enumerate(dataset.stream(config, split, columns)):
+        groups.setdefault(row.get("clip") or row["character_id"], []).append((number, row))
+    digest, found = dataset.digest(), []
+    for key, rows in groups.items():
+        first = rows[0][1]
+        values = [row["iou"] for _, row in rows if row.get("iou") is not None]
+        member = Member(
+            id=key,
+            character=first["character_id"],
+            backend=first.get("backend") or config,
+            rows=len(rows),
+            digest=sha256(canonical_json([digest, config, key]).encode()),
+            image_bytes=0,
+            mean_iou=sum(values) / len(values) if values else None,
+            frontal_before=None,
+            action=first.get("action"),
+            license=first.get("license"),
+            credit=None,
+        )
+        found.append((member, [number for number, _ in rows]))
+    return found
+
+
+def _splits(dataset: OpenedDataset) -> Mapping[str, str]:
+    if schema.SPLITS_FILE not in dataset.files:
+        return splits_of(dataset)
+    return splits.parse(dataset.place.read(schema.SPLITS_FILE), f"{dataset.where}/{schema.SPLITS_FILE}")
+
+
+def _facts(dataset: OpenedDataset, members: Sequence[Member], split_of: Mapping[str, str]) -> Facts:
+    record = dataset.build()
+    config = record.get("config")
+    settings = config if isinstance(config, dict) else {}
+    build = {name: value for name, value in record.items() if name not in _NO_RESULT}
+    # Without paths of this machine.
+    origin = {"name": public_name(dataset.where), "digest": dataset.digest()}
+    planned = record.get("planned")
+    return Facts(
+        build={"specsia": __version__, "config": settings, **build, "exported": origin},
+        source=str(settings.get("source") or public_name(dataset.where)),
+        planned=planned if isinstance(planned, int) else len({member.character for member in members}),
+        quarantined={},
+        splits=split_of,
+        members=members,
+        backend=some(sorted({member.backend or "" for member in members})),
+    )

@@ -1,0 +1,1 @@
+"""The layout `pairs`: rows of Parquet shards, with a card that loads on the Hugging Face Hub."""
