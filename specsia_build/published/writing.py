@@ -11,17 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
+from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.positions import edge_image
-
-Pixels = NDArray[np.uint8]
 
 GROUND = 240  # Level of the grey that Y* is laid on
 
-CHAR, REST_POSE = "char", "mesh/blender_render/rest_pose"
-"""Folders of a view in the tree: of Y*, which is a link to another folder in the authors' own tree, and of
-Z."""
+_REST_POSE = "mesh/blender_render/rest_pose"
 
-FRAME = "0001.png"  # Name of the only picture in each folder of `REST_POSE`
+GT_FILE, Z_FILE, POS_FILE = "char/texture.png", f"{_REST_POSE}/color/0001.png", f"{_REST_POSE}/pos/0001.png"
+TREE_FILES = (
+    GT_FILE,
+    "char/texture_with_bg.png",
+    "char/mask.png",
+    Z_FILE,
+    POS_FILE,
+    f"{_REST_POSE}/edge/0001.png",
+)
+"""Files in a view's folder of the tree; in the authors' own tree `char` is a link to another place."""
 
 
 def positions_in_views(
@@ -103,13 +109,6 @@ def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]
 
 
 def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a view by their names in its folder, from Z, positions in the view, and Y*, each
-    (S, S, 4)."""
-    return {
-        f"{CHAR}/texture.png": gt,
-        f"{CHAR}/texture_with_bg.png": on_ground(gt),
-        f"{CHAR}/mask.png": silhouette(gt),
-        f"{REST_POSE}/color/{FRAME}": color,
-        f"{REST_POSE}/pos/{FRAME}": pos,
-        f"{REST_POSE}/edge/{FRAME}": edge_image(pos),
-    }
+    """Pictures of a view by `TREE_FILES`, from Z, positions in the view, and Y*, each (S, S, 4)."""
+    pictures = (gt, on_ground(gt), silhouette(gt), color, pos, edge_image(pos))
+    return dict(zip(TREE_FILES, pictures, strict=True))

@@ -193,6 +193,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "warnings": warnings,
         "boxes": boxes,
         "turned_boxes": turned_boxes,
+        "pos_frame": config.pos_frame,
     }
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]

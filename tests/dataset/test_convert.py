@@ -11,9 +11,9 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
+from specsia_build.dataset.convert import to_published
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.pairs import BACKGROUND, Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import segments
 from specsia_build.dataset.layers import LAYERS, frame_file
-from specsia_build.layouts.layout import Pictures, Part, Recipe, Written
+from specsia_build.layouts.layout import Part, Pictures, Recipe, Written
 
 FPS = 12.0
 

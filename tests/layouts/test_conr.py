@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from specsia_build.layouts.folder import read_parts
 
 from specsia_build import npz, png
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
-from specsia_build.layouts.folder import read_parts
 from specsia_build.layouts.layout import Pictures, Written, load_recipe
 from tests.clips import SIZE as FIGURE_SIZE
 from tests.clips import clips_config, run_clips, write_figures

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from specsia_build.layouts.folder import read_parts
 
 from specsia_build import png
 from specsia_build.errors import CharacterError
-from specsia_build.npz import encode_named
-from specsia_build.pictures.films import read_mp4, write_mp4
 from specsia_build.layouts.anidoc import AniDoc
 from specsia_build.layouts.control_video import COLUMNS, ControlVideo
 from specsia_build.layouts.flipsketch import FlipSketch
-from specsia_build.layouts.folder import read_parts
-from specsia_build.layouts.media import caption, played, rgb
 from specsia_build.layouts.layout import MOST_BYTES, Pictures, Written, form_of, load_recipe
+from specsia_build.layouts.media import caption, played, rgb
+from specsia_build.npz import encode_named
+from specsia_build.pictures.films import read_mp4, write_mp4
 from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.clip_frames import clip_frames, disc, part_of, ring, written
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from specsia_build.layouts.folder import STATE, read_parts
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
@@ -19,7 +20,6 @@ from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
 from specsia_build.layouts import verify as publish
-from specsia_build.layouts.folder import STATE, read_parts
 from specsia_build.layouts.frames import Frames
 from specsia_build.layouts.layout import Written
 from specsia_build.layouts.verify import verify

@@ -14,8 +14,8 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.animeinbet import JOINED, PLACES, POINTS, Animeinbet
-from specsia_build.layouts.paintbucket import SHEETS, TOP, folder_name, with_holes
 from specsia_build.layouts.layout import Pictures, load_recipe
+from specsia_build.layouts.paintbucket import SHEETS, TOP, folder_name, with_holes
 from tests.recipes.clip_frames import (
     PALETTE,
     STEP,

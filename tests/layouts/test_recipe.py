@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from huggingface_hub import DatasetCard
 from PIL import Image
+from specsia_build.layouts.folder import keys, place, read_parts, write_whole
 
 from specsia_build import png
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.verify.files import machine_path
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.layouts.folder import keys, place, read_parts, write_whole
 from specsia_build.layouts.frames import Frames
 from specsia_build.layouts.layout import Written, available_recipes, defaults_of, folder_recipes, load_recipe
 from tests.clips import write_figure

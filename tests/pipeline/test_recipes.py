@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specsia_build.layouts.folder import keys
+from specsia_build.pipeline.parts import NotWritten, PartTask, write_part
 
 from specsia_build.errors import CharacterError
-from specsia_build.pipeline import parts
-from specsia_build.pipeline.parts import NotWritten, PartTask, write_part
-from specsia_build.pipeline.run import RunLayout
-from specsia_build.layouts.folder import keys
 from specsia_build.layouts.layout import Part, Recipe, Written
+from specsia_build.pipeline import parts
+from specsia_build.pipeline.run import RunLayout
 from tests.clips import clips_config, run_clips, write_figures
 
 
