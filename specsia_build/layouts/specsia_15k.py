@@ -10,10 +10,11 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
 from specsia_build.errors import UsageError
+from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
 from specsia_build.pictures.films import Pixels
-from specsia_build.published.ids import IDS_FILE, ids_text, numbered, split_lists, view_uid
+from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
 from specsia_build.published.writing import (
     GT_FILE,
     POS_FILE,
@@ -78,24 +79,35 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         return dict.fromkeys((f"{uid}/{name}" for uid in uids for name in TREE_FILES), 0)
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
-        problems = list(super().check_part(folder, part))
+        number, views = part.facts.get("number"), part.facts["frames"]
+        if not isinstance(number, str) or not is_number(number) or views > MOST_PICTURES:
+            yield f"{part.key} has no number, or too many views"
+            return
+        problems = list(check_names(part, self.expected(part)))
         yield from problems
-        for view in range(0 if problems else part.facts["frames"]):
-            uid = view_uid(part.facts["number"], view)
+        for view in range(0 if problems else views):
+            uid = view_uid(number, view)
             yield from (f"{uid}/{problem}" for problem in _problems(folder / uid))
 
 
 def _problems(folder: Path) -> Iterator[str]:
-    """Names of pictures of a view that are not what Y*, Z and positions give."""
+    """Names of a view's pictures that are not what Y*, Z and positions give."""
     stored = {name: (folder / name).read_bytes() for name in TREE_FILES}
+    name = ""
     try:
-        color, pos, gt = (png.decode(stored[name], 4) for name in (Z_FILE, POS_FILE, GT_FILE))
+        decoded = []
+        for name in (Z_FILE, POS_FILE, GT_FILE):
+            decoded.append(png.decode(stored[name], 4))
+        color, pos, gt = decoded
+        if len({picture.shape for picture in decoded}) > 1:
+            yield f"{GT_FILE} differs in size from Z or pos"
+            return
         for name, picture in tree_pictures(color, pos, gt).items():
             channels = picture.shape[2] if picture.ndim == 3 else 1
             if not np.array_equal(png.decode(stored[name], channels), picture):
                 yield f"{name} does not follow from Y*, Z and pos"
     except ValueError as error:
-        yield f"{GT_FILE} or its other pictures cannot be decoded: {error}"
+        yield f"{name} cannot be decoded: it {error}"
 
 
 def refuse_clips(config: BuildConfig, name: str) -> None:

@@ -65,7 +65,7 @@ def test_backends_see_the_contour(tmp_path: Path) -> None:
         overlap[frontal] = np.mean(found)
         record = json.loads((layout.dataset / "build.json").read_text())
         assert record["config"]["frontal"] == frontal
-    assert overlap["outlined"] > overlap["render"] + 0.01
+    assert overlap["outlined"] > overlap["render"] + 0.1
 
 
 def test_clips_are_kept_for_recipes(tmp_path: Path) -> None:
