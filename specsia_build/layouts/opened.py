@@ -70,14 +70,23 @@ def open_parts(
                 places[member.id, member.backend] = OpenedMember(config, split, rows)
     split_of = _splits(dataset)
     parts = []
-    settings = dataset.build().get("config")
-    pos_frame = settings.get("pos_frame", "character") if isinstance(settings, dict) else "character"
+    pos_frame = _pos_frame(dataset)
     for key, group, options in layout.group(members, split_of):
         own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
         split, load = split_of[group[0].character], LoadRows(dataset, own, pos_frame)
         part = Part(key, split, tuple(group), {"moving": dataset.moving, **options}, load)
         parts.append((part, layout.fingerprint(part)))
     return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
+
+
+def _pos_frame(dataset: OpenedDataset) -> str:
+    """The frame of a dataset's positions; UsageError if it is that of an earlier version."""
+    record = dataset.build()
+    settings, stages = record.get("config"), record.get("stages")
+    frame = str(settings.get("pos_frame", "character")) if isinstance(settings, dict) else "character"
+    if isinstance(stages, dict) and schema.has_earlier_channels(frame, stages):
+        raise UsageError(f"{dataset.where} has {schema.EARLIER_CHANNELS}")
+    return frame
 
 
 def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Member, list[int]]]:

@@ -35,8 +35,6 @@ from specsia_build.folders import home
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
 _OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
 
-_VIEW_CHANNELS = 7  # Version of the stage `project` from which `pos_frame: view` has the published channels
-
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
 _ROOTS = (
@@ -241,14 +239,8 @@ def read_build(text: str | None, findings: Findings) -> Settings:
     except (msgspec.MsgspecError, RecursionError) as error:
         findings.add("files", schema.BUILD_FILE, f"does not hold the build's settings: {error}")
         return Settings()
-    project = build.stages.get("project", _VIEW_CHANNELS)
-    if build.config.pos_frame == "view" and project < _VIEW_CHANNELS:
-        findings.add(
-            "position",
-            schema.BUILD_FILE,
-            "states `pos_frame: view` of an earlier version, whose positions have other channels (R right, "
-            "G up, B towards the camera): build the dataset again",
-        )
+    if schema.has_earlier_channels(build.config.pos_frame, build.stages):
+        findings.add("position", schema.BUILD_FILE, f"states {schema.EARLIER_CHANNELS}")
     return build.config
 
 
