@@ -13,11 +13,11 @@ from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_through
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.dataset.images import position_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.positions import position_image
 from specsia_build.stages.clips.actor import actor_of, box_of
 from specsia_build.stages.stage import Job
 

@@ -36,11 +36,11 @@ from specsia_build.characters.character import Entry, safe_id
 from specsia_build.characters.motions import BUILT_IN
 from specsia_build.characters.sources import open_source
 from specsia_build.config import OWN, BuildConfig, ClipSettings
-from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import FLOW, LABEL, LAYERS, LINE, SEG, STROKES, UNMATCHED
 from specsia_build.frame import Camera
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import extremes
+from specsia_build.rendering.positions import position_image
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, shot_of
 from specsia_build.stages.clips.annotate import REGIONS, Surface, annotated, stored_regions, surface_of
 from specsia_build.stages.clips.draw import render_shot

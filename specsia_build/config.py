@@ -18,6 +18,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
 Look = Literal["unlit", "lit"]
+Frontal = Literal["render", "outlined", "drawing"]
 PosFrame = Literal["character", "view"]
 LowIou = Literal["quarantine", "keep"]
 ExecutorName = Literal["local", "ray"]
@@ -124,7 +125,8 @@ class BuildConfig:
         backends: `NAME[:ARG]` each, with distinct names.
         outline: colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`.
         seed: of contours and backends; splits do not depend on it.
-        frontal: what the backend sees, the frontal `render` or the character's own `drawing`.
+        frontal: what the backend sees: the frontal `render` without its contour; the same `outlined`, and
+            registered to silhouettes with the contour, as in the published set; or the character's `drawing`.
         pos_frame: frame of position colours, the `character`'s or each `view`'s (as in the published script).
         min_iou: mean IoU after registration below which `low_iou` applies.
         workers: processes; 0 is one for each core.
@@ -148,7 +150,7 @@ class BuildConfig:
     look: Look = "unlit"
     outline: str = RANDOM
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 42
-    frontal: Literal["render", "drawing"] = "render"
+    frontal: Frontal = "render"
     pos_frame: PosFrame = "character"
     min_iou: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     low_iou: LowIou = "quarantine"

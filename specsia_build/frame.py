@@ -175,21 +175,40 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
     return Normalisation((float(centre[0]), float(centre[1]), float(centre[2])), scale * fit, fit)
 
 
-POSITION_AXES = (0, 2, 1)  # Axis of each colour channel of a position image: R = x, G = z, B = -y
-POSITION_SIGNS = (1.0, 1.0, -1.0)
+@dataclass(frozen=True)
+class PositionChannels:
+    """Meaning of the colour channels R, G, B of a position image.
+
+    Attributes:
+        axes: coordinate that each channel shows.
+        signs: 1, or -1 where the channel is 255 at the smallest coordinate.
+    """
+
+    axes: tuple[int, int, int]
+    signs: tuple[float, float, float]
+
+
+ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
+"""R = x, G = z, B = -y of the frame, so that the front is bright in B."""
+
+IN_VIEW = PositionChannels((0, 1, 2), (1.0, 1.0, 1.0))
+"""R = right, G = away from the camera, B = up, of points in the camera's axes (`Camera.turn`): the published
+set's channels."""
+
+POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}
+"""Channels by the setting `pos_frame`."""
 
 
 def position_codes(
-    box_min: Sequence[float], box_max: Sequence[float]
+    box_min: Sequence[float], box_max: Sequence[float], channels: PositionChannels = ON_CHARACTER
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the affine map from points to position colours, channel c = gain[c] * p[POSITION_AXES[c]] +
-    offset[c].
+    """Compute the affine map from points to position colours.
 
-    The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A
-    flat axis maps to 0. Both gain and offset are (3,), in channel order.
+    Channel c is gain[c] * p[channels.axes[c]] + offset[c]: 0 at the box's near end of the channel and 255 at
+    its far end, which a negative sign exchanges. A flat axis maps to 0. Both gain and offset are (3,).
     """
     gain, offset = np.zeros(3), np.zeros(3)
-    for channel, (axis, sign) in enumerate(zip(POSITION_AXES, POSITION_SIGNS, strict=True)):
+    for channel, (axis, sign) in enumerate(zip(channels.axes, channels.signs, strict=True)):
         low, high = float(box_min[axis]), float(box_max[axis])
         if high > low:
             gain[channel] = sign * 255.0 / (high - low)
@@ -198,20 +217,24 @@ def position_codes(
 
 
 def decode_position(
-    colours: NDArray[np.uint8], box_min: Sequence[float], box_max: Sequence[float]
+    colours: NDArray[np.uint8],
+    box_min: Sequence[float],
+    box_max: Sequence[float],
+    channels: PositionChannels = ON_CHARACTER,
 ) -> NDArray[np.float64]:
-    """Decode position colours to points of the frame.
+    """Decode position colours to points.
 
     Args:
-        colours: (..., 3) uint8, channels R = x, G = z, B = -y.
+        colours: (..., 3) uint8, with the meaning of `channels`.
         box_min, box_max: smallest and largest x, y, z of the box that the colours span, in units.
 
     Returns:
-        (..., 3) float64 x, y, z in units; off by at most half a step of the box's side / 255.
+        (..., 3) float64 x, y, z in units, of the frame or for `IN_VIEW` in the camera's axes; off by at most
+        half a step of the box's side / 255.
     """
-    gain, offset = position_codes(box_min, box_max)
+    gain, offset = position_codes(box_min, box_max, channels)
     points = np.empty(colours.shape, dtype=np.float64)
-    for channel, axis in enumerate(POSITION_AXES):
+    for channel, axis in enumerate(channels.axes):
         flat = gain[channel] == 0
         points[..., axis] = (
             box_min[axis] if flat else (colours[..., channel] - offset[channel]) / gain[channel]

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 
 from specsia_build.frame import (
     AXES,
+    IN_VIEW,
     ORTHO_WIDTH,
     Camera,
     axis_vector,
@@ -133,6 +135,33 @@ def test_corner_position_colours() -> None:
     for x, y, z in product((-1, 1), repeat=3):
         assert code((x, 2 * y, 3 * z), low, high) == [255 * (x > 0), 255 * (z > 0), 255 * (y < 0)]
     assert code((0, 0, 0), low, high) == [128, 128, 128]
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0, 288.0])
+def test_position_colours_in_a_view(yaw: float) -> None:
+    """R to the image's right, G away from the camera, B up, whichever way the camera stands."""
+    camera = Camera(yaw, 100)
+    middle = np.array([50.0, 50.0, 2.0])
+    nearer, righter, higher = (
+        middle + step for step in np.array([(0, 0, -0.2), (13.5, 0, 0), (0, -13.5, 0)])
+    )
+    low, high = [-0.5, -0.4, -0.6], [0.5, 0.4, 0.6]
+    gain, offset = position_codes(low, high, IN_VIEW)
+
+    def colour(seen: NDArray[np.float64]) -> list[int]:
+        """Colour of the point of the frame that lands on a pixel at a depth from the camera."""
+        steps = (seen - middle) / [camera.pixels_per_unit, -camera.pixels_per_unit, 1]
+        point = steps @ camera.basis()
+        turned = camera.turn() @ point
+        codes = np.floor(gain * turned[list(IN_VIEW.axes)] + offset + 0.5).astype(np.uint8)
+        back = decode_position(codes, low, high, IN_VIEW)
+        assert_allclose(back @ camera.turn(), point, atol=0.005)
+        return [int(code) for code in codes]
+
+    assert colour(middle) == [128, 128, 128]
+    assert colour(nearer) == [128, 64, 128]
+    assert colour(righter) == [128 + 46, 128, 128]
+    assert colour(higher) == [128, 128, 128 + 38]
 
 
 box = st.tuples(st.floats(-10, 10), st.floats(0.01, 20))

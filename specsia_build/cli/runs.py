@@ -17,6 +17,7 @@ from specsia_build.config import (
     FRAMES,
     ClipSettings,
     ExecutorName,
+    Frontal,
     Keep,
     Look,
     LowIou,
@@ -72,6 +73,12 @@ _SHARED = options(
         "--outline",
         metavar="random|dark|GREY|#RRGGBB|coloured",
         help="Colour of the contour of Y*; coloured follows the figure's colours.  [default: random]",
+    ),
+    click.option(
+        "--frontal",
+        type=choice(Frontal),
+        help="What backends see: the frontal view without its contour or with it, or the character's own "
+        "drawing.  [default: render]",
     ),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
     click.option(

@@ -59,13 +59,15 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [valid, *data], nulls)
 
 
-def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """An Arrow table of rows; PNG bytes pass through as they are."""
+def table_of(rows: Sequence[Row], schema: pa.Schema, *, named: bool = True) -> pa.Table:
+    """An Arrow table of rows; PNG bytes pass through as they are, and have a file name if `named`."""
     columns = []
     for field in schema:
         if field.name in IMAGE_COLUMNS:
             data = array_of([row.images[field.name] for row in rows], pa.binary())
-            names = array_of([f"{row.scalars['uid']}_{field.name}.png" for row in rows], pa.string())
+            names = array_of(
+                [f"{row.scalars['uid']}_{field.name}.png" if named else None for row in rows], pa.string()
+            )
             columns.append(pa.StructArray.from_arrays([data, names], fields=list(field.type)))
         else:
             columns.append(array_of([row.scalars[field.name] for row in rows], field.type))
@@ -112,10 +114,11 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
+def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, *, named: bool = True) -> int:
     """Write one shard atomically; returns the number of rows. Views of a character must be adjacent in
     `rows`.
 
+    Unless `named`, the path of each image is null, as in the published set.
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub
     deduplicates versions of a shard.
     """
@@ -138,7 +141,7 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
         ) as writer,
     ):
         for group in _groups(rows):
-            writer.write_table(table_of(group, schema), row_group_size=len(group))
+            writer.write_table(table_of(group, schema, named=named), row_group_size=len(group))
             count += len(group)
     return count
 

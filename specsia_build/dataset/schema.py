@@ -53,8 +53,15 @@ COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
-PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
-"""Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
+PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
+"""Columns of SPECSIA-15K, in its order."""
+
+VIEW_CHANNELS = 7  # Version of the stage `project` from which `pos_frame: view` has the published channels
+
+EARLIER_CHANNELS = (
+    "`pos_frame: view` of an earlier version, whose positions have other channels (R right, G up, B towards "
+    "the camera): build the dataset again"
+)
 
 LATER = frozenset({"outline_rgb"})
 """Columns that datasets of earlier versions lack."""
@@ -79,6 +86,12 @@ _SHARD = re.compile(
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
+
+
+def has_earlier_channels(pos_frame: str, stages: Mapping[str, Any]) -> bool:
+    """Whether positions in views have the channels of earlier versions, given the versions of stages."""
+    version = stages.get("project")
+    return pos_frame == "view" and isinstance(version, int) and version < VIEW_CHANNELS
 
 
 def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:

@@ -12,10 +12,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
-
-SPLIT_SEED = 42
-"""Seed of the published splits; independent of a build's seed, so that every build of a source shares its
-splits."""
+from specsia_build.published.ids import SPLIT_SEED
 
 PUBLISHED_CHARACTERS, PUBLISHED_HELD_OUT = 1498, 100
 

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,8 +29,7 @@ def check_part(folder: Path, part: Written, expected: Mapping[str, int] | None) 
     """
     names = part.files
     if expected is not None:
-        yield from (f"{name} is missing" for name in sorted(expected.keys() - names.keys()))
-        yield from (f"{name} does not belong to it" for name in sorted(names.keys() - expected.keys()))
+        yield from check_names(part, expected)
     forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
     for name in names:
         try:
@@ -47,6 +46,12 @@ def check_part(folder: Path, part: Written, expected: Mapping[str, int] | None) 
         yield from (
             f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual
         )
+
+
+def check_names(part: Written, expected: Collection[str]) -> Iterator[str]:
+    """Yield the expected names that a part lacks, and the names that are not expected."""
+    yield from (f"{name} is missing" for name in sorted({*expected} - part.files.keys()))
+    yield from (f"{name} does not belong to it" for name in sorted(part.files.keys() - {*expected}))
 
 
 def form_of(path: Path) -> tuple[Any, int]:

@@ -4,7 +4,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
@@ -17,7 +18,13 @@ from specsia_build.layouts.part import Facts, Member, Part, Parts, Unit, Written
 from specsia_build.layouts.teaser import write_teaser
 from specsia_build.layouts.verify_folder import KIND, Progress, verify_folder
 
-Groups = Iterator[tuple[str, Sequence[Member]]]
+
+class Group(NamedTuple):
+    """The key and the members of a part, and what decides its files beside `Layout.options`."""
+
+    key: str
+    members: Sequence[Member]
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 class Layout(ABC):
@@ -59,13 +66,13 @@ class Layout(ABC):
         """Return what decides the files beside the pictures, JSON-serialisable."""
         return {}
 
-    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Groups:
-        """Yield the key and the members of each part; `splits` is the split of each id of the source."""
+    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
+        """Yield what each part is made of; `splits` is the split of each id of the source."""
         groups: dict[str, list[Member]] = {}
         for member in members:
             key = member.id if self.unit == "clip" else member.character
             groups.setdefault(key, []).append(member)
-        yield from groups.items()
+        yield from map(Group, groups.keys(), groups.values())
 
     def fingerprint(self, part: Part) -> str:
         """SHA-256 of all that decides the files of a part."""

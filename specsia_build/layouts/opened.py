@@ -34,6 +34,7 @@ class LoadRows:
 
     dataset: OpenedDataset
     places: Mapping[tuple[str, str | None], OpenedMember]
+    pos_frame: str
 
     def __call__(self, member: Member) -> Pictures:
         dataset, place = self.dataset, self.places[member.id, member.backend]
@@ -47,6 +48,7 @@ class LoadRows:
         }
         meta: dict[str, Any] = {"id": member.id, "character": member.character, "backend": member.backend}
         meta |= {"license": member.license, "source": member.credit, "rows": scalars}
+        meta |= {"pos_frame": self.pos_frame}
         return Pictures({**meta, "yaws": [row["yaw_deg"] for row in scalars]}, files)
 
 
@@ -68,12 +70,23 @@ def open_parts(
                 places[member.id, member.backend] = OpenedMember(config, split, rows)
     split_of = _splits(dataset)
     parts = []
-    for key, group in layout.group(members, split_of):
+    pos_frame = _pos_frame(dataset)
+    for key, group, options in layout.group(members, split_of):
         own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
-        split = split_of[group[0].character]
-        part = Part(key, split, tuple(group), {"moving": dataset.moving}, LoadRows(dataset, own))
+        split, load = split_of[group[0].character], LoadRows(dataset, own, pos_frame)
+        part = Part(key, split, tuple(group), {"moving": dataset.moving, **options}, load)
         parts.append((part, layout.fingerprint(part)))
     return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
+
+
+def _pos_frame(dataset: OpenedDataset) -> str:
+    """The frame of a dataset's positions; UsageError if it is that of an earlier version."""
+    record = dataset.build()
+    settings, stages = record.get("config"), record.get("stages")
+    frame = str(settings.get("pos_frame", "character")) if isinstance(settings, dict) else "character"
+    if isinstance(stages, dict) and schema.has_earlier_channels(frame, stages):
+        raise UsageError(f"{dataset.where} has {schema.EARLIER_CHANNELS}")
+    return frame
 
 
 def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Member, list[int]]]:

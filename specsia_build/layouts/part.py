@@ -28,7 +28,8 @@ class Pictures:
             (its `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in seconds, `loops` (whether the
             first frame follows the last one smoothly), `width` of the camera's frame and `box` of positions;
             with labels `palette` (R, 3), the flat colours of regions. Of a pair also `backend`, and `rows`,
-            the columns of `dataset.schema` without images for each picture.
+            the columns of `dataset.schema` without images for each picture; of a still pair `pos_frame`, and
+            from a run `turned_boxes` (V, 2, 3), each view's box of all vertices in its camera's axes.
         files: encoded layers of each picture, by `frame_file`.
         clean: the same of the character, where `files` are of a moving reconstruction.
     """

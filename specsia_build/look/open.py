@@ -11,7 +11,6 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.images import edge_image
 from specsia_build.dataset.places import HUB_ID
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK, POS
@@ -34,6 +33,7 @@ from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.positions import edge_image
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.clips.carry import registered
 

@@ -61,8 +61,8 @@ def parts_of(run: Run, planned: PlannedSet, splits: Mapping[str, str]) -> list[t
     layout, options = planned.layout, planned.layout.options(run.config)
     load = partial(_load, run.apart())
     parts = []
-    for key, group in layout.group(planned.members, splits):
-        part = Part(key, splits[group[0].character], tuple(group), options, load)
+    for key, members, own in layout.group(planned.members, splits):
+        part = Part(key, splits[members[0].character], tuple(members), {**options, **own}, load)
         parts.append((part, layout.fingerprint(part)))
     return sorted(parts, key=lambda part: part[0].key)
 

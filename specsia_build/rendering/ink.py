@@ -1,6 +1,7 @@
 """The ink of a drawn contour: its width, and its colour beside each colour of the figure.
 
-`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn.
+`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn, and
+`contour_colour` those of a rendered one.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ Pixels = NDArray[np.uint8]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
 SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed
+
+MOST_OFF_COLOUR, COLOUR_TOLERANCE = 0.05, 16
+"""Largest share of the pixels of a contour of one colour that differ from it by more than so many levels."""
 
 
 def luma(colour: Sequence[float]) -> int:
@@ -70,3 +74,18 @@ def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) ->
         sums = scipy.ndimage.uniform_filter(sums, (window, window, 1), mode="constant")
     mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-6)
     return np.asarray(np.rint(np.clip(shade * mean, 0, 255)), np.uint8)
+
+
+def contour_colour(gt: Pixels, gt_mask: Pixels) -> list[int]:
+    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without
+    one."""
+    alpha = np.where(gt_mask == 0, gt[..., 3], np.uint8(0))
+    weights = alpha[alpha > 0].astype(np.float64)
+    sums = weights @ gt[alpha > 0][:, :3].astype(np.float64)
+    return [int(level + 0.5) for level in sums / max(1.0, weights.sum())]
+
+
+def off_colour(gt: Pixels, gt_mask: Pixels, colour: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
+    levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
+    return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))

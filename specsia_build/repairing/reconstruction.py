@@ -21,7 +21,6 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motio
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.images import position_image
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
 from specsia_build.pictures.films import Pixels
@@ -29,6 +28,7 @@ from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted, extremes
+from specsia_build.rendering.positions import position_image
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered

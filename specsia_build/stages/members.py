@@ -115,7 +115,7 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
         files |= parts[last].files
     else:
         meta |= {"id": key, "character": key, "yaws": view_yaws(truth["views"])}
-        meta |= {"turned_boxes": result["turned_boxes"]} if "turned_boxes" in result else {}
+        meta |= {name: result[name] for name in ("turned_boxes", "pos_frame") if name in result}
     if backend is not None:
         meta |= {"backend": backend}
     if has_rows(metas):

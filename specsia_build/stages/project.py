@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.scoring import Likeness, small
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
-from specsia_build.frame import Camera, view_cameras
+from specsia_build.frame import POSITION_CHANNELS, Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import Registration, Similarity, iou, recall, register
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
+from specsia_build.rendering.positions import edge_image, position_image
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.reconstruct import beside_truth, mesh_from_files
 from specsia_build.stages.stage import (
@@ -39,7 +39,9 @@ from specsia_build.stages.warnings import Comparison, warnings_about
 
 def _settings(job: Job) -> dict[str, Any]:
     config = job.config
+    outlined = {"frontal": config.frontal} if _outlined(config) else {}
     return {
+        **outlined,
         **{name: getattr(config, name) for name in ("views", "size", "look", "pos_frame")},
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "registration": REGISTRATION_VERSION,
@@ -50,10 +52,22 @@ def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
+def _targets(config: BuildConfig) -> list[str]:
+    return [view_file(GT, view) for view in range(config.views)]
+
+
+def _outlined(config: BuildConfig) -> bool:
+    """Whether reconstructions include the contour, and are registered to silhouettes that do, as in the
+    published set."""
+    return config.frontal == "outlined"
+
+
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
     rendered, reconstructed = earlier[render.STAGE], earlier[reconstruct.STAGE]
-    truth = {name: rendered["files"][name]["sha256"] for name in (*_masks(job.config), view_file(GT, 0))}
+    targets = _targets(job.config)
+    names = (*_masks(job.config), *(targets if _outlined(job.config) else targets[:1]))
+    truth = {name: rendered["files"][name]["sha256"] for name in names}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     return (
         truth
@@ -102,13 +116,23 @@ def registered(
 def positioned(
     layers: Layers, mesh: Mesh, camera: Camera, frame: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
-    """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the smallest and largest x, y, z of its box."""
-    position, vertices = layers.position, mesh.vertices
-    if frame != "character":
+    """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the smallest and largest x, y, z of its box.
+
+    With the `frame` ``view``, box and positions are in the camera's axes: right, away, up.
+    """
+    position = layers.position
+    if frame == "view":
         position = (position @ camera.turn().T).astype(np.float32)
-        vertices = turned(vertices, camera.turn())
-    low, high = (corner.astype(np.float64) for corner in extremes(vertices))
-    return position_image(position, layers.mask, low, high), low, high
+        low, high = turned_box(mesh, camera)
+    else:
+        low, high = (corner.astype(np.float64) for corner in extremes(mesh.vertices))
+    return position_image(position, layers.mask, low, high, POSITION_CHANNELS[frame]), low, high
+
+
+def turned_box(mesh: Mesh, camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest right, away, up (3,) of all vertices, in units along the camera's axes."""
+    low, high = extremes(turned(mesh.vertices, camera.turn()))
+    return low.astype(np.float64), high.astype(np.float64)
 
 
 def encoded(layers: Layers, pos: NDArray[np.uint8]) -> dict[str, bytes]:
@@ -122,8 +146,8 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
     Returns:
         An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
-        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall and box; and
-        no files.
+        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall, box and
+        ``turned_boxes`` (all vertices in the camera's axes); and no files.
 
     Raises LowQualityError with the pictures if the mean IoU is below `min_iou` and such characters are
     quarantined.
@@ -133,10 +157,14 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
     gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
-    registration = registered(mesh, masks, cameras, gt, config.look, any_yaw=any_yaw)
+    goals = masks
+    if _outlined(config):
+        goals = np.stack([png.decode(rendered.files[name], 4)[..., 3] for name in _targets(config)])
+    registration = registered(mesh, goals, cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
-    z_masks, ious, boxes = [], [], []
+    z_masks, ious = [], []
+    boxes, turned_boxes = [], []
     front = behind = None
     views = load_renderer(config.renderer).render(placed, cameras, config.look)
     for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
@@ -149,6 +177,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             behind = layers.color.copy()
         ious.append(iou(layers.mask, masks[view]))
         boxes.append([low.tolist(), high.tolist()])
+        turned_boxes.append([corner.tolist() for corner in turned_box(placed, camera)])
     mean = float(np.mean(ious))
     assert front is not None
     pair = Comparison(mesh, placed, front, behind, np.stack(z_masks), gt, masks, config.look)
@@ -163,6 +192,8 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "recall": [recall(z, y) for z, y in zip(z_masks, masks, strict=True)],
         "warnings": warnings,
         "boxes": boxes,
+        "turned_boxes": turned_boxes,
+        "pos_frame": config.pos_frame,
     }
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
@@ -181,7 +212,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 STAGE = CharacterStage(
     name="project",
-    version=6,
+    version=7,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,

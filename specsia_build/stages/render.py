@@ -16,14 +16,13 @@ from specsia_build.characters.drawing import drawing_files, drawn_frontal
 from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.survey import one_colour
 from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
-from specsia_build.dataset.images import contour_colour
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.ink import darker_beside, luma
+from specsia_build.rendering.ink import contour_colour, darker_beside, luma
 from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
@@ -130,8 +129,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
     Returns:
         An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L)
-        and ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or
-        looked for in vain.
+        and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA); and every file that was
+        read or looked for in vain.
 
     Raises LowQualityError with the picture if a view is blank on white paper.
     """
@@ -167,7 +166,10 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
     assert front is not None
-    files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
+    if config.frontal == "outlined":
+        files[FRONT] = files[view_file(GT, 0)]
+    else:
+        files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
     meta = {

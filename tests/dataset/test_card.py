@@ -115,7 +115,7 @@ def test_positions_and_settings_are_stated(frame: PosFrame, tmp_path: Path) -> N
     build = {"specsia": "9.9", "config": result_settings(config)}
     card = card_of(licensed([("see | here\n# or not", "me\nand | you")]), build)
     assert ("with a box for each view" in card) == (frame == "view")
-    assert ("and there positions are coloured after the view turn" in card) == (frame == "character")
+    assert ("there positions are coloured after the view turn" in card) == (frame == "character")
     assert "| see \\| here # or not | me and \\| you | 1 |" in card
     (tmp_path / "settings.yaml").write_text(card.split("```yaml\n")[1].split("```")[0])
     assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config

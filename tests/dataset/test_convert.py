@@ -11,9 +11,9 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
+from specsia_build.dataset.convert import to_published
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.pairs import BACKGROUND, Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
@@ -35,7 +35,7 @@ def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def test_published_columns_and_splits(one_backend: Path, converted: Path) -> None:
     before, after = open_dataset(one_backend), open_dataset(converted)
-    assert (after.kind, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
+    assert (after.kind, after.columns) == ("published", ("uid", "color", "pos", "edge", "mask", "gt"))
     assert after.splits("default") == before.splits("default")
     for split in before.splits("default"):
         uids = [[row["uid"] for row in d.stream("default", split, ["uid"])] for d in (before, after)]

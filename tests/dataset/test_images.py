@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.images import edge_image
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.pictures.films import over
 from specsia_build.pictures.sheets import Sheet, rgba, spread
+from specsia_build.rendering.positions import edge_image
 from tests.dataset.small import SIZE, VIEWS
 
 

@@ -96,6 +96,8 @@ def test_bytes_pass_through(tmp_path: Path) -> None:
         for name in schema.IMAGE_COLUMNS:
             assert stored[name] == {"bytes": written.images[name], "path": f"hero_{view:02d}_{name}.png"}
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    write_shard(path, [row(0, 0)], schema.arrow_schema(schema.PUBLISHED_COLUMNS), named=False)
+    assert [stored["gt"]["path"] for stored in read_rows(path)] == [None]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_manifest_has_published_settings() -> None:
     settings = {k: v for k, v in read_settings(MANIFEST).items() if k != "out"}
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
+    assert config.frontal == "outlined"
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
 
 

@@ -224,15 +224,24 @@ class Settings(msgspec.Struct):
 
 class _Build(msgspec.Struct):
     config: Settings
+    stages: dict[str, int] = {}
 
 
 def read_build(text: str | None, findings: Findings) -> Settings:
-    """The settings in the text of `build.json`; a text without any is reported."""
+    """The settings in the text of `build.json`.
+
+    A text without any is reported, and so are positions in views with the channels of earlier versions.
+    """
+    if text is None:
+        return Settings()
     try:
-        return Settings() if text is None else msgspec.json.decode(text, type=_Build).config
+        build = msgspec.json.decode(text, type=_Build)
     except (msgspec.MsgspecError, RecursionError) as error:
         findings.add("files", schema.BUILD_FILE, f"does not hold the build's settings: {error}")
         return Settings()
+    if schema.has_earlier_channels(build.config.pos_frame, build.stages):
+        findings.add("position", schema.BUILD_FILE, f"states {schema.EARLIER_CHANNELS}")
+    return build.config
 
 
 def check_shard(

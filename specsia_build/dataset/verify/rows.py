@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema
-from specsia_build.dataset.images import MOST_OFF_COLOUR, contour_colour, edge_image, off_colour
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
@@ -24,11 +23,12 @@ from specsia_build.dataset.reading import Kind, open_shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Findings
-from specsia_build.frame import Camera, decode_position
+from specsia_build.frame import POSITION_CHANNELS, Camera, decode_position
 from specsia_build.pictures.films import Pixels
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
-from specsia_build.rendering.ink import luma
+from specsia_build.rendering.ink import MOST_OFF_COLOUR, contour_colour, luma, off_colour
+from specsia_build.rendering.positions import edge_image
 
 Values = Mapping[
     str, Any
@@ -115,7 +115,8 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     turn (x
     right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
     """
-    corners = decode_position(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8), *box)
+    codes = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
+    corners = decode_position(codes, *box, POSITION_CHANNELS[pos_frame])
     if pos_frame == "view":
         corners = corners @ camera.turn()
     origin, *ends = camera.project(corners)[:, :2]

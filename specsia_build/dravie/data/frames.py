@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from specsia_build import terminal
 from specsia_build.config import cores
-from specsia_build.dataset.images import MOST_OFF_COLOUR, off_colour
 from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
@@ -36,6 +35,7 @@ from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import use, user_cache
 from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
+from specsia_build.rendering.ink import MOST_OFF_COLOUR, off_colour
 
 VERSION = 7  # Of the files' layout; part of their fingerprint
 PIXEL_BYTES = 27

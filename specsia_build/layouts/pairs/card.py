@@ -144,8 +144,7 @@ def _feature(column: str) -> dict[str, Any]:
 def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     """Describe the rows and how they are framed."""
     clips, of_view = config.get("clips"), config["pos_frame"] == "view"
-    drawn = "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
-    values = {"size": config["size"], "seen": drawn}
+    values = {"size": config["size"], "seen": TEXTS["seen"][config["frontal"]]}
     positions = TEXTS["positions"]["view" if of_view else "character"]
     if clips is None:
         lead, wider = TEXTS["stills"].format(views=config["views"], **values), ""
@@ -162,8 +161,12 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     rule = config.get("outline", RANDOM)
     column = "colour is {} (`outline_rgb`)" if rule.startswith("#") else "grey is {} (`outline_grey`)"
     greys = TEXTS["greys"].get(rule, f"Its {column.format(rule)}.")
-    frames = "" if of_view else ";\nand there positions are coloured after the view turn"
-    return lead, TEXTS["camera"].format(wider=wider, positions=positions, frames=frames, greys=greys)
+    differences = [
+        *(() if of_view else ("positions are coloured after the view turn",)),
+        *(("backends see the contour",) if config["frontal"] == "render" else ()),
+    ]
+    there = "".join(f";\nthere {difference}" for difference in differences)
+    return lead, TEXTS["camera"].format(wider=wider, positions=positions, there=there, greys=greys)
 
 
 def _counts(facts: Facts, rows: Rows, moving: bool) -> str:

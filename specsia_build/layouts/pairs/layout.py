@@ -13,7 +13,7 @@ from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.verify.check import verify as verify_rows
 from specsia_build.dataset.verify.report import Report
 from specsia_build.files.digests import canonical_json, sha256
-from specsia_build.layouts.layout import Groups, Layout
+from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.pairs.card import by_backend, write_card, write_pairs_teaser
 from specsia_build.layouts.part import Facts, Member, Part, Parts
 from specsia_build.layouts.verify_folder import Progress
@@ -39,7 +39,7 @@ class Pairs(Layout):
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         return {"moving": config.clips is not None}
 
-    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Groups:
+    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
         groups = by_backend(members)
         for backend, of_backend in groups.items():
             folder = schema.data_folder(backend, len(groups) > 1)
@@ -54,7 +54,7 @@ class Pairs(Layout):
                 )
                 for index, shard in enumerate(shards):
                     name = schema.shard_name(split, index, len(shards)).removesuffix(".parquet")
-                    yield f"{folder}/{name}", chosen[shard]
+                    yield Group(f"{folder}/{name}", chosen[shard])
 
     def fingerprint(self, part: Part) -> str:
         versions = [schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]

@@ -13,7 +13,6 @@ from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.config import RANDOM, BuildConfig
-from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
@@ -22,6 +21,7 @@ from specsia_build.layouts.registry import layers_of
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.positions import position_image
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of

@@ -8,10 +8,10 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.animation.motion import poses
-from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.schema import MASK
 from specsia_build.registration import iou
+from specsia_build.rendering.positions import position_image
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, box_of, shot_again

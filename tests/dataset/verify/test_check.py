@@ -68,6 +68,21 @@ def test_other_settings_pass(tmp_path: Path, views: int, size: int, pos_frame: P
     assert len(report.notes) == 1
 
 
+def test_views_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    folder = build_small(tmp_path / "d", ("a",), pos_frame="view")
+    path = folder / schema.BUILD_FILE
+    record = json.loads(path.read_text())
+    record["stages"]["project"] = 6
+    path.write_text(json.dumps(record))
+    write_sums(folder)
+    (problem,) = verify(folder).problems
+    assert (problem.check, problem.where) == ("position", schema.BUILD_FILE)
+    record["config"]["pos_frame"] = "character"
+    path.write_text(json.dumps(record))
+    write_sums(folder)
+    assert schema.BUILD_FILE not in {problem.where for problem in verify(folder).problems}
+
+
 def test_report_is_json(dataset: Path) -> None:
     for split in schema.SPLITS:
         change(dataset, lambda rows: [row.update(iou=2.0) for row in rows.values()], split)
@@ -107,7 +122,7 @@ def _turn_positions(rows: Rows) -> None:
     turned = turned @ Camera(view_yaws(VIEWS)[1], 96).turn().T
     low, high = turned.min(axis=(0, 1)), turned.max(axis=(0, 1))
     share = (turned - low) / (high - low) * 255
-    pos[..., :3] = np.stack([share[..., 0], share[..., 2], 255 - share[..., 1]], axis=-1).round()
+    pos[..., :3] = share.round()
     pos[pos[..., 3] == 0] = 0
     put(row, "pos", pos)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.images import position_image
 from specsia_build.dataset.verify.rows import check_iou, check_position, extra_chunks, landing_errors
-from specsia_build.frame import Camera
+from specsia_build.frame import POSITION_CHANNELS, Camera
+from specsia_build.rendering.positions import position_image
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
@@ -39,8 +39,9 @@ def card(camera: Camera, frame: str) -> NDArray[np.uint8]:
     points = u[..., None] * right + v[..., None] * up
     if frame == "view":
         points = points @ camera.turn().T
+    low, high = (np.array(corner) for corner in BOX)
     alpha = np.where((abs(u) < 0.25) & (abs(v) < 0.4), 255, 0).astype(np.uint8)
-    return position_image(points.astype(np.float32), alpha, np.array(BOX[0]), np.array(BOX[1]))
+    return position_image(points.astype(np.float32), alpha, low, high, POSITION_CHANNELS[frame])
 
 
 @pytest.mark.parametrize("yaw", [0.0, 36.0, 90.0, 200.0])

@@ -13,7 +13,7 @@ from benchmarks.layer_measures import first_hits
 from specsia_build import png
 from specsia_build.characters.sources import open_source
 from specsia_build.dataset.layers import POS, frame_file
-from specsia_build.frame import POSITION_AXES, position_codes
+from specsia_build.frame import ON_CHARACTER, position_codes
 from specsia_build.pipeline.store import read_artefact, read_meta
 from specsia_build.stages.clips import draw
 from specsia_build.stages.clips.actor import actor_of, shot_again
@@ -58,7 +58,7 @@ def test_surface_keeps_its_colour(tmp_path: Path) -> None:
     shot = shot_again(Clip(**drawn.meta["clip"]), actor, config, drawn.meta["width"], drawn.meta["shift"])
     rest, faces = actor.mesh.vertices.astype(np.float64), actor.mesh.faces
     gain, offset = position_codes(*drawn.meta["box"])
-    codes = rest[:, list(POSITION_AXES)] * gain + offset
+    codes = rest[:, list(ON_CHARACTER.axes)] * gain + offset
 
     sides = rest[faces[:, 1:]] - rest[faces[:, :1]]
     areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)

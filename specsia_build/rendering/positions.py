@@ -1,19 +1,14 @@
-"""Images computed from a renderer's layers: position colours and the edge image."""
-
-from collections.abc import Sequence
+"""Images of positions: their colours, and the edges between them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.frame import POSITION_AXES, position_codes
+from specsia_build.frame import ON_CHARACTER, PositionChannels, position_codes
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.pictures.masks import box_around
 
 EDGE_THRESHOLD = 0.3  # Gradient magnitude of position/255 from which the published set draws an edge
 EDGE_OUTSIDE = 2.0  # Position code of the background, so that the silhouette is an edge too
-
-MOST_OFF_COLOUR, COLOUR_TOLERANCE = 0.05, 16
-"""Largest share of the pixels of a contour of one colour that differ from it by more than so many levels."""
 
 _MOST_SQUARED, _OUTSIDE = int((255 * EDGE_THRESHOLD) ** 2), int(255 * EDGE_OUTSIDE)
 """The same in levels, whose squares are whole numbers."""
@@ -26,11 +21,11 @@ def _code(value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _encode(position, alpha, gain, offset):  # type: ignore[no-untyped-def]
+def _encode(position, alpha, gain, offset, axes):  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     out = np.zeros((height, width, 4), np.uint8)
     # Outside of the loop, where they would be loaded again for every pixel.
-    first, second, third = POSITION_AXES
+    first, second, third = axes
     by_first, by_second, by_third = gain[0], gain[1], gain[2]
     at_first, at_second, at_third = offset[0], offset[1], offset[2]
     for y in range(height):
@@ -54,11 +49,14 @@ def position_image(
     alpha: NDArray[np.uint8],
     box_min: NDArray[np.floating],
     box_max: NDArray[np.floating],
+    channels: PositionChannels = ON_CHARACTER,
 ) -> NDArray[np.uint8]:
-    """Zpos: (H, W, 4) uint8 of positions (H, W, 3) in units, coloured by the box, with the given alpha (H,
-    W)."""
-    gain, offset = position_codes(list(box_min), list(box_max))
-    return np.asarray(_encode(ready(position), ready(alpha), gain, offset))
+    """Zpos: (H, W, 4) uint8 of positions (H, W, 3) in units, coloured by the box.
+
+    Its alpha is `alpha` (H, W). For `IN_VIEW`, positions and box are in the camera's axes.
+    """
+    gain, offset = position_codes(list(box_min), list(box_max), channels)
+    return np.asarray(_encode(ready(position), ready(alpha), gain, offset, channels.axes))
 
 
 @inlined
@@ -112,18 +110,3 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
         window = box_around(covered, 2)
         out[window] = _edge(ready(pos[window]))
     return out
-
-
-def contour_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> list[int]:
-    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without
-    one."""
-    alpha = np.where(gt_mask == 0, gt[..., 3], np.uint8(0))
-    weights = alpha[alpha > 0].astype(np.float64)
-    sums = weights @ gt[alpha > 0][:, :3].astype(np.float64)
-    return [int(level + 0.5) for level in sums / max(1.0, weights.sum())]
-
-
-def off_colour(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8], colour: Sequence[int]) -> NDArray[np.bool_]:
-    """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
-    levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
-    return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))

@@ -1,0 +1,131 @@
+"""The layout `specsia-15k`: the folder tree of the published set's own pipeline, a folder for each view."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specsia_build import png
+from specsia_build.config import BuildConfig
+from specsia_build.dataset import schema
+from specsia_build.errors import UsageError
+from specsia_build.layouts.checks import MOST_PICTURES, check_names
+from specsia_build.layouts.layout import Group, Layout
+from specsia_build.layouts.part import Member, Part, Pictures, Written
+from specsia_build.pictures.films import Pixels
+from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
+from specsia_build.published.writing import (
+    GT_FILE,
+    POS_FILE,
+    TREE_FILES,
+    Z_FILE,
+    positions_in_views,
+    tree_pictures,
+)
+
+
+class Specsia15K(Layout):
+    """The tree that the authors' upload and DrawingSpinUp's trainer read."""
+
+    name = "specsia-15k"
+    title = "the folder tree of SPECSIA-15K, as its authors' scripts and DrawingSpinUp's trainer read it"
+    unit = "character"
+    layers = ()
+    shows = "pairs"
+    loading = """\
+`NUMBER_VV/` is view VV of a character: `char/texture.png` is Y\\*, `char/mask.png` its silhouette with the
+contour, `char/texture_with_bg.png` Y\\* on grey 240. In `mesh/blender_render/rest_pose/`, `color/0001.png` is
+Z, `pos/` its positions (R right, G away from the camera, B up, over each view's box), `edge/` their edges.
+`splits/*_uids.json` lists the views of each split, and `ids.json` tells which character has which number.
+
+```python
+rest_pose = "NUMBER_00/mesh/blender_render/rest_pose"
+DatasetFullImages(rest_pose, "color", use_mask=True, use_pos=True, use_edge=False)
+DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True, False)
+```
+"""
+
+    def check(self, config: BuildConfig) -> None:
+        refuse_clips(config, self.name)
+
+    def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
+        numbers = numbered(splits)
+        for member in members:
+            yield Group(member.character, (member,), {"number": numbers[member.character]})
+
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        (pictures,) = part
+        number = part.options["number"]
+        for view, layers in enumerate(zip(*views_of(pictures), strict=True)):
+            for name, picture in tree_pictures(*layers).items():
+                path = out / view_uid(number, view) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(png.encode(picture))
+        return {"frames": pictures.frames, "number": number}
+
+    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
+        splits, views, numbers = dict[str, str](), dict[str, int](), dict[str, str]()
+        for part in parts:
+            splits[part.character] = part.split
+            views[part.character] = part.facts["frames"]
+            numbers[part.character] = part.facts["number"]
+        yield IDS_FILE, ids_text(numbers).encode()
+        for name, text in split_lists(splits, views, numbers):
+            yield name, text.encode()
+
+    def expected(self, part: Written) -> Mapping[str, int]:
+        uids = [view_uid(str(part.facts.get("number")), view) for view in range(part.facts["frames"])]
+        return dict.fromkeys((f"{uid}/{name}" for uid in uids for name in TREE_FILES), 0)
+
+    def check_part(self, folder: Path, part: Written) -> Iterator[str]:
+        number, views = part.facts.get("number"), part.facts["frames"]
+        if not isinstance(number, str) or not is_number(number) or views > MOST_PICTURES:
+            yield f"{part.key} has no number, or too many views"
+            return
+        problems = list(check_names(part, self.expected(part)))
+        yield from problems
+        for view in range(0 if problems else views):
+            uid = view_uid(number, view)
+            yield from (f"{uid}/{problem}" for problem in _problems(folder / uid))
+
+
+def _problems(folder: Path) -> Iterator[str]:
+    """Names of a view's pictures that are not what Y*, Z and positions give."""
+    stored = {name: (folder / name).read_bytes() for name in TREE_FILES}
+    name = ""
+    try:
+        decoded = []
+        for name in (Z_FILE, POS_FILE, GT_FILE):
+            decoded.append(png.decode(stored[name], 4))
+        color, pos, gt = decoded
+        if len({picture.shape for picture in decoded}) > 1:
+            yield f"{GT_FILE} differs in size from Z or pos"
+            return
+        for name, picture in tree_pictures(color, pos, gt).items():
+            channels = picture.shape[2] if picture.ndim == 3 else 1
+            if not np.array_equal(png.decode(stored[name], channels), picture):
+                yield f"{name} does not follow from Y*, Z and pos"
+    except ValueError as error:
+        yield f"{name} cannot be decoded: it {error}"
+
+
+def refuse_clips(config: BuildConfig, name: str) -> None:
+    """Raise UsageError if a layout of views should hold frames of clips."""
+    if config.clips is not None:
+        raise UsageError(f"{name} holds views of still characters: use it with `specsia build`")
+
+
+def views_of(pictures: Pictures) -> tuple[Pixels, Pixels, Pixels]:
+    """Z, positions in each view, and Y* of a character's views, each (V, S, S, 4)."""
+    color, pos, gt = (_stacked(pictures, layer) for layer in (schema.COLOR, schema.POS, schema.GT))
+    meta = pictures.meta
+    if meta.get("pos_frame") == "view":
+        return color, pos, gt
+    boxes = np.array([(row["bbox_min"], row["bbox_max"]) for row in meta["rows"]])
+    turned = np.array(meta["turned_boxes"]) if "turned_boxes" in meta else None
+    return color, positions_in_views(pos, meta["yaws"], boxes, turned), gt
+
+
+def _stacked(pictures: Pictures, layer: str) -> Pixels:
+    return np.stack([pictures.frame(layer, view) for view in range(pictures.frames)])

@@ -1,0 +1,115 @@
+"""The published set's pictures, made from this project's.
+
+V views of S x S pixels; pictures are uint8, with straight alpha, and RGB is 0 where alpha is 0. Which
+pictures are which, and every rule here, follow the release's scripts (`stage0_gt_render`,
+`stage3_obj_render`, `stage5_hf`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
+from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.positions import edge_image
+
+GROUND = 240  # Level of the grey that Y* is laid on
+
+_REST_POSE = "mesh/blender_render/rest_pose"
+
+GT_FILE, Z_FILE, POS_FILE = "char/texture.png", f"{_REST_POSE}/color/0001.png", f"{_REST_POSE}/pos/0001.png"
+TREE_FILES = (
+    GT_FILE,
+    "char/texture_with_bg.png",
+    "char/mask.png",
+    Z_FILE,
+    POS_FILE,
+    f"{_REST_POSE}/edge/0001.png",
+)
+"""Files in a view's folder of the tree; in the authors' own tree `char` is a link to another place."""
+
+
+def positions_in_views(
+    pos: Pixels,
+    yaws: Sequence[float],
+    boxes: NDArray[np.floating],
+    turned_boxes: NDArray[np.floating] | None = None,
+) -> Pixels:
+    """Colour positions anew, as the published set has them: turned into each view, over a box of that view.
+
+    R is the image's right, G away from the camera with 0 for the nearest, B up; halves are rounded up.
+
+    Args:
+        pos: (V, S, S, 4), positions on the character (`frame.ON_CHARACTER`).
+        yaws: (V,) degrees.
+        boxes: (V, 2, 3), smallest and largest x, y, z that the colours of a view span.
+        turned_boxes: (V, 2, 3), smallest and largest right, away, up of all vertices in each view; None takes
+            those of all points that any of the views shows.
+
+    Returns:
+        (V, S, S, 4) with the alpha of `pos`.
+    """
+    shown = [picture[..., 3] > 0 for picture in pos]
+    # A point in a column, as numpy takes ten times as long along the first axis.
+    points = [
+        np.ascontiguousarray(decode_position(picture[seen][:, :3], *box).T)
+        for picture, seen, box in zip(pos, shown, boxes, strict=True)
+    ]
+    everything = np.concatenate(points, axis=1)
+    coloured = np.zeros_like(pos)
+    coloured[..., 3] = pos[..., 3]
+    for view, yaw in enumerate(yaws):
+        turn = Camera(yaw, pos.shape[2]).turn()
+        if turned_boxes is not None:
+            low, high = turned_boxes[view]
+        elif everything.size:
+            turned = turn @ everything
+            low, high = turned.min(axis=1), turned.max(axis=1)
+        else:
+            continue
+        gain, offset = position_codes(low, high, IN_VIEW)
+        codes = (turn @ points[view]).T * gain + offset
+        coloured[view, shown[view], :3] = np.clip(np.floor(codes + 0.5), 0, 255)
+    return coloured
+
+
+def on_ground(gt: Pixels) -> Pixels:
+    """Y* (S, S, 4) on grey: (S, S, 3), computed in single precision and rounded down."""
+    alpha, red_green_blue = gt[..., 3:], gt[..., :3]
+    return np.asarray(_grounded()[alpha, red_green_blue])
+
+
+def _grounded() -> Pixels:
+    """Level on the ground by alpha and level, (256, 256)."""
+    levels = np.arange(256, dtype=np.float32)
+    share = (levels / np.float32(255))[:, None]
+    mixed = levels * share + np.float32(GROUND) * (np.float32(1) - share)
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
+
+
+def silhouette(gt: Pixels) -> Pixels:
+    """Mask (S, S) of Y* (S, S, 4): 255 where it has any alpha, its contour included, else 0."""
+    mask: Pixels = np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0))
+    return mask
+
+
+def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a row by column, from Z, positions in the view, and Y*, each (S, S, 4).
+
+    `color` and `pos` lose their alpha without being laid on anything, and so lie on black; `gt` lies on grey.
+    """
+    edge = edge_image(pos)
+    return {
+        "color": color[..., :3],
+        "pos": pos[..., :3],
+        "edge": np.dstack([edge, edge, edge]),
+        "mask": silhouette(gt),
+        "gt": on_ground(gt),
+    }
+
+
+def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a view by `TREE_FILES`, from Z, positions in the view, and Y*, each (S, S, 4)."""
+    pictures = (gt, on_ground(gt), silhouette(gt), color, pos, edge_image(pos))
+    return dict(zip(TREE_FILES, pictures, strict=True))

@@ -1,0 +1,172 @@
+"""The published rows and tree as files, with shards that cut characters and ids that are no numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from specsia_build import png
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.dataset import schema
+from specsia_build.dataset.layers import frame_file
+from specsia_build.errors import UsageError
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Member, Part, Pictures, Written
+from specsia_build.layouts.specsia_15k import Specsia15K
+from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
+from tests.published.rules import problems
+from tests.published.test_writing import YAWS, drawn
+from tests.rendering.scenes import sphere
+
+
+def member(character: str, views: int) -> Member:
+    values: dict[str, Any] = dict.fromkeys(Member.__struct_fields__)
+    values |= {
+        "id": character,
+        "character": character,
+        "backend": "relief",
+        "rows": views,
+        "digest": character,
+    }
+    return Member(**values)
+
+
+def stub(member: Member) -> Pictures:
+    """Pictures of 8 pixels, with a dot in Y* at the number of the view."""
+    files = {}
+    for view in range(member.rows):
+        gt = np.zeros((8, 8, 4), np.uint8)
+        gt[0, view % 8] = 255
+        files[frame_file(schema.GT, view)] = png.encode(gt)
+        for layer in (schema.COLOR, schema.POS):
+            files[frame_file(layer, view)] = png.encode(np.zeros((8, 8, 4), np.uint8))
+    row = {"bbox_min": [0.0, 0.0, 0.0], "bbox_max": [1.0, 1.0, 1.0]}
+    return Pictures({"yaws": [0.0] * member.rows, "rows": [row] * member.rows}, files)
+
+
+def ball(member: Member) -> Pictures:
+    """Four views of a ball, which is its own reconstruction."""
+    views, positions, boxes = drawn(sphere(0.4))
+    files: dict[str, bytes] = {}
+    for view, (layers, pos) in enumerate(zip(views, positions, strict=True)):
+        pictures = {schema.COLOR: layers.color, schema.POS: pos, schema.GT: layers.color}
+        files |= {frame_file(layer, view): png.encode(picture) for layer, picture in pictures.items()}
+    rows = [{"bbox_min": list(low), "bbox_max": list(high)} for low, high in boxes]
+    return Pictures({"yaws": YAWS, "rows": rows}, files)
+
+
+def written(
+    layout: Layout, members: Sequence[Member], splits: Mapping[str, str], out: Path, load: Any = stub
+) -> list[Written]:
+    """Write all parts of a layout into a folder; returns their records."""
+    records = []
+    for key, group, options in layout.group(members, splits):
+        part = Part(key, splits[group[0].character], tuple(group), options, load)
+        names = {path for path in out.rglob("*") if path.is_file()}
+        (out / key).parent.mkdir(parents=True, exist_ok=True)
+        facts = layout.write(part, out)
+        files = {
+            path.relative_to(out).as_posix(): (0, "")
+            for path in sorted(out.rglob("*"))
+            if path.is_file() and path not in names
+        }
+        ids = [member.id for member in group]
+        records.append(Written(key, group[0].character, part.split, ids, None, None, files, facts))
+    return records
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def test_rows_are_cut_by_number_and_not_by_character(tmp_path: Path) -> None:
+    ids = [f"{number}" for number in range(51, 0, -1)]
+    splits = dict.fromkeys(ids, "train") | {"7": "validation", "zoe": "test", "gone": "test"}
+    members = [member(i, 10) for i in (*ids, "zoe")]
+    parts = written(Specsia15KRows(), members, splits, tmp_path)
+    assert [part.key for part in parts] == [
+        "data/train-00000-of-00001",
+        "data/validation-00000-of-00001",
+        "data/test-00000-of-00001",
+    ]
+    members.append(member("60", 5))
+    splits["60"] = "train"
+    paths = [
+        tmp_path / "more" / f"{part.key}.parquet"
+        for part in written(Specsia15KRows(), members, splits, tmp_path / "more")
+        if part.split == "train"
+    ]
+    first, second = (rows_of(path) for path in paths)
+    assert (len(first), len(second)) == (253, 252)
+    numbers = [str(number) for number in range(1, 52) if number != 7]
+    uids = [f"{number}_{view:02d}" for number in numbers for view in range(10)]
+    assert [row["uid"] for row in (*first, *second)] == uids + [f"60_{view:02d}" for view in range(5)]
+    for row in (*first, *second):
+        dot = png.decode(row["mask"]["bytes"], 1)[0].argmax()
+        assert dot == int(row["uid"][-2:]) % 8
+        assert list(row) == ["uid", "color", "pos", "edge", "mask", "gt"]
+        assert all(row[name]["path"] is None for name in list(row)[1:])
+    (path,) = (tmp_path / "data").glob("test-*")
+    # `gone` was not packed, and counts among the ids all the same.
+    assert rows_of(path)[0]["uid"] == "90052_00"
+
+
+def test_rows_follow_the_rules(tmp_path: Path) -> None:
+    written(Specsia15KRows(), [member("3", len(YAWS))], {"3": "train"}, tmp_path, ball)
+    for row in rows_of(tmp_path / "data" / "train-00000-of-00001.parquet"):
+        uid, *names = row
+        assert uid == "uid"
+        assert list(problems({name: row[name]["bytes"] for name in names})) == []
+
+
+def test_positions_of_a_build_in_views_stay(tmp_path: Path) -> None:
+    pos = np.full((8, 8, 4), 255, np.uint8)
+    pos[..., :3] = (10, 20, 30)
+
+    def load(member: Member) -> Pictures:
+        pictures = stub(member)
+        files = {**pictures.files, frame_file(schema.POS, 0): png.encode(pos)}
+        return replace(pictures, meta={**pictures.meta, "pos_frame": "view"}, files=files)
+
+    written(Specsia15KRows(), [member("3", 1)], {"3": "train"}, tmp_path, load)
+    (row,) = rows_of(tmp_path / "data" / "train-00000-of-00001.parquet")
+    assert (png.decode(row["pos"]["bytes"], 3) == (10, 20, 30)).all()
+
+
+def test_tree_has_its_lists_and_finds_faults(tmp_path: Path) -> None:
+    layout, splits = Specsia15K(), {"ann": "test", "8": "train", "3": "train"}
+    members = [member(i, len(YAWS)) for i in splits]
+    parts = written(layout, members, splits, tmp_path, ball)
+    for part in parts:
+        assert layout.expected(part).keys() == part.files.keys()
+        assert list(layout.check_part(tmp_path, part)) == []
+    texts = dict(layout.whole(parts))
+    assert json.loads(texts["ids.json"]) == {"3": "3", "8": "8", "90002": "ann"}
+    assert json.loads(texts["splits/test_uids.json"]) == [f"90002_{view:02d}" for view in range(len(YAWS))]
+    assert json.loads(texts["splits/split_chars.json"])["train"] == ["3", "8"]
+    part = next(part for part in parts if part.key == "8")
+    mask = tmp_path / "8_01" / "char" / "mask.png"
+    levels = png.decode(mask.read_bytes(), 1)
+    mask.write_bytes(png.encode(255 - levels))
+    (problem,) = layout.check_part(tmp_path, part)
+    assert problem.startswith("8_01/char/mask.png")
+    mask.write_bytes(b"no picture")
+    (problem,) = layout.check_part(tmp_path, part)
+    assert problem.startswith("8_01/char/mask.png")
+    for facts in ({"number": "../8", "frames": 4}, {"number": "8", "frames": 10**9}, {"frames": 4}):
+        assert len(list(layout.check_part(tmp_path, replace(part, facts=facts)))) == 1
+
+
+@pytest.mark.parametrize("layout", [Specsia15K(), Specsia15KRows()])
+def test_clips_are_refused(layout: Layout) -> None:
+    layout.check(BuildConfig())
+    with pytest.raises(UsageError):
+        layout.check(BuildConfig(clips=ClipSettings()))
