@@ -20,11 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import view_yaws
+from specsia_build.pictures.films import Pixels
 from specsia_build.published.views import Levels, ViewPositions, middle_of
 
-VIEWS = 10  # Views of each character in the published schema, evenly spaced
+PUBLISHED_VIEWS = 10  # Views of each character in the published schema, evenly spaced
 FEWEST_VIEWS = 3  # Views of a character from which its boxes are fitted
-HALF = VIEWS // 2  # Directions of boxes: a view and the one opposite share theirs
+LEAST_AGREEING = 0.7
+"""Least share of compared points on which views agree; it is above .85 where positions are as published, and
+below .5 if depth or the order of views is another."""
+
+DIRECTIONS = PUBLISHED_VIEWS // 2  # Directions of boxes: a view and the one opposite share theirs
 
 _HEIGHTS = 128  # Heights at which outlines are compared, two levels of B each
 _HARMONICS = 4  # Highest harmonic of an outline, which is known in ten directions
@@ -36,8 +41,8 @@ _REACHES = (12.0, 12.0, 8.0, 5.0, 4.0, 4.0, 4.0, 3.0, 2.0, 2.0)
 """Largest distance in pixels of 512, for each round, of two surfaces that count as the same one."""
 
 _LOOSE, _HELD, _HELD_ABOVE = 1e-3, 0.02, 4.0
-"""Weights that hold every unknown at its value before a round, and centres at their first value in rounds of a
-greater reach than the last number; a weight of 1 is that of all compared points together."""
+"""Weights that hold every unknown at its value before a round, and centres at their first value in rounds of
+a greater reach than the last number; a weight of 1 is that of all compared points together."""
 
 Numbers = NDArray[np.float64]
 
@@ -64,10 +69,10 @@ class Turn:
     matrix: Numbers
     offset: Numbers
 
-    def apply(self, pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, pos: Pixels) -> Pixels:
         """Positions (H, W, 3) in this project's frame and channels, to the nearest level."""
         turned = pos.astype(np.float32) @ self.matrix.T.astype(np.float32) + self.offset.astype(np.float32)
-        return np.clip(turned + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(turned + 0.5, 0, 255), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -103,33 +108,33 @@ def fit_places(views: Sequence[ViewPositions]) -> Placement:
 
 def yaw_of(view: int) -> float:
     """Yaw of a view in radians."""
-    return float(np.deg2rad(view_yaws(VIEWS)[view % VIEWS]))
+    return float(np.deg2rad(view_yaws(PUBLISHED_VIEWS)[view % PUBLISHED_VIEWS]))
 
 
 def _side(view: int) -> float:
     """1, or -1 for views whose axes are opposite to those of their box."""
-    return 1.0 if view % VIEWS < HALF else -1.0
+    return 1.0 if view % PUBLISHED_VIEWS < DIRECTIONS else -1.0
 
 
 def first_guess(views: Mapping[int, ViewPositions]) -> Boxes:
     """Guess boxes from silhouettes and nearest points, height by height."""
     widths, centres = _measured(views)
-    outlines = np.full((VIEWS, 2, _HEIGHTS), np.nan)
+    outlines = np.full((PUBLISHED_VIEWS, 2, _HEIGHTS), np.nan)
     nearest = {}
     for number, view in views.items():
         height = np.clip(view.levels[2][view.inside] / 256 * _HEIGHTS, 0, _HEIGHTS - 1).astype(np.int64)
-        k = number % HALF
+        k = number % DIRECTIONS
         right = (view.levels[0][view.inside] / 255 - 0.5) * widths[k] + _side(number) * centres[k]
-        outlines[number % VIEWS, 0] = _largest(height, right)
-        outlines[(number + HALF) % VIEWS, 1] = _largest(height, -right)
+        outlines[number % PUBLISHED_VIEWS, 0] = _largest(height, right)
+        outlines[(number + DIRECTIONS) % PUBLISHED_VIEWS, 1] = _largest(height, -right)
         nearest[number] = -_largest(height, -view.levels[1][view.inside])
     known = np.isfinite(outlines)
     directions = known.any(axis=1)
     support = np.where(known, outlines, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    depths, middles = np.full(HALF, np.nan), np.zeros(HALF)
-    for k in range(HALF):
+    depths, middles = np.full(DIRECTIONS, np.nan), np.zeros(DIRECTIONS)
+    for k in range(DIRECTIONS):
         codes, places = [], []
-        for number in (k, k + HALF):
+        for number in (k, k + DIRECTIONS):
             if number not in nearest:
                 continue
             # Away from the camera is a quarter turn to the left of the image's right.
@@ -140,7 +145,7 @@ def first_guess(views: Mapping[int, ViewPositions]) -> Boxes:
         if codes:
             depths[k], middles[k] = _robust_line(np.concatenate(codes), np.concatenate(places))
     ends = support_of_boxes(widths, centres, views)
-    for k in range(HALF):
+    for k in range(DIRECTIONS):
         far, near = (float(ends @ _wave(yaw_of(k) + turn)) for turn in (np.pi / 2, -np.pi / 2))
         if not 0.5 < depths[k] / (far + near) < 1.5:
             depths[k], middles[k] = far + near, (far - near) / 2
@@ -149,9 +154,9 @@ def first_guess(views: Mapping[int, ViewPositions]) -> Boxes:
 
 def _measured(views: Mapping[int, ViewPositions]) -> tuple[Numbers, Numbers]:
     """Widths and centres (5,) of boxes by columns; NaN where neither view is there."""
-    widths, centres = np.full(HALF, np.nan), np.full(HALF, np.nan)
-    for k in range(HALF):
-        pair = [views[number] for number in (k, k + HALF) if number in views]
+    widths, centres = np.full(DIRECTIONS, np.nan), np.full(DIRECTIONS, np.nan)
+    for k in range(DIRECTIONS):
+        pair = [views[number] for number in (k, k + DIRECTIONS) if number in views]
         if pair:
             widths[k] = np.mean([view.across.length for view in pair])
             centres[k] = np.mean([_side(view.number) * view.across.centre for view in pair])
@@ -160,7 +165,7 @@ def _measured(views: Mapping[int, ViewPositions]) -> tuple[Numbers, Numbers]:
 
 def support_of_boxes(widths: Numbers, centres: Numbers, views: Mapping[int, ViewPositions]) -> Numbers:
     """Harmonics of the outline of the whole figure, from the ends of its boxes."""
-    present = [k for k in range(HALF) if np.isfinite(widths[k])]
+    present = [k for k in range(DIRECTIONS) if np.isfinite(widths[k])]
     angles = np.array([yaw_of(k) + turn for k in present for turn in (0.0, np.pi)])
     reach = np.array([sign * centres[k] + widths[k] / 2 for k in present for sign in (1, -1)])
     return _harmonics(angles, reach)
@@ -187,7 +192,7 @@ def _interpolated(support: Numbers, known: NDArray[np.bool_], angle: float) -> N
     patterns, which = np.unique(known, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         if np.count_nonzero(pattern) >= 2 * FEWEST_VIEWS:
-            angles = np.array([yaw_of(view) for view in np.flatnonzero(pattern)])
+            angles = np.array([yaw_of(int(view)) for view in np.flatnonzero(pattern)])
             heights = which == number
             found = _harmonics(angles, support[pattern][:, heights])
             reached[heights] = _wave(angle) @ found
@@ -239,8 +244,8 @@ def _refined(
     first: Boxes,
     reach: float,
 ) -> tuple[Boxes, Numbers, int]:
-    """One round: better boxes, distances in pixels of the points that agree, and the number of points compared."""
-    normal, target = np.zeros((3 * HALF, 3 * HALF)), np.zeros(3 * HALF)
+    """One round: better boxes, distances in pixels of points that agree, and the number of points compared."""
+    normal, target = np.zeros((3 * DIRECTIONS, 3 * DIRECTIONS)), np.zeros(3 * DIRECTIONS)
     distances: list[Numbers] = []
     compared = 0
     for number, other in _compared(views):
@@ -252,13 +257,13 @@ def _refined(
             distances.append(np.abs(errors))
     found = np.concatenate(distances) if distances else np.zeros(0)
     total = max(1.0, float(len(found)))
-    normal += np.eye(3 * HALF) * _LOOSE * total
+    normal += np.eye(3 * DIRECTIONS) * _LOOSE * total
     if reach > _HELD_ABOVE:
-        normal[range(HALF), range(HALF)] += _HELD * total
-        target[:HALF] += _HELD * total * np.nan_to_num(boxes.centres - first.centres)
+        normal[range(DIRECTIONS), range(DIRECTIONS)] += _HELD * total
+        target[:DIRECTIONS] += _HELD * total * np.nan_to_num(boxes.centres - first.centres)
     step = np.linalg.solve(normal, target)
-    centres, middles = boxes.centres - step[:HALF], boxes.middles - step[HALF : 2 * HALF]
-    return Boxes(boxes.widths, centres, boxes.depths - step[2 * HALF :], middles), found, compared
+    centres, middles = boxes.centres - step[:DIRECTIONS], boxes.middles - step[DIRECTIONS : 2 * DIRECTIONS]
+    return Boxes(boxes.widths, centres, boxes.depths - step[2 * DIRECTIONS :], middles), found, compared
 
 
 def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -266,7 +271,9 @@ def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
     present = sorted(views)
     for at, number in enumerate(present):
         steps = (step for step in range(-_PARTNERS, _PARTNERS + 1) if step)
-        yield from ((number, other) for other in {present[(at + step) % len(present)] for step in steps} - {number})
+        yield from (
+            (number, other) for other in {present[(at + step) % len(present)] for step in steps} - {number}
+        )
 
 
 def _equations(
@@ -278,7 +285,7 @@ def _equations(
         Derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels; weights
         (N,); and the number of points that fall onto a smooth surface of `view`.
     """
-    k, other = source % HALF, view.number % HALF
+    k, other = source % DIRECTIONS, view.number % DIRECTIONS
     mine, its = _side(source), _side(view.number)
     angle = yaw_of(view.number) - yaw_of(source)
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -308,14 +315,14 @@ def _equations(
     alike = (facing[0] * slope - facing[1]) / np.hypot(own, 1) / np.hypot(slope, 1)
     kept = (np.abs(errors) < reach) & (np.abs(slope) < _STEEP) & (np.abs(own) < _STEEP) & (alike > 0.7)
     comparable = (np.abs(slope) < _STEEP) & (np.abs(own) < _STEEP) & (alike > 0.7)
-    out = np.zeros((np.count_nonzero(kept), 3 * HALF))
+    out = np.zeros((np.count_nonzero(kept), 3 * DIRECTIONS))
     slope, steep = slope[kept], steep[kept]
     out[:, k] += mine * (-sine - slope * cosine)
-    out[:, HALF + k] += mine * (cosine - slope * sine)
-    out[:, 2 * HALF + k] += (cosine - slope * sine) * depth_code[shown][kept]
+    out[:, DIRECTIONS + k] += mine * (cosine - slope * sine)
+    out[:, 2 * DIRECTIONS + k] += (cosine - slope * sine) * depth_code[shown][kept]
     out[:, other] += its * slope
-    out[:, HALF + other] -= its
-    out[:, 2 * HALF + other] -= codes[kept] / 255 - 0.5
+    out[:, DIRECTIONS + other] -= its
+    out[:, 2 * DIRECTIONS + other] -= codes[kept] / 255 - 0.5
     out /= steep[:, None]
     weights = (1 - (errors[kept] / reach) ** 2) ** 2
     return out, errors[kept], weights, int(np.count_nonzero(comparable))
@@ -323,7 +330,7 @@ def _equations(
 
 def _turn(number: int, boxes: Boxes, views: Mapping[int, ViewPositions]) -> Turn:
     """Map of one view's colours into this project's frame."""
-    k, side, yaw = number % HALF, _side(number), yaw_of(number)
+    k, side, yaw = number % DIRECTIONS, _side(number), yaw_of(number)
     cosine, sine = np.cos(yaw), np.sin(yaw)
     right = np.array([boxes.widths[k] / 255, 0.0]), side * boxes.centres[k] - boxes.widths[k] / 2
     away = np.array([0.0, boxes.depths[k] / 255]), side * boxes.middles[k] - boxes.depths[k] / 2

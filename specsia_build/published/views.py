@@ -14,17 +14,18 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.errors import ByShape
+from specsia_build.pictures.films import Pixels
 
 Levels = NDArray[np.float32]
 
 RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
 FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
 MOST_OFF_LINE = 4.0
-"""Largest difference in levels of R or B from the line through columns or rows; rounding gives half of one."""
+"""Largest difference in levels of R or B from the line through columns or rows; rounding gives 0.5."""
 
 MOST_STRAYS = 0.1  # Largest share of pixels that are farther off
 STEP_PX, MOST_BEND = 2, 3.0
-"""Distance in pixels over which a slope is measured, and the levels by which a smooth surface may bend there."""
+"""Pixels over which a slope is measured, and the levels by which a smooth surface may bend there."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ def middle_of(pixels: int) -> float:
     return (pixels - 1) / 2
 
 
-def read_view(number: int, pos: NDArray[np.uint8], silhouette: NDArray[np.bool_]) -> ViewPositions:
+def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
     Raises ValueError with the end of a sentence about `pos` if R does not grow to the right, or B upwards, or
     neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
-    inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3)), iterations=RIM_PX)
+    inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=RIM_PX)
     if np.count_nonzero(inside) < FEW_PIXELS:
         raise ValueError("shows too little to tell its axes")
     rows, columns = np.nonzero(inside)
@@ -93,7 +94,7 @@ def read_view(number: int, pos: NDArray[np.uint8], silhouette: NDArray[np.bool_]
 
 
 def _fit_line(at: NDArray[np.floating], levels: Levels, wrong: str) -> Line:
-    """Fit a growing line to levels (N,) at places (N,) in pixels; `wrong` is what is raised where none fits."""
+    """Fit a growing line to levels (N,) at places (N,) in pixels; raises ValueError `wrong` if none fits."""
     kept = np.ones(len(at), np.bool_)
     offset = slope = 0.0
     for _ in range(4):
