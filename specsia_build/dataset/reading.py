@@ -148,17 +148,23 @@ class OpenedDataset:
                 self.where,
                 published.ROW_CHANNELS if self.tree is None else published.TREE_CHANNELS,
                 partial(self.take_stored, config),
-                partial(self._uids, config),
+                partial(self.uids, config),
             )
         return self._foreign[config]
 
-    def _uids(self, config: str, split: str) -> list[str]:
+    def characters(self, config: str, split: str) -> dict[str, list[int]]:
+        """Numbers of the rows of each character of a split, of the published schema."""
+        return self._foreign_of(config).numbers(split)
+
+    def uids(self, config: str, split: str) -> list[str]:
+        """The uids of a split, in order."""
         shards = self._shards(config, split)
         return [row["uid"] for shard in shards for row in self.stored_rows(shard, ["uid"])]
 
     def take_stored(
         self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
     ) -> list[dict[str, Any]]:
+        """Read rows by number as `take` does, but as they are stored."""
         rows_wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0

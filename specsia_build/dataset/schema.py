@@ -53,8 +53,8 @@ COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
-PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
-"""Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
+PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
+"""Columns of SPECSIA-15K, in its order, see `published.rows`."""
 
 LATER = frozenset({"outline_rgb"})
 """Columns that datasets of earlier versions lack."""

@@ -99,8 +99,8 @@ def open_dataset(where: str | Path, split: str | None = None, config: str | None
     OWNER/NAME on the Hub; or the published folder tree.
 
     Rows by number are those of one split, by default `train` or else the first, and of one configuration,
-    by default the first. Iteration gives a `Pair` of each row of all splits and configurations, or of those named here. Raises
-    UsageError if there is no such dataset, split or configuration.
+    by default the first. Iteration gives a `Pair` of each row of all splits and configurations, or of those
+    named here. Raises UsageError if there is no such dataset, split or configuration.
     """
     return Dataset(where, split, config)
 

@@ -244,7 +244,7 @@ def _refined(
     first: Boxes,
     reach: float,
 ) -> tuple[Boxes, Numbers, int]:
-    """One round: better boxes, distances in pixels of points that agree, and the number of points compared."""
+    """One round: better boxes, distances in pixels of points that agree, number of points compared."""
     normal, target = np.zeros((3 * DIRECTIONS, 3 * DIRECTIONS)), np.zeros(3 * DIRECTIONS)
     distances: list[Numbers] = []
     compared = 0

@@ -150,7 +150,7 @@ def check_grey(gt: Pixels, mask: Pixels) -> None:
             tuple(int(level) for level in np.median(gt[outside], axis=0)) if outside.any() else "no ground"
         )
         raise ValueError(
-            f"gt lies on {ground} where mask is 0, not on ({Y_GROUND}, {Y_GROUND}, {Y_GROUND}) as in the published schema"
+            f"gt lies on {ground} where mask is 0, not on grey ({Y_GROUND}) as in the published schema"
         )
 
 
