@@ -22,7 +22,7 @@ from specsia_build.published.places import (
     Placement,
     fit_places,
 )
-from specsia_build.published.views import read_view
+from specsia_build.published.views import AxesError, read_view
 
 _Row = dict[str, Any]
 _Take = Callable[[str, Sequence[int], Sequence[str]], list[_Row]]
@@ -142,6 +142,10 @@ def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> P
             if view in views:
                 raise ValueError("it occurs twice")
             views[view] = read_view(view, pos, color[..., 3] > 0)
+        except AxesError as error:
+            raise SpecsiaError(
+                f"pos of the row {row['uid']} of {where} is not as published: {error}"
+            ) from error
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} of {where} cannot be read: {error}") from error
     if len(views) < FEWEST_VIEWS:

@@ -28,6 +28,10 @@ STEP_PX, MOST_BEND = 2, 3.0
 """Pixels over which a slope is measured, and the levels by which a smooth surface may bend there."""
 
 
+class AxesError(ValueError):
+    """Positions have other axes than published ones; the message is the end of a sentence about them."""
+
+
 @dataclass(frozen=True)
 class Line:
     """Levels along an axis of the image: `level = offset + slope * pixels from the middle`."""
@@ -75,17 +79,19 @@ def middle_of(pixels: int) -> float:
 def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
-    Raises ValueError with the end of a sentence about `pos` if R does not grow to the right, or B upwards, or
+    Raises AxesError if R does not grow to the right, or B upwards, or
     neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
     inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=RIM_PX)
     if np.count_nonzero(inside) < FEW_PIXELS:
-        raise ValueError("shows too little to tell its axes")
+        raise AxesError("it shows too little to tell its axes")
     rows, columns = np.nonzero(inside)
     height, width = inside.shape
-    across = _fit_line(columns - middle_of(width), levels[0][inside], "R does not grow evenly to the right")
-    upwards = _fit_line(middle_of(height) - rows, levels[2][inside], "B does not grow evenly upwards")
+    across = _fit_line(
+        columns - middle_of(width), levels[0][inside], "its R does not grow evenly to the right"
+    )
+    upwards = _fit_line(middle_of(height) - rows, levels[2][inside], "its B does not grow evenly upwards")
     upwards = Line(upwards.offset, -upwards.slope)
     along = [_slope(levels[1], inside, axis) for axis in (1, 0)]
     smooth = inside & along[0][1] & along[1][1]
@@ -94,17 +100,17 @@ def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPo
 
 
 def _fit_line(at: NDArray[np.floating], levels: Levels, wrong: str) -> Line:
-    """Fit a growing line to levels (N,) at places (N,) in pixels; raises ValueError `wrong` if none fits."""
+    """Fit a growing line to levels (N,) at places (N,) in pixels; raises AxesError `wrong` if none fits."""
     kept = np.ones(len(at), np.bool_)
     offset = slope = 0.0
     for _ in range(4):
         if np.ptp(at[kept]) == 0:
-            raise ValueError(wrong)
+            raise AxesError(wrong)
         slope, offset = np.polyfit(at[kept], levels[kept], 1)
         error = np.abs(levels - (offset + slope * at))
         kept = error <= max(MOST_OFF_LINE, float(np.median(error)))
     if slope <= 0 or np.mean(error > MOST_OFF_LINE) > MOST_STRAYS:
-        raise ValueError(wrong)
+        raise AxesError(wrong)
     return Line(float(offset), float(slope))
 
 
