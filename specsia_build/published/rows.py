@@ -117,7 +117,12 @@ def z_of(images: Mapping[str, Pixels]) -> tuple[Pixels, Pixels]:
 
 def coloured(image: Pixels) -> NDArray[np.bool_]:
     """Where an image (H, W, C) is not black, (H, W)."""
-    return np.asarray((image[..., :3] > Z_GROUND).any(axis=-1))
+    return _any_channel(image[..., :3] > Z_GROUND)
+
+
+def _any_channel(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any of three channels (H, W, 3) is true; numpy takes ten times as long along a short axis."""
+    return np.asarray(flags[..., 0] | flags[..., 1] | flags[..., 2])
 
 
 def _filled(pos: Pixels, shown: NDArray[np.bool_]) -> Pixels:
@@ -144,7 +149,7 @@ def check_black(name: str, image: Pixels) -> None:
 def check_grey(gt: Pixels, mask: Pixels) -> None:
     """Raise ValueError unless Y* (H, W, 3) lies on grey where `mask` (H, W) is 0, but for a few pixels."""
     outside = mask == 0
-    off = outside & (gt != Y_GROUND).any(axis=-1)
+    off = outside & _any_channel(gt != Y_GROUND)
     if not outside.any() or np.count_nonzero(off) > MOST_OFF_GROUND * mask.size:
         ground = (
             tuple(int(level) for level in np.median(gt[outside], axis=0)) if outside.any() else "no ground"

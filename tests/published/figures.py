@@ -106,7 +106,7 @@ def pictures(balls: Sequence[Ball], view: int) -> Pictures:
 
 
 def truth(balls: Sequence[Ball], view: int) -> Array:
-    """Positions (H, W, 3) of this project's frame: R = x, G = z, B = -y over the box of the figure at rest."""
+    """Positions (H, W, 3) of this project's frame: R = x, G = z, B = -y over the box at rest."""
     points, _ = surface(balls, view)
     yaw = 2 * np.pi * view / VIEWS
     c, s = np.cos(yaw), np.sin(yaw)
