@@ -8,7 +8,7 @@ positions of its character's other views besides, once. Fitting takes about 0.2 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from specsia_build import png, terminal
 from specsia_build.dataset import schema
@@ -33,6 +33,12 @@ NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
 """Published pictures that `Foreign` needs for any picture but `edge`."""
 
 
+class _Fit(NamedTuple):
+    """How a character's positions are turned; None if that could not be told."""
+
+    placement: Placement | None
+
+
 @dataclass(frozen=True)
 class Foreign:
     """Reads a split's rows of the published schema in this project's.
@@ -49,7 +55,7 @@ class Foreign:
     take: _Take
     uids: Callable[[str], list[str]]
     _numbers: dict[str, dict[str, list[int]]] = field(default_factory=dict, repr=False)
-    _kept: dict[tuple[str, str], Placement | None] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str, str], _Fit] = field(default_factory=dict, repr=False)
     _warned: list[str] = field(default_factory=list, repr=False)
 
     def numbers(self, split: str) -> dict[str, list[int]]:
@@ -67,14 +73,18 @@ class Foreign:
         `rows`, if given, are all of its rows, with their pictures.
         """
         key = split, character_id
-        if key not in self._kept:
-            own = self.numbers(split)[character_id]
-            if len({row["uid"] for row in rows}) != len(own) or len(rows) != len(own):
-                rows = self.take(split, own, ("uid", *_Z))
-            while len(self._kept) >= MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = self._fit(character_id, rows)
-        return self._kept[key]
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept.placement
+        own = self.numbers(split)[character_id]
+        if len({row["uid"] for row in rows}) != len(own) or len(rows) != len(own):
+            rows = self.take(split, own, ("uid", *_Z))
+        placement = self._fit(character_id, rows)
+        # Dropping all at once is safe with threads, whose fits are the same.
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = _Fit(placement)
+        return placement
 
     def _fit(self, character_id: str, rows: Sequence[_Row]) -> Placement | None:
         placement = fit_rows(rows, self.channels, self.where)

@@ -131,7 +131,7 @@ def _filled(pos: Pixels, shown: NDArray[np.bool_]) -> Pixels:
     bare = shown & ~known
     if not bare.any() or not known.any():
         return pos
-    rows, columns = scipy.ndimage.distance_transform_edt(~known, False, True)
+    rows, columns = scipy.ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     filled = pos.copy()
     filled[bare] = pos[rows[bare], columns[bare]]
     return filled

@@ -11,8 +11,9 @@ from PIL import Image
 import specsia
 from specsia_build.dataset.foreign import Foreign
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
-from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.published.rows import straight, z_of
 from tests.published import figures
 from tests.published.figures import Array, Pictures, figure
 
@@ -88,7 +89,11 @@ def test_reading_in_order_fits_each_character_once(rows: Path, monkeypatch: pyte
         taken.append(character_id)
         return fit(self, character_id, some_rows)
 
+    def refuse(self: OpenedDataset, *of: object) -> object:
+        raise AssertionError("rows that are there already were read again")
+
     monkeypatch.setattr(Foreign, "_fit", counted)
+    monkeypatch.setattr(OpenedDataset, "take_stored", refuse)
     dataset = open_dataset(rows)
     for _ in range(2):
         list(dataset.stream("default", "train", pair_columns(dataset)))
@@ -159,6 +164,29 @@ def test_other_channels_grounds_and_modes_are_refused_by_column(fault: str, tmp_
     where = figures.write_rows(tmp_path / "hub", change, splits={"test": (5,)})
     with pytest.raises(SpecsiaError, match=rf"\b{column}\b"):
         all_pairs(where)
+
+
+def test_a_place_without_a_position_takes_its_neighbour() -> None:
+    images = figures.as_row(figures.view_of("3_02"))
+    color, pos = images["color"].copy(), images["pos"].copy()
+    rows, columns = np.nonzero((pos > 2).all(axis=-1))
+    at = rows[len(rows) // 2], columns[len(rows) // 2]
+    color[at], pos[at] = 200, 0
+    _, filled = z_of({"color": color, "pos": pos})
+    assert np.abs(filled[at].astype(int) - images["pos"][at]).max() <= 8
+    assert filled[0, 0].tolist() == [0, 0, 0]
+
+
+def test_a_light_contour_and_a_mixed_one_stay_opaque() -> None:
+    disc = np.hypot(*np.mgrid[-20:20, -20:20]) < 15
+    mask = np.where(disc, 255, 0).astype(np.uint8)
+    light = np.where(disc, 238, 240).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    mixed = np.where(disc[..., None], noise, 240).astype(np.uint8)
+    for gt in (np.dstack([light] * 3), mixed):
+        out = straight(gt, mask)
+        assert np.array_equal(out[..., 3], mask)
+        assert np.array_equal(out[disc][:, :3], gt[disc])
 
 
 def test_a_link_may_not_lead_out_of_the_trees(tmp_path: Path) -> None:

@@ -138,8 +138,12 @@ def _drop_view(tree: Path) -> None:
 
 
 def _unlist(tree: Path) -> None:
-    path = tree / "splits" / "train_uids.json"
-    path.write_text(json.dumps(json.loads(path.read_text())[:10]))
+    figures.write_lists(tree, {**figures.SPLITS, "train": (3,)})
+
+
+def _list_other_characters(tree: Path) -> None:
+    path = tree / "splits" / "split_chars.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "test": ["6"]}))
 
 
 def _shuffle(tree: Path) -> None:
@@ -164,6 +168,7 @@ def _swap_textures(tree: Path) -> None:
     [
         (_drop_view, "files"),
         (_unlist, "splits"),
+        (_list_other_characters, "splits"),
         (_shuffle, "views"),
         (_twice, "splits"),
         (_swap_textures, "grounds"),
