@@ -21,7 +21,7 @@ from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.folders import homed, user_cache
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
-OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
+OK, _NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 """Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its
@@ -32,7 +32,7 @@ artefacts."""
 class Fact:
     """What a machine has or lacks, what that `enables`, and the command that fixes it.
 
-    The state is `OK`, `NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If
+    The state is `OK`, `_NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If
     `enables` is empty, every build needs it.
     """
 
@@ -70,14 +70,14 @@ def memory() -> Fact:
         size = min(size, int(text))
     workers = size // memory_bytes(MEMORY)
     fact = Fact(OK, f"{format_size(size)}, for {workers} workers of {MEMORY}")
-    return fact if workers >= cores() else replace(fact, state=NOTE, fix=f"--workers {max(1, workers)}")
+    return fact if workers >= cores() else replace(fact, state=_NOTE, fix=f"--workers {max(1, workers)}")
 
 
 def disk(folder: Path) -> Fact:
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
-    return Fact(NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
+    return Fact(_NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
 
 
 def packages() -> Fact:
@@ -137,7 +137,7 @@ _OPENGL = (
     "print('draws')"
 )
 
-CHECKS: dict[str, Callable[[], Fact]] = {
+_CHECKS: dict[str, Callable[[], Fact]] = {
     "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
     "packages": packages,
     "disk": lambda: disk(Path.cwd()),
@@ -167,7 +167,7 @@ CORE = ("packages", "disk", "scratch")  # Checks that every build needs
 
 def _check(name: str) -> Fact:
     try:
-        fact = CHECKS[name]()
+        fact = _CHECKS[name]()
     except Exception as error:
         fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
     return replace(fact, name=name, core=name in CORE)
@@ -176,7 +176,7 @@ def _check(name: str) -> Fact:
 def examine() -> list[Fact]:
     """Look at the machine, without a network; a check that raises is broken."""
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(_check, CHECKS))
+        return list(pool.map(_check, _CHECKS))
 
 
 def works(facts: Sequence[Fact]) -> bool:

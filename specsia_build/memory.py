@@ -14,7 +14,7 @@ from threading import Lock
 from specsia_build.errors import CostError, UsageError
 
 MEMORY = "2 GB"  # Default limit of a worker
-LEAST_BYTES, MOST_BYTES = 2**28, 2**44  # Range of limits: 256 MB to 16 TB
+LEAST_BYTES, _MOST_BYTES = 2**28, 2**44  # Range of limits: 256 MB to 16 TB
 
 CURE = "raise --memory, or make it smaller"
 
@@ -32,7 +32,7 @@ def memory_bytes(text: str) -> int:
     """Parse a size from 256 MB to 16 TB, such as ``2 GB``, ``1.5G`` or ``512MB``, else raise a UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = int(float(match[1]) * _UNITS[match[2].upper() + "B"]) if match else 0
-    if not LEAST_BYTES <= size <= MOST_BYTES:
+    if not LEAST_BYTES <= size <= _MOST_BYTES:
         raise UsageError(f"memory cannot be '{text}': give a size from 256 MB to 16 TB, such as '{MEMORY}'")
     return size
 

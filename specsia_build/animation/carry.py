@@ -20,23 +20,23 @@ from specsia_build.rendering.mesh import Mesh, face_normals
 
 Array = NDArray[np.float64]
 
-FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
+_FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
 INFLUENCES = 8  # Largest number of nodes that move a vertex
 SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
-FLATTEST = (
+_FLATTEST = (
     1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
 )
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
-COLUMNS = 32  # Nodes filled in at once
+_COLUMNS = 32  # Nodes filled in at once
 
 SPACING = 0.006
 """Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples,
 too."""
 
-MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
-NEAREST = 24  # Number of nearest samples compared for each vertex
-TURN = 0.02  # Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine
+_MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
+_NEAREST = 24  # Number of nearest samples compared for each vertex
+_TURN = 0.02  # Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
     face, barycentric, distance, agreement = _nearest_on(source, onto)
     diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
-    matched = (distance <= FARTHEST * diagonal) & (agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
+    matched = (distance <= _FARTHEST * diagonal) & (agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
     points = scipy.sparse.csr_array(
         (barycentric.ravel(), (np.repeat(np.arange(len(onto.vertices)), 3), source.faces[face].ravel())),
         shape=(len(onto.vertices), len(mesh.vertices)),
@@ -131,7 +131,7 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
     nodes = np.unique(rig.nodes).astype(np.int32)
     to_frame = rig.placement @ worlds[nodes]
     stretch = np.linalg.svd(to_frame[:, :3, :3], compute_uv=False)
-    solid = stretch[:, 2] > FLATTEST * stretch[:, 0]
+    solid = stretch[:, 2] > _FLATTEST * stretch[:, 0]
     column = np.searchsorted(nodes, rig.nodes)[rig.slots]
     values = np.where(solid[column], rig.weights, np.float32(0)).astype(np.float64)
     rows = np.repeat(np.arange(len(values)), values.shape[1])
@@ -206,8 +206,8 @@ def _filled_in(
     )
     right_side = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
     blocks = []
-    for begin in range(0, weights.shape[1], COLUMNS):
-        solution = solver.solve(right_side[:, begin : begin + COLUMNS].toarray())
+    for begin in range(0, weights.shape[1], _COLUMNS):
+        solution = solver.solve(right_side[:, begin : begin + _COLUMNS].toarray())
         blocks.append(scipy.sparse.csr_array(np.where(solution >= SMALLEST_WEIGHT, solution, 0.0)))
     stacked = scipy.sparse.vstack([weights[~unknown], scipy.sparse.hstack(blocks)], format="csr")
     order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
@@ -250,10 +250,10 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Arr
     # Corners are pulled into their faces, so that of touching faces the right one is nearer.
     inner = places + 1e-3 * (corners[face].mean(axis=1) - places)
     pulled = points + 1e-3 * (_ring_centres(mesh) - points)
-    near = scipy.spatial.cKDTree(inner).query(pulled, k=min(NEAREST, len(inner)))[1].reshape(len(points), -1)
+    near = scipy.spatial.cKDTree(inner).query(pulled, k=min(_NEAREST, len(inner)))[1].reshape(len(points), -1)
     cosine = _cosine(own[:, None], facing[near])
     away = np.linalg.norm(pulled[:, None] - inner[near], axis=2)
-    cost = away + TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
+    cost = away + _TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
     best = np.take_along_axis(near, cost.argmin(axis=1)[:, None], 1)[:, 0]
     distance = np.linalg.norm(points - places[best], axis=1)
     return face[best], share[best], distance, np.abs(_cosine(own, facing[best]))
@@ -267,7 +267,7 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     """
     solid = np.flatnonzero(area > 0)
     expected = area[solid] / 2 / spacing**2
-    count = np.floor(expected * min(1.0, MOST_SAMPLES / max(expected.sum(), 1.0))).astype(np.int64)
+    count = np.floor(expected * min(1.0, _MOST_SAMPLES / max(expected.sum(), 1.0))).astype(np.int64)
     rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     first, second = (0.5 + (rank + 1) * 0.7548776662466927) % 1, (0.5 + (rank + 1) * 0.5698402909980532) % 1
     over = first + second > 1

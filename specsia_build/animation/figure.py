@@ -14,7 +14,7 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
-AHEAD = 0.2  # Distance from ankle to ball of the foot along the ground, in lengths of the leg
+_AHEAD = 0.2  # Distance from ankle to ball of the foot along the ground, in lengths of the leg
 CONTACT = 0.01  # Height above the ground in lengths of the leg below which a sole touches it
 _GROUND = 10.0  # Percentile of the heights of each frame's lowest sole that is taken for the ground
 
@@ -65,7 +65,7 @@ def soles(
     nodes, points = [], []
     for foot in feet:
         x, y, _ = worlds[foot, :3, 3] @ turn.T
-        for ahead in (0.0, AHEAD * leg):
+        for ahead in (0.0, _AHEAD * leg):
             place = turn.T @ (x, y - ahead, ground)
             nodes.append(foot)
             points.append((np.linalg.pinv(worlds[foot]) @ np.append(place, 1.0))[:3])

@@ -31,14 +31,14 @@ from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track,
 from specsia_build.animation.skeleton import rotation_matrices
 from specsia_build.errors import CharacterError
 
-RATE = 30.0  # Least samples a second of a transferred motion
+_RATE = 30.0  # Least samples a second of a transferred motion
 _CHUNK = 1 << 15  # Joints times frames computed at once
 _SAMPLE_COST = 200  # Bytes of memory for a joint at a time
 # Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
 _CYCLE = 0.05
 _SLIDING = 0.25  # Least distance, in lengths of the leg, that soles slide in a walk on the spot
 
-MOST_SAMPLES = 1_000_000
+_MOST_SAMPLES = 1_000_000
 
 Array = NDArray[np.float64]
 
@@ -376,16 +376,16 @@ def _attached(worlds: Array, rest: Array, parent: int, node: int) -> Array:
 
 
 def sample_times(motion: Motion) -> Array:
-    """Times (T,) of a motion's keys and, between them, of as many samples as make `RATE` a second.
+    """Times (T,) of a motion's keys and, between them, of as many samples as make `_RATE` a second.
 
     Raises:
-        CharacterError: if there are more than `MOST_SAMPLES`.
+        CharacterError: if there are more than `_MOST_SAMPLES`.
     """
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
     # Keys of one frame differ between tracks by the rounding of single precision.
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
-    parts = np.maximum(1, np.ceil(np.diff(keys) * RATE - 1e-3)).astype(np.int64)
-    if parts.sum() >= MOST_SAMPLES:
+    parts = np.maximum(1, np.ceil(np.diff(keys) * _RATE - 1e-3)).astype(np.int64)
+    if parts.sum() >= _MOST_SAMPLES:
         raise CharacterError(
             f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over"
         )

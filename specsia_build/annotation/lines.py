@@ -127,8 +127,8 @@ def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np
 
 
 BINARY = 200  # Level below which a pixel of a line picture counts as line
-WIDTHS = (1.0, 4.0)  # Least and greatest width of lines, in pixels
-SPECK = 4.0  # Length in pixels below which connected lines are left out
+_WIDTHS = (1.0, 4.0)  # Least and greatest width of lines, in pixels
+_SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 
 @dataclass(frozen=True)
@@ -154,28 +154,28 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
     places, vertices = tracing.visible_pieces(which, *edge_data, view)
     drawn = np.full((height, width), 255, np.uint8)
-    ink(places, WIDTHS[0], drawn)
+    ink(places, _WIDTHS[0], drawn)
     between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
-    kept = tracing.lengths_together(places, vertices, len(features.points), height, width) >= SPECK
+    kept = tracing.lengths_together(places, vertices, len(features.points), height, width) >= _SPECK
     return Lines(places[kept], vertices[kept])
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
     """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
-    `WIDTHS`.
+    `_WIDTHS`.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
     """
-    if not WIDTHS[0] <= width <= WIDTHS[1]:
-        raise ValueError(f"lines are {WIDTHS[0]:g} to {WIDTHS[1]:g} px wide, not {width}")
+    if not _WIDTHS[0] <= width <= _WIDTHS[1]:
+        raise ValueError(f"lines are {_WIDTHS[0]:g} to {_WIDTHS[1]:g} px wide, not {width}")
     out = np.full((size, size), 255, np.uint8)
     ink(lines.places, width, out)
     return out
 
 
-LINES, BACKGROUND, SEGMENT = (
+LINES, BACKGROUND, _SEGMENT = (
     0,
     1,
     2,

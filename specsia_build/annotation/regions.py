@@ -21,23 +21,23 @@ from specsia_build.rendering.topology import linked_groups, weld
 LEAST_SIDE = 1 / 128
 """Side of the smallest square that is a region, as a share of the character's extent: 4 of 512 pixels."""
 
-NEAR = 4  # Parts that a speck without neighbours is compared with
+_NEAR = 4  # Parts that a speck without neighbours is compared with
 _COARSE = 1e-3  # Pixels a unit at which all mip levels are made
 
 CUTS = 6  # Parts of each side: a face is sampled in the middle of CUTS² equal triangles
-ALONG = 4  # Points of an edge at which colours are compared
-SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read
+_ALONG = 4  # Points of an edge at which colours are compared
+_SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read
 
 
 @dataclass(frozen=True)
-class Regions:
+class _Regions:
     """The region of each face (F,), the largest first, and the flat sRGB colours of regions (R, 3)."""
 
     of_face: NDArray[np.int32]
     colors: NDArray[np.uint8]
 
 
-def regions(mesh: Mesh) -> Regions:
+def regions(mesh: Mesh) -> _Regions:
     """Divide a character into connected parts of its surface of one material and one colour.
 
     Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean
@@ -84,7 +84,7 @@ def regions(mesh: Mesh) -> Regions:
     say = np.where(across, 1e-6, 1.0) * weight
     sums = np.stack([np.bincount(of_face, say * mean[:, k]) for k in range(3)], axis=1)
     flat = sums / np.bincount(of_face, say)[:, None]
-    return Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
+    return _Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
@@ -147,7 +147,7 @@ def _near(
         / total[small, None]
     )
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
-    nearest = min(NEAR + 1, len(places))
+    nearest = min(_NEAR + 1, len(places))
     indices = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
     pairs = np.stack([np.repeat(first[small], nearest), faces[indices].ravel()], axis=1)
     return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])
@@ -173,7 +173,7 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
     apart."""
     levels, wrap = textures.levels, textures.wrap
     level, side = 0, reach * np.sqrt(np.float64(levels[t, 0, 1]) * levels[t, 0, 2])
-    while level < textures.last[t] and side > SPAN:
+    while level < textures.last[t] and side > _SPAN:
         level, side = level + 1, 0.5 * side
     offset, w, h = levels[t, level, 0], levels[t, level, 1], levels[t, level, 2]
     r, g, b, a = sample(textures.texels, offset, w, h, wrap[t, 0], wrap[t, 1], textures.nearest[t], u, v)
@@ -255,9 +255,9 @@ def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
     for e in range(len(halves)):
         for side in range(2):
             f, corner = halves[e, side] // 3, halves[e, side] % 3
-            sign = (1.0 - 2.0 * side) / ALONG
-            for n in range(ALONG):
-                t = (n + 0.5) / ALONG
+            sign = (1.0 - 2.0 * side) / _ALONG
+            for n in range(_ALONG):
+                t = (n + 0.5) / _ALONG
                 wb = 1 - t if corner == 1 else t if corner == 0 else 0.0
                 wc = 1 - t if corner == 2 else t if corner == 1 else 0.0
                 light, red, yellow, _ = _lab_of(f, wb, wc, surface, textures)

@@ -11,17 +11,17 @@ from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import root
 
-STEP = 0.5  # Pixels between the points of an edge that are tested
+_STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
-SLACK = 1e-3
+_SLACK = 1e-3
 """Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and
 rounding."""
 
-ROUNDING = 1e-6  # Units above the rounding error of depths
+_ROUNDING = 1e-6  # Units above the rounding error of depths
 SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
 
-NEAR = 2
+_NEAR = 2
 """Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they
 darken."""
 
@@ -103,7 +103,7 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
         if area != 0.0:
             z, u, v = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
             steep = abs((u - z) * cy - (v - z) * by) + abs((v - z) * bx - (u - z) * cx)
-            out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + ROUNDING
+            out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + _ROUNDING
     return out
 
 
@@ -116,7 +116,7 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
     not opaque, which may be cut out, must be visible.
     """
-    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
+    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - _SLACK
     opaque, start, end = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
     right, bottom = min(view.face.shape[1], left + 2), min(view.face.shape[0], top + 2)
@@ -186,7 +186,7 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
         first, last = _inside(y, dy, height, first, last)
         if first > last:
             continue
-        steps = max(1, int(np.ceil(length * (last - first) / STEP)))
+        steps = max(1, int(np.ceil(length * (last - first) / _STEP)))
         per = (last - first) / steps
         begin, end, before = -1.0, -1.0, False
         for k in range(steps):
@@ -274,7 +274,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is not a
+    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end that is not a
     vertex.
     """
     parent = np.arange(len(places))
@@ -303,8 +303,8 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
             if vertices[p, i] >= 0:
                 continue
             row, column = int(places[p, i, 1]), int(places[p, i, 0])
-            for r in range(max(0, row - NEAR), min(height, row + NEAR + 1)):
-                for c in range(max(0, column - NEAR), min(width, column + NEAR + 1)):
+            for r in range(max(0, row - _NEAR), min(height, row + _NEAR + 1)):
+                for c in range(max(0, column - _NEAR), min(width, column + _NEAR + 1)):
                     if at_pixel[r, c] >= 0:
                         _join(parent, at_pixel[r, c], p)
     total = np.zeros(len(places))

@@ -21,14 +21,17 @@ from specsia_build.rendering.layers import Layers
 Floats = NDArray[np.float32]
 
 AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above, as the probe's views
-WEIGHTS = Path(__file__).parent / "weights"
+_WEIGHTS = Path(__file__).parent / "weights"
 SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
-CHANNELS, DEPTH = (
+CHANNELS, _DEPTH = (
     5,
     1.7,
 )  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
 BANDS = 12  # Horizontal bands of a figure that are measured
-STEP, BORDER = 0.235, 5  # Step between pixels that counts fully, and width of the window that must be inside
+_STEP, _BORDER = (
+    0.235,
+    5,
+)  # Step between pixels that counts fully, and width of the window that must be inside
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
 
 
@@ -54,7 +57,7 @@ def inputs(views: Sequence[Layers]) -> Floats:
             pixels = np.ix_(down, across)
             crop[..., :4] = view.color[pixels] / np.float32(255)
             crop[..., :3] *= crop[..., 3:4]
-            depth = 0.5 + view.position[pixels] @ camera.basis()[2].astype(np.float32) / DEPTH
+            depth = 0.5 + view.position[pixels] @ camera.basis()[2].astype(np.float32) / _DEPTH
             crop[..., 4] = np.where(crop[..., 3] > 0, depth.clip(0, 1), 0)
     return crops
 
@@ -74,8 +77,8 @@ def measures(crop: Floats) -> Floats:
     steps = np.zeros((SIZE, SIZE), np.float32)
     steps[:-1] = np.abs(np.diff(planes[:3], axis=1)).max(axis=0)
     steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(planes[:3], axis=2)).max(axis=0))
-    inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, BORDER, mode="nearest")
-    contrast = bands @ (np.minimum(steps, STEP) * inner).sum(axis=1) / height**2
+    inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, _BORDER, mode="nearest")
+    contrast = bands @ (np.minimum(steps, _STEP) * inner).sum(axis=1) / height**2
     unlike = (
         bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
     )
@@ -85,7 +88,7 @@ def measures(crop: Floats) -> Floats:
 
 
 @cache
-def networks(folder: Path = WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
+def networks(folder: Path = _WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
     loaded = (load_file(path) for path in sorted(folder.glob("*.safetensors")))
     return tuple({name: tensor.astype(np.float32) for name, tensor in tensors.items()} for tensors in loaded)

@@ -209,7 +209,7 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)
 
 
-MOST_BYTES, MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
+_MOST_BYTES, _MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
 
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
@@ -253,7 +253,7 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     """
     folders = {path.parent: path.parent.resolve()}
     try:
-        with open_source_file(path, path.parent, MOST_BYTES) as stream:
+        with open_source_file(path, path.parent, _MOST_BYTES) as stream:
             parsed = [
                 (number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)
             ]
@@ -284,8 +284,8 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line.strip():
             continue
         count += 1
-        if count > MOST_LINES:
-            raise UsageError(f"the manifest {name} has more than {MOST_LINES:,} lines: split it")
+        if count > _MOST_LINES:
+            raise UsageError(f"the manifest {name} has more than {_MOST_LINES:,} lines: split it")
         yield n, line
 
 

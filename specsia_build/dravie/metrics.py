@@ -31,8 +31,8 @@ from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.ink import LUMA
 
-DARK = 128  # Luma below which a pixel is dark
-INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
+_DARK = 128  # Luma below which a pixel is dark
+_INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
 RIM_PX = (
     MOST_WIDTH + 1
 )  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
@@ -42,7 +42,7 @@ PUBLISHED_RIM_PX = (
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
-ROUNDING = (
+_ROUNDING = (
     1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
 )
 
@@ -68,12 +68,12 @@ def interior(pair: Pair) -> NDArray[np.bool_]:
     if pair.gt_mask is None:
         covered, line = pair.gt[..., 3], boundary_lines(pair.gt, PUBLISHED_RIM_PX)
     else:
-        covered, line = pair.gt_mask, pair.gt[..., 3].astype(np.int16) - pair.gt_mask >= INK
+        covered, line = pair.gt_mask, pair.gt[..., 3].astype(np.int16) - pair.gt_mask >= _INK
     return np.asarray((pair.z[..., 3] >= HALF_COVERED) & (covered >= HALF_COVERED) & ~line)
 
 
 def _dark(picture: Pixels) -> NDArray[np.bool_]:
-    return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < DARK))
+    return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < _DARK))
 
 
 def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> NDArray[np.bool_]:
@@ -170,7 +170,7 @@ def follow(here: Pixels, there: Pixels) -> Step:
     if not len(pixels) or not len(others):
         return Step(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
-    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
+    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + _ROUNDING
     distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
         here.reshape(-1, 4)[pixels, :3]
     )
@@ -216,9 +216,9 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
     return total / count if count else None
 
 
-Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
+_Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
 
-Perceptual = Mapping[str, Comparison]
+Perceptual = Mapping[str, _Comparison]
 """Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not
 available."""
 
@@ -229,7 +229,7 @@ def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> di
     return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
 
 
-def _lpips(device: torch.device) -> Comparison:
+def _lpips(device: torch.device) -> _Comparison:
     import lpips
 
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
@@ -242,7 +242,7 @@ def _lpips(device: torch.device) -> Comparison:
     return score
 
 
-def _clip(device: torch.device) -> Comparison:
+def _clip(device: torch.device) -> _Comparison:
     import open_clip
 
     model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")

@@ -99,12 +99,12 @@ def write_record(
         )
 
 
-Characters = Mapping[
+_Characters = Mapping[
     str, tuple[str, ...]
 ]  # Contents of the views of Y* (see `Pair.content`) by the character's id
 
 
-def group_contents(views: Iterable[tuple[str, str]]) -> Characters:
+def group_contents(views: Iterable[tuple[str, str]]) -> _Characters:
     """Group pairs of a character's id and a view's content by character; both sorted."""
     grouped: dict[str, set[str]] = {}
     for character, content in views:
@@ -122,11 +122,11 @@ class SeenCharacters:
         adaptation: characters whose frontal pair it was adapted to.
     """
 
-    training: Mapping[str, Characters] | None = None
-    validation: Characters = field(default_factory=dict)
-    adaptation: Characters = field(default_factory=dict)
+    training: Mapping[str, _Characters] | None = None
+    validation: _Characters = field(default_factory=dict)
+    adaptation: _Characters = field(default_factory=dict)
 
-    def among(self, characters: Characters) -> dict[str, str]:
+    def among(self, characters: _Characters) -> dict[str, str]:
         """Find the characters that the model has learnt from, by id or by the content of a view, with its own
         ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]

@@ -19,7 +19,7 @@ from specsia_build.errors import UsageError, plural
 from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.films import Pixels
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,
 `pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
 `iou` and `gt_mask`; frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float,
@@ -49,7 +49,7 @@ else:
     _Rows = Sequence
 
 
-class Dataset(_Rows[Row]):
+class Dataset(_Rows[_Row]):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data,
     batch_size=8)`.
 
@@ -78,7 +78,7 @@ class Dataset(_Rows[Row]):
         number = operator.index(index)
         return pair_at(self.opened, self.config, self.split, number + self._size if number < 0 else number)
 
-    def __getitem__(self, index: int) -> Row:
+    def __getitem__(self, index: int) -> _Row:
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}

@@ -36,7 +36,7 @@ from specsia_build.stages.render import outline as outline_of
 OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
 """Keys of a manifest line that `load` takes."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _Outline = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -92,17 +92,17 @@ class View(ByShape):
     target: Pixels
 
 
-class _Items(Sequence[T]):
-    items: tuple[T, ...]
+class _Items(Sequence[_T]):
+    items: tuple[_T, ...]
 
     def __len__(self) -> int:
         return len(self.items)
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> _T: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
-    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
         return self.items[index]
 
 

@@ -29,7 +29,7 @@ Picture = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
 
 
-FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
+_FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
 """Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
 
 
@@ -97,7 +97,7 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
         frames = [shot.repaired for shot in prepared.shots()]
     front, placed = prepared.front, prepared.placed
-    mesh = placed.mesh.rotated(front_rotation(FACES[front.facing]))
+    mesh = placed.mesh.rotated(front_rotation(_FACES[front.facing]))
     return Repaired(frames, front.image, mesh, prepared.warnings, settings.seconds, reading.pixel)
 
 

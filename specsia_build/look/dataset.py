@@ -19,7 +19,7 @@ SCHEMAS = {
 }
 """Schema of a dataset in words, by its kind."""
 
-UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
+_UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
 
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
@@ -70,7 +70,7 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
     for config in dataset.configs:
         members = _members(dataset, config)
         # The default configuration is named after the backend of its rows.
-        backends = {str(member.row.get("backend") or UNNAMED) for member in members.values()}
+        backends = {str(member.row.get("backend") or _UNNAMED) for member in members.values()}
         sides[backends.pop() if config == DEFAULT_CONFIG and len(backends) == 1 else config] = members
     ids = sorted({key for members in sides.values() for key in members}, key=id_order_key)
     clean = {key: next(members[key] for members in sides.values() if key in members) for key in ids}

@@ -14,7 +14,7 @@ from specsia_build.pictures.files import check_size, check_target, write_moving,
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet, rgba, spread
 
-VIEWS = 5  # Views of each item on a sheet, unless they are named
+_VIEWS = 5  # Views of each item on a sheet, unless they are named
 _ASPECT = 1.6  # Width to height that sheets and turntables aim at
 
 
@@ -267,7 +267,7 @@ def draw_sheet(
             raise UsageError(
                 f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}"
             )
-    frames = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
+    frames = {item.id: list(views) or spread(item.frames, _VIEWS) for item in items}
     count = max(map(len, frames.values()))
     names = [[_name(item, frame) for frame in frames[item.id]] for item in items]
     # Columns have headings where all items call their views the same.

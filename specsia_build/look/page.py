@@ -46,7 +46,7 @@ SCRIPTS = (
     "compare.js",
 )  # Parts of the page, in this order
 
-VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
+_VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
 MOST_WITHIN = 29_000_000  # Most bytes of base64 pictures in a page, which thus stays below 30 MB
 
@@ -58,9 +58,9 @@ _PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
-AHEAD = 64  # Items whose strips are made before those of the first are written
+_AHEAD = 64  # Items whose strips are made before those of the first are written
 
-NUMBERS = {
+_NUMBERS = {
     "outline_px": ("contour", "px", 0, "thickness of the contour"),
     "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),
     "fit": ("fit", "", 3, "below 1 where the character was scaled down so that no view cuts it"),
@@ -144,7 +144,7 @@ def document(
         "measures": [asdict(measure) for measure in gallery.measures],
         "numbers": [
             {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
-            for key, (name, unit, digits, note) in NUMBERS.items()
+            for key, (name, unit, digits, note) in _NUMBERS.items()
             if key in numbers
         ],
         "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in layers.items()],
@@ -297,7 +297,7 @@ def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            yield from map_ahead(pool, make, jobs, AHEAD)
+            yield from map_ahead(pool, make, jobs, _AHEAD)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -338,7 +338,7 @@ def html_of(document: Mapping[str, Any]) -> str:
             "li",
             tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key),
         )
-        for key, name in VIEWS.items()
+        for key, name in _VIEWS.items()
     )
     # No text ends the script element, and half of a surrogate pair becomes a question mark.
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

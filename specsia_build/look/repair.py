@@ -14,11 +14,11 @@ from specsia_build.look.items import FailedItem, Gallery, Item, Side
 
 RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
 
-TURN, COMPARE, SHEET, DRAWING, MODEL = "turn", "compare.webp", "sheet.png", "drawing.png", "model"
+_TURN, COMPARE, SHEET, DRAWING, MODEL = "turn", "compare.webp", "sheet.png", "drawing.png", "model"
 """Stem of the three films, the film of before and after, the sheet, the drawing in the frame, and the fitted
 model."""
 
-FILMS = tuple(f"{TURN}{end}" for end in (".webp", ".gif", ".mp4"))
+FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
 
 REPAIRED = "repaired"
 LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three

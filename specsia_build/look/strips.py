@@ -16,7 +16,7 @@ from specsia_build.look.items import Gallery, Reader
 from specsia_build.pictures.sheets import as_stored
 
 COLUMNS = 10  # Frames in a row of a strip
-MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown
+_MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown
 TILES = (256, 192, 160, 128, 96, 64, 48, 32)  # Pixels on a side of a frame, unless the pictures are smaller
 MOST_PIXELS = 3_500_000_000  # Pixels of all strips together, which two processors encode in about a minute
 MOST_IN_ONE = 8_000_000  # Pixels of a strip with larger frames: a browser holds four bytes of each
@@ -31,7 +31,7 @@ QUALITY, ALPHA_QUALITY = 80, 50
 
 def strip_frames(count: int) -> range:
     """Numbers of the frames that a strip holds."""
-    return range(0, count, max(1, ceil(count / MOST_FRAMES)))
+    return range(0, count, max(1, ceil(count / _MOST_FRAMES)))
 
 
 def rest_frame(frames: int, moving: bool) -> int:

@@ -21,7 +21,7 @@ from specsia_build.registration.outline import Shape, draw, fill, find_outline, 
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, turned
 
-REACH = 0.1  # Units up to which outline distances tell near from far
+_REACH = 0.1  # Units up to which outline distances tell near from far
 OVERSHOOT = 1.7  # Factor of a step where no outline is close: weighted squares overestimate the curvature
 LEAD = 2.0  # Growth of the first view's weight with each step that does not keep its IoU
 NOISE = 0.001  # Loss of IoU at pixel centres that is accepted although the outlines fit no worse
@@ -86,7 +86,7 @@ class Target:
 
     @classmethod
     def of(
-        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH
+        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = _REACH
     ) -> Target:
         """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in
         units."""

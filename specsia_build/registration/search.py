@@ -41,7 +41,7 @@ COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
 TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
 
-MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
+_MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
 FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
 PLAUSIBLE = 0.5  # Least mean IoU at which the reconstruction's own place is a start
 POOR = 0.6  # Mean IoU below which all starts are refined: outlines are too far apart for the steps
@@ -63,7 +63,7 @@ def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
         return len(cameras)
     for k in range(half):
         turned = (cameras[k + half].yaw_deg - cameras[k].yaw_deg) % 360
-        if abs(turned - 180) > 1e-6 or iou(masks[k], masks[k + half, :, ::-1]) < MIRRORED:
+        if abs(turned - 180) > 1e-6 or iou(masks[k], masks[k + half, :, ::-1]) < _MIRRORED:
             return len(cameras)
     return half
 

@@ -17,7 +17,7 @@ SIDES = ("front", "left", "back", "right")
 """The character's own side that is shown, counter-clockwise seen from above, as yaw 0, 90, 180 and 270: a
 character whose left side is shown looks to the left of the picture."""
 
-WEIGHTS = Path(__file__).parent / "weights"
+_WEIGHTS = Path(__file__).parent / "weights"
 MIRRORED = np.array([0, 3, 2, 1])  # Place in `SIDES` of each side's mirror image
 RARE = np.log(
     np.array([1.0, 0.15, 0.15, 0.15])
@@ -49,7 +49,7 @@ def facing_chances(figure: Pixels) -> NDArray[np.float64]:
     crop = crop_of(figure)
     crops = np.stack([crop, crop[:, ::-1]])
     measured = np.stack([measures(one) for one in crops])
-    logits = np.mean([side_logits(crops, measured, tensors) for tensors in networks(WEIGHTS)], axis=0)
+    logits = np.mean([side_logits(crops, measured, tensors) for tensors in networks(_WEIGHTS)], axis=0)
     scores = (logits[0] + logits[1][MIRRORED]) / 2 + RARE
     chances: NDArray[np.float64] = np.exp(scores - scores.max())
     return np.asarray(chances / chances.sum())

@@ -11,14 +11,14 @@ Box = tuple[int, int, int, int]
 Labels = NDArray[np.signedinteger]
 
 WORKING = 512  # Pixels of the longer side at which distances between parts are measured
-MOST = 32  # Parts that can be figures; the others are parts of the nearest
+_MOST = 32  # Parts that can be figures; the others are parts of the nearest
 
-LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
+_LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
 """Area and height of a figure, at least, relative to those of the largest: a sword or a hat has less."""
 
 WITHIN = 0.8  # Share of a part's box inside another's from which it belongs to that: eyes in a head of lines
 
-BESIDE, ABOVE = 0.01, 0.15
+_BESIDE, ABOVE = 0.01, 0.15
 """Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one
 above the
 other, in heights of the taller: a head may float above its body."""
@@ -66,7 +66,7 @@ def _candidates(parts: Labels, count: int) -> list[int]:
     boxes = scipy.ndimage.find_objects(parts)
     heights = np.array([rows.stop - rows.start for rows, _ in boxes])
     largest = [
-        part for part in np.argsort(-areas, kind="stable")[:MOST] if areas[part] >= LEAST_AREA * areas.max()
+        part for part in np.argsort(-areas, kind="stable")[:_MOST] if areas[part] >= _LEAST_AREA * areas.max()
     ]
     tallest = max(heights[part] for part in largest)
     return [int(part) + 1 for part in largest if heights[part] >= LEAST_HEIGHT * tallest]
@@ -95,7 +95,7 @@ def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, le
     down, across = (
         max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True)
     )
-    if gap < BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
+    if gap < _BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
         return True
     return bool(across >= ALIGNED * min(width, wide) and gap < ABOVE * max(height, tall))
 

@@ -14,7 +14,7 @@ from specsia_build.pictures.files import write_moving, write_still
 from specsia_build.pictures.films import Pixels, over
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet
 
-LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may be smaller
+_LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may be smaller
 
 
 def write_turn(
@@ -34,7 +34,7 @@ def _on_ground(frames: Iterator[Pixels], ground: tuple[int, int, int]) -> Iterat
         yield over(frame, np.asarray(ground, np.uint8))
 
 
-def enlarged(picture: Pixels, least: int = LEAST_SIDE) -> Pixels:
+def enlarged(picture: Pixels, least: int = _LEAST_SIDE) -> Pixels:
     """Repeat the pixels of pixel art, (S, S, 4) uint8, a whole number of times, to at least `least` on a
     side."""
     factor = -(-least // len(picture))

@@ -24,7 +24,7 @@ from specsia_build.look.repair import LIST, RECORD
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import inputs_of, run_repair
 
-SUFFIXES = frozenset(
+_SUFFIXES = frozenset(
     {*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"}
 )  # Of files that are taken for drawings
 
@@ -59,7 +59,7 @@ def drawings_in(subject: str | Path) -> dict[str, Path] | None:
     folder = Path(subject)
     if str(subject).startswith("sample:") or not folder.is_dir():
         return None
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
     files = [path for path in files if not path.name.startswith(".")]
     if not files or _holds_characters(folder):
         return None

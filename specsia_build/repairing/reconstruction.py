@@ -34,16 +34,16 @@ from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 
-LEAST_IOU = 0.8
+_LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
 by two backends; a fox reaches 0.73 on a knight."""
 TRIED = 3  # Axis-aligned frames to register, the best of 48
-TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
+_TURNED, _MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
+_MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
 
 def _preference(turned: Turned) -> float:
     """Score to compare frames by, with a bonus for the frame that the file states."""
-    return turned.likeness.score - (0.0 if turned.as_is else MIRRORED if turned.mirrored else TURNED)
+    return turned.likeness.score - (0.0 if turned.as_is else _MIRRORED if turned.mirrored else _TURNED)
 
 
 def _try(
@@ -178,13 +178,13 @@ def _placed(
         )
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
-    if overlap < LEAST_IOU:
+    if overlap < _LEAST_IOU:
         raise SpecsiaError(
             f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at "
-            f"best, and {LEAST_IOU} is needed; is it this character, in this pose?"
+            f"best, and {_LEAST_IOU} is needed; is it this character, in this pose?"
         )
     cameras = view_cameras(views, len(front.mask))
-    room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
+    room = cameras[0].width / 2 - _MARGIN / cameras[0].pixels_per_unit
     reach = max(
         float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras
     )
@@ -253,7 +253,7 @@ class Moving:
             reach = max(
                 reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
             )
-        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * MARGIN))
+        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * _MARGIN))
 
 
 def moving(placed: Placed, front: Frontal, name: str) -> Moving:

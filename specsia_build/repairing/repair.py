@@ -36,7 +36,7 @@ from specsia_build.repairing.settings import RepairSettings
 BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
 
 
-class Shot(NamedTuple):
+class _Shot(NamedTuple):
     """A frame: its yaw in degrees, Z, Zpos and the result, (S, S, 4) uint8 each with straight alpha."""
 
     yaw: float
@@ -76,7 +76,7 @@ class Repair:
             *(() if adapted is None else adapted.warnings),
         )
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[_Shot]:
         """Render and repair the frames of the film."""
         settings = self.settings
         if self.motion is None:
@@ -85,16 +85,16 @@ class Repair:
         frames = self.motion.frames(self.placed, settings.views, settings.reading.size, float(settings.fps))
         yield from self._painted(frames, settings.views)
 
-    def around(self, views: int) -> Iterator[Shot]:
+    def around(self, views: int) -> Iterator[_Shot]:
         """Render and repair the still figure from evenly spaced views; the first is the drawing itself."""
         shots = self._painted(turntable(self.placed, views, self.settings.reading.size), views)
         first = next(shots)
         yield first._replace(repaired=self.front.image)
         yield from shots
 
-    def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[Shot]:
+    def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[_Shot]:
         for yaw, (z, pos) in zip(view_yaws(views), frames, strict=True):
-            yield Shot(yaw, z, pos, self.paint(z, pos, yaw))
+            yield _Shot(yaw, z, pos, self.paint(z, pos, yaw))
 
 
 def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:

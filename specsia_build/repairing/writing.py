@@ -33,7 +33,7 @@ EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be r
 
 _OURS = {*LAYERS, *FILMS, *EARLIER, COMPARE, DRAWING, MODEL, RECORD, SHEET}
 
-ANGLES, TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
+ANGLES, _TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
     """
     count, size = repair.settings.views, len(repair.front.image)
     # Pixel art is not scaled down, which would blur it.
-    tile = len(enlarged(repair.front.image, TILE)) if repair.settings.reading.pixel else TILE
+    tile = len(enlarged(repair.front.image, _TILE)) if repair.settings.reading.pixel else _TILE
     yaws: Sequence[float] = view_yaws(ANGLES)
     pairs = []
     if repair.motion is not None:

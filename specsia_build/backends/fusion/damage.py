@@ -15,7 +15,7 @@ from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
 
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
-TURN_DEG, ROLL_DEG, SCALE, SHIFT = (
+TURN_DEG, ROLL_DEG, _SCALE, SHIFT = (
     1.2,
     0.3,
     0.004,
@@ -42,7 +42,7 @@ MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = (
 MOTTLE_HUE = 0.25  # Its share that differs between R, G and B
 LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0  # Relative drift of brightness, whole and by place
 TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place
-SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
+_SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
 BACK_DETAIL = 0.4  # Contrast of detail
 BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0  # Blur and shift of colours
 CLOSE, OPEN, MASK_WAVE = (
@@ -50,8 +50,8 @@ CLOSE, OPEN, MASK_WAVE = (
     0.6,
     48.0,
 )  # Mean radii of gaps that fuse and of parts that are lost, and their variation
-EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
-NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (
+_EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
+_NEARER, DEPTH_BLUR, _DEPTH, DEPTH_WAVE = (
     (3, 3),
     1.5,
     0.0035,
@@ -80,7 +80,7 @@ def damaged(
     bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
     # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from
     # behind.
-    nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), NEARER)
+    nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), _NEARER)
     moved = warped(np.dstack([pixels, nearer]), bend)
     alpha = moved[..., 3]
     known = alpha >= 0.5
@@ -89,14 +89,14 @@ def damaged(
     return Views(
         _repainted(whole, known, which, generator, strength),
         _recut(alpha, generator, share),
-        blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(DEPTH * strength),
+        blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(_DEPTH * strength),
     )
 
 
 def _similarity(generator: np.random.Generator, strength: float) -> Floats:
     """A small turn, growth and shift about the image's centre, as a displacement (2, H, H)."""
     roll, growth, across, down = generator.standard_normal(4) * strength
-    angle, scale = np.deg2rad(ROLL_DEG * roll), SCALE * growth
+    angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
     y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
     return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(
         np.float32
@@ -126,7 +126,7 @@ def _repainted(
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
     painted += _mottle(detail, known, generator, float(s))
-    softness = {FRONT: SOFT_FRONT, BACK: SOFT_BACK}.get(which, SOFT)
+    softness = {FRONT: SOFT_FRONT, BACK: SOFT_BACK}.get(which, _SOFT)
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 
@@ -161,7 +161,7 @@ def _recut(coverage: Floats, generator: np.random.Generator, strength: float) ->
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
     close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
     opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
-    shift = sum(smooth_noise(generator, wavelength) for wavelength in EDGE_WAVES) * EDGE * strength
+    shift = sum(smooth_noise(generator, wavelength) for wavelength in EDGE_WAVES) * _EDGE * strength
     inside = signed_distance(coverage.astype(np.float64) - 0.5)
     if strength > 0:
         inside = signed_distance(inside + close) - close

@@ -28,7 +28,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
 # Units that a framed figure's width and height must stay below for its length to be its longest side
-ROOM = 0.93
+_ROOM = 0.93
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Relief(Backend):
             middle = depth[inside].mean()
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
             depth = np.asarray(
-                middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0))
+                middle + (depth - middle) * np.float32(factor if length < _ROOM else min(factor, 1.0))
             )
         if context.is_profile:
             half = (depth[..., 0] - depth[..., 1]) / 2

@@ -34,12 +34,12 @@ BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together
 SAMPLES, ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
-FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
+_FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
 CHANNELS = (
     8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
 )
 RIM = 4.0  # Pixels of a crop from the contour within which a colour is one of the rim
-AROUND, ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
+_AROUND, _ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
 
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -59,19 +59,19 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     steps = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
     channels[..., 4], channels[..., 5], channels[..., 6] = steps[None], steps[:, None], length
     distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
-    channels[..., 7] = np.minimum(distance / FARTHEST, 4)
+    channels[..., 7] = np.minimum(distance / _FARTHEST, 4)
     return channels
 
 
 def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `AROUND` and
-    `ALONG`.
+    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `_AROUND` and
+    `_ALONG`.
 
     `labels` (S, S) are indices of colours in the palette, `COLOURS` where a pixel has none.
     """
     inside = labels < COLOURS
     rim = inside & (scipy.ndimage.distance_transform_edt(inside) <= RIM)
-    return np.stack([labels, *(continued(labels, rim, steps) for steps in (AROUND, ALONG))])
+    return np.stack([labels, *(continued(labels, rim, steps) for steps in (_AROUND, _ALONG))])
 
 
 @compiled

@@ -15,7 +15,7 @@ from specsia_build.pictures.palettes import COLOURS
 
 Mask = NDArray[np.bool_]
 
-SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
+_SCALE, _SMOOTHING, _LEAST_AREA = 100.0, 0.6, 10
 """Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and
 Huttenlocher, "Efficient graph-based image segmentation", 2004."""
 
@@ -55,7 +55,7 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
     """
     inside = labels < COLOURS
     filled = continued(colours, inside)
-    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, SCALE, SMOOTHING, LEAST_AREA), -1))
+    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA), -1))
     spread = np.median(np.abs(colours[inside] - palette[labels[inside]]).max(axis=1))
     alike = scipy.spatial.distance.cdist(palette, palette) <= SHADES * spread
     of_colour = _materials(whole[inside], labels[inside], alike)

@@ -26,18 +26,18 @@ Mask = NDArray[np.bool_]
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
 FULL = 250  # Coverage from which a pixel's colour is the figure's alone
-MARGIN = (
+_MARGIN = (
     0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
 )
-SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
+_SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
-NEAR = 0.3  # Cells from the contour within which a node is moved onto it
-THIN, ROUND = (
+_NEAR = 0.3  # Cells from the contour within which a node is moved onto it
+THIN, _ROUND = (
     2.0,
     2.0,
 )  # Cells of half the width below which a part is thin, and its thickness as a share of its width
-LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
-FINER, FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
+_LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
+FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def crop_of(covered: Mask) -> Crop:
 
 
 @dataclass(frozen=True)
-class Figure:
+class _Figure:
     """A figure cut out of a picture of `size` pixels.
 
     Attributes:
@@ -119,7 +119,7 @@ class Figure:
         return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
-def figure_of(image: NDArray[np.uint8]) -> Figure:
+def figure_of(image: NDArray[np.uint8]) -> _Figure:
     """Cut the figure out of a picture (S, S, 4) uint8 with straight alpha.
 
     Raises:
@@ -135,18 +135,18 @@ def figure_of(image: NDArray[np.uint8]) -> Figure:
     labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    kept = np.asarray((areas >= SPECK * areas.sum())[labels])
+    kept = np.asarray((areas >= _SPECK * areas.sum())[labels])
     kept[[0, -1]] = kept[:, [0, -1]] = False
     covered = kept if kept.any() else covered
     longest = max(side.stop - 1 - side.start for side in box_around(covered))
-    window = box_around(covered, max(4, round(MARGIN * longest)))
+    window = box_around(covered, max(4, round(_MARGIN * longest)))
     picture, covered = image[window].copy(), covered[window]
     picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    return Figure(picture, covered, crop_of(covered), window, len(image))
+    return _Figure(picture, covered, crop_of(covered), window, len(image))
 
 
 @dataclass(frozen=True)
-class Surface:
+class _Surface:
     """A closed surface over a picture.
 
     Attributes:
@@ -172,20 +172,20 @@ def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
     pixels."""
     box = box_around(covered)
-    cell = max(FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
+    cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:
         down, across = (np.arange(side.start - 2 * cell, side.stop + 3 * cell, cell) for side in box)
         columns, rows = np.meshgrid(across, down)
-        inside = _sampled(distance, columns, rows) > NEAR * cell
+        inside = _sampled(distance, columns, rows) > _NEAR * cell
         kept = np.zeros_like(covered)
         kept[rows[inside].astype(int), columns[inside].astype(int)] = True
         kept = scipy.ndimage.maximum_filter(kept, 2 * int(np.ceil(cell)) + 3)
-        if cell <= FINEST or np.count_nonzero(covered & ~kept) <= LOST * np.count_nonzero(covered):
+        if cell <= _FINEST or np.count_nonzero(covered & ~kept) <= _LOST * np.count_nonzero(covered):
             return columns, rows, cell
-        cell = max(FINEST, cell / FINER)
+        cell = max(_FINEST, cell / FINER)
 
 
-def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = True) -> Surface:
+def surface_of(figure: _Figure, depth: NDArray[np.floating], *, known: bool = True) -> _Surface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
@@ -199,7 +199,7 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
     """
     covered, crop, distance = figure.covered, figure.crop, figure.distance
     columns, rows, cell = _lattice(covered, distance)
-    inside = _sampled(distance, columns, rows) > NEAR * cell
+    inside = _sampled(distance, columns, rows) > _NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
     for _ in range(3):
@@ -235,10 +235,10 @@ def _thickest(distance: Floats, cell: float) -> Floats:
         )
     # From one to two times `THIN`, the limit is lifted.
     lifted = np.clip(2 - width / (THIN * cell), 1e-6, 1)
-    return np.where(lifted <= 1e-6, np.inf, ROUND * width / lifted)
+    return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> Surface:
+def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> _Surface:
     """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim."""
     used = inside | rim
     number = np.full(used.shape, -1)
@@ -262,10 +262,10 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
-    return Surface(points, both, np.arange(len(both)) < len(faces))
+    return _Surface(points, both, np.arange(len(both)) < len(faces))
 
 
-def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
+def textured(figure: _Figure, surface: _Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
     """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one
     texture.
 

@@ -39,14 +39,14 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 
-WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
-RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
-POSES = 6  # Poses taken from a character's own clips
+_WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
+_RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
+_POSES = 6  # Poses taken from a character's own clips
 PROPORTION, KNOTS = (
     0.12,
     5,
 )  # Standard deviation of the logarithm of stretching, and its values along a figure
-DRAWN, MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
+DRAWN, _MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 
 def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
@@ -59,12 +59,12 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = _block(4 * net.CHANNELS, WIDTHS[0])
-        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
+        self.first = _block(4 * net.CHANNELS, _WIDTHS[0])
+        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(_WIDTHS)])
         self.up = nn.ModuleList(
-            [_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)]
+            [_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)]
         )
-        self.head = nn.Conv2d(WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
+        self.head = nn.Conv2d(_WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, `CHANNELS`, S, S) to outputs (N, `OUTPUTS`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
@@ -96,18 +96,18 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
     return torch.cat([logits.masked_fill((counts == 0)[:, :, None, None], -1e4), copy], 1)
 
 
-Picture = tuple[NDArray[Any], ...]
+_Picture = tuple[NDArray[Any], ...]
 """A drawn character, cut to the figure: front and, seen through it, back (H, W, 4) uint8 with straight alpha;
 coverage of both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
 
 
-def pictures(manifest: Path) -> list[tuple[Picture, float]]:
+def pictures(manifest: Path) -> list[tuple[_Picture, float]]:
     """Pictures of a manifest's characters but those of its test split, with weights whose sum is 1.
 
-    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's weight grows little
+    They are drawn at rest, in `_POSES` poses of their clips, and turned. A character's weight grows little
     with the number of its pictures. Those that cannot be read are left out.
     """
-    weighted: list[tuple[Picture, float]] = []
+    weighted: list[tuple[_Picture, float]] = []
     for entry in read_manifest(manifest):
         try:
             drawn = [] if entry.split == "test" else list(_pictures(entry))
@@ -119,12 +119,12 @@ def pictures(manifest: Path) -> list[tuple[Picture, float]]:
     return [(picture, weight / total) for picture, weight in weighted]
 
 
-def _pictures(entry: Entry) -> Iterator[Picture]:
+def _pictures(entry: Entry) -> Iterator[_Picture]:
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "big"))
     # The motions of a character in the layout of 3DBiCar are built in, and it cannot be read in their poses.
     motions = () if entry.format == "3dbicar" else read_animated(entry).motions
     todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
-    for _ in range(POSES if motions else 0):
+    for _ in range(_POSES if motions else 0):
         motion = motions[int(rng.integers(len(motions)))]
         frame = int(FRAMES * (motion.start + motion.duration * rng.random()))
         todo.append((f"{motion.name}@{frame}", float(rng.normal(0, 12)) * (rng.random() < 0.5)))
@@ -136,7 +136,7 @@ def _pictures(entry: Entry) -> Iterator[Picture]:
             yield _picture(mesh)
 
 
-def _picture(mesh: Mesh) -> Picture:
+def _picture(mesh: Mesh) -> _Picture:
     cameras = view_cameras(10, DRAWN)
     mesh = mesh.with_vertices(normalise(mesh.vertices, cameras, 3).apply(mesh.vertices))
     front, back = FastRenderer().render(mesh, [cameras[0], cameras[5]], "unlit")
@@ -147,9 +147,9 @@ def _picture(mesh: Mesh) -> Picture:
     return _cut((front.color, back.color[:, ::-1], cover, heights.astype(np.float16)))
 
 
-def _cut(picture: Picture) -> Picture:
+def _cut(picture: _Picture) -> _Picture:
     """Cut a picture to its figure and a margin."""
-    window = box_around(np.asarray(picture[2].any(axis=2)), MARGIN)
+    window = box_around(np.asarray(picture[2].any(axis=2)), _MARGIN)
     return tuple(np.ascontiguousarray(layer[window]) for layer in picture)
 
 
@@ -172,7 +172,7 @@ def _factors(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     return np.asarray(np.exp(np.interp(np.linspace(0, KNOTS - 1, count), np.arange(KNOTS), logarithms)))
 
 
-def _reshaped(rng: np.random.Generator, picture: Picture) -> Picture:
+def _reshaped(rng: np.random.Generator, picture: _Picture) -> _Picture:
     """Change a figure's proportions: stretch its rows unevenly, and in each row its width and depth alike."""
     height, width = picture[0].shape[:2]
     ends, wide = np.cumsum(_factors(rng, height)), _factors(rng, height)
@@ -183,7 +183,7 @@ def _reshaped(rng: np.random.Generator, picture: Picture) -> Picture:
     return _cut((*layers, (depth * factor[..., None]).astype(depth.dtype)))
 
 
-def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """One training example: the network's input and its targets."""
     front, back, cover, depth = _reshaped(rng, picture) if rng.random() < 0.7 else picture
     if rng.random() < 0.5:
@@ -282,7 +282,7 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
     """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its
     step."""
 
-    def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
+    def __init__(self, drawn: Sequence[tuple[_Picture, float]], steps: int, seed: int) -> None:
         self._pictures, self._steps, self.seed = [picture for picture, _ in drawn], steps, seed
         self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
 
@@ -312,7 +312,7 @@ def train(
     average = Net().to(device)
     average.load_state_dict(model.state_dict())
     loader = DataLoader(batches, batch_size=None, num_workers=workers)
-    optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), _RATE, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
     half = torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
@@ -321,7 +321,7 @@ def train(
         if done >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = _RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
         batch = {name: tensor.to(device) for name, tensor in examples.items()}
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             predicted, key = model(batch["x"])

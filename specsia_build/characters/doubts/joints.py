@@ -16,7 +16,7 @@ Points = NDArray[np.float64]
 FACE = frozenset({"eye", "eyes", "iris", "face", "mouth", "lips", "teeth", "tongue", "nose", "snout", "beak"})
 HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist"})
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
-FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
+_FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
 
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
@@ -104,10 +104,10 @@ def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, 
 
 def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     """The axis from the feet to the other joints; None without feet, or if a tail hangs below them."""
-    feet = [place for name, place in landmarks if words(name) & FEET]
+    feet = [place for name, place in landmarks if words(name) & _FEET]
     if not feet:
         feet = [place for name, place in landmarks if "end" in words(name) and _is_leg(name)]
-    rest = [place for name, place in landmarks if not words(name) & FEET]
+    rest = [place for name, place in landmarks if not words(name) & _FEET]
     if not feet or len(rest) < LEAST_PAIRS:
         return None
     # Hundreds of controls may lie at a root: each place counts once.
@@ -137,4 +137,4 @@ def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Points:
 
 
 def _is_leg(name: str) -> bool:
-    return not words(name) & FEET and any(word.endswith(LEGS) for word in words(name))
+    return not words(name) & _FEET and any(word.endswith(LEGS) for word in words(name))

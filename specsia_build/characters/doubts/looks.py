@@ -17,7 +17,7 @@ MOST_CHROMA, MOST_CONTRAST = (
     12,
 )  # Display levels between channels of a grey, and between shades that look the same.
 _FULL = 255  # Full coverage
-BOTH, FRONT = SIDES = ("both", "front")  # Values of `sides` in a manifest
+BOTH, _FRONT = _SIDES = ("both", "front")  # Values of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
@@ -26,7 +26,7 @@ HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 # 0.73.
 HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
 
-NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
+_NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
 LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
 MOST_LOST = 0.1  # Share of a view that lost backs may take up.
 _VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
@@ -140,7 +140,7 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
     behind = (body < _NOTHING) & (body - both > _MOVED)
     covered = int((body < _NOTHING).sum())
-    near = behind & (body - both < NEAR)
+    near = behind & (body - both < _NEAR)
     return bool(
         behind.sum() >= HULL_HIDES * max(covered, 1)
         and near.sum() >= HULL_NEAR * behind.sum()
@@ -152,7 +152,7 @@ def _lost(mesh: Mesh) -> float:
     """Largest share of a view that disappears without backs, or shows something far behind."""
     mesh = _placed(mesh)
     both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
-    lost = front - both > NEAR
+    lost = front - both > _NEAR
     return float((lost.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
 
 

@@ -18,8 +18,8 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted
 
 # Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many
-POINTS = 4000
-VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
+_POINTS = 4000
+_VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
 _MIRRORED, _FAR = 500, 0.1  # Points that are mirrored, and the largest distance of one in extents
 
 
@@ -77,7 +77,7 @@ class Probe:
     @cached_property
     def views(self) -> tuple[Layers, ...]:
         """Views of a Z-up character from -y, +x, +y and -x."""
-        mesh, cameras = compacted(self.placed), view_cameras(4, VIEW_SIZE)
+        mesh, cameras = compacted(self.placed), view_cameras(4, _VIEW_SIZE)
         frame = normalise(mesh.vertices, cameras, 1)
         return tuple(FastRenderer().render(mesh.with_vertices(frame.apply(mesh.vertices)), cameras))
 
@@ -121,7 +121,7 @@ def probe_of(
     landmarks: Sequence[Landmark] = (),
 ) -> Probe:
     """Sample a mesh, the same points each time; arguments as in `RawMesh`."""
-    points, faces = surface_samples(mesh, POINTS)
+    points, faces = surface_samples(mesh, _POINTS)
     numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
     return Probe(mesh, numbers, points, faces, part_names, landmarks)
 

@@ -26,10 +26,10 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 
 E = TypeVar("E", bound=Entry)
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 _EXTENSIONS = (
     "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
@@ -155,7 +155,7 @@ class Document:
         """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled
         in."""
         entry = self.entry(Accessor, index)
-        code, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
+        code, width = COMPONENTS.get(entry.component_type), _WIDTHS.get(entry.type or "")
         if code is None or width is None:
             raise self.error(Accessor, index, "has an unknown componentType or type")
         if entry.buffer_view is None:
@@ -338,12 +338,12 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     return root, {key: _decode(stored[key], list[Raw], f"{name}: {key}") for key in keys if key in stored}
 
 
-def _decode(text: bytes | Raw, kind: type[T], place: str) -> T:
+def _decode(text: bytes | Raw, kind: type[_T], place: str) -> _T:
     """Decode an object; `place` names it in errors. Whole numbers may be written as 5.0."""
     decoder = _decoder(kind)  # type: ignore[arg-type]
     try:
         try:
-            entry: T = decoder.decode(text)
+            entry: _T = decoder.decode(text)
         except msgspec.ValidationError:
             raise
         except ValueError:

@@ -19,8 +19,8 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
-WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
-NEAREST = 9728
+_WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
+_NEAREST = 9728
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 GLASS = 0.2
 
@@ -185,9 +185,9 @@ class Materials:
             entry = schema.Sampler()
             with self.document.tolerating("its texture is repeated"):
                 entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
-            wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
+            wrap = _WRAPS.get(entry.wrap_s or 0, "repeat"), _WRAPS.get(entry.wrap_t or 0, "repeat")
             pixels = self._pixels_of(image)
-            nearest = entry.mag_filter == NEAREST
+            nearest = entry.mag_filter == _NEAREST
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
         return self._textures[key]
 

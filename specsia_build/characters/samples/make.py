@@ -15,7 +15,7 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-SIZE, LINE = 512, 3  # Width and height of a drawing, and of its contour, in pixels
+_SIZE, _LINE = 512, 3  # Width and height of a drawing, and of its contour, in pixels
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,18 @@ def draw_front(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     SIZE)."""
     vertices, camera = (
         (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
-        frame.Camera(0.0, SIZE),
+        frame.Camera(0.0, _SIZE),
     )
     texture = Texture(np.pad(sample.image, ((0, 0), (0, 0), (0, 1)), constant_values=255))
     mesh = Mesh(
-        vertices=frame.normalise(vertices, (camera,), LINE + 1).apply(vertices),
+        vertices=frame.normalise(vertices, (camera,), _LINE + 1).apply(vertices),
         faces=sample.faces.astype(np.int32),
         materials=(Material(texture=texture),),
         face_material=np.zeros(len(sample.faces), np.int32),
         uv=sample.texels[sample.corners].astype(np.float32),
     )
     (layers,) = FastRenderer().render(mesh, (camera,))
-    drawn = draw_contour(layers.color, layers.coverage, LINE, 30)
+    drawn = draw_contour(layers.color, layers.coverage, _LINE, 30)
     alpha = drawn[..., 3:] / 255.0
     picture = np.rint(drawn[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return picture, np.where(layers.coverage > 127, 255, 0).astype(np.uint8)

@@ -10,7 +10,7 @@ from specsia_build.characters.samples.traits import Colour, Mark, shade
 TEXTURE = 512  # Texels along a side of a character's texture
 _RIM = 2  # Texels around each piece that repeat its own
 _EDGE = 0.006  # Width of the edge of a mark or a print
-Box = tuple[int, int, int, int]  # Row, column, height and width of a piece in the texture
+_Box = tuple[int, int, int, int]  # Row, column, height and width of a piece in the texture
 Prints = dict[str, tuple[str, Colour, float]]  # By look: kind, second colour, and length of a repeat
 
 _PRINTED = {"torso": 0.4, "skirt": 0.5, "bottom": 0.25, "hat": 0.2, "sock": 0.4, "scarf": 0.4, "cape": 0.3}
@@ -77,7 +77,7 @@ def _stamp(colour: Array, mark: Mark, tone: Colour, places: tuple[Array, Array, 
     flat[:, near] += (np.array(tone)[:, None] - flat[:, near]) * share
 
 
-def place_pieces(pieces: list[Piece]) -> list[Box]:
+def place_pieces(pieces: list[Piece]) -> list[_Box]:
     """Boxes of pieces in the texture, as large as all fit, the highest first on shelves."""
     lengths = np.array([piece.extent for piece in pieces]) * [
         [2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces
@@ -85,7 +85,7 @@ def place_pieces(pieces: list[Piece]) -> list[Box]:
     density = TEXTURE / float(np.sqrt(lengths.prod(axis=1).sum()))
     while True:
         sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE - 2 * _RIM)
-        boxes: dict[int, Box] = {}
+        boxes: dict[int, _Box] = {}
         row = column = shelf = 0
         for k in np.lexsort((-sizes[:, 1], -sizes[:, 0])).tolist():
             height, width = (int(size) + 2 * _RIM for size in sizes[k])
@@ -108,7 +108,7 @@ def _sampled(grid: Array, height: int, width: int) -> Array:
     return grid
 
 
-def paint(body: Body, boxes: list[Box]) -> NDArray[np.uint8]:
+def paint(body: Body, boxes: list[_Box]) -> NDArray[np.uint8]:
     """Paint the texture of a character, (TEXTURE, TEXTURE, 3)."""
     prints, shadow = choose_prints(body), body.chance.between(0.08, 0.2)
     image = np.full((TEXTURE, TEXTURE, 3), 128, np.uint8)

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Range = tuple[float, float]
 Colour = tuple[float, float, float]  # sRGB-encoded, each 0-1
 
@@ -24,7 +24,7 @@ class Chance:
         shares = np.array(list(weights.values()))
         return list(weights)[int(self.rng.choice(len(shares), p=shares / shares.sum()))]
 
-    def choice(self, rows: Sequence[T]) -> T:
+    def choice(self, rows: Sequence[_T]) -> _T:
         """Choose one of a list, all with equal chances."""
         return rows[int(self.rng.integers(len(rows)))]
 

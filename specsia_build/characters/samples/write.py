@@ -15,8 +15,8 @@ from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import remove_empty
 
-MESH = "tpose/m.obj"
-FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", MESH, METADATA)
+_MESH = "tpose/m.obj"
+FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", _MESH, METADATA)
 """Every file of a complete character, relative to its folder; the one that says whose folder it is goes
 last."""
 
@@ -61,7 +61,7 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
         "id": index, "parameters": vars(sample.traits),
     }  # fmt: skip
     texts = {
-        MESH: obj_text(sample),
+        _MESH: obj_text(sample),
         "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
         METADATA: json.dumps(metadata, indent=1) + "\n",
     }

@@ -42,7 +42,7 @@ models*). With it 23 of 25 held-out characters gained on novel views by `fusion`
 0.0008 of L1; with half 22 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by
 up to 0.005."""
 
-SLACK = 2  # Largest distance in pixels between silhouettes that agree
+_SLACK = 2  # Largest distance in pixels between silhouettes that agree
 LEAST_AGREED = (
     0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 )
@@ -118,8 +118,8 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     trained to do so on one view smears the part's colours around the character in all others.
     """
     z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
-    missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
-    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
+    missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + _SLACK)
+    added = z & (scipy.ndimage.distance_transform_edt(~gt) > _SLACK)
     mask = ~near(missing | added, PATCH // 2)
     foreground = z | gt
     if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():

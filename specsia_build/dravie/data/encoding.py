@@ -27,10 +27,10 @@ from specsia_build.jit import compiled, inlined, ready
 from specsia_build.pictures.films import Pixels
 
 Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 4
-PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
-GUIDED = PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
+_PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
+GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
-CANDIDATES = (0, *range(PLAIN, PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
+CANDIDATES = (0, *range(_PLAIN, _PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
 """First of the three channels of each colour that a pixel may take: Z's, those looked up, and the
 contour's."""
 
@@ -40,7 +40,7 @@ NO_CODE = np.float32(-1)  # Code of level 0
 
 def input_channels(config: ModelConfig) -> int:
     """Return the number of channels of a network's input."""
-    return GUIDED if config.sees_drawing else PLAIN
+    return GUIDED if config.sees_drawing else _PLAIN
 
 
 @inlined
@@ -74,9 +74,9 @@ def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untype
         out[Z_CHANNELS + c] = code(position[c]) if covered else NO_CODE
     if out.shape[0] == GUIDED:
         for c in range(LOOKED_UP_CHANNELS):
-            out[PLAIN + c] = code(looked_up[c]) if covered else NO_CODE
+            out[_PLAIN + c] = code(looked_up[c]) if covered else NO_CODE
         for c in range(STYLE_CHANNELS):
-            out[PLAIN + LOOKED_UP_CHANNELS + c] = code(style[c])
+            out[_PLAIN + LOOKED_UP_CHANNELS + c] = code(style[c])
 
 
 @compiled

@@ -31,12 +31,12 @@ Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
 ZERO, ONE = np.float32(0), np.float32(1)
-PLAIN = np.float32(0.5)  # Share of patches that keep their hue
+_PLAIN = np.float32(0.5)  # Share of patches that keep their hue
 TURNED = np.float32(0.8)  # Share of patches whose positions are turned
-DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
+_DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
-AHEAD = 4  # Batches that are computed ahead
+_AHEAD = 4  # Batches that are computed ahead
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences.
 Without these patches a network takes hair whose colour is close to that of the skin for damage, and paints a
@@ -46,7 +46,7 @@ MOST_SHIFT, MOST_SCALE = (
     np.float32(4),
     np.float32(0.05),
 )  # Largest shift in pixels and scaling of a redrawn drawing
-MOST_TURN, MOST_SHADE = (
+MOST_TURN, _MOST_SHADE = (
     np.float32(0.25),
     np.float32(0.15),
 )  # Largest change of its hue in sixths, and of its value
@@ -173,8 +173,8 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
             cosine, sine = np.cos(angle), np.sin(angle)
         if recolours:
-            value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
-            if _unit(key, _TURNED) >= PLAIN:
+            value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _VALUE)
+            if _unit(key, _TURNED) >= _PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
             if _unit(key, _FAINT) < LOW_CONTRAST:
                 contrast = FAINTEST + (ONE - FAINTEST) * _unit(key, _CONTRAST)
@@ -190,7 +190,7 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
             scale = _around(key, _SCALE, MOST_SCALE)
             other_turn = (turn + _around(key, _OTHER_HUE, MOST_TURN) + np.float32(6)) % np.float32(6)
-            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, MOST_SHADE))
+            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, _MOST_SHADE))
         for y in range(size):
             v = centre_y + y - size // 2
             for x in range(size):
@@ -271,4 +271,4 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -
     """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in
     threads."""
     with ThreadPoolExecutor(threads) as pool:
-        yield from map_ahead(pool, sampler.batch, range(start, stop), AHEAD)
+        yield from map_ahead(pool, sampler.batch, range(start, stop), _AHEAD)

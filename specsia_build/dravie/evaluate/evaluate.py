@@ -49,8 +49,8 @@ from specsia_build.look.evaluation import RAW as RAW_FOLDER
 from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 
-RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
-FAST = (RAW, LINE, PASTE)  # Baselines without a training
+RAW, _LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
+FAST = (RAW, _LINE, PASTE)  # Baselines without a training
 BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 OURS = "DraViE"
@@ -58,8 +58,8 @@ OURS = "DraViE"
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
-UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
-Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
+_UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
+_Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
 Fitted = Callable[..., Generator]  # Returns a generator for a character's frontal pair, `front`
 
 
@@ -74,7 +74,7 @@ class Method:
     """
 
     label: str
-    fit: Callable[[DrawnPair], Painter]
+    fit: Callable[[DrawnPair], _Painter]
     repeat: int = 0
     seen: SeenCharacters | None = None
 
@@ -84,7 +84,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Run:
+class _Run:
     """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
 
     path: Path
@@ -93,9 +93,11 @@ class Run:
     seen: SeenCharacters
 
 
-def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
+def load_runs(paths: Sequence[Path], device: torch.device) -> list[_Run]:
     """Load the models of run folders onto a device."""
-    return [Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths]
+    return [
+        _Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths
+    ]
 
 
 def _baseline(name: str) -> Method:
@@ -104,29 +106,31 @@ def _baseline(name: str) -> Method:
     def paint(drawing: Drawing, view: Pair) -> Pixels:
         if name == RAW:
             return view.z
-        picture = view.z if name == LINE else drawing.paste(view.z, view.pos)
+        picture = view.z if name == _LINE else drawing.paste(view.z, view.pos)
         return draw_contour(picture, picture[..., 3], drawing.ink.width, drawing.ink.around(picture))
 
     return Method(name, lambda front: partial(paint, front.drawing))
 
 
-def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, drawing: bool = True) -> Method:
+def _trained(
+    label: str, repeat: int, run: _Run, fitted: Fitted | None = None, drawing: bool = True
+) -> Method:
     """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
 
-    def fit(front: DrawnPair) -> Painter:
+    def fit(front: DrawnPair) -> _Painter:
         generator = run.generator if fitted is None else fitted(front=front)
         return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
     return Method(label, fit, repeat, run.seen)
 
 
-def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def _groups(runs: Sequence[_Run]) -> dict[str, list[_Run]]:
     """Group runs by label; those that differ only in the seed share one.
 
     A label names the backends and the settings in which a run differs from the first.
     """
     trained = [run.settings for run in runs if run.settings is not None]
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[_Run]] = {}
     for run in runs:
         if run.settings is None:
             words = [OURS, run.path.name]
@@ -134,7 +138,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
             other = differences(trained[0], run.settings)
             words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
-            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
+            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in _UNNAMED]
             if not run.generator.config.sees_drawing:
                 words.append("trained without drawing")
         groups.setdefault(" ".join(filter(None, words)), []).append(run)
@@ -142,7 +146,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def choose_methods(
-    runs: Sequence[Run],
+    runs: Sequence[_Run],
     baselines: Sequence[str] = FAST,
     without_drawing: bool = False,
     repeats: int = 1,
@@ -264,7 +268,7 @@ def evaluate(
     with terminal.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
-            painters: dict[tuple[str, int], Painter] = {}
+            painters: dict[tuple[str, int], _Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
                 character_id = pairs[0].character_id

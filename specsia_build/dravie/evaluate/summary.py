@@ -21,7 +21,7 @@ from specsia_build.look.evaluation import SCORES, TABLES
 
 MEANS = "scores.csv"
 
-RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
+RESAMPLES, _SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
 
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases
@@ -58,14 +58,14 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
     if len(values) < 2:
         return None, None
-    samples = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    samples = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
     means = np.asarray(values, np.float64)[samples].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 @dataclass(frozen=True)
-class Value:
+class _Value:
     """A mean over characters.
 
     Attributes:
@@ -82,7 +82,7 @@ class Value:
     high: float | None
 
     @staticmethod
-    def of(repeats: Mapping[int, Mapping[str, float]]) -> Value:
+    def of(repeats: Mapping[int, Mapping[str, float]]) -> _Value:
         """Average the values of characters by repeat."""
         means = [float(np.mean(list(values.values()))) for values in repeats.values()]
         names = dict.fromkeys(name for values in repeats.values() for name in values)
@@ -91,7 +91,7 @@ class Value:
             for name in names
         }
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        return Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
+        return _Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
 
     def text(self, digits: int, sign: str = "") -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
@@ -100,12 +100,12 @@ class Value:
         return f"{self.mean:{sign}.{digits}f}{deviation}{interval}"
 
 
-KEYS, NUMBERS = (
+KEYS, _NUMBERS = (
     ("config", "method", "views", "score"),
     ("mean", "deviation", "low", "high"),
 )  # Columns of `MEANS`
 
-Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
+Summary = Mapping[tuple[str, str, str, str], _Value]  # By configuration, method, kind of view and score
 
 
 def summarise(evaluation: Evaluation) -> Summary:
@@ -118,7 +118,7 @@ def summarise(evaluation: Evaluation) -> Summary:
             repeats = views.setdefault((score.config, score.method, kind, name), {})
             repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
     return {
-        key: Value.of(
+        key: _Value.of(
             {
                 repeat: {name: float(np.mean(of_views)) for name, of_views in characters.items()}
                 for repeat, characters in repeats.items()
@@ -135,7 +135,7 @@ class Difference(NamedTuple):
     method: str
     baseline: str
     score: str
-    value: Value
+    value: _Value
 
     @property
     def verdict(self) -> str:
@@ -160,7 +160,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
             best = choose(baselines, key=lambda name: baselines[name].mean)
             theirs = baselines[best].characters
             apart = {name: value - theirs[name] for name, value in ours.characters.items() if name in theirs}
-            yield Difference(config, label, best, score, Value.of({0: apart}))
+            yield Difference(config, label, best, score, _Value.of({0: apart}))
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -238,7 +238,7 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "methods": [{"label": m.label, "repeat": m.repeat, "folder": m.folder} for m in evaluation.methods],
         "measures": [{"key": key, **metric._asdict()} for key, metric in METRICS.items() if key in measured],
         "means": [
-            dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in NUMBERS}
+            dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in _NUMBERS}
             for key, value in summary.items()
         ],
         "differences": [
@@ -262,7 +262,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict
     write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
     stream = io.StringIO()
     means = (mean.values() for mean in document["means"])
-    csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *NUMBERS), *means])
+    csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *_NUMBERS), *means])
     write_bytes(out / MEANS, stream.getvalue().encode())
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document

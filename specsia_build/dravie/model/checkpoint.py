@@ -29,7 +29,7 @@ from specsia_build.rendering.contour import WIDEST
 from specsia_build.rendering.ink import Ink
 
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
-KEPT = 2  # Number of checkpoints that a run keeps
+_KEPT = 2  # Number of checkpoints that a run keeps
 
 
 class State(msgspec.Struct):
@@ -73,7 +73,7 @@ def save_model(
         temporary.mkdir()
         for name, data in contents.items():
             (temporary / name).write_bytes(data)
-    for old in checkpoints(run)[:-KEPT]:
+    for old in checkpoints(run)[:-_KEPT]:
         shutil.rmtree(old)
 
 

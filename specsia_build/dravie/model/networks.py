@@ -63,10 +63,10 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(first, nn.LeakyReLU(0.2, inplace=True), second, nn.LeakyReLU(0.2, inplace=True))
 
 
-SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
+_SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
-BOUND = 6.0
-"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so
+_BOUND = 6.0
+"""Outputs before a blend are kept within ±`_BOUND`. Far outside, alpha and weights have almost no gradient, so
 that a training that gets there cannot return."""
 
 
@@ -106,8 +106,8 @@ class Tiny(_Padded):
 def _blend(x: Tensor, output: Tensor) -> Tensor:
     """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and
     weights."""
-    output = BOUND * torch.tanh(output / BOUND)
-    weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
+    output = _BOUND * torch.tanh(output / _BOUND)
+    weights = torch.softmax(_SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):

@@ -19,8 +19,8 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
 
-MARGIN = 32  # Pixels around Z that the network sees
-TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
+_MARGIN = 32  # Pixels around Z that the network sees
+_TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
 FARTHEST = PATCH // 2 + REACH
 """Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places
 farther away, and there a network may paint a grey ground."""
@@ -58,7 +58,7 @@ def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, 
         yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
 
 
-def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
+def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = _TILE) -> NDArray[np.float32]:
     """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
     Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W,
@@ -93,7 +93,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
         return out
     # Aligned to the network's grid; slices may end beyond the frame.
     grid = GEOMETRY[config.architecture].multiple
-    sides = box_around(z[..., 3] > 0, MARGIN)
+    sides = box_around(z[..., 3] > 0, _MARGIN)
     window = tuple(slice(side.start // grid * grid, -(-side.stop // grid) * grid) for side in sides)
     encoded = encode_input(z[window], pos[window], config, drawing)
     try:

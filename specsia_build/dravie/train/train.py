@@ -32,7 +32,7 @@ from specsia_build.pictures.films import side_by_side
 LOG_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 50, 1000, 2000  # Steps between rows of the log, and so on
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 VALIDATION = "validation"  # Folder of pictures, and the split that they are of
-VIEWS = 6  # Validation frames, spread over the split
+_VIEWS = 6  # Validation frames, spread over the split
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
         if not count:
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
-        numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+        numbers = np.unique(np.linspace(0, count - 1, max(1, _VIEWS // len(configs))).astype(int))
         for pair in map(
             decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))
         ):

@@ -33,7 +33,7 @@ SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
 the least known for its size. An odd number, so that no straight edge ties at half coverage."""
 
-ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
+_ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
 # Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory
 SLABS = 128
 
@@ -64,7 +64,7 @@ inside = triangle(SAMPLE_X, SAMPLE_Y)
 BITS = np.array(
     [1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64
 )  # Each sample's bit in a mask
-BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
+_BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
 SUM_BITS = (
     16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 )
@@ -74,7 +74,7 @@ SUM_MASK = (1 << SUM_BITS) - 1
 
 def _moments() -> NDArray[np.int64]:
     values = np.arange(256)
-    table = np.zeros((BYTES, 256), np.int64)
+    table = np.zeros((_BYTES, 256), np.int64)
     for s in range(SAMPLES):
         right, down = int(SAMPLE_X[s]) + HALF, int(SAMPLE_Y[s]) + HALF
         table[s // 8] += (values >> s % 8 & 1) * (1 + (right << SUM_BITS) + (down << 2 * SUM_BITS))
@@ -91,7 +91,7 @@ def sample_sums(mask):  # type: ignore[no-untyped-def]
     """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border,
     in 1/256 pixel."""
     total = np.int64(0)
-    for b in range(BYTES):
+    for b in range(_BYTES):
         total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
     return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
 
@@ -285,7 +285,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
         front, narrow, reach = front_of(touching, n), is_narrow(*corners), reaches(*corners)
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
         za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
-        slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
+        slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + _ROUNDING
         for y in range(y0, y1 + 1):
             start = next_close(rows, y, x0, x1)
             while start <= x1:

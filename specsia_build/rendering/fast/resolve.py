@@ -35,10 +35,10 @@ from specsia_build.rendering.fast.shading import (
 )
 from specsia_build.rendering.fast.textures import EVEN
 
-CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
+_CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
 ROUGH_CONTRAST = 64  # The same where both are of rough textures, which are averaged over the pixel anyway
 JUMP_CONTRAST = 16  # Range of levels among a pixel and its neighbours up to which a jump of colour is ignored
-ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
+_ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
 
 
 @inlined
@@ -61,7 +61,7 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
 def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
     """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both
     neighbours."""
-    return low >= ROUNDED and high < size - 1 - ROUNDED
+    return low >= _ROUNDED and high < size - 1 - _ROUNDED
 
 
 @inlined
@@ -248,7 +248,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
                 pairs = differing(ids, at, other) & first_bits(right - start if k == 0 else right + 1 - start)
                 if pairs == 0:
                     continue
-                far = contrasting(color, at, other, CONTRAST)
+                far = contrasting(color, at, other, _CONTRAST)
                 while pairs != 0:
                     bit = pairs & -pairs
                     pairs ^= bit

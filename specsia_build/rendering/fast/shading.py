@@ -18,7 +18,7 @@ NEAREST_TAPS = 4  # Look-ups along each side of a pixel where texels have hard b
 # Z are the position attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted
 # red, green and blue instead of a plane. Faces whose texels are shown as they are need only the first
 # `PLAIN_PLANES`.
-ORIGIN, U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
+ORIGIN, U, V, X, Y, Z, RED, _GREEN, _BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
 PLAIN_PLANES = RED
 
 # Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown
@@ -228,8 +228,8 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
             DECODE[np.uint32(b * DECODE_STEPS + np.float32(0.5))],
             a / np.float32(255),
         )
-    red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, GREEN, x, y))
-    blue, alpha = np.float32(at(planes, i, BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
+    red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, _GREEN, x, y))
+    blue, alpha = np.float32(at(planes, i, _BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
     half = np.float32(0.5)
     if facts[i, TEXTURE] != NO_TEXTURE:
         r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)

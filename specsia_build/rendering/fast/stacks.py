@@ -37,7 +37,7 @@ TILE = 16  # Pixels on a side of a tile
 PIXELS = TILE * TILE
 
 LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
-ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
+_ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 
@@ -93,7 +93,7 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
     depth, row, none = stack.depth, stack.row, np.float32(np.inf)
     depths, faces = stack.moved_depth, stack.moved_row
     slope = (abs(plane[1]) + abs(plane[2])) * np.float32(HALF)
-    nearest = plane[0] - slope - (abs(plane[0]) + slope) * ROUNDED
+    nearest = plane[0] - slope - (abs(plane[0]) + slope) * _ROUNDED
     for s in range(LANES):
         z = plane[0] + plane[1] * _FLOAT_X[s] + plane[2] * _FLOAT_Y[s]
         depths[s], faces[s] = z if mask & BITS[s] != 0 else none, np.int32(i)
@@ -143,7 +143,7 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         front = front_of(touching, n)
         back = max(touching.depth[n, 0], touching.depth[n, 1], touching.depth[n, 2])
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF)
-        slack = (abs(front) + abs(back) + np.float32(4) * slope) * ROUNDED
+        slack = (abs(front) + abs(back) + np.float32(4) * slope) * _ROUNDED
         x0, x1, y0, y1 = touched(*corners, size)
         x0, x1, y0, y1 = max(x0, left), min(x1, left + TILE - 1), max(y0, top), min(y1, top + TILE - 1)
         narrow, reach, i = is_narrow(*corners), reaches(*corners), rows[touching.face[n]]

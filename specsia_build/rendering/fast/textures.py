@@ -13,7 +13,7 @@ from specsia_build.rendering.mesh import Texture
 
 EVEN = 8  # Range of levels up to which their mean as they are is that in linear light, to a third of a level
 
-WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
+_WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
 ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
 SMOOTH_BEND = 6  # Second difference of texels in 8-bit levels up to which one look-up stands for a pixel
@@ -156,7 +156,7 @@ def pack_textures(
         texels=np.concatenate(chunks) if len(chunks) > 1 else chunks[0],
         levels=np.array([own + own[-1:] * (most + 1 - len(own)) for own in rows]),
         last=np.array(last, np.int32),
-        wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32),
+        wrap=np.array([[_WRAPS[w] for w in image.wrap] for image in images], np.int32),
         nearest=np.array([image.nearest for image in images], np.bool_),
     )
 
