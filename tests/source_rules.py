@@ -11,7 +11,6 @@ MOST_PARAMETERS = 6
 MOST_LINES = 400
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_CONDITIONS = (ast.Compare, ast.BoolOp, ast.UnaryOp)
 
 
 def targets(tree: ast.Module) -> Iterator[int]:
@@ -27,24 +26,32 @@ def nested_comprehensions(tree: ast.Module) -> Iterator[int]:
     """Lines of comprehensions inside another comprehension."""
     for node in ast.walk(tree):
         if isinstance(node, _COMPREHENSIONS):
-            yield from (inner.lineno for inner in ast.walk(node) if _is_other(inner, node))
+            for inner in ast.walk(node):
+                if isinstance(inner, _COMPREHENSIONS) and inner is not node:
+                    yield inner.lineno
 
 
 def multiplied_lists(tree: ast.Module) -> Iterator[int]:
-    """Lines of displays that are multiplied by a condition to be left out, such as ``[a] * (b > 0)``."""
+    """Lines of displays that a condition leaves out by multiplication, such as ``[a] * (b > 0)``.
+
+    A name is taken for a condition where the product is unpacked into another display, as in
+    ``[*a, *[b] * is_long]``.
+    """
+    unpacked = [node.value for node in ast.walk(tree) if isinstance(node, ast.Starred)]
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             for display, factor in ((node.left, node.right), (node.right, node.left)):
-                if isinstance(display, ast.List | ast.Tuple) and _is_condition(factor):
+                is_named = isinstance(factor, ast.Name | ast.Attribute) and node in unpacked
+                if isinstance(display, ast.List | ast.Tuple) and (is_named or _is_condition(factor)):
                     yield node.lineno
 
 
 def dicts_of_lambdas(tree: ast.Module) -> Iterator[int]:
     """Lines of dicts with more than `MOST_LAMBDAS` lambdas."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            if sum(isinstance(value, ast.Lambda) for value in node.values) > MOST_LAMBDAS:
-                yield node.lineno
+        values = node.values if isinstance(node, ast.Dict) else []
+        if sum(isinstance(value, ast.Lambda) for value in values) > MOST_LAMBDAS:
+            yield values[0].lineno
 
 
 def parameters(tree: ast.Module) -> Iterator[int]:
@@ -76,12 +83,8 @@ def public_names(tree: ast.Module) -> Iterator[str]:
             yield from (n.id for n in names if isinstance(n, ast.Name) and not n.id.startswith("_"))
 
 
-X
-    return isinstance(node, _COMPREHENSIONS) and node is not outer
-
-
 def _is_condition(node: ast.expr) -> bool:
-    """Whether a factor is a condition: not a number, a length, or arithmetic with them."""
+    """Whether a factor is true or false, not a number, a length, or arithmetic with them."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, ast.Not)
     if isinstance(node, ast.Call):
