@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
+from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, face_normals
-
-Array = NDArray[np.float64]
 
 _FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
@@ -122,7 +121,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     return new, Carried(share, int((unknown & used).sum()), lonely, warnings)
 
 
-def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.sparse.csr_array]:
+def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, scipy.sparse.csr_array]:
     """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V,
     P).
 
@@ -139,7 +138,7 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
         (values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes))
     )
     weights.eliminate_zeros()
-    total: Array = np.asarray(weights.sum(axis=1))
+    total: Doubles = np.asarray(weights.sum(axis=1))
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     binds = np.linalg.inv(np.where(solid[:, None, None], to_frame, np.eye(4)))
     return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])
@@ -228,7 +227,7 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Array, Array]:
+def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, Doubles, Doubles]:
     """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
     Returns:
@@ -259,7 +258,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Arr
     return face[best], share[best], distance, np.abs(_cosine(own, facing[best]))
 
 
-def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
+def _samples(area: Doubles, spacing: float) -> tuple[NDArray[np.intp], Doubles]:
     """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
 
     Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a
@@ -278,14 +277,14 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     )
 
 
-def _cosine(a: Array, b: Array) -> Array:
+def _cosine(a: Doubles, b: Doubles) -> Doubles:
     """Cosine between directions (..., 3); 1 where one is zero."""
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     dot = (a * b).sum(axis=-1)
     return np.asarray(np.divide(dot, lengths, out=np.ones_like(dot), where=lengths > 0))
 
 
-def _vertex_normals(mesh: Mesh) -> Array:
+def _vertex_normals(mesh: Mesh) -> Doubles:
     """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel
     out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
@@ -294,7 +293,7 @@ def _vertex_normals(mesh: Mesh) -> Array:
     return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 1e-6 * area))
 
 
-def _ring_centres(mesh: Mesh) -> Array:
+def _ring_centres(mesh: Mesh) -> Doubles:
     """Mean (V, 3) of the centres of each vertex's faces; the vertex itself without faces."""
     centres = mesh.vertices[mesh.faces].astype(np.float64).mean(axis=1)
     total = _summed(np.repeat(centres, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
@@ -302,5 +301,5 @@ def _ring_centres(mesh: Mesh) -> Array:
     return np.where(count > 0, total / np.maximum(count, 1), mesh.vertices)
 
 
-def _summed(values: Array, rows: NDArray[np.integer], count: int) -> Array:
+def _summed(values: Doubles, rows: NDArray[np.integer], count: int) -> Doubles:
     return np.stack([np.bincount(rows, column, count) for column in values.T], axis=1)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from specsia_build.animation.skeleton import Skeleton
 
-SIDES = {
+SIDE_WORDS = {
     "l": 1,
     "lf": 1,
     "lt": 1,
@@ -91,7 +91,7 @@ _IN_THE_PALM = "metacarpal"
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words for legs of figures with more than two."""
 
-_UNSAID = frozenset(SIDES) | _MIDDLE | _SAYING_NOTHING
+_UNSAID = frozenset(SIDE_WORDS) | _MIDDLE | _SAYING_NOTHING
 
 _ENDINGS: Mapping[str, Sequence[str]] = {
     "UpperLeg": ("upperleg", "upleg", "thigh", "legupper", "femur", "足"),
@@ -230,7 +230,7 @@ def spoken(bone: str) -> str:
 def part_of(name: str) -> tuple[int, str] | None:
     """Side of a joint (1 left, -1 right, 0 neither) and its part; None if it is no part of a human body."""
     words = [word.strip("0123456789") for word in words_of(name)]
-    sides = [SIDES[word] for word in words if word in SIDES]
+    sides = [SIDE_WORDS[word] for word in words if word in SIDE_WORDS]
     if len(sides) > 1 or _HELPERS & set(words):
         return None
     joined = "".join(word for word in words if word not in _UNSAID)

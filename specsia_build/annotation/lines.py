@@ -10,7 +10,7 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
-from specsia_build.annotation.tracing import CUT, View, ink
+from specsia_build.annotation.tracing import CUT, TracedView, ink
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
@@ -150,7 +150,7 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
     which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
-    view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
+    view = TracedView(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
     edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
     places, vertices = tracing.visible_pieces(which, *edge_data, view)
     drawn = np.full((height, width), 255, np.uint8)

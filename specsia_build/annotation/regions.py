@@ -30,14 +30,14 @@ _SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read
 
 
 @dataclass(frozen=True)
-class _Regions:
+class SurfaceRegions:
     """The region of each face (F,), the largest first, and the flat sRGB colours of regions (R, 3)."""
 
     of_face: NDArray[np.int32]
     colors: NDArray[np.uint8]
 
 
-def regions(mesh: Mesh) -> _Regions:
+def regions(mesh: Mesh) -> SurfaceRegions:
     """Divide a character into connected parts of its surface of one material and one colour.
 
     Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean
@@ -84,7 +84,7 @@ def regions(mesh: Mesh) -> _Regions:
     say = np.where(across, 1e-6, 1.0) * weight
     sums = np.stack([np.bincount(of_face, say * mean[:, k]) for k in range(3)], axis=1)
     flat = sums / np.bincount(of_face, say)[:, None]
-    return _Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
+    return SurfaceRegions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:

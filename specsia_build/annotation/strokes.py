@@ -16,7 +16,7 @@ from specsia_build.annotation.lines import Lines
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
-MOST_POINTS = 3050  # Points of a frame, at most: the size of AnimeInbet's loader
+MOST_STROKE_POINTS = 3050  # Points of a frame, at most: the size of AnimeInbet's loader
 _JOINED = 1.5  # Pixels within which a loose end that is not a vertex is joined to the nearest point
 _STRAIGHT = 0.5  # Tolerance in pixels of simplifying lines without vertices
 LEVELS = 20  # Halvings of the unit cube that order vertices
@@ -65,7 +65,9 @@ def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
     return ranks
 
 
-def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
+def strokes(
+    lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_STROKE_POINTS
+) -> Strokes:
     """Convert the lines of a frame, by the ranks of the mesh's vertices, to a graph of at most `most` points.
 
     If there are too many points, those between two others are removed first, then any, the last by rank

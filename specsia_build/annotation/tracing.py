@@ -28,7 +28,7 @@ darken."""
 CUT = -1  # Vertex number of an end that lies between vertices
 
 
-class View(NamedTuple):
+class TracedView(NamedTuple):
     """Fields of `Seen` that compiled code needs, and the result of `depths_around`."""
 
     faces: NDArray[np.int32]

@@ -164,7 +164,7 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
 
 
 @dataclass(frozen=True)
-class Points:
+class TrackPoints:
     """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
     sides (N,).
 
@@ -177,14 +177,14 @@ class Points:
     facing: NDArray[np.int8]
 
 
-def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
+def points_at(seen: Seen, pixels: NDArray[np.intp]) -> TrackPoints:
     """The points that a frame shows at pixels (N,), flat indices, each of which shows one."""
     face = seen.face.reshape(-1).take(pixels)
     weights = seen.weights.reshape(-1, 3).take(pixels, axis=0)
-    return Points(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
+    return TrackPoints(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
 
 
-def chosen(seen: Seen, most: int) -> Points:
+def chosen(seen: Seen, most: int) -> TrackPoints:
     """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if
     possible.
 
@@ -213,7 +213,7 @@ def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
     return seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets
 
 
-def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
+def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
     """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N,
     3).
 

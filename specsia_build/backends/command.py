@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, picture_file, read_placed
+from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, picture_file, read_placed
 from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import is_file
@@ -27,7 +27,7 @@ DEFAULT_MESH = "mesh.glb"
 
 
 @dataclass
-class Command(Backend):
+class CommandBackend(Backend):
     """Backend that runs a program for each picture.
 
     `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}``
@@ -82,7 +82,9 @@ class Command(Backend):
             }
             printed = self._run(values)
             if not is_file(mesh):
-                meshes = [path for path in out.rglob("*") if path.suffix.lower() in FORMATS and is_file(path)]
+                meshes = [
+                    path for path in out.rglob("*") if path.suffix.lower() in MESH_FORMATS and is_file(path)
+                ]
                 owner = (
                     f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
                 )
@@ -109,14 +111,14 @@ class Command(Backend):
             program.end()
 
 
-def create(argument: str | None) -> Command:
+def create(argument: str | None) -> CommandBackend:
     """Create the backend for ``command:WORDS``; see `make`."""
     if not argument:
         raise UsageError("command needs the program to run: command:'python recon.py {image} {mesh}'")
     return make("command", argument)
 
 
-def make(name: str, stated: object) -> Command:
+def make(name: str, stated: object) -> CommandBackend:
     """Create a backend that runs a command: a text, or a list of words.
 
     Raises:
@@ -137,7 +139,7 @@ def make(name: str, stated: object) -> Command:
         raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:
         raise UsageError(f"{name}: there is no program '{words[0]}' that can be run")
-    return Command(name, words, terms)
+    return CommandBackend(name, words, terms)
 
 
 def absolute(argument: str) -> str:

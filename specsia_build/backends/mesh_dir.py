@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, read_foreign
+from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
 from specsia_build.characters.searches import listing
@@ -98,7 +98,7 @@ class MeshDir:
             self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'"
         )
         up, front = self.manifest.up, self.manifest.front
-        kind = FORMATS[path.suffix.lower()]
+        kind = MESH_FORMATS[path.suffix.lower()]
         return Entry(
             id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder
         )
@@ -106,12 +106,12 @@ class MeshDir:
     def _candidates(self, character_id: str) -> tuple[Path, ...]:
         """Files that could be the character's mesh, sorted."""
         base = self.folder / self.manifest.meshes.get(character_id, character_id)
-        if base.suffix.lower() in FORMATS and is_file(base):
+        if base.suffix.lower() in MESH_FORMATS and is_file(base):
             return (base,)
         near = listing(base.parent)
-        names = (name for suffix in FORMATS for name in near.alike(f"{base.name}{suffix}"))
+        names = (name for suffix in MESH_FORMATS for name in near.alike(f"{base.name}{suffix}"))
         beside = [base.parent / name for name in names if Path(name).stem == base.name]
-        inside = [base / name for name in listing(base).names if Path(name).suffix.lower() in FORMATS]
+        inside = [base / name for name in listing(base).names if Path(name).suffix.lower() in MESH_FORMATS]
         return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
 
 

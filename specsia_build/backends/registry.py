@@ -34,10 +34,10 @@ from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
 # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
-GROUP = "specsia.backends"
+BACKEND_GROUP = "specsia.backends"
 
 _OWN = EntryPoints(
-    EntryPoint(name, f"specsia_build.backends.{target}", GROUP)
+    EntryPoint(name, f"specsia_build.backends.{target}", BACKEND_GROUP)
     for name, target in {
         "command": "command:create",
         "fusion": "fusion.backend:create",
@@ -56,7 +56,7 @@ def available_backends() -> tuple[str, ...]:
     """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable
     settings."""
     described = {name for name, settings in all_settings().items() if "command" in settings}
-    return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
+    return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=BACKEND_GROUP))} | described))
 
 
 def load_backend(spec: str) -> Backend:
@@ -69,7 +69,7 @@ def load_backend(spec: str) -> Backend:
     """
     name, colon, argument = spec.partition(":")
     points, settings = (
-        (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)),
+        (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name)),
         all_settings().get(name, {}),
     )
     where = f"{settings_file()}: {name}"

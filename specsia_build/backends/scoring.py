@@ -17,6 +17,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.placing import silhouette_box
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
@@ -26,7 +27,6 @@ from specsia_build.rendering.layers import HALF_COVERED, Look, iou
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import Topology, topology
 
-Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)
 
 _SIZE = 128  # Largest size in pixels of the pictures to compare

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgspec
 from msgspec import Meta
 
-from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
+from specsia_build.characters.bicar import BICAR_DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import (
     AUTO,
     MOST_ID_BYTES,
@@ -26,7 +26,7 @@ from specsia_build.characters.character import (
     unused_id,
 )
 from specsia_build.characters.formats import FORMATS
-from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
+from specsia_build.characters.samples import LICENSE, SAMPLES_VERSION, SOURCE
 from specsia_build.errors import CharacterError, UsageError, brief, some
 from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
@@ -108,10 +108,12 @@ def _samples(source: str, scratch: Path) -> Source:
         "license": LICENSE,
         "source": SOURCE,
         "root": folder,
-        "sample": Sample(seed, VERSION),
+        "sample": Sample(seed, SAMPLES_VERSION),
     }
     paths = [folder / str(index) for index in range(count)]
-    entries = tuple(Entry(path.name, "3dbicar", path, drawing=path / DRAWING, **common) for path in paths)
+    entries = tuple(
+        Entry(path.name, "3dbicar", path, drawing=path / BICAR_DRAWING, **common) for path in paths
+    )
     return Source(f"sample:{count}{'' if seed == DEFAULT_SAMPLE_SEED else f'@{seed}'}", "sample", entries)
 
 

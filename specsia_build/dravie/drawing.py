@@ -13,8 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
 

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.ink import LUMA
+from specsia_build.rendering.layers import HALF_COVERED
 
 _DARK = 128  # Luma below which a pixel is dark
 _INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
@@ -151,7 +151,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     return scores if f1 is None else scores | {"contour_f1": f1}
 
 
-class Step(NamedTuple):
+class PixelMatch(NamedTuple):
     """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the
     rows."""
 
@@ -159,7 +159,7 @@ class Step(NamedTuple):
     there: NDArray[np.int32]
 
 
-def follow(here: Pixels, there: Pixels) -> Step:
+def follow(here: Pixels, there: Pixels) -> PixelMatch:
     """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same
     points.
 
@@ -168,7 +168,7 @@ def follow(here: Pixels, there: Pixels) -> Step:
     """
     pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
     if not len(pixels) or not len(others):
-        return Step(pixels[:0], others[:0])
+        return PixelMatch(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + _ROUNDING
     distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
@@ -176,7 +176,7 @@ def follow(here: Pixels, there: Pixels) -> Step:
     )
     nearest = np.asarray(nearest)
     is_same = np.asarray(distance <= reach[nearest])
-    return Step(pixels[is_same], others[nearest[is_same]])
+    return PixelMatch(pixels[is_same], others[nearest[is_same]])
 
 
 def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -193,15 +193,17 @@ def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray
     return np.asarray(np.nan_to_num(nearer[0]) + np.nan_to_num(nearer[1]))
 
 
-def steps_between(pairs: Sequence[Pair]) -> list[Step]:
+def steps_between(pairs: Sequence[Pair]) -> list[PixelMatch]:
     """Match each frame of a clip with the next; empty for views."""
     if not pairs or pairs[0].frame is None:
         return []
-    nothing = Step(*np.zeros((2, 0), np.int32))
+    nothing = PixelMatch(*np.zeros((2, 0), np.int32))
     return [follow(a.pos, b.pos) if b.number == a.number + 1 else nothing for a, b in pairwise(pairs)]
 
 
-def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:
+def clip_flicker(
+    results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[PixelMatch]
+) -> float | None:
     """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*,
     0…1.
 
@@ -218,13 +220,13 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
 
 _Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
 
-Perceptual = Mapping[str, _Comparison]
+PerceptualScores = Mapping[str, _Comparison]
 """Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not
 available."""
 
 
 @torch.inference_mode()
-def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
+def perceptual_scores(networks: PerceptualScores, result: Pixels, truth: Pixels) -> dict[str, float]:
     """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
     return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
 
@@ -258,7 +260,7 @@ def _clip(device: torch.device) -> _Comparison:
     )
 
 
-def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
+def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, ...]]:
     """Load the networks, and return a sentence for each that is not available."""
     networks, notes = {}, []
     for score, load in {"lpips": _lpips, "clip": _clip}.items():

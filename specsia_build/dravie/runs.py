@@ -20,12 +20,14 @@ from specsia_build.folders import refuse_foreign_folder
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
-RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
+RUN_FILE, SEEN_FILE, STATE_FILE, CHECKPOINTS_FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
 
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 
 NAME = "pretrained"
-WEIGHTS = Path(__file__).resolve().parent / "weights"  # The run of that name, which `make pretrained` writes
+SHIPPED_RUN = (
+    Path(__file__).resolve().parent / "weights"
+)  # The run of that name, which `make pretrained` writes
 
 
 def damaged(path: Path, error: Exception) -> SpecsiaError:
@@ -35,7 +37,7 @@ def damaged(path: Path, error: Exception) -> SpecsiaError:
 
 def checkpoints(run: Path) -> list[Path]:
     """List the checkpoints of a run, the oldest first; their names are their steps."""
-    paths = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
+    paths = [path for path in (run / CHECKPOINTS_FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(paths, key=lambda path: int(path.name))
 
 
@@ -46,16 +48,16 @@ def find_run(where: str | Path) -> Path:
     """
     if where != NAME:
         return Path(where)
-    if any((Path(NAME) / name).exists() for name in (FOLDER, STATE)):
+    if any((Path(NAME) / name).exists() for name in (CHECKPOINTS_FOLDER, STATE_FILE)):
         raise UsageError(
             f"'{NAME}' is the package's model, and a folder {NAME} holds a run: say ./{NAME}, or rename it"
         )
-    return WEIGHTS
+    return SHIPPED_RUN
 
 
 def run_name(run: Path) -> str:
     """Return the inverse of `find_run`."""
-    return NAME if run == WEIGHTS else str(run)
+    return NAME if run == SHIPPED_RUN else str(run)
 
 
 def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
@@ -155,7 +157,7 @@ def write_seen(run: Path, seen: SeenCharacters) -> None:
 def read_seen(run: Path) -> SeenCharacters:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is
     none."""
-    path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
+    path = (run.parent.parent if (run / STATE_FILE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return SeenCharacters()
     try:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset import reading
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, plural
 from specsia_build.library.checks import check_pixels, plain
-from specsia_build.pictures.films import Pixels
 
 _Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,

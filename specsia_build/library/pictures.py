@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.read import read_character
@@ -23,8 +24,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.checks import check_mesh, plain
-from specsia_build.library.repair import Picture, framed
-from specsia_build.pictures.films import Pixels
+from specsia_build.library.repair import PictureInput, framed
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
@@ -194,7 +194,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    picture: View | Picture,
+    picture: View | PictureInput,
     backend: str | None = None,
     *,
     character_id: str = "character",

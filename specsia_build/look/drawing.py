@@ -7,11 +7,11 @@ from fractions import Fraction
 from math import ceil, sqrt
 from pathlib import Path
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet, rgba, spread
 
 _VIEWS = 5  # Views of each item on a sheet, unless they are named
@@ -58,7 +58,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class WrittenPicture:
     """A picture or film that was written."""
 
     path: Path
@@ -224,7 +224,7 @@ class _Pictures:
 
 def draw_turntable(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, seconds: float = 4, fps: float | None = None
-) -> Drawing:
+) -> WrittenPicture:
     """Write a film (`.mp4`, `.webp` or `.png`) of characters that turn by their views, or of clips that play.
 
     Args:
@@ -250,12 +250,12 @@ def draw_turntable(
             yield frame
 
     write_moving(out, count, frames(), fastest)
-    return Drawing(out, len(items), count, fastest, size, tuple(pictures.warnings))
+    return WrittenPicture(out, len(items), count, fastest, size, tuple(pictures.warnings))
 
 
 def draw_sheet(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()
-) -> Drawing:
+) -> WrittenPicture:
     """Write a picture (`.png`, `.webp` or `.pdf`) with a row for each character or clip and layer.
 
     `views` are numbers of views or frames; by default a few spread over all.
@@ -282,7 +282,7 @@ def draw_sheet(
     )
     pictures.check()
     write_still(out, picture)
-    return Drawing(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
+    return WrittenPicture(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
 
 
 def _begin(

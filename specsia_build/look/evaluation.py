@@ -15,7 +15,7 @@ from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 
-SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
+SCORES, SCORE_TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
 
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
 
@@ -77,7 +77,7 @@ class EvaluationReader:
 
 def holds_evaluation(folder: Path) -> bool:
     """Whether a folder is one that `specsia evaluate` wrote."""
-    return (folder / SCORES).is_file() and (folder / TABLES).is_file()
+    return (folder / SCORES).is_file() and (folder / SCORE_TABLES).is_file()
 
 
 def gallery_of_evaluation(where: str) -> Gallery:

@@ -20,12 +20,12 @@ from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder, remove_empty
-from specsia_build.look.items import LAYERS, FailedItem, Gallery, Item, layers_of
+from specsia_build.look.items import LAYER_TITLES, FailedItem, Gallery, Item, layers_of
 from specsia_build.look.sections import Html, Sections, join, tag
 from specsia_build.look.strips import (
-    COLUMNS,
     COVER,
     LARGE,
+    STRIP_COLUMNS,
     TYPES,
     Strip,
     Strips,
@@ -79,7 +79,9 @@ def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dic
     frames, sides = strip_frames(item.frames), {}
     for name, side in item.sides.items():
         addresses = pictures.get(name, {})
-        entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
+        entry: dict[str, Any] = {
+            "strips": {k: address for k, address in addresses.items() if k in LAYER_TITLES}
+        }
         entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
         if side.values:
             entry["values"] = {
@@ -117,7 +119,8 @@ def _rounded(value: float | None) -> float | None:
 def failure_of(failed: FailedItem, pictures: Addresses) -> dict[str, Any]:
     """Entry of a failure in the document, with its first strip."""
     strip = next(
-        (address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None
+        (address for side in pictures.values() for layer, address in side.items() if layer in LAYER_TITLES),
+        None,
     )
     entry = {name: value for name, value in asdict(failed).items() if name != "side"}
     return entry | {"strip": strip, "frames": len(strip_frames(failed.frames)) if strip else 0}
@@ -140,7 +143,7 @@ def document(
         "moving": gallery.moving,
         "root": gallery.where,
         "tile": tile,
-        "columns": COLUMNS,
+        "columns": STRIP_COLUMNS,
         "measures": [asdict(measure) for measure in gallery.measures],
         "numbers": [
             {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}

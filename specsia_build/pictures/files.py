@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from specsia_build.arrays import Pixels
 from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import replacing
 from specsia_build.folders import refuse_foreign_file
-from specsia_build.pictures.films import Pixels, write_gif, write_mp4
+from specsia_build.pictures.films import write_gif, write_mp4
 
 DPI = 300  # Pixels an inch of stills, as journals ask for
 

@@ -19,7 +19,7 @@ from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.rendering.layers import iou
 from specsia_build.rendering.mesh import Mesh
 
-VERSION = 6
+REGISTRATION_VERSION = 6
 
 COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = (
     64,

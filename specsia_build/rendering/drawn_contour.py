@@ -11,16 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.pictures.masks import continued, mixture
 from specsia_build.pictures.palettes import palette_of
 from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 
 LEAST_SCORE = 0.63
 """Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and
@@ -156,9 +152,9 @@ class _Profiles(NamedTuple):
     """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K),
     depths (K,) and pixels of the picture per pixel of a 512 px one."""
 
-    colours: Floats
+    colours: Doubles
     valid: Mask
-    depths: Floats
+    depths: Doubles
     unit: float
 
 
@@ -188,7 +184,7 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     return _Profiles(colours, ~np.logical_or.accumulate(beyond, axis=1), depths, unit)
 
 
-def _sampled(values: Floats, y: Floats, x: Floats) -> Floats:
+def _sampled(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
     return np.asarray(scipy.ndimage.map_coordinates(values, [y, x], order=1))
 
 
@@ -239,14 +235,14 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     return _Line(float(shades.mean()), inks_beside(width, beside[shades], ink[shades]))
 
 
-def _is_shade(ink: Floats, colours: Floats) -> Mask:
+def _is_shade(ink: Doubles, colours: Doubles) -> Mask:
     """Whether each ink (N, 3) is a darker shade of a colour (N, 3)."""
     light, lighter = ink @ LUMA, colours @ LUMA
     same_hue = np.abs(ink - colours * (light / np.maximum(lighter, 1))[:, None]).max(axis=1) <= _HUE
     return np.asarray((lighter - light >= _DARKER) & same_hue)
 
 
-def inks_beside(width: float, beside: Floats, colours: Floats) -> Ink:
+def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:
     """The ink of a contour from colours (N, 3) of a figure and of the line beside them, N at least 1."""
     _, label = palette_of(beside.astype(np.float32), PALETTE_SAMPLES, PALETTE_ROUNDS)
     counts = np.bincount(label)

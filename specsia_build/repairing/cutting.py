@@ -7,13 +7,13 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.repairing.figures import Box, figure_boxes, figure_labels
-from specsia_build.repairing.ground import Mask, paper_shadow, scan_rim, translucent_shadow
+from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
+from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
@@ -57,7 +57,7 @@ class Cutout:
 
     picture: Pixels
     warnings: tuple[str, ...]
-    boxes: tuple[Box, ...]
+    boxes: tuple[FigureBox, ...]
 
 
 def cut(
@@ -224,7 +224,7 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     return out
 
 
-def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[Box, ...], list[str]]:
+def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[FigureBox, ...], list[str]]:
     """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings
     too."""
     labels = figure_labels(figure[..., 3])

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
-Box = tuple[int, int, int, int]
+FigureBox = tuple[int, int, int, int]
 Labels = NDArray[np.signedinteger]
 
 WORKING = 512  # Pixels of the longer side at which distances between parts are measured
@@ -54,7 +54,7 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
     return np.where(covered, number[parts], around)
 
 
-def figure_boxes(labels: Labels, alpha: NDArray[np.uint8]) -> tuple[Box, ...]:
+def figure_boxes(labels: Labels, alpha: NDArray[np.uint8]) -> tuple[FigureBox, ...]:
     """Left, top, right and bottom of each figure, see `figure_labels`, in pixels of its silhouette (h, w)."""
     found = scipy.ndimage.find_objects(np.where(alpha >= HALF_COVERED, labels, 0))
     return tuple((columns.start, rows.start, columns.stop, rows.stop) for rows, columns in found)

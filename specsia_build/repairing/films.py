@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.pictures.files import write_moving, write_still
-from specsia_build.pictures.films import Pixels, over
+from specsia_build.pictures.films import over
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet
 
 _LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may be smaller

@@ -3,14 +3,11 @@ ground."""
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
-
-Mask = NDArray[np.bool_]
 
 _RIM, ACROSS, _DARKER = 0.06, 0.9, 40
 """Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that

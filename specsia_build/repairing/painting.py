@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import scipy
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import find_device, repair
-from specsia_build.pictures.films import Pixels
 from specsia_build.repairing.drawing import Frontal
 
 Painter = Callable[[Pixels, Pixels, float], Pixels]

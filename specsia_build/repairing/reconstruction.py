@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
@@ -24,7 +25,6 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers

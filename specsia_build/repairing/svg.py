@@ -16,13 +16,14 @@ from specsia_build.errors import UsageError, brief
 
 _SIDE = 1024  # Pixels of the longer side
 SECONDS, _BYTES = 30, 2**30  # Time and memory that rendering may take
-MOST_BYTES = 2**26  # Largest SVG that is read
+MOST_SVG_BYTES = 2**26  # Largest SVG that is read
 
 LINK, TEXT = "an image that it links to", "text, which paths would keep"
 
 
 def render_svg(data: bytes, name: str) -> tuple[bytes, list[str]]:
-    """Render an SVG as a PNG on transparency with a longer side of `_SIDE` pixels, and list what was left out.
+    """Render an SVG as a PNG on transparency with a longer side of `_SIDE` pixels, and list what was left
+    out.
 
     `name` is for errors. Raises `UsageError` if it is no SVG, or takes too much time or memory.
     """

@@ -75,7 +75,7 @@ def test_other_integer_widths() -> None:
 
 def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     """Pretend that `theirs` is installed, with these factories, and nothing else."""
-    points = EntryPoints(EntryPoint("theirs", value, registry.GROUP) for value in values)
+    points = EntryPoints(EntryPoint("theirs", value, registry.BACKEND_GROUP) for value in values)
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.frame import Camera
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES
-from specsia_build.rendering.fast.stacks import LAYERS
+from specsia_build.rendering.fast.stacks import MOST_LAYERS
 from specsia_build.rendering.mesh import Mesh, Texture
 
 GRID = 16
@@ -188,7 +188,7 @@ def layered(mesh: Mesh, camera: Camera) -> Layered:
     again = (layers.sample[1:] == layers.sample[:-1]) & (layers.depth[1:] == layers.depth[:-1])
     layers = layers[np.concatenate([[True], ~again])[: len(layers.sample)]]
     rank = np.arange(len(layers.sample)) - np.searchsorted(layers.sample, layers.sample)
-    layers, rank = layers[rank < LAYERS], rank[rank < LAYERS]
+    layers, rank = layers[rank < MOST_LAYERS], rank[rank < MOST_LAYERS]
     touched = np.zeros(samples, np.bool_)
     touched[layers.sample] = True
 

@@ -9,13 +9,13 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
-    HALF,
+    HALF_SIZE,
     PAIRS,
     SCALE,
     VIEW_SIZE,
-    Floats,
-    Views,
+    DrawnViews,
     between,
     blended,
     seen_from,
@@ -57,7 +57,7 @@ def _look(ids, low, cell, nearest, piece):  # type: ignore[no-untyped-def]
                 depth = np.float32(far)
                 left, right = max(0, int(u - reach)), min(VIEW_SIZE - 1, int(u + reach))
                 for l in filled:  # noqa: E741
-                    v = HALF - (low[2] + l * cell) * SCALE
+                    v = HALF_SIZE - (low[2] + l * cell) * SCALE
                     for r in range(max(0, int(v - reach)), min(VIEW_SIZE - 1, int(v + reach)) + 1):
                         for c in range(left, right + 1):
                             if depth < nearest[k, r, c]:
@@ -76,7 +76,7 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
                 if u < 0 or u >= VIEW_SIZE:
                     continue
                 for l in range(1, volume.shape[2] - 1):  # noqa: E741
-                    v = HALF - (low[2] + l * cell) * SCALE
+                    v = HALF_SIZE - (low[2] + l * cell) * SCALE
                     if v < 0 or v >= VIEW_SIZE or not missing[k, int(v), int(u)]:
                         continue
                     c, s = between(u)
@@ -95,7 +95,7 @@ def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
     row, down = np.empty(counts[2], np.int64), np.empty(counts[2])
     for l in range(counts[2]):  # noqa: E741
-        row[l], down[l] = between(HALF - (low[2] + l * cell) * SCALE)
+        row[l], down[l] = between(HALF_SIZE - (low[2] + l * cell) * SCALE)
     column, across = np.empty(views, np.int64), np.empty(views)
     far, cuts = np.empty(views), np.empty(views)
     for i in range(counts[0]):
@@ -149,7 +149,7 @@ def _facing(depths: Floats) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _missing(views: Views, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
     """Pixels (6, H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
     covered = views.inside > 0
     carved = covered & (nearest <= views.depth + BEHIND)
@@ -160,7 +160,7 @@ def _missing(views: Views, facing: Floats, nearest: Floats) -> NDArray[np.bool_]
 
 
 def _with_visible_parts(
-    volume: Floats, views: Views, facing: Floats, low: NDArray[np.float64], cell: float
+    volume: Floats, views: DrawnViews, facing: Floats, low: NDArray[np.float64], cell: float
 ) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
@@ -176,7 +176,9 @@ def _with_visible_parts(
     return volume
 
 
-def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+def _fitting_cell(
+    views: DrawnViews, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> float:
     """Units between voxels that give about `_FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a
@@ -189,7 +191,7 @@ def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: 
     return float(np.clip(PROBE * np.sqrt(2 * crossings / _FACES), 1 / _MOST, 1 / _FEWEST))
 
 
-def fused_surface(views: Views) -> tuple[Mesh, Floats]:
+def fused_surface(views: DrawnViews) -> tuple[Mesh, Floats]:
     """Fuse the views to a closed surface of about `_FACES` faces, counter-clockwise seen from outside.
 
     A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks

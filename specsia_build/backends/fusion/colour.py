@@ -4,12 +4,12 @@ it."""
 import numpy as np
 import scipy
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
     CAMERAS,
-    HALF,
+    HALF_SIZE,
     SCALE,
-    Floats,
-    Views,
+    DrawnViews,
     between,
     depth_along,
     seen_from,
@@ -59,7 +59,7 @@ def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: i
             if away >= 0:
                 continue
             i, s = between(u)
-            j, t = between(HALF - vertices[n, 2] * SCALE)
+            j, t = between(HALF_SIZE - vertices[n, 2] * SCALE)
             if far - depths[k, j + (t >= 0.5), i + (s >= 0.5)] > SEEN + peek[n, k]:
                 continue
             edge = _mean(inside[k], j, i, t, s)
@@ -75,7 +75,7 @@ def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: i
 
 
 def colours_of(
-    mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float
+    mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
 ) -> Floats:
     """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and
     grain."""

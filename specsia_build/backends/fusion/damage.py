@@ -10,7 +10,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, Floats, Views, between, blended
+from specsia_build.arrays import Floats
+from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
 
@@ -63,19 +64,19 @@ SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation
 def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64]:
     """Degrees (6,) by which each view is turned from its camera; 0 for the front."""
     degrees = generator.normal(0.0, TURN_DEG * strength, 6)
-    degrees[FRONT] = 0.0
+    degrees[FRONT_VIEW] = 0.0
     return degrees
 
 
 def damaged(
     pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
-) -> Views:
+) -> DrawnViews:
     """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly
     made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
-    share = strength * (FRONT_SHARE if which == FRONT else 1.0)
+    share = strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0)
     bend = _similarity(generator, share)
     bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
     # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from
@@ -86,7 +87,7 @@ def damaged(
     known = alpha >= 0.5
     whole = continued(moved[..., :3] / np.maximum(alpha, 1e-3)[..., None], known)
     blurred = _blurred(moved[..., 4], DEPTH_BLUR * strength)
-    return Views(
+    return DrawnViews(
         _repainted(whole, known, which, generator, strength),
         _recut(alpha, generator, share),
         blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(_DEPTH * strength),
@@ -111,7 +112,7 @@ def _repainted(
     color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
 ) -> Floats:
     """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
-    s = np.float32(strength * (FRONT_SHARE if which == FRONT else 1.0))
+    s = np.float32(strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0))
     base = _blurred(color, SPLIT)
     detail = color - base
     wander = smooth_vectors(generator, WANDER_WAVE) * (s * np.float32(WANDER))
@@ -119,14 +120,14 @@ def _repainted(
     strange = warped(detail, smooth_vectors(generator, GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
     patches = np.clip(smooth_noise(generator, PATCH_WAVE), 0, 1)
     back_shift = smooth_vectors(generator, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
-    if which == BACK:
+    if which == BACK_VIEW:
         blend = min(1.0, strength)
         base = base + np.float32(blend) * (_blurred(warped(base, back_shift), BACK_BLUR * strength) - base)
         contrast = contrast * np.float32(1 - blend * (1 - BACK_DETAIL))
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
     painted += _mottle(detail, known, generator, float(s))
-    softness = {FRONT: SOFT_FRONT, BACK: SOFT_BACK}.get(which, _SOFT)
+    softness = {FRONT_VIEW: SOFT_FRONT, BACK_VIEW: SOFT_BACK}.get(which, _SOFT)
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 

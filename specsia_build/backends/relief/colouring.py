@@ -16,13 +16,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.pictures.palettes import COLOURS
-
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
@@ -45,7 +42,7 @@ _FAR = 0.01  # Share of a label's pixels around below which the mean colour take
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnFront:
     """What a drawing shows of a figure.
 
     Attributes:
@@ -71,7 +68,7 @@ class Drawn:
         return flat_colours(self.small, self.regions.material)
 
 
-def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
+def back_of(drawn: DrawnFront, logits: Floats, crop: Crop) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
     likely = likelihoods(drawn.regions, logits)
     if _is_symmetric(drawn.regions.material):
@@ -87,7 +84,7 @@ def _is_symmetric(material: NDArray[np.intp]) -> bool:
     return bool(np.mean((material == mirrored)[either]) >= _SYMMETRIC)
 
 
-def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
+def with_sides(drawn: DrawnFront, height: Floats, crop: Crop) -> Pixels:
     """The front (H, W, 3) uint8, with its materials' smooth colours where it is steep.
 
     `height` (S, S) is that of the surface, see `steepness`.

@@ -10,10 +10,9 @@ import scipy
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 
+from specsia_build.arrays import Mask
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
-
-Mask = NDArray[np.bool_]
 
 _SCALE, _SMOOTHING, _LEAST_AREA = 100.0, 0.6, 10
 """Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and

@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
@@ -20,12 +21,9 @@ from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
-FULL = 250  # Coverage from which a pixel's colour is the figure's alone
+FULLY_COVERED = 250  # Coverage from which a pixel's colour is the figure's alone
 _MARGIN = (
     0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
 )
@@ -94,7 +92,7 @@ def crop_of(covered: Mask) -> Crop:
 
 
 @dataclass(frozen=True)
-class _Figure:
+class FigureCut:
     """A figure cut out of a picture of `size` pixels.
 
     Attributes:
@@ -111,7 +109,7 @@ class _Figure:
     size: int
 
     @cached_property
-    def distance(self) -> Floats:
+    def distance(self) -> Doubles:
         """Signed distance (H, W) of pixel centres to the silhouette's contour in pixels, positive inside."""
         inside = scipy.ndimage.distance_transform_edt(self.covered)
         outside = scipy.ndimage.distance_transform_edt(~self.covered)
@@ -119,7 +117,7 @@ class _Figure:
         return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
-def figure_of(image: NDArray[np.uint8]) -> _Figure:
+def figure_of(image: NDArray[np.uint8]) -> FigureCut:
     """Cut the figure out of a picture (S, S, 4) uint8 with straight alpha.
 
     Raises:
@@ -142,11 +140,11 @@ def figure_of(image: NDArray[np.uint8]) -> _Figure:
     window = box_around(covered, max(4, round(_MARGIN * longest)))
     picture, covered = image[window].copy(), covered[window]
     picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    return _Figure(picture, covered, crop_of(covered), window, len(image))
+    return FigureCut(picture, covered, crop_of(covered), window, len(image))
 
 
 @dataclass(frozen=True)
-class _Surface:
+class ClosedSurface:
     """A closed surface over a picture.
 
     Attributes:
@@ -157,18 +155,18 @@ class _Surface:
         front: (F,) bool, whether the face belongs to the front.
     """
 
-    points: Floats
+    points: Doubles
     faces: NDArray[np.int64]
     front: Mask
 
 
-def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
+def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:
     """Values (H, W) between pixels, bilinearly, where the first pixel's centre is at (0.5, 0.5)."""
     at = [np.asarray(rows) - 0.5, np.asarray(columns) - 0.5]
     return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, mode="nearest"), np.float64)
 
 
-def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
+def _lattice(covered: Mask, distance: Doubles) -> tuple[Doubles, Doubles, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
     pixels."""
     box = box_around(covered)
@@ -185,7 +183,7 @@ def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
         cell = max(_FINEST, cell / FINER)
 
 
-def surface_of(figure: _Figure, depth: NDArray[np.floating], *, known: bool = True) -> _Surface:
+def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True) -> ClosedSurface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
@@ -220,7 +218,7 @@ def surface_of(figure: _Figure, depth: NDArray[np.floating], *, known: bool = Tr
     return _sheets(columns, rows, middle, half, inside, rim)
 
 
-def _thickest(distance: Floats, cell: float) -> Floats:
+def _thickest(distance: Doubles, cell: float) -> Doubles:
     """The greatest half thickness (h, w) of thin parts, infinite elsewhere, in the unit of `cell`.
 
     The width of a part at a node is that of the largest disc inside of the silhouette that covers the node;
@@ -238,7 +236,9 @@ def _thickest(distance: Floats, cell: float) -> Floats:
     return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> _Surface:
+def _sheets(
+    columns: Doubles, rows: Doubles, middle: Doubles, half: Doubles, inside: Mask, rim: Mask
+) -> ClosedSurface:
     """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim."""
     used = inside | rim
     number = np.full(used.shape, -1)
@@ -262,10 +262,12 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
-    return _Surface(points, both, np.arange(len(both)) < len(faces))
+    return ClosedSurface(points, both, np.arange(len(both)) < len(faces))
 
 
-def textured(figure: _Figure, surface: _Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
+def textured(
+    figure: FigureCut, surface: ClosedSurface, front: NDArray[np.uint8], back: NDArray[np.uint8]
+) -> Mesh:
     """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one
     texture.
 
@@ -298,7 +300,7 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
     covered = picture[..., 3] >= HALF_COVERED
-    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
+    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULLY_COVERED)
     if not trusted.any():
         trusted = covered
     thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)

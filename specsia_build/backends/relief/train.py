@@ -24,8 +24,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import ROUNDS, SAMPLES, guides, inputs, on_white
-from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, crop_of
+from specsia_build.backends.relief.net import PALETTE_ROUNDS, PALETTE_SAMPLES, guides, inputs, on_white
+from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_animated, read_character
@@ -64,7 +64,7 @@ class Net(nn.Module):
         self.up = nn.ModuleList(
             [_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)]
         )
-        self.head = nn.Conv2d(_WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
+        self.head = nn.Conv2d(_WIDTHS[0], 4 * net.OUTPUTS + net.KEY_CHANNELS, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, `CHANNELS`, S, S) to outputs (N, `OUTPUTS`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
@@ -90,7 +90,7 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
     copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + net.GUIDES], predicted[:, 3 + net.GUIDES :]
     counts = one_hot.sum((2, 3))
     keys = torch.einsum("nkij,ncij->nck", key, one_hot) / counts.clamp(min=1e-3)[:, :, None]
-    logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY**0.5
+    logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY_CHANNELS**0.5
     hints = functional.one_hot(guided, COLOURS + 1)[..., :COLOURS].float()
     logits = logits + net.TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
     return torch.cat([logits.masked_fill((counts == 0)[:, :, None, None], -1e4), copy], 1)
@@ -200,7 +200,7 @@ def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[An
     crop = Crop(left, top, crop.side * shrunk)
     drawing = crop.resized(visible)
     behind = crop.resized(on_white(back))[..., :3].astype(np.float32)
-    covers = np.asarray(crop.nearest(cover)) >= FULL
+    covers = np.asarray(crop.nearest(cover)) >= FULLY_COVERED
     in_front = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
     both = in_front & covers[..., 1]
     heights = np.asarray(crop.nearest(depth), np.float32) / np.float32(crop.figure)
@@ -214,7 +214,7 @@ def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[An
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
     palette = np.zeros((COLOURS, 3), np.float32)
     if in_front.any():
-        palette, labels[in_front] = palette_of(colours[in_front], SAMPLES, ROUNDS)
+        palette, labels[in_front] = palette_of(colours[in_front], PALETTE_SAMPLES, PALETTE_ROUNDS)
     if rng.random() < 0.25:
         # Some colours of the palette are changed: a region's place matters more than its colour.
         moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (

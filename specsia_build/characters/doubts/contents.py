@@ -8,9 +8,9 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import words_of
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.joints import Points
 from specsia_build.characters.doubts.probe import Probe, surface_samples
 from specsia_build.errors import some
 
@@ -75,7 +75,7 @@ def _scenery(probe: Probe) -> set[int]:
     return scenery
 
 
-def _is_ground(own: Points, rest: Points) -> bool:
+def _is_ground(own: Doubles, rest: Doubles) -> bool:
     """Whether a part reaches beyond all others, as a plate below them or as a room around them."""
     low, high, inner, outer = own.min(axis=0), own.max(axis=0), rest.min(axis=0), rest.max(axis=0)
     size, extent = outer - inner, high - low
@@ -117,7 +117,7 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
         yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names)
 
 
-def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
+def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
     """Indices of points (N, 3), grouped by gaps along x or y."""
     groups: list[NDArray[np.intp]] = []
     pending = [np.arange(len(points))]

@@ -20,12 +20,12 @@ from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import legible
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.schema import Accessor, BufferView, Entry
+from specsia_build.characters.gltf.schema import Accessor, BufferView, GltfEntry
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=GltfEntry)
 _T = TypeVar("_T")
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -68,8 +68,8 @@ class Document:
     fps: float = FRAMES
     is_export: bool = False
     warnings: dict[str, None] = field(default_factory=dict)
-    _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
-    _bytes: dict[tuple[type[Entry], int], memoryview] = field(default_factory=dict)
+    _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
+    _bytes: dict[tuple[type[GltfEntry], int], memoryview] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,11 +93,11 @@ class Document:
         """All entries of one of the document's lists."""
         return [self.entry(kind, index) for index in range(self.count(kind))]
 
-    def count(self, kind: type[Entry]) -> int:
+    def count(self, kind: type[GltfEntry]) -> int:
         """Number of entries of one of the document's lists."""
         return len(self.lists.get(kind.key, ()))
 
-    def error(self, kind: type[Entry], index: int, problem: str) -> CharacterError:
+    def error(self, kind: type[GltfEntry], index: int, problem: str) -> CharacterError:
         """Error about an entry."""
         return damaged(f"{self.name}: {kind.key}[{index}]", problem)
 
@@ -329,7 +329,10 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    stored, keys = _decode(text, dict[str, Raw], f"{name}:"), [kind.key for kind in Entry.__subclasses__()]
+    stored, keys = (
+        _decode(text, dict[str, Raw], f"{name}:"),
+        [kind.key for kind in GltfEntry.__subclasses__()],
+    )
     rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
     root = _decode(rest, schema.Root, f"{name}:")
     version = str((root.asset or {}).get("version") or "unknown")

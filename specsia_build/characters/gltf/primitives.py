@@ -46,7 +46,7 @@ class Instance:
     """
 
     node: schema.Node
-    mesh: schema.Mesh
+    mesh: schema.GltfMesh
     index: int
     place: int
     weights: tuple[float, ...]
@@ -165,7 +165,7 @@ class Vertices:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPrimitive:
     """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves
     it)."""
 
@@ -198,7 +198,7 @@ class MeshReader:
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
-    def read(self, instance: Instance) -> Iterator[Placed]:
+    def read(self, instance: Instance) -> Iterator[PlacedPrimitive]:
         """Read the primitives of an instance that have triangles."""
         key = (instance.index, instance.weights)
         if key not in self._parts:
@@ -211,7 +211,7 @@ class MeshReader:
             if instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= part.source.attributes.keys():
                 influences = part.source.influences(len(self._palette(instance.node.skin)))
                 memory.take(_KEPT_INFLUENCE_COST * influences.joints.size)
-            yield Placed(self._place(instance, part, influences), part.source, influences)
+            yield PlacedPrimitive(self._place(instance, part, influences), part.source, influences)
 
     def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _Part | None:
         """Read a primitive as it is stored; None where it has no triangles."""

@@ -58,7 +58,7 @@ class Root(Struct):
     scene: int | None = None
 
 
-class Entry(Struct, kw_only=True):
+class GltfEntry(Struct, kw_only=True):
     """An entry of one of the document's lists; `key` names the list. A name that is not text counts as
     none."""
 
@@ -70,12 +70,12 @@ class Entry(Struct, kw_only=True):
             self.name = None
 
 
-class Scene(Entry):
+class Scene(GltfEntry):
     key = "scenes"
     nodes: tuple[_Index, ...] | None = None
 
 
-class Node(Entry):
+class Node(GltfEntry):
     key = "nodes"
     children: tuple[_Index, ...] | None = None
     mesh: _Index | None = None
@@ -97,26 +97,26 @@ class Primitive(Struct):
     extensions: Extensions | None = None
 
 
-class Mesh(Entry):
+class GltfMesh(GltfEntry):
     key = "meshes"
     primitives: tuple[Primitive, ...] | None = None
     weights: tuple[_Number, ...] | None = None
 
 
-class Skin(Entry):
+class GltfSkin(GltfEntry):
     key = "skins"
     joints: tuple[_Index, ...] | None = None
     inverse_bind_matrices: _Index | None = None
 
 
-class _Target(Struct):
+class GltfTarget(Struct):
     path: str | None = None
     node: _Index | None = None
 
 
 class Channel(Struct):
     sampler: _Index
-    target: _Target
+    target: GltfTarget
 
 
 class AnimationSampler(Struct):
@@ -125,7 +125,7 @@ class AnimationSampler(Struct):
     interpolation: str | None = None
 
 
-class Animation(Entry):
+class Animation(GltfEntry):
     key = "animations"
     channels: tuple[Channel, ...] | None = None
     samplers: tuple[AnimationSampler, ...] | None = None
@@ -163,7 +163,7 @@ class ExtensionValues(Struct):
     source: _Index | None = None
 
 
-class Material(Entry):
+class GltfMaterial(GltfEntry):
     key = "materials"
     pbr: BaseColor | None = field(default=None, name="pbrMetallicRoughness")
     alpha_mode: str | None = None
@@ -174,20 +174,20 @@ class Material(Entry):
     extensions: Extensions | None = None
 
 
-class Texture(Entry):
+class GltfTexture(GltfEntry):
     key = "textures"
     source: _Index | None = None
     sampler: _Index | None = None
     extensions: Extensions | None = None
 
 
-class Image(Entry):
+class Image(GltfEntry):
     key = "images"
     uri: str | None = None
     buffer_view: _Index | None = None
 
 
-class Sampler(Entry):
+class Sampler(GltfEntry):
     key = "samplers"
     wrap_s: _Index | None = None
     wrap_t: _Index | None = None
@@ -206,7 +206,7 @@ class Sparse(Struct):
     values: SparsePart
 
 
-class Accessor(Entry):
+class Accessor(GltfEntry):
     key = "accessors"
     component_type: _Index
     count: _Index
@@ -217,7 +217,7 @@ class Accessor(Entry):
     sparse: Sparse | None = None
 
 
-class BufferView(Entry):
+class BufferView(GltfEntry):
     key = "bufferViews"
     buffer: _Index
     byte_length: _Index
@@ -226,7 +226,7 @@ class BufferView(Entry):
     extensions: Extensions | None = None
 
 
-class Buffer(Entry):
+class Buffer(GltfEntry):
     key = "buffers"
     uri: str | None = None
 
@@ -269,7 +269,7 @@ class HumanBone(Struct):
     bone: str | None = None
 
 
-class Humanoid(Struct):
+class GltfHumanoid(Struct):
     """Bones by name in VRM 1.0, a list of named bones in VRM 0.x."""
 
     human_bones: dict[str, HumanBone] | tuple[HumanBone, ...] | None = None

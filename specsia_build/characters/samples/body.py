@@ -6,12 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from specsia_build.characters.samples.shapes import Array, Piece, blob, hoop, superellipsoid, tube, turned
-from specsia_build.characters.samples.traits import TABLES, Chance, Colour, Mark, Part, Traits, colours, shade
+from specsia_build.arrays import Doubles
+from specsia_build.characters.samples.shapes import Piece, blob, hoop, superellipsoid, tube, turned
+from specsia_build.characters.samples.traits import (
+    TRAIT_TABLES,
+    Chance,
+    Colour,
+    FeaturePart,
+    Mark,
+    Traits,
+    colours,
+    shade,
+)
 
 CLOTH = 0.012  # How far a garment stands off the skin
 TRUNK = ("hips", "spine", "chest", "neck", "head")
-SIDES = ("left", "right")
+BODY_SIDES = ("left", "right")
 ARM = ("chest", "UpperArm", "LowerArm", "Hand")
 LEG = ("hips", "UpperLeg", "LowerLeg", "Foot")
 
@@ -22,10 +32,10 @@ _LOOKS = {
 """Pieces that marks show on, by what they are measured in."""
 
 
-_Place = tuple[Array, Array]  # Its middle and radii, (3,) each
+_Place = tuple[Doubles, Doubles]  # Its middle and radii, (3,) each
 
 
-def vector(x: float, y: float, z: float) -> Array:
+def vector(x: float, y: float, z: float) -> Doubles:
     """A vector (3,)."""
     return np.array([x, y, z], np.float64)
 
@@ -51,7 +61,7 @@ class Body:
         _add_trunk(self)
         _add_arms(self)
         _add_legs(self)
-        groups, features = TABLES.features, self.traits.features
+        groups, features = TRAIT_TABLES.features, self.traits.features
         rows = [
             groups[group][features[group]]
             for group in sorted(features, key=lambda group: group != "markings")
@@ -67,8 +77,8 @@ class Body:
             self._add_mark(Mark("box", (0, -0.66), (3, 1), "bottom", "torso", side=0))
 
     def _measure(self) -> None:
-        between, traits, figure = self.chance.between, self.traits, TABLES.figures[self.traits.figure]
-        human = TABLES.species[traits.species].human
+        between, traits, figure = self.chance.between, self.traits, TRAIT_TABLES.figures[self.traits.figure]
+        human = TRAIT_TABLES.species[traits.species].human
         half, tall = between(*figure["head"]), traits.figure == "tall"
         width = half * between(0.84, 1.2) * (0.86 if tall else 1.0)
         square = (4.5, 8.0) if traits.species == "robot" else (2.6, 3.6)
@@ -82,7 +92,7 @@ class Body:
         self.crotch = self.neck * between(*figure["crotch"])
         self.span = self.neck - self.crotch
         girth = (0.5 * self.span + 0.16) * between(*figure["girth"])
-        self.chest, waist, hips, belly = (k * girth for k in TABLES.frames[traits.frame])
+        self.chest, waist, hips, belly = (k * girth for k in TRAIT_TABLES.frames[traits.frame])
         widths = np.array(
             [0.78 * hips, hips, 0.97 * hips, waist, self.chest, 0.9 * self.chest, 0.5 * self.chest]
         )
@@ -114,7 +124,7 @@ class Body:
         high = min(wide * between(1.0, 1.4), 0.34 * half)
         apart, level = (
             between(0.36, 0.46),
-            between(-0.06, 0.1) + TABLES.species[self.traits.species].eye_level,
+            between(-0.06, 0.1) + TRAIT_TABLES.species[self.traits.species].eye_level,
         )
         chest_width, chest_depth, chest_middle = self.girth(self.trunk(0.6))
         waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(
@@ -147,17 +157,17 @@ class Body:
         """Height at a share of the torso, from the crotch."""
         return self.crotch + share * self.span
 
-    def girth(self, height: float) -> Array:
+    def girth(self, height: float) -> Doubles:
         """Half width, half depth and middle of the torso at a height."""
         return np.array([np.interp(height, self.profile[:, 0], self.profile[:, k]) for k in (1, 2, 3)])
 
-    def on_face(self, x: float, y: float) -> Array:
+    def on_face(self, x: float, y: float) -> Doubles:
         """The point in front of the head at x and y in its half widths and heights."""
         share = max(1 - abs(y) ** self.power, 0.0) ** (1 / self.power) * (1 - self.jaw * max(-y, 0.0) ** 1.5)
         depth = share * max(1 - (abs(x) / max(share, 1e-6)) ** self.power, 0.0) ** (1 / self.power)
         return np.asarray(self.head[0] + self.head[1] * (x, y, depth))
 
-    def cap(self, edges: Sequence[float], scale: float) -> Array:
+    def cap(self, edges: Sequence[float], scale: float) -> Doubles:
         """The head's surface down to an edge in front, at the sides and behind, in half turns from the
         top."""
         front, side, back = edges
@@ -168,13 +178,13 @@ class Body:
         inside = np.broadcast_to(grid[-1:].mean(axis=1, keepdims=True), (1, 33, 3))
         return np.asarray(self.head[0] + self.head[1] * np.concatenate([grid, inside]))
 
-    def add(self, look: str, grid: Array, *bones: str) -> None:
+    def add(self, look: str, grid: Doubles, *bones: str) -> None:
         """Add a piece that some bones move."""
         self.pieces.append(Piece(look, grid, bones))
 
-    def both(self, look: str, grid: Array, *bones: str) -> None:
+    def both(self, look: str, grid: Doubles, *bones: str) -> None:
         """Add a piece on the left and its mirror image; bones of limbs are named without their side."""
-        left, right = (tuple(bone if bone in TRUNK else side + bone for bone in bones) for side in SIDES)
+        left, right = (tuple(bone if bone in TRUNK else side + bone for bone in bones) for side in BODY_SIDES)
         self.add(look, grid, *left)
         self.pieces.append(self.pieces[-1].mirrored(right))
 
@@ -191,7 +201,7 @@ class Body:
         if mark.pair or mark.on == "eye":
             self.marks.append((replace(mark, at=(-x, y), turn=-mark.turn), colour))
 
-    def _add_part(self, part: Part) -> None:
+    def _add_part(self, part: FeaturePart) -> None:
         (middle, radii), points = self.places[part.on], []
         size = float(radii.mean())
         for row in part.path:
@@ -214,7 +224,9 @@ class Body:
         if part.pair:
             self.both(part.look, grid, *part.bones)
             return
-        bones = tuple(bone if bone in TRUNK else SIDES[self.traits.side < 0] + bone for bone in part.bones)
+        bones = tuple(
+            bone if bone in TRUNK else BODY_SIDES[self.traits.side < 0] + bone for bone in part.bones
+        )
         piece = Piece(part.look, grid, bones)
         self.pieces.append(piece.mirrored(bones) if part.side and self.traits.side < 0 else piece)
 
@@ -247,8 +259,8 @@ def _add_skirt(body: Body) -> None:
 
 
 def _covering(
-    path: Sequence[Array], radii: Array, share: float, off: float, flare: float, start: float = 0.9
-) -> Array:
+    path: Sequence[Doubles], radii: Doubles, share: float, off: float, flare: float, start: float = 0.9
+) -> Doubles:
     """A garment on a limb, from its start, rounded by `start`, to a share of it."""
     t = np.linspace(0, 1, 3)
     axis = path[0] + (path[-1] - path[0]) * (t * share)[:, None]

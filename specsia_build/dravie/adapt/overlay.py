@@ -7,9 +7,9 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.dravie.config import HALF_COVERED
+from specsia_build.arrays import Pixels
 from specsia_build.errors import SpecsiaError
-from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.layers import HALF_COVERED
 
 _LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
 PAPER_TOLERANCE = 12  # Largest difference in levels of an opaque drawing's background from its corners

@@ -20,11 +20,11 @@ Whole frames and training patches are encoded by the same compiled functions, pi
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined, ready
-from specsia_build.pictures.films import Pixels
 
 Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 4
 _PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.images import load_texture
-from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.layers import HALF_COVERED
 
-COLOR, _MASK, _POS = "color", "mask", "pos"
+COLOR_FOLDER, _MASK, _POS = "color", "mask", "pos"
 
 _SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -31,16 +31,17 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
     The folder holds `color/`, `pos/` and, if the colours have no alpha, `mask/`; the pictures of a frame
     share a name, whatever their suffixes. Raises `UsageError` if pictures are missing or left over.
     """
-    if missing := [layer for layer in (COLOR, _POS) if not (folder / layer).is_dir()]:
+    if missing := [layer for layer in (COLOR_FOLDER, _POS) if not (folder / layer).is_dir()]:
         raise UsageError(f"{folder} has no {missing[0]}/, which holds a picture for every frame")
-    layers = {layer: _pictures(folder / layer) for layer in (COLOR, _MASK, _POS) if (folder / layer).is_dir()}
+    layers = {
+        layer: _pictures(folder / layer) for layer in (COLOR_FOLDER, _MASK, _POS) if (folder / layer).is_dir()
+    }
     for layer, pictures in layers.items():
-        if only := pictures.keys() ^ layers[COLOR].keys():
+        if only := pictures.keys() ^ layers[COLOR_FOLDER].keys():
             unpaired = min(only, key=_number_order)
-            raise UsageError(
-                f"{folder}: {COLOR}/ and {layer}/ must hold the same frames, and '{unpaired}' is only in one"
-            )
-    names = sorted(layers[COLOR], key=_number_order)
+            both = f"{COLOR_FOLDER}/ and {layer}/"
+            raise UsageError(f"{folder}: {both} must hold the same frames, and '{unpaired}' is only in one")
+    names = sorted(layers[COLOR_FOLDER], key=_number_order)
     return {name: {layer: pictures[name] for layer, pictures in layers.items()} for name in names}
 
 
@@ -81,10 +82,10 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     """
     # Links to pictures may lead anywhere.
     pictures = {layer: load_texture(path, str(path), Path("/")) for layer, path in frame.items()}
-    color, pos = pictures[COLOR], pictures[_POS]
+    color, pos = pictures[COLOR_FOLDER], pictures[_POS]
     for layer, picture in pictures.items():
         if picture.shape != color.shape:
-            raise UsageError(f"{frame[layer]} differs in size from {frame[COLOR]}")
+            raise UsageError(f"{frame[layer]} differs in size from {frame[COLOR_FOLDER]}")
     rgb, alpha = color[..., :3], color[..., 3]
     is_opaque = bool((alpha == 255).all())
     if _MASK in pictures:
@@ -97,7 +98,7 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
         rgb = _without_background(rgb, alpha) if is_opaque else rgb
     elif is_opaque:
         raise UsageError(
-            f"{frame[COLOR]} has no alpha, and there is no {_MASK}/: the silhouette must come from one"
+            f"{frame[COLOR_FOLDER]} has no alpha, and there is no {_MASK}/: the silhouette must come from one"
         )
     visible = alpha[..., None] > 0
     return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack(

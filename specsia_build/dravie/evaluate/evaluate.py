@@ -14,6 +14,7 @@ from types import MappingProxyType
 import torch
 
 from specsia_build import png, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
@@ -22,7 +23,7 @@ from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.metrics import (
-    Perceptual,
+    PerceptualScores,
     clip_flicker,
     perceptual_scores,
     steps_between,
@@ -39,18 +40,17 @@ from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import (
     MARK,
     MARK_TEXT,
+    RAW,
     SCORES,
     TRUTH,
     UNREPAIRED,
     picture_name,
     pictures_folder,
 )
-from specsia_build.look.evaluation import RAW as RAW_FOLDER
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 
-RAW, _LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
-FAST = (RAW, _LINE, PASTE)  # Baselines without a training
+_LINE, PASTE, SINGLE = "line", "look-up", "sample-wise"
+FAST = (UNREPAIRED, _LINE, PASTE)  # Baselines without a training
 BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 OURS = "DraViE"
@@ -80,11 +80,11 @@ class Method:
 
     @property
     def folder(self) -> str:
-        return RAW_FOLDER if self.label == RAW else f"{self.label.replace(' ', '-')}-{self.repeat}"
+        return RAW if self.label == UNREPAIRED else f"{self.label.replace(' ', '-')}-{self.repeat}"
 
 
 @dataclass(frozen=True)
-class _Run:
+class EvaluatedRun:
     """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
 
     path: Path
@@ -93,10 +93,11 @@ class _Run:
     seen: SeenCharacters
 
 
-def load_runs(paths: Sequence[Path], device: torch.device) -> list[_Run]:
+def load_runs(paths: Sequence[Path], device: torch.device) -> list[EvaluatedRun]:
     """Load the models of run folders onto a device."""
     return [
-        _Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths
+        EvaluatedRun(path, load_generator(path, device), read_run_config(path), read_seen(path))
+        for path in paths
     ]
 
 
@@ -104,7 +105,7 @@ def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
     def paint(drawing: Drawing, view: Pair) -> Pixels:
-        if name == RAW:
+        if name == UNREPAIRED:
             return view.z
         picture = view.z if name == _LINE else drawing.paste(view.z, view.pos)
         return draw_contour(picture, picture[..., 3], drawing.ink.width, drawing.ink.around(picture))
@@ -113,7 +114,7 @@ def _baseline(name: str) -> Method:
 
 
 def _trained(
-    label: str, repeat: int, run: _Run, fitted: Fitted | None = None, drawing: bool = True
+    label: str, repeat: int, run: EvaluatedRun, fitted: Fitted | None = None, drawing: bool = True
 ) -> Method:
     """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
 
@@ -124,13 +125,13 @@ def _trained(
     return Method(label, fit, repeat, run.seen)
 
 
-def _groups(runs: Sequence[_Run]) -> dict[str, list[_Run]]:
+def _groups(runs: Sequence[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
     """Group runs by label; those that differ only in the seed share one.
 
     A label names the backends and the settings in which a run differs from the first.
     """
     trained = [run.settings for run in runs if run.settings is not None]
-    groups: dict[str, list[_Run]] = {}
+    groups: dict[str, list[EvaluatedRun]] = {}
     for run in runs:
         if run.settings is None:
             words = [OURS, run.path.name]
@@ -146,7 +147,7 @@ def _groups(runs: Sequence[_Run]) -> dict[str, list[_Run]]:
 
 
 def choose_methods(
-    runs: Sequence[_Run],
+    runs: Sequence[EvaluatedRun],
     baselines: Sequence[str] = FAST,
     without_drawing: bool = False,
     repeats: int = 1,
@@ -246,7 +247,7 @@ def evaluate(
     methods: Sequence[Method],
     out: Path,
     configs: Sequence[str] = (),
-    perceptual: Perceptual = MappingProxyType({}),
+    perceptual: PerceptualScores = MappingProxyType({}),
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
@@ -281,13 +282,13 @@ def evaluate(
                     front, painters = DrawnPair(frontal, Drawing.of(frontal, dataset.keeps_places())), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
-                _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
+                _write_pictures(out, config, pairs, RAW, [pair.z for pair in pairs])
                 for method in methods:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     painters[name] = painters.get(name) or method.fit(front)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
-                    if method.label != RAW:
+                    if method.label != UNREPAIRED:
                         _write_pictures(out, config, pairs, method.folder, results)
                     flicker = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for (row, pair), result in zip(sequence, results, strict=True):

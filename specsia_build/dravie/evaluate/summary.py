@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from specsia_build import __version__
-from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, RAW, Evaluation
+from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
-from specsia_build.look.evaluation import SCORES, TABLES
+from specsia_build.look.evaluation import SCORE_TABLES, SCORES, UNREPAIRED
 
 MEANS = "scores.csv"
 
@@ -65,7 +65,7 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 @dataclass(frozen=True)
-class _Value:
+class MeanScore:
     """A mean over characters.
 
     Attributes:
@@ -82,7 +82,7 @@ class _Value:
     high: float | None
 
     @staticmethod
-    def of(repeats: Mapping[int, Mapping[str, float]]) -> _Value:
+    def of(repeats: Mapping[int, Mapping[str, float]]) -> MeanScore:
         """Average the values of characters by repeat."""
         means = [float(np.mean(list(values.values()))) for values in repeats.values()]
         names = dict.fromkeys(name for values in repeats.values() for name in values)
@@ -91,7 +91,7 @@ class _Value:
             for name in names
         }
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        return _Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
+        return MeanScore(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
 
     def text(self, digits: int, sign: str = "") -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
@@ -105,7 +105,7 @@ KEYS, _NUMBERS = (
     ("mean", "deviation", "low", "high"),
 )  # Columns of `MEANS`
 
-Summary = Mapping[tuple[str, str, str, str], _Value]  # By configuration, method, kind of view and score
+Summary = Mapping[tuple[str, str, str, str], MeanScore]  # By configuration, method, kind of view and score
 
 
 def summarise(evaluation: Evaluation) -> Summary:
@@ -118,7 +118,7 @@ def summarise(evaluation: Evaluation) -> Summary:
             repeats = views.setdefault((score.config, score.method, kind, name), {})
             repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
     return {
-        key: _Value.of(
+        key: MeanScore.of(
             {
                 repeat: {name: float(np.mean(of_views)) for name, of_views in characters.items()}
                 for repeat, characters in repeats.items()
@@ -135,7 +135,7 @@ class Difference(NamedTuple):
     method: str
     baseline: str
     score: str
-    value: _Value
+    value: MeanScore
 
     @property
     def verdict(self) -> str:
@@ -160,7 +160,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
             best = choose(baselines, key=lambda name: baselines[name].mean)
             theirs = baselines[best].characters
             apart = {name: value - theirs[name] for name, value in ours.characters.items() if name in theirs}
-            yield Difference(config, label, best, score, _Value.of({0: apart}))
+            yield Difference(config, label, best, score, MeanScore.of({0: apart}))
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -217,7 +217,7 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     """Describe each trained method on each backend in one sentence."""
     lines = []
     for config, label in itertools.product(evaluation.configs, evaluation.labels(True)):
-        ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
+        ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, UNREPAIRED))
         of_raw = (
             f", {ours.mean / raw.mean:.0%} of Z's"
             if ours is not None and raw is not None and raw.mean
@@ -259,7 +259,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict
     """Write `tables.md`, `scores.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
     document = to_document(evaluation, summary)
-    write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
+    write_bytes(out / SCORE_TABLES, to_markdown(evaluation, summary).encode())
     stream = io.StringIO()
     means = (mean.values() for mean in document["means"])
     csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *_NUMBERS), *means])

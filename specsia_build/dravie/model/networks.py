@@ -66,8 +66,8 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 _SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
 _BOUND = 6.0
-"""Outputs before a blend are kept within ±`_BOUND`. Far outside, alpha and weights have almost no gradient, so
-that a training that gets there cannot return."""
+"""Outputs before a blend are kept within ±`_BOUND`. Far outside, alpha and weights have almost no gradient,
+so that a training that gets there cannot return."""
 
 
 class Tiny(_Padded):
@@ -247,7 +247,7 @@ def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
-class Similarity(nn.Module):
+class SimilarityLoss(nn.Module):
     """1 - SSIM (Wang et al. 2004) of every other window of `SSIM_WINDOW` pixels, as a perceptual loss."""
 
     def loss(self, painted: Tensor, target: Tensor) -> Tensor:
@@ -271,7 +271,7 @@ def discriminator_loss(scores: Tensor) -> Tensor:
     return generator_loss(real) + painted.square().mean()
 
 
-class Features(nn.Module):
+class VggFeatures(nn.Module):
     """The first three convolutions of VGG-19, under torchvision's names, and never trained.
 
     Colours in [-1, 1] are not normalised, as in the published model.
@@ -305,7 +305,7 @@ class Features(nn.Module):
         return torch.stack(squares).sum() / count
 
 
-PerceptualLoss = Features | Similarity
+PerceptualLoss = VggFeatures | SimilarityLoss
 
 
 def find_perceptual_loss(perceptual: Perceptual) -> PerceptualLoss | None:
@@ -314,8 +314,8 @@ def find_perceptual_loss(perceptual: Perceptual) -> PerceptualLoss | None:
     Weights of `vgg19` are downloaded once into torch's cache; raises `UsageError` if they cannot be read.
     """
     if perceptual != "vgg19":
-        return Similarity() if perceptual == "ssim" else None
-    features = Features()
+        return SimilarityLoss() if perceptual == "ssim" else None
+    features = VggFeatures()
     try:
         weights = torch.hub.load_state_dict_from_url(
             VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from specsia_build import __version__, png, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -26,7 +27,7 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.pictures.files import write_film
-from specsia_build.pictures.films import Pixels, side_by_side
+from specsia_build.pictures.films import side_by_side
 from specsia_build.pool import map_ahead
 
 _RECORD, FILM = "enhance.json", "film"
@@ -38,7 +39,7 @@ THREADS, _AHEAD = (
 
 
 @dataclass(frozen=True)
-class _Frame:
+class FrameToRepair:
     """A frame to repair.
 
     Attributes:
@@ -64,7 +65,7 @@ class FrameSource:
     identity: str
     count: int
     fps: float
-    each: Callable[[], Iterator[_Frame]]
+    each: Callable[[], Iterator[FrameToRepair]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
     parts = (drawing.places, drawing.colours, np.float32(ink.width), ink.beside, ink.colours)
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
-    def each() -> Iterator[_Frame]:
+    def each() -> Iterator[FrameToRepair]:
         for name, files in listed.items():
-            yield _Frame(name, partial(read_frame, files), tuple(files.values()), lambda: drawing)
+            yield FrameToRepair(name, partial(read_frame, files), tuple(files.values()), lambda: drawing)
 
     return FrameSource(f"{folder.resolve()} {digest}", len(listed), FOLDER_FPS, each)
 
@@ -111,14 +112,14 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
         pair = decode_pair(row)
         return pair.z, pair.pos, pair.gt
 
-    def each() -> Iterator[_Frame]:
+    def each() -> Iterator[FrameToRepair]:
         for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
             for row in dataset.stream(config, name, pair_columns(dataset)):
                 drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
-                yield _Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
+                yield FrameToRepair(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
 
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(chosen.values()), DATASET_FPS, each)
 
@@ -147,7 +148,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
     written = 0
     with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
-        def unfinished() -> Iterator[_Frame]:
+        def unfinished() -> Iterator[FrameToRepair]:
             names: set[str] = set()
             for frame in frames.each():
                 target, name = _target(out, frame), folded_name(frame.name)
@@ -184,7 +185,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
     )
 
 
-def _target(out: Path, frame: _Frame) -> Path:
+def _target(out: Path, frame: FrameToRepair) -> Path:
     return out / f"{relative_name(frame.name, 'frame')}.png"
 
 
@@ -203,7 +204,9 @@ def _write_films(frames: FrameSource, out: Path) -> Path:
     return out / FILM
 
 
-def _write_film(stem: Path, each: Callable[[], Iterator[_Frame]], count: int, fps: float, out: Path) -> Path:
+def _write_film(
+    stem: Path, each: Callable[[], Iterator[FrameToRepair]], count: int, fps: float, out: Path
+) -> Path:
     """Write a film of frames beside their results and, of a clip, Y*."""
     sizes = []
     for frame in each():

@@ -20,7 +20,7 @@ from torch.optim.adam import adam
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import networks
-from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights, read_state, reading
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, TRAINING, load_weights, read_state, reading
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
@@ -161,7 +161,7 @@ class Trainer:
         Raises `SpecsiaError` if it cannot be read, or is of other networks.
         """
         if self.average is not None:
-            with reading(checkpoint / MODEL) as path:
+            with reading(checkpoint / MODEL_FILE) as path:
                 load_weights(self.average, load_file(path))
         with reading(checkpoint / TRAINING) as path:
             tensors = load_file(path)

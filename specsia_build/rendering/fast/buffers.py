@@ -20,7 +20,7 @@ WORD_BITS = 6  # A word of a row's bits stands for 2 ** WORD_BITS pixels
 WORD = 1 << WORD_BITS
 
 
-class Picture(NamedTuple):
+class PaddedPicture(NamedTuple):
     """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`.
 
     `face` and `sample` are undefined where nothing was drawn, unless the renderer is asked for the visible
@@ -43,13 +43,13 @@ class Canvas:
         if seen:
             face[:] = NO_FACE
         color, position = padded((*shape, 4), np.uint8), padded((*shape, 3), np.float32)
-        self._picture = Picture(
+        self._picture = PaddedPicture(
             color, padded(shape, np.uint8), position, face, padded(shape, np.uint8, clear=seen)
         )
         self._box: _Box = (0, 0, 0, 0)
         self.seen = seen
 
-    def begin(self, box: _Box) -> Picture:
+    def begin(self, box: _Box) -> PaddedPicture:
         """The picture, emptied for a view that touches no pixel outside `box`."""
         part = np.s_[self._box[0] : self._box[1], self._box[2] : self._box[3]]
         for layer in self._picture[:3]:

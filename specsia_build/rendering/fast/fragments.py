@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.buffers import Close, close_from, next_close
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
-from specsia_build.rendering.fast.prepare import MASK, OPAQUE
+from specsia_build.rendering.fast.prepare import ALPHA_MASK, ALPHA_OPAQUE
 from specsia_build.rendering.fast.raster import (
     HALF,
-    SUBPIXEL,
     SUBPIXEL_BITS,
     Drawn,
     corners_of,
@@ -27,7 +26,8 @@ from specsia_build.rendering.fast.raster import (
 )
 from specsia_build.rendering.fast.rows import ROW, lowest, reaching
 from specsia_build.rendering.fast.shading import opacity_at
-from specsia_build.rendering.fast.textures import Surface, TextureTable
+from specsia_build.rendering.fast.textures import ShadedSurface, TextureTable
+from specsia_build.rendering.layers import SUBPIXEL
 
 SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
@@ -305,7 +305,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     mask = samples_inside(here, right, down, reach, (0, 0, 0))
                     if mask & covered[slot] != 0:
                         mask = unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
-                    if wanted == MASK:
+                    if wanted == ALPHA_MASK:
                         mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
                     if mask == 0:
                         continue
@@ -332,7 +332,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
 def visible_fragments(
     screen: tuple[NDArray[np.int32], NDArray[np.int32]],
     drawn: Drawn,
-    surface: Surface,
+    surface: ShadedSurface,
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
     kinds: frozenset[int],
@@ -344,7 +344,7 @@ def visible_fragments(
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible
     in them.
     """
-    solid = [kind for kind in (OPAQUE, MASK) if kind in kinds]
+    solid = [kind for kind in (ALPHA_OPAQUE, ALPHA_MASK) if kind in kinds]
     touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]
     pixels = len(close.pixels)
     room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.fast.textures import (
-    Surface,
+    ShadedSurface,
     TextureTable,
     pack_textures,
     rough_faces,
@@ -22,7 +22,7 @@ from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
 
-OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
+ALPHA_OPAQUE, ALPHA_MASK, ALPHA_BLEND, INVISIBLE = 0, 1, 2, 3
 
 SMALL_JUMP = 6.0  # Encoded levels up to which the colours of two faces along their edge count as continuous
 SAME_NORMAL = 0.998  # Cosine between the normals of two faces, from which their light counts as continuous
@@ -51,7 +51,7 @@ class Prepared:
     """
 
     vertices: NDArray[np.float32]
-    surface: Surface
+    surface: ShadedSurface
     textures: TextureTable
     alpha_class: NDArray[np.int8]
     kinds: frozenset[int]
@@ -165,21 +165,21 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
                 break
 
 
-def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
+def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) -> NDArray[np.int8]:
     """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not
     drawn."""
-    modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
+    modes = {"opaque": ALPHA_OPAQUE, "mask": ALPHA_MASK, "blend": ALPHA_BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
-    unclear = np.flatnonzero(classes != OPAQUE)
+    unclear = np.flatnonzero(classes != ALPHA_OPAQUE)
     if len(unclear) == 0:
         return classes
     low, high = texel_range(unclear, surface, textures)
     cutoff = surface.cutoff[surface.material[unclear]]
-    masked = classes[unclear] == MASK
+    masked = classes[unclear] == ALPHA_MASK
     opaque = np.where(masked, low >= cutoff, low >= 254.5 / 255)
     gone = np.where(masked, high < cutoff, high < 0.5 / 255)
-    classes[unclear] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[unclear]))
+    classes[unclear] = np.where(opaque, ALPHA_OPAQUE, np.where(gone, INVISIBLE, classes[unclear]))
     return classes
 
 
@@ -202,7 +202,7 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     return np.asarray(uv - shift[:, None, :])
 
 
-def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surface, TextureTable]:
+def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[ShadedSurface, TextureTable]:
     """Appearance of a mesh, every face treated as rough; arguments as those of `prepare`."""
     materials = mesh.materials
     images: list[Texture] = []
@@ -217,7 +217,7 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surf
     emissive = np.array([m.emissive for m in materials], np.float32)
     plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
     empty = np.empty((0, 3, 4), np.float32)
-    surface = Surface(
+    surface = ShadedSurface(
         faces=ready(mesh.faces, np.int32),
         material=ready(mesh.face_material, np.int32),
         uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
@@ -257,7 +257,7 @@ def prepare(
     edges = Edges(connected.ends, connected.sides, jump)
     alpha_class = alpha_classes(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
-    see_through[part[alpha_class != OPAQUE]] = True
+    see_through[part[alpha_class != ALPHA_OPAQUE]] = True
     one_sided = (connected.closed & ~see_through[part]) | mesh.single_sided()
     kinds = frozenset(np.unique(alpha_class).tolist())
     return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

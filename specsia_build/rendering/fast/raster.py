@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
-from specsia_build.rendering.fast.prepare import INVISIBLE, MASK, OPAQUE
+from specsia_build.rendering.fast.prepare import ALPHA_MASK, ALPHA_OPAQUE, INVISIBLE
 from specsia_build.rendering.fast.rows import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.fast.shading import opacity_at
+from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import CROWDED
 
-SUBPIXEL_BITS = 8
-SUBPIXEL = 1 << SUBPIXEL_BITS
+SUBPIXEL_BITS = SUBPIXEL.bit_length() - 1
 HALF = SUBPIXEL // 2
 
 MAX_COORDINATE = 1 << 20  # Largest screen coordinate, in 1/256 pixel, for which 32-bit products are exact
@@ -173,12 +173,13 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
 
 @uncounted
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
+    """Draw faces of one alpha class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) at pixel centres into `nearest`
+    and `ids`.
 
     Both arrays are `padded`.
     """
     size = ids.shape[0]
-    wanted = MASK if tested else OPAQUE
+    wanted = ALPHA_MASK if tested else ALPHA_OPAQUE
     face, depths = drawn.face, drawn.depth
     for n in range(len(face)):
         f = face[n]
@@ -290,7 +291,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
     size = marked.shape[0]
     face = drawn.face
     for n in range(len(face)):
-        if alpha_class[face[n]] == OPAQUE:
+        if alpha_class[face[n]] == ALPHA_OPAQUE:
             continue
         front = front_of(drawn, n)
         x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)

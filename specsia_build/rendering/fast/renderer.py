@@ -20,7 +20,14 @@ from specsia_build.rendering.fast import blend, raster, resolve
 from specsia_build.rendering.fast.buffers import Canvas, Scratch, number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
 from specsia_build.rendering.fast.lookups import LOOKS
-from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, alpha_classes, laid_out, prepare
+from specsia_build.rendering.fast.prepare import (
+    ALPHA_BLEND,
+    ALPHA_MASK,
+    Prepared,
+    alpha_classes,
+    laid_out,
+    prepare,
+)
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
 from specsia_build.rendering.fast.textures import MOST_LOOKS
@@ -124,7 +131,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     scratch.clear(box)
     nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
-    see_through = MASK in kinds or BLEND in kinds
+    see_through = ALPHA_MASK in kinds or ALPHA_BLEND in kinds
     if see_through:
         raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
     raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
@@ -150,8 +157,8 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, kinds, close, far)
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(close.pixels, fragments, *tables, out)
-    if BLEND in kinds:
-        touching = touching_faces(drawn, classes, BLEND, close.rows, size)
+    if ALPHA_BLEND in kinds:
+        touching = touching_faces(drawn, classes, ALPHA_BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)
     layers = Layers(out.color, out.coverage, out.position)

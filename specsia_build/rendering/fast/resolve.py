@@ -6,7 +6,7 @@ from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lookups import LOOKS, look_along, look_row, mean_row
-from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
+from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE
 from specsia_build.rendering.fast.rows import (
     ROW,
     contrasting,
@@ -34,6 +34,7 @@ from specsia_build.rendering.fast.shading import (
     texel_at,
 )
 from specsia_build.rendering.fast.textures import EVEN
+from specsia_build.rendering.layers import SUBPIXEL
 
 _CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
 ROUGH_CONTRAST = 64  # The same where both are of rough textures, which are averaged over the pixel anyway
@@ -166,7 +167,7 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ignore[no-untyped-def]
     """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
 
-    `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `Picture` `out` filled.
+    `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `PaddedPicture` `out` filled.
     """
     color, coverage, position, seen, sample = out
     for n in range(len(runs)):
@@ -306,8 +307,8 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 @uncounted
 def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
-    """Replace each numbered pixel of a `Picture` by the mean of its samples in linear light; all faces must
-    be loaded."""
+    """Replace each numbered pixel of a `PaddedPicture` by the mean of its samples in linear light; all faces
+    must be loaded."""
     color, coverage, position, seen, sample = out
     size = color.shape[0]
     first, following, face, masks = fragments.first, fragments.following, fragments.face, fragments.mask

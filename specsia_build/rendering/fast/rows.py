@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import (
     BYTE,
-    INDEX,
+    LANE_INDEX,
     LONG,
     floats,
     ints,
@@ -75,7 +75,7 @@ def _see_row(
         )
         here = builder.fadd(spread(builder, depth, ROW), grown)
         depths = vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
-        faces = vector_at(context, builder, signature.args[1], arguments[1], start, INDEX, ROW)
+        faces = vector_at(context, builder, signature.args[1], arguments[1], start, LANE_INDEX, ROW)
         known, named = builder.load(depths, align=4), builder.load(faces, align=4)
         wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
         for value, pointer in (
@@ -107,7 +107,9 @@ def _bits(context: Any, builder: Any, lanes: Any) -> Any:
 def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts = arguments
-        pair = [vector_at(context, builder, signature.args[0], array, start, INDEX, ROW) for start in starts]
+        pair = [
+            vector_at(context, builder, signature.args[0], array, start, LANE_INDEX, ROW) for start in starts
+        ]
         here, there = (builder.load(pointer, align=4) for pointer in pair)
         return _bits(context, builder, builder.icmp_signed("!=", here, there))
 

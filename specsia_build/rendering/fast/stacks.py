@@ -22,7 +22,6 @@ from specsia_build.rendering.fast.fragments import (
 from specsia_build.rendering.fast.lanes import LANES
 from specsia_build.rendering.fast.raster import (
     HALF,
-    SUBPIXEL,
     corners_of,
     depth_of,
     front_of,
@@ -31,12 +30,13 @@ from specsia_build.rendering.fast.raster import (
     touched,
 )
 from specsia_build.rendering.fast.rows import ROW, lowest
+from specsia_build.rendering.layers import SUBPIXEL
 
 TILE = 16  # Pixels on a side of a tile
 
-PIXELS = TILE * TILE
+TILE_PIXELS = TILE * TILE
 
-LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
+MOST_LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
 _ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
@@ -45,10 +45,11 @@ _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 class Stack(NamedTuple):
     """The surfaces at each sample of a tile's pixels, nearest first.
 
-    `depth` (PIXELS, LAYERS, LANES) float32 is infinite and `row` (PIXELS, LAYERS, LANES) int32, their faces'
-    rows in `Loaded`, is -1 where there is none. `height` (PIXELS,) int32 is how many layers some sample of a
-    pixel has, and `deepest` (PIXELS, LAYERS) float32 the largest depth of each layer, infinite where a sample
-    lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion moves to the next layer.
+    `depth` (TILE_PIXELS, MOST_LAYERS, LANES) float32 is infinite and `row` (TILE_PIXELS, MOST_LAYERS, LANES)
+    int32, their faces' rows in `Loaded`, is -1 where there is none. `height` (TILE_PIXELS,) int32 is how many
+    layers some sample of a pixel has, and `deepest` (TILE_PIXELS, MOST_LAYERS) float32 the largest depth of
+    each layer, infinite where a sample lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion
+    moves to the next layer.
     """
 
     depth: NDArray[np.float32]
@@ -61,10 +62,12 @@ class Stack(NamedTuple):
     @classmethod
     def empty(cls) -> Stack:
         """A stack without surfaces."""
-        shape = PIXELS, LAYERS, LANES
+        shape = TILE_PIXELS, MOST_LAYERS, LANES
         moved = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
         depth, row = np.full(shape, np.inf, np.float32), np.full(shape, -1, np.int32)
-        return cls(depth, row, np.zeros(PIXELS, np.int32), np.full(shape[:2], np.inf, np.float32), *moved)
+        return cls(
+            depth, row, np.zeros(TILE_PIXELS, np.int32), np.full(shape[:2], np.inf, np.float32), *moved
+        )
 
 
 @uncounted
@@ -97,7 +100,7 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
     for s in range(LANES):
         z = plane[0] + plane[1] * _FLOAT_X[s] + plane[2] * _FLOAT_Y[s]
         depths[s], faces[s] = z if mask & BITS[s] != 0 else none, np.int32(i)
-    for k in range(LAYERS):
+    for k in range(MOST_LAYERS):
         if nearest > stack.deepest[p, k]:
             continue
         left, deepest = np.int32(0), -none

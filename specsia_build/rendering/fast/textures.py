@@ -23,7 +23,7 @@ MOST_TAPS = (
 MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
-class Surface(NamedTuple):
+class ShadedSurface(NamedTuple):
     """Per-corner and per-material arrays that shading reads.
 
     F faces, M materials. `uv` is (F, 3, 2) in 0-1 texture space, `colors` (F, 3, 4) linear or empty,
@@ -126,7 +126,7 @@ def _texels_per_unit(vertices, faces, uv, which, width, height):  # type: ignore
 
 
 def pack_textures(
-    images: Sequence[Texture], vertices: NDArray[np.float32], surface: Surface, pixels_per_unit: float
+    images: Sequence[Texture], vertices: NDArray[np.float32], surface: ShadedSurface, pixels_per_unit: float
 ) -> TextureTable:
     """Pack textures with as many mip levels as a camera of that sharpness can need."""
     if not images:
@@ -327,7 +327,7 @@ def _block_bounds(
 
 
 def rough_faces(
-    surface: Surface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
+    surface: ShadedSurface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
 ) -> NDArray[np.bool_]:
     """Which faces (F,) carry texture that is not locally linear, at any level that a pixel of theirs may
     span."""
@@ -352,7 +352,7 @@ def rough_faces(
 
 
 def texel_range(
-    faces: NDArray[np.int64], surface: Surface, table: TextureTable
+    faces: NDArray[np.int64], surface: ShadedSurface, table: TextureTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of the opacity (0-1) on each of the given faces: texture x factor x vertex colour."""
     material = surface.material[faces]
