@@ -21,7 +21,7 @@ from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.folders import homed, user_cache
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
-OK, _NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
+OK, _NOTE, LACKING, BROKEN = "ok", "note", "missing", "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 """Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its
@@ -32,7 +32,7 @@ artefacts."""
 class Fact:
     """What a machine has or lacks, what that `enables`, and the command that fixes it.
 
-    The state is `OK`, `_NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If
+    The state is `OK`, `_NOTE` (present with a limit), `LACKING` or `BROKEN` (present, but not working). If
     `enables` is empty, every build needs it.
     """
 
@@ -93,14 +93,14 @@ def extra(name: str, modules: str, code: str, enables: str) -> Fact:
     """Report whether the modules of an extra are installed, and its code works."""
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
-        return Fact(MISSING, "not installed", enables, install)
+        return Fact(LACKING, "not installed", enables, install)
     return _run_python(code, enables, install)
 
 
 def gpu() -> Fact:
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
-        return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
+        return Fact(LACKING, "no NVIDIA driver (nvidia-smi)", enables)
     return _run([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
 
 
@@ -113,7 +113,7 @@ def blender() -> Fact:
     except SpecsiaError as error:
         return Fact(BROKEN, str(error), enables, install)
     if command is None:
-        return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
+        return Fact(LACKING, "neither the package bpy nor a program blender", enables, install)
     if command[0] == sys.executable:
         return _run_python("import bpy; print(bpy.app.version_string)", enables, install)
     fact = _run([command[0], "--version"], enables, install)
@@ -126,7 +126,7 @@ def hub() -> Fact:
 
     enables = "push, and private datasets"
     if get_token() is None:
-        return Fact(MISSING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
+        return Fact(LACKING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
     return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
 
 

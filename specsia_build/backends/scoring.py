@@ -50,7 +50,7 @@ _NEARER, FARTHER = 1.3, 1.15
 colours of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7 times as far in the
 median."""
 
-_NEAR, FAR = 0.03, 0.16
+_NEAR, FAR_COLOUR = 0.03, 0.16
 """Colour differences of the same picture at most, and of another figure at least: 0.12 at most for sound
 meshes, 0.2 and more for normals, other characters and colours encoded twice."""
 
@@ -126,7 +126,7 @@ class Likeness:
         nearer = (
             other.colour_difference > _NEAR and _NEARER * self.colour_difference <= other.colour_difference
         )
-        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR
+        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR_COLOUR
 
     def surely_undoes(self, other: Likeness) -> bool:
         """The same for two mirror images of each other."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
 
-SPLIT_NAMES = ("train", "validation", "test")
+MANIFEST_SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check
@@ -67,7 +67,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
-        split: one of `SPLIT_NAMES` if the manifest states it.
+        split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
         root: folder of the source, in which all files of the character lie, links followed; None is its own

@@ -19,7 +19,7 @@ from specsia_build.arrays import Floats
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
-from specsia_build.backends.relief.net import PALETTE_ROUNDS, PALETTE_SAMPLES, inputs, on_white
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, on_white
 from specsia_build.backends.relief.sheets import (
     FULLY_COVERED,
     SIZE,
@@ -67,7 +67,7 @@ class Relief(Backend):
         opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULLY_COVERED))) & inside
         opaque = opaque if opaque.any() else inside
         labels = np.full((SIZE, SIZE), COLOURS)
-        palette, labels[opaque] = palette_of(small[opaque, :3], PALETTE_SAMPLES, PALETTE_ROUNDS)
+        palette, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
         length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
         depth, logits = _predict(small, labels, length)
         if length:

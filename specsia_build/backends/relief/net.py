@@ -32,7 +32,7 @@ OUTPUTS = (
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together
-PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
+CROP_SAMPLES, CROP_ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
 _FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
 CHANNELS = (
     8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour

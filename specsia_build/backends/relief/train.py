@@ -24,7 +24,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import PALETTE_ROUNDS, PALETTE_SAMPLES, guides, inputs, on_white
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, on_white
 from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
@@ -214,7 +214,7 @@ def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[An
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
     palette = np.zeros((COLOURS, 3), np.float32)
     if in_front.any():
-        palette, labels[in_front] = palette_of(colours[in_front], PALETTE_SAMPLES, PALETTE_ROUNDS)
+        palette, labels[in_front] = palette_of(colours[in_front], CROP_SAMPLES, CROP_ROUNDS)
     if rng.random() < 0.25:
         # Some colours of the palette are changed: a region's place matters more than its colour.
         moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (

@@ -61,7 +61,7 @@ class Placement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GltfMaterial:
+class ConvertedMaterial:
     """A material, where its textures are looked up, and whether its faces are visible from behind only."""
 
     material: Material
@@ -85,10 +85,10 @@ class Materials:
     fallback: Path | None
     _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[int, int | None], Texture | None] = field(default_factory=dict)
-    _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
+    _built: dict[int | None, ConvertedMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    def material(self, index: int | None) -> GltfMaterial:
+    def material(self, index: int | None) -> ConvertedMaterial:
         """Read a material; None, and a damaged one, is the default."""
         if index not in self._built:
             entry = schema.GltfMaterial()
@@ -117,7 +117,7 @@ class Materials:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
 
-    def _build(self, entry: schema.GltfMaterial, index: int | None) -> GltfMaterial:
+    def _build(self, entry: schema.GltfMaterial, index: int | None) -> ConvertedMaterial:
         entry, is_mtoon, inside_out = _vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
@@ -158,7 +158,7 @@ class Materials:
         )
         material = _as_glass(material, extensions.transmission)
         has_texture = texture is not None or emissive_texture is not None
-        return GltfMaterial(material, placement if has_texture else Placement(), inside_out)
+        return ConvertedMaterial(material, placement if has_texture else Placement(), inside_out)
 
     def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, Placement]:
         """The texture that a material refers to, None where there is none, and where it is looked up."""

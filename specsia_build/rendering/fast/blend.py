@@ -15,9 +15,9 @@ from specsia_build.rendering.fast.buffers import Close, PaddedPicture, next_clos
 from specsia_build.rendering.fast.fragments import (
     FULL,
     NO_FRAGMENT,
+    PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
-    SAMPLES,
     Fragments,
     sample_sums,
 )
@@ -153,11 +153,11 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
     """Write a pixel: mean light over mean opacity, and the nearest surface's position."""
     color, coverage, position, seen, sample = out
     opacity = 0.0
-    for s in range(SAMPLES):
+    for s in range(PIXEL_SAMPLES):
         opacity += 1.0 - mixture.through[s]
     hits, _, _ = sample_sums(mixture.seen[0])
-    alpha = int(opacity / SAMPLES * 255 + 0.5)
-    coverage[row, column] = (hits * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+    alpha = int(opacity / PIXEL_SAMPLES * 255 + 0.5)
+    coverage[row, column] = (hits * 255 * 2 + PIXEL_SAMPLES) // (2 * PIXEL_SAMPLES)
     color[row, column, 3] = alpha
     if alpha == 0 or hits == 0:
         color[row, column, 3] = 0

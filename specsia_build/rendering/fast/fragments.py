@@ -29,7 +29,7 @@ from specsia_build.rendering.fast.shading import opacity_at
 from specsia_build.rendering.fast.textures import ShadedSurface, TextureTable
 from specsia_build.rendering.layers import SUBPIXEL
 
-SAMPLES = 55
+PIXEL_SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
 the least known for its size. An odd number, so that no straight edge ties at half coverage."""
 
@@ -45,26 +45,26 @@ NO_FRAGMENT = -1
 
 
 def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    i = np.arange(SAMPLES)
-    x = (i / SAMPLES + 0.5) % 1.0 - 0.5
-    y = (i * 34 % SAMPLES / SAMPLES + 0.5) % 1.0 - 0.5
+    i = np.arange(PIXEL_SAMPLES)
+    x = (i / PIXEL_SAMPLES + 0.5) % 1.0 - 0.5
+    y = (i * 34 % PIXEL_SAMPLES / PIXEL_SAMPLES + 0.5) % 1.0 - 0.5
     order = np.argsort(np.hypot(x, y), kind="stable")
     offsets = np.zeros((2, LANES), np.int32)
-    offsets[:, :SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
+    offsets[:, :PIXEL_SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
     return offsets[0], offsets[1]
 
 
 SAMPLE_X, SAMPLE_Y = _lattice()
 """(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what
-lies beyond `SAMPLES` repeats the centre and is not counted."""
+lies beyond `PIXEL_SAMPLES` repeats the centre and is not counted."""
 
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 inside = triangle(SAMPLE_X, SAMPLE_Y)
 
 BITS = np.array(
-    [1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64
+    [1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64
 )  # Each sample's bit in a mask
-_BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
+_BYTES = (PIXEL_SAMPLES + 7) // 8  # Bytes of a mask that can be set
 SUM_BITS = (
     16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 )
@@ -75,7 +75,7 @@ SUM_MASK = (1 << SUM_BITS) - 1
 def _moments() -> NDArray[np.int64]:
     values = np.arange(256)
     table = np.zeros((_BYTES, 256), np.int64)
-    for s in range(SAMPLES):
+    for s in range(PIXEL_SAMPLES):
         right, down = int(SAMPLE_X[s]) + HALF, int(SAMPLE_Y[s]) + HALF
         table[s // 8] += (values >> s % 8 & 1) * (1 + (right << SUM_BITS) + (down << 2 * SUM_BITS))
     return table
@@ -96,7 +96,7 @@ def sample_sums(mask):  # type: ignore[no-untyped-def]
     return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
 
 
-FULL = np.uint64((1 << SAMPLES) - 1)  # Mask of all samples
+FULL = np.uint64((1 << PIXEL_SAMPLES) - 1)  # Mask of all samples
 
 
 class Fragments(NamedTuple):
@@ -141,7 +141,7 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
 def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
     """The samples of `mask` at which a MASK face is opaque."""
     cutoff = surface.cutoff[surface.material[f]]
-    for s in range(SAMPLES):
+    for s in range(PIXEL_SAMPLES):
         if mask & BITS[s] != 0:
             across, down = x + 0.5 + SAMPLE_X[s] / SUBPIXEL, y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
             if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:

@@ -4,7 +4,14 @@ import numpy as np
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
-from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
+from specsia_build.rendering.fast.fragments import (
+    FULL,
+    NO_FRAGMENT,
+    PIXEL_SAMPLES,
+    SAMPLE_X,
+    SAMPLE_Y,
+    sample_sums,
+)
 from specsia_build.rendering.fast.lookups import LOOKS, look_along, look_row, mean_row
 from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE
 from specsia_build.rendering.fast.rows import (
@@ -273,13 +280,13 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
     """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes
     more."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
-        return SAMPLES
+        return PIXEL_SAMPLES
     if facts[i, NEAREST]:
         return 1
     along_u = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])) * facts[i, TEXTURE + 1]
     along_v = max(abs(planes[i, V, 1]), abs(planes[i, V, 2])) * facts[i, TEXTURE + 2]
     texels = max(along_u, along_v)
-    return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
+    return PIXEL_SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
 
 
 @uncounted
@@ -349,7 +356,7 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
             if nearest < closest:
                 closest, face_of_closest = nearest, face[g]
             g = following[g]
-        alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+        alpha = (total * 255 * 2 + PIXEL_SAMPLES) // (2 * PIXEL_SAMPLES)
         coverage[row, column] = alpha
         color[row, column, 3] = alpha
         share = np.float32(1.0 / total)

@@ -11,9 +11,9 @@ from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.fast.buffers import close_from, next_close
 from specsia_build.rendering.fast.fragments import (
     BITS,
+    PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
-    SAMPLES,
     edges_at,
     reaching_from,
     samples_inside,
@@ -112,7 +112,7 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
             z = here if nearer else (none if same else z)
             depths[s], faces[s] = z, there if nearer else f
             left |= np.int32(z < none)
-        for s in range(SAMPLES):
+        for s in range(PIXEL_SAMPLES):
             deepest = max(deepest, depth[p, k, s])
         stack.height[p], stack.deepest[p, k] = max(stack.height[p], k + 1), deepest
         if left == 0:
