@@ -21,7 +21,10 @@ from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.folders import homed, user_cache
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
-OK, _NOTE, LACKING, BROKEN = "ok", "note", "missing", "broken"
+OK = "ok"
+_NOTE = "note"
+LACKING = "missing"
+BROKEN = "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 """Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its

@@ -166,7 +166,9 @@ class Bar:
     bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
-        self._label, self._unit, self._note = shortened(label), unit, ""
+        self._label = shortened(label)
+        self._unit = unit
+        self._note = ""
         self.done, self.total = kept, None if total is None else total + kept
         self._latest = time.monotonic()
         self._live = live_tables[-1] if live_tables else None

@@ -175,11 +175,9 @@ def _with_rest(skeleton: Skeleton, turns: Doubles, places: Doubles, near: float)
 
     A translation that changes by less than `near` is kept.
     """
-    rotations, translations, matrices = (
-        skeleton.rotations.copy(),
-        skeleton.translations.copy(),
-        dict(skeleton.matrices),
-    )
+    rotations = skeleton.rotations.copy()
+    translations = skeleton.translations.copy()
+    matrices = dict(skeleton.matrices)
     before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()
     after, worlds = np.empty_like(before), np.empty_like(local)
     for node, parent in enumerate(skeleton.parents.tolist()):
@@ -288,7 +286,8 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
 
 def figure_moved(skeleton: Skeleton, turn: Doubles, stated: Mapping[str, int], motion: Motion) -> Figure:
     """Figure that a motion moves, if a file holds several whose joints have the same names."""
-    names, parents, uses = skeleton.names, skeleton.parents.tolist(), Counter(skeleton.names)
+    names, parents = skeleton.names, skeleton.parents.tolist()
+    uses = Counter(skeleton.names)
     tops = {track.node for track in motion.tracks if track.varies and uses[names[track.node]] > 1}
     while climbing := {node for node in tops if parents[node] >= 0 and uses[names[parents[node]]] > 1}:
         tops = (tops - climbing) | {parents[node] for node in climbing}

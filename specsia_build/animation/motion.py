@@ -131,7 +131,9 @@ def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
 def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values (N, T, W) of N tracks that are alike, at times (T,), held before the first key and after the
     last."""
-    path, interpolation, keys = tracks[0].path, tracks[0].interpolation, tracks[0].times
+    path = tracks[0].path
+    interpolation = tracks[0].interpolation
+    keys = tracks[0].times
     after = np.clip(np.searchsorted(keys, times, side="right"), 1, max(len(keys) - 1, 1))
     before, after = after - 1, np.minimum(after, len(keys) - 1)
     begin, end = keys[before], keys[after]

@@ -122,7 +122,9 @@ def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     """Node of the source by the node of the target that follows it."""
-    shared, a, b = _shared(source, target), source.human, target.human
+    shared = _shared(source, target)
+    a = source.human
+    b = target.human
     if not (a.missing or b.missing):
         required = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
         if not all(node in shared for node in required):

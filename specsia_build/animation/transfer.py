@@ -92,7 +92,9 @@ class Transfer:
             flat: (J, 4, 4), the same with both feet flat on the ground.
             people: whether both are humanoids.
         """
-        self.source, self.target, self.people = source, target, people
+        self.source = source
+        self.target = target
+        self.people = people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
         facing, faces_front = self._facing(), not people or source.upright(source.neutral.rest_worlds)

@@ -57,7 +57,8 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
     low, high = np.minimum(here, there), np.maximum(here, there)
     order = np.lexsort((third, high, low))
     order = order[(here != there)[order]]
-    low, high, third = low[order], high[order], third[order]
+    low, high = low[order], high[order]
+    third = third[order]
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     start = np.append(np.flatnonzero(fresh), len(order)).astype(np.int32)
@@ -175,11 +176,8 @@ def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
     return out
 
 
-LINES, BACKGROUND, _SEGMENT = (
-    0,
-    1,
-    2,
-)  # Numbers of lines, of the background, and of the first segment of the character
+LINES, BACKGROUND = 0, 1  # Numbers of lines and of the background
+_SEGMENT = 2  # Number of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
@@ -252,7 +250,9 @@ def matching(
     row, column = np.nonzero((seg > BACKGROUND) & ~unmatched)
     there = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(np.intp)
     inside = ((there >= 0) & (there < (width, height))).all(axis=1)
-    row, column, there = row[inside], column[inside], there[inside]
+    row = row[inside]
+    column = column[inside]
+    there = there[inside]
     goes = other_seg[there[:, 1], there[:, 0]]
     same = (goes > BACKGROUND) & (other_label[there[:, 1], there[:, 0]] == label[row, column])
     matched = _most_frequent(seg[row, column][same], goes[same], count)

@@ -235,7 +235,9 @@ def _straighten(faces, start, other, length, material, number):  # type: ignore[
         changed = False
         for k in range(len(faces)):
             f = faces[k]
-            own, most, best = 0.0, 0.0, -1
+            own = 0.0
+            most = 0.0
+            best = -1
             for i in range(start[f], start[f + 1]):
                 here, total = number[other[i]], 0.0
                 for j in range(start[f], start[f + 1]):

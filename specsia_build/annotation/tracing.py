@@ -10,6 +10,7 @@ from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import root
+from specsia_build.rendering.vectors import triple
 
 _STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
@@ -48,7 +49,8 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
         a, b = ends[e, 0], ends[e, 1]
         ax, ay = np.int64(screen[a, 0]), np.int64(screen[a, 1])
         dx, dy = screen[b, 0] - ax, screen[b, 1] - ay
-        drawn, left, right = False, False, False
+        drawn = False
+        left, right = False, False
         for k in range(start[e], start[e + 1]):
             f, o = beside[k], third[k]
             side = dx * (screen[o, 1] - ay) - dy * (screen[o, 0] - ax)
@@ -74,19 +76,16 @@ def _area(screen, a, b, c):  # type: ignore[no-untyped-def]
 @inlined
 def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
     """Depth of the plane of a face at a place in pixels; infinite for a face seen edge on."""
-    a, b, c = view.faces[f, 0], view.faces[f, 1], view.faces[f, 2]
+    a, b, c = triple(view.faces, f)
     ax, ay = np.float64(view.screen[a, 0]), np.float64(view.screen[a, 1])
-    bx, by, cx, cy = (
-        view.screen[b, 0] - ax,
-        view.screen[b, 1] - ay,
-        view.screen[c, 0] - ax,
-        view.screen[c, 1] - ay,
-    )
+    bx, by = view.screen[b, 0] - ax, view.screen[b, 1] - ay
+    cx, cy = view.screen[c, 0] - ax, view.screen[c, 1] - ay
     px, py = x * SUBPIXEL - ax, y * SUBPIXEL - ay
     area = bx * cy - by * cx
     if area == 0.0:
         return np.inf
-    z, u, v = view.depth[a], (px * cy - py * cx) / area, (bx * py - by * px) / area
+    z = view.depth[a]
+    u, v = (px * cy - py * cx) / area, (bx * py - by * px) / area
     return z + u * (view.depth[b] - z) + v * (view.depth[c] - z)
 
 
@@ -96,12 +95,13 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
     on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = triple(faces, f)
         bx, by = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
         cx, cy = np.float64(screen[c, 0] - screen[a, 0]), np.float64(screen[c, 1] - screen[a, 1])
         area = bx * cy - by * cx
         if area != 0.0:
-            z, u, v = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+            z = np.float64(depth[a])
+            u, v = np.float64(depth[b]), np.float64(depth[c])
             steep = abs((u - z) * cy - (v - z) * by) + abs((v - z) * bx - (u - z) * cx)
             out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + _ROUNDING
     return out
@@ -116,7 +116,8 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
     not opaque, which may be cut out, must be visible.
     """
-    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - _SLACK
+    x, y = line[0] + t * line[3], line[1] + t * line[4]
+    z = line[2] + t * line[5] - _SLACK
     opaque, start, end = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
     right, bottom = min(view.face.shape[1], left + 2), min(view.face.shape[0], top + 2)
@@ -174,13 +175,12 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
     n = 0
     for e in which:
         a, b = ends[e, 0], ends[e, 1]
-        x, y, z = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL, np.float64(depth[a])
+        x, y = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL
+        z = np.float64(depth[a])
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
-        line, own, length = (
-            (x, y, z, dx, dy, depth[b] - z),
-            (opaque[e], welded[a], welded[b]),
-            np.hypot(dx, dy),
-        )
+        line = (x, y, z, dx, dy, depth[b] - z)
+        own = (opaque[e], welded[a], welded[b])
+        length = np.hypot(dx, dy)
         two = points[a], points[b]
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
@@ -188,7 +188,8 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
             continue
         steps = max(1, int(np.ceil(length * (last - first) / _STEP)))
         per = (last - first) / steps
-        begin, end, before = -1.0, -1.0, False
+        begin, end = -1.0, -1.0
+        before = False
         for k in range(steps):
             t = first + (k + 0.5) * per
             now = _is_visible(t, line, own, corners, view)
@@ -323,7 +324,10 @@ def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type
     r, c = (row, column + 1) if right else (row + 1, column)
     if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
         return m
-    x, y, f, g, t = column + 0.5, row + 0.5, view.face[row, column], view.face[r, c], 0.5
+    x, y = column + 0.5, row + 0.5
+    f = view.face[row, column]
+    g = view.face[r, c]
+    t = 0.5
     if f >= 0 and g >= 0:
         x1, y1 = (x + 1, y) if right else (x, y + 1)
         here = plane_at(f, x, y, view) - plane_at(g, x, y, view)

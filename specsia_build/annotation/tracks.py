@@ -18,7 +18,9 @@ _SLACK = 32.0  # Parts of a pixel of tolerance beyond a point's distance from th
 @inlined
 def _weights(corners, screen, x, y):  # type: ignore[no-untyped-def]
     """Barycentric weights of a place on the screen, inside of the face or not."""
-    a, b, c = corners[0], corners[1], corners[2]
+    a = corners[0]
+    b = corners[1]
+    c = corners[2]
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
     bx, by = screen[b, 0] - x, screen[b, 1] - y
     cx, cy = screen[c, 0] - x, screen[c, 1] - y
@@ -39,7 +41,9 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
     """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its
     corners."""
-    a, b, c = np.float64(depth[corners[0]]), np.float64(depth[corners[1]]), np.float64(depth[corners[2]])
+    a = np.float64(depth[corners[0]])
+    b = np.float64(depth[corners[1]])
+    c = np.float64(depth[corners[2]])
     x, y = _slopes(corners, screen, a, b, c)
     z, more = i * a + j * b + k * c, _ROUNDING * (abs(x) + abs(y))
     return max(z - more, min(a, b, c)), min(z + more, max(a, b, c))
@@ -66,7 +70,9 @@ def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # t
     """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
     face."""
     faces, facings, screen, depth, visible_face, sample, offsets = seen
-    a, b, c = corners[0], corners[1], corners[2]
+    a = corners[0]
+    b = corners[1]
+    c = corners[2]
     # Nothing but its place is known of a face seen edge on.
     flat = facings[f] == 0
     z = np.float64(weights[0] * depth[a] + weights[1] * depth[b] + weights[2] * depth[c])

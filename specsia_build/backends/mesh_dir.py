@@ -71,7 +71,9 @@ class MeshDir:
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
-        entry, axes, colors = self._entry(context.character_id), self.manifest.axes, self.manifest.colors
+        entry = self._entry(context.character_id)
+        axes = self.manifest.axes
+        colors = self.manifest.colors
         character, reading = read_foreign(entry, axes, colors, "manifest.yaml in the folder of the meshes")
         context.read(character.files)
         context.note(reading)

@@ -32,14 +32,15 @@ FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its 
 
 Triple = tuple[float, float, float]
 
-SKIN, HAIR, SHIRT, CREST = (0.93, 0.76, 0.60), (0.30, 0.18, 0.10), (0.80, 0.15, 0.15), (0.95, 0.85, 0.20)
-_BLUE, _GREEN, GREY, OCHRE, _INK = (
-    (0.15, 0.25, 0.80),
-    (0.15, 0.65, 0.25),
-    (0.35, 0.35, 0.38),
-    (0.75, 0.55, 0.2),
-    (0, 0, 0),
-)
+SKIN = (0.93, 0.76, 0.60)
+HAIR = (0.30, 0.18, 0.10)
+SHIRT = (0.80, 0.15, 0.15)
+CREST = (0.95, 0.85, 0.20)
+_BLUE = (0.15, 0.25, 0.80)
+_GREEN = (0.15, 0.65, 0.25)
+GREY = (0.35, 0.35, 0.38)
+OCHRE = (0.75, 0.55, 0.2)
+_INK = (0, 0, 0)
 
 PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
     ((0.0, 0.0, 0.30), (0.15, 0.14, 0.17), SKIN, HAIR),

@@ -31,7 +31,9 @@ _SCRIPT = "export_glb.py"
 
 EXPORT_SECONDS = 300.0  # How long Blender may take over one file
 
-_SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
+_SCENE = "scene.glb"
+_FACTS = "scene.json"
+_IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:

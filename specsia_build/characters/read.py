@@ -167,7 +167,8 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tup
     Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether
     the front is neither stated nor found; and warnings about axes that differ from what was found.
     """
-    name, stated_up, stated_front = entry.path.name, entry.up, entry.front
+    name = entry.path.name
+    stated_up, stated_front = entry.up, entry.front
     up = raw.up if stated_up in (None, OWN_AXIS, AUTO) else stated_up
     front = raw.front if stated_front in (None, OWN_AXIS, AUTO) else stated_front
     doubts: list[Doubt] = []

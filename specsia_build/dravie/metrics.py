@@ -131,7 +131,10 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
         result[box],
         replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask),
     )
-    ours, truth, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
+    ours = on_white(result)
+    truth = on_white(pair.gt)
+    where = region(pair)
+    inside = interior(pair)
     error = np.abs(ours - truth).mean(axis=2, dtype=np.float64)
     squared = float(np.square(ours - truth)[where].mean(dtype=np.float64))
     black = np.abs(on_black(result) - on_black(pair.gt)).mean(axis=2, dtype=np.float64)

@@ -20,7 +20,10 @@ from specsia_build.folders import refuse_foreign_folder
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
-RUN_FILE, SEEN_FILE, STATE_FILE, CHECKPOINTS_FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
+RUN_FILE = "run.json"
+SEEN_FILE = "seen.json"
+STATE_FILE = "state.json"
+CHECKPOINTS_FOLDER = "checkpoints"
 
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 

@@ -59,7 +59,9 @@ class Dataset(_Rows[_Row]):
     """
 
     def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
-        self.where, self.split, self.opened = where, split, reading.open_dataset(where)
+        self.where = where
+        self.split = split
+        self.opened = reading.open_dataset(where)
         self.config = self.opened.configs[0] if config is None else config
         sizes = self.opened.splits(self.config)
         if split not in sizes:

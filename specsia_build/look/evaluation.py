@@ -15,7 +15,10 @@ from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 
-SCORES, SCORE_TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
+SCORES = "scores.json"
+SCORE_TABLES = "tables.md"
+RESULTS = "results"
+REPORT = "report.html"
 
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
 

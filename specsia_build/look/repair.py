@@ -14,16 +14,11 @@ from specsia_build.look.items import FailedItem, Gallery, Item, Side
 
 REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
 
-_TURN, COMPARE, REPAIR_SHEET, FRAMED_DRAWING, FITTED_MODEL = (
-    "turn",
-    "compare.webp",
-    "sheet.png",
-    "drawing.png",
-    "model",
-)
-"""Stem of the three films, the film of before and after, the sheet, the drawing in the frame, and the fitted
-model."""
-
+_TURN = "turn"  # Stem of the three films
+COMPARE = "compare.webp"  # Film of before and after
+REPAIR_SHEET = "sheet.png"
+FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
+FITTED_MODEL = "model"
 REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
 
 REPAIRED = "repaired"

@@ -149,7 +149,9 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
     # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is
     # area.
     axes, scale, turn = view
-    a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
+    a = shape.ends[edge, 0]
+    b = shape.ends[edge, 1]
+    vertices = shape.vertices
     px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
     py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
     pz = vertices[2, a] + along * (vertices[2, b] - vertices[2, a])
@@ -187,7 +189,8 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1))
     counts = np.empty((len(views), 2), np.int64)
-    lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
+    lhs, rhs = np.zeros((6, 6)), np.zeros(6)
+    far = np.zeros(2)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, views[k], facing, outline, change)
@@ -234,10 +237,8 @@ def _step(
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
     delta = np.zeros(6)
     delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
-    log_scale, pitch, yaw = (
-        float(np.clip(delta[0], -0.3, 0.3)),
-        *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2)),
-    )
+    log_scale = float(np.clip(delta[0], -0.3, 0.3))
+    pitch, yaw = (float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
     return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
 
@@ -254,14 +255,18 @@ def descend(
         the first view's IoU, or the best of these if the mean has fallen since; without any, the start with a
         mean of -1.
     """
-    kept, kept_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
+    kept, kept_iou = start, -1.0
+    best_iou = -1.0
+    current = start
+    lead = 1.0
     for _ in range(steps):
         views, following, moved = _step(shape, target, current, with_yaw, lead)
         iou = float(views.mean())
         if views[0] < least:
             lead *= LEAD
         elif iou > best_iou - NOISE:
-            kept, kept_iou, best_iou = current, iou, max(iou, best_iou)
+            kept, kept_iou = current, iou
+            best_iou = max(iou, best_iou)
         if moved < STILL and views[0] >= least:
             return kept_iou, kept, True
         current = following

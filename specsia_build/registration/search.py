@@ -21,11 +21,8 @@ from specsia_build.rendering.mesh import Mesh
 
 REGISTRATION_VERSION = 6
 
-COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = (
-    64,
-    128,
-    256,
-)  # Pixels of the coarse search, light steps and full steps at most
+COARSE_SIZE = 64  # Pixels of the coarse search
+MIDDLE_SIZE, FINE_SIZE = 128, 256  # Pixels of light steps and of full steps at most
 SHARP_SIZE = (
     512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
 )
@@ -39,7 +36,10 @@ LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
-TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
+TRIAL_STEPS = 5
+LIGHT_STEPS = 10
+FULL_STEPS = 12
+SHARP_STEPS = 4
 
 _MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
 FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
@@ -115,7 +115,9 @@ def register(
     coarse = Target.of(small, cameras, COARSE_SIZE, reach=0)
     middle, fine = Target.of(small, cameras, MIDDLE_SIZE), Target.of(small, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
-    full, light, lightest = shape_of(mesh), shape_of(light_mesh), shape_of(lighter(light_mesh, COARSE_CELLS))
+    full = shape_of(mesh)
+    light = shape_of(light_mesh)
+    lightest = shape_of(lighter(light_mesh, COARSE_CELLS))
 
     identity = Similarity()
     yaws: tuple[float, ...] = (0.0,)

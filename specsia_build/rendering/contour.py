@@ -94,7 +94,9 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     for y in range(height):
         start, end = covered(coverage[y])
         yu, yd = max(0, y - 1), min(height - 1, y + 1)
-        above, here, below = coverage[yu], coverage[y], coverage[yd]
+        above = coverage[yu]
+        here = coverage[y]
+        below = coverage[yd]
         x = start - 1
         while x + 1 < end:
             x += 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.vectors import cross, minus, triple
 
 CROWDED = -2  # In place of an edge's second face, where more than two meet
 
@@ -196,29 +197,17 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
         p = part[f]
         if not shut[f]:
             volume[p] = np.nan
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = triple(faces, f)
         if not seen[p]:
             seen[p] = True
             for k in range(3):
                 origin[p, k] = vertices[a, k]
-        ax, ay, az = (
-            vertices[a, 0] - origin[p, 0],
-            vertices[a, 1] - origin[p, 1],
-            vertices[a, 2] - origin[p, 2],
-        )
-        bx, by, bz = (
-            vertices[b, 0] - origin[p, 0],
-            vertices[b, 1] - origin[p, 1],
-            vertices[b, 2] - origin[p, 2],
-        )
-        cx, cy, cz = (
-            vertices[c, 0] - origin[p, 0],
-            vertices[c, 1] - origin[p, 1],
-            vertices[c, 2] - origin[p, 2],
-        )
-        volume[p] += (ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)) / 6.0
-        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        first = minus(triple(vertices, a), triple(origin, p))
+        second = minus(triple(vertices, b), triple(origin, p))
+        third = minus(triple(vertices, c), triple(origin, p))
+        x, y, z = cross(second, third)
+        volume[p] += (first[0] * x + first[1] * y + first[2] * z) / 6.0
+        nx, ny, nz = cross(minus(second, first), minus(third, first))
         area[p] += 0.5 * np.sqrt(nx * nx + ny * ny + nz * nz)
     return area, volume
 
@@ -235,16 +224,15 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
-    edge_of, users, halves = (
-        np.empty(total, np.int32),
-        np.empty(total, np.int32),
-        np.empty((total, 2), np.int32),
-    )
+    edge_of = np.empty(total, np.int32)
+    users = np.empty(total, np.int32)
+    halves = np.empty((total, 2), np.int32)
     parent = np.arange(vertices, dtype=np.int32)
     valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)
     following, far = np.empty(total, np.int32), np.empty(total, np.int32)
     count = _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent)
-    halves, opposed, shut = halves[:count].copy(), np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
+    halves = halves[:count].copy()
+    opposed, shut = np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
     ends, sides = np.empty((count, 2), np.int32), np.empty((count, 2), np.int32)
     _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut)
     part = np.empty(len(faces), np.int32)

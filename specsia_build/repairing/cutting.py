@@ -32,9 +32,9 @@ mentioned."""
 LEAST_EDGE, _EDGE = 4.0, 0.006
 """Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
 
-CUT_SHARE, INWARDS, _STRAIGHT = 0.1, 0.02, 0.85
-"""Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at
-again, and share of the width there."""
+CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
+INWARDS = 0.02  # Depth in widths at which it is looked at again
+_STRAIGHT = 0.85  # Share of the width there
 
 _MOST_LISTED = 9  # Figures that a warning lists
 

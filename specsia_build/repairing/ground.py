@@ -9,15 +9,14 @@ from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
-_RIM, ACROSS, _DARKER = 0.06, 0.9, 40
-"""Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that
-it covers, and levels by which the outermost line is darker than the paper, at least."""
-
+_RIM = 0.06  # Largest depth of a scan's rim as a share of the picture's side
+ACROSS = 0.9  # Least share of a line along that side that it covers
+_DARKER = 40  # Levels by which the outermost line is darker than the paper, at least
 STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
-SAME, _FAINT, _OPAQUE, _DARK = 24, 12, 250, 80
-"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour,
-and from which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
+SAME = 24  # Levels between colours of one translucent shadow, at most
+_FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and from which it is opaque
+_DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
 
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
 _HUE, _STEEP = (
@@ -28,9 +27,9 @@ FADING = (
     0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
 )
 
-LOW, _FLAT, _LEAST = 0.25, 1.5, 0.004
-"""A shadow on the ground lies in this lowest share of the drawing's height, is so many times as wide as high,
-and covers this share of the figure's area, at least."""
+LOW = 0.25  # Lowest share of the drawing's height that a shadow on the ground lies in
+_FLAT = 1.5  # Width of such a shadow in heights, at least
+_LEAST = 0.004  # Share of the figure's area that it covers, at least
 
 _FEET = (
     0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above

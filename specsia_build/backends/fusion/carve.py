@@ -129,7 +129,9 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
         total, weight = np.zeros(points.shape), np.zeros((len(points), 1))
         for f in range(len(faces)):
             for corner in range(3):
-                v, a, b = faces[f, corner], faces[f, (corner + 1) % 3], faces[f, (corner + 2) % 3]
+                v = faces[f, corner]
+                a = faces[f, (corner + 1) % 3]
+                b = faces[f, (corner + 2) % 3]
                 weight[v, 0] += 2
                 for k in range(3):
                     total[v, k] += points[a, k] + points[b, k]

@@ -16,48 +16,30 @@ from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
 
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
-TURN_DEG, ROLL_DEG, _SCALE, SHIFT = (
-    1.2,
-    0.3,
-    0.004,
-    0.35,
-)  # Deviations of yaw, turn in the plane, scale and shift
+TURN_DEG, ROLL_DEG = 1.2, 0.3  # Deviations of yaw and of the turn in the plane
+_SCALE, SHIFT = 0.004, 0.35  # Deviations of scale and shift
 BEND, BEND_WAVE = 0.38, 56.0  # Smooth displacement of all that a view shows, its silhouette included
 SPLIT = 2.5  # Width of the Gaussian that separates colours from detail
-WANDER, WANDER_WAVE, FADE = (
-    1.5,
-    22.0,
-    0.45,
-)  # Displacement of the detail, and its change of contrast by `PATCH_WAVE`
-GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = (
-    11.0,
-    70.0,
-    0.55,
-    34.0,
-)  # Detail from elsewhere, its contrast, in patches
-MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = (
-    0.5,
-    (5.0, 11.0),
-    0.012,
-)  # Noise in proportion to the local contrast plus a floor
+WANDER, WANDER_WAVE = 1.5, 22.0  # Displacement of the detail
+FADE = 0.45  # Its change of contrast by `PATCH_WAVE`
+GHOST_SHIFT, GHOST_WAVE = 11.0, 70.0  # Detail from elsewhere
+GHOST, PATCH_WAVE = 0.55, 34.0  # Its contrast, in patches
+MOTTLE, MOTTLE_WAVES = 0.5, (5.0, 11.0)  # Noise in proportion to the local contrast plus a floor
+MOTTLE_FLOOR = 0.012
 MOTTLE_HUE = 0.25  # Its share that differs between R, G and B
-LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0  # Relative drift of brightness, whole and by place
+LIGHT = 0.040  # Relative drift of brightness of the whole view
+LIGHT_FIELD, LIGHT_WAVE = 0.055, 80.0  # The same by place
 TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place
-_SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
+_SOFT = 0.8  # Blur of a view
+SOFT_FRONT, SOFT_BACK = 0.45, 1.1  # Blur of the frontal one and of the back
 BACK_DETAIL = 0.4  # Contrast of detail
-BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0  # Blur and shift of colours
-CLOSE, OPEN, MASK_WAVE = (
-    2.0,
-    0.6,
-    48.0,
-)  # Mean radii of gaps that fuse and of parts that are lost, and their variation
+BACK_BLUR = 4.0  # Blur of colours
+BACK_SHIFT, BACK_WAVE = 9.0, 60.0  # Shift of colours
+CLOSE, OPEN = 2.0, 0.6  # Mean radii of gaps that fuse and of parts that are lost
+MASK_WAVE = 48.0  # Their variation
 _EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
-_NEARER, DEPTH_BLUR, _DEPTH, DEPTH_WAVE = (
-    (3, 3),
-    1.5,
-    0.0035,
-    44.0,
-)  # Erosion, blur and error in units of the depth
+_NEARER, DEPTH_BLUR = (3, 3), 1.5  # Erosion and blur of the depth
+_DEPTH, DEPTH_WAVE = 0.0035, 44.0  # Its error in units
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
@@ -266,7 +248,9 @@ def _sweep(distance):  # type: ignore[no-untyped-def]
             before = np.inf
             for j in range(1, width - 1):
                 c = j if step > 0 else width - 1 - j
-                here, a, b = row[c], min(before, row[c + step]), beside[c]
+                here = row[c]
+                a = min(before, row[c + step])
+                b = beside[c]
                 before = here
                 low, high = min(a, b), max(a, b)
                 # A new distance exceeds the nearer neighbour's by the root of a half at least.

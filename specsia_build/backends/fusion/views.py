@@ -20,7 +20,8 @@ VIEW_SIZE = 256  # Width and height of a view in pixels, as of Wonder3D's networ
 CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0, 315.0))
 """Front, front right, right, back, left, front left, as of Wonder3D. The right one stands at +x."""
 
-FRONT_VIEW, RIGHT, BACK_VIEW, LEFT = 0, 2, 3, 4  # Indices of those views
+FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
+RIGHT, LEFT = 2, 4
 PAIRS = (
     (FRONT_VIEW, BACK_VIEW),
     (RIGHT, LEFT),

@@ -56,7 +56,9 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
     channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
     steps = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
-    channels[..., 4], channels[..., 5], channels[..., 6] = steps[None], steps[:, None], length
+    channels[..., 4] = steps[None]
+    channels[..., 5] = steps[:, None]
+    channels[..., 6] = length
     distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
     channels[..., 7] = np.minimum(distance / _FARTHEST, 4)
     return channels
@@ -115,14 +117,14 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """
 
     def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
-        padded, kernel, bias = (
-            np.pad(x, ((1, 1), (1, 1), (0, 0))),
-            tensors[f"{name}.weight"],
-            tensors[f"{name}.bias"],
-        )
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        kernel = tensors[f"{name}.weight"]
+        bias = tensors[f"{name}.bias"]
         return np.asarray(_convolved(padded, kernel, bias, stride, np.float32(leak)))
 
-    size, half, channels = len(x), len(x) // 2, x.shape[2]
+    size = len(x)
+    half = len(x) // 2
+    channels = x.shape[2]
     folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
     levels = [convolved(convolved(folded, "first.0"), "first.2")]
     depth = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)

@@ -14,9 +14,9 @@ from specsia_build.arrays import Mask
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
 
-_SCALE, _SMOOTHING, _LEAST_AREA = 100.0, 0.6, 10
-"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and
-Huttenlocher, "Efficient graph-based image segmentation", 2004."""
+# See Felzenszwalb and Huttenlocher, "Efficient graph-based image segmentation", 2004.
+_SCALE = 100.0  # Preference for large areas
+_SMOOTHING, _LEAST_AREA = 0.6, 10  # Smoothing and least area in pixels
 
 SURROUNDED = 0.35  # Share of an area's border that lies on one larger area if it lies inside of it
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other

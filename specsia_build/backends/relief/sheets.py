@@ -195,7 +195,9 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
     """
-    covered, crop, distance = figure.covered, figure.crop, figure.distance
+    covered = figure.covered
+    crop = figure.crop
+    distance = figure.distance
     columns, rows, cell = _lattice(covered, distance)
     inside = _sampled(distance, columns, rows) > _NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
@@ -243,7 +245,10 @@ def _sheets(
     used = inside | rim
     number = np.full(used.shape, -1)
     number[used] = np.arange(np.count_nonzero(used))
-    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    a = number[:-1, :-1]
+    b = number[:-1, 1:]
+    c = number[1:, :-1]
+    d = number[1:, 1:]
     # Each cell is cut along the shorter diagonal in depth.
     falling = np.abs(middle[:-1, :-1] - middle[1:, 1:]) + np.abs(half[:-1, :-1] - half[1:, 1:])
     rising = np.abs(middle[:-1, 1:] - middle[1:, :-1]) + np.abs(half[:-1, 1:] - half[1:, :-1])

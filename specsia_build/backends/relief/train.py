@@ -87,7 +87,9 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
         one_hot: (N, `COLOURS`, S / 2, S / 2), share of each pixel that has each colour.
         guided: (N, `GUIDES`, H, W) int64, see `net.guides`.
     """
-    copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + net.GUIDES], predicted[:, 3 + net.GUIDES :]
+    copy = predicted[:, 2:3]
+    trust = predicted[:, 3 : 3 + net.GUIDES]
+    query = predicted[:, 3 + net.GUIDES :]
     counts = one_hot.sum((2, 3))
     keys = torch.einsum("nkij,ncij->nck", key, one_hot) / counts.clamp(min=1e-3)[:, :, None]
     logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY_CHANNELS**0.5
@@ -162,7 +164,9 @@ def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> lis
         mix = np.ones((3, 3))
     mix = (mix / mix.sum(1, keepdims=True)).T
     if rng.random() < 0.35:
-        order, gamma, mix = np.arange(3), np.ones(3), np.eye(3)
+        order = np.arange(3)
+        gamma = np.ones(3)
+        mix = np.eye(3)
     return [(255 * np.clip((p[..., order] / 255) ** gamma @ mix, 0, 1)).astype(np.float32) for p in pictures]
 
 
@@ -283,7 +287,9 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
     step."""
 
     def __init__(self, drawn: Sequence[tuple[_Picture, float]], steps: int, seed: int) -> None:
-        self._pictures, self._steps, self.seed = [picture for picture, _ in drawn], steps, seed
+        self._pictures = [picture for picture, _ in drawn]
+        self._steps = steps
+        self.seed = seed
         self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
 
     def __len__(self) -> int:
@@ -315,7 +321,9 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), _RATE, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
     half = torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
+    started = time.monotonic()
+    running = np.zeros(3)
+    running_norm = 1.0
     for step, examples in enumerate(loader):
         done = max(step / len(batches), (time.monotonic() - started) / (60 * minutes))
         if done >= 1:

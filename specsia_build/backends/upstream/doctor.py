@@ -15,7 +15,8 @@ from specsia_build.backends.upstream.pins import Installation, Pins, Weights, ch
 from specsia_build.folders import expanded
 from specsia_build.processes import worker_environment
 
-PASSED, NOTE, ABSENT = "ok", "note", "missing"  # States of a check; a note is a difference from the pins
+PASSED, ABSENT = "ok", "missing"  # States of a check
+NOTE = "note"  # State of a check that differs from the pins
 
 _ASK_VERSIONS = """
 import json, sys

@@ -77,7 +77,8 @@ def _scenery(probe: Probe) -> set[int]:
 
 def _is_ground(own: Doubles, rest: Doubles) -> bool:
     """Whether a part reaches beyond all others, as a plate below them or as a room around them."""
-    low, high, inner, outer = own.min(axis=0), own.max(axis=0), rest.min(axis=0), rest.max(axis=0)
+    low, high = own.min(axis=0), own.max(axis=0)
+    inner, outer = rest.min(axis=0), rest.max(axis=0)
     size, extent = outer - inner, high - low
     if (extent < PLATE * size)[:2].any() or (low > inner)[:2].any() or (high < outer)[:2].any():
         return False

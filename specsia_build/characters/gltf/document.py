@@ -189,7 +189,9 @@ class Document:
         self, index: int, view: int, offset: int | None, code: str, shape: tuple[int, int]
     ) -> NDArray[Any]:
         """Elements (count, width) of accessor `index` at an offset in a buffer view."""
-        dtype, data, start = np.dtype(code), self.view_bytes(view), offset or 0
+        dtype = np.dtype(code)
+        data = self.view_bytes(view)
+        start = offset or 0
         count, size = shape[0], dtype.itemsize * shape[1]
         # Old exporters wrote the size of a component as the stride.
         stride = max(self.entry(BufferView, view).byte_stride or 0, size)

@@ -18,7 +18,9 @@ from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
-MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
+MODE_TRIANGLES = 4
+MODE_STRIP = 5
+MODE_FAN = 6
 
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
@@ -26,10 +28,9 @@ MOST_OUTSIDE = 0.01
 """Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another
 mesh's."""
 
-INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
-"""Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a
-vertex."""
-
+INSTANCE_COST = 2000  # Bytes of memory for a mesh at a node
+_SKIN_COST = 400  # Bytes of memory of a vertex while a skin poses it
+_INFLUENCE_COST = 250  # Bytes of memory of four joints and weights of a vertex
 _KEPT_INFLUENCE_COST = 12  # Bytes of memory of an influence until the whole file is read
 
 
@@ -326,7 +327,8 @@ class MeshReader:
 
     def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
-        palette, joints, weights = self._palette(skin), influences.joints, influences.weights
+        palette = self._palette(skin)
+        joints, weights = influences.joints, influences.weights
         memory.ask(_SKIN_COST * len(joints))
         blended = np.zeros((len(joints), 3, 4))
         for slot in range(joints.shape[1]):

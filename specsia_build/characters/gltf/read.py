@@ -101,7 +101,9 @@ def _rig_of(
     vertex_count = slot_count = 0
     for number, primitive in primitives:
         instance = instances[number]
-        source, influences, skin = primitive.source, primitive.influences, instance.node.skin
+        source = primitive.source
+        influences = primitive.influences
+        skin = instance.node.skin
         own = source.floats("POSITION", 3, morphed=False)
         key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
         if key not in first:

@@ -77,7 +77,9 @@ class Body:
             self._add_mark(Mark("box", (0, -0.66), (3, 1), "bottom", "torso", side=0))
 
     def _measure(self) -> None:
-        between, traits, figure = self.chance.between, self.traits, TRAIT_TABLES.figures[self.traits.figure]
+        between = self.chance.between
+        traits = self.traits
+        figure = TRAIT_TABLES.figures[self.traits.figure]
         human = TRAIT_TABLES.species[traits.species].human
         half, tall = between(*figure["head"]), traits.figure == "tall"
         width = half * between(0.84, 1.2) * (0.86 if tall else 1.0)
@@ -209,7 +211,9 @@ class Body:
             start = self.on_face(*row[:2]) if part.on == "face" else middle + radii * row[:3]
             points.append(start + size * (np.array(row[count:]) if len(row) > count else 0.0))
         path = np.maximum(points, (-9, 0.14, -9))
-        unit, turn, first = radii if part.fit else np.full(3, size), turned(*part.turn), part.size[0]
+        unit = radii if part.fit else np.full(3, size)
+        turn = turned(*part.turn)
+        first = part.size[0]
         if part.shape == "blob":
             grid = blob(path[0], unit * first, part.power, turn)
         elif part.shape == "ring":
@@ -268,7 +272,9 @@ def _covering(
 
 
 def _add_arms(body: Body) -> None:
-    traits, along, size = body.traits, body.along, body.hand
+    traits = body.traits
+    along = body.along
+    size = body.hand
     path = [body.shoulder * (0.75, 1, 1), (body.shoulder + body.wrist) / 2, body.wrist]
     body.both("arm", tube(path, body.arm, 9, ends=(1, 0.4)), *ARM)
     if traits.sleeve:
@@ -292,7 +298,9 @@ def _add_arms(body: Body) -> None:
 
 
 def _add_legs(body: Body) -> None:
-    traits, ankle, shin = body.traits, body.leg[2], ("LowerLeg", "Foot")
+    traits = body.traits
+    ankle = body.leg[2]
+    shin = ("LowerLeg", "Foot")
     path = [body.hip, (body.hip + body.ankle) / 2, body.ankle]
     body.both("leg", tube(path, body.leg, 9, 13, ends=(1, 0.3)), *LEG)
     if traits.hem:
@@ -300,7 +308,9 @@ def _add_legs(body: Body) -> None:
         body.both("bottom", _covering(path, body.leg, traits.hem, CLOTH, flare), *LEG)
     if traits.socks:
         body.both("sock", _covering(path[::-1], body.leg[::-1], traits.socks, 0.006, 0, 0), *LEG)
-    width, length, x = body.foot, body.toe, body.gap
+    width = body.foot
+    length = body.toe
+    x = body.gap
     high = min(0.075, 0.9 * width)
     sole = [(x, high * up, ahead * length) for up, ahead in ((1, -0.35), (1, 0.1), (0.9, 0.55), (0.62, 0.95))]
     foot = tube(sole, width * np.array([0.8, 0.9, 1.0, 0.72]), 7, 13, 2.2, (0.5, 0.7))

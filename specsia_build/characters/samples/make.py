@@ -34,7 +34,9 @@ def make_sample(seed: int, index: int) -> SampleMesh:
     """Character `index` of the samples of `seed`; it depends on nothing else."""
     body = Body(seed, index)
     boxes = place_pieces(body.pieces)
-    vertices, faces, texels, corners, vertex_count, texel_count = [], [], [], [], 0, 0
+    vertices, faces = [], []
+    texels, corners = [], []
+    vertex_count, texel_count = 0, 0
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
         ids = piece.ids
         across = (column + 0.5 + np.linspace(0, width - 1, ids.shape[1])) / TEXTURE_SIZE

@@ -56,7 +56,9 @@ def _printed(kind: str, x: Doubles, y: Doubles, repeat: float) -> Doubles:
 
 def _stamp(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Doubles, Doubles]) -> None:
     """Paint a mark on a piece (3, H, W), of which `places` are x, y and the z of the normal, (H, W) each."""
-    (a, b), c, s = mark.size, np.cos(np.deg2rad(mark.turn)), np.sin(np.deg2rad(mark.turn))
+    (a, b) = mark.size
+    c = np.cos(np.deg2rad(mark.turn))
+    s = np.sin(np.deg2rad(mark.turn))
     reach = np.hypot(a, b) + abs(mark.bend) + _EDGE
     x, y, facing = (values.ravel() for values in places)
     near = np.flatnonzero((np.abs(x - mark.at[0]) < reach) & (np.abs(y - mark.at[1]) < reach))
@@ -91,7 +93,9 @@ def place_pieces(pieces: list[Piece]) -> list[_Box]:
         for k in np.lexsort((-sizes[:, 1], -sizes[:, 0])).tolist():
             height, width = (int(size) + 2 * _RIM for size in sizes[k])
             if column + width > TEXTURE_SIZE:
-                row, column, shelf = row + shelf, 0, 0
+                row = row + shelf
+                column = 0
+                shelf = 0
             boxes[k] = (row + _RIM, column + _RIM, height - 2 * _RIM, width - 2 * _RIM)
             column, shelf = column + width, max(shelf, height)
         if row + shelf <= TEXTURE_SIZE:

@@ -226,7 +226,9 @@ def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
         bottom = tone(chance.choice((0.2, 0.3, 0.4, 0.92)), 0.12, hue + 180)
     leather_hue = chance.between(15, 45) if chance.true(0.6) else hue + steps[3]
     leather = tone(chance.between(0.2, 0.55), chance.between(0.1, 0.55), leather_hue)
-    light, dark, bright = tone(0.93, 0.3, hue), tone(0.2, 0.2, hue), chance.between(0.5, 0.75)
+    light = tone(0.93, 0.3, hue)
+    dark = tone(0.2, 0.2, hue)
+    bright = chance.between(0.5, 0.75)
     accent = tone(bright, 0.75, hue + steps[3])
 
     kind, fixed = TRAIT_TABLES.species[traits.species], TRAIT_TABLES.colours

@@ -26,7 +26,9 @@ from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined, ready
 
-Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 4
+Z_CHANNELS = 4
+POSITION_CHANNELS = 3
+STYLE_CHANNELS = 4
 _PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
 GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 

@@ -11,7 +11,9 @@ from specsia_build.characters.images import load_texture
 from specsia_build.errors import UsageError
 from specsia_build.rendering.layers import HALF_COVERED
 
-COLOR_FOLDER, _MASK, _POS = "color", "mask", "pos"
+COLOR_FOLDER = "color"
+_MASK = "mask"
+_POS = "pos"
 
 _SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 

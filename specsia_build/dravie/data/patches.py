@@ -93,7 +93,9 @@ def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-d
 
     A contrast below 1 scales the differences from the grey level `pivot`.
     """
-    red, green, blue = out[0], out[1], out[2]
+    red = out[0]
+    green = out[1]
+    blue = out[2]
     most, least = max(red, green, blue), min(red, green, blue)
     chroma = most - least
     scale = min(value, np.float32(255) / max(most, np.float32(1)))
@@ -147,7 +149,9 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
     redrawn; `recolours` and `turns` are the kind of augmentation.
     """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
-    colour, target, position = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
+    colour = np.empty(4, np.float32)
+    target = np.empty(4, np.float32)
+    position = np.empty(3, np.float32)
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(inputs)):
@@ -168,7 +172,11 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
         mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
-        turn, value, contrast, pivot, cosine, sine = ZERO, ONE, ONE, ZERO, ONE, ZERO
+        turn = ZERO
+        value = ONE
+        contrast = ONE
+        pivot = ZERO
+        cosine, sine = ONE, ZERO
         if turns and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
             cosine, sine = np.cos(angle), np.sin(angle)
@@ -185,7 +193,11 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
         style[0] = np.float32(extent[_THICKNESS]) if with_drawing and not bare else ZERO
         style[1:] = np.float32(255) if bare else ZERO
         lined = with_drawing and not bare
-        shift_x, shift_y, scale, other_turn, other_value = ZERO, ZERO, ZERO, turn, value
+        shift_x = ZERO
+        shift_y = ZERO
+        scale = ZERO
+        other_turn = turn
+        other_value = value
         if redrawn:
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
             scale = _around(key, _SCALE, MOST_SCALE)

@@ -49,7 +49,9 @@ from specsia_build.look.evaluation import (
 )
 from specsia_build.rendering.contour import draw_contour
 
-_LINE, PASTE, SINGLE = "line", "look-up", "sample-wise"
+_LINE = "line"
+PASTE = "look-up"
+SINGLE = "sample-wise"
 FAST = (UNREPAIRED, _LINE, PASTE)  # Baselines without a training
 BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline

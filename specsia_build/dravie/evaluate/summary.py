@@ -21,7 +21,8 @@ from specsia_build.look.evaluation import SCORE_TABLES, SCORES, UNREPAIRED
 
 MEANS = "scores.csv"
 
-RESAMPLES, _SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
+RESAMPLES, _SEED = 10_000, 0  # Draws and seed of the bootstrap over characters
+LEVEL = 0.95  # Coverage of its intervals
 
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases

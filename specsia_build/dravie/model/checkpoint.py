@@ -28,7 +28,9 @@ from specsia_build.files.writing import replacing
 from specsia_build.rendering.contour import WIDEST
 from specsia_build.rendering.ink import Ink
 
-MODEL_FILE, TRAINING, DRAWING_FILE = "model.safetensors", "training.safetensors", "drawing.safetensors"
+MODEL_FILE = "model.safetensors"
+TRAINING = "training.safetensors"
+DRAWING_FILE = "drawing.safetensors"
 _KEPT = 2  # Number of checkpoints that a run keeps
 
 

@@ -34,7 +34,8 @@ DISCRIMINATOR_WIDTH = 12
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
 
-SSIM_WINDOW, SSIM_LIGHT, SSIM_STRUCTURE = 7, 0.01**2, 0.03**2  # Pixels, and constants for colours in 0…1
+SSIM_WINDOW = 7  # Pixels
+SSIM_LIGHT, SSIM_STRUCTURE = 0.01**2, 0.03**2  # Constants for colours in 0…1
 FEATURE_LAYERS = (
     0,
     3,
@@ -279,11 +280,9 @@ class VggFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third = (
-            nn.Conv2d(3, 64, 3, 1, 1),
-            nn.Conv2d(64, 64, 3, 1, 1),
-            nn.Conv2d(64, 128, 3, 1, 1),
-        )
+        first = nn.Conv2d(3, 64, 3, 1, 1)
+        second = nn.Conv2d(64, 64, 3, 1, 1)
+        third = nn.Conv2d(64, 128, 3, 1, 1)
         self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2, 2), third)
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -112,7 +112,9 @@ class Trainer:
         generator: nn.Module | None = None,
         compiled: bool = False,
     ) -> None:
-        self.config, self.device, self.bf16 = config, device, computes_in_bf16(device, config.precision)
+        self.config = config
+        self.device = device
+        self.bf16 = computes_in_bf16(device, config.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             if generator is None:

@@ -93,7 +93,9 @@ class Scratch:
     def clear(self, box: _Box) -> None:
         """Make ready for a view that touches no pixel outside `box`."""
         part = np.s_[box[0] : box[1], box[2] : box[3]]
-        self.nearest[part], self.ids[part], self.marked[part] = np.inf, NO_FACE, UNMARKED
+        self.nearest[part] = np.inf
+        self.ids[part] = NO_FACE
+        self.marked[part] = UNMARKED
         self.loaded.row[:] = NO_ROW
 
 

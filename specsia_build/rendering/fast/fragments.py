@@ -28,6 +28,7 @@ from specsia_build.rendering.fast.rows import ROW, lowest, reaching
 from specsia_build.rendering.fast.shading import opacity_at
 from specsia_build.rendering.fast.textures import ShadedSurface, TextureTable
 from specsia_build.rendering.layers import SUBPIXEL
+from specsia_build.rendering.vectors import put
 
 PIXEL_SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
@@ -127,7 +128,8 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
-            d, d_x, d_y = z - plane[g, 0], z_x - plane[g, 1], z_y - plane[g, 2]
+            d = z - plane[g, 0]
+            d_x, d_y = z_x - plane[g, 1], z_y - plane[g, 2]
             reach = (abs(d_x) + abs(d_y)) * np.float32(HALF)
             if d >= reach:
                 won &= ~both
@@ -174,7 +176,9 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they
     begin in,
     nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
-    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    face = drawn.face
+    corners = drawn.corners
+    depths = drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
     chosen = np.empty(len(face), np.int32)
     front = np.empty(len(face), np.float32)
@@ -201,7 +205,9 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     ordered = Drawn(
         np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
     )
-    of, at, far = ordered.face, ordered.corners, ordered.depth
+    of = ordered.face
+    at = ordered.corners
+    far = ordered.depth
     for k in range(count):
         n, slab = chosen[k], int((front[k] - low) * scale)
         to = start[slab]
@@ -235,8 +241,12 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
     its edge functions fit 32 bits.
     """
     front, z, z_x = depth
-    ab, bc, ca = edges[0] + reach[0], edges[1] + reach[1], edges[2] + reach[2]
-    ab_x, bc_x, ca_x = right[0] * SUBPIXEL, right[1] * SUBPIXEL, right[2] * SUBPIXEL
+    ab = edges[0] + reach[0]
+    bc = edges[1] + reach[1]
+    ca = edges[2] + reach[2]
+    ab_x = right[0] * SUBPIXEL
+    bc_x = right[1] * SUBPIXEL
+    ca_x = right[2] * SUBPIXEL
     count = np.int32(last + 1 - x)
     if narrow:
         start, steps = (
@@ -273,16 +283,23 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
     Returns:
         Whether there was room for all fragments.
     """
-    size, slots, rows = far.shape[0], close.slots, close.rows
-    first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
-    plane, used, covered, deepest = fragments.plane, fragments.used, fragments.covered, fragments.deepest
+    size = far.shape[0]
+    slots, rows = close.slots, close.rows
+    first, following = fragments.first, fragments.following
+    face = fragments.face
+    held = fragments.mask
+    plane = fragments.plane
+    used = fragments.used
+    covered, deepest = fragments.covered, fragments.deepest
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
         corners = corners_of(touching, n)
         ax, ay, bx, by, cx, cy = corners
         x0, x1, y0, y1 = touched(*corners, size)
-        front, narrow, reach = front_of(touching, n), is_narrow(*corners), reaches(*corners)
+        front = front_of(touching, n)
+        narrow = is_narrow(*corners)
+        reach = reaches(*corners)
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
         za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + _ROUNDING
@@ -319,8 +336,10 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                         used[0] += 1
                     else:
                         return False
-                    face[new], held[new], following[new] = f, mask, first[slot]
-                    plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
+                    face[new] = f
+                    held[new] = mask
+                    following[new] = first[slot]
+                    put(plane, new, (z, z_x, z_y))
                     first[slot] = new
                     covered[slot] |= mask
                     deepest[slot] = max(deepest[slot], z + slope)

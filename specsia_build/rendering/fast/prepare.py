@@ -22,7 +22,10 @@ from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
 
-ALPHA_OPAQUE, ALPHA_MASK, ALPHA_BLEND, INVISIBLE = 0, 1, 2, 3
+ALPHA_OPAQUE = 0
+ALPHA_MASK = 1
+ALPHA_BLEND = 2
+INVISIBLE = 3
 
 SMALL_JUMP = 6.0  # Encoded levels up to which the colours of two faces along their edge count as continuous
 SAME_NORMAL = 0.998  # Cosine between the normals of two faces, from which their light counts as continuous
@@ -85,12 +88,10 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
         level = sample(
             textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v
         )
-    red, green, blue, alpha = (
-        np.float64(base[m, 0]),
-        np.float64(base[m, 1]),
-        np.float64(base[m, 2]),
-        base[m, 3],
-    )
+    red = np.float64(base[m, 0])
+    green = np.float64(base[m, 1])
+    blue = np.float64(base[m, 2])
+    alpha = base[m, 3]
     colors = surface.colors
     if len(colors) > 0:
         red *= colors[f, i, 0] * (1 - t) + colors[f, j, 0] * t
@@ -125,8 +126,12 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
         if not opposed[e]:
             continue
         h, g = halves[e, 0], halves[e, 1]
-        f, i, j = h // 3, h % 3, (h % 3 + 1) % 3
-        f2, i2, j2 = g // 3, (g % 3 + 1) % 3, g % 3
+        f = h // 3
+        i = h % 3
+        j = (h % 3 + 1) % 3
+        f2 = g // 3
+        i2 = (g % 3 + 1) % 3
+        j2 = g % 3
         m, m2 = surface.material[f], surface.material[f2]
         if m != m2 and (
             surface.unlit[m] != surface.unlit[m2]

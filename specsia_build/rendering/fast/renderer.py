@@ -122,14 +122,19 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
 
 def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -> Layers:
     """Draw a view of a prepared mesh on `canvas`; the contents of it and of `scratch` are overwritten."""
-    size, surface, textures = camera.size, prepared.surface, prepared.textures
+    size = camera.size
+    surface = prepared.surface
+    textures = prepared.textures
     sx, sy, depth, extent = _projected(prepared.vertices, camera)
     classes, kinds = prepared.alpha_class, prepared.kinds
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
     box = *_touched(*extent[2:], size), *_touched(*extent[:2], size)
     scratch.clear(box)
-    nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
+    nearest = scratch.nearest
+    ids = scratch.ids
+    marked = scratch.marked
+    loaded = scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
     see_through = ALPHA_MASK in kinds or ALPHA_BLEND in kinds
     if see_through:

@@ -93,7 +93,9 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
     Of faces at one depth the one in the lowest row stays.
     """
-    depth, row, none = stack.depth, stack.row, np.float32(np.inf)
+    depth = stack.depth
+    row = stack.row
+    none = np.float32(np.inf)
     depths, faces = stack.moved_depth, stack.moved_row
     slope = (abs(plane[1]) + abs(plane[2])) * np.float32(HALF)
     nearest = plane[0] - slope - (abs(plane[0]) + slope) * _ROUNDED
@@ -105,7 +107,10 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
             continue
         left, deepest = np.int32(0), -none
         for s in range(LANES):
-            here, z, there, f = depth[p, k, s], depths[s], row[p, k, s], faces[s]
+            here = depth[p, k, s]
+            z = depths[s]
+            there = row[p, k, s]
+            f = faces[s]
             nearer, same = z < here, z == here
             depth[p, k, s] = z if nearer else here
             row[p, k, s] = f if nearer else (min(there, f) if same else there)
@@ -131,13 +136,13 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         rows: (F,) int32 of `Loaded`.
         corner: row and column of the tile's first pixel.
     """
-    size, slots, near_rows, (top, left) = far.shape[0], close.slots, close.rows, corner
-    first, following, hiding, hiding_plane = (
-        fragments.first,
-        fragments.following,
-        fragments.mask,
-        fragments.plane,
-    )
+    size = far.shape[0]
+    slots = close.slots
+    near_rows = close.rows
+    (top, left) = corner
+    first, following = fragments.first, fragments.following
+    hiding = fragments.mask
+    hiding_plane = fragments.plane
     for k in range(len(which)):
         n = which[k]
         corners = corners_of(touching, n)
@@ -148,8 +153,11 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF)
         slack = (abs(front) + abs(back) + np.float32(4) * slope) * _ROUNDED
         x0, x1, y0, y1 = touched(*corners, size)
-        x0, x1, y0, y1 = max(x0, left), min(x1, left + TILE - 1), max(y0, top), min(y1, top + TILE - 1)
-        narrow, reach, i = is_narrow(*corners), reaches(*corners), rows[touching.face[n]]
+        x0, x1 = max(x0, left), min(x1, left + TILE - 1)
+        y0, y1 = max(y0, top), min(y1, top + TILE - 1)
+        narrow = is_narrow(*corners)
+        reach = reaches(*corners)
+        i = rows[touching.face[n]]
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
         taken = _owned(down[0], right[0]), _owned(down[1], right[1]), _owned(down[2], right[2])
         z_pixel = z_x * np.float32(SUBPIXEL)
@@ -165,7 +173,8 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
                     x = begin + lowest(bits)
                     bits &= bits - 1
                     on = (x - begin) * SUBPIXEL
-                    at_ab, at_bc, at_ca = here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
+                    here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
+                    at_ab, at_bc, at_ca = here
                     # From the pixel's own edge functions, so that no depth depends on where a tile begins.
                     plane = np.float32(za * at_bc + zb * at_ca + zc * at_ab), z_x, z_y
                     mask = samples_inside(here, right, down, reach, taken)

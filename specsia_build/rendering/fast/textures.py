@@ -10,6 +10,7 @@ from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fast.lookups import HALVED, halve_row
 from specsia_build.rendering.mesh import Texture
+from specsia_build.rendering.vectors import cross, minus, triple, triple64
 
 EVEN = 8  # Range of levels up to which their mean as they are is that in linear light, to a third of a level
 
@@ -112,14 +113,13 @@ def _texels_per_unit(vertices, faces, uv, which, width, height):  # type: ignore
     out = np.zeros(len(which))
     for i in range(len(which)):
         f = which[i]
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, az = np.float64(vertices[a, 0]), np.float64(vertices[a, 1]), np.float64(vertices[a, 2])
-        bx, by, bz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
-        cx, cy, cz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
-        nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        a, b, c = triple(faces, f)
+        origin = triple64(vertices, a)
+        nx, ny, nz = cross(minus(triple(vertices, b), origin), minus(triple(vertices, c), origin))
         area = np.sqrt(nx * nx + ny * ny + nz * nz)
         u, v = np.float64(uv[f, 0, 0]), np.float64(uv[f, 0, 1])
-        bu, bv, cu, cv = uv[f, 1, 0] - u, uv[f, 1, 1] - v, uv[f, 2, 0] - u, uv[f, 2, 1] - v
+        bu, bv = uv[f, 1, 0] - u, uv[f, 1, 1] - v
+        cu, cv = uv[f, 2, 0] - u, uv[f, 2, 1] - v
         if area > 1e-12:
             out[i] = np.sqrt(abs(bu * cv - bv * cu) * width * height / area)
     return out
@@ -216,7 +216,10 @@ def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore
     w10 = ay - w11
     w01 = ax - w11
     w00 = np.float32(1) - ax - w10
-    k00, k01, k10, k11 = r0 + x0, r0 + x1, r1 + x0, r1 + x1
+    k00 = r0 + x0
+    k01 = r0 + x1
+    k10 = r1 + x0
+    k11 = r1 + x1
     return (
         w00 * texels[k00, 0] + w01 * texels[k01, 0] + w10 * texels[k10, 0] + w11 * texels[k11, 0],
         w00 * texels[k00, 1] + w01 * texels[k01, 1] + w10 * texels[k10, 1] + w11 * texels[k11, 1],
