@@ -37,19 +37,13 @@ class CommandBackend(Backend):
     name: str
     words: tuple[str, ...]
     terms: Terms = field(default_factory=Terms)
-    version: int = 1
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    gpus: int = 0
     _log: Path | None = field(default=None, init=False, repr=False)
 
-    @property
-    def slots(self) -> int:
-        return self.terms.slots
+    gpus = 0
 
-    @property
-    def patience(self) -> float:
-        return self.terms.seconds + 30
+    def __post_init__(self) -> None:
+        self.slots = self.terms.slots
+        self.patience = self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
         """The command, with names instead of paths of files, and the terms."""

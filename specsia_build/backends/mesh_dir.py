@@ -1,7 +1,7 @@
 """A folder with one mesh file per character id as a backend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
@@ -42,20 +42,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class MeshDir:
+class MeshDir(Backend):
     """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
 
-    `stated_in` is the path of the manifest, or None; see `Backend` for the other attributes.
+    `stated_in` is the path of the manifest, or None.
     """
 
-    folder: Path
+    folder: Path = field()
     manifest: Manifest
     stated_in: Path | None = None
-    name: str = "mesh-dir"
-    version: int = READING
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    generates: bool = False
+
+    name = "mesh-dir"
+    version = READING
+    generates = False
 
     def settings(self) -> Mapping[str, Any]:
         """Settings of the manifest for all meshes."""

@@ -3,13 +3,14 @@
 Meshes are checked, and errors of other packages are reported as theirs.
 """
 
+import difflib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,18 +125,25 @@ def _is_own(module: str) -> bool:
     return module.partition(".")[0] == __name__.partition(".")[0]
 
 
-_MEMBERS = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
-_METHODS = ("settings", "inputs", "reconstruct")
+_MEMBERS = get_type_hints(Backend)
+_KNOWN = sorted(name for name in {*_MEMBERS, *vars(Backend)} if not name.startswith("_"))
 
 
 def _fault(backend: Any, name: str) -> str | None:
     """End of a sentence on why an object is not a backend of that name; None if it is one."""
-    missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(backend, member)]
-    if missing:
-        return f"is a {type(backend).__name__} without {' and '.join(missing)}: see docs/backends.md"
-    for member, kind in _MEMBERS.items():
-        if not isinstance(value := getattr(backend, member), kind):
-            return f"has a {member} that is no {kind.__name__} but {value!r}"
+    kind = type(backend).__name__
+    if not isinstance(backend, Backend):
+        return f"is a {kind}, no subclass of specsia_build.backends.base.Backend: see docs/backends.md"
+    for member in _unknown_members(type(backend)):
+        near = difflib.get_close_matches(member, _KNOWN, 1, 0.0)[0]
+        return (
+            f"has a public member '{member}' that `Backend` does not know, nearest to its '{near}': correct "
+            "it, or begin its name with an underscore"
+        )
+    for member, expected in _MEMBERS.items():
+        value = getattr(backend, member, None)
+        if not isinstance(value, expected | int if expected is float else expected):
+            return f"has a {member} that is no {getattr(expected, '__name__', expected)} but {value!r}"
     if backend.name != name:
         return (
             f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the "
@@ -146,6 +154,13 @@ def _fault(backend: Any, name: str) -> str | None:
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None
+
+
+def _unknown_members(kind: type[Backend]) -> list[str]:
+    """Public members that a third party's classes add to `Backend`."""
+    theirs = (c for c in kind.__mro__ if issubclass(c, Backend) and not _is_own(c.__module__))
+    members = (name for c in theirs for name in (*vars(c), *vars(c).get("__annotations__", ())))
+    return [name for name in dict.fromkeys(members) if not name.startswith("_") and name not in _KNOWN]
 
 
 _ARRAYS = {

@@ -194,8 +194,7 @@ def run_selftest(name: str) -> None:
     try:
         result = selftest(backend)
     finally:
-        if (close := getattr(backend, "close", None)) is not None:
-            close()
+        backend.close()
     tell(result.document(), report(result), ok=result.ok)
 
 

@@ -219,7 +219,7 @@ def reconstruct(
     else:
         front = framed(picture)
         image, known = front.color, front.warnings
-        context = {"is_profile": front.is_profile and getattr(source, "sees_profile", False)}
+        context = {"is_profile": front.is_profile and source.sees_profile}
     mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, **context)
     return Reconstruction(mesh, source.name, source.needs_yaw, (*known, *warnings))
 

@@ -92,11 +92,11 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
     there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
     """
     backend = load_backend(spec)
-    if back is not None and not getattr(backend, "sees_back", False):
+    if back is not None and not backend.sees_back:
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
     # Only for a character the frontal view has its true scale.
     context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
-    context["is_profile"] = front.is_profile and getattr(backend, "sees_profile", False)
+    context["is_profile"] = front.is_profile and backend.sees_profile
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)

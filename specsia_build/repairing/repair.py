@@ -151,7 +151,7 @@ def prepare(
         motion = None if settings.motion is None else moving(placed, front, settings.motion)
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
-    guessed = guessed and bool(getattr(load_backend(settings.backend), "sees_back", False))
+    guessed = guessed and load_backend(settings.backend).sees_back
     result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
     if reading.pixel:
         return result

@@ -31,12 +31,11 @@ class Fusion(Backend):
     instant-nsr."""
 
     strength: float = 1.0
-    name: str = "fusion"
-    version: int = 4
-    sees_ground_truth: bool = True
-    needs_yaw: bool = False
-    generates: bool = True
-    compiles: bool = True
+
+    name = "fusion"
+    version = 4
+    sees_ground_truth = True
+    compiles = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"strength": self.strength}

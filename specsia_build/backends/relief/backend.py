@@ -8,7 +8,6 @@ front's pixel.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -39,16 +38,14 @@ from specsia_build.rendering.mesh import Mesh
 _ROOM = 0.93
 
 
-@dataclass(frozen=True)
 class Relief(Backend):
-    name: str = "relief"
-    version: int = 4
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    generates: bool = True
-    compiles: bool = True
-    sees_back: bool = True
-    sees_profile: bool = True
+    """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
+
+    name = "relief"
+    version = 4
+    compiles = True
+    sees_back = True
+    sees_profile = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"weights": _digest()}
