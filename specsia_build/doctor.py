@@ -140,12 +140,21 @@ _OPENGL = (
     "print('draws')"
 )
 
+
+def _python() -> Fact:
+    return Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}")
+
+
+def _cores() -> Fact:
+    return Fact(OK, f"{cores()} of {os.cpu_count() or 1}")
+
+
 _CHECKS: dict[str, Callable[[], Fact]] = {
-    "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
+    "Python": _python,
     "packages": packages,
     "disk": lambda: disk(Path.cwd()),
     "scratch": lambda: disk(Path(tempfile.gettempdir())),
-    "cores": lambda: Fact(OK, f"{cores()} of {os.cpu_count() or 1}"),
+    "cores": _cores,
     "memory": memory,
     "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
     "GPU": gpu,

@@ -144,6 +144,8 @@ NEEDED = (
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
 """Bones whose lack is reported as a warning."""
 
+_DECIMAL = re.compile(r"\d")
+
 
 @dataclass(frozen=True)
 class Humanoid:
@@ -310,8 +312,9 @@ class _Tree:
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest common ancestor of some nodes, which may be one of them."""
-        paths = [self.above(node) for node in nodes]
-        return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
+        first, *others = (self.above(node) for node in nodes)
+        shared = set(first).intersection(*others)
+        return next((node for node in first if node in shared), None)
 
 
 def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
@@ -348,7 +351,7 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
     for finger, joints in _FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.candidates.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
-        numbered = [node for node in nodes if any(sign.isdecimal() for sign in tree.names[node])]
+        numbered = [node for node in nodes if _DECIMAL.search(tree.names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
             arm[finger + joint] = node
     return arm if lower is None else _numbered_fingers(tree, side, lower) | arm

@@ -128,7 +128,7 @@ def make(name: str, stated: object) -> CommandBackend:
     except ValueError as error:
         raise UsageError(f"{name}: the command cannot be split into words: {error}") from error
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
-    places = {place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)}
+    places = [place for place in ("image", "mesh", "folder") if f"{{{place}}}" in " ".join(words)]
     if "image" not in places or len(places) < 2:
         raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:

@@ -37,15 +37,15 @@ from specsia_build.rendering.mesh import Mesh
 # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
 BACKEND_GROUP = "specsia.backends"
 
+_TARGETS = {
+    "command": "command:create",
+    "fusion": "fusion.backend:create",
+    "mesh-dir": "mesh_dir:create",
+    "relief": "relief.backend:create",
+    **{name: f"upstream.bridged:{name}" for name in NAMES},
+}
 _OWN = EntryPoints(
-    EntryPoint(name, f"specsia_build.backends.{target}", BACKEND_GROUP)
-    for name, target in {
-        "command": "command:create",
-        "fusion": "fusion.backend:create",
-        "mesh-dir": "mesh_dir:create",
-        "relief": "relief.backend:create",
-        **{name: f"upstream.bridged:{name}" for name in NAMES},
-    }.items()
+    EntryPoint(name, f"specsia_build.backends.{target}", BACKEND_GROUP) for name, target in _TARGETS.items()
 )
 """Backends of this package, available even without installed entry points."""
 

@@ -199,13 +199,15 @@ def better_frame(
     declared, *others = in_frames(mesh, goal, look, upright=upright, placed=placed)
     as_is = max(as_is, declared.likeness)
     sure = [frame for frame in others if frame.surely_beats(as_is)]
-    turned, undone = (
-        max((f for f in sure if f.mirrored is mirrored), key=lambda f: f.likeness, default=None)
-        for mirrored in (False, True)
-    )
+    turned = _best([frame for frame in sure if not frame.mirrored])
+    undone = _best([frame for frame in sure if frame.mirrored])
     if turned is None or (undone is not None and undone.likeness.surely_beats(turned.likeness)):
         turned = undone
     return as_is, turned
+
+
+def _best(frames: Sequence[Turned]) -> Turned | None:
+    return max(frames, key=lambda frame: frame.likeness, default=None)
 
 
 def in_frames(

@@ -89,8 +89,11 @@ def measures(crop: Floats) -> Floats:
 @cache
 def networks(folder: Path = _WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
-    loaded = (load_file(path) for path in sorted(folder.glob("*.safetensors")))
-    return tuple({name: tensor.astype(np.float32) for name, tensor in tensors.items()} for tensors in loaded)
+    return tuple(_network(path) for path in sorted(folder.glob("*.safetensors")))
+
+
+def _network(path: Path) -> Mapping[str, Floats]:
+    return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
 
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:

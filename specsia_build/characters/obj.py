@@ -283,8 +283,8 @@ def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Int
             named = {"o": value, "g": ""} if keyword == "o" else {**named, "g": value}
             names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
             part_at.append((line, parts.setdefault(names, len(parts))))
-    part, material = (
-        np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
-        for lines, labels in (zip(*pairs, strict=True) for pairs in (part_at, material_at))
-    )
+    lines, labels = zip(*part_at, strict=True)
+    part = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
+    lines, labels = zip(*material_at, strict=True)
+    material = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
     return part, tuple(parts), material, tuple(materials)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Floats, Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
@@ -214,11 +214,15 @@ def clip_flicker(
     """
     total, count = 0.0, 0
     for k, step in enumerate(steps):
-        pairs = [[on_white(frames[i]).reshape(-1, 3) for i in (k, k + 1)] for frames in (results, truths)]
-        ours, truth = (after[step.there] - before[step.here] for before, after in pairs)
+        ours, truth = (_changes(frames[k], frames[k + 1], step) for frames in (results, truths))
         total += float(np.abs(ours - truth).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
+
+
+def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
+    """Changes (N, 3) of the colours of the same points from one frame to the next."""
+    return on_white(after).reshape(-1, 3)[step.there] - on_white(before).reshape(-1, 3)[step.here]
 
 
 _Comparison = Callable[[NDArray[Any], NDArray[Any]], float]

@@ -140,11 +140,11 @@ class SeenCharacters:
         }
         # Ids take precedence over contents.
         owners |= {name: name for group in learnt for name in group}
-        keys = {
-            name: next((key for key in (name, *characters[name]) if key in owners), None)
-            for name in characters
-        }
-        return {name: owners[key] for name, key in keys.items() if key is not None}
+        known: dict[str, str] = {}
+        for name, contents in characters.items():
+            found = [owners[key] for key in (name, *contents) if key in owners]
+            known |= {name: found[0]} if found else {}
+        return known
 
     def adapted_to(self, frontal: Pair) -> SeenCharacters:
         """Return the record with a frontal pair added to `adaptation`."""

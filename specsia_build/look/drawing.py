@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import ceil, sqrt
 from pathlib import Path
 
@@ -125,13 +126,11 @@ def chosen_layers(
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
     if not sides:
         raise SpecsiaError("none of them has any picture")
-    names = {
-        key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()
-    }
-    main = {
-        side: next((layer for layer in (GT, COLOR) if layer in of), next(iter(of)))
-        for side, of in sides.items()
-    }
+    shown = [side for item in items for side in item.sides.values()]
+    names = {key: name for key, (name, _) in layers_of(shown).items()}
+    main = {}
+    for name, there in sides.items():
+        main[name] = next(layer for layer in (GT, COLOR, *there) if layer in there)
     pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [
         *main.items()
     ]
@@ -269,7 +268,7 @@ def draw_sheet(
             )
     frames = {item.id: list(views) or spread(item.frames, _VIEWS) for item in items}
     count = max(map(len, frames.values()))
-    names = [[_name(item, frame) for frame in frames[item.id]] for item in items]
+    names = [list(map(partial(_name, item), frames[item.id])) for item in items]
     # Columns have headings where all items call their views the same.
     longest = next(of_item for of_item in names if len(of_item) == count)
     columns = longest if all(of_item == longest[: len(of_item)] for of_item in names) else [""] * count

@@ -154,10 +154,12 @@ def _item(
     for config in dict.fromkeys(config for config, _ in values):
         for label in dict.fromkeys((UNREPAIRED, *(label for other, label in values if other == config))):
             name, scored = names[config, label], values.get((config, label), {})
-            columns = {m.key: tuple(_finite(scored.get(n, {}).get(m.key)) for n in numbers) for m in measures}
-            measured = {
-                key: column for key, column in columns.items() if any(value is not None for value in column)
-            }
+            rows = [scored.get(number, {}) for number in numbers]
+            measured = {}
+            for measure in measures:
+                column = tuple(_finite(row.get(measure.key)) for row in rows)
+                if column.count(None) < len(column):
+                    measured[measure.key] = column
             sides[name] = Side(name, (schema.COLOR,), measured)
     times = [] if clip is None else sorted({view["time"] for view in views})
     return Item(

@@ -71,7 +71,8 @@ def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
         names |= {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
     elif any(COLOR in layers and MASK not in layers for layers in combinations):
         names |= {COLOR: ("result", "what a method made of Z")}
-    return {key: name for key, name in names.items() if any(key in layers for layers in combinations)}
+    there = set[str]().union(*combinations)
+    return {key: name for key, name in names.items() if key in there}
 
 
 @dataclass(frozen=True)

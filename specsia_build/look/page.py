@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from math import isfinite
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from specsia_build import terminal
@@ -84,9 +85,9 @@ def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dic
         }
         entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
         if side.values:
-            entry["values"] = {
-                key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()
-            }
+            entry["values"] = {}
+            for key, values in side.values.items():
+                entry["values"][key] = [_rounded(values[k]) for k in frames]
         if side.facts:
             entry["facts"] = {
                 key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()
@@ -257,21 +258,12 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     problems: list[Mapping[str, str]] = []
     with terminal.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
         for entry in _all_strips(gallery, tile):
-            sides = entry.strips.items()
-            names.append(
-                {side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides}
-            )
+            names.append({side: _mapped(pictures.add, strips) for side, strips in entry.strips.items()})
             problems.append(entry.problems)
             advance(1)
 
     def render() -> str:
-        addresses = (
-            {
-                side: {k: pictures.address(name) for k, name in of_side.items()}
-                for side, of_side in entry.items()
-            }
-            for entry in names
-        )
+        addresses = [_mapped(partial(_mapped, pictures.address), entry) for entry in names]
         items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
         failures = [failure_of(*entry) for entry in zip(gallery.failed, addresses, strict=True)]
         return html_of(document(gallery, tile, items, failures, sections))
@@ -281,12 +273,19 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     return Page(unreadable, pictures.folder)
 
 
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+def _mapped(function: Callable[[_T], _U], values: Mapping[str, _T]) -> dict[str, _U]:
+    return {key: function(value) for key, value in values.items()}
+
+
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
     """Make the strips of all items and then of the failed ones, in order, with a thread for each
     processor."""
     jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
-        (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames)
-        for item in gallery.items
+        (item.id, _mapped(attrgetter("layers"), item.sides), item.frames) for item in gallery.items
     ]
     jobs += [
         (failed.key, {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}, failed.frames)
@@ -336,11 +335,9 @@ def html_of(document: Mapping[str, Any]) -> str:
         f"default-src 'none'; img-src 'self' file: data: blob:; media-src data:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
+    lost = tag("span", id="lost")
     links = (
-        tag(
-            "li",
-            tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key),
-        )
+        tag("li", tag("a", name, lost if key == "failures" else "", href=f"#{key}", data_view=key))
         for key, name in _VIEWS.items()
     )
     # No text ends the script element, and half of a surrogate pair becomes a question mark.

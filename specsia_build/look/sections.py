@@ -269,13 +269,18 @@ def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
         if not block.startswith("|"):
             yield tag("p", block)
             continue
-        lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.split("\n")]
-        head, *rows = [line for line in lines if set("".join(line)) - set("-: ")]
+        head, *rows = [_cells(line) for line in block.split("\n") if set(line) - set("|-: ")]
         numeric = re.compile(r"\*?(–|[+-]?\d.*)")
-        numbers = [
-            k for k in range(1, len(head)) if all(numeric.fullmatch(row[k]) for row in rows if k < len(row))
-        ]
-        yield table(head, [[_cell(cell) for cell in row] for row in rows], numbers=numbers)
+        numbers = []
+        for k in range(1, len(head)):
+            if all(numeric.fullmatch(row[k]) for row in rows if k < len(row)):
+                numbers.append(k)
+        yield table(head, [list(map(_cell, row)) for row in rows], numbers=numbers)
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of a line of a table in Markdown."""
+    return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
 def _cell(text: str) -> str | Html:

@@ -8,6 +8,7 @@ the best fit, first with the light mesh, then with the whole one.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,9 +144,7 @@ def register(
 
     found_iou, best = refined(max((tried(start) for start in starts), key=lambda fit: fit[0]))
     if found_iou < POOR:
-        everywhere = (
-            refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw))
-        )
+        everywhere = (refined(tried(start)) for start in (identity, *chain.from_iterable(fits)))
         found_iou, best = max(((found_iou, best), *everywhere), key=lambda fit: fit[0])
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front

@@ -85,13 +85,17 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
             gap = float(distance[parts == other].min()) - 1
             near[index[part], index[other]] = _is_one(boxes[part], boxes[other], gap, length)
     count, group = scipy.sparse.csgraph.connected_components(near, directed=False)
-    return [[part for part in candidates if group[index[part]] == number] for number in range(count)]
+    figures: list[list[int]] = [[] for _ in range(count)]
+    for part in candidates:
+        figures[group[index[part]]].append(part)
+    return figures
 
 
 def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
     """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all
     figures."""
-    (height, width), (tall, wide) = ([along.stop - along.start for along in of] for of in (box, other))
+    height, width = (along.stop - along.start for along in box)
+    tall, wide = (along.stop - along.start for along in other)
     down, across = (
         max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True)
     )

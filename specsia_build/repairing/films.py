@@ -63,5 +63,5 @@ def write_sheet(
     Each is scaled to `tile` pixels on a side.
     """
     sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)), tile=tile)
-    before, after = ([pair[k] for pair in pairs] for k in (0, 1))
+    before, after = zip(*pairs, strict=True)
     write_still(path, sheet.draw([drawing, *before, np.zeros_like(drawing), *after]))

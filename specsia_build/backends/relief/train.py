@@ -299,7 +299,8 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
         rng = np.random.default_rng((self.seed, step))
         chosen = rng.choice(len(self._pictures), BATCH, p=self._weights)
         examples = [example(self._pictures[number], rng) for number in chosen]
-        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+        columns = zip(*(e.values() for e in examples), strict=True)
+        return {name: np.stack(column) for name, column in zip(examples[0], columns, strict=True)}
 
 
 def train(

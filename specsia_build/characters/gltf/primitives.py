@@ -121,12 +121,9 @@ class Vertices:
             sets += 1
         memory.ask(_INFLUENCE_COST * sets * len(self))
         # Only ratios of weights count, so it does not matter whether integers are normalised.
-        joints, weights = (
-            np.concatenate(
-                [self._stored(f"{name}_{k}", (4,))[0].astype(np.float64) for k in range(sets)], axis=1
-            )
-            for name in ("JOINTS", "WEIGHTS")
-        )
+        stored = [self._stored(f"{name}_{k}", (4,))[0] for name in ("JOINTS", "WEIGHTS") for k in range(sets)]
+        joints = np.concatenate(stored[:sets], axis=1, dtype=np.float64)
+        weights = np.concatenate(stored[sets:], axis=1, dtype=np.float64)
         invalid = ~np.isfinite(weights)
         weights = np.where(invalid, 0.0, np.maximum(weights, 0.0))
         missing = ~((joints >= 0) & (joints < joint_count))

@@ -186,9 +186,10 @@ class Body:
 
     def both(self, look: str, grid: Doubles, *bones: str) -> None:
         """Add a piece on the left and its mirror image; bones of limbs are named without their side."""
-        left, right = (tuple(bone if bone in TRUNK else side + bone for bone in bones) for side in BODY_SIDES)
-        self.add(look, grid, *left)
-        self.pieces.append(self.pieces[-1].mirrored(right))
+        left, right = BODY_SIDES
+        self.add(look, grid, *(bone if bone in TRUNK else left + bone for bone in bones))
+        mirrored = tuple(bone if bone in TRUNK else right + bone for bone in bones)
+        self.pieces.append(self.pieces[-1].mirrored(mirrored))
 
     def _add_mark(self, mark: Mark) -> None:
         middle, unit = self.places[mark.on]

@@ -150,9 +150,9 @@ class Traits:
         self.figure = chance.pick({"chibi": 3.5, "toon": 4, "tall": 4 if kind.human else 1.5})
         self.frame = chance.pick({"slim": 2, "even": 3, "round": 1, "pear": 1, "barrel": 1, "wedge": 2})
         drawn = ("top", "hat", "eyes", "brows", "cheeks", "mouth", "nose", "beard", "hair")
-        features = {
-            group: chance.pick({name: row.weight for name, row in groups[group].items()}) for group in drawn
-        }
+        features = {}
+        for group in drawn:
+            features[group] = chance.pick({name: row.weight for name, row in groups[group].items()})
         features |= kind.parts | {"markings": chance.choice(kind.markings)}
         self.bare, bald = chance.true(kind.bare), not chance.true(kind.hair)
         if self.bare:

@@ -44,7 +44,10 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
             both = f"{COLOR_FOLDER}/ and {layer}/"
             raise UsageError(f"{folder}: {both} must hold the same frames, and '{unpaired}' is only in one")
     names = sorted(layers[COLOR_FOLDER], key=_number_order)
-    return {name: {layer: pictures[name] for layer, pictures in layers.items()} for name in names}
+    frames: dict[str, FrameFiles] = {}
+    for name in names:
+        frames[name] = {layer: pictures[name] for layer, pictures in layers.items()}
+    return frames
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

@@ -86,11 +86,11 @@ class MeanScore:
     def of(repeats: Mapping[int, Mapping[str, float]]) -> MeanScore:
         """Average the values of characters by repeat."""
         means = [float(np.mean(list(values.values()))) for values in repeats.values()]
-        names = dict.fromkeys(name for values in repeats.values() for name in values)
-        characters = {
-            name: float(np.mean([values[name] for values in repeats.values() if name in values]))
-            for name in names
-        }
+        measured: dict[str, list[float]] = {}
+        for values in repeats.values():
+            for name, value in values.items():
+                measured.setdefault(name, []).append(value)
+        characters = {name: float(np.mean(of_repeats)) for name, of_repeats in measured.items()}
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
         return MeanScore(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
 
@@ -118,15 +118,14 @@ def summarise(evaluation: Evaluation) -> Summary:
             kind = NOVEL if name == "flicker" else score.kind
             repeats = views.setdefault((score.config, score.method, kind, name), {})
             repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
-    return {
-        key: MeanScore.of(
-            {
-                repeat: {name: float(np.mean(of_views)) for name, of_views in characters.items()}
-                for repeat, characters in repeats.items()
-            }
-        )
-        for key, repeats in views.items()
-    }
+    summary = {}
+    for key, of_repeats in views.items():
+        summary[key] = MeanScore.of({repeat: _means(values) for repeat, values in of_repeats.items()})
+    return summary
+
+
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: float(np.mean(of_views)) for name, of_views in values.items()}
 
 
 class Difference(NamedTuple):
@@ -166,10 +165,8 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [list(head), *map(list, rows)]
-    widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
-    lines = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells
-    ]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
 
@@ -239,14 +236,13 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "methods": [{"label": m.label, "repeat": m.repeat, "folder": m.folder} for m in evaluation.methods],
         "measures": [{"key": key, **metric._asdict()} for key, metric in METRICS.items() if key in measured],
         "means": [
-            dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in _NUMBERS}
-            for key, value in summary.items()
+            dict(zip(KEYS, key, strict=True)) | _attributes(value, _NUMBERS) for key, value in summary.items()
         ],
         "differences": [
             {
-                **{name: getattr(d, name) for name in ("config", "method", "baseline", "score")},
+                **_attributes(d, ("config", "method", "baseline", "score")),
                 "characters": len(d.value.characters),
-                **{name: getattr(d.value, name) for name in ("mean", "low", "high")},
+                **_attributes(d.value, ("mean", "low", "high")),
                 "verdict": d.verdict,
             }
             for d in differences(evaluation, summary)
@@ -267,3 +263,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict
     write_bytes(out / MEANS, stream.getvalue().encode())
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document
+
+
+def _attributes(value: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}

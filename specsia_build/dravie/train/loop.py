@@ -127,13 +127,10 @@ class Trainer:
         if config.ema:
             self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
-        self.modules = {
-            name: (
-                net,
-                Adam((weight for weight in net.parameters() if weight.requires_grad), config.weight_decay),
-            )
-            for name, net in trained.items()
-        }
+        self.modules = {}
+        for name, net in trained.items():
+            weights = [weight for weight in net.parameters() if weight.requires_grad]
+            self.modules[name] = net, Adam(weights, config.weight_decay)
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._perceptual = None if perceptual is None else perceptual.to(device)

@@ -199,12 +199,16 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:
         return ready(mesh.uv, np.float32)
     uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
-    periodic = np.array(
-        [[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured]
-    )
+    periodic = np.array([_is_periodic(pair) for pair in textured])
     shift = 2 * np.floor(uv.min(axis=1) / 2)
     shift[~periodic[mesh.face_material]] = 0
     return np.asarray(uv - shift[:, None, :])
+
+
+def _is_periodic(textures: Iterable[Texture | None]) -> tuple[bool, bool]:
+    """Whether none of a material's textures is clamped, by axis."""
+    wraps = [texture.wrap for texture in textures if texture is not None]
+    return all(wrap[0] != "clamp" for wrap in wraps), all(wrap[1] != "clamp" for wrap in wraps)
 
 
 def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[ShadedSurface, TextureTable]:

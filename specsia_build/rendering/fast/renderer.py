@@ -77,7 +77,7 @@ class FastRenderer:
         if not np.isfinite(mesh.vertices).all():
             mesh = _without_stray_vertices(mesh)
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
-        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        scratch = _scratch(prepared, cameras)
         for camera in cameras:
             yield draw(prepared, camera, scratch[camera.size], Canvas(camera.size, seen))
 
@@ -100,16 +100,16 @@ class FastRenderer:
             CharacterError: if the mesh cannot be drawn.
         """
         prepared, lit = still.prepared, still.look == "lit"
-        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        scratch = _scratch(prepared, cameras)
         lasting = 2 if seen else 1
-        canvases = [[Canvas(camera.size, seen) for _ in range(lasting)] for camera in cameras]
+        canvases = [Canvas(camera.size, seen) for camera in cameras for _ in range(lasting)]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
             same = mesh.faces is still.mesh.faces
             now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
-            for camera, canvas in zip(cameras, canvases, strict=True):
-                yield draw(now, camera, scratch[camera.size], canvas[k % lasting])
+            for camera, canvas in zip(cameras, canvases[k % lasting :: lasting], strict=True):
+                yield draw(now, camera, scratch[camera.size], canvas)
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -227,3 +227,9 @@ def _solid(material: Material) -> Material:
     return (
         replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material
     )
+
+
+def _scratch(prepared: Prepared, cameras: Sequence[Camera]) -> dict[int, Scratch]:
+    """Buffers for each width of the cameras' pictures."""
+    sizes = {camera.size for camera in cameras}
+    return {size: Scratch.of(prepared, size) for size in sizes}

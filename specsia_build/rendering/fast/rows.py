@@ -215,10 +215,9 @@ def _place_row(part: int) -> Any:
     def place(typing: Any, position: Any, at: Any, count: Any, start: Any, steps: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array, first, room, at_first, per_pixel = arguments
-            begin, slope = (
-                shuffled(builder, together(builder, triple, 3), [k % 3 for k in entries])
-                for triple in (at_first, per_pixel)
-            )
+            order = [k % 3 for k in entries]
+            begin = shuffled(builder, together(builder, at_first, 3), order)
+            slope = shuffled(builder, together(builder, per_pixel, 3), order)
             pixel = ir.Constant(floats(ROW), [float(k // 3) for k in entries])
             value = builder.fadd(begin, builder.fmul(slope, pixel))
             three = ir.Constant(LONG, 3)

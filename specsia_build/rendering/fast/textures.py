@@ -156,7 +156,7 @@ def pack_textures(
         texels=np.concatenate(chunks) if len(chunks) > 1 else chunks[0],
         levels=np.array([own + own[-1:] * (most + 1 - len(own)) for own in rows]),
         last=np.array(last, np.int32),
-        wrap=np.array([[_WRAPS[w] for w in image.wrap] for image in images], np.int32),
+        wrap=np.array([(_WRAPS[image.wrap[0]], _WRAPS[image.wrap[1]]) for image in images], np.int32),
         nearest=np.array([image.nearest for image in images], np.bool_),
     )
 
