@@ -77,14 +77,7 @@ NOT_YET: dict[str, frozenset[str]] = {
     ),
     "parameters": frozenset(
         {
-            "annotation/tracing.py",
-            "annotation/tracks.py",
-            "backends/fusion/colour.py",
-            "dravie/data/patches.py",
             "dravie/look_up.py",
-            "registration/descent.py",
-            "registration/outline.py",
-            "rendering/contour.py",
             "rendering/fast/blend.py",
             "rendering/fast/fragments.py",
             "rendering/fast/lanes.py",
@@ -96,8 +89,6 @@ NOT_YET: dict[str, frozenset[str]] = {
             "rendering/fast/shading.py",
             "rendering/fast/stacks.py",
             "rendering/fast/textures.py",
-            "rendering/layers.py",
-            "rendering/topology.py",
         }
     ),
     "length": frozenset({"animation/humanoid.py", "backends/relief/train.py", "cli/models.py"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -27,8 +28,7 @@ a grid."""
 SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(NamedTuple):
     """The E edges of a mesh of V vertices and F faces; vertices at one place count as one."""
 
     ends: NDArray[np.int32]  # (E, 2), vertices
@@ -148,12 +148,10 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     """Find the lines of a frame, on every border between two regions, or a region and the background, but of
     specks."""
     height, width = seen.face.shape
-    edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
-    which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
+    which = tracing.candidates(seen.faces, features, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
     view = TracedView(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
-    edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
-    places, vertices = tracing.visible_pieces(which, *edge_data, view)
+    places, vertices = tracing.visible_pieces(which, features, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, _WIDTHS[0], drawn)
     between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)

@@ -41,9 +41,10 @@ class TracedView(NamedTuple):
 
 
 @compiled
-def candidates(faces, ends, start, beside, third, always, turning, screen, facing):  # type: ignore[no-untyped-def]
-    """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one
-    side."""
+def candidates(faces, features, screen, facing):  # type: ignore[no-untyped-def]
+    """Numbers (N,) int32 of edges that are lines if visible: those of `Features` that always are, and edges
+    with all faces on one side."""
+    ends, start = features.ends, features.start
     edges, n = np.empty(len(ends), np.int32), 0
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
@@ -52,7 +53,7 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
         drawn = False
         left, right = False, False
         for k in range(start[e], start[e + 1]):
-            f, o = beside[k], third[k]
+            f, o = features.faces[k], features.third[k]
             side = dx * (screen[o, 1] - ay) - dy * (screen[o, 0] - ax)
             if facing[f] != HIDDEN:
                 drawn = True
@@ -61,7 +62,7 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
                 continue
             left |= side > 0
             right |= side < 0
-        if drawn and (always[e] or (turning[e] and left != right)):
+        if drawn and (features.always[e] or (features.turning[e] and left != right)):
             edges[n] = e
             n += 1
     return edges[:n]
@@ -148,8 +149,9 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore[no-untyped-def]
+def _where_it_turns(between, after, line, own, corners, view):  # type: ignore[no-untyped-def]
     """Bisect for the point at which an edge becomes visible (`after`) or hidden, between two points of it."""
+    low, high = between
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         if _is_visible(middle, line, own, corners, view) == after:
@@ -160,9 +162,10 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
 
 
 @compiled
-def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
-    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or
-    `CUT`."""
+def visible_pieces(which, features, view):  # type: ignore[no-untyped-def]
+    """Visible pieces of edges of `Features`: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of
+    their ends or `CUT`."""
+    ends, corners = features.ends, features.corners
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
     room = 0
@@ -179,9 +182,9 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
         z = np.float64(depth[a])
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
         line = (x, y, z, dx, dy, depth[b] - z)
-        own = (opaque[e], welded[a], welded[b])
+        own = (features.opaque[e], features.welded[a], features.welded[b])
         length = np.hypot(dx, dy)
-        two = points[a], points[b]
+        two = features.points[a], features.points[b]
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
         if first > last:
@@ -195,19 +198,19 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
             now = _is_visible(t, line, own, corners, view)
             if now == before:
                 continue
-            at = first if k == 0 else _where_it_turns(t - per, t, now, line, own, corners, view)
+            at = first if k == 0 else _where_it_turns((t - per, t), now, line, own, corners, view)
             before = now
             if not now:
                 end = at
             elif end < 0:
                 begin = at
             elif (at - end) * length > SHORT_GAP:
-                n = _put(places, vertices, n, line, two, begin, end)
+                n = _put(places, vertices, n, line, two, (begin, end))
                 begin = at
         if before:
             end = last
         if end >= 0:
-            n = _put(places, vertices, n, line, two, begin, end)
+            n = _put(places, vertices, n, line, two, (begin, end))
     return places[:n], vertices[:n]
 
 
@@ -222,7 +225,8 @@ def _inside(x, dx, size, first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _put(places, vertices, n, line, points, begin, end):  # type: ignore[no-untyped-def]
+def _put(places, vertices, n, line, points, piece):  # type: ignore[no-untyped-def]
+    begin, end = piece
     places[n, 0, 0], places[n, 0, 1] = line[0] + begin * line[3], line[1] + begin * line[4]
     places[n, 1, 0], places[n, 1, 1] = line[0] + end * line[3], line[1] + end * line[4]
     vertices[n, 0] = points[0] if begin == 0.0 else CUT
@@ -318,9 +322,11 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
 
 
 @uncounted
-def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
+def _put_spot(pixel, right, labelled, view, spots, m):  # type: ignore[no-untyped-def]
     """Append the point at which a border without a line crosses from a pixel to the next, right or down, to
-    `spots`."""
+    `spots`; `labelled` holds the arguments of `seams`."""
+    row, column = pixel
+    label, drawn, binary = labelled
     r, c = (row, column + 1) if right else (row + 1, column)
     if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
         return m
@@ -366,15 +372,16 @@ def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
             room += 0 if _is_even(label, row, column) else 4
     places, n = np.empty((room, 2, 2), np.float32), 0
     spots = np.empty((4, 2), np.float32)
+    labelled = label, drawn, binary
     for row in range(top, bottom):
         for column in range(left, right):
             if _is_even(label, row, column):
                 continue
             # The four borders that meet at the common corner.
-            m = _put_spot(row, column, True, label, drawn, binary, view, spots, 0)
-            m = _put_spot(row + 1, column, True, label, drawn, binary, view, spots, m)
-            m = _put_spot(row, column, False, label, drawn, binary, view, spots, m)
-            m = _put_spot(row, column + 1, False, label, drawn, binary, view, spots, m)
+            m = _put_spot((row, column), True, labelled, view, spots, 0)
+            m = _put_spot((row + 1, column), True, labelled, view, spots, m)
+            m = _put_spot((row, column), False, labelled, view, spots, m)
+            m = _put_spot((row, column + 1), False, labelled, view, spots, m)
             if m == 2:
                 for i in range(2):
                     places[n, i] = spots[i]

@@ -1,7 +1,7 @@
 """Flow and tracks: points of a surface that one frame shows, located in other frames."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +66,11 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
+def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untyped-def]
     """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
     face."""
+    x, y = place
+    f, corners, weights, facing = point
     faces, facings, screen, depth, visible_face, sample, offsets = seen
     a = corners[0]
     b = corners[1]
@@ -121,8 +123,13 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`."""
+def _is_visible(place, point, seen, rest):  # type: ignore[no-untyped-def]
+    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`.
+
+    `point` is one of `TrackPoints`.
+    """
+    x, y = place
+    f, _, _, facing = point
     facings, visible_face = seen[1], seen[4]
     size = len(visible_face)
     turned = facings[f] != facing and facings[f] != 0
@@ -136,26 +143,29 @@ def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[
         g = visible_face[row, column] if 0 <= row < size and 0 <= column < size else -1
         same |= g == f
         others |= g >= 0 and g != f
-    return _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest) if others else same
+    return _is_visible_among(place, point, same, seen, rest) if others else same
 
 
 @uncounted
-def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-untyped-def]
+def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
     """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of
     `_fields`."""
-    for n in range(len(face)):
-        x, y = _placed(corners[n], weights[n], seen[2])
+    for n in range(len(points.face)):
+        point = points.face[n], points.corners[n], points.weights[n], points.facing[n]
+        x, y = _placed(point[1], point[2], seen[2])
         out[n, 0], out[n, 1] = x / SUBPIXEL, y / SUBPIXEL
-        out[n, 2] = _is_visible(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
+        out[n, 2] = _is_visible((x, y), point, seen, rest)
 
 
 @uncounted
-def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
+def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def]
     """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a
     point.
 
-    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`.
+    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out`
+    holds both arrays.
     """
+    pixels, unmatched = out
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = here[4][row, column]
@@ -166,11 +176,11 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
             to_x, to_y = _placed(corners, weight, there[2])
             pixels[row, column, 0] = to_x / SUBPIXEL - x / SUBPIXEL
             pixels[row, column, 1] = to_y / SUBPIXEL - y / SUBPIXEL
-            unmatched[row, column] = not _is_visible(to_x, to_y, f, corners, weight, here[1][f], there, rest)
+            point = f, corners, weight, here[1][f]
+            unmatched[row, column] = not _is_visible((to_x, to_y), point, there, rest)
 
 
-@dataclass(frozen=True)
-class TrackPoints:
+class TrackPoints(NamedTuple):
     """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
     sides (N,).
 
@@ -229,8 +239,7 @@ def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDAr
     pose and by any camera.
     """
     out = np.empty((len(points.face), 3), np.float32)
-    of_points = (points.face, points.corners, points.weights, points.facing)
-    _track(*of_points, _fields(seen), ready(rest, np.float64), out)
+    _track(points, _fields(seen), ready(rest, np.float64), out)
     return out
 
 
@@ -251,5 +260,6 @@ def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
     """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any
     camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
-    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), pixels, unmatched)
+    out = pixels, unmatched
+    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), out)
     return Flow(pixels, unmatched)

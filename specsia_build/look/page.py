@@ -263,7 +263,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
             advance(1)
 
     def render() -> str:
-        addresses = [_mapped(partial(_mapped, pictures.address), entry) for entry in names]
+        addresses = (_mapped(partial(_mapped, pictures.address), entry) for entry in names)
         items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
         failures = [failure_of(*entry) for entry in zip(gallery.failed, addresses, strict=True)]
         return html_of(document(gallery, tile, items, failures, sections))

@@ -131,13 +131,16 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
+def _add_sample(shape, sample, distance, view, weights, sums):  # type: ignore[no-untyped-def]
     """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward
     normal nx, ny.
 
-    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations`
-    returns.
+    `sample` holds the edge, `along`, the place and the normal; `view` the image's axes and the similarity's
+    scale and rotation; `weights` the sample's and the share of what both cover; `sums` what
+    `_normal_equations` returns.
     """
+    edge, along, (x, y), (nx, ny) = sample
+    weight, share = weights
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
         return
@@ -177,9 +180,10 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
 
 
 @compiled
-def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead):  # type: ignore[no-untyped-def]
+def _normal_equations(shape, views, pose, masks, distances, lead):  # type: ignore[no-untyped-def]
     """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that
     either cover, and the share of outlines that are farther than `FLOOR`."""
+    axes, scale, turn = pose
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
@@ -188,6 +192,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     drawn = np.empty((1, size, size), np.bool_)
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1))
+    crossed = layers, edges, lines, crossings
     counts = np.empty((len(views), 2), np.int64)
     lhs, rhs = np.zeros((6, 6)), np.zeros(6)
     far = np.zeros(2)
@@ -198,7 +203,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
         share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
-            m = trace(points, shape.ends, outline[:n], axis, drawn[0], layers, edges, lines, crossings)
+            m = trace(points, shape.ends, outline[:n], axis, drawn[0], crossed)
             for i in range(m):
                 a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
                 line = lines[i] + np.float32(0.5)
@@ -216,9 +221,8 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
                 view = (axes[k], scale, turn)
-                _add_sample(
-                    shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far)
-                )
+                sample = edges[i], along, (x, y), (nx, ny)
+                _add_sample(shape, sample, distances[k], view, (weight, share), (lhs, rhs, far))
     for j in range(6):
         for k in range(j):
             lhs[j, k] = lhs[k, j]
@@ -230,8 +234,8 @@ def _step(
 ) -> tuple[NDArray[np.float64], Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an
     outline in pixels; the first view counts `lead` times."""
-    of_pose = (target.views(start), target.axes, start.scale, start.rotation())
-    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, lead)
+    pose, views = (target.axes, start.scale, start.rotation()), target.views(start)
+    lhs, rhs, counts, far = _normal_equations(shape, views, pose, target.masks, target.distances, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12

@@ -143,14 +143,15 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
 
 
 @compiled
-def trace(points, ends, outline, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
+def trace(points, ends, outline, axis, mask, out):  # type: ignore[no-untyped-def]
     """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1,
     else columns.
 
-    Only edges that run across rather than along the lines count. Each place fills `edges` with its edge,
-    `lines` with the number of the line and `crossings`, float64, with the coordinate on it. `slots` (H, H +
-    1) int32 is zero before and after.
+    Only edges that run across rather than along the lines count. `out` holds `slots` (H, H + 1) int32, which
+    is zero before and after, and three arrays to fill for each place: `edges` with its edge, `lines` with the
+    number of the line and `crossings`, float64, with the coordinate on it.
     """
+    slots, edges, lines, crossings = out
     size, n = len(mask), 0
     for i in range(len(outline)):
         a, b = ends[outline[i], 0], ends[outline[i], 1]

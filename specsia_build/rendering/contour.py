@@ -58,7 +58,7 @@ def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-def]
+def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
     """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from
     what is
     covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel
@@ -66,6 +66,7 @@ def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-
 
     There are no branches, so that pixels are looked at together.
     """
+    dx, dy, gx, gy, along = place
     for u in range(count):
         away = dx + u
         outward = along - (away * gx + dy * gy)
@@ -131,9 +132,9 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
                     u = max(0, min(first, width - _SPAN))
                     place = np.float64(u - x), np.float64(v - y), gx / length, gy / length, along
                     if thin or width < _SPAN:
-                        _lower(out[v, u:], min(_SPAN, width), *place, thin)
+                        _lower(out[v, u:], min(_SPAN, width), place, thin)
                     else:
-                        _lower(out[v, u:], _SPAN, *place, False)
+                        _lower(out[v, u:], _SPAN, place, False)
     return out
 
 

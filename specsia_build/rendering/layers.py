@@ -59,7 +59,7 @@ class Seen:
     def weights(self) -> NDArray[np.float32]:
         """(S, S, 3) float32, the visible point's weights of its face's corners, 0 where nothing is seen."""
         out = np.zeros((*self.face.shape, 3), np.float32)
-        _weigh(self.face, self.sample, self.faces, self.screen, self.box, self.offsets, out)
+        _weigh((self.face, self.sample), self.faces, self.screen, self.box, self.offsets, out)
         return out
 
     def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -220,8 +220,10 @@ def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _weigh(face, sample, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (S, S, 3) inside the box, which is 0 before."""
+def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S, 3) inside the box, which is 0 before; `seen` holds the face and the sample of
+    pixels."""
+    face, sample = seen
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = face[row, column]

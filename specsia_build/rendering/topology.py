@@ -105,13 +105,23 @@ def root(parent, v):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent):  # type: ignore[no-untyped-def]
-    """Fill `halves`, how many half-edges use each edge, and the edge of each half-edge; join vertices in
-    `parent`.
+def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped-def]
+    """Fill `edges`: the half-edges of each edge, how many use it, and the edge of each half-edge; join
+    vertices in `parent`.
+
+    Args:
+        faces: (F, 3).
+        welded: (V,).
+        lists: valence (V,), initially 0, and of edges listed at a vertex the first (V,), initially -1, the
+            following and the other end of each.
+        edges: `halves`, `users` and `edge_of`.
+        parent: (V,) union-find forest.
 
     Returns:
         How many edges there are, in the order of their first half-edge.
     """
+    valence, first, following, far = lists
+    halves, users, edge_of = edges
     count = 0
     for f in range(len(faces)):
         for k in range(3):
@@ -145,12 +155,15 @@ def _list_edges(faces, welded, valence, first, following, far, halves, users, ed
 
 
 @uncounted
-def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut):  # type: ignore[no-untyped-def]
+def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untyped-def]
     """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on
     all sides.
 
-    An edge of more than two half-edges loses its second.
+    `edges` is as of `_list_edges`, and `checked` holds the first three. An edge of more than two half-edges
+    loses its second.
     """
+    halves, users, edge_of = edges
+    opposed, ends, sides = checked
     for e in range(len(halves)):
         h, g = halves[e, 0], halves[e, 1]
         f, k = h // 3, h % 3
@@ -230,11 +243,12 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
     parent = np.arange(vertices, dtype=np.int32)
     valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)
     following, far = np.empty(total, np.int32), np.empty(total, np.int32)
-    count = _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent)
+    lists = valence, first, following, far
+    count = _list_edges(faces, welded, lists, (halves, users, edge_of), parent)
     halves = halves[:count].copy()
     opposed, shut = np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
     ends, sides = np.empty((count, 2), np.int32), np.empty((count, 2), np.int32)
-    _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut)
+    _check_edges(faces, welded, (halves, users, edge_of), (opposed, ends, sides), shut)
     part = np.empty(len(faces), np.int32)
     parts = _number_parts(faces, welded, parent, np.full(vertices, -1, np.int32), part)
     measured = _measured(mesh.vertices.astype(np.float64), faces, shut, part, parts)

@@ -48,8 +48,9 @@ def _mean(image, j, i, t, s):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: ignore[no-untyped-def]
+def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-untyped-def]
     """Weighted mean colour (V, 3) and total weight (V,) of each vertex."""
+    colors, inside = views.color, views.inside
     out = np.zeros((len(vertices), 3), np.float32)
     weights = np.zeros(len(vertices), np.float32)
     for n in range(len(vertices)):
@@ -84,7 +85,7 @@ def colours_of(
     shape = (len(mesh.vertices), len(CAMERAS))
     jitter = generator.standard_normal(shape, dtype=np.float32) * np.float32(SPECKLE * strength)
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
-    colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, jitter, peek)
+    colours, weights = _gather(mesh.vertices, normals, views, depths, jitter, peek)
     is_seen = weights >= _FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
         _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(

@@ -37,7 +37,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 
 FRONTAL_PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
-BLEND_WIDTH = 0.25
+BLEND_SHARE = 0.25
 """Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot
 models*). With it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than
 0.0008 of L1; with half 22 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by
@@ -65,7 +65,7 @@ def adapt_generator(
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views,
     every step pulls the weights back to their start, normalisation keeps its statistics, and positions are
     turned. Of a model that sees the drawing only the last layer is trained, with parts of the drawing
-    withheld (`withheld_frames`), and `BLEND_WIDTH` of its change is kept, or none if that does not improve
+    withheld (`withheld_frames`), and `BLEND_SHARE` of its change is kept, or none if that does not improve
     the frontal view. It stays as it is where that view shows no damage to learn (`is_copy`).
 
     `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not
@@ -89,7 +89,7 @@ def adapt_generator(
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
-            weight.lerp_(start, 1 - BLEND_WIDTH)
+            weight.lerp_(start, 1 - BLEND_SHARE)
     before, after = (validate(model, [front])[0] for model in (generator, adapted))
     return adapted if after < before else unchanged
 

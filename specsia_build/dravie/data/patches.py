@@ -142,12 +142,21 @@ def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inputs, targets):  # type: ignore[no-untyped-def]
+def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def]
     """Fill the patches whose row is in these frames.
 
-    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and
-    redrawn; `recolours` and `turns` are the kind of augmentation.
+    Args:
+        frames: pixels, runs and extents, see `Frames`.
+        place: number of the first row, and number of all rows.
+        draw: seed and step.
+        augmentation: whether it recolours and whether it turns, and the shares `no_drawing`, `no_contour` and
+            `redrawn`.
+        out: inputs and targets.
     """
+    pixels, runs, extents = frames
+    seed, step = draw
+    recolours, turns, shares = augmentation
+    inputs, targets = out
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour = np.empty(4, np.float32)
     target = np.empty(4, np.float32)
@@ -270,11 +279,11 @@ class PatchSampler:
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
         shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
-        recolours, turns = config.augment == "colours", config.augment == "turn"
+        augmentation = config.augment == "colours", config.augment == "turn", shares
         first, count = 0, sum(map(len, self.frames))
         for part in self.frames:
-            choices = (first, count), config.seed, step, recolours, turns, shares
-            _cut(part.pixels, part.runs, part.extents, *choices, inputs, targets)
+            frames = part.pixels, part.runs, part.extents
+            _cut(frames, (first, count), (config.seed, step), augmentation, (inputs, targets))
             first += len(part)
         return inputs, targets
 

@@ -86,7 +86,7 @@ def test_half_of_the_change_is_kept(frontal: Pair, monkeypatch: pytest.MonkeyPat
     def adapted(blend: float, after: float, z: Pixels = frontal.z ^ damage) -> Generator:
         front = DrawnPair(replace(frontal, z=z), Drawing.of(frontal))
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
-        monkeypatch.setattr(adapt, "BLEND", blend)
+        monkeypatch.setattr(adapt, "BLEND_SHARE", blend)
         monkeypatch.setattr(adapt, "validate", lambda *_: next(errors))
         return adapt_generator(model, front, replace(QUICK, steps=4))
 
