@@ -22,14 +22,14 @@ from torch.nn import functional
 from benchmarks.front import MEASURES, Array, Trunk, fitted
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_through
-from specsia_build.characters.character import AUTO, OWN, Entry
-from specsia_build.characters.front import LEAK, SIZE
+from specsia_build.arrays import Pixels
+from specsia_build.characters.character import AUTO, OWN_AXIS, Entry
+from specsia_build.characters.front import FRONT_LEAK, FRONT_SIZE
 from specsia_build.characters.read import read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, normalise
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.facing import MIRRORED, crop_of
@@ -63,7 +63,9 @@ class SideNet(Trunk):
         self.hidden, self.score = nn.Linear(SEEN + MEASURES, HIDDEN), nn.Linear(HIDDEN, 4)
 
     def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
-        scores: Tensor = self.score(functional.leaky_relu(self.hidden(self.features(crops, measured)), LEAK))
+        scores: Tensor = self.score(
+            functional.leaky_relu(self.hidden(self.features(crops, measured)), FRONT_LEAK)
+        )
         return scores
 
 
@@ -73,7 +75,9 @@ def meshes(entry: Entry, rng: np.random.Generator) -> Iterator[Mesh]:
     mesh, rig = in_frame(animated, BuildConfig())
     yield mesh
     # A front that a manifest states is that of the rest pose, which the clips may be turned from.
-    motions = [motion for motion in animated.motions if SUITABLE.search(motion.name) and entry.front == OWN]
+    motions = [
+        motion for motion in animated.motions if SUITABLE.search(motion.name) and entry.front == OWN_AXIS
+    ]
     for k in rng.permutation(len(motions))[:POSES]:
         time = motions[k].start + rng.uniform(0.2, 0.8) * motions[k].duration
         yield from posed_through(mesh, rig, poses(rig.skeleton, motions[k], np.array([time])))
@@ -151,13 +155,13 @@ def moved(crop: Array, rng: np.random.Generator) -> Array:
     middle."""
     if rng.random() < 0.3:
         crop = crop.copy()
-        crop[int(SIZE * rng.uniform(0.45, 0.9)) :] = 0
+        crop[int(FRONT_SIZE * rng.uniform(0.45, 0.9)) :] = 0
     if not (crop[..., 3] > 0.5).any():
         return crop
     rows, columns = (np.flatnonzero((crop[..., 3] > 0.5).any(axis=axis)) for axis in (1, 0))
-    middle = [2 * (at[0] + at[-1] + 1) / 2 / SIZE - 1 for at in (columns, rows)]
+    middle = [2 * (at[0] + at[-1] + 1) / 2 / FRONT_SIZE - 1 for at in (columns, rows)]
     length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    scale = length / SIZE * 1.04 * np.exp(rng.normal(0, 0.04))
+    scale = length / FRONT_SIZE * 1.04 * np.exp(rng.normal(0, 0.04))
     wide, angle, shear = np.exp(rng.normal(0, 0.1)), np.deg2rad(rng.normal(0, 4)), rng.normal(0, 0.06)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[scale * wide, shear], [0, scale / wide]])
@@ -176,7 +180,7 @@ def drawn_views(source: str, scratch: Path, rng: np.random.Generator) -> list[li
         try:
             if entry.split in (None, "train"):
                 # What states no front faces as its format has it.
-                entry = replace(entry, front=OWN if entry.front in (None, AUTO) else entry.front)
+                entry = replace(entry, front=OWN_AXIS if entry.front in (None, AUTO) else entry.front)
                 drawn.append([view for mesh in meshes(entry, rng) for view in views(mesh, rng)])
         except CharacterError as error:
             click.echo(f"{entry.id} is left out: {error}")

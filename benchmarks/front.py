@@ -20,9 +20,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 from torch.nn import functional
 
-from specsia_build.characters.character import AUTO, OWN
+from specsia_build.characters.character import AUTO, OWN_AXIS
 from specsia_build.characters.doubts.probe import probe_of
-from specsia_build.characters.front import BANDS, CHANNELS, LEAK, SIZE, inputs, measures
+from specsia_build.characters.front import BANDS, FRONT_CHANNELS, FRONT_LEAK, FRONT_SIZE, inputs, measures
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
@@ -49,19 +49,21 @@ class Trunk(nn.Module):
         first, second, third, fourth = WIDTHS
         self.first, self.second = nn.Conv2d(4 * channels, first, 3, 2, 1), nn.Conv2d(first, second, 3, 2, 1)
         self.third, self.fourth = nn.Conv2d(second, third, 3, 2, 1), nn.Conv2d(third, fourth, 3, 1, 1)
-        self.view = nn.Linear(fourth * (SIZE // 32) ** 2 + second, seen)
+        self.view = nn.Linear(fourth * (FRONT_SIZE // 32) ** 2 + second, seen)
         self.many, self.few = nn.Dropout(0.3), nn.Dropout(0.1)
 
     def features(self, crops: Tensor, measured: Tensor) -> Tensor:
         """Features (N, seen + M) of crops (N, S, S, C)."""
-        count, half = len(crops), SIZE // 2
+        count, half = len(crops), FRONT_SIZE // 2
         x = crops.reshape(count, half, 2, half, 2, -1).permute(0, 2, 4, 5, 1, 3)
-        x = functional.leaky_relu(self.first(x.reshape(count, -1, half, half)), LEAK)
-        second = functional.leaky_relu(self.second(x), LEAK)
-        x = functional.leaky_relu(self.fourth(functional.leaky_relu(self.third(second), LEAK)), LEAK)
+        x = functional.leaky_relu(self.first(x.reshape(count, -1, half, half)), FRONT_LEAK)
+        second = functional.leaky_relu(self.second(x), FRONT_LEAK)
+        x = functional.leaky_relu(
+            self.fourth(functional.leaky_relu(self.third(second), FRONT_LEAK)), FRONT_LEAK
+        )
         last = functional.max_pool2d(x, 2).permute(0, 2, 3, 1).flatten(1)
         upper = second[:, :, : second.shape[2] // 2].amax((2, 3))
-        seen = self.many(functional.leaky_relu(self.view(self.many(torch.cat([last, upper], 1))), LEAK))
+        seen = self.many(functional.leaky_relu(self.view(self.many(torch.cat([last, upper], 1))), FRONT_LEAK))
         return torch.cat([seen, self.few(measured)], 1)
 
     def tensors(self) -> dict[str, NDArray[np.float16]]:
@@ -79,13 +81,13 @@ class Net(Trunk):
     `specsia_build.characters.front`."""
 
     def __init__(self) -> None:
-        super().__init__(CHANNELS, SEEN)
+        super().__init__(FRONT_CHANNELS, SEEN)
         self.around, self.score = nn.Linear(4 * (SEEN + MEASURES), HIDDEN), nn.Linear(HIDDEN, 1)
 
     def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
         features = self.features(crops.flatten(0, 1), measured.flatten(0, 1)).reshape(len(crops), 4, -1)
         around = torch.stack([features.roll(-k, 1).flatten(1) for k in range(4)], 1)
-        scores: Tensor = self.score(functional.leaky_relu(self.around(around), LEAK))
+        scores: Tensor = self.score(functional.leaky_relu(self.around(around), FRONT_LEAK))
         return scores[..., 0]
 
 
@@ -174,7 +176,7 @@ def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
             try:
                 if entry.split in (None, "train"):
                     # What states no front faces as its format has it.
-                    entry = replace(entry, front=OWN if entry.front in (None, AUTO) else entry.front)
+                    entry = replace(entry, front=OWN_AXIS if entry.front in (None, AUTO) else entry.front)
                     drawn.append(list(drawings(read_character(entry).mesh, rng)))
             except CharacterError as error:
                 click.echo(f"{entry.id} is left out: {error}")

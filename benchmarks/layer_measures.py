@@ -6,7 +6,7 @@ and what hides a point is looked for among all faces.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -296,7 +296,7 @@ def kinds_of(lines: Lines, seen: Seen, features: Features, mesh: Mesh) -> NDArra
         (1, always & differ, none),
         (2, none, turning),
     ):
-        for piece in visible_lines(seen, replace(features, always=feature, turning=turn)).places:
+        for piece in visible_lines(seen, features._replace(always=feature, turning=turn)).places:
             known.setdefault(piece.tobytes(), number)
     return np.array([known.get(piece.tobytes(), seams) for piece in lines.places], np.int64)
 

@@ -31,7 +31,7 @@ from benchmarks.layer_measures import (
 )
 from specsia_build import png
 from specsia_build.annotation.lines import visible_lines
-from specsia_build.annotation.strokes import MOST_POINTS
+from specsia_build.annotation.strokes import MOST_STROKE_POINTS
 from specsia_build.characters.character import Entry, safe_id
 from specsia_build.characters.motions import BUILT_IN
 from specsia_build.characters.sources import open_source
@@ -269,7 +269,7 @@ def table(counts_by_clip: Mapping[str, Counts]) -> str:
     lines.append(
         f"average and {total['most segments']:.0f} at most, {total['points'] / frames:.0f} points and"
     )
-    lines.append(f"{total['most points']:.0f} at most (of {MOST_POINTS}); flow is at most")
+    lines.append(f"{total['most points']:.0f} at most (of {MOST_STROKE_POINTS}); flow is at most")
     lines.append(f"{total['most off, projected']:.3f} px off.")
     return "\n".join(lines)
 

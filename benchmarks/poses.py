@@ -140,7 +140,7 @@ def without_draco(entry: Entry) -> bytes:
     """A .glb file with its triangles uncompressed, which not every build of Blender can do itself."""
     document, writer = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes())
     accessors = writer.data["accessors"]
-    for index, mesh in enumerate(document.entries(schema.Mesh)):
+    for index, mesh in enumerate(document.entries(schema.GltfMesh)):
         for number, primitive in enumerate(mesh.primitives or ()):
             packed = primitive.extensions.draco if primitive.extensions else None
             if packed is None:
@@ -165,7 +165,7 @@ def with_weights(entry: Entry) -> bytes | None:
     Blender's importer puts vertices of other weights at the origin, which no comparison of poses is about.
     """
     document, writer, fixed = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes()), False
-    for index, mesh in enumerate(document.entries(schema.Mesh)):
+    for index, mesh in enumerate(document.entries(schema.GltfMesh)):
         skinned = {k: p for k, p in enumerate(mesh.primitives or ()) if "WEIGHTS_0" in (p.attributes or {})}
         stored = {k: p.attributes or {} for k, p in skinned.items()}
         if not any(np.isnan(document.accessor(names["WEIGHTS_0"])).any() for names in stored.values()):

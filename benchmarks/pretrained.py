@@ -11,8 +11,8 @@ import click
 import torch
 from safetensors.torch import save
 
-from specsia_build.dravie.model.checkpoint import MODEL, load_generator
-from specsia_build.dravie.runs import FOLDER, RUN_FILE, SEEN_FILE, STATE, checkpoints
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator
+from specsia_build.dravie.runs import CHECKPOINTS_FOLDER, RUN_FILE, SEEN_FILE, STATE_FILE, checkpoints
 from specsia_build.errors import UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -38,11 +38,11 @@ def write_pretrained(run: Path, out: Path) -> Path:
     model = load_generator(run).network
     last = checkpoints(run)[-1]
     if any(there.name != last.name for there in checkpoints(out)):
-        raise UsageError(f"{out / FOLDER} holds a checkpoint of another step: delete it first")
+        raise UsageError(f"{out / CHECKPOINTS_FOLDER} holds a checkpoint of another step: delete it first")
     halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
-    weights = out / FOLDER / last.name / MODEL
+    weights = out / CHECKPOINTS_FOLDER / last.name / MODEL_FILE
     write_bytes(weights, save(halves))
-    write_bytes(weights.parent / STATE, (last / STATE).read_bytes())
+    write_bytes(weights.parent / STATE_FILE, (last / STATE_FILE).read_bytes())
     record = {name: value for name, value in read_json(run / RUN_FILE).items() if name not in _LEFT_OUT}
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
     write_bytes(out / SEEN_FILE, json.dumps(read_json(run / SEEN_FILE), separators=(",", ":")).encode())

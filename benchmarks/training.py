@@ -14,7 +14,7 @@ from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.model.networks import Features, PerceptualLoss, find_perceptual_loss
+from specsia_build.dravie.model.networks import PerceptualLoss, VggFeatures, find_perceptual_loss
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
@@ -32,7 +32,9 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
     """
     config, place = PRESETS[preset], find_device(device)
     is_network = config.perceptual == "vgg19"
-    perceptual = Features().requires_grad_(False) if is_network else find_perceptual_loss(config.perceptual)
+    perceptual = (
+        VggFeatures().requires_grad_(False) if is_network else find_perceptual_loss(config.perceptual)
+    )
     loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, perceptual, place)}
     steps[REFERENCE] = reference_steps(frames, config, perceptual, place)

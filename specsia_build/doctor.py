@@ -21,7 +21,10 @@ from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.folders import homed, user_cache
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
-OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
+OK = "ok"
+_NOTE = "note"
+LACKING = "missing"
+BROKEN = "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 """Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its
@@ -32,7 +35,7 @@ artefacts."""
 class Fact:
     """What a machine has or lacks, what that `enables`, and the command that fixes it.
 
-    The state is `OK`, `NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If
+    The state is `OK`, `_NOTE` (present with a limit), `LACKING` or `BROKEN` (present, but not working). If
     `enables` is empty, every build needs it.
     """
 
@@ -70,14 +73,14 @@ def memory() -> Fact:
         size = min(size, int(text))
     workers = size // memory_bytes(MEMORY)
     fact = Fact(OK, f"{format_size(size)}, for {workers} workers of {MEMORY}")
-    return fact if workers >= cores() else replace(fact, state=NOTE, fix=f"--workers {max(1, workers)}")
+    return fact if workers >= cores() else replace(fact, state=_NOTE, fix=f"--workers {max(1, workers)}")
 
 
 def disk(folder: Path) -> Fact:
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
-    return Fact(NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
+    return Fact(_NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
 
 
 def packages() -> Fact:
@@ -93,14 +96,14 @@ def extra(name: str, modules: str, code: str, enables: str) -> Fact:
     """Report whether the modules of an extra are installed, and its code works."""
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
-        return Fact(MISSING, "not installed", enables, install)
+        return Fact(LACKING, "not installed", enables, install)
     return _run_python(code, enables, install)
 
 
 def gpu() -> Fact:
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
-        return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
+        return Fact(LACKING, "no NVIDIA driver (nvidia-smi)", enables)
     return _run([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
 
 
@@ -113,7 +116,7 @@ def blender() -> Fact:
     except SpecsiaError as error:
         return Fact(BROKEN, str(error), enables, install)
     if command is None:
-        return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
+        return Fact(LACKING, "neither the package bpy nor a program blender", enables, install)
     if command[0] == sys.executable:
         return _run_python("import bpy; print(bpy.app.version_string)", enables, install)
     fact = _run([command[0], "--version"], enables, install)
@@ -126,7 +129,7 @@ def hub() -> Fact:
 
     enables = "push, and private datasets"
     if get_token() is None:
-        return Fact(MISSING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
+        return Fact(LACKING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
     return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
 
 
@@ -137,12 +140,21 @@ _OPENGL = (
     "print('draws')"
 )
 
-CHECKS: dict[str, Callable[[], Fact]] = {
-    "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
+
+def _python() -> Fact:
+    return Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}")
+
+
+def _cores() -> Fact:
+    return Fact(OK, f"{cores()} of {os.cpu_count() or 1}")
+
+
+_CHECKS: dict[str, Callable[[], Fact]] = {
+    "Python": _python,
     "packages": packages,
     "disk": lambda: disk(Path.cwd()),
     "scratch": lambda: disk(Path(tempfile.gettempdir())),
-    "cores": lambda: Fact(OK, f"{cores()} of {os.cpu_count() or 1}"),
+    "cores": _cores,
     "memory": memory,
     "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
     "GPU": gpu,
@@ -167,7 +179,7 @@ CORE = ("packages", "disk", "scratch")  # Checks that every build needs
 
 def _check(name: str) -> Fact:
     try:
-        fact = CHECKS[name]()
+        fact = _CHECKS[name]()
     except Exception as error:
         fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
     return replace(fact, name=name, core=name in CORE)
@@ -176,7 +188,7 @@ def _check(name: str) -> Fact:
 def examine() -> list[Fact]:
     """Look at the machine, without a network; a check that raises is broken."""
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(_check, CHECKS))
+        return list(pool.map(_check, _CHECKS))
 
 
 def works(facts: Sequence[Fact]) -> bool:

@@ -158,7 +158,8 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
     Raises ValueError if the points have no extent, or the margin leaves no room for them.
     """
     # numpy takes ten times as long along the first axis.
-    low, high = (np.array([end(along) for along in points.T], np.float64) for end in (np.min, np.max))
+    low = np.array([along.min() for along in points.T], np.float64)
+    high = np.array([along.max() for along in points.T], np.float64)
     centre, extent = (low + high) / 2, float(np.max(high - low))
     if not np.isfinite(extent) or extent <= 0:
         raise ValueError("the points have no extent")

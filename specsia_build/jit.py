@@ -65,7 +65,9 @@ class Later:
     """
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
-        self._make, self._dispatcher, self._inner = make, None, None
+        self._make = make
+        self._dispatcher = None
+        self._inner = None
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:

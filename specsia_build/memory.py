@@ -14,15 +14,15 @@ from threading import Lock
 from specsia_build.errors import CostError, UsageError
 
 MEMORY = "2 GB"  # Default limit of a worker
-LEAST_BYTES, MOST_BYTES = 2**28, 2**44  # Range of limits: 256 MB to 16 TB
+LEAST_BYTES, _MOST_BYTES = 2**28, 2**44  # Range of limits: 256 MB to 16 TB
 
 CURE = "raise --memory, or make it smaller"
 
 HEADROOM = 1.5  # Memory that the system lets a worker use, relative to its limit: estimates are not exact
 _KEPT = 2**26  # Freed bytes that a worker keeps, enough for the pictures of a view
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST_THRESHOLD = -1, -3, 2**25
-"""Options of `mallopt` in glibc's malloc.h, and the largest value of the second."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # Options of `mallopt` in glibc's malloc.h
+_LARGEST_THRESHOLD = 2**25  # Largest value of the second
 
 _UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
@@ -32,7 +32,7 @@ def memory_bytes(text: str) -> int:
     """Parse a size from 256 MB to 16 TB, such as ``2 GB``, ``1.5G`` or ``512MB``, else raise a UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = int(float(match[1]) * _UNITS[match[2].upper() + "B"]) if match else 0
-    if not LEAST_BYTES <= size <= MOST_BYTES:
+    if not LEAST_BYTES <= size <= _MOST_BYTES:
         raise UsageError(f"memory cannot be '{text}': give a size from 256 MB to 16 TB, such as '{MEMORY}'")
     return size
 
@@ -52,7 +52,9 @@ class Budget:
 
 _allowed = memory_bytes(MEMORY)
 _held_to: int | None = None
-_holding, _holders, _loose = Lock(), 0, 0
+_holding = Lock()
+_holders = 0
+_loose = 0
 _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 

@@ -17,8 +17,10 @@ from specsia_build.jit import ready
 
 KEY, THERE = "i", "there"  # Names of an array in its file, and of the mask of a sparse one
 
-_STORED, _DEFLATED, _CREATED, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
-"""Constants of the zip format: methods, versions, and 1 January 1980."""
+# Constants of the zip format
+_STORED, _DEFLATED = 0, 8  # Methods
+_CREATED, _NEEDED = 20, 20  # Versions
+_DOS_DATE = 0x21  # 1 January 1980
 
 _HEADER = 30  # Bytes before the name of a zip member
 

@@ -84,14 +84,18 @@ def _undo(kind, row, here, left, above, corner):  # type: ignore[no-untyped-def]
             here[x] = row[x] + ((np.int32(left[x]) + np.int32(above[x])) >> 1)
     else:
         for x in range(len(row)):
-            a, b, c = np.int32(left[x]), np.int32(above[x]), np.int32(corner[x])
+            a = np.int32(left[x])
+            b = np.int32(above[x])
+            c = np.int32(corner[x])
             # Special cases of the rule below, for flat colours: three times faster.
             if a == c:
                 guess = b
             elif b == c:
                 guess = a
             else:
-                along, down, across = abs(b - c), abs(a - c), abs(a + b - c - c)
+                along = abs(b - c)
+                down = abs(a - c)
+                across = abs(a + b - c - c)
                 guess = a if along <= down and along <= across else (b if down <= across else c)
             here[x] = row[x] + guess
 
@@ -103,7 +107,10 @@ def _unfiltered(rows, channels):  # type: ignore[no-untyped-def]
     pixels = np.zeros((1 + height, width), np.uint8)
     zeros = np.zeros(channels, np.uint8)
     for y in range(height):
-        kind, row, here, above = rows[y, 0], rows[y, 1:], pixels[y + 1], pixels[y]
+        kind = rows[y, 0]
+        row = rows[y, 1:]
+        here = pixels[y + 1]
+        above = pixels[y]
         if kind > 4:
             return pixels[:0]
         _undo(kind, row[:channels], here[:channels], zeros, above[:channels], zeros)
@@ -116,7 +123,9 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
         raise ValueError("is not a PNG file")
     parts: list[memoryview] = []
-    at, kind, view = 8, b"", memoryview(data)
+    at = 8
+    kind = b""
+    view = memoryview(data)
     while kind != b"IEND":
         if at + 12 > len(data):
             raise ValueError("is cut off")

@@ -30,7 +30,7 @@ MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at o
 # Environment variable that marks a program's descendants, whatever their session and parent
 _MARK = "SPECSIA_PROCESS"
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")  # Would break another interpreter
-MOST_LINES = 64  # Lines that wait to be read; a program that writes more waits, so that memory is bounded
+_MOST_LINES = 64  # Lines that wait to be read; a program that writes more waits, so that memory is bounded
 
 _KILL_SECONDS, _LEAVE_SECONDS = 10.0, 5.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -81,7 +81,7 @@ class Program:
     ) -> None:
         self._mark, self._log = uuid.uuid4().hex, _opened(log)
         own, theirs = os.pipe() if apart else (-1, -1)
-        self.lines: Queue[bytes | None] = Queue(MOST_LINES)
+        self.lines: Queue[bytes | None] = Queue(_MOST_LINES)
         try:
             with unlimited():
                 self.process = subprocess.Popen(  # noqa: S603  the user's own settings name the program

@@ -47,15 +47,18 @@ class Table:
     @property
     def cells(self) -> list[list[str]]:
         """All cells, the head first."""
-        return [[printable(str(cell)) for cell in row] for row in (self.head, *self.rows)]
+        return [[*map(printable, map(str, row))] for row in (self.head, *self.rows)]
 
     def lines(self) -> list[str]:
         """Format as plain lines, the head first."""
         cells = self.cells
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         sides = [str.rjust if i in self.right else str.ljust for i in range(len(widths))]
-        padded = [[pad(cell, n) for pad, cell, n in zip(sides, row, widths, strict=True)] for row in cells]
-        return ["  ".join(row).rstrip() for row in padded]
+        lines = []
+        for row in cells:
+            padded = [pad(cell, n) for pad, cell, n in zip(sides, row, widths, strict=True)]
+            lines.append("  ".join(padded).rstrip())
+        return lines
 
 
 def is_plain(stream: TextIO) -> bool:
@@ -166,7 +169,9 @@ class Bar:
     bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
-        self._label, self._unit, self._note = shortened(label), unit, ""
+        self._label = shortened(label)
+        self._unit = unit
+        self._note = ""
         self.done, self.total = kept, None if total is None else total + kept
         self._latest = time.monotonic()
         self._live = live_tables[-1] if live_tables else None

@@ -30,7 +30,7 @@ def pairs_of(facts: Facts, load: Load) -> list[tuple[Part, str]]:
     layout, options = load_layout(PAIRS), {"moving": False}
     parts = [
         Part(key, facts.splits[members[0].character], tuple(members), options, load)
-        for key, members in layout.group(facts.members, facts.splits)
+        for key, members, _ in layout.group(facts.members, facts.splits)
     ]
     return sorted(((part, layout.fingerprint(part)) for part in parts), key=lambda part: part[0].key)
 

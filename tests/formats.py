@@ -22,10 +22,10 @@ from specsia_build.dravie.config import Architecture, ModelConfig
 from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
 from specsia_build.dravie.model.networks import build_generator
-from specsia_build.dravie.runs import STATE
+from specsia_build.dravie.runs import STATE_FILE
 from specsia_build.folders import shipped
 from specsia_build.pipeline import folder
-from specsia_build.registration import VERSION as REGISTRATION
+from specsia_build.registration import REGISTRATION_VERSION as REGISTRATION
 from specsia_build.rendering.layers import RENDERERS
 from specsia_build.stages.registry import all_stages
 
@@ -48,7 +48,7 @@ def _checkpoint(architecture: Architecture) -> str:
     """Of the files of a checkpoint, and the names, shapes and kinds of a model's numbers."""
     with torch.device("meta"):
         weights = build_generator(ModelConfig(architecture)).state_dict()
-    files = (checkpoint.MODEL, checkpoint.TRAINING, STATE, checkpoint.DRAWING)
+    files = (checkpoint.MODEL_FILE, checkpoint.TRAINING, STATE_FILE, checkpoint.DRAWING_FILE)
     return _digest(
         repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()]))
     )
@@ -66,7 +66,7 @@ def formats() -> dict[str, Any]:
         "frames cache": frames.VERSION,
         "registration": REGISTRATION,
         "run mark": folder.FORMAT,
-        "samples": samples.VERSION,
+        "samples": samples.SAMPLES_VERSION,
         "schema": schema.SCHEMA_VERSION,
         **{f"artefacts of {stage.name}": stage.version for stage in all_stages()},
         **{f"backend {name}": version for name, version in backends.items()},

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build import doctor, jit
-from specsia_build.doctor import BROKEN, MISSING, OK
+from specsia_build.doctor import BROKEN, LACKING, OK
 from specsia_build.jit import compiled, sources_digest
 from tests.commands import specsia
 
@@ -40,7 +40,7 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     def states(modules: str, code: str) -> list[str]:
         return [doctor.extra("own", modules, code, "").state]
 
-    assert states("no_such_module", "") == [MISSING]
+    assert states("no_such_module", "") == [LACKING]
     assert states("json", "print('there')") == [OK]
     assert states("json", "raise SystemExit(3)") == [BROKEN]
     monkeypatch.setattr(doctor, "PATIENCE", 0.2)

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from specsia_build import __version__
-from specsia_build.dravie.runs import WEIGHTS
+from specsia_build.dravie.runs import SHIPPED_RUN
 from specsia_build.look.page import SCRIPTS, STYLES
 from tests.formats import formats, recorded
 
@@ -100,7 +100,7 @@ PARTS = (
     *BESIDE,
 )
 
-PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob("*")) if path.is_file()]
+PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(SHIPPED_RUN.rglob("*")) if path.is_file()]
 
 FIND = """
 import json

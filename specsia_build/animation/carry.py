@@ -15,28 +15,27 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
+from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, face_normals
 
-Array = NDArray[np.float64]
-
-FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
+_FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
 INFLUENCES = 8  # Largest number of nodes that move a vertex
 SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
-FLATTEST = (
+_FLATTEST = (
     1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
 )
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
-COLUMNS = 32  # Nodes filled in at once
+_COLUMNS = 32  # Nodes filled in at once
 
 SPACING = 0.006
 """Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples,
 too."""
 
-MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
-NEAREST = 24  # Number of nearest samples compared for each vertex
-TURN = 0.02  # Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine
+_MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
+_NEAREST = 24  # Number of nearest samples compared for each vertex
+_TURN = 0.02  # Penalty for a different normal, as a share of the surface's diagonal per unit of 1 - cosine
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
     face, barycentric, distance, agreement = _nearest_on(source, onto)
     diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
-    matched = (distance <= FARTHEST * diagonal) & (agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
+    matched = (distance <= _FARTHEST * diagonal) & (agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
     points = scipy.sparse.csr_array(
         (barycentric.ravel(), (np.repeat(np.arange(len(onto.vertices)), 3), source.faces[face].ravel())),
         shape=(len(onto.vertices), len(mesh.vertices)),
@@ -122,7 +121,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     return new, Carried(share, int((unknown & used).sum()), lonely, warnings)
 
 
-def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.sparse.csr_array]:
+def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, scipy.sparse.csr_array]:
     """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V,
     P).
 
@@ -131,7 +130,7 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
     nodes = np.unique(rig.nodes).astype(np.int32)
     to_frame = rig.placement @ worlds[nodes]
     stretch = np.linalg.svd(to_frame[:, :3, :3], compute_uv=False)
-    solid = stretch[:, 2] > FLATTEST * stretch[:, 0]
+    solid = stretch[:, 2] > _FLATTEST * stretch[:, 0]
     column = np.searchsorted(nodes, rig.nodes)[rig.slots]
     values = np.where(solid[column], rig.weights, np.float32(0)).astype(np.float64)
     rows = np.repeat(np.arange(len(values)), values.shape[1])
@@ -139,7 +138,7 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
         (values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes))
     )
     weights.eliminate_zeros()
-    total: Array = np.asarray(weights.sum(axis=1))
+    total: Doubles = np.asarray(weights.sum(axis=1))
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     binds = np.linalg.inv(np.where(solid[:, None, None], to_frame, np.eye(4)))
     return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])
@@ -206,8 +205,8 @@ def _filled_in(
     )
     right_side = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
     blocks = []
-    for begin in range(0, weights.shape[1], COLUMNS):
-        solution = solver.solve(right_side[:, begin : begin + COLUMNS].toarray())
+    for begin in range(0, weights.shape[1], _COLUMNS):
+        solution = solver.solve(right_side[:, begin : begin + _COLUMNS].toarray())
         blocks.append(scipy.sparse.csr_array(np.where(solution >= SMALLEST_WEIGHT, solution, 0.0)))
     stacked = scipy.sparse.vstack([weights[~unknown], scipy.sparse.hstack(blocks)], format="csr")
     order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
@@ -228,7 +227,7 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Array, Array]:
+def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, Doubles, Doubles]:
     """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
     Returns:
@@ -250,16 +249,16 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Array, Arr
     # Corners are pulled into their faces, so that of touching faces the right one is nearer.
     inner = places + 1e-3 * (corners[face].mean(axis=1) - places)
     pulled = points + 1e-3 * (_ring_centres(mesh) - points)
-    near = scipy.spatial.cKDTree(inner).query(pulled, k=min(NEAREST, len(inner)))[1].reshape(len(points), -1)
+    near = scipy.spatial.cKDTree(inner).query(pulled, k=min(_NEAREST, len(inner)))[1].reshape(len(points), -1)
     cosine = _cosine(own[:, None], facing[near])
     away = np.linalg.norm(pulled[:, None] - inner[near], axis=2)
-    cost = away + TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
+    cost = away + _TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
     best = np.take_along_axis(near, cost.argmin(axis=1)[:, None], 1)[:, 0]
     distance = np.linalg.norm(points - places[best], axis=1)
     return face[best], share[best], distance, np.abs(_cosine(own, facing[best]))
 
 
-def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
+def _samples(area: Doubles, spacing: float) -> tuple[NDArray[np.intp], Doubles]:
     """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
 
     Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a
@@ -267,7 +266,7 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     """
     solid = np.flatnonzero(area > 0)
     expected = area[solid] / 2 / spacing**2
-    count = np.floor(expected * min(1.0, MOST_SAMPLES / max(expected.sum(), 1.0))).astype(np.int64)
+    count = np.floor(expected * min(1.0, _MOST_SAMPLES / max(expected.sum(), 1.0))).astype(np.int64)
     rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     first, second = (0.5 + (rank + 1) * 0.7548776662466927) % 1, (0.5 + (rank + 1) * 0.5698402909980532) % 1
     over = first + second > 1
@@ -278,14 +277,14 @@ def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
     )
 
 
-def _cosine(a: Array, b: Array) -> Array:
+def _cosine(a: Doubles, b: Doubles) -> Doubles:
     """Cosine between directions (..., 3); 1 where one is zero."""
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     dot = (a * b).sum(axis=-1)
     return np.asarray(np.divide(dot, lengths, out=np.ones_like(dot), where=lengths > 0))
 
 
-def _vertex_normals(mesh: Mesh) -> Array:
+def _vertex_normals(mesh: Mesh) -> Doubles:
     """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel
     out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
@@ -294,7 +293,7 @@ def _vertex_normals(mesh: Mesh) -> Array:
     return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 1e-6 * area))
 
 
-def _ring_centres(mesh: Mesh) -> Array:
+def _ring_centres(mesh: Mesh) -> Doubles:
     """Mean (V, 3) of the centres of each vertex's faces; the vertex itself without faces."""
     centres = mesh.vertices[mesh.faces].astype(np.float64).mean(axis=1)
     total = _summed(np.repeat(centres, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
@@ -302,5 +301,5 @@ def _ring_centres(mesh: Mesh) -> Array:
     return np.where(count > 0, total / np.maximum(count, 1), mesh.vertices)
 
 
-def _summed(values: Array, rows: NDArray[np.integer], count: int) -> Array:
+def _summed(values: Doubles, rows: NDArray[np.integer], count: int) -> Doubles:
     return np.stack([np.bincount(rows, column, count) for column in values.T], axis=1)

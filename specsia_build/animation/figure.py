@@ -13,8 +13,9 @@ from specsia_build.animation.humanoid import NEEDED, Humanoid, humanoid
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.arrays import Doubles
 
-AHEAD = 0.2  # Distance from ankle to ball of the foot along the ground, in lengths of the leg
+_AHEAD = 0.2  # Distance from ankle to ball of the foot along the ground, in lengths of the leg
 CONTACT = 0.01  # Height above the ground in lengths of the leg below which a sole touches it
 _GROUND = 10.0  # Percentile of the heights of each frame's lowest sole that is taken for the ground
 
@@ -65,7 +66,7 @@ def soles(
     nodes, points = [], []
     for foot in feet:
         x, y, _ = worlds[foot, :3, 3] @ turn.T
-        for ahead in (0.0, AHEAD * leg):
+        for ahead in (0.0, _AHEAD * leg):
             place = turn.T @ (x, y - ahead, ground)
             nodes.append(foot)
             points.append((np.linalg.pinv(worlds[foot]) @ np.append(place, 1.0))[:3])
@@ -99,10 +100,8 @@ pose."""
 _TURNED = 1e-4  # Difference in radians from which a joint's rotation is set to that of the bind pose
 _MOVED = 1e-3  # Distance in lengths of a leg from which a joint's translation is set to that of the bind pose
 
-Array = NDArray[np.float64]
 
-
-def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
+def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Doubles) -> Skeleton:
     """Return a humanoid's skeleton at rest in the bind pose of its skin, or itself if it rests there already.
 
     Bind poses are given in coordinates of the mesh, which may differ from the file's by an up axis, size and
@@ -137,19 +136,19 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     return _with_rest(skeleton, onto @ bind_turns, places, _MOVED * leg_length(human, rest))
 
 
-def rotations_of(matrices: Array) -> Array:
+def rotations_of(matrices: Doubles) -> Doubles:
     """Rotations (..., 3, 3) nearest to the linear parts of matrices."""
     left, _, right = np.linalg.svd(matrices[..., :3, :3])
     return np.asarray(left @ right)
 
 
-def _largest_angle(turns: Array, turn: Array) -> float:
+def _largest_angle(turns: Doubles, turn: Doubles) -> float:
     """Largest angle between rotations (N, 3, 3) and another."""
     cosine = (np.einsum("nij,ij->n", turns, turn) - 1) / 2
     return float(np.arccos(np.clip(cosine, -1.0, 1.0)).max())
 
 
-def _scale(skeleton: Skeleton, bound: Array) -> float:
+def _scale(skeleton: Skeleton, bound: Doubles) -> float:
     """Median ratio of bone lengths at rest to those of a bind pose (J, 4, 4); NaN if there is no bone."""
     ends = [node for node in skeleton.bound if int(skeleton.parents[node]) in skeleton.bound]
     starts = skeleton.parents[ends]
@@ -159,7 +158,7 @@ def _scale(skeleton: Skeleton, bound: Array) -> float:
     return float(np.median(rest[bind > 0] / bind[bind > 0])) if (bind > 0).any() else float("nan")
 
 
-def _offset(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> Array:
+def _offset(skeleton: Skeleton, human: Humanoid, places: Doubles, turn: Doubles) -> Doubles:
     """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same
     height."""
     hips = [human.bones[side + "UpperLeg"] for side in ("left", "right")]
@@ -171,16 +170,14 @@ def _offset(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> 
     return np.asarray(turn.T @ (x, y, z))
 
 
-def _with_rest(skeleton: Skeleton, turns: Array, places: Array, near: float) -> Skeleton:
+def _with_rest(skeleton: Skeleton, turns: Doubles, places: Doubles, near: float) -> Skeleton:
     """Set the rest of bound nodes to rotations (J, 3, 3) and positions (J, 3) in the file's coordinates.
 
     A translation that changes by less than `near` is kept.
     """
-    rotations, translations, matrices = (
-        skeleton.rotations.copy(),
-        skeleton.translations.copy(),
-        dict(skeleton.matrices),
-    )
+    rotations = skeleton.rotations.copy()
+    translations = skeleton.translations.copy()
+    matrices = dict(skeleton.matrices)
     before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()
     after, worlds = np.empty_like(before), np.empty_like(local)
     for node, parent in enumerate(skeleton.parents.tolist()):
@@ -217,7 +214,7 @@ class Figure:
     """
 
     skeleton: Skeleton
-    turn: Array
+    turn: Doubles
     stated: Mapping[str, int]
 
     @cached_property
@@ -246,14 +243,14 @@ class Figure:
             if name and (uses[name] == 1 or (node in joints and of_joints[name] == 1))
         }
 
-    def pelvis(self, worlds: Array) -> Array:
+    def pelvis(self, worlds: Doubles) -> Doubles:
         """Middle between both hip joints (..., 3) in poses (..., J, 4, 4)."""
         bones = self.human.bones
         return np.asarray(
             worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2)
         )
 
-    def top(self, worlds: Array) -> Array:
+    def top(self, worlds: Doubles) -> Doubles:
         """Position (3,) of the head, else of the neck, the middle of the arms or the end of the spine in a
         pose."""
         bones = self.human.bones
@@ -263,14 +260,14 @@ class Figure:
         )
         return np.asarray(worlds[top, :3, 3].mean(axis=0))
 
-    def upright(self, worlds: Array) -> bool:
+    def upright(self, worlds: Doubles) -> bool:
         """Whether legs and back are upright in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         legs = [places[bones[side + "UpperLeg"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
         ways = np.mean(legs, axis=0), (self.top(worlds) - self.pelvis(worlds)) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
 
-    def level(self, worlds: Array) -> bool:
+    def level(self, worlds: Doubles) -> bool:
         """Whether both feet are on level ground in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
@@ -287,9 +284,10 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     return Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
 
 
-def figure_moved(skeleton: Skeleton, turn: Array, stated: Mapping[str, int], motion: Motion) -> Figure:
+def figure_moved(skeleton: Skeleton, turn: Doubles, stated: Mapping[str, int], motion: Motion) -> Figure:
     """Figure that a motion moves, if a file holds several whose joints have the same names."""
-    names, parents, uses = skeleton.names, skeleton.parents.tolist(), Counter(skeleton.names)
+    names, parents = skeleton.names, skeleton.parents.tolist()
+    uses = Counter(skeleton.names)
     tops = {track.node for track in motion.tracks if track.varies and uses[names[track.node]] > 1}
     while climbing := {node for node in tops if parents[node] >= 0 and uses[names[parents[node]]] > 1}:
         tops = (tops - climbing) | {parents[node] for node in climbing}

@@ -14,7 +14,7 @@ from itertools import islice
 
 from specsia_build.animation.skeleton import Skeleton
 
-SIDES = {
+SIDE_WORDS = {
     "l": 1,
     "lf": 1,
     "lt": 1,
@@ -91,7 +91,7 @@ _IN_THE_PALM = "metacarpal"
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words for legs of figures with more than two."""
 
-_UNSAID = frozenset(SIDES) | _MIDDLE | _SAYING_NOTHING
+_UNSAID = frozenset(SIDE_WORDS) | _MIDDLE | _SAYING_NOTHING
 
 _ENDINGS: Mapping[str, Sequence[str]] = {
     "UpperLeg": ("upperleg", "upleg", "thigh", "legupper", "femur", "足"),
@@ -143,6 +143,8 @@ NEEDED = (
 
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
 """Bones whose lack is reported as a warning."""
+
+_DECIMAL = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ def spoken(bone: str) -> str:
 def part_of(name: str) -> tuple[int, str] | None:
     """Side of a joint (1 left, -1 right, 0 neither) and its part; None if it is no part of a human body."""
     words = [word.strip("0123456789") for word in words_of(name)]
-    sides = [SIDES[word] for word in words if word in SIDES]
+    sides = [SIDE_WORDS[word] for word in words if word in SIDE_WORDS]
     if len(sides) > 1 or _HELPERS & set(words):
         return None
     joined = "".join(word for word in words if word not in _UNSAID)
@@ -310,8 +312,9 @@ class _Tree:
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest common ancestor of some nodes, which may be one of them."""
-        paths = [self.above(node) for node in nodes]
-        return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
+        first, *others = (self.above(node) for node in nodes)
+        shared = set(first).intersection(*others)
+        return next((node for node in first if node in shared), None)
 
 
 def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
@@ -348,7 +351,7 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
     for finger, joints in _FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.candidates.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
-        numbered = [node for node in nodes if any(sign.isdecimal() for sign in tree.names[node])]
+        numbered = [node for node in nodes if _DECIMAL.search(tree.names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
             arm[finger + joint] = node
     return arm if lower is None else _numbered_fingers(tree, side, lower) | arm

@@ -16,10 +16,10 @@ Interpolation = Literal["LINEAR", "STEP", "CUBICSPLINE"]
 
 TRANSLATION: Path = "translation"
 ROTATION: Path = "rotation"
-SCALE: Path = "scale"
+_SCALE: Path = "scale"
 WEIGHTS: Path = "weights"
 
-ALIKE = 1e-6  # Tolerance for equal keys, as a share of the track's largest value
+_ALIKE = 1e-6  # Tolerance for equal keys, as a share of the track's largest value
 JOINT_COST = 500  # Bytes of memory per joint and pose
 
 
@@ -47,7 +47,7 @@ class Track:
         """Whether the value changes by more than rounding in single precision."""
         splines = self.interpolation == "CUBICSPLINE"
         values = self.values[:, 1] if splines else self.values
-        changes = np.ptp(values, axis=0).max(initial=0.0) > ALIKE * np.abs(values).max(initial=0.0)
+        changes = np.ptp(values, axis=0).max(initial=0.0) > _ALIKE * np.abs(values).max(initial=0.0)
         return bool(changes or (splines and len(values) > 1 and self.values[:, ::2].any()))
 
 
@@ -103,7 +103,7 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64])
     rotations = np.repeat(skeleton.rotations[None], count, axis=0)
     scales = np.repeat(skeleton.scales[None], count, axis=0)
     weights = {node: np.repeat(rest[None], count, axis=0) for node, rest in skeleton.morph_weights.items()}
-    properties = {TRANSLATION: translations, ROTATION: rotations, SCALE: scales}
+    properties = {TRANSLATION: translations, ROTATION: rotations, _SCALE: scales}
     moved = set()
     for tracks in _alike(() if motion is None else motion.tracks):
         values, nodes = _values(tracks, times), [track.node for track in tracks]
@@ -131,7 +131,9 @@ def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
 def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values (N, T, W) of N tracks that are alike, at times (T,), held before the first key and after the
     last."""
-    path, interpolation, keys = tracks[0].path, tracks[0].interpolation, tracks[0].times
+    path = tracks[0].path
+    interpolation = tracks[0].interpolation
+    keys = tracks[0].times
     after = np.clip(np.searchsorted(keys, times, side="right"), 1, max(len(keys) - 1, 1))
     before, after = after - 1, np.minimum(after, len(keys) - 1)
     begin, end = keys[before], keys[after]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.figure import Figure
@@ -12,6 +11,7 @@ from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
+from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError, plural, some
 
 LEAST_SHARED = (
@@ -22,8 +22,6 @@ MOST_LEFT = (
 )
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
-
-Array = NDArray[np.float64]
 
 
 def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
@@ -124,7 +122,9 @@ def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     """Node of the source by the node of the target that follows it."""
-    shared, a, b = _shared(source, target), source.human, target.human
+    shared = _shared(source, target)
+    a = source.human
+    b = target.human
     if not (a.missing or b.missing):
         required = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
         if not all(node in shared for node in required):
@@ -157,7 +157,7 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
     return pairs
 
 
-def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
+def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
     """Pose (J, 4, 4) in which the source stands: its neutral one, or the motion's first frame; and warnings.
 
     Motions that are exported without a mesh often rest in one of their frames.
@@ -181,7 +181,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     )
 
 
-def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
+def _flat(motion: Motion, source: Figure, stand: Doubles) -> Doubles:
     """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the
     ground."""
     times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))

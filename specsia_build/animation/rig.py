@@ -14,6 +14,7 @@ from specsia_build.animation.motion import Poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, cofactors
+from specsia_build.rendering.vectors import put, triple64
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 
@@ -195,8 +196,10 @@ class Rig:
 def _skinned(points, slots, weights, matrices):  # type: ignore[no-untyped-def]
     out = np.empty_like(points)
     for v in range(len(points)):
-        x, y, z = np.float64(points[v, 0]), np.float64(points[v, 1]), np.float64(points[v, 2])
-        a, b, c = 0.0, 0.0, 0.0
+        x, y, z = triple64(points, v)
+        a = 0.0
+        b = 0.0
+        c = 0.0
         for k in range(slots.shape[1]):
             weight = np.float64(weights[v, k])
             if weight > 0.0:
@@ -204,7 +207,7 @@ def _skinned(points, slots, weights, matrices):  # type: ignore[no-untyped-def]
                 a += weight * (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3])
                 b += weight * (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3])
                 c += weight * (m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3])
-        out[v, 0], out[v, 1], out[v, 2] = a, b, c
+        put(out, v, (a, b, c))
     return out
 
 

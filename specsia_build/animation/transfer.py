@@ -29,18 +29,17 @@ from specsia_build.animation.figure import (
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
+from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError
 
-RATE = 30.0  # Least samples a second of a transferred motion
+_RATE = 30.0  # Least samples a second of a transferred motion
 _CHUNK = 1 << 15  # Joints times frames computed at once
 _SAMPLE_COST = 200  # Bytes of memory for a joint at a time
 # Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
 _CYCLE = 0.05
 _SLIDING = 0.25  # Least distance, in lengths of the leg, that soles slide in a walk on the spot
 
-MOST_SAMPLES = 1_000_000
-
-Array = NDArray[np.float64]
+_MOST_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Retargeted:
     notes: tuple[str, ...] = ()
 
 
-def _orthonormal(linear: Array) -> Array:
+def _orthonormal(linear: Doubles) -> Doubles:
     """Rotations (..., 3, 3) from the first two columns of matrices; NaN where these are parallel or zero."""
     with np.errstate(all="ignore"):
         x = linear[..., 0] / np.linalg.norm(linear[..., 0], axis=-1, keepdims=True)
@@ -60,7 +59,7 @@ def _orthonormal(linear: Array) -> Array:
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def _rotation_between(start: Array, end: Array) -> Array:
+def _rotation_between(start: Doubles, end: Doubles) -> Doubles:
     """Smallest rotation (3, 3) from one direction to another."""
     lengths = float(np.linalg.norm(start) * np.linalg.norm(end))
     axis, cosine = np.cross(start, end), float(start @ end)
@@ -80,8 +79,8 @@ class Transfer:
         source: Figure,
         target: Figure,
         pairs: Mapping[int, int],
-        stand: Array,
-        flat: Array,
+        stand: Doubles,
+        flat: Doubles,
         people: bool,
     ) -> None:
         """Compare two figures.
@@ -93,7 +92,9 @@ class Transfer:
             flat: (J, 4, 4), the same with both feet flat on the ground.
             people: whether both are humanoids.
         """
-        self.source, self.target, self.people = source, target, people
+        self.source = source
+        self.target = target
+        self.people = people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
         facing, faces_front = self._facing(), not people or source.upright(source.neutral.rest_worlds)
@@ -115,7 +116,7 @@ class Transfer:
                 soles(target.skeleton, target.human, self.rest, target.turn, sizes[1]),
             )
 
-    def _facing(self) -> Array:
+    def _facing(self) -> Doubles:
         """Turn about Z after which the standing source faces -Y; the identity if it stands at rest."""
         if not self.people or self.stand is self.source.neutral.rest_worlds:
             return np.eye(3)
@@ -125,9 +126,9 @@ class Transfer:
         x, y, _ = self.source.turn @ (left - right)
         return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
 
-    def _alignments(self) -> Array:
+    def _alignments(self) -> Doubles:
         """Rotations (J, 3, 3) of the target's nodes from its arms and legs at rest to the source's."""
-        rotations: dict[int, Array] = {}
+        rotations: dict[int, Doubles] = {}
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
             # The rest of these depends on how the rig was built rather than on the pose.
@@ -155,7 +156,7 @@ class Transfer:
             aligned[node] = rotations.get(node, aligned[parent] if parent >= 0 else np.eye(3))
         return aligned
 
-    def _trunk(self) -> Array:
+    def _trunk(self) -> Doubles:
         """Rotation (3, 3) from the target's back at rest to the source's as it stands."""
         a, b = self.source.human.bones, self.target.human.bones
         top = next((bone for bone in ("neck", "head") if bone in a and bone in b), None)
@@ -236,8 +237,8 @@ class Transfer:
             on_the_spot = slide(source_soles, on_ground) > _SLIDING and max(returned) < _CYCLE
             step = _foot_correction(source_soles, target_soles, on_ground, on_the_spot=on_the_spot)
             hips = hips + step * self.soles[1].leg @ self.target.turn
-        rotations: dict[int, list[Array]] = {}
-        translations: dict[int, list[Array]] = {}
+        rotations: dict[int, list[Doubles]] = {}
+        translations: dict[int, list[Doubles]] = {}
         for k, part in enumerate(parts):
             worlds = poses(self.source.skeleton, motion, part).worlds
             local = self._local_rotations(worlds)
@@ -267,7 +268,7 @@ class Transfer:
         }
         return frozenset(node for node, other in self.pairs.items() if other in shifts and node not in body)
 
-    def _walk(self, worlds: Array, translated: frozenset[int]) -> tuple[Array, Array, Array]:
+    def _walk(self, worlds: Doubles, translated: frozenset[int]) -> tuple[Doubles, Doubles, Doubles]:
         """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both
         figures."""
         posed, _ = self._forward(
@@ -278,11 +279,11 @@ class Transfer:
         moved = hips @ self.target.turn.T / self.soles[1].leg
         return hips, self.soles[0].at(worlds), self.soles[1].at(posed) + moved[:, None]
 
-    def _local_rotations(self, worlds: Array) -> dict[int, Array]:
+    def _local_rotations(self, worlds: Doubles) -> dict[int, Doubles]:
         """Rotations (T, 3, 3) of the target's nodes relative to their parents, for poses of the source."""
         turn, onto = self.turn, self.target.turn
-        delta: dict[int, Array] = {-1: np.broadcast_to(np.eye(3), (len(worlds), 3, 3))}
-        local: dict[int, Array] = {}
+        delta: dict[int, Doubles] = {-1: np.broadcast_to(np.eye(3), (len(worlds), 3, 3))}
+        local: dict[int, Doubles] = {}
         for node in self.order:
             parent, other = int(self.target.skeleton.parents[node]), self.pairs.get(node)
             upper = self.rest_rotations[parent] if parent >= 0 else np.eye(3)
@@ -306,8 +307,8 @@ class Transfer:
         return local
 
     def _forward(
-        self, local: Mapping[int, Array], worlds: Array, translated: frozenset[int], hips: Array
-    ) -> tuple[Array, dict[int, Array]]:
+        self, local: Mapping[int, Doubles], worlds: Doubles, translated: frozenset[int], hips: Doubles
+    ) -> tuple[Doubles, dict[int, Doubles]]:
         """World matrices (T, J, 4, 4) of the target, and the translations (T, 3) of the nodes that have some.
 
         Args:
@@ -338,7 +339,7 @@ class Transfer:
             posed[:, node] = above @ matrix
         return posed, translations
 
-    def _shift(self, worlds: Array, node: int) -> Array:
+    def _shift(self, worlds: Doubles, node: int) -> Doubles:
         """Translation (T, 3) of the source's joint from its rest, without that of its parent."""
         other = self.pairs[node]
         above = self.pairs.get(int(self.target.skeleton.parents[node]), -1)
@@ -348,8 +349,8 @@ class Transfer:
 
 
 def _foot_correction(
-    source_soles: Array, target_soles: Array, on_ground: NDArray[np.bool_], *, on_the_spot: bool
-) -> Array:
+    source_soles: Doubles, target_soles: Doubles, on_ground: NDArray[np.bool_], *, on_the_spot: bool
+) -> Doubles:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
     The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the
@@ -366,7 +367,7 @@ def _foot_correction(
     return np.asarray(step)
 
 
-def _attached(worlds: Array, rest: Array, parent: int, node: int) -> Array:
+def _attached(worlds: Doubles, rest: Doubles, parent: int, node: int) -> Doubles:
     """Positions (T, 3) of a node that is rigidly attached to another as at rest; its rest without one
     (-1)."""
     if parent < 0:
@@ -375,17 +376,17 @@ def _attached(worlds: Array, rest: Array, parent: int, node: int) -> Array:
     return np.asarray((worlds[:, parent] @ place)[:, :3])
 
 
-def sample_times(motion: Motion) -> Array:
-    """Times (T,) of a motion's keys and, between them, of as many samples as make `RATE` a second.
+def sample_times(motion: Motion) -> Doubles:
+    """Times (T,) of a motion's keys and, between them, of as many samples as make `_RATE` a second.
 
     Raises:
-        CharacterError: if there are more than `MOST_SAMPLES`.
+        CharacterError: if there are more than `_MOST_SAMPLES`.
     """
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
     # Keys of one frame differ between tracks by the rounding of single precision.
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
-    parts = np.maximum(1, np.ceil(np.diff(keys) * RATE - 1e-3)).astype(np.int64)
-    if parts.sum() >= MOST_SAMPLES:
+    parts = np.maximum(1, np.ceil(np.diff(keys) * _RATE - 1e-3)).astype(np.int64)
+    if parts.sum() >= _MOST_SAMPLES:
         raise CharacterError(
             f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -10,7 +11,7 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
-from specsia_build.annotation.tracing import CUT, View, ink
+from specsia_build.annotation.tracing import CUT, TracedView, ink
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
@@ -27,8 +28,7 @@ a grid."""
 SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(NamedTuple):
     """The E edges of a mesh of V vertices and F faces; vertices at one place count as one."""
 
     ends: NDArray[np.int32]  # (E, 2), vertices
@@ -57,7 +57,8 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
     low, high = np.minimum(here, there), np.maximum(here, there)
     order = np.lexsort((third, high, low))
     order = order[(here != there)[order]]
-    low, high, third = low[order], high[order], third[order]
+    low, high = low[order], high[order]
+    third = third[order]
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     start = np.append(np.flatnonzero(fresh), len(order)).astype(np.int32)
@@ -127,8 +128,8 @@ def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np
 
 
 BINARY = 200  # Level below which a pixel of a line picture counts as line
-WIDTHS = (1.0, 4.0)  # Least and greatest width of lines, in pixels
-SPECK = 4.0  # Length in pixels below which connected lines are left out
+_WIDTHS = (1.0, 4.0)  # Least and greatest width of lines, in pixels
+_SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 
 @dataclass(frozen=True)
@@ -147,39 +148,34 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     """Find the lines of a frame, on every border between two regions, or a region and the background, but of
     specks."""
     height, width = seen.face.shape
-    edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
-    which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
+    which = tracing.candidates(seen.faces, features, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
-    view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
-    edge_data = features.ends, features.opaque, features.welded, features.corners, features.points
-    places, vertices = tracing.visible_pieces(which, *edge_data, view)
+    view = TracedView(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
+    places, vertices = tracing.visible_pieces(which, features, view)
     drawn = np.full((height, width), 255, np.uint8)
-    ink(places, WIDTHS[0], drawn)
+    ink(places, _WIDTHS[0], drawn)
     between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
-    kept = tracing.lengths_together(places, vertices, len(features.points), height, width) >= SPECK
+    kept = tracing.lengths_together(places, vertices, len(features.points), height, width) >= _SPECK
     return Lines(places[kept], vertices[kept])
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
     """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
-    `WIDTHS`.
+    `_WIDTHS`.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
     """
-    if not WIDTHS[0] <= width <= WIDTHS[1]:
-        raise ValueError(f"lines are {WIDTHS[0]:g} to {WIDTHS[1]:g} px wide, not {width}")
+    if not _WIDTHS[0] <= width <= _WIDTHS[1]:
+        raise ValueError(f"lines are {_WIDTHS[0]:g} to {_WIDTHS[1]:g} px wide, not {width}")
     out = np.full((size, size), 255, np.uint8)
     ink(lines.places, width, out)
     return out
 
 
-LINES, BACKGROUND, SEGMENT = (
-    0,
-    1,
-    2,
-)  # Numbers of lines, of the background, and of the first segment of the character
+LINES, BACKGROUND = 0, 1  # Numbers of lines and of the background
+_SEGMENT = 2  # Number of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
@@ -252,7 +248,9 @@ def matching(
     row, column = np.nonzero((seg > BACKGROUND) & ~unmatched)
     there = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(np.intp)
     inside = ((there >= 0) & (there < (width, height))).all(axis=1)
-    row, column, there = row[inside], column[inside], there[inside]
+    row = row[inside]
+    column = column[inside]
+    there = there[inside]
     goes = other_seg[there[:, 1], there[:, 0]]
     same = (goes > BACKGROUND) & (other_label[there[:, 1], there[:, 0]] == label[row, column])
     matched = _most_frequent(seg[row, column][same], goes[same], count)

@@ -26,7 +26,7 @@ MOST_APART = 30.0
 """Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by looking at
 characters."""
 
-ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_NOTICEABLE, MOST_APART)
+_ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_NOTICEABLE, MOST_APART)
 """Differences up to which patches are merged, in rounds."""
 
 
@@ -129,7 +129,7 @@ def merged(patches: Patches, links: Links) -> Patches:
     gradient runs across their border without a jump. As means are compared, a chain of small steps does not
     merge black with white.
     """
-    for limit in ROUNDS:
+    for limit in _ROUNDS:
         while True:
             pairs, jump, apart = _borders(patches, links)
             alike = patches.material[pairs[:, 0]] == patches.material[pairs[:, 1]]
@@ -168,7 +168,7 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
         patches = patches.joined(linked_groups(*pairs, count))
 
 
-FINEST = 512
+_FINEST = 512
 """Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a
 border."""
 
@@ -182,7 +182,7 @@ def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent:
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
     return np.asarray(
-        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * np.sqrt(area)),
+        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * np.sqrt(area)),
         np.bool_,
     )
 
@@ -200,7 +200,7 @@ def with_borders(
         np.linalg.norm(middle[first] - middle[second], axis=1),
     )
     change = np.linalg.norm(jump, axis=1)
-    steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * away)
+    steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * away)
     return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))
 
 
@@ -235,7 +235,9 @@ def _straighten(faces, start, other, length, material, number):  # type: ignore[
         changed = False
         for k in range(len(faces)):
             f = faces[k]
-            own, most, best = 0.0, 0.0, -1
+            own = 0.0
+            most = 0.0
+            best = -1
             for i in range(start[f], start[f + 1]):
                 here, total = number[other[i]], 0.0
                 for j in range(start[f], start[f + 1]):

@@ -17,27 +17,28 @@ from specsia_build.rendering.fast.prepare import Prepared, prepare
 from specsia_build.rendering.fast.textures import sample
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 from specsia_build.rendering.topology import linked_groups, weld
+from specsia_build.rendering.vectors import put, triple64
 
 LEAST_SIDE = 1 / 128
 """Side of the smallest square that is a region, as a share of the character's extent: 4 of 512 pixels."""
 
-NEAR = 4  # Parts that a speck without neighbours is compared with
+_NEAR = 4  # Parts that a speck without neighbours is compared with
 _COARSE = 1e-3  # Pixels a unit at which all mip levels are made
 
 CUTS = 6  # Parts of each side: a face is sampled in the middle of CUTS² equal triangles
-ALONG = 4  # Points of an edge at which colours are compared
-SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read
+_ALONG = 4  # Points of an edge at which colours are compared
+_SPAN = 1.5  # Texels between samples beyond which a coarser mip level is read
 
 
 @dataclass(frozen=True)
-class Regions:
+class SurfaceRegions:
     """The region of each face (F,), the largest first, and the flat sRGB colours of regions (R, 3)."""
 
     of_face: NDArray[np.int32]
     colors: NDArray[np.uint8]
 
 
-def regions(mesh: Mesh) -> Regions:
+def regions(mesh: Mesh) -> SurfaceRegions:
     """Divide a character into connected parts of its surface of one material and one colour.
 
     Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean
@@ -84,7 +85,7 @@ def regions(mesh: Mesh) -> Regions:
     say = np.where(across, 1e-6, 1.0) * weight
     sums = np.stack([np.bincount(of_face, say * mean[:, k]) for k in range(3)], axis=1)
     flat = sums / np.bincount(of_face, say)[:, None]
-    return Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
+    return SurfaceRegions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
@@ -147,7 +148,7 @@ def _near(
         / total[small, None]
     )
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
-    nearest = min(NEAR + 1, len(places))
+    nearest = min(_NEAR + 1, len(places))
     indices = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
     pairs = np.stack([np.repeat(first[small], nearest), faces[indices].ravel()], axis=1)
     return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])
@@ -173,9 +174,10 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
     apart."""
     levels, wrap = textures.levels, textures.wrap
     level, side = 0, reach * np.sqrt(np.float64(levels[t, 0, 1]) * levels[t, 0, 2])
-    while level < textures.last[t] and side > SPAN:
+    while level < textures.last[t] and side > _SPAN:
         level, side = level + 1, 0.5 * side
-    offset, w, h = levels[t, level, 0], levels[t, level, 1], levels[t, level, 2]
+    offset = levels[t, level, 0]
+    w, h = levels[t, level, 1], levels[t, level, 2]
     r, g, b, a = sample(textures.texels, offset, w, h, wrap[t, 0], wrap[t, 1], textures.nearest[t], u, v)
     return (
         np.float64(DECODE[int(r * DECODE_STEPS + 0.5)]),
@@ -188,15 +190,13 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
 @uncounted
 def _lab_of(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
     """L*, a*, b* and opacity of a face at the weights `wb` and `wc` of its second and third corner."""
-    m, uv, colors, base, emissive = (
-        surface.material[f],
-        surface.uv,
-        surface.colors,
-        surface.base,
-        surface.emissive,
-    )
+    m = surface.material[f]
+    uv = surface.uv
+    colors = surface.colors
+    base = surface.base
+    emissive = surface.emissive
     wa = 1 - wb - wc
-    red, green, blue = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2])
+    red, green, blue = triple64(base, m)
     alpha = np.float64(base[m, 3])
     if len(colors) > 0:
         red *= wa * colors[f, 0, 0] + wb * colors[f, 1, 0] + wc * colors[f, 2, 0]
@@ -204,15 +204,24 @@ def _lab_of(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
         blue *= wa * colors[f, 0, 2] + wb * colors[f, 1, 2] + wc * colors[f, 2, 2]
         alpha *= wa * colors[f, 0, 3] + wb * colors[f, 1, 3] + wc * colors[f, 2, 3]
     au, av = np.float64(uv[f, 0, 0]), np.float64(uv[f, 0, 1])
-    bu, bv, cu, cv = uv[f, 1, 0] - au, uv[f, 1, 1] - av, uv[f, 2, 0] - au, uv[f, 2, 1] - av
-    u, v, reach = au + wb * bu + wc * cu, av + wb * bv + wc * cv, np.sqrt(abs(bu * cv - bv * cu)) / CUTS
+    bu, bv = uv[f, 1, 0] - au, uv[f, 1, 1] - av
+    cu, cv = uv[f, 2, 0] - au, uv[f, 2, 1] - av
+    u, v = au + wb * bu + wc * cu, av + wb * bv + wc * cv
+    reach = np.sqrt(abs(bu * cv - bv * cu)) / CUTS
     if surface.texture[m] >= 0:
         r, g, b, a = _texel(surface.texture[m], reach, u, v, textures)
-        red, green, blue, alpha = red * r, green * g, blue * b, alpha * a
-    more_red, more_green, more_blue = emissive[m, 0] * 1.0, emissive[m, 1] * 1.0, emissive[m, 2] * 1.0
+        red *= r
+        green *= g
+        blue *= b
+        alpha *= a
+    more_red = emissive[m, 0] * 1.0
+    more_green = emissive[m, 1] * 1.0
+    more_blue = emissive[m, 2] * 1.0
     if surface.glow[m] >= 0:
         r, g, b, _ = _texel(surface.glow[m], reach, u, v, textures)
-        more_red, more_green, more_blue = more_red * r, more_green * g, more_blue * b
+        more_red *= r
+        more_green *= g
+        more_blue *= b
     light, a, b = _lab(
         min(1.0, max(0.0, red + more_red)),
         min(1.0, max(0.0, green + more_green)),
@@ -230,7 +239,11 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
         m = surface.material[f]
         flat = surface.texture[m] < 0 and surface.glow[m] < 0 and len(surface.colors) == 0
         cuts = 1 if flat else CUTS
-        total, light, red, yellow, square = 0.0, 0.0, 0.0, 0.0, 0.0
+        total = 0.0
+        light = 0.0
+        red = 0.0
+        yellow = 0.0
+        square = 0.0
         for i in range(cuts):
             for j in range(cuts - i):
                 for turned in range(2 if i + j < cuts - 1 else 1):
@@ -239,10 +252,14 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
                     # Transparent samples count only if there are no others.
                     weight = 1.0 if opaque[f] else max(alpha, 1e-6)
                     total += weight
-                    light, red, yellow = light + weight * x, red + weight * y, yellow + weight * z
+                    light += weight * x
+                    red += weight * y
+                    yellow += weight * z
                     square += weight * (x * x + y * y + z * z)
-        light, red, yellow = light / total, red / total, yellow / total
-        mean[f, 0], mean[f, 1], mean[f, 2] = light, red, yellow
+        light /= total
+        red /= total
+        yellow /= total
+        put(mean, f, (light, red, yellow))
         variance[f] = max(0.0, square / total - light * light - red * red - yellow * yellow)
     return mean, variance
 
@@ -255,9 +272,9 @@ def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
     for e in range(len(halves)):
         for side in range(2):
             f, corner = halves[e, side] // 3, halves[e, side] % 3
-            sign = (1.0 - 2.0 * side) / ALONG
-            for n in range(ALONG):
-                t = (n + 0.5) / ALONG
+            sign = (1.0 - 2.0 * side) / _ALONG
+            for n in range(_ALONG):
+                t = (n + 0.5) / _ALONG
                 wb = 1 - t if corner == 1 else t if corner == 0 else 0.0
                 wc = 1 - t if corner == 2 else t if corner == 1 else 0.0
                 light, red, yellow, _ = _lab_of(f, wb, wc, surface, textures)

@@ -16,9 +16,9 @@ from specsia_build.annotation.lines import Lines
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
-MOST_POINTS = 3050  # Points of a frame, at most: the size of AnimeInbet's loader
-JOINED = 1.5  # Pixels within which a loose end that is not a vertex is joined to the nearest point
-STRAIGHT = 0.5  # Tolerance in pixels of simplifying lines without vertices
+MOST_STROKE_POINTS = 3050  # Points of a frame, at most: the size of AnimeInbet's loader
+_JOINED = 1.5  # Pixels within which a loose end that is not a vertex is joined to the nearest point
+_STRAIGHT = 0.5  # Tolerance in pixels of simplifying lines without vertices
 LEVELS = 20  # Halvings of the unit cube that order vertices
 
 
@@ -65,7 +65,9 @@ def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
     return ranks
 
 
-def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
+def strokes(
+    lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_STROKE_POINTS
+) -> Strokes:
     """Convert the lines of a frame, by the ranks of the mesh's vertices, to a graph of at most `most` points.
 
     If there are too many points, those between two others are removed first, then any, the last by rank
@@ -124,7 +126,7 @@ def _closed(
     away, nearest = (np.asarray(array) for array in scipy.spatial.cKDTree(places).query(places[loose], 2))
     # Two points may be at one place, so that either comes first.
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
-    near = away[:, 1] <= JOINED
+    near = away[:, 1] <= _JOINED
     # Points are sorted by number, so that a vertex comes first among those that are joined.
     _, first, of = np.unique(
         linked_groups(loose[near], other[near], len(points)), return_index=True, return_inverse=True
@@ -158,7 +160,7 @@ def _corners(line: list[list[float]]) -> list[int]:
         (x, y), (to_x, to_y) = line[first], line[last]
         dx, dy = to_x - x, to_y - y
         squared = dx * dx + dy * dy or 1.0
-        worst, at = STRAIGHT, -1
+        worst, at = _STRAIGHT, -1
         for k in range(first + 1, last):
             u, v = line[k][0] - x, line[k][1] - y
             t = min(1.0, max(0.0, (u * dx + v * dy) / squared))

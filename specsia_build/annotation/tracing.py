@@ -10,25 +10,26 @@ from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import root
+from specsia_build.rendering.vectors import triple
 
-STEP = 0.5  # Pixels between the points of an edge that are tested
+_STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
-SLACK = 1e-3
+_SLACK = 1e-3
 """Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and
 rounding."""
 
-ROUNDING = 1e-6  # Units above the rounding error of depths
+_ROUNDING = 1e-6  # Units above the rounding error of depths
 SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
 
-NEAR = 2
+_NEAR = 2
 """Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they
 darken."""
 
 CUT = -1  # Vertex number of an end that lies between vertices
 
 
-class View(NamedTuple):
+class TracedView(NamedTuple):
     """Fields of `Seen` that compiled code needs, and the result of `depths_around`."""
 
     faces: NDArray[np.int32]
@@ -40,17 +41,19 @@ class View(NamedTuple):
 
 
 @compiled
-def candidates(faces, ends, start, beside, third, always, turning, screen, facing):  # type: ignore[no-untyped-def]
-    """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one
-    side."""
+def candidates(faces, features, screen, facing):  # type: ignore[no-untyped-def]
+    """Numbers (N,) int32 of edges that are lines if visible: those of `Features` that always are, and edges
+    with all faces on one side."""
+    ends, start = features.ends, features.start
     edges, n = np.empty(len(ends), np.int32), 0
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
         ax, ay = np.int64(screen[a, 0]), np.int64(screen[a, 1])
         dx, dy = screen[b, 0] - ax, screen[b, 1] - ay
-        drawn, left, right = False, False, False
+        drawn = False
+        left, right = False, False
         for k in range(start[e], start[e + 1]):
-            f, o = beside[k], third[k]
+            f, o = features.faces[k], features.third[k]
             side = dx * (screen[o, 1] - ay) - dy * (screen[o, 0] - ax)
             if facing[f] != HIDDEN:
                 drawn = True
@@ -59,7 +62,7 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
                 continue
             left |= side > 0
             right |= side < 0
-        if drawn and (always[e] or (turning[e] and left != right)):
+        if drawn and (features.always[e] or (features.turning[e] and left != right)):
             edges[n] = e
             n += 1
     return edges[:n]
@@ -74,19 +77,16 @@ def _area(screen, a, b, c):  # type: ignore[no-untyped-def]
 @inlined
 def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
     """Depth of the plane of a face at a place in pixels; infinite for a face seen edge on."""
-    a, b, c = view.faces[f, 0], view.faces[f, 1], view.faces[f, 2]
+    a, b, c = triple(view.faces, f)
     ax, ay = np.float64(view.screen[a, 0]), np.float64(view.screen[a, 1])
-    bx, by, cx, cy = (
-        view.screen[b, 0] - ax,
-        view.screen[b, 1] - ay,
-        view.screen[c, 0] - ax,
-        view.screen[c, 1] - ay,
-    )
+    bx, by = view.screen[b, 0] - ax, view.screen[b, 1] - ay
+    cx, cy = view.screen[c, 0] - ax, view.screen[c, 1] - ay
     px, py = x * SUBPIXEL - ax, y * SUBPIXEL - ay
     area = bx * cy - by * cx
     if area == 0.0:
         return np.inf
-    z, u, v = view.depth[a], (px * cy - py * cx) / area, (bx * py - by * px) / area
+    z = view.depth[a]
+    u, v = (px * cy - py * cx) / area, (bx * py - by * px) / area
     return z + u * (view.depth[b] - z) + v * (view.depth[c] - z)
 
 
@@ -96,14 +96,15 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
     on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = triple(faces, f)
         bx, by = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
         cx, cy = np.float64(screen[c, 0] - screen[a, 0]), np.float64(screen[c, 1] - screen[a, 1])
         area = bx * cy - by * cx
         if area != 0.0:
-            z, u, v = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+            z = np.float64(depth[a])
+            u, v = np.float64(depth[b]), np.float64(depth[c])
             steep = abs((u - z) * cy - (v - z) * by) + abs((v - z) * bx - (u - z) * cx)
-            out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + ROUNDING
+            out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + _ROUNDING
     return out
 
 
@@ -116,7 +117,8 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
     not opaque, which may be cut out, must be visible.
     """
-    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
+    x, y = line[0] + t * line[3], line[1] + t * line[4]
+    z = line[2] + t * line[5] - _SLACK
     opaque, start, end = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
     right, bottom = min(view.face.shape[1], left + 2), min(view.face.shape[0], top + 2)
@@ -147,8 +149,9 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore[no-untyped-def]
+def _where_it_turns(between, after, line, own, corners, view):  # type: ignore[no-untyped-def]
     """Bisect for the point at which an edge becomes visible (`after`) or hidden, between two points of it."""
+    low, high = between
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         if _is_visible(middle, line, own, corners, view) == after:
@@ -159,9 +162,10 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
 
 
 @compiled
-def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
-    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or
-    `CUT`."""
+def visible_pieces(which, features, view):  # type: ignore[no-untyped-def]
+    """Visible pieces of edges of `Features`: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of
+    their ends or `CUT`."""
+    ends, corners = features.ends, features.corners
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
     room = 0
@@ -174,39 +178,39 @@ def visible_pieces(which, ends, opaque, welded, corners, points, view):  # type:
     n = 0
     for e in which:
         a, b = ends[e, 0], ends[e, 1]
-        x, y, z = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL, np.float64(depth[a])
+        x, y = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL
+        z = np.float64(depth[a])
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
-        line, own, length = (
-            (x, y, z, dx, dy, depth[b] - z),
-            (opaque[e], welded[a], welded[b]),
-            np.hypot(dx, dy),
-        )
-        two = points[a], points[b]
+        line = (x, y, z, dx, dy, depth[b] - z)
+        own = (features.opaque[e], features.welded[a], features.welded[b])
+        length = np.hypot(dx, dy)
+        two = features.points[a], features.points[b]
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
         if first > last:
             continue
-        steps = max(1, int(np.ceil(length * (last - first) / STEP)))
+        steps = max(1, int(np.ceil(length * (last - first) / _STEP)))
         per = (last - first) / steps
-        begin, end, before = -1.0, -1.0, False
+        begin, end = -1.0, -1.0
+        before = False
         for k in range(steps):
             t = first + (k + 0.5) * per
             now = _is_visible(t, line, own, corners, view)
             if now == before:
                 continue
-            at = first if k == 0 else _where_it_turns(t - per, t, now, line, own, corners, view)
+            at = first if k == 0 else _where_it_turns((t - per, t), now, line, own, corners, view)
             before = now
             if not now:
                 end = at
             elif end < 0:
                 begin = at
             elif (at - end) * length > SHORT_GAP:
-                n = _put(places, vertices, n, line, two, begin, end)
+                n = _put(places, vertices, n, line, two, (begin, end))
                 begin = at
         if before:
             end = last
         if end >= 0:
-            n = _put(places, vertices, n, line, two, begin, end)
+            n = _put(places, vertices, n, line, two, (begin, end))
     return places[:n], vertices[:n]
 
 
@@ -221,7 +225,8 @@ def _inside(x, dx, size, first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _put(places, vertices, n, line, points, begin, end):  # type: ignore[no-untyped-def]
+def _put(places, vertices, n, line, points, piece):  # type: ignore[no-untyped-def]
+    begin, end = piece
     places[n, 0, 0], places[n, 0, 1] = line[0] + begin * line[3], line[1] + begin * line[4]
     places[n, 1, 0], places[n, 1, 1] = line[0] + end * line[3], line[1] + end * line[4]
     vertices[n, 0] = points[0] if begin == 0.0 else CUT
@@ -274,7 +279,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is not a
+    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end that is not a
     vertex.
     """
     parent = np.arange(len(places))
@@ -303,8 +308,8 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
             if vertices[p, i] >= 0:
                 continue
             row, column = int(places[p, i, 1]), int(places[p, i, 0])
-            for r in range(max(0, row - NEAR), min(height, row + NEAR + 1)):
-                for c in range(max(0, column - NEAR), min(width, column + NEAR + 1)):
+            for r in range(max(0, row - _NEAR), min(height, row + _NEAR + 1)):
+                for c in range(max(0, column - _NEAR), min(width, column + _NEAR + 1)):
                     if at_pixel[r, c] >= 0:
                         _join(parent, at_pixel[r, c], p)
     total = np.zeros(len(places))
@@ -317,13 +322,18 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
 
 
 @uncounted
-def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
+def _put_spot(pixel, right, labelled, view, spots, m):  # type: ignore[no-untyped-def]
     """Append the point at which a border without a line crosses from a pixel to the next, right or down, to
-    `spots`."""
+    `spots`; `labelled` holds the arguments of `seams`."""
+    row, column = pixel
+    label, drawn, binary = labelled
     r, c = (row, column + 1) if right else (row + 1, column)
     if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
         return m
-    x, y, f, g, t = column + 0.5, row + 0.5, view.face[row, column], view.face[r, c], 0.5
+    x, y = column + 0.5, row + 0.5
+    f = view.face[row, column]
+    g = view.face[r, c]
+    t = 0.5
     if f >= 0 and g >= 0:
         x1, y1 = (x + 1, y) if right else (x, y + 1)
         here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
@@ -362,15 +372,16 @@ def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
             room += 0 if _is_even(label, row, column) else 4
     places, n = np.empty((room, 2, 2), np.float32), 0
     spots = np.empty((4, 2), np.float32)
+    labelled = label, drawn, binary
     for row in range(top, bottom):
         for column in range(left, right):
             if _is_even(label, row, column):
                 continue
             # The four borders that meet at the common corner.
-            m = _put_spot(row, column, True, label, drawn, binary, view, spots, 0)
-            m = _put_spot(row + 1, column, True, label, drawn, binary, view, spots, m)
-            m = _put_spot(row, column, False, label, drawn, binary, view, spots, m)
-            m = _put_spot(row, column + 1, False, label, drawn, binary, view, spots, m)
+            m = _put_spot((row, column), True, labelled, view, spots, 0)
+            m = _put_spot((row + 1, column), True, labelled, view, spots, m)
+            m = _put_spot((row, column), False, labelled, view, spots, m)
+            m = _put_spot((row, column + 1), False, labelled, view, spots, m)
             if m == 2:
                 for i in range(2):
                     places[n, i] = spots[i]

@@ -1,7 +1,7 @@
 """Flow and tracks: points of a surface that one frame shows, located in other frames."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ _SLACK = 32.0  # Parts of a pixel of tolerance beyond a point's distance from th
 @inlined
 def _weights(corners, screen, x, y):  # type: ignore[no-untyped-def]
     """Barycentric weights of a place on the screen, inside of the face or not."""
-    a, b, c = corners[0], corners[1], corners[2]
+    a = corners[0]
+    b = corners[1]
+    c = corners[2]
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
     bx, by = screen[b, 0] - x, screen[b, 1] - y
     cx, cy = screen[c, 0] - x, screen[c, 1] - y
@@ -39,7 +41,9 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
     """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its
     corners."""
-    a, b, c = np.float64(depth[corners[0]]), np.float64(depth[corners[1]]), np.float64(depth[corners[2]])
+    a = np.float64(depth[corners[0]])
+    b = np.float64(depth[corners[1]])
+    c = np.float64(depth[corners[2]])
     x, y = _slopes(corners, screen, a, b, c)
     z, more = i * a + j * b + k * c, _ROUNDING * (abs(x) + abs(y))
     return max(z - more, min(a, b, c)), min(z + more, max(a, b, c))
@@ -62,11 +66,15 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
+def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untyped-def]
     """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
     face."""
+    x, y = place
+    f, corners, weights, facing = point
     faces, facings, screen, depth, visible_face, sample, offsets = seen
-    a, b, c = corners[0], corners[1], corners[2]
+    a = corners[0]
+    b = corners[1]
+    c = corners[2]
     # Nothing but its place is known of a face seen edge on.
     flat = facings[f] == 0
     z = np.float64(weights[0] * depth[a] + weights[1] * depth[b] + weights[2] * depth[c])
@@ -115,8 +123,13 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`."""
+def _is_visible(place, point, seen, rest):  # type: ignore[no-untyped-def]
+    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`.
+
+    `point` is one of `TrackPoints`.
+    """
+    x, y = place
+    f, _, _, facing = point
     facings, visible_face = seen[1], seen[4]
     size = len(visible_face)
     turned = facings[f] != facing and facings[f] != 0
@@ -130,26 +143,29 @@ def _is_visible(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[
         g = visible_face[row, column] if 0 <= row < size and 0 <= column < size else -1
         same |= g == f
         others |= g >= 0 and g != f
-    return _is_visible_among(x, y, f, corners, weights, facing, same, seen, rest) if others else same
+    return _is_visible_among(place, point, same, seen, rest) if others else same
 
 
 @uncounted
-def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-untyped-def]
+def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
     """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of
     `_fields`."""
-    for n in range(len(face)):
-        x, y = _placed(corners[n], weights[n], seen[2])
+    for n in range(len(points.face)):
+        point = points.face[n], points.corners[n], points.weights[n], points.facing[n]
+        x, y = _placed(point[1], point[2], seen[2])
         out[n, 0], out[n, 1] = x / SUBPIXEL, y / SUBPIXEL
-        out[n, 2] = _is_visible(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
+        out[n, 2] = _is_visible((x, y), point, seen, rest)
 
 
 @uncounted
-def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
+def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def]
     """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a
     point.
 
-    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`.
+    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out`
+    holds both arrays.
     """
+    pixels, unmatched = out
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = here[4][row, column]
@@ -160,11 +176,11 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
             to_x, to_y = _placed(corners, weight, there[2])
             pixels[row, column, 0] = to_x / SUBPIXEL - x / SUBPIXEL
             pixels[row, column, 1] = to_y / SUBPIXEL - y / SUBPIXEL
-            unmatched[row, column] = not _is_visible(to_x, to_y, f, corners, weight, here[1][f], there, rest)
+            point = f, corners, weight, here[1][f]
+            unmatched[row, column] = not _is_visible((to_x, to_y), point, there, rest)
 
 
-@dataclass(frozen=True)
-class Points:
+class TrackPoints(NamedTuple):
     """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
     sides (N,).
 
@@ -177,14 +193,14 @@ class Points:
     facing: NDArray[np.int8]
 
 
-def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
+def points_at(seen: Seen, pixels: NDArray[np.intp]) -> TrackPoints:
     """The points that a frame shows at pixels (N,), flat indices, each of which shows one."""
     face = seen.face.reshape(-1).take(pixels)
     weights = seen.weights.reshape(-1, 3).take(pixels, axis=0)
-    return Points(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
+    return TrackPoints(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
 
 
-def chosen(seen: Seen, most: int) -> Points:
+def chosen(seen: Seen, most: int) -> TrackPoints:
     """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if
     possible.
 
@@ -213,7 +229,7 @@ def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
     return seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets
 
 
-def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
+def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
     """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N,
     3).
 
@@ -223,8 +239,7 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
     pose and by any camera.
     """
     out = np.empty((len(points.face), 3), np.float32)
-    of_points = (points.face, points.corners, points.weights, points.facing)
-    _track(*of_points, _fields(seen), ready(rest, np.float64), out)
+    _track(points, _fields(seen), ready(rest, np.float64), out)
     return out
 
 
@@ -245,5 +260,6 @@ def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
     """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any
     camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
-    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), pixels, unmatched)
+    out = pixels, unmatched
+    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), out)
     return Flow(pixels, unmatched)

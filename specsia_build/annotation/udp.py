@@ -56,7 +56,9 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
 
     The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty.
     """
-    figure, vertices, reason = figure_of(rig, stated), mesh.vertices, ""
+    figure = figure_of(rig, stated)
+    vertices = mesh.vertices
+    reason = ""
     if figure.human.missing:
         reason = f"it has no joints for {some([spoken(bone) for bone in figure.human.missing], 3)}"
     else:
@@ -81,7 +83,9 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
 
 def _a_pose() -> tuple[Motion, Figure]:
     """The A-pose as a motion of length 0, and the figure that it is of."""
-    bones, parents, places = dict[str, int](), list[int](), list[NDArray[np.float64]]()
+    bones = dict[str, int]()
+    parents = list[int]()
+    places = list[NDArray[np.float64]]()
     for name, (parent, place) in _JOINTS.items():
         for side, sign in (("left", 1.0), ("right", -1.0)) if name[0].isupper() else (("", 1.0),):
             parents.append(bones.get(side + parent, bones.get(parent, -1)))

@@ -1,13 +1,15 @@
 """The interface of a reconstruction backend: one image in, one mesh in the project's frame out."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
 
@@ -67,43 +69,42 @@ class Context:
     doubt: Callable[[str], None] = _ignore
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """One reconstruction method, made by a factory of the entry-point group ``specsia.backends``.
+
+    A subclass sets `name`, writes `reconstruct`, and overrides what differs from the defaults. Names of other
+    members of the class begin with an underscore, so that a misspelt one is noticed.
 
     Attributes:
         name: name for `--backend`, without an argument.
         version: to be raised whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
-
-    Optional members:
         generates: False for a backend that reads meshes: only generated ones must look like the picture
-        (`scoring`).
-        sees_back: True if it uses `Context.back`.
-        sees_profile: True if it uses `Context.is_profile`.
-        compiles: True if its first call compiles functions, which a build then does before it begins.
-        folder: Path that holds all files passed to `Context.read`.
-        slots, gpus, patience: pictures at a time; GPUs per process (1 by default); and seconds that one
-            picture may take, if more than the build's ``timeout``.
-        logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a
-        cluster.
-        close(): called at the end.
+            (`scoring`).
+        sees_back: whether it uses `Context.back`.
+        sees_profile: whether it uses `Context.is_profile`.
+        compiles: whether its first call compiles functions, which a build then does before it begins.
+        folder: holds all files passed to `Context.read`.
+        slots: pictures at a time; None for as many as there are workers.
+        gpus: GPUs per process of a backend with `slots`.
+        patience: seconds that one picture may take, if more than the build's ``timeout``.
     """
 
     name: str
-    version: int
-    sees_ground_truth: bool
-    needs_yaw: bool
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    generates: bool = True
+    sees_back: bool = False
+    sees_profile: bool = False
+    compiles: bool = False
+    folder: Path | None = None
+    slots: int | None = None
+    gpus: int = 1
+    patience: float = 0.0
 
-    def settings(self) -> Mapping[str, Any]:
-        """JSON-serialisable settings that decide the result; part of the artefact's fingerprint."""
-        ...
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and those given to
-        `Context.read`."""
-        return ()
-
+    @abstractmethod
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """Make a textured mesh in the frame, in the scale of the image's orthographic camera if it is known.
 
@@ -114,7 +115,28 @@ class Backend(Protocol):
         Raises:
             CharacterError: if this character cannot be reconstructed.
         """
-        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """JSON-serialisable settings that decide the result; part of the artefact's fingerprint."""
+        return {}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        """Files that the result for this character depends on, besides the image and those given to
+        `Context.read`."""
+        return ()
+
+    def animated(self, character_id: str) -> AnimatedCharacter | None:
+        """The mesh of `reconstruct` with its own rig and motions; None if it has none."""
+        return None
+
+    def logs_to(self, folder: Path) -> None:  # noqa: B027
+        """Write logs to this folder of the run."""
+
+    def work_on(self, device: str) -> None:  # noqa: B027
+        """Use this GPU, on a cluster."""
+
+    def close(self) -> None:  # noqa: B027
+        """Free what the backend holds; called at the end, perhaps twice."""
 
 
 def check_image(image: NDArray[np.uint8]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, picture_file, read_placed
+from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, picture_file, read_placed
 from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import is_file
@@ -27,7 +27,7 @@ DEFAULT_MESH = "mesh.glb"
 
 
 @dataclass
-class Command(Backend):
+class CommandBackend(Backend):
     """Backend that runs a program for each picture.
 
     `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}``
@@ -37,19 +37,13 @@ class Command(Backend):
     name: str
     words: tuple[str, ...]
     terms: Terms = field(default_factory=Terms)
-    version: int = 1
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    gpus: int = 0
     _log: Path | None = field(default=None, init=False, repr=False)
 
-    @property
-    def slots(self) -> int:
-        return self.terms.slots
+    gpus = 0
 
-    @property
-    def patience(self) -> float:
-        return self.terms.seconds + 30
+    def __post_init__(self) -> None:
+        self.slots = self.terms.slots
+        self.patience = self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
         """The command, with names instead of paths of files, and the terms."""
@@ -82,7 +76,9 @@ class Command(Backend):
             }
             printed = self._run(values)
             if not is_file(mesh):
-                meshes = [path for path in out.rglob("*") if path.suffix.lower() in FORMATS and is_file(path)]
+                meshes = [
+                    path for path in out.rglob("*") if path.suffix.lower() in MESH_FORMATS and is_file(path)
+                ]
                 owner = (
                     f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
                 )
@@ -109,14 +105,14 @@ class Command(Backend):
             program.end()
 
 
-def create(argument: str | None) -> Command:
+def create(argument: str | None) -> CommandBackend:
     """Create the backend for ``command:WORDS``; see `make`."""
     if not argument:
         raise UsageError("command needs the program to run: command:'python recon.py {image} {mesh}'")
     return make("command", argument)
 
 
-def make(name: str, stated: object) -> Command:
+def make(name: str, stated: object) -> CommandBackend:
     """Create a backend that runs a command: a text, or a list of words.
 
     Raises:
@@ -132,12 +128,12 @@ def make(name: str, stated: object) -> Command:
     except ValueError as error:
         raise UsageError(f"{name}: the command cannot be split into words: {error}") from error
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
-    places = {place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)}
+    places = [place for place in ("image", "mesh", "folder") if f"{{{place}}}" in " ".join(words)]
     if "image" not in places or len(places) < 2:
         raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:
         raise UsageError(f"{name}: there is no program '{words[0]}' that can be run")
-    return Command(name, words, terms)
+    return CommandBackend(name, words, terms)
 
 
 def absolute(argument: str) -> str:

@@ -1,7 +1,7 @@
 """A folder with one mesh file per character id as a backend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
-from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, read_foreign
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
 from specsia_build.characters.searches import listing
@@ -42,20 +42,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class MeshDir:
+class MeshDir(Backend):
     """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
 
-    `stated_in` is the path of the manifest, or None; see `Backend` for the other attributes.
+    `stated_in` is the path of the manifest, or None.
     """
 
-    folder: Path
+    folder: Path = field()
     manifest: Manifest
     stated_in: Path | None = None
-    name: str = "mesh-dir"
-    version: int = READING
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    generates: bool = False
+
+    name = "mesh-dir"
+    version = READING
+    generates = False
 
     def settings(self) -> Mapping[str, Any]:
         """Settings of the manifest for all meshes."""
@@ -71,7 +70,9 @@ class MeshDir:
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
-        entry, axes, colors = self._entry(context.character_id), self.manifest.axes, self.manifest.colors
+        entry = self._entry(context.character_id)
+        axes = self.manifest.axes
+        colors = self.manifest.colors
         character, reading = read_foreign(entry, axes, colors, "manifest.yaml in the folder of the meshes")
         context.read(character.files)
         context.note(reading)
@@ -98,7 +99,7 @@ class MeshDir:
             self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'"
         )
         up, front = self.manifest.up, self.manifest.front
-        kind = FORMATS[path.suffix.lower()]
+        kind = MESH_FORMATS[path.suffix.lower()]
         return Entry(
             id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder
         )
@@ -106,12 +107,12 @@ class MeshDir:
     def _candidates(self, character_id: str) -> tuple[Path, ...]:
         """Files that could be the character's mesh, sorted."""
         base = self.folder / self.manifest.meshes.get(character_id, character_id)
-        if base.suffix.lower() in FORMATS and is_file(base):
+        if base.suffix.lower() in MESH_FORMATS and is_file(base):
             return (base,)
         near = listing(base.parent)
-        names = (name for suffix in FORMATS for name in near.alike(f"{base.name}{suffix}"))
+        names = (name for suffix in MESH_FORMATS for name in near.alike(f"{base.name}{suffix}"))
         beside = [base.parent / name for name in names if Path(name).stem == base.name]
-        inside = [base / name for name in listing(base).names if Path(name).suffix.lower() in FORMATS]
+        inside = [base / name for name in listing(base).names if Path(name).suffix.lower() in MESH_FORMATS]
         return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
 
 

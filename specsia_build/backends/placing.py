@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
-from specsia_build.characters.character import OWN, Character, Entry
+from specsia_build.characters.character import OWN_AXIS, Character, Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, some
 from specsia_build.frame import ORTHO_WIDTH, axis_names, axis_vector, front_rotation, up_rotation
@@ -21,7 +21,7 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-FORMATS: Mapping[str, str] = {
+MESH_FORMATS: Mapping[str, str] = {
     ".glb": "gltf",
     ".gltf": "gltf",
     ".vrm": "vrm",
@@ -89,7 +89,7 @@ def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = ""
     if len(paths) == 1:
         return paths[0]
     if not paths:
-        raise CharacterError(f"{owner} no mesh{purpose} ({', '.join(FORMATS)})")
+        raise CharacterError(f"{owner} no mesh{purpose} ({', '.join(MESH_FORMATS)})")
     names = some([path.relative_to(folder).as_posix() for path in paths])
     raise CharacterError(f"{owner} {len(paths)} meshes{purpose} instead of one: {names}")
 
@@ -105,7 +105,7 @@ def read_foreign(
         CharacterError: if it cannot be read or drawn.
     """
     # With stated axes, the format's convention must not turn the mesh, too.
-    up, front = (entry.up or OWN, entry.front or OWN) if axes is None else ("+z", "-y")
+    up, front = (entry.up or OWN_AXIS, entry.front or OWN_AXIS) if axes is None else ("+z", "-y")
     character = read_character(msgspec.structs.replace(entry, up=up, front=front, sides="both"))
     mesh = character.mesh if axes is None else into_frame(character.mesh, axes)
     linear = entry.format in ("gltf", "vrm") and mesh.colors is not None
@@ -132,9 +132,9 @@ def read_placed(
     Raises:
         CharacterError: if it cannot be read, drawn or fitted.
     """
-    kind = FORMATS.get(path.suffix.lower())
+    kind = MESH_FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise CharacterError(f"the mesh {path.name} is not one of {', '.join(FORMATS)}")
+        raise CharacterError(f"the mesh {path.name} is not one of {', '.join(MESH_FORMATS)}")
     character, reading = read_foreign(
         Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in
     )

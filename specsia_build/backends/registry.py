@@ -3,13 +3,14 @@
 Meshes are checked, and errors of other packages are reported as theirs.
 """
 
+import difflib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,17 @@ from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
 # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
-GROUP = "specsia.backends"
+BACKEND_GROUP = "specsia.backends"
 
+_TARGETS = {
+    "command": "command:create",
+    "fusion": "fusion.backend:create",
+    "mesh-dir": "mesh_dir:create",
+    "relief": "relief.backend:create",
+    **{name: f"upstream.bridged:{name}" for name in NAMES},
+}
 _OWN = EntryPoints(
-    EntryPoint(name, f"specsia_build.backends.{target}", GROUP)
-    for name, target in {
-        "command": "command:create",
-        "fusion": "fusion.backend:create",
-        "mesh-dir": "mesh_dir:create",
-        "relief": "relief.backend:create",
-        **{name: f"upstream.bridged:{name}" for name in NAMES},
-    }.items()
+    EntryPoint(name, f"specsia_build.backends.{target}", BACKEND_GROUP) for name, target in _TARGETS.items()
 )
 """Backends of this package, available even without installed entry points."""
 
@@ -56,7 +57,7 @@ def available_backends() -> tuple[str, ...]:
     """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable
     settings."""
     described = {name for name, settings in all_settings().items() if "command" in settings}
-    return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
+    return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=BACKEND_GROUP))} | described))
 
 
 def load_backend(spec: str) -> Backend:
@@ -69,7 +70,7 @@ def load_backend(spec: str) -> Backend:
     """
     name, colon, argument = spec.partition(":")
     points, settings = (
-        (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)),
+        (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name)),
         all_settings().get(name, {}),
     )
     where = f"{settings_file()}: {name}"
@@ -124,18 +125,25 @@ def _is_own(module: str) -> bool:
     return module.partition(".")[0] == __name__.partition(".")[0]
 
 
-_MEMBERS = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
-_METHODS = ("settings", "inputs", "reconstruct")
+_MEMBERS = get_type_hints(Backend)
+_KNOWN = sorted(name for name in {*_MEMBERS, *vars(Backend)} if not name.startswith("_"))
 
 
 def _fault(backend: Any, name: str) -> str | None:
     """End of a sentence on why an object is not a backend of that name; None if it is one."""
-    missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(backend, member)]
-    if missing:
-        return f"is a {type(backend).__name__} without {' and '.join(missing)}: see docs/backends.md"
-    for member, kind in _MEMBERS.items():
-        if not isinstance(value := getattr(backend, member), kind):
-            return f"has a {member} that is no {kind.__name__} but {value!r}"
+    kind = type(backend).__name__
+    if not isinstance(backend, Backend):
+        return f"is a {kind}, no subclass of specsia_build.backends.base.Backend: see docs/backends.md"
+    for member in _unknown_members(type(backend)):
+        near = difflib.get_close_matches(member, _KNOWN, 1, 0.0)[0]
+        return (
+            f"has a public member '{member}' that `Backend` does not know, nearest to its '{near}': correct "
+            "it, or begin its name with an underscore"
+        )
+    for member, expected in _MEMBERS.items():
+        value = getattr(backend, member, None)
+        if not isinstance(value, expected | int if expected is float else expected):
+            return f"has a {member} that is no {getattr(expected, '__name__', expected)} but {value!r}"
     if backend.name != name:
         return (
             f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the "
@@ -146,6 +154,13 @@ def _fault(backend: Any, name: str) -> str | None:
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None
+
+
+def _unknown_members(kind: type[Backend]) -> list[str]:
+    """Public members that a third party's classes add to `Backend`."""
+    theirs = (c for c in kind.__mro__ if issubclass(c, Backend) and not _is_own(c.__module__))
+    members = (name for c in theirs for name in (*vars(c), *vars(c).get("__annotations__", ())))
+    return [name for name in dict.fromkeys(members) if not name.startswith("_") and name not in _KNOWN]
 
 
 _ARRAYS = {

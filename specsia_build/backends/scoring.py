@@ -17,6 +17,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.placing import silhouette_box
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
@@ -26,11 +27,10 @@ from specsia_build.rendering.layers import HALF_COVERED, Look, iou
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import Topology, topology
 
-Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)
 
-SIZE = 128  # Largest size in pixels of the pictures to compare
-FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
+_SIZE = 128  # Largest size in pixels of the pictures to compare
+_FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
@@ -45,12 +45,12 @@ MUCH_BETTER, AS_GOOD = (
     0.08,
 )  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
 
-NEARER, FARTHER = 1.3, 1.15
+_NEARER, FARTHER = 1.3, 1.15
 """Least ratio of colour differences where silhouettes do not decide, and most where they do. In another frame
 colours of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7 times as far in the
 median."""
 
-NEAR, FAR = 0.03, 0.16
+_NEAR, FAR_COLOUR = 0.03, 0.16
 """Colour differences of the same picture at most, and of another figure at least: 0.12 at most for sound
 meshes, 0.2 and more for normals, other characters and colours encoded twice."""
 
@@ -69,7 +69,7 @@ PART = 0.05
 WHOLE = (
     0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
 )
-MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
+_MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
 LEAST_FRONTAL_IOU = 0.5  # Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3
 YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh may have any
 
@@ -123,8 +123,10 @@ class Likeness:
         """Whether this is the right frame if one of the two is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
-        nearer = other.colour_difference > NEAR and NEARER * self.colour_difference <= other.colour_difference
-        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR
+        nearer = (
+            other.colour_difference > _NEAR and _NEARER * self.colour_difference <= other.colour_difference
+        )
+        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR_COLOUR
 
     def surely_undoes(self, other: Likeness) -> bool:
         """The same for two mirror images of each other."""
@@ -132,7 +134,7 @@ class Likeness:
         return better or self.surely_beats(other)
 
     def _farther(self, other: Likeness) -> bool:
-        return self.colour_difference > max(NEAR, FARTHER * other.colour_difference)
+        return self.colour_difference > max(_NEAR, FARTHER * other.colour_difference)
 
 
 @dataclass(frozen=True)
@@ -197,13 +199,15 @@ def better_frame(
     declared, *others = in_frames(mesh, goal, look, upright=upright, placed=placed)
     as_is = max(as_is, declared.likeness)
     sure = [frame for frame in others if frame.surely_beats(as_is)]
-    turned, undone = (
-        max((f for f in sure if f.mirrored is mirrored), key=lambda f: f.likeness, default=None)
-        for mirrored in (False, True)
-    )
+    turned = _best([frame for frame in sure if not frame.mirrored])
+    undone = _best([frame for frame in sure if frame.mirrored])
     if turned is None or (undone is not None and undone.likeness.surely_beats(turned.likeness)):
         turned = undone
     return as_is, turned
+
+
+def _best(frames: Sequence[Turned]) -> Turned | None:
+    return max(frames, key=lambda frame: frame.likeness, default=None)
 
 
 def in_frames(
@@ -260,12 +264,12 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
-    """A picture (S, S, 4) with its alpha cut to a mask (S, S), shrunk to at most `SIZE` pixels."""
+    """A picture (S, S, 4) with its alpha cut to a mask (S, S), shrunk to at most `_SIZE` pixels."""
     picture = color.copy()
     np.minimum(color[..., 3], mask, out=picture[..., 3])
-    if len(picture) <= SIZE:
+    if len(picture) <= _SIZE:
         return picture
-    premultiplied = Image.fromarray(picture).convert("RGBa").resize((SIZE, SIZE), Image.Resampling.BOX)
+    premultiplied = Image.fromarray(picture).convert("RGBa").resize((_SIZE, _SIZE), Image.Resampling.BOX)
     return np.asarray(premultiplied.convert("RGBA"))
 
 
@@ -275,7 +279,7 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     # A mesh that lies flat would be drawn larger than any picture.
-    height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
+    height = max(float(high[2] - low[2]), _FLATTEST * float(np.max(high - low)), 1e-9)
     centre = np.array([(left + right) / 2, 0.0, (bottom + top) / 2])
     return mesh.with_vertices((mesh.vertices - (low + high) / 2) * ((top - bottom) / height) + centre)
 
@@ -328,7 +332,7 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
         raise LowQualityError(f"the mesh is all crumbs: {reason}", {})
     best = 0.0
     for yaw in range(0, 360 if any_yaw else 1, YAW_STEP):
-        best = max(best, _frontal_iou(mesh.rotated(Camera(float(yaw), SIZE).turn()) if yaw else mesh, image))
+        best = max(best, _frontal_iou(mesh.rotated(Camera(float(yaw), _SIZE).turn()) if yaw else mesh, image))
         if best >= LEAST_FRONTAL_IOU:
             return
     reason = f"its frontal silhouette has an IoU of {best:.2f}, and {LEAST_FRONTAL_IOU:.2f} is needed"
@@ -354,7 +358,7 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
     if count == 0:
         return 0.0
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)
-    areas = areas[areas >= MARK * areas.sum()]
+    areas = areas[areas >= _MARK * areas.sum()]
     return float(areas.max() / areas.sum())
 
 
@@ -363,13 +367,13 @@ def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     lines, or with the mesh brought to the height and the centre of the figure, whichever first suffices, else
     the best."""
     alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
-    small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
+    small = np.asarray(alpha.resize((_SIZE, _SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     best = 0.0
     for target in (small, image[..., 3] >= HALF_COVERED):
         best = max(best, iou(_silhouette(mesh, len(target)), target, empty=0.0))
         if best >= LEAST_FRONTAL_IOU:
             return best
-    return max(best, iou(_silhouette(fitted(mesh, small), SIZE), small, empty=0.0)) if small.any() else best
+    return max(best, iou(_silhouette(fitted(mesh, small), _SIZE), small, empty=0.0)) if small.any() else best
 
 
 def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:

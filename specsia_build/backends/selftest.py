@@ -25,33 +25,34 @@ from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 
 CHARACTER_ID = "selftest"  # Id that the backend is given; `mesh-dir` looks for a mesh of that name
-SIZE, LOOK_SIZE = 512, 256  # Pixels of the backend's picture, and of the pictures to compare
-SEED = 20_240_229  # Seed of the backend, so that two runs agree
-MOST_LISTED = 8  # Candidates in the report, besides the mesh in its own frame
+_SIZE, LOOK_SIZE = 512, 256  # Pixels of the backend's picture, and of the pictures to compare
+_SEED = 20_240_229  # Seed of the backend, so that two runs agree
+_MOST_LISTED = 8  # Candidates in the report, besides the mesh in its own frame
 FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its front's colour
 
 Triple = tuple[float, float, float]
 
-SKIN, HAIR, SHIRT, CREST = (0.93, 0.76, 0.60), (0.30, 0.18, 0.10), (0.80, 0.15, 0.15), (0.95, 0.85, 0.20)
-BLUE, GREEN, GREY, OCHRE, INK = (
-    (0.15, 0.25, 0.80),
-    (0.15, 0.65, 0.25),
-    (0.35, 0.35, 0.38),
-    (0.75, 0.55, 0.2),
-    (0, 0, 0),
-)
+SKIN = (0.93, 0.76, 0.60)
+HAIR = (0.30, 0.18, 0.10)
+SHIRT = (0.80, 0.15, 0.15)
+CREST = (0.95, 0.85, 0.20)
+_BLUE = (0.15, 0.25, 0.80)
+_GREEN = (0.15, 0.65, 0.25)
+GREY = (0.35, 0.35, 0.38)
+OCHRE = (0.75, 0.55, 0.2)
+_INK = (0, 0, 0)
 
 PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
     ((0.0, 0.0, 0.30), (0.15, 0.14, 0.17), SKIN, HAIR),
     ((0.10, 0.0, 0.47), (0.05, 0.05, 0.08), HAIR, HAIR),
-    ((0.0, 0.0, -0.02), (0.15, 0.11, 0.19), SHIRT, BLUE),
+    ((0.0, 0.0, -0.02), (0.15, 0.11, 0.19), SHIRT, _BLUE),
     ((0.06, -0.10, 0.03), (0.05, 0.03, 0.05), CREST, CREST),
-    ((0.27, 0.0, 0.14), (0.20, 0.05, 0.05), BLUE, BLUE),
-    ((-0.20, 0.0, 0.02), (0.14, 0.06, 0.06), GREEN, GREEN),
+    ((0.27, 0.0, 0.14), (0.20, 0.05, 0.05), _BLUE, _BLUE),
+    ((-0.20, 0.0, 0.02), (0.14, 0.06, 0.06), _GREEN, _GREEN),
     ((0.08, 0.0, -0.33), (0.06, 0.06, 0.18), GREY, GREY),
     ((-0.08, 0.0, -0.30), (0.06, 0.06, 0.15), OCHRE, OCHRE),
-    ((0.06, -0.125, 0.33), (0.025, 0.03, 0.035), INK, INK),
-    ((-0.06, -0.125, 0.33), (0.025, 0.03, 0.035), INK, INK),
+    ((0.06, -0.125, 0.33), (0.025, 0.03, 0.035), _INK, _INK),
+    ((-0.06, -0.125, 0.33), (0.025, 0.03, 0.035), _INK, _INK),
 )
 """Ellipsoids of the figure: centre, half axes, sRGB colour of the front and of the rest. Its left arm is
 long, high and blue, its right arm short, low and green, and its chest wears a crest on its left."""
@@ -130,7 +131,7 @@ def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple) -> Mesh
 def figure() -> Mesh:
     """The built-in figure, normalised in the frame."""
     mesh = concatenate([ellipsoid(*part) for part in PARTS])
-    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(4, SIZE), 4).apply(mesh.vertices))
+    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(4, _SIZE), 4).apply(mesh.vertices))
 
 
 def selftest(backend: Backend) -> SelfTest:
@@ -138,12 +139,12 @@ def selftest(backend: Backend) -> SelfTest:
     none."""
     truth = figure()
     image, goal = (
-        next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (SIZE, LOOK_SIZE)
+        next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (_SIZE, LOOK_SIZE)
     )
     readings: list[Reading] = []
     ground_truth = (lambda: truth) if backend.sees_ground_truth else None
     start = time.perf_counter()
-    mesh = call_backend(backend, image, Context(CHARACTER_ID, SEED, ground_truth, note=readings.append))
+    mesh = call_backend(backend, image, Context(CHARACTER_ID, _SEED, ground_truth, note=readings.append))
     seconds = time.perf_counter() - start
     if len(mesh.faces) > 0:
         mesh = compacted(mesh)
@@ -159,7 +160,7 @@ def report(result: SelfTest) -> Sequence[str]:
     """Lines of text for the terminal."""
     lines = ["axes        silhouette  colour  score"]
     for i, candidate in enumerate(result.candidates):
-        if i < MOST_LISTED or candidate.as_is:
+        if i < _MOST_LISTED or candidate.as_is:
             likeness, axes = candidate.likeness, " ".join(axis_names(candidate.matrix))
             numbers = f"{likeness.iou:10.3f}  {1 - likeness.colour_difference:6.3f}  {likeness.score:5.3f}"
             lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if candidate.as_is else ''}")

@@ -14,7 +14,7 @@ from specsia_build.characters.character import Entry, RawMesh, RawMoving
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.obj import read_obj
-from specsia_build.characters.samples import METADATA, VERSION, stated_by
+from specsia_build.characters.samples import METADATA, SAMPLES_VERSION, stated_by
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import is_file
@@ -24,7 +24,7 @@ from specsia_build.rendering.mesh import concatenate
 _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
 
-DRAWING = "image/image_reshape512.jpeg"  # A character's own drawing, below its folder
+BICAR_DRAWING = "image/image_reshape512.jpeg"  # A character's own drawing, below its folder
 
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
@@ -36,7 +36,7 @@ def is_bicar(folder: Path) -> bool:
 
 def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> Entry:
     """The character in a folder, with its drawing; without ``tpose/m.obj`` its problem says so."""
-    drawing = folder / DRAWING
+    drawing = folder / BICAR_DRAWING
     return Entry(
         id=character_id,
         format="3dbicar",
@@ -106,7 +106,7 @@ def _moving(folder: Path, root: Path, points: NDArray[np.float32]) -> RawMoving 
         return None
     from specsia_build.characters.samples.make import make_rig
 
-    rig = make_rig(stated.seed, stated.id) if stated.version == VERSION else None
+    rig = make_rig(stated.seed, stated.id) if stated.version == SAMPLES_VERSION else None
     if rig is None or rig.points.shape != points.shape or not np.allclose(rig.points, points, atol=1e-3):
         why = "it was changed, or another version of specsia wrote it: write it again"
         raise CharacterError(f"the procedural sample {folder.name} has no rig, as {why}")

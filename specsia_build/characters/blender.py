@@ -27,11 +27,13 @@ CACHE_SETTING = "SPECSIA_CACHE"
 """Environment variable: the folder below which exported files are kept, in place of the user's cache
 folder."""
 
-SCRIPT = "export_glb.py"
+_SCRIPT = "export_glb.py"
 
 EXPORT_SECONDS = 300.0  # How long Blender may take over one file
 
-_SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
+_SCENE = "scene.glb"
+_FACTS = "scene.json"
+_IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
@@ -69,11 +71,11 @@ def exported_document(path: Path, files: SideFiles) -> Document:
 
         def ask(job: dict[str, Any]) -> dict[str, Any]:
             if not started:
-                started.append(stack.enter_context(BlenderProcess(SCRIPT, "reading it")))
+                started.append(stack.enter_context(BlenderProcess(_SCRIPT, "reading it")))
             return started[0].ask({"path": str(path.absolute()), **job}, EXPORT_SECONDS)
 
         try:
-            script = (scripts_folder() / SCRIPT).read_bytes()
+            script = (scripts_folder() / _SCRIPT).read_bytes()
             with open_source_file(path, files.root) as stream:
                 content = hashlib.file_digest(stream, "sha256").digest()
             digest = hashlib.sha256(path.suffix.lower().encode() + content + script).hexdigest()

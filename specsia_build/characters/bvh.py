@@ -135,9 +135,8 @@ def _tracks(
     for node, joint in enumerate(joints):
         channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
         column += len(channels)
-        turns, shifts = (
-            [(axis, k) for kind, axis, k in channels if kind == of] for of in ("rotation", "position")
-        )
+        turns = [(axis, k) for kind, axis, k in channels if kind == "rotation"]
+        shifts = [(axis, k) for kind, axis, k in channels if kind == "position"]
         if turns:
             # Each channel turns in what the one before has turned.
             order = "".join("XYZ"[axis] for axis, _ in turns)

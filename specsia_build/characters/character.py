@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
 
-SPLITS = ("train", "validation", "test")
+MANIFEST_SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
-OWN = "own"  # Value of `up` or `front`: the format's, without a check
+OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check
 UNSETTLED = frozenset(
     {"fbx", "obj", "ply"}
 )  # Formats whose exporters keep to no convention: `AUTO` by default
@@ -61,13 +61,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
         path: mesh file, or the character's folder for ``3dbicar``.
         texture: base-colour image for materials without one.
-        up: the file's up axis, `AUTO`, `OWN`, or None for the format's.
+        up: the file's up axis, `AUTO`, `OWN_AXIS`, or None for the format's.
         front: the axis that it faces once `up` is turned to Z, or as `up`.
         sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
-        split: one of `SPLITS` if the manifest states it.
+        split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
         root: folder of the source, in which all files of the character lie, links followed; None is its own

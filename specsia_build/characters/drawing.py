@@ -12,7 +12,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.layers import HALF_COVERED
 
 MASK_NAMES = ("mask512.png", "mask.png")  # Files beside a drawing that may hold its silhouette
-PAPER = 235  # Level from which all channels of an opaque drawing count as paper
+_PAPER = 235  # Level from which all channels of an opaque drawing count as paper
 
 
 def drawing_files(drawing: Path) -> tuple[Path, ...]:
@@ -35,7 +35,7 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
         raise CharacterError(
             f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels"
         )
-    return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
+    return np.where((pixels[..., :3] >= _PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,25 +11,26 @@ from pathlib import Path
 import numpy as np
 import scipy
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from specsia_build.arrays import Floats
 from specsia_build.frame import view_cameras
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import Layers
 
-Floats = NDArray[np.float32]
-
 AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above, as the probe's views
-WEIGHTS = Path(__file__).parent / "weights"
-SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
-CHANNELS, DEPTH = (
+_WEIGHTS = Path(__file__).parent / "weights"
+FRONT_SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
+FRONT_CHANNELS, _DEPTH = (
     5,
     1.7,
 )  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
 BANDS = 12  # Horizontal bands of a figure that are measured
-STEP, BORDER = 0.235, 5  # Step between pixels that counts fully, and width of the window that must be inside
-LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
+_STEP, _BORDER = (
+    0.235,
+    5,
+)  # Step between pixels that counts fully, and width of the window that must be inside
+FRONT_LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
 
 
 def front_logits(views: Sequence[Layers]) -> dict[str, float]:
@@ -41,20 +42,21 @@ def front_logits(views: Sequence[Layers]) -> dict[str, float]:
 
 
 def inputs(views: Sequence[Layers]) -> Floats:
-    """Square crops (4, `SIZE`, `SIZE`, `CHANNELS`) float32 of a figure in each view, 0 to 1."""
-    crops = np.zeros((len(views), SIZE, SIZE, CHANNELS), np.float32)
+    """Square crops (4, `FRONT_SIZE`, `FRONT_SIZE`, `FRONT_CHANNELS`) float32 of a figure in each view, 0 to
+    1."""
+    crops = np.zeros((len(views), FRONT_SIZE, FRONT_SIZE, FRONT_CHANNELS), np.float32)
     for crop, view, camera in zip(crops, views, view_cameras(len(views), len(views[0].mask)), strict=True):
         if view.mask.any():
             box = box_around(view.mask > 0)
             side = MARGIN * max(8, *(along.stop - along.start for along in box))
-            steps = ((np.arange(SIZE) + 0.5) / SIZE - 0.5) * side
+            steps = ((np.arange(FRONT_SIZE) + 0.5) / FRONT_SIZE - 0.5) * side
             middles = ((along.start + along.stop) / 2 for along in box)
             # The border of a view is empty.
             down, across = ((middle + steps).astype(int).clip(0, len(view.mask) - 1) for middle in middles)
             pixels = np.ix_(down, across)
             crop[..., :4] = view.color[pixels] / np.float32(255)
             crop[..., :3] *= crop[..., 3:4]
-            depth = 0.5 + view.position[pixels] @ camera.basis()[2].astype(np.float32) / DEPTH
+            depth = 0.5 + view.position[pixels] @ camera.basis()[2].astype(np.float32) / _DEPTH
             crop[..., 4] = np.where(crop[..., 3] > 0, depth.clip(0, 1), 0)
     return crops
 
@@ -67,15 +69,15 @@ def measures(crop: Floats) -> Floats:
         return np.zeros(4 * BANDS + 1, np.float32)
     box = box_around(on)
     height, width = (max(along.stop - along.start, 4) for along in box)
-    at = np.arange(SIZE) + 0.5
+    at = np.arange(FRONT_SIZE) + 0.5
     bands = np.floor((at - box[0].start) / height * BANDS) == np.arange(BANDS)[:, None]
     pixels, places = bands @ on.sum(axis=1), bands @ (on @ at)
     planes = np.ascontiguousarray(crop[..., :4].transpose(2, 0, 1))
-    steps = np.zeros((SIZE, SIZE), np.float32)
+    steps = np.zeros((FRONT_SIZE, FRONT_SIZE), np.float32)
     steps[:-1] = np.abs(np.diff(planes[:3], axis=1)).max(axis=0)
     steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(planes[:3], axis=2)).max(axis=0))
-    inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, BORDER, mode="nearest")
-    contrast = bands @ (np.minimum(steps, STEP) * inner).sum(axis=1) / height**2
+    inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, _BORDER, mode="nearest")
+    contrast = bands @ (np.minimum(steps, _STEP) * inner).sum(axis=1) / height**2
     unlike = (
         bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
     )
@@ -85,10 +87,13 @@ def measures(crop: Floats) -> Floats:
 
 
 @cache
-def networks(folder: Path = WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
+def networks(folder: Path = _WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
-    loaded = (load_file(path) for path in sorted(folder.glob("*.safetensors")))
-    return tuple({name: tensor.astype(np.float32) for name, tensor in tensors.items()} for tensors in loaded)
+    return tuple(_network(path) for path in sorted(folder.glob("*.safetensors")))
+
+
+def _network(path: Path) -> Mapping[str, Floats]:
+    return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
 
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
@@ -99,8 +104,8 @@ def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> F
 
 
 def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
-    """What a network sees in crops (N, `SIZE`, `SIZE`, C), each beside its `measures` (N, M)."""
-    folded = _folded(crops).reshape(len(crops), SIZE // 2, SIZE // 2, -1)
+    """What a network sees in crops (N, `FRONT_SIZE`, `FRONT_SIZE`, C), each beside its `measures` (N, M)."""
+    folded = _folded(crops).reshape(len(crops), FRONT_SIZE // 2, FRONT_SIZE // 2, -1)
     second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")
     last = _folded(_convolved(_convolved(second, tensors, "third"), tensors, "fourth", 1)).max(axis=3)
     seen = np.concatenate(
@@ -112,7 +117,7 @@ def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> 
 def layer(x: Floats, tensors: Mapping[str, Floats], name: str) -> Floats:
     """Run the layer `name` of a network on vectors (..., in)."""
     y = x @ tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
-    return np.asarray(np.maximum(y, np.float32(LEAK) * y))
+    return np.asarray(np.maximum(y, np.float32(FRONT_LEAK) * y))
 
 
 def _convolved(x: Floats, tensors: Mapping[str, Floats], name: str, stride: int = 2) -> Floats:

@@ -26,9 +26,13 @@ from specsia_build.rendering.mesh import Mesh
 _SPACE, _NEWLINE = 32, 10
 _HASH, _MINUS, _SLASH, _ZERO, _NINE = (ord(letter) for letter in "#-/09")
 _MOST_DIGITS = 18  # Digits of an index that fit into 64 bits
-_BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 80, 400
-"""Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 
+# Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name
+_BYTE_COST = 5
+_LINE_COST = 100
+_WORD_COST = 24
+_INDEX_COST = 80
+_STATEMENT_COST = 400
 
 _Statement = tuple[str, str, int]
 """A line of ``o``, ``g``, ``usemtl`` or ``mtllib``: its keyword, its rest, and its index."""
@@ -172,7 +176,9 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     count = _read_corners(np.frombuffer(data, np.uint8), corners, row)
     if count < 0:
         raise ValueError("not one to three indices a corner")
-    corners, row, lost = corners[:count], row[:count], False
+    corners = corners[:count]
+    row = row[:count]
+    lost = False
     for slot, lines_before in enumerate(declared):
         index = corners[:, slot]
         # Negative indices count from the last one declared so far; index 0 means none.
@@ -277,8 +283,8 @@ def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Int
             named = {"o": value, "g": ""} if keyword == "o" else {**named, "g": value}
             names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
             part_at.append((line, parts.setdefault(names, len(parts))))
-    part, material = (
-        np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
-        for lines, labels in (zip(*pairs, strict=True) for pairs in (part_at, material_at))
-    )
+    lines, labels = zip(*part_at, strict=True)
+    part = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
+    lines, labels = zip(*material_at, strict=True)
+    material = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
     return part, tuple(parts), material, tuple(materials)

@@ -35,9 +35,9 @@ _TYPES |= {"float32": "f", "float64": "d"}
 
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
-_NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
-"""Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value
-kept."""
+_NUMBER_COST = 16  # Bytes of memory, measured, for a number of a text file
+_UNEVEN_COST = 110  # The same for a property of a row whose lists differ
+_VALUE_COST = 16  # The same for a value kept
 
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 

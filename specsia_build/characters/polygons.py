@@ -19,8 +19,10 @@ MAX_TRIANGLES = (
     20_000_000  # Maximum for a character; instances of one mesh could otherwise multiply without end
 )
 
-TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
-"""Bytes of memory, measured, that each takes from its being read until it is drawn."""
+# Bytes of memory, measured, that each takes from its being read until it is drawn
+TRIANGLE_COST = 200
+VERTEX_COST = 150
+POLYGON_COST = 120
 
 MOST_CORNERS = (
     4096  # Maximum corners of a polygon that is cut by its shape: the time may grow with their square

@@ -11,7 +11,7 @@ from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import (
     AUTO,
-    OWN,
+    OWN_AXIS,
     PARSER_ERRORS,
     SETTLED,
     UNSETTLED,
@@ -167,9 +167,10 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tup
     Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether
     the front is neither stated nor found; and warnings about axes that differ from what was found.
     """
-    name, stated_up, stated_front = entry.path.name, entry.up, entry.front
-    up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
-    front = raw.front if stated_front in (None, OWN, AUTO) else stated_front
+    name = entry.path.name
+    stated_up, stated_front = entry.up, entry.front
+    up = raw.up if stated_up in (None, OWN_AXIS, AUTO) else stated_up
+    front = raw.front if stated_front in (None, OWN_AXIS, AUTO) else stated_front
     doubts: list[Doubt] = []
     # A pose may lay a character down, which has nothing to do with its file's axes.
     if entry.pose == "rest" and _is_checked(entry, stated_up, raw.up):
@@ -193,7 +194,7 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tup
 
 def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
     """Whether an axis is checked: not where the manifest states what the format has anyway."""
-    return entry.format not in SETTLED if stated is None else stated not in (OWN, own)
+    return entry.format not in SETTLED if stated is None else stated not in (OWN_AXIS, own)
 
 
 def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, what: str) -> list[Doubt]:

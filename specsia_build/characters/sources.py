@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgspec
 from msgspec import Meta
 
-from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
+from specsia_build.characters.bicar import BICAR_DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import (
     AUTO,
     MOST_ID_BYTES,
@@ -26,7 +26,7 @@ from specsia_build.characters.character import (
     unused_id,
 )
 from specsia_build.characters.formats import FORMATS
-from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
+from specsia_build.characters.samples import LICENSE, SAMPLES_VERSION, SOURCE
 from specsia_build.errors import CharacterError, UsageError, brief, some
 from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
@@ -108,10 +108,12 @@ def _samples(source: str, scratch: Path) -> Source:
         "license": LICENSE,
         "source": SOURCE,
         "root": folder,
-        "sample": Sample(seed, VERSION),
+        "sample": Sample(seed, SAMPLES_VERSION),
     }
     paths = [folder / str(index) for index in range(count)]
-    entries = tuple(Entry(path.name, "3dbicar", path, drawing=path / DRAWING, **common) for path in paths)
+    entries = tuple(
+        Entry(path.name, "3dbicar", path, drawing=path / BICAR_DRAWING, **common) for path in paths
+    )
     return Source(f"sample:{count}{'' if seed == DEFAULT_SAMPLE_SEED else f'@{seed}'}", "sample", entries)
 
 
@@ -209,7 +211,7 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)
 
 
-MOST_BYTES, MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
+_MOST_BYTES, _MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
 
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
@@ -253,7 +255,7 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     """
     folders = {path.parent: path.parent.resolve()}
     try:
-        with open_source_file(path, path.parent, MOST_BYTES) as stream:
+        with open_source_file(path, path.parent, _MOST_BYTES) as stream:
             parsed = [
                 (number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)
             ]
@@ -284,8 +286,8 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line.strip():
             continue
         count += 1
-        if count > MOST_LINES:
-            raise UsageError(f"the manifest {name} has more than {MOST_LINES:,} lines: split it")
+        if count > _MOST_LINES:
+            raise UsageError(f"the manifest {name} has more than {_MOST_LINES:,} lines: split it")
         yield n, line
 
 

@@ -24,9 +24,9 @@ from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 UNSURE = "unsure"  # A front that is neither stated nor found
-SIZE, VIEWS = (
+_SIZE, _VIEWS = (
     256,
     10,
 )  # Size of the picture in pixels, and number of views that must contain the whole character
@@ -93,7 +93,7 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
     b""."""
     try:
         character = read_character(entry)
-        mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
+        mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
         placed = normalise(mesh.vertices, cameras, 1)
         front = next(
             iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1]))
@@ -118,9 +118,9 @@ def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) ->
     return _together((digest, character_id) for digest, character_id in digests if digest is not None)
 
 
-def _together(pairs: Iterable[tuple[object, T]]) -> list[tuple[T, ...]]:
+def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
     """The values of each key that has several, by pairs of key and value."""
-    groups = defaultdict[object, list[T]](list)
+    groups = defaultdict[object, list[_T]](list)
     for key, value in pairs:
         groups[key].append(value)
     return [tuple(values) for values in groups.values() if len(values) > 1]

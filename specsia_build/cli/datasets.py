@@ -18,7 +18,7 @@ from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
 
 if TYPE_CHECKING:
-    from specsia_build.look.drawing import Choice, Drawing, Style
+    from specsia_build.look.drawing import Choice, Style, WrittenPicture
     from specsia_build.look.items import Gallery
 
 _FEW = 4  # Items to draw by default
@@ -249,7 +249,7 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     return open_gallery(where)[0], choice, style
 
 
-def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str) -> None:
+def _conclude(where: str, drawing: WrittenPicture, noun: str, frames: str, follow: str) -> None:
     items, content = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
     facts = {
         "drawn": [content],

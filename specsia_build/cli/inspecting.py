@@ -162,14 +162,14 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that
     the worker uses of the checkout exists; that part needs neither GPU nor weights.
     """
-    from specsia_build.backends.upstream.doctor import MISSING, diagnose
+    from specsia_build.backends.upstream.doctor import ABSENT, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     checks = diagnose(read_pins(name), find_installation(name, root, python))
     lines = [
         line for check in checks for line in _check_lines(check.state, check.name, check.details, check.fix)
     ]
-    missing = sum(check.state == MISSING for check in checks)
+    missing = sum(check.state == ABSENT for check in checks)
     lines.append(f"{name} lacks {missing} of {len(checks)} things" if missing else f"{name} is ready")
     ok = missing == 0
     tell({"name": name, "checks": [asdict(check) for check in checks], "ok": ok}, lines, ok=ok)
@@ -194,8 +194,7 @@ def run_selftest(name: str) -> None:
     try:
         result = selftest(backend)
     finally:
-        if (close := getattr(backend, "close", None)) is not None:
-            close()
+        backend.close()
     tell(result.document(), report(result), ok=result.ok)
 
 

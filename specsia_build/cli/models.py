@@ -136,7 +136,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     front. The run keeps the drawing, which the model sees when it repairs.
     """
     need_torch()
-    from specsia_build.dravie.adapt.adapt import PICTURE, adapt_run, load_frontal
+    from specsia_build.dravie.adapt.adapt import FRONTAL_PICTURE, adapt_run, load_frontal
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
     result = adapt_run(run, out, settings, device, load_frontal(**of_frontal))
@@ -150,7 +150,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     facts = {
         "warnings": result.warnings,
         "model": [str(result.run)],
-        "picture": [str(result.run / PICTURE)],
+        "picture": [str(result.run / FRONTAL_PICTURE)],
         "next": [f"specsia enhance {argument(result.run)} {frames} --out repaired"],
     }
     conclude({**result._asdict(), "run": str(result.run)}, lines, f"fitted to {result.frontal}", facts)
@@ -195,7 +195,7 @@ def enhance(
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.adapt.adapt import frontal_frame
-    from specsia_build.dravie.data.frame_folder import COLOR
+    from specsia_build.dravie.data.frame_folder import COLOR_FOLDER
     from specsia_build.dravie.drawing import NO_DRAWING
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
@@ -203,7 +203,7 @@ def enhance(
 
     generator = load_generator(run, find_device(options["device"]))
     config, reference, warnings = generator.config, load_drawing(run), tuple[str, ...]()
-    of_folder = (Path(source) / COLOR).is_dir()
+    of_folder = (Path(source) / COLOR_FOLDER).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
     if (frame and not drawing) or (drawing and not of_folder) or (split and of_folder):
@@ -281,7 +281,7 @@ def evaluate(
     from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
-    from specsia_build.look.evaluation import REPORT, TABLES
+    from specsia_build.look.evaluation import REPORT, SCORE_TABLES
     from specsia_build.look.open import open_gallery
     from specsia_build.look.page import refuse_other_file, write_page
 
@@ -310,7 +310,7 @@ def evaluate(
     facts = {
         "compared": [", ".join(scores.labels())],
         "note": list(scores.notes),
-        "tables": [str(out / TABLES)],
+        "tables": [str(out / SCORE_TABLES)],
         "report": [str(out / REPORT)],
         "next": [
             f"specsia turntable {folder} --out turntable.webp",
@@ -388,7 +388,7 @@ def repair(subject: str, out: Path, device: str, **options: Any) -> None:
 
 
 def _conclude_repair(result: WrittenRepair, out: Path) -> None:
-    from specsia_build.look.repair import COMPARE, LAYERS, REPAIRED, SHEET
+    from specsia_build.look.repair import COMPARE, REPAIR_LAYERS, REPAIR_SHEET, REPAIRED
     from specsia_build.repairing.repair import BACK_GUESSED
 
     films = [str(film) for film in result.films]
@@ -400,11 +400,11 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
         "model": None if result.model is None else str(result.model),
         "films": films,
         "compare": str(out / COMPARE),
-        "sheet": str(out / SHEET),
+        "sheet": str(out / REPAIR_SHEET),
         "back_guessed": result.back_guessed,
         "warnings": list(result.warnings),
     }
-    lines = [f"frames: {', '.join(LAYERS)} in {out}", f"films: {', '.join(films)}"]
+    lines = [f"frames: {', '.join(REPAIR_LAYERS)} in {out}", f"films: {', '.join(films)}"]
     lines += [
         f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None
     ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-SPLITS = character.SPLITS
+SPLITS = character.MANIFEST_SPLITS
 
 MOST_VIEWS, MOST_FRAMES = 10_000, 1_000_000
 """Most views of a character and most frames of a clip in any dataset; more are damage."""

@@ -21,9 +21,6 @@ _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Steps = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 DEFAULT_PRESET = "tiny"
-HALF_COVERED = (
-    128  # Least coverage byte inside a silhouette, as in `rendering.layers`, which is not imported for it
-)
 PATCH = 32  # Default side of a patch in pixels
 REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 

@@ -13,15 +13,15 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
-OPAQUE = 250  # Coverage from which a pixel shows only one place
+_OPAQUE = 250  # Coverage from which a pixel shows only one place
 # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
 PASTED = 1.5
 MOST_WIDTH = (
@@ -44,7 +44,7 @@ def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels) -> tuple[Pixels, Pi
     These are Zpos with the alpha of Z, all 0 if there are no positions; Y*, or a drawing laid onto Z, both
     (H, W, 4) uint8; and its silhouette (H, W) uint8 without the contour.
     """
-    visible = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
+    visible = (gt_mask >= _OPAQUE) & (pos[..., 3] >= _OPAQUE) & (gt[..., 3] >= _OPAQUE) & pos[..., :3].any()
     return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
 
 

@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from specsia_build.arrays import Floats, Pixels
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.ink import LUMA
+from specsia_build.rendering.layers import HALF_COVERED
 
-DARK = 128  # Luma below which a pixel is dark
-INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
+_DARK = 128  # Luma below which a pixel is dark
+_INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
 RIM_PX = (
     MOST_WIDTH + 1
 )  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
@@ -42,7 +42,7 @@ PUBLISHED_RIM_PX = (
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
-ROUNDING = (
+_ROUNDING = (
     1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
 )
 
@@ -68,12 +68,12 @@ def interior(pair: Pair) -> NDArray[np.bool_]:
     if pair.gt_mask is None:
         covered, line = pair.gt[..., 3], boundary_lines(pair.gt, PUBLISHED_RIM_PX)
     else:
-        covered, line = pair.gt_mask, pair.gt[..., 3].astype(np.int16) - pair.gt_mask >= INK
+        covered, line = pair.gt_mask, pair.gt[..., 3].astype(np.int16) - pair.gt_mask >= _INK
     return np.asarray((pair.z[..., 3] >= HALF_COVERED) & (covered >= HALF_COVERED) & ~line)
 
 
 def _dark(picture: Pixels) -> NDArray[np.bool_]:
-    return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < DARK))
+    return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < _DARK))
 
 
 def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> NDArray[np.bool_]:
@@ -131,7 +131,10 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
         result[box],
         replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask),
     )
-    ours, truth, where, inside = on_white(result), on_white(pair.gt), region(pair), interior(pair)
+    ours = on_white(result)
+    truth = on_white(pair.gt)
+    where = region(pair)
+    inside = interior(pair)
     error = np.abs(ours - truth).mean(axis=2, dtype=np.float64)
     squared = float(np.square(ours - truth)[where].mean(dtype=np.float64))
     black = np.abs(on_black(result) - on_black(pair.gt)).mean(axis=2, dtype=np.float64)
@@ -151,7 +154,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     return scores if f1 is None else scores | {"contour_f1": f1}
 
 
-class Step(NamedTuple):
+class PixelMatch(NamedTuple):
     """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the
     rows."""
 
@@ -159,7 +162,7 @@ class Step(NamedTuple):
     there: NDArray[np.int32]
 
 
-def follow(here: Pixels, there: Pixels) -> Step:
+def follow(here: Pixels, there: Pixels) -> PixelMatch:
     """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same
     points.
 
@@ -168,15 +171,15 @@ def follow(here: Pixels, there: Pixels) -> Step:
     """
     pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
     if not len(pixels) or not len(others):
-        return Step(pixels[:0], others[:0])
+        return PixelMatch(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
-    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
+    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + _ROUNDING
     distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
         here.reshape(-1, 4)[pixels, :3]
     )
     nearest = np.asarray(nearest)
     is_same = np.asarray(distance <= reach[nearest])
-    return Step(pixels[is_same], others[nearest[is_same]])
+    return PixelMatch(pixels[is_same], others[nearest[is_same]])
 
 
 def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -193,15 +196,17 @@ def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray
     return np.asarray(np.nan_to_num(nearer[0]) + np.nan_to_num(nearer[1]))
 
 
-def steps_between(pairs: Sequence[Pair]) -> list[Step]:
+def steps_between(pairs: Sequence[Pair]) -> list[PixelMatch]:
     """Match each frame of a clip with the next; empty for views."""
     if not pairs or pairs[0].frame is None:
         return []
-    nothing = Step(*np.zeros((2, 0), np.int32))
+    nothing = PixelMatch(*np.zeros((2, 0), np.int32))
     return [follow(a.pos, b.pos) if b.number == a.number + 1 else nothing for a, b in pairwise(pairs)]
 
 
-def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:
+def clip_flicker(
+    results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[PixelMatch]
+) -> float | None:
     """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*,
     0…1.
 
@@ -209,27 +214,31 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
     """
     total, count = 0.0, 0
     for k, step in enumerate(steps):
-        pairs = [[on_white(frames[i]).reshape(-1, 3) for i in (k, k + 1)] for frames in (results, truths)]
-        ours, truth = (after[step.there] - before[step.here] for before, after in pairs)
+        ours, truth = (_changes(frames[k], frames[k + 1], step) for frames in (results, truths))
         total += float(np.abs(ours - truth).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
 
 
-Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
+def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
+    """Changes (N, 3) of the colours of the same points from one frame to the next."""
+    return on_white(after).reshape(-1, 3)[step.there] - on_white(before).reshape(-1, 3)[step.here]
 
-Perceptual = Mapping[str, Comparison]
+
+_Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
+
+PerceptualScores = Mapping[str, _Comparison]
 """Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not
 available."""
 
 
 @torch.inference_mode()
-def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
+def perceptual_scores(networks: PerceptualScores, result: Pixels, truth: Pixels) -> dict[str, float]:
     """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
     return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
 
 
-def _lpips(device: torch.device) -> Comparison:
+def _lpips(device: torch.device) -> _Comparison:
     import lpips
 
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
@@ -242,7 +251,7 @@ def _lpips(device: torch.device) -> Comparison:
     return score
 
 
-def _clip(device: torch.device) -> Comparison:
+def _clip(device: torch.device) -> _Comparison:
     import open_clip
 
     model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")
@@ -258,7 +267,7 @@ def _clip(device: torch.device) -> Comparison:
     )
 
 
-def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
+def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, ...]]:
     """Load the networks, and return a sentence for each that is not available."""
     networks, notes = {}, []
     for score, load in {"lpips": _lpips, "clip": _clip}.items():

@@ -20,12 +20,17 @@ from specsia_build.folders import refuse_foreign_folder
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
-RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
+RUN_FILE = "run.json"
+SEEN_FILE = "seen.json"
+STATE_FILE = "state.json"
+CHECKPOINTS_FOLDER = "checkpoints"
 
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 
 NAME = "pretrained"
-WEIGHTS = Path(__file__).resolve().parent / "weights"  # The run of that name, which `make pretrained` writes
+SHIPPED_RUN = (
+    Path(__file__).resolve().parent / "weights"
+)  # The run of that name, which `make pretrained` writes
 
 
 def damaged(path: Path, error: Exception) -> SpecsiaError:
@@ -35,7 +40,7 @@ def damaged(path: Path, error: Exception) -> SpecsiaError:
 
 def checkpoints(run: Path) -> list[Path]:
     """List the checkpoints of a run, the oldest first; their names are their steps."""
-    paths = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
+    paths = [path for path in (run / CHECKPOINTS_FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(paths, key=lambda path: int(path.name))
 
 
@@ -46,16 +51,16 @@ def find_run(where: str | Path) -> Path:
     """
     if where != NAME:
         return Path(where)
-    if any((Path(NAME) / name).exists() for name in (FOLDER, STATE)):
+    if any((Path(NAME) / name).exists() for name in (CHECKPOINTS_FOLDER, STATE_FILE)):
         raise UsageError(
             f"'{NAME}' is the package's model, and a folder {NAME} holds a run: say ./{NAME}, or rename it"
         )
-    return WEIGHTS
+    return SHIPPED_RUN
 
 
 def run_name(run: Path) -> str:
     """Return the inverse of `find_run`."""
-    return NAME if run == WEIGHTS else str(run)
+    return NAME if run == SHIPPED_RUN else str(run)
 
 
 def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
@@ -99,12 +104,12 @@ def write_record(
         )
 
 
-Characters = Mapping[
+_Characters = Mapping[
     str, tuple[str, ...]
 ]  # Contents of the views of Y* (see `Pair.content`) by the character's id
 
 
-def group_contents(views: Iterable[tuple[str, str]]) -> Characters:
+def group_contents(views: Iterable[tuple[str, str]]) -> _Characters:
     """Group pairs of a character's id and a view's content by character; both sorted."""
     grouped: dict[str, set[str]] = {}
     for character, content in views:
@@ -122,11 +127,11 @@ class SeenCharacters:
         adaptation: characters whose frontal pair it was adapted to.
     """
 
-    training: Mapping[str, Characters] | None = None
-    validation: Characters = field(default_factory=dict)
-    adaptation: Characters = field(default_factory=dict)
+    training: Mapping[str, _Characters] | None = None
+    validation: _Characters = field(default_factory=dict)
+    adaptation: _Characters = field(default_factory=dict)
 
-    def among(self, characters: Characters) -> dict[str, str]:
+    def among(self, characters: _Characters) -> dict[str, str]:
         """Find the characters that the model has learnt from, by id or by the content of a view, with its own
         ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
@@ -135,11 +140,11 @@ class SeenCharacters:
         }
         # Ids take precedence over contents.
         owners |= {name: name for group in learnt for name in group}
-        keys = {
-            name: next((key for key in (name, *characters[name]) if key in owners), None)
-            for name in characters
-        }
-        return {name: owners[key] for name, key in keys.items() if key is not None}
+        known: dict[str, str] = {}
+        for name, contents in characters.items():
+            found = [owners[key] for key in (name, *contents) if key in owners]
+            known |= {name: found[0]} if found else {}
+        return known
 
     def adapted_to(self, frontal: Pair) -> SeenCharacters:
         """Return the record with a frontal pair added to `adaptation`."""
@@ -155,7 +160,7 @@ def write_seen(run: Path, seen: SeenCharacters) -> None:
 def read_seen(run: Path) -> SeenCharacters:
     """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is
     none."""
-    path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
+    path = (run.parent.parent if (run / STATE_FILE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return SeenCharacters()
     try:

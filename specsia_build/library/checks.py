@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import Character
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 

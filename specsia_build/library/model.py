@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset import reading, schema
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, plural
 from specsia_build.library.checks import check_pixels, plain
-from specsia_build.pictures.films import Pixels
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,
 `pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
 `iou` and `gt_mask`; frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float,
@@ -49,7 +49,7 @@ else:
     _Rows = Sequence
 
 
-class Dataset(_Rows[Row]):
+class Dataset(_Rows[_Row]):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data,
     batch_size=8)`; and all its pairs: ``for pair in data``.
 
@@ -59,7 +59,8 @@ class Dataset(_Rows[Row]):
     """
 
     def __init__(self, where: str | Path, split: str | None = None, config: str | None = None) -> None:
-        self.where, self.opened = where, reading.open_dataset(where)
+        self.where = where
+        self.opened = reading.open_dataset(where)
         self.config = self.opened.configs[0] if config is None else config
         sizes = self.opened.splits(self.config)
         self.split = split or ("train" if "train" in sizes else next(iter(sizes), ""))
@@ -88,7 +89,7 @@ class Dataset(_Rows[Row]):
         number = operator.index(index)
         return pair_at(self.opened, self.config, self.split, number + self._size if number < 0 else number)
 
-    def __getitem__(self, index: int) -> Row:
+    def __getitem__(self, index: int) -> _Row:
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}

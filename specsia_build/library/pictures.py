@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.read import read_character
@@ -23,8 +24,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.checks import check_mesh, plain
-from specsia_build.library.repair import Picture, framed
-from specsia_build.pictures.films import Pixels
+from specsia_build.library.repair import PictureInput, framed
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
@@ -36,7 +36,7 @@ from specsia_build.stages.render import outline as outline_of
 OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
 """Keys of a manifest line that `load` takes."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _Outline = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=int(MOST_THICKNESS))], Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -92,17 +92,17 @@ class View(ByShape):
     target: Pixels
 
 
-class _Items(Sequence[T]):
-    items: tuple[T, ...]
+class _Items(Sequence[_T]):
+    items: tuple[_T, ...]
 
     def __len__(self) -> int:
         return len(self.items)
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> _T: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
-    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
         return self.items[index]
 
 
@@ -194,7 +194,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    picture: View | Picture,
+    picture: View | PictureInput,
     backend: str | None = None,
     *,
     character_id: str = "character",
@@ -219,7 +219,7 @@ def reconstruct(
     else:
         front = framed(picture)
         image, known = front.color, front.warnings
-        context = {"is_profile": front.is_profile and getattr(source, "sees_profile", False)}
+        context = {"is_profile": front.is_profile and source.sees_profile}
     mesh, warnings = reconstruct_picture(source, image, safe_id(character_id), truth, seed=seed, **context)
     return Reconstruction(mesh, source.name, source.needs_yaw, (*known, *warnings))
 

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.images import rgba_of
 from specsia_build.dravie.config import need_torch
 from specsia_build.errors import ByShape
 from specsia_build.frame import front_rotation
 from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.files import check_target
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import parse_ground
 from specsia_build.rendering.mesh import Mesh
 
 if TYPE_CHECKING:
     from specsia_build.repairing.drawing import DrawingSettings, Frontal
 
-Picture = str | Path | Image.Image | Pixels
+PictureInput = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
 
 
-FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
+_FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
 """Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
 
 
@@ -68,7 +68,7 @@ class Repaired(ByShape):
         return Path(path)
 
 
-def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaired:
+def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Repaired:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing, as `specsia repair` does.
 
     Nothing is written to disk.
@@ -97,7 +97,7 @@ def repair(drawing: Picture, *, device: str = "auto", **options: Any) -> Repaire
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
         frames = [shot.repaired for shot in prepared.shots()]
     front, placed = prepared.front, prepared.placed
-    mesh = placed.mesh.rotated(front_rotation(FACES[front.facing]))
+    mesh = placed.mesh.rotated(front_rotation(_FACES[front.facing]))
     return Repaired(frames, front.image, mesh, prepared.warnings, settings.seconds, reading.pixel)
 
 
@@ -105,7 +105,7 @@ def _is_file(value: object) -> bool:
     return value is None or isinstance(value, str | Path)
 
 
-def framed(picture: Picture, reading: DrawingSettings | None = None) -> Frontal:
+def framed(picture: PictureInput, reading: DrawingSettings | None = None) -> Frontal:
     """Cut a picture out and scale it to the frame, as a drawing; raises `UsageError` if it cannot be read."""
     from specsia_build.repairing.drawing import DrawingSettings, frame_drawing, read_drawing
 

@@ -1,7 +1,9 @@
 """A packed dataset of either schema as a gallery, with a side for each of its configurations."""
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -19,7 +21,7 @@ SCHEMAS = {
 }
 """Schema of a dataset in words, by its kind."""
 
-UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
+_UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
 
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
@@ -61,7 +63,7 @@ class DatasetReader:
             raise SpecsiaError(f"{self.dataset.where} cannot be read: {error}") from error
         if not all(isinstance(row[layer], bytes) for row in rows for layer in layers):
             raise SpecsiaError(f"a row of {item} lacks an image")
-        return {layer: [row[layer] for row in rows] for layer in layers}
+        return {layer: list(map(itemgetter(layer), rows)) for layer in layers}
 
 
 def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
@@ -70,17 +72,12 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
     for config in dataset.configs:
         members = _members(dataset, config)
         # The default configuration is named after the backend of its rows.
-        backends = {str(member.row.get("backend") or UNNAMED) for member in members.values()}
+        backends = {str(member.row.get("backend") or _UNNAMED) for member in members.values()}
         sides[backends.pop() if config == DEFAULT_CONFIG and len(backends) == 1 else config] = members
-    ids = sorted({key for members in sides.values() for key in members}, key=id_order_key)
-    clean = {key: next(members[key] for members in sides.values() if key in members) for key in ids}
-    places = {
-        name: {
-            key: (m.config, m.split, tuple(m.numbers.get(k) for k in sorted(clean[key].numbers)))
-            for key, m in members.items()
-        }
-        for name, members in {TARGET: clean, **sides}.items()
-    }
+    ids = sorted(set[str]().union(*sides.values()), key=id_order_key)
+    # Of each item the first side that has it.
+    clean = dict(ChainMap(*sides.values()))
+    places = {name: _places(members, clean) for name, members in {TARGET: clean, **sides}.items()}
     rows = sum(sum(dataset.splits(config).values()) for config in dataset.configs)
     clips = f" of {plural(len(ids), 'clip')}" if dataset.moving else ""
     return Gallery(
@@ -89,9 +86,7 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
         title=dataset.where,
         lead=f"{plural(rows, 'frame' if dataset.moving else 'row')}{clips}, {SCHEMAS[dataset.kind]}.",
         moving=dataset.moving,
-        items=tuple(
-            _item(dataset, key, clean[key], {n: m[key] for n, m in sides.items() if key in m}) for key in ids
-        ),
+        items=tuple(_item(dataset, key, clean[key], sides) for key in ids),
         failed=(),
         measures=() if dataset.kind == "published" else (IOU,),
         reader=DatasetReader(dataset, places),
@@ -113,10 +108,24 @@ def _members(dataset: OpenedDataset, config: str) -> dict[str, _Member]:
     return members
 
 
-def _item(dataset: OpenedDataset, key: str, clean: _Member, results: Mapping[str, _Member]) -> Item:
+def _places(
+    members: Mapping[str, _Member], clean: Mapping[str, _Member]
+) -> dict[str, tuple[str, str, tuple[int | None, ...]]]:
+    """Configuration, split and rows of the frames of each item on one side."""
+    places = {}
+    for key, member in members.items():
+        numbers = tuple(member.numbers.get(frame) for frame in sorted(clean[key].numbers))
+        places[key] = (member.config, member.split, numbers)
+    return places
+
+
+def _item(
+    dataset: OpenedDataset, key: str, clean: _Member, results: Mapping[str, Mapping[str, _Member]]
+) -> Item:
     row, views = clean.row, sorted(clean.numbers)
     sides = {TARGET: Side(TARGET, tuple(layer for layer in TARGET_LAYERS if layer in dataset.columns))}
-    for name, member in results.items():
+    for name in (name for name, members in results.items() if key in members):
+        member = results[name][key]
         values = tuple(member.ious.get(view) for view in views)
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
         sides[name] = Side(

@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import ceil, sqrt
 from pathlib import Path
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet, rgba, spread
 
-VIEWS = 5  # Views of each item on a sheet, unless they are named
+_VIEWS = 5  # Views of each item on a sheet, unless they are named
 _ASPECT = 1.6  # Width to height that sheets and turntables aim at
 
 
@@ -58,7 +59,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class WrittenPicture:
     """A picture or film that was written."""
 
     path: Path
@@ -125,13 +126,11 @@ def chosen_layers(
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
     if not sides:
         raise SpecsiaError("none of them has any picture")
-    names = {
-        key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()
-    }
-    main = {
-        side: next((layer for layer in (GT, COLOR) if layer in of), next(iter(of)))
-        for side, of in sides.items()
-    }
+    shown = [side for item in items for side in item.sides.values()]
+    names = {key: name for key, (name, _) in layers_of(shown).items()}
+    main = {}
+    for name, there in sides.items():
+        main[name] = next(layer for layer in (GT, COLOR, *there) if layer in there)
     pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [
         *main.items()
     ]
@@ -224,7 +223,7 @@ class _Pictures:
 
 def draw_turntable(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, seconds: float = 4, fps: float | None = None
-) -> Drawing:
+) -> WrittenPicture:
     """Write a film (`.mp4`, `.webp` or `.png`) of characters that turn by their views, or of clips that play.
 
     Args:
@@ -250,12 +249,12 @@ def draw_turntable(
             yield frame
 
     write_moving(out, count, frames(), fastest)
-    return Drawing(out, len(items), count, fastest, size, tuple(pictures.warnings))
+    return WrittenPicture(out, len(items), count, fastest, size, tuple(pictures.warnings))
 
 
 def draw_sheet(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()
-) -> Drawing:
+) -> WrittenPicture:
     """Write a picture (`.png`, `.webp` or `.pdf`) with a row for each character or clip and layer.
 
     `views` are numbers of views or frames; by default a few spread over all.
@@ -267,9 +266,9 @@ def draw_sheet(
             raise UsageError(
                 f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}"
             )
-    frames = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
+    frames = {item.id: list(views) or spread(item.frames, _VIEWS) for item in items}
     count = max(map(len, frames.values()))
-    names = [[_name(item, frame) for frame in frames[item.id]] for item in items]
+    names = [list(map(partial(_name, item), frames[item.id])) for item in items]
     # Columns have headings where all items call their views the same.
     longest = next(of_item for of_item in names if len(of_item) == count)
     columns = longest if all(of_item == longest[: len(of_item)] for of_item in names) else [""] * count
@@ -282,7 +281,7 @@ def draw_sheet(
     )
     pictures.check()
     write_still(out, picture)
-    return Drawing(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
+    return WrittenPicture(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
 
 
 def _begin(

@@ -15,7 +15,10 @@ from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 
-SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
+SCORES = "scores.json"
+SCORE_TABLES = "tables.md"
+RESULTS = "results"
+REPORT = "report.html"
 
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
 
@@ -77,7 +80,7 @@ class EvaluationReader:
 
 def holds_evaluation(folder: Path) -> bool:
     """Whether a folder is one that `specsia evaluate` wrote."""
-    return (folder / SCORES).is_file() and (folder / TABLES).is_file()
+    return (folder / SCORES).is_file() and (folder / SCORE_TABLES).is_file()
 
 
 def gallery_of_evaluation(where: str) -> Gallery:
@@ -151,10 +154,12 @@ def _item(
     for config in dict.fromkeys(config for config, _ in values):
         for label in dict.fromkeys((UNREPAIRED, *(label for other, label in values if other == config))):
             name, scored = names[config, label], values.get((config, label), {})
-            columns = {m.key: tuple(_finite(scored.get(n, {}).get(m.key)) for n in numbers) for m in measures}
-            measured = {
-                key: column for key, column in columns.items() if any(value is not None for value in column)
-            }
+            rows = [scored.get(number, {}) for number in numbers]
+            measured = {}
+            for measure in measures:
+                column = tuple(_finite(row.get(measure.key)) for row in rows)
+                if column.count(None) < len(column):
+                    measured[measure.key] = column
             sides[name] = Side(name, (schema.COLOR,), measured)
     times = [] if clip is None else sorted({view["time"] for view in views})
     return Item(

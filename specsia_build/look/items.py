@@ -10,7 +10,7 @@ from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 
 TARGET = "Y*"  # Name of the side that shows the clean target
 
-LAYERS = {
+LAYER_TITLES = {
     GT: ("Y*", "the clean target with its contour"),
     COLOR: ("Z", "the reconstruction, rendered"),
     MASK: ("Zmask", "its silhouette"),
@@ -66,12 +66,13 @@ class Side:
 
 def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
     """Name and meaning of each layer of some sides, in the order in which they are shown."""
-    combinations, names = {side.layers for side in sides}, dict(LAYERS)
+    combinations, names = {side.layers for side in sides}, dict(LAYER_TITLES)
     if any(COLOR in layers and GT_MASK in layers for layers in combinations):
         names |= {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
     elif any(COLOR in layers and MASK not in layers for layers in combinations):
         names |= {COLOR: ("result", "what a method made of Z")}
-    return {key: name for key, name in names.items() if any(key in layers for layers in combinations)}
+    there = set[str]().union(*combinations)
+    return {key: name for key, name in names.items() if key in there}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts
@@ -28,7 +29,6 @@ from specsia_build.look.sections import (
     sections_of_repairs,
     sections_of_run,
 )
-from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.published.tree import is_tree

@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from math import isfinite
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from specsia_build import terminal
@@ -20,12 +21,12 @@ from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder, remove_empty
-from specsia_build.look.items import LAYERS, FailedItem, Gallery, Item, layers_of
+from specsia_build.look.items import LAYER_TITLES, FailedItem, Gallery, Item, layers_of
 from specsia_build.look.sections import Html, Sections, join, tag
 from specsia_build.look.strips import (
-    COLUMNS,
     COVER,
     LARGE,
+    STRIP_COLUMNS,
     TYPES,
     Strip,
     Strips,
@@ -46,7 +47,7 @@ SCRIPTS = (
     "compare.js",
 )  # Parts of the page, in this order
 
-VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
+_VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
 MOST_WITHIN = 29_000_000  # Most bytes of base64 pictures in a page, which thus stays below 30 MB
 
@@ -58,9 +59,9 @@ _PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
-AHEAD = 64  # Items whose strips are made before those of the first are written
+_AHEAD = 64  # Items whose strips are made before those of the first are written
 
-NUMBERS = {
+_NUMBERS = {
     "outline_px": ("contour", "px", 0, "thickness of the contour"),
     "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),
     "fit": ("fit", "", 3, "below 1 where the character was scaled down so that no view cuts it"),
@@ -79,12 +80,14 @@ def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dic
     frames, sides = strip_frames(item.frames), {}
     for name, side in item.sides.items():
         addresses = pictures.get(name, {})
-        entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
+        entry: dict[str, Any] = {
+            "strips": {k: address for k, address in addresses.items() if k in LAYER_TITLES}
+        }
         entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
         if side.values:
-            entry["values"] = {
-                key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()
-            }
+            entry["values"] = {}
+            for key, values in side.values.items():
+                entry["values"][key] = [_rounded(values[k]) for k in frames]
         if side.facts:
             entry["facts"] = {
                 key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()
@@ -117,7 +120,8 @@ def _rounded(value: float | None) -> float | None:
 def failure_of(failed: FailedItem, pictures: Addresses) -> dict[str, Any]:
     """Entry of a failure in the document, with its first strip."""
     strip = next(
-        (address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None
+        (address for side in pictures.values() for layer, address in side.items() if layer in LAYER_TITLES),
+        None,
     )
     entry = {name: value for name, value in asdict(failed).items() if name != "side"}
     return entry | {"strip": strip, "frames": len(strip_frames(failed.frames)) if strip else 0}
@@ -140,11 +144,11 @@ def document(
         "moving": gallery.moving,
         "root": gallery.where,
         "tile": tile,
-        "columns": COLUMNS,
+        "columns": STRIP_COLUMNS,
         "measures": [asdict(measure) for measure in gallery.measures],
         "numbers": [
             {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
-            for key, (name, unit, digits, note) in NUMBERS.items()
+            for key, (name, unit, digits, note) in _NUMBERS.items()
             if key in numbers
         ],
         "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in layers.items()],
@@ -254,21 +258,12 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     problems: list[Mapping[str, str]] = []
     with terminal.bar("report", len(gallery.items) + len(gallery.failed)) as advance:
         for entry in _all_strips(gallery, tile):
-            sides = entry.strips.items()
-            names.append(
-                {side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides}
-            )
+            names.append({side: _mapped(pictures.add, strips) for side, strips in entry.strips.items()})
             problems.append(entry.problems)
             advance(1)
 
     def render() -> str:
-        addresses = (
-            {
-                side: {k: pictures.address(name) for k, name in of_side.items()}
-                for side, of_side in entry.items()
-            }
-            for entry in names
-        )
+        addresses = (_mapped(partial(_mapped, pictures.address), entry) for entry in names)
         items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
         failures = [failure_of(*entry) for entry in zip(gallery.failed, addresses, strict=True)]
         return html_of(document(gallery, tile, items, failures, sections))
@@ -278,12 +273,19 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     return Page(unreadable, pictures.folder)
 
 
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+def _mapped(function: Callable[[_T], _U], values: Mapping[str, _T]) -> dict[str, _U]:
+    return {key: function(value) for key, value in values.items()}
+
+
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
     """Make the strips of all items and then of the failed ones, in order, with a thread for each
     processor."""
     jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
-        (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames)
-        for item in gallery.items
+        (item.id, _mapped(attrgetter("layers"), item.sides), item.frames) for item in gallery.items
     ]
     jobs += [
         (failed.key, {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}, failed.frames)
@@ -297,7 +299,7 @@ def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            yield from map_ahead(pool, make, jobs, AHEAD)
+            yield from map_ahead(pool, make, jobs, _AHEAD)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -333,12 +335,10 @@ def html_of(document: Mapping[str, Any]) -> str:
         f"default-src 'none'; img-src 'self' file: data: blob:; media-src data:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
+    lost = tag("span", id="lost")
     links = (
-        tag(
-            "li",
-            tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key),
-        )
-        for key, name in VIEWS.items()
+        tag("li", tag("a", name, lost if key == "failures" else "", href=f"#{key}", data_view=key))
+        for key, name in _VIEWS.items()
     )
     # No text ends the script element, and half of a surrogate pair becomes a question mark.
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

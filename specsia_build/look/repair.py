@@ -12,16 +12,17 @@ from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import FailedItem, Gallery, Item, Side
 
-RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
+REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
 
-TURN, COMPARE, SHEET, DRAWING, MODEL = "turn", "compare.webp", "sheet.png", "drawing.png", "model"
-"""Stem of the three films, the film of before and after, the sheet, the drawing in the frame, and the fitted
-model."""
-
-FILMS = tuple(f"{TURN}{end}" for end in (".webp", ".gif", ".mp4"))
+_TURN = "turn"  # Stem of the three films
+COMPARE = "compare.webp"  # Film of before and after
+REPAIR_SHEET = "sheet.png"
+FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
+FITTED_MODEL = "model"
+REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
 
 REPAIRED = "repaired"
-LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three
+REPAIR_LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three
 
 BEFORE, AFTER = "before", "after"  # Sides of the gallery
 
@@ -33,14 +34,14 @@ def picture(folder: Path, layer: str, number: int) -> Path:
 
 def holds_repairs(folder: Path) -> bool:
     """Whether a folder is one that `specsia repair` wrote, of one drawing or of many."""
-    return (folder / LIST).is_file() or (folder / RECORD).is_file()
+    return (folder / LIST).is_file() or (folder / REPAIR_RECORD).is_file()
 
 
 def repairs_in(folder: Path) -> dict[str, Path]:
     """Folders of repairs by name: the folder itself, or those in a folder of repairs."""
-    if (folder / RECORD).is_file():
+    if (folder / REPAIR_RECORD).is_file():
         return {folder.absolute().name: folder}
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{RECORD}"))}
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{REPAIR_RECORD}"))}
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def _read(path: Path) -> bytes:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """Read the record of a repair; raises SpecsiaError if it is damaged or of an earlier version."""
-    record = read_json(folder / RECORD)
+    record = read_json(folder / REPAIR_RECORD)
     if not isinstance(record, dict) or not {"name", "frames", "warnings", "settings"} <= record.keys():
         raise SpecsiaError(
-            f"{folder / RECORD} is damaged, or of an earlier version: run `specsia repair` again"
+            f"{folder / REPAIR_RECORD} is damaged, or of an earlier version: run `specsia repair` again"
         )
     return record
 

@@ -77,26 +77,21 @@ class RunReader:
         clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file
-        names = {
-            layer: [
-                file_of(CLIP_FILES[layer] if self.moving and backend is None else layer, k) for k in frames
-            ]
-            for layer in layers
-        }
+        names = {}
+        for layer in layers:
+            stem = CLIP_FILES[layer] if self.moving and backend is None else layer
+            names[layer] = [file_of(stem, k) for k in frames]
         path = self.layout.artefact(clean if backend is None else result, backend, item)
         if stamp_of(path) is not None:
             files = read_artefact(path, item).files
             try:
-                return {layer: [files[name] for name in of_layer] for layer, of_layer in names.items()}
+                return {layer: list(map(files.__getitem__, of_layer)) for layer, of_layer in names.items()}
             except KeyError as error:
                 raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
         for stage in character_stages():
             if (folder := self.layout.pictures(stage.name, backend, item)).is_dir():
                 try:
-                    return {
-                        k: [(folder / name).read_bytes() for name in of_layer]
-                        for k, of_layer in names.items()
-                    }
+                    return {k: _read_all(folder, of_layer) for k, of_layer in names.items()}
                 except OSError as error:
                     raise SpecsiaError(f"{folder} cannot be read: {error.strerror}") from error
         raise DamagedError(f"the artefact {path} is not there: build again")
@@ -378,3 +373,7 @@ def read_times(log: Path, ids: set[str]) -> tuple[TaskTime, ...]:
             if not record["id"] or record["id"] in ids:
                 latest[key] = TaskTime(*key, float(record["seconds"]), float(record["peak_mb"]))
     return tuple(latest.values())
+
+
+def _read_all(folder: Path, names: Sequence[str]) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in names]

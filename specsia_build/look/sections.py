@@ -15,9 +15,16 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS, load_lines
 from specsia_build.errors import SpecsiaError, printable
 from specsia_build.look.dataset import SCHEMAS
-from specsia_build.look.evaluation import TABLES
+from specsia_build.look.evaluation import SCORE_TABLES
 from specsia_build.look.items import IOU, TARGET, Gallery
-from specsia_build.look.repair import COMPARE, DRAWING, FILMS, SHEET, read_record, repairs_in
+from specsia_build.look.repair import (
+    COMPARE,
+    FRAMED_DRAWING,
+    REPAIR_FILMS,
+    REPAIR_SHEET,
+    read_record,
+    repairs_in,
+)
 from specsia_build.look.run import RunFacts, TaskTime, source_name
 
 
@@ -92,7 +99,7 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
 
 def sections_of_evaluation(folder: Path) -> Sections:
     """Sections of an evaluation's page: the parts of its Markdown."""
-    path = folder / TABLES
+    path = folder / SCORE_TABLES
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -115,7 +122,7 @@ def sections_of_repairs(folder: Path) -> Sections:
         return _present(drawings=("Drawings", _repairs(records)))
     (record,) = records.values()
     warnings = [tag("li", warning, dir="auto") for warning in record["warnings"]]
-    film = _data(folder / FILMS[-1], "video/mp4")
+    film = _data(folder / REPAIR_FILMS[-1], "video/mp4")
     contour = {f"contour: {key}": value for key, value in (record.get("contour") or {}).items()}
     facts = {
         "name": record["name"],
@@ -131,14 +138,14 @@ def sections_of_repairs(folder: Path) -> Sections:
         ),
         sheet=(
             "Sheet",
-            _image(folder / SHEET, "The drawing, and the figure before and after from eight sides"),
+            _image(folder / REPAIR_SHEET, "The drawing, and the figure before and after from eight sides"),
         ),
         # A film in an image cannot be paused, so it is not among the sections that are open at first.
         compare=(
             "Before and after",
             _image(folder / COMPARE, "The drawing, and the figure before and after, turning"),
         ),
-        drawing=("Drawing", _image(folder / DRAWING, "The drawing, cut out and scaled to the frame")),
+        drawing=("Drawing", _image(folder / FRAMED_DRAWING, "The drawing, cut out and scaled to the frame")),
         settings=(
             "Settings",
             _list({key: v for key, v in {**facts, **record["settings"]}.items() if v is not None}),
@@ -262,13 +269,18 @@ def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
         if not block.startswith("|"):
             yield tag("p", block)
             continue
-        lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.split("\n")]
-        head, *rows = [line for line in lines if set("".join(line)) - set("-: ")]
+        head, *rows = [_cells(line) for line in block.split("\n") if set(line) - set("|-: ")]
         numeric = re.compile(r"\*?(–|[+-]?\d.*)")
-        numbers = [
-            k for k in range(1, len(head)) if all(numeric.fullmatch(row[k]) for row in rows if k < len(row))
-        ]
-        yield table(head, [[_cell(cell) for cell in row] for row in rows], numbers=numbers)
+        numbers = []
+        for k in range(1, len(head)):
+            if all(numeric.fullmatch(row[k]) for row in rows if k < len(row)):
+                numbers.append(k)
+        yield table(head, [list(map(_cell, row)) for row in rows], numbers=numbers)
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of a line of a table in Markdown."""
+    return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
 def _cell(text: str) -> str | Html:

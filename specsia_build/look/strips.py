@@ -15,8 +15,8 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import Gallery, Reader
 from specsia_build.pictures.sheets import as_stored
 
-COLUMNS = 10  # Frames in a row of a strip
-MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown
+STRIP_COLUMNS = 10  # Frames in a row of a strip
+_MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown
 TILES = (256, 192, 160, 128, 96, 64, 48, 32)  # Pixels on a side of a frame, unless the pictures are smaller
 MOST_PIXELS = 3_500_000_000  # Pixels of all strips together, which two processors encode in about a minute
 MOST_IN_ONE = 8_000_000  # Pixels of a strip with larger frames: a browser holds four bytes of each
@@ -31,7 +31,7 @@ QUALITY, ALPHA_QUALITY = 80, 50
 
 def strip_frames(count: int) -> range:
     """Numbers of the frames that a strip holds."""
-    return range(0, count, max(1, ceil(count / MOST_FRAMES)))
+    return range(0, count, max(1, ceil(count / _MOST_FRAMES)))
 
 
 def rest_frame(frames: int, moving: bool) -> int:
@@ -128,7 +128,7 @@ def make_strips(
 
 
 def strip_of(images: Sequence[bytes], tile: int) -> Strip:
-    """Put PNGs in one picture: rows of `COLUMNS`, each in a square of `tile` pixels."""
+    """Put PNGs in one picture: rows of `STRIP_COLUMNS`, each in a square of `tile` pixels."""
     return _encoded(_sheets(images, {"": tile})[""])
 
 
@@ -137,12 +137,12 @@ def _sheets(images: Sequence[bytes], tiles: Mapping[str, int]) -> dict[str, Imag
     sheets: dict[str, Image.Image] = {}
     # One at a time, as frames may be large.
     for k, data in enumerate(images):
-        column, row = k % COLUMNS, k // COLUMNS
+        column, row = k % STRIP_COLUMNS, k // STRIP_COLUMNS
         for (name, tile), (scaled, left, top) in zip(
             tiles.items(), _scaled(data, list(tiles.values())), strict=True
         ):
             if name not in sheets:
-                size = tile * min(COLUMNS, len(images)), tile * ceil(len(images) / COLUMNS)
+                size = tile * min(STRIP_COLUMNS, len(images)), tile * ceil(len(images) / STRIP_COLUMNS)
                 sheets[name] = Image.new(scaled.mode, size)
             sheets[name].paste(scaled, (tile * column + left, tile * row + top))
     return sheets

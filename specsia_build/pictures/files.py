@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from specsia_build.arrays import Pixels
 from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import replacing
 from specsia_build.folders import refuse_foreign_file
-from specsia_build.pictures.films import Pixels, write_gif, write_mp4
+from specsia_build.pictures.films import write_gif, write_mp4
 
 DPI = 300  # Pixels an inch of stills, as journals ask for
 
@@ -37,7 +38,7 @@ class Format:
     held: bool = False
 
 
-FORMATS = {
+_FORMATS = {
     ".mp4": Format("MP4", 8192, clear=False, still=False),
     ".webp": Format("WebP", 16383),
     ".gif": Format("GIF", 65535, still=False),
@@ -49,7 +50,7 @@ FORMATS = {
 def check_target(path: Path, film: bool, clear: bool) -> None:
     """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that
     name."""
-    known = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
+    known = {end: form for end, form in _FORMATS.items() if (form.film if film else form.still)}
     end = path.suffix.lower()
     if end not in known:
         raise UsageError(
@@ -66,7 +67,7 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
 def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
     """Return width and height in a file of `count` pictures; raise a UsageError if the format cannot hold
     them."""
-    form, (width, height) = FORMATS[path.suffix.lower()], size
+    form, (width, height) = _FORMATS[path.suffix.lower()], size
     if max(size) > form.most:
         raise UsageError(
             f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a "
@@ -82,7 +83,7 @@ def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, 
 
 def write_still(path: Path, picture: Pixels) -> None:
     """Write one picture, (H, W, 4) uint8 with straight alpha, whole or not at all."""
-    name = FORMATS[path.suffix.lower()].name
+    name = _FORMATS[path.suffix.lower()].name
     with replacing(path) as temporary:
         _plain(picture).save(temporary, name, **_mark(name), **_STILLS[name])
 
@@ -127,7 +128,7 @@ class _Frames:
 def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
     """Write a film that loops, whole or not at all; `frames` of one size, (H, W, 3) or (H, W, 4) uint8 with
     straight alpha."""
-    name = FORMATS[path.suffix.lower()].name
+    name = _FORMATS[path.suffix.lower()].name
     if name == "MP4":
         even = (
             np.pad(f[..., :3], ((0, len(f) % 2), (0, f.shape[1] % 2), (0, 0)), mode="edge") for f in frames

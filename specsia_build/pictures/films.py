@@ -10,15 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels as Pixels
 from specsia_build.errors import WriteError, brief
 from specsia_build.files.writing import replacing
 
-Pixels = NDArray[np.uint8]
 """A picture: (H, W) grey, or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA, alpha straight."""
 
-GAP = 8  # White pixels between two pictures
+FILM_GAP = 8  # White pixels between two pictures
 HALF_OPAQUE = 128  # Alpha from which a pixel of a GIF is opaque
 _QUALITY = 10  # Constant rate factor of H.264, from 0 (lossless) to 51
 
@@ -41,10 +40,10 @@ def on_white(picture: Pixels) -> Pixels:
 def side_by_side(pictures: Sequence[Pixels], shape: tuple[int, int]) -> Pixels:
     """Put RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
     height, width = shape
-    whole = len(pictures) * (width + GAP) - GAP
+    whole = len(pictures) * (width + FILM_GAP) - FILM_GAP
     out = np.full((height + height % 2, whole + whole % 2, 3), 255, np.uint8)
     for number, picture in enumerate(pictures):
-        start = number * (width + GAP)
+        start = number * (width + FILM_GAP)
         out[: picture.shape[0], start : start + picture.shape[1]] = on_white(picture)
     return out
 

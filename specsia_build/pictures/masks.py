@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-Value = TypeVar("Value", bound=np.generic)
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
@@ -27,8 +27,8 @@ def mixture(
 
 
 def continued(
-    values: NDArray[Value], known: NDArray[np.bool_], steps: tuple[float, float] | None = None
-) -> NDArray[Value]:
+    values: NDArray[_Value], known: NDArray[np.bool_], steps: tuple[float, float] | None = None
+) -> NDArray[_Value]:
     """Fill unknown pixels of values (H, W, ...) from the nearest known pixel; unchanged if none is known.
 
     `steps` are the lengths of a step down and across, equal by default.

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.errors import UsageError, printable
-from specsia_build.pictures.films import Pixels, over
+from specsia_build.pictures.films import over
 
 _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
 """Colour of letters on a light page, a dark one and a transparent one."""

@@ -53,7 +53,7 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
     if clips is not None:
         clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=2, turntable=False)
     specs = config.backends if any(stage.per_backend for stage in stages) else ()
-    backends = tuple(spec for spec in specs if getattr(backend_of(spec), "compiles", False))
+    backends = tuple(spec for spec in specs if backend_of(spec).compiles)
     stills = BuildConfig("sample:1", look=config.look, size=128, views=2)
     return replace(stills, backends=backends or (OWN_BACKEND,), low_iou="keep", clips=clips)
 

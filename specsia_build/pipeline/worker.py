@@ -9,8 +9,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_SHOWN, DamagedError, LowQualityError, OthersError, SpecsiaError, brief
@@ -56,21 +57,17 @@ def _needs_of(step: Step, config: BuildConfig) -> Needs:
     if not step.stage.calls_backend or step.backend is None:
         return needs
     backend = backend_of(step.backend)
-    needs = replace(needs, timeout=max(config.timeout, float(getattr(backend, "patience", 0.0))))
-    if hasattr(backend, "work_on"):
+    needs = replace(needs, timeout=max(config.timeout, float(backend.patience)))
+    if type(backend).work_on is not Backend.work_on:
         needs = replace(needs, work_on=partial(work_on, step.backend))
-    slots = getattr(backend, "slots", None)
-    return (
-        needs
-        if slots is None
-        else replace(needs, slots=max(1, int(slots)), gpus=int(getattr(backend, "gpus", 1)))
-    )
+    if backend.slots is None:
+        return needs
+    return replace(needs, slots=max(1, backend.slots), gpus=backend.gpus)
 
 
 def work_on(spec: str, device: str) -> None:
     """Bind this process's backend to a device."""
-    backend: Any = backend_of(spec)
-    backend.work_on(device)
+    backend_of(spec).work_on(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +171,8 @@ def carry_out(
 
 def _make(task: Task, inputs: Digests, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
     job, stage = task.job, task.stage
-    logs_to = getattr(job.backend, "logs_to", None)
-    if stage.calls_backend and logs_to is not None:
-        logs_to(task.run.layout.worker_logs)
+    if stage.calls_backend and job.backend is not None:
+        job.backend.logs_to(task.run.layout.worker_logs)
     sources = stage.sources(job)
     # A sample is written when it is first read.
     with unchanging() if sources is not None and sources.sample is None else nullcontext():

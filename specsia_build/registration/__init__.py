@@ -2,13 +2,13 @@
 
 from specsia_build.registration.descent import Similarity
 from specsia_build.registration.masks import LOST, lost_part, recall, shrink
-from specsia_build.registration.search import FRONTAL_LOSS, VERSION, Registration, register
+from specsia_build.registration.search import FRONTAL_LOSS, REGISTRATION_VERSION, Registration, register
 from specsia_build.rendering.layers import iou
 
 __all__ = [
     "FRONTAL_LOSS",
     "LOST",
-    "VERSION",
+    "REGISTRATION_VERSION",
     "Registration",
     "Similarity",
     "iou",

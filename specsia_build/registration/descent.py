@@ -21,7 +21,7 @@ from specsia_build.registration.outline import Shape, draw, fill, find_outline, 
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, turned
 
-REACH = 0.1  # Units up to which outline distances tell near from far
+_REACH = 0.1  # Units up to which outline distances tell near from far
 OVERSHOOT = 1.7  # Factor of a step where no outline is close: weighted squares overestimate the curvature
 LEAD = 2.0  # Growth of the first view's weight with each step that does not keep its IoU
 NOISE = 0.001  # Loss of IoU at pixel centres that is accepted although the outlines fit no worse
@@ -86,7 +86,7 @@ class Target:
 
     @classmethod
     def of(
-        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH
+        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = _REACH
     ) -> Target:
         """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in
         units."""
@@ -131,13 +131,16 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
+def _add_sample(shape, sample, distance, view, weights, sums):  # type: ignore[no-untyped-def]
     """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward
     normal nx, ny.
 
-    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations`
-    returns.
+    `sample` holds the edge, `along`, the place and the normal; `view` the image's axes and the similarity's
+    scale and rotation; `weights` the sample's and the share of what both cover; `sums` what
+    `_normal_equations` returns.
     """
+    edge, along, (x, y), (nx, ny) = sample
+    weight, share = weights
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
         return
@@ -149,7 +152,9 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
     # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is
     # area.
     axes, scale, turn = view
-    a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
+    a = shape.ends[edge, 0]
+    b = shape.ends[edge, 1]
+    vertices = shape.vertices
     px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
     py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
     pz = vertices[2, a] + along * (vertices[2, b] - vertices[2, a])
@@ -175,9 +180,10 @@ def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share,
 
 
 @compiled
-def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead):  # type: ignore[no-untyped-def]
+def _normal_equations(shape, views, pose, masks, distances, lead):  # type: ignore[no-untyped-def]
     """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that
     either cover, and the share of outlines that are farther than `FLOOR`."""
+    axes, scale, turn = pose
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
@@ -186,8 +192,10 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     drawn = np.empty((1, size, size), np.bool_)
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1))
+    crossed = layers, edges, lines, crossings
     counts = np.empty((len(views), 2), np.int64)
-    lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
+    lhs, rhs = np.zeros((6, 6)), np.zeros(6)
+    far = np.zeros(2)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, views[k], facing, outline, change)
@@ -195,7 +203,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
         share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
-            m = trace(points, shape.ends, outline[:n], axis, drawn[0], layers, edges, lines, crossings)
+            m = trace(points, shape.ends, outline[:n], axis, drawn[0], crossed)
             for i in range(m):
                 a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
                 line = lines[i] + np.float32(0.5)
@@ -213,9 +221,8 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
                 view = (axes[k], scale, turn)
-                _add_sample(
-                    shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far)
-                )
+                sample = edges[i], along, (x, y), (nx, ny)
+                _add_sample(shape, sample, distances[k], view, (weight, share), (lhs, rhs, far))
     for j in range(6):
         for k in range(j):
             lhs[j, k] = lhs[k, j]
@@ -227,17 +234,15 @@ def _step(
 ) -> tuple[NDArray[np.float64], Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an
     outline in pixels; the first view counts `lead` times."""
-    of_pose = (target.views(start), target.axes, start.scale, start.rotation())
-    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, lead)
+    pose, views = (target.axes, start.scale, start.rotation()), target.views(start)
+    lhs, rhs, counts, far = _normal_equations(shape, views, pose, target.masks, target.distances, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
     delta = np.zeros(6)
     delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
-    log_scale, pitch, yaw = (
-        float(np.clip(delta[0], -0.3, 0.3)),
-        *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2)),
-    )
+    log_scale = float(np.clip(delta[0], -0.3, 0.3))
+    pitch, yaw = (float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
     return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
 
@@ -254,14 +259,18 @@ def descend(
         the first view's IoU, or the best of these if the mean has fallen since; without any, the start with a
         mean of -1.
     """
-    kept, kept_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
+    kept, kept_iou = start, -1.0
+    best_iou = -1.0
+    current = start
+    lead = 1.0
     for _ in range(steps):
         views, following, moved = _step(shape, target, current, with_yaw, lead)
         iou = float(views.mean())
         if views[0] < least:
             lead *= LEAD
         elif iou > best_iou - NOISE:
-            kept, kept_iou, best_iou = current, iou, max(iou, best_iou)
+            kept, kept_iou = current, iou
+            best_iou = max(iou, best_iou)
         if moved < STILL and views[0] >= least:
             return kept_iou, kept, True
         current = following

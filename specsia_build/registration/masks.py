@@ -9,6 +9,7 @@ from specsia_build.jit import compiled, ready
 from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.layers import HALF_COVERED, overlap
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.vectors import put
 
 
 @compiled
@@ -50,7 +51,8 @@ def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
     2."""
     size, away = distance.shape[0], int(np.ceil(reach))
     diagonal = np.float32(1.4142135)
-    top, bottom, columns = size, 0, np.zeros(size, np.uint8)
+    top, bottom = size, 0
+    columns = np.zeros(size, np.uint8)
     for y in range(size):
         row, any_near = distance[y], np.uint8(0)
         for x in range(size):
@@ -120,7 +122,8 @@ def moments(masks):  # type: ignore[no-untyped-def]
     for none."""
     out = np.zeros((len(masks), 3))
     for k in range(len(masks)):
-        n, sx, sy = 0, 0, 0
+        n = 0
+        sx, sy = 0, 0
         for y in range(masks.shape[1]):
             for x in range(masks.shape[2]):
                 if masks[k, y, x]:
@@ -128,7 +131,7 @@ def moments(masks):  # type: ignore[no-untyped-def]
                     sx += x
                     sy += y
         if n > 0:
-            out[k, 0], out[k, 1], out[k, 2] = n, sx / n + 0.5, sy / n + 0.5
+            put(out, k, (n, sx / n + 0.5, sy / n + 0.5))
     return out
 
 
@@ -158,9 +161,11 @@ def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
     kept = np.empty((len(faces), 3), np.int32)
     m = 0
     for f in range(len(faces)):
-        a, b, c = cluster[faces[f, 0]], cluster[faces[f, 1]], cluster[faces[f, 2]]
+        a = cluster[faces[f, 0]]
+        b = cluster[faces[f, 1]]
+        c = cluster[faces[f, 2]]
         if a != b and b != c and c != a:
-            kept[m, 0], kept[m, 1], kept[m, 2] = a, b, c
+            put(kept, m, (a, b, c))
             m += 1
     return points, kept[:m].copy()
 

@@ -46,7 +46,10 @@ def _edges(faces, welded):  # type: ignore[no-untyped-def]
             while e >= 0 and (ends[e, 0] != b or ends[e, 1] != a):
                 before, e = e, following[e]
             if e < 0:
-                ends[n, 0], ends[n, 1], sides[n, 0], sides[n, 1] = a, b, f, len(faces)
+                ends[n, 0] = a
+                ends[n, 1] = b
+                sides[n, 0] = f
+                sides[n, 1] = len(faces)
                 following[n] = first[bucket]
                 first[bucket] = n
                 n += 1
@@ -72,7 +75,8 @@ def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
     4)."""
     for k in range(2):
         for i in range(vertices.shape[1]):
-            x, y, z = vertices[0, i], vertices[1, i], vertices[2, i]
+            x, y = vertices[0, i], vertices[1, i]
+            z = vertices[2, i]
             points[k, i] = view[k, 0] * x + view[k, 1] * y + view[k, 2] * z + view[k, 3]
 
 
@@ -117,9 +121,11 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
     size = len(mask)
     first, end = np.full(size, size, np.int32), np.zeros(size, np.int32)
     for i in range(len(outline)):
-        a, b, step = ends[outline[i], 0], ends[outline[i], 1], -change[i]
+        a, b = ends[outline[i], 0], ends[outline[i], 1]
+        step = -change[i]
         if points[1, a] > points[1, b]:
-            a, b, step = b, a, -step
+            a, b = b, a
+            step = -step
         top, left = points[1, a], points[0, a]
         slope = (points[0, b] - left) / (points[1, b] - top)
         for row in range(first_centre(top, size), first_centre(points[1, b], size)):
@@ -137,14 +143,15 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
 
 
 @compiled
-def trace(points, ends, outline, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
+def trace(points, ends, outline, axis, mask, out):  # type: ignore[no-untyped-def]
     """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1,
     else columns.
 
-    Only edges that run across rather than along the lines count. Each place fills `edges` with its edge,
-    `lines` with the number of the line and `crossings`, float64, with the coordinate on it. `slots` (H, H +
-    1) int32 is zero before and after.
+    Only edges that run across rather than along the lines count. `out` holds `slots` (H, H + 1) int32, which
+    is zero before and after, and three arrays to fill for each place: `edges` with its edge, `lines` with the
+    number of the line and `crossings`, float64, with the coordinate on it.
     """
+    slots, edges, lines, crossings = out
     size, n = len(mask), 0
     for i in range(len(outline)):
         a, b = ends[outline[i], 0], ends[outline[i], 1]
@@ -174,7 +181,9 @@ def trace(points, ends, outline, axis, mask, slots, edges, lines, crossings):  #
         slots[lines[slot], first_centre(crossings[slot], size)] = 0
         a, b = ends[edges[slot], 0], ends[edges[slot], 1]
         if abs(points[axis, b] - points[axis, a]) >= abs(points[1 - axis, b] - points[1 - axis, a]):
-            edges[kept], lines[kept], crossings[kept] = edges[slot], lines[slot], crossings[slot]
+            edges[kept] = edges[slot]
+            lines[kept] = lines[slot]
+            crossings[kept] = crossings[slot]
             kept += 1
     return kept
 

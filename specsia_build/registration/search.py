@@ -8,6 +8,7 @@ the best fit, first with the light mesh, then with the whole one.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,10 @@ from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.rendering.layers import iou
 from specsia_build.rendering.mesh import Mesh
 
-VERSION = 6
+REGISTRATION_VERSION = 6
 
-COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = (
-    64,
-    128,
-    256,
-)  # Pixels of the coarse search, light steps and full steps at most
+COARSE_SIZE = 64  # Pixels of the coarse search
+MIDDLE_SIZE, FINE_SIZE = 128, 256  # Pixels of light steps and of full steps at most
 SHARP_SIZE = (
     512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
 )
@@ -39,9 +37,12 @@ LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
-TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
+TRIAL_STEPS = 5
+LIGHT_STEPS = 10
+FULL_STEPS = 12
+SHARP_STEPS = 4
 
-MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
+_MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
 FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
 PLAUSIBLE = 0.5  # Least mean IoU at which the reconstruction's own place is a start
 POOR = 0.6  # Mean IoU below which all starts are refined: outlines are too far apart for the steps
@@ -63,7 +64,7 @@ def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
         return len(cameras)
     for k in range(half):
         turned = (cameras[k + half].yaw_deg - cameras[k].yaw_deg) % 360
-        if abs(turned - 180) > 1e-6 or iou(masks[k], masks[k + half, :, ::-1]) < MIRRORED:
+        if abs(turned - 180) > 1e-6 or iou(masks[k], masks[k + half, :, ::-1]) < _MIRRORED:
             return len(cameras)
     return half
 
@@ -115,7 +116,9 @@ def register(
     coarse = Target.of(small, cameras, COARSE_SIZE, reach=0)
     middle, fine = Target.of(small, cameras, MIDDLE_SIZE), Target.of(small, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
-    full, light, lightest = shape_of(mesh), shape_of(light_mesh), shape_of(lighter(light_mesh, COARSE_CELLS))
+    full = shape_of(mesh)
+    light = shape_of(light_mesh)
+    lightest = shape_of(lighter(light_mesh, COARSE_CELLS))
 
     identity = Similarity()
     yaws: tuple[float, ...] = (0.0,)
@@ -141,9 +144,7 @@ def register(
 
     found_iou, best = refined(max((tried(start) for start in starts), key=lambda fit: fit[0]))
     if found_iou < POOR:
-        everywhere = (
-            refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw))
-        )
+        everywhere = (refined(tried(start)) for start in (identity, *chain.from_iterable(fits)))
         found_iou, best = max(((found_iou, best), *everywhere), key=lambda fit: fit[0])
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front

@@ -14,7 +14,7 @@ from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
 MOST_THICKNESS = 16.0  # Thickest line in pixels of a picture of 512 px
 WIDEST = 4 * MOST_THICKNESS  # The same in the largest frame, of 2,048 px
-SPAN = 16  # Pixels of a row whose distances are lowered together
+_SPAN = 16  # Pixels of a row whose distances are lowered together
 
 
 @compiled
@@ -50,15 +50,15 @@ def covered(row):  # type: ignore[no-untyped-def]
 
 @inlined
 def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
-    """Whether `SPAN` pixels of a row from `x` on, and all their neighbours, are wholly covered."""
-    whole = here[x - 1] & here[x + SPAN]
-    for u in range(SPAN):
+    """Whether `_SPAN` pixels of a row from `x` on, and all their neighbours, are wholly covered."""
+    whole = here[x - 1] & here[x + _SPAN]
+    for u in range(_SPAN):
         whole &= above[x + u] & here[x + u] & below[x + u]
     return whole == 255
 
 
 @inlined
-def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-def]
+def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
     """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from
     what is
     covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel
@@ -66,6 +66,7 @@ def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-
 
     There are no branches, so that pixels are looked at together.
     """
+    dx, dy, gx, gy, along = place
     for u in range(count):
         away = dx + u
         outward = along - (away * gx + dy * gy)
@@ -94,16 +95,18 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     for y in range(height):
         start, end = covered(coverage[y])
         yu, yd = max(0, y - 1), min(height - 1, y + 1)
-        above, here, below = coverage[yu], coverage[y], coverage[yd]
+        above = coverage[yu]
+        here = coverage[y]
+        below = coverage[yd]
         x = start - 1
         while x + 1 < end:
             x += 1
             c = here[x]
             if c == 0:
                 continue
-            if c == 255 and x > 0 and x + SPAN < width and _lies_within(above, here, below, x):
-                out[y, x : x + SPAN] = 0
-                x += SPAN - 1
+            if c == 255 and x > 0 and x + _SPAN < width and _lies_within(above, here, below, x):
+                out[y, x : x + _SPAN] = 0
+                x += _SPAN - 1
                 continue
             xl, xr = max(0, x - 1), min(width - 1, x + 1)
             if c == 255 and above[x] == 255 and below[x] == 255 and here[xl] == 255 and here[xr] == 255:
@@ -125,13 +128,13 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
             thin = length < 64.0
             along = np.sqrt(share / np.pi) if thin else _offset(gx / length, gy / length, share)
             for v in range(max(0, y - window), min(height, y + window + 1)):
-                for first in range(max(0, x - window), min(width, x + window + 1), SPAN):
-                    u = max(0, min(first, width - SPAN))
+                for first in range(max(0, x - window), min(width, x + window + 1), _SPAN):
+                    u = max(0, min(first, width - _SPAN))
                     place = np.float64(u - x), np.float64(v - y), gx / length, gy / length, along
-                    if thin or width < SPAN:
-                        _lower(out[v, u:], min(SPAN, width), *place, thin)
+                    if thin or width < _SPAN:
+                        _lower(out[v, u:], min(_SPAN, width), place, thin)
                     else:
-                        _lower(out[v, u:], SPAN, *place, False)
+                        _lower(out[v, u:], _SPAN, place, False)
     return out
 
 

@@ -11,16 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.pictures.masks import continued, mixture
 from specsia_build.pictures.palettes import palette_of
 from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
 
 LEAST_SCORE = 0.63
 """Score from which a figure has a contour. Of 62 views of characters without one, 61 reach at most 0.56 and
@@ -29,27 +25,30 @@ colour of their line."""
 
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
-FAINT = 8  # Coverage below which a sample has no colour
+_FAINT = 8  # Coverage below which a sample has no colour
 LEAST_DEPTH = 8.0  # Pixels that a profile has at least
-CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
-INK = 48  # Levels within which ink has one colour
+_CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
+_INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
-DARKER, HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which it has its hue
-STEP, BEYOND = (
+_DARKER, _HUE = (
+    24,
+    32,
+)  # Levels by which a shade of a colour is darker than it, and within which it has its hue
+_STEP, BEYOND = (
     0.5,
     3,
 )  # Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
-FEWEST = 50  # Profiles below which nothing is decided
+_FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
-PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
-EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
+_PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
+_EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
 LEAST_WIDTH = (
     0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
 )
-SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
+_SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
 PUREST = 0.97  # Share of the edge in one ink from which a line around a figure of that ink is believed more
-SLACK = 0.05  # Score that the outermost sample of ink may lack
+_SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
 
@@ -82,11 +81,11 @@ class Contour:
             return out
         out[self.line] = 0
         depth = scipy.ndimage.distance_transform_edt(~self.line)
-        pure = depth > SOFT
+        pure = depth > _SOFT
         # Thin parts have no pixels that are surely their own.
-        pure |= (depth > 0) & (scipy.ndimage.distance_transform_edt(~pure) > 2 * SOFT)
+        pure |= (depth > 0) & (scipy.ndimage.distance_transform_edt(~pure) > 2 * _SOFT)
         away, nearest = scipy.ndimage.distance_transform_edt(~pure, return_indices=True)
-        close = away < np.where(self.line, SOFT + 1.5, 2 * SOFT)
+        close = away < np.where(self.line, _SOFT + 1.5, 2 * _SOFT)
         mixed = ~pure & close & (picture[..., 3] >= HALF_COVERED)
         figure, ink = picture[nearest[0][mixed], nearest[1][mixed], :3], self.ink.around(out)[mixed]
         share = np.clip(mixture(picture[mixed][:, :3], ink, figure), 0, 1)
@@ -106,20 +105,20 @@ def find_contour(picture: Pixels) -> Contour:
     """
     covered = picture[..., 3] >= HALF_COVERED
     profiles = _profiles(picture, covered)
-    if len(profiles.colours) < FEWEST:
+    if len(profiles.colours) < _FEWEST:
         return Contour(0.0, Ink.of_one(0.0, (0, 0, 0)), np.zeros_like(covered))
     lines = [_line(profiles, start) for start in STARTS]
     most = max(line.score for line in lines)
     # Samples farther inside are mixed with the figure if the line is thin.
-    line = next(line for line in lines if line.score >= most - SLACK)
+    line = next(line for line in lines if line.score >= most - _SLACK)
     contour = Contour(line.score, line.ink, np.zeros_like(covered))
     if not contour.kept:
         return contour
     taken = _pixels(picture, covered, line.ink)
-    if line.ink.colours.min() >= PAPER:
+    if line.ink.colours.min() >= _PAPER:
         # Paper that was left around a figure hides its contour.
         inner = find_contour(Contour(line.score, line.ink, taken).bare(picture))
-        if inner.kept and inner.ink.colours.max() < PAPER:
+        if inner.kept and inner.ink.colours.max() < _PAPER:
             return Contour(inner.score, inner.ink, taken | inner.line)
     return Contour(line.score, line.ink, taken)
 
@@ -141,7 +140,7 @@ def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
         return None
     colours = picture[line][:, :3].astype(np.float64)
     middle = np.median(colours, axis=0)
-    if np.mean(np.abs(colours - middle).max(axis=1) <= EVEN) >= PURE:
+    if np.mean(np.abs(colours - middle).max(axis=1) <= _EVEN) >= PURE:
         red, green, blue = np.rint(middle).astype(int)
         return Ink.of_one(width, (red, green, blue))
     deep = scipy.ndimage.binary_erosion(inside, iterations=2)
@@ -153,9 +152,9 @@ class _Profiles(NamedTuple):
     """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K),
     depths (K,) and pixels of the picture per pixel of a 512 px one."""
 
-    colours: Floats
+    colours: Doubles
     valid: Mask
-    depths: Floats
+    depths: Doubles
     unit: float
 
 
@@ -166,7 +165,7 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     steepness = np.hypot(down, right)
     rows, columns = np.nonzero(covered & (inside <= 1) & (steepness > 0.5))
     unit = max(picture.shape[:2]) / 512
-    steps = np.arange(-1, max(DEEPEST * unit, LEAST_DEPTH), STEP)
+    steps = np.arange(-1, max(DEEPEST * unit, LEAST_DEPTH), _STEP)
     length = steepness[rows, columns]
     y = rows[:, None] + (down[rows, columns] / length)[:, None] * steps
     x = columns[:, None] + (right[rows, columns] / length)[:, None] * steps
@@ -177,7 +176,7 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     # The outermost samples are the line's alone where an edge is soft, and nothing where it is hard.
     for sample in (1, 0):
         colours[:, sample] = np.where(
-            share[:, sample, None] < FAINT, colours[:, sample + 1], colours[:, sample]
+            share[:, sample, None] < _FAINT, colours[:, sample + 1], colours[:, sample]
         )
     # Past the middle of a part, a profile comes near another edge.
     depths = steps + 0.5
@@ -185,7 +184,7 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     return _Profiles(colours, ~np.logical_or.accumulate(beyond, axis=1), depths, unit)
 
 
-def _sampled(values: Floats, y: Floats, x: Floats) -> Floats:
+def _sampled(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
     return np.asarray(scipy.ndimage.map_coordinates(values, [y, x], order=1))
 
 
@@ -204,13 +203,13 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     after, before = np.zeros_like(differs), np.zeros_like(differs)
     after[:, :-ahead] = np.where(valid, differs, 0)[:, ahead:]
     before[:, 2:] = differs[:, :-2]
-    edges = (after >= CONTRAST) & (differs >= after / 2) & (before <= after / 2)
+    edges = (after >= _CONTRAST) & (differs >= after / 2) & (before <= after / 2)
     edges[:, (depths <= THINNEST) | (np.arange(len(depths)) <= start)] = False
     ends, edge = edges.any(axis=1), edges.argmax(axis=1)
     # The edge lies where half of the step is done, between two samples.
     high, low = differs[each, edge], differs[each, np.maximum(edge - 1, 0)]
     share = (high - after[each, edge] / 2) / np.maximum(high - low, 1e-3)
-    widths = depths[edge] - STEP * np.clip(share, 0, 1)
+    widths = depths[edge] - _STEP * np.clip(share, 0, 1)
     none = _Line(0.0, Ink.of_one(0.0, (0, 0, 0)))
     if not ends.any():
         return none
@@ -221,29 +220,29 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     width = float(np.median(widths[even]))
     beside = colours[each, np.minimum(edge + ahead, colours.shape[1] - 1)]
     colour = np.median(ink[even], axis=0)
-    like = np.abs(ink - colour).max(axis=1) <= INK
-    unknown = like & (differs < CONTRAST).all(axis=1)
+    like = np.abs(ink - colour).max(axis=1) <= _INK
+    unknown = like & (differs < _CONTRAST).all(axis=1)
     of_one = (even & like).mean()
-    pure = np.mean(np.abs(ink - colour).max(axis=1) <= EVEN)
+    pure = np.mean(np.abs(ink - colour).max(axis=1) <= _EVEN)
     of_one = float(of_one + min(of_one * (2 if pure >= PUREST else 1), unknown.mean()))
     shades = even & _is_shade(ink, beside)
     # Black is a shade of every colour: several inks must differ.
     spread = np.abs(ink[even] - colour).max(axis=1).mean()
     several = shades.mean() > of_one or shades.mean() >= LEAST_SCORE
-    if spread <= EVEN or not several:
+    if spread <= _EVEN or not several:
         red, green, blue = np.rint(colour).astype(int)
         return _Line(of_one, Ink.of_one(width, (red, green, blue)))
     return _Line(float(shades.mean()), inks_beside(width, beside[shades], ink[shades]))
 
 
-def _is_shade(ink: Floats, colours: Floats) -> Mask:
+def _is_shade(ink: Doubles, colours: Doubles) -> Mask:
     """Whether each ink (N, 3) is a darker shade of a colour (N, 3)."""
     light, lighter = ink @ LUMA, colours @ LUMA
-    same_hue = np.abs(ink - colours * (light / np.maximum(lighter, 1))[:, None]).max(axis=1) <= HUE
-    return np.asarray((lighter - light >= DARKER) & same_hue)
+    same_hue = np.abs(ink - colours * (light / np.maximum(lighter, 1))[:, None]).max(axis=1) <= _HUE
+    return np.asarray((lighter - light >= _DARKER) & same_hue)
 
 
-def inks_beside(width: float, beside: Floats, colours: Floats) -> Ink:
+def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:
     """The ink of a contour from colours (N, 3) of a figure and of the line beside them, N at least 1."""
     _, label = palette_of(beside.astype(np.float32), PALETTE_SAMPLES, PALETTE_ROUNDS)
     counts = np.bincount(label)
@@ -262,7 +261,7 @@ def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
     colours = picture[..., :3].astype(np.int16)
     like = np.zeros_like(covered)
     for colour in ink.colours.astype(np.int16):
-        like |= np.abs(colours - colour).max(axis=-1) <= INK
+        like |= np.abs(colours - colour).max(axis=-1) <= _INK
     edge = covered & (depth <= 1.5)
     spare = UNEVEN * ink.width + 1
     # Where the figure inside has the colour of the ink as well, only the width tells them apart.

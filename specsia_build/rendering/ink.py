@@ -11,10 +11,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
-
-Pixels = NDArray[np.uint8]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
 SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed

@@ -16,6 +16,7 @@ from specsia_build.frame import Camera
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.vectors import triple
 
 HALF_COVERED = 128  # Least coverage byte that counts as inside a silhouette: half of 255, rounded up
 SUBPIXEL = 256  # Screen coordinates in one pixel
@@ -58,7 +59,7 @@ class Seen:
     def weights(self) -> NDArray[np.float32]:
         """(S, S, 3) float32, the visible point's weights of its face's corners, 0 where nothing is seen."""
         out = np.zeros((*self.face.shape, 3), np.float32)
-        _weigh(self.face, self.sample, self.faces, self.screen, self.box, self.offsets, out)
+        _weigh((self.face, self.sample), self.faces, self.screen, self.box, self.offsets, out)
         return out
 
     def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -197,7 +198,9 @@ def _levels(silhouette: Silhouette) -> NDArray[np.uint8]:
 def _overlap(first, second):  # type: ignore[no-untyped-def]
     """Count the entries of two byte arrays (N,) that are at least half of 255: of both, of the first, of the
     second."""
-    both, ours, theirs = 0, 0, 0
+    both = 0
+    ours = 0
+    theirs = 0
     for k in range(len(first)):
         a, b = first[k] >> 7, second[k] >> 7
         both += a & b
@@ -217,8 +220,10 @@ def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _weigh(face, sample, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (S, S, 3) inside the box, which is 0 before."""
+def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S, 3) inside the box, which is 0 before; `seen` holds the face and the sample of
+    pixels."""
+    face, sample = seen
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = face[row, column]
@@ -227,11 +232,13 @@ def _weigh(face, sample, faces, screen, box, offsets, out):  # type: ignore[no-u
             s = sample[row, column]
             x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 0])
             y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 1])
-            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            a, b, c = triple(faces, f)
             ax, ay = screen[a, 0] - x, screen[a, 1] - y
             bx, by = screen[b, 0] - x, screen[b, 1] - y
             cx, cy = screen[c, 0] - x, screen[c, 1] - y
-            at_a, at_b, at_c = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
+            at_a = bx * cy - by * cx
+            at_b = cx * ay - cy * ax
+            at_c = ax * by - ay * bx
             share = 1.0 / (at_a + at_b + at_c)
             out[row, column, 0] = at_a * share
             out[row, column, 1] = at_b * share
@@ -246,7 +253,9 @@ def _interpolate(face, weights, faces, attribute, box, out):  # type: ignore[no-
             f = face[row, column]
             if f < 0:
                 continue
-            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            at_a, at_b, at_c = weights[row, column, 0], weights[row, column, 1], weights[row, column, 2]
+            a, b, c = triple(faces, f)
+            at_a = weights[row, column, 0]
+            at_b = weights[row, column, 1]
+            at_c = weights[row, column, 2]
             for k in range(attribute.shape[1]):
                 out[row, column, k] = at_a * attribute[a, k] + at_b * attribute[b, k] + at_c * attribute[c, k]

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, finite, flat_normals
 from specsia_build.rendering.topology import weld
+from specsia_build.rendering.vectors import cross, minus, triple
 
 LIGHTS = np.array(
     [[-0.40, -0.75, 0.53, 0.55], [0.75, -0.50, 0.43, 0.25], [0.10, 0.95, 0.30, 0.30]], np.float32
@@ -27,10 +28,9 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
     area."""
     out = np.zeros((len(points), 3), np.float64)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        a, b, c = triple(faces, f)
+        origin = triple(points, a)
+        nx, ny, nz = cross(minus(triple(points, b), origin), minus(triple(points, c), origin))
         for v in (a, b, c):
             out[v, 0] += nx
             out[v, 1] += ny

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.errors import ByShape
 from specsia_build.jit import compiled, ready
+from specsia_build.rendering.vectors import cross, minus, put, triple, triple64
 
 Wrap = Literal["repeat", "clamp", "mirror"]
 AlphaMode = Literal["opaque", "mask", "blend"]
@@ -105,7 +106,7 @@ def _turned(points, rotation):  # type: ignore[no-untyped-def]
     """Points (N, 3) float32 turned by a (3, 3) float64 matrix."""
     out = np.empty_like(points)
     for n in range(len(points)):
-        x, y, z = np.float64(points[n, 0]), np.float64(points[n, 1]), np.float64(points[n, 2])
+        x, y, z = triple64(points, n)
         for k in range(3):
             out[n, k] = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z
     return out
@@ -267,14 +268,10 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
 @compiled
 def _face_normals(vertices, faces):  # type: ignore[no-untyped-def]
     out = np.empty((len(faces), 3))
-    u, v = np.empty(3), np.empty(3)
     for f in range(len(faces)):
-        for k in range(3):
-            start = np.float64(vertices[faces[f, 0], k])
-            u[k], v[k] = vertices[faces[f, 1], k] - start, vertices[faces[f, 2], k] - start
-        out[f, 0] = u[1] * v[2] - u[2] * v[1]
-        out[f, 1] = u[2] * v[0] - u[0] * v[2]
-        out[f, 2] = u[0] * v[1] - u[1] * v[0]
+        a, b, c = triple(faces, f)
+        origin = triple64(vertices, a)
+        put(out, f, cross(minus(triple(vertices, b), origin), minus(triple(vertices, c), origin)))
     return out
 
 
@@ -287,7 +284,7 @@ def face_normals(mesh: Mesh) -> NDArray[np.float64]:
 def _lengths(vectors):  # type: ignore[no-untyped-def]
     out = np.empty(len(vectors))
     for k in range(len(vectors)):
-        x, y, z = vectors[k, 0], vectors[k, 1], vectors[k, 2]
+        x, y, z = triple(vectors, k)
         out[k] = np.sqrt(x * x + y * y + z * z)
     return out
 

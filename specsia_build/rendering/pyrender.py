@@ -21,7 +21,7 @@ from specsia_build.rendering.mesh import Material, Mesh
 
 GRID = 3  # Pixels of the finer picture along a side of a pixel; odd, so that one lies at its centre
 
-NEAR, FAR = CAMERA_DISTANCE - 1.5, CAMERA_DISTANCE + 1.5
+_NEAR, _FAR = CAMERA_DISTANCE - 1.5, CAMERA_DISTANCE + 1.5
 _WRAPS = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
 _FILTERS = ((9729, 9987), (9728, 9728))  # OpenGL's linear filter with mip levels, and the nearest texel
 
@@ -46,8 +46,8 @@ class PyrenderRenderer:
             # It takes every camera for a perspective one, so its depths are turned back into the buffer's
             # first.
             covered = depths > 0
-            buffer = FAR + NEAR - 2 * NEAR * FAR / np.where(covered, depths, 1.0).astype(np.float64)
-            depth = (buffer + FAR + NEAR) / 2
+            buffer = _FAR + _NEAR - 2 * _NEAR * _FAR / np.where(covered, depths, 1.0).astype(np.float64)
+            depth = (buffer + _FAR + _NEAR) / 2
             at = ((np.arange(size) + 0.5) / size - 0.5) * ORTHO_WIDTH
             right, up, forward = camera.basis()
             points = (
@@ -82,7 +82,7 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
         }
         primitives.append(pyrender.Primitive(positions=corners, mode=4, **given))
     scene.add(bounded(primitives))
-    node = scene.add(pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=NEAR, zfar=FAR))
+    node = scene.add(pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=_NEAR, zfar=_FAR))
     for camera in cameras:
         right, up, forward = camera.basis()
         scene.set_pose(

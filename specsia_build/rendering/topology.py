@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.vectors import cross, minus, triple
 
 CROWDED = -2  # In place of an edge's second face, where more than two meet
 
@@ -104,13 +105,23 @@ def root(parent, v):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent):  # type: ignore[no-untyped-def]
-    """Fill `halves`, how many half-edges use each edge, and the edge of each half-edge; join vertices in
-    `parent`.
+def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped-def]
+    """Fill `edges`: the half-edges of each edge, how many use it, and the edge of each half-edge; join
+    vertices in `parent`.
+
+    Args:
+        faces: (F, 3).
+        welded: (V,).
+        lists: valence (V,), initially 0, and of edges listed at a vertex the first (V,), initially -1, the
+            following and the other end of each.
+        edges: `halves`, `users` and `edge_of`.
+        parent: (V,) union-find forest.
 
     Returns:
         How many edges there are, in the order of their first half-edge.
     """
+    valence, first, following, far = lists
+    halves, users, edge_of = edges
     count = 0
     for f in range(len(faces)):
         for k in range(3):
@@ -144,12 +155,15 @@ def _list_edges(faces, welded, valence, first, following, far, halves, users, ed
 
 
 @uncounted
-def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut):  # type: ignore[no-untyped-def]
+def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untyped-def]
     """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on
     all sides.
 
-    An edge of more than two half-edges loses its second.
+    `edges` is as of `_list_edges`, and `checked` holds the first three. An edge of more than two half-edges
+    loses its second.
     """
+    halves, users, edge_of = edges
+    opposed, ends, sides = checked
     for e in range(len(halves)):
         h, g = halves[e, 0], halves[e, 1]
         f, k = h // 3, h % 3
@@ -196,29 +210,17 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
         p = part[f]
         if not shut[f]:
             volume[p] = np.nan
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = triple(faces, f)
         if not seen[p]:
             seen[p] = True
             for k in range(3):
                 origin[p, k] = vertices[a, k]
-        ax, ay, az = (
-            vertices[a, 0] - origin[p, 0],
-            vertices[a, 1] - origin[p, 1],
-            vertices[a, 2] - origin[p, 2],
-        )
-        bx, by, bz = (
-            vertices[b, 0] - origin[p, 0],
-            vertices[b, 1] - origin[p, 1],
-            vertices[b, 2] - origin[p, 2],
-        )
-        cx, cy, cz = (
-            vertices[c, 0] - origin[p, 0],
-            vertices[c, 1] - origin[p, 1],
-            vertices[c, 2] - origin[p, 2],
-        )
-        volume[p] += (ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)) / 6.0
-        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        first = minus(triple(vertices, a), triple(origin, p))
+        second = minus(triple(vertices, b), triple(origin, p))
+        third = minus(triple(vertices, c), triple(origin, p))
+        x, y, z = cross(second, third)
+        volume[p] += (first[0] * x + first[1] * y + first[2] * z) / 6.0
+        nx, ny, nz = cross(minus(second, first), minus(third, first))
         area[p] += 0.5 * np.sqrt(nx * nx + ny * ny + nz * nz)
     return area, volume
 
@@ -235,18 +237,18 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
-    edge_of, users, halves = (
-        np.empty(total, np.int32),
-        np.empty(total, np.int32),
-        np.empty((total, 2), np.int32),
-    )
+    edge_of = np.empty(total, np.int32)
+    users = np.empty(total, np.int32)
+    halves = np.empty((total, 2), np.int32)
     parent = np.arange(vertices, dtype=np.int32)
     valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)
     following, far = np.empty(total, np.int32), np.empty(total, np.int32)
-    count = _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent)
-    halves, opposed, shut = halves[:count].copy(), np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
+    lists = valence, first, following, far
+    count = _list_edges(faces, welded, lists, (halves, users, edge_of), parent)
+    halves = halves[:count].copy()
+    opposed, shut = np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
     ends, sides = np.empty((count, 2), np.int32), np.empty((count, 2), np.int32)
-    _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut)
+    _check_edges(faces, welded, (halves, users, edge_of), (opposed, ends, sides), shut)
     part = np.empty(len(faces), np.int32)
     parts = _number_parts(faces, welded, parent, np.full(vertices, -1, np.int32), part)
     measured = _measured(mesh.vertices.astype(np.float64), faces, shut, part, parts)

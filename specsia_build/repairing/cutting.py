@@ -7,39 +7,41 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.repairing.figures import Box, figure_boxes, figure_labels
-from specsia_build.repairing.ground import Mask, paper_shadow, scan_rim, translucent_shadow
+from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
+from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
-SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
+_SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
-BORDER, MOST_ON_BORDER = 0.02, 0.35
+_BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
 covers; more of it is uneven paper, mistaken for the figure."""
 
-SPECK, MOST_SPECKS = 0.002, 150
+_SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 HAZE, HAZE_SHARE = 32, 0.005
 """Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is
 mentioned."""
 
-LEAST_EDGE, EDGE = 4.0, 0.006
+LEAST_EDGE, _EDGE = 4.0, 0.006
 """Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
 
-CUT_SHARE, INWARDS, STRAIGHT = 0.1, 0.02, 0.85
-"""Share of a figure's width that a picture's side cuts, at least; depth in widths at which it is looked at
-again, and share of the width there."""
+CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
+INWARDS = 0.02  # Depth in widths at which it is looked at again
+_STRAIGHT = 0.85  # Share of the width there
 
-MOST_LISTED = 9  # Figures that a warning lists
+_MOST_LISTED = 9  # Figures that a warning lists
 
-MASK = "--mask mask.png (a picture of the same size, white where the figure is, else black)"
-REPAINT = f"make the background transparent, or white, with a paint program, or give the silhouette as {MASK}"
+_MASK = "--mask mask.png (a picture of the same size, white where the figure is, else black)"
+REPAINT = (
+    f"make the background transparent, or white, with a paint program, or give the silhouette as {_MASK}"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Cutout:
 
     picture: Pixels
     warnings: tuple[str, ...]
-    boxes: tuple[Box, ...]
+    boxes: tuple[FigureBox, ...]
 
 
 def cut(
@@ -83,7 +85,7 @@ def cut(
     warnings += [*chosen, *_cut_sides(figure[..., 3])]
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     width, height = columns.stop - columns.start, rows.stop - rows.start
-    if max(width, height) < SMALL and not pixel:
+    if max(width, height) < _SMALL and not pixel:
         warnings.append(
             f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
             "--pixel keeps them; otherwise a larger drawing gives a better result"
@@ -145,7 +147,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
         figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
     if shadow.any():
         removed.append("a soft shadow on the ground")
-    return figure, [f"{what} was removed: if it belongs to the figure, give {MASK}" for what in removed]
+    return figure, [f"{what} was removed: if it belongs to the figure, give {_MASK}" for what in removed]
 
 
 def _paper(picture: Pixels) -> Pixels:
@@ -160,7 +162,7 @@ def _off_paper(picture: Pixels) -> Pixels:
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)
     border = np.ones_like(covered)
-    depth = max(1, round(BORDER * min(covered.shape)))
+    depth = max(1, round(_BORDER * min(covered.shape)))
     border[depth:-depth, depth:-depth] = False
     if (
         covered[border].mean() > MOST_ON_BORDER
@@ -182,7 +184,7 @@ def _specks(covered: Mask) -> Mask:
     """Separate parts of a silhouette that are too small to belong to it."""
     parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
     areas = np.bincount(parts.ravel(), minlength=count + 1)
-    small = areas < SPECK * np.count_nonzero(covered)
+    small = areas < _SPECK * np.count_nonzero(covered)
     small[0] = False
     return np.asarray(small[parts])
 
@@ -194,7 +196,7 @@ def _clear_haze(figure: Pixels) -> bool:
     """
     alpha = figure[..., 3]
     faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
-    reach = max(LEAST_EDGE, EDGE * max(alpha.shape))
+    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
     far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
     is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
     figure[faint if is_haze else far] = 0
@@ -222,7 +224,7 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     return out
 
 
-def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[Box, ...], list[str]]:
+def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[FigureBox, ...], list[str]]:
     """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings
     too."""
     labels = figure_labels(figure[..., 3])
@@ -238,7 +240,7 @@ def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tupl
         return kept, boxes, []
     if len(boxes) < 2:
         return figure, boxes, []
-    places = some([f"{k} ({', '.join(map(str, box))})" for k, box in enumerate(boxes, 1)], MOST_LISTED)
+    places = some([f"{k} ({', '.join(map(str, box))})" for k, box in enumerate(boxes, 1)], _MOST_LISTED)
     return (
         figure,
         boxes,
@@ -261,7 +263,7 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
         turned = np.rot90(covered, turns)
         first, inside = np.count_nonzero(turned[0]), np.count_nonzero(turned[min(depth, len(turned) - 1)])
         # What ends at the border, such as a sole or a tip, is rounded.
-        if first >= CUT_SHARE * (along.stop - along.start) and first >= STRAIGHT * inside:
+        if first >= CUT_SHARE * (along.stop - along.start) and first >= _STRAIGHT * inside:
             sides.append(name)
     if not sides:
         return []

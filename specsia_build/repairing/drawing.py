@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
@@ -33,9 +33,9 @@ from specsia_build.stages.render import outline
 PROFILES = ("left", "right")  # What a drawing shows of a character that is drawn from its side
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
-FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
+_FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
 
-VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
+_VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     """
     size = reading.size
     # A thin line is seen best in the drawing's own pixels.
-    fine = size if reading.pixel else max(size, min(FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
+    fine = size if reading.pixel else max(size, min(_FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
     width = 0.0
     # The figure is a little larger if a line around it does not count.
     for _ in range(2):
@@ -231,13 +231,13 @@ def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     """Render the front of a character as a build does, with its contour; raises `CharacterError` if that is
     empty."""
-    config = BuildConfig(views=VIEWS, size=size)
+    config = BuildConfig(views=_VIEWS, size=size)
     entry, (mesh, rig) = own.character.entry, in_frame(own, config)
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
     image = outline(config.seed, entry.id).draw(layers)
-    masks = silhouettes(mesh, view_cameras(VIEWS, size))
+    masks = silhouettes(mesh, view_cameras(_VIEWS, size))
     return Frontal(entry.id, image, masks, mesh, rig, own, ink=ink_around(image, layers.mask))
 
 

@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
-Box = tuple[int, int, int, int]
+FigureBox = tuple[int, int, int, int]
 Labels = NDArray[np.signedinteger]
 
 WORKING = 512  # Pixels of the longer side at which distances between parts are measured
-MOST = 32  # Parts that can be figures; the others are parts of the nearest
+_MOST = 32  # Parts that can be figures; the others are parts of the nearest
 
-LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
+_LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
 """Area and height of a figure, at least, relative to those of the largest: a sword or a hat has less."""
 
 WITHIN = 0.8  # Share of a part's box inside another's from which it belongs to that: eyes in a head of lines
 
-BESIDE, ABOVE = 0.01, 0.15
+_BESIDE, ABOVE = 0.01, 0.15
 """Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one
 above the
 other, in heights of the taller: a head may float above its body."""
@@ -54,7 +54,7 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
     return np.where(covered, number[parts], around)
 
 
-def figure_boxes(labels: Labels, alpha: NDArray[np.uint8]) -> tuple[Box, ...]:
+def figure_boxes(labels: Labels, alpha: NDArray[np.uint8]) -> tuple[FigureBox, ...]:
     """Left, top, right and bottom of each figure, see `figure_labels`, in pixels of its silhouette (h, w)."""
     found = scipy.ndimage.find_objects(np.where(alpha >= HALF_COVERED, labels, 0))
     return tuple((columns.start, rows.start, columns.stop, rows.stop) for rows, columns in found)
@@ -66,7 +66,7 @@ def _candidates(parts: Labels, count: int) -> list[int]:
     boxes = scipy.ndimage.find_objects(parts)
     heights = np.array([rows.stop - rows.start for rows, _ in boxes])
     largest = [
-        part for part in np.argsort(-areas, kind="stable")[:MOST] if areas[part] >= LEAST_AREA * areas.max()
+        part for part in np.argsort(-areas, kind="stable")[:_MOST] if areas[part] >= _LEAST_AREA * areas.max()
     ]
     tallest = max(heights[part] for part in largest)
     return [int(part) + 1 for part in largest if heights[part] >= LEAST_HEIGHT * tallest]
@@ -85,17 +85,21 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
             gap = float(distance[parts == other].min()) - 1
             near[index[part], index[other]] = _is_one(boxes[part], boxes[other], gap, length)
     count, group = scipy.sparse.csgraph.connected_components(near, directed=False)
-    return [[part for part in candidates if group[index[part]] == number] for number in range(count)]
+    figures: list[list[int]] = [[] for _ in range(count)]
+    for part in candidates:
+        figures[group[index[part]]].append(part)
+    return figures
 
 
 def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
     """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all
     figures."""
-    (height, width), (tall, wide) = ([along.stop - along.start for along in of] for of in (box, other))
+    height, width = (along.stop - along.start for along in box)
+    tall, wide = (along.stop - along.start for along in other)
     down, across = (
         max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True)
     )
-    if gap < BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
+    if gap < _BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
         return True
     return bool(across >= ALIGNED * min(width, wide) and gap < ABOVE * max(height, tall))
 

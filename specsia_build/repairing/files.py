@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import read_source
-from specsia_build.pictures.films import Pixels
-from specsia_build.repairing.svg import MOST_BYTES, render_svg
+from specsia_build.repairing.svg import MOST_SVG_BYTES, render_svg
 
 _ANYWHERE = Path("/")  # A drawing may be a link that leads anywhere
 
@@ -19,7 +19,7 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[str, ...]]:
     try:
         if path.suffix.lower() != ".svg":
             return load_texture(path, path.name, _ANYWHERE, upright=True), ()
-        picture, missing = render_svg(read_source(path, _ANYWHERE, MOST_BYTES), path.name)
+        picture, missing = render_svg(read_source(path, _ANYWHERE, MOST_SVG_BYTES), path.name)
         warnings = tuple(
             f"{path.name} was drawn without {what}: save it as PNG to have all of it" for what in missing
         )

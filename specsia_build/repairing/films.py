@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.pictures.files import write_moving, write_still
-from specsia_build.pictures.films import Pixels, over
+from specsia_build.pictures.films import over
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet
 
-LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may be smaller
+_LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may be smaller
 
 
 def write_turn(
@@ -34,7 +35,7 @@ def _on_ground(frames: Iterator[Pixels], ground: tuple[int, int, int]) -> Iterat
         yield over(frame, np.asarray(ground, np.uint8))
 
 
-def enlarged(picture: Pixels, least: int = LEAST_SIDE) -> Pixels:
+def enlarged(picture: Pixels, least: int = _LEAST_SIDE) -> Pixels:
     """Repeat the pixels of pixel art, (S, S, 4) uint8, a whole number of times, to at least `least` on a
     side."""
     factor = -(-least // len(picture))
@@ -62,5 +63,5 @@ def write_sheet(
     Each is scaled to `tile` pixels on a side.
     """
     sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)), tile=tile)
-    before, after = ([pair[k] for pair in pairs] for k in (0, 1))
+    before, after = zip(*pairs, strict=True)
     write_still(path, sheet.draw([drawing, *before, np.zeros_like(drawing), *after]))

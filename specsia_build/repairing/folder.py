@@ -20,11 +20,11 @@ from specsia_build.files.names import folded_name
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import require_writable, write_bytes, write_trouble
 from specsia_build.folders import refuse_foreign_folder
-from specsia_build.look.repair import LIST, RECORD
+from specsia_build.look.repair import LIST, REPAIR_RECORD
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import inputs_of, run_repair
 
-SUFFIXES = frozenset(
+_SUFFIXES = frozenset(
     {*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"}
 )  # Of files that are taken for drawings
 
@@ -59,7 +59,7 @@ def drawings_in(subject: str | Path) -> dict[str, Path] | None:
     folder = Path(subject)
     if str(subject).startswith("sample:") or not folder.is_dir():
         return None
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
     files = [path for path in files if not path.name.startswith(".")]
     if not files or _holds_characters(folder):
         return None
@@ -114,7 +114,7 @@ def repair_folder(
 
 def _finished(folder: Path, drawing: Path, settings: RepairSettings) -> Mapping[str, Any] | None:
     """The record of a repair of the same drawing with the same settings; None if there is none."""
-    record = remembered_json(folder / RECORD)
+    record = remembered_json(folder / REPAIR_RECORD)
     wanted = {"specsia": __version__, "settings": settings.record(), "inputs": inputs_of(drawing, settings)}
     # Compared as JSON, which has no tuples.
     is_same = isinstance(record, dict) and all(

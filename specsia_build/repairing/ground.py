@@ -3,27 +3,23 @@ ground."""
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
-Mask = NDArray[np.bool_]
-
-RIM, ACROSS, DARKER = 0.06, 0.9, 40
-"""Largest depth of a scan's rim as a share of the picture's side, least share of a line along that side that
-it covers, and levels by which the outermost line is darker than the paper, at least."""
-
+_RIM = 0.06  # Largest depth of a scan's rim as a share of the picture's side
+ACROSS = 0.9  # Least share of a line along that side that it covers
+_DARKER = 40  # Levels by which the outermost line is darker than the paper, at least
 STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
-SAME, FAINT, OPAQUE, DARK = 24, 12, 250, 80
-"""Levels between colours of one translucent shadow, at most; alpha up to which a pixel has no sure colour,
-and from which it is opaque; level of a shadow's colour up to which nothing opaque belongs to it."""
+SAME = 24  # Levels between colours of one translucent shadow, at most
+_FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and from which it is opaque
+_DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
 
-PALEST, DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
-HUE, STEEP = (
+PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
+_HUE, _STEEP = (
     0.06,
     24,
 )  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
@@ -31,18 +27,20 @@ FADING = (
     0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
 )
 
-LOW, FLAT, LEAST = 0.25, 1.5, 0.004
-"""A shadow on the ground lies in this lowest share of the drawing's height, is so many times as wide as high,
-and covers this share of the figure's area, at least."""
+LOW = 0.25  # Lowest share of the drawing's height that a shadow on the ground lies in
+_FLAT = 1.5  # Width of such a shadow in heights, at least
+_LEAST = 0.004  # Share of the figure's area that it covers, at least
 
-FEET = 0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
+_FEET = (
+    0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
+)
 
 
 def scan_rim(picture: Pixels) -> Mask:
     """Find the dark rim along the border of an opaque scan (h, w, 4); all False if there is none."""
     height, width = picture.shape[:2]
     rim = np.zeros((height, width), np.bool_)
-    down, across = max(1, round(RIM * height)), max(1, round(RIM * width))
+    down, across = max(1, round(_RIM * height)), max(1, round(_RIM * width))
     inner = picture[down:-down, across:-across, :3]
     if inner.size == 0:
         return rim
@@ -51,7 +49,7 @@ def scan_rim(picture: Pixels) -> Mask:
     if (np.abs(ring - paper).max(axis=1) <= PAPER_TOLERANCE).mean() < PAPER_BORDER:
         return rim
     difference = picture[..., :3] - paper
-    ink, dark = np.abs(difference).max(axis=2) > PAPER_TOLERANCE, difference.mean(axis=2) < -DARKER
+    ink, dark = np.abs(difference).max(axis=2) > PAPER_TOLERANCE, difference.mean(axis=2) < -_DARKER
     for turns in range(4):
         # Each side in turn lies at the top; the rotated arrays are views.
         deepest = down if turns % 2 == 0 else across
@@ -80,7 +78,7 @@ def translucent_shadow(figure: Pixels) -> Mask:
     """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is
     none."""
     alpha = figure[..., 3]
-    candidates = (alpha > 0) & (alpha < OPAQUE)
+    candidates = (alpha > 0) & (alpha < _OPAQUE)
     covered = alpha >= HALF_COVERED
     if not covered.any():
         return np.zeros_like(covered)
@@ -91,11 +89,13 @@ def translucent_shadow(figure: Pixels) -> Mask:
         return seeds
     colour = np.median(figure[seeds & (alpha >= alpha[seeds].max() // 4)][:, :3], axis=0)
     # Colours of fainter pixels are rounded too coarsely.
-    same = (alpha >= FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
+    same = (alpha >= _FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
     # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.
-    shadow = same if colour.mean() >= DARK else same & candidates
-    shadow = _on_ground(shadow, (alpha >= OPAQUE) & ~shadow, covered)
-    return np.asarray(scipy.ndimage.binary_propagation(shadow, mask=shadow | ((alpha > 0) & (alpha < FAINT))))
+    shadow = same if colour.mean() >= _DARK else same & candidates
+    shadow = _on_ground(shadow, (alpha >= _OPAQUE) & ~shadow, covered)
+    return np.asarray(
+        scipy.ndimage.binary_propagation(shadow, mask=shadow | ((alpha > 0) & (alpha < _FAINT)))
+    )
 
 
 def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
@@ -109,8 +109,8 @@ def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
     brightness = share.mean(axis=2)
     level = np.where(covered, 255 * brightness, 255)
     steep = scipy.ndimage.maximum_filter(level, 5) - scipy.ndimage.minimum_filter(level, 5)
-    alike = covered & (brightness > DARKEST) & (brightness < PALEST) & (np.ptp(share, axis=2) < HUE)
-    soft = alike & (steep <= STEEP)
+    alike = covered & (brightness > _DARKEST) & (brightness < PALEST) & (np.ptp(share, axis=2) < _HUE)
+    soft = alike & (steep <= _STEEP)
     edge = soft & scipy.ndimage.binary_dilation(~covered)
     shadow = _on_ground(scipy.ndimage.binary_propagation(edge, mask=soft), covered & ~soft, covered)
     if not shadow.any() or np.ptp(np.percentile(brightness[shadow], (10, 90))) < FADING:
@@ -141,15 +141,15 @@ def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
     area = np.count_nonzero(solid)
     for number, box in enumerate(scipy.ndimage.find_objects(parts), 1):
         height, width = (along.stop - along.start for along in box)
-        if box[0].start < top or width < FLAT * height:
+        if box[0].start < top or width < _FLAT * height:
             continue
         part = parts[box] == number
-        if np.count_nonzero(part) < LEAST * area:
+        if np.count_nonzero(part) < _LEAST * area:
             continue
         around = tuple(slice(max(0, along.start - 2), along.stop + 2) for along in box)
         grown = scipy.ndimage.binary_dilation(parts[around] == number, iterations=2)
         feet = np.flatnonzero(solid[:, box[1]].any(axis=1))
-        stands = len(feet) > 0 and feet[-1] + 1 - box[0].start >= FEET * height
+        stands = len(feet) > 0 and feet[-1] + 1 - box[0].start >= _FEET * height
         if stands or not (grown & solid[around]).any():
             shadow[box] |= part
     return np.asarray(scipy.ndimage.binary_dilation(shadow, iterations=2) & candidates)

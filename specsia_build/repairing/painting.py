@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import scipy
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import find_device, repair
-from specsia_build.pictures.films import Pixels
 from specsia_build.repairing.drawing import Frontal
 
 Painter = Callable[[Pixels, Pixels, float], Pixels]
 """Repairs a frame: Z and Zpos, (S, S, 4) uint8 each, and the yaw in degrees, to (S, S, 4) uint8."""
 
-AROUND = 60.0  # Degrees from the front at which the drawing's own colours have faded out
-RIM = 2.0  # Pixels inside of an edge over which they fade out as well
+_AROUND = 60.0  # Degrees from the front at which the drawing's own colours have faded out
+_RIM = 2.0  # Pixels inside of an edge over which they fade out as well
 
 
 def as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
@@ -60,11 +60,11 @@ class _Painter:
         if share == 0:
             return out
         depth = scipy.ndimage.distance_transform_edt((z[..., 3] == 255) & (out[..., 3] == 255))
-        return self.drawing.paste(z, pos, out, share * np.clip(depth / RIM - 0.5, 0, 1)[..., None])
+        return self.drawing.paste(z, pos, out, share * np.clip(depth / _RIM - 0.5, 0, 1)[..., None])
 
 
 def _share(yaw: float) -> float:
-    """Share of the drawing's colours in a frame: 1 from the front, 0 beyond `AROUND` degrees, smooth
+    """Share of the drawing's colours in a frame: 1 from the front, 0 beyond `_AROUND` degrees, smooth
     between."""
-    away = min(abs((yaw + 180) % 360 - 180) / AROUND, 1.0)
+    away = min(abs((yaw + 180) % 360 - 180) / _AROUND, 1.0)
     return 1 - away * away * (3 - 2 * away)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
@@ -23,7 +24,6 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
@@ -34,16 +34,16 @@ from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 
-LEAST_IOU = 0.8
+_LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
 by two backends; a fox reaches 0.73 on a knight."""
 TRIED = 3  # Axis-aligned frames to register, the best of 48
-TURNED, MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
+_TURNED, _MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh at all, and mirroring it
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
+_MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +92,11 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
     there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
     """
     backend = load_backend(spec)
-    if back is not None and not getattr(backend, "sees_back", False):
+    if back is not None and not backend.sees_back:
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
     # Only for a character the frontal view has its true scale.
     context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
-    context["is_profile"] = front.is_profile and getattr(backend, "sees_profile", False)
+    context["is_profile"] = front.is_profile and backend.sees_profile
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
@@ -132,7 +132,7 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
 
 def _preference(turned: Turned) -> float:
     """Score to compare frames by, with a bonus for the frame that the file states."""
-    return turned.likeness.score - (0.0 if turned.as_is else MIRRORED if turned.mirrored else TURNED)
+    return turned.likeness.score - (0.0 if turned.as_is else _MIRRORED if turned.mirrored else _TURNED)
 
 
 def _try(
@@ -178,13 +178,13 @@ def _placed(
         )
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
-    if overlap < LEAST_IOU:
+    if overlap < _LEAST_IOU:
         raise SpecsiaError(
             f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at "
-            f"best, and {LEAST_IOU} is needed; is it this character, in this pose?"
+            f"best, and {_LEAST_IOU} is needed; is it this character, in this pose?"
         )
     cameras = view_cameras(views, len(front.mask))
-    room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
+    room = cameras[0].width / 2 - _MARGIN / cameras[0].pixels_per_unit
     reach = max(
         float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras
     )
@@ -253,7 +253,7 @@ class Moving:
             reach = max(
                 reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
             )
-        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * MARGIN))
+        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * _MARGIN))
 
 
 def moving(placed: Placed, front: Frontal, name: str) -> Moving:

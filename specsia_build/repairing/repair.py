@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from specsia_build import terminal
+from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.pairs import Pair
@@ -17,7 +18,6 @@ from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
-from specsia_build.pictures.films import Pixels
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
 from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
@@ -36,7 +36,7 @@ from specsia_build.repairing.settings import RepairSettings
 BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
 
 
-class Shot(NamedTuple):
+class RepairedView(NamedTuple):
     """A frame: its yaw in degrees, Z, Zpos and the result, (S, S, 4) uint8 each with straight alpha."""
 
     yaw: float
@@ -76,7 +76,7 @@ class Repair:
             *(() if adapted is None else adapted.warnings),
         )
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[RepairedView]:
         """Render and repair the frames of the film."""
         settings = self.settings
         if self.motion is None:
@@ -85,16 +85,16 @@ class Repair:
         frames = self.motion.frames(self.placed, settings.views, settings.reading.size, float(settings.fps))
         yield from self._painted(frames, settings.views)
 
-    def around(self, views: int) -> Iterator[Shot]:
+    def around(self, views: int) -> Iterator[RepairedView]:
         """Render and repair the still figure from evenly spaced views; the first is the drawing itself."""
         shots = self._painted(turntable(self.placed, views, self.settings.reading.size), views)
         first = next(shots)
         yield first._replace(repaired=self.front.image)
         yield from shots
 
-    def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[Shot]:
+    def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[RepairedView]:
         for yaw, (z, pos) in zip(view_yaws(views), frames, strict=True):
-            yield Shot(yaw, z, pos, self.paint(z, pos, yaw))
+            yield RepairedView(yaw, z, pos, self.paint(z, pos, yaw))
 
 
 def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:
@@ -151,7 +151,7 @@ def prepare(
         motion = None if settings.motion is None else moving(placed, front, settings.motion)
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
-    guessed = guessed and bool(getattr(load_backend(settings.backend), "sees_back", False))
+    guessed = guessed and load_backend(settings.backend).sees_back
     result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
     if reading.pixel:
         return result

@@ -17,20 +17,20 @@ from specsia_build.files.digests import file_digest
 from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
 
-MOST_VIEWS = 360  # Most frames of one turn
+_MOST_VIEWS = 360  # Most frames of one turn
 
 Facing = Literal["front", "left", "right", "back"]
 Size = Annotated[int, msgspec.Meta(ge=64, le=2048)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
 Rate = Annotated[float, msgspec.Meta(ge=0.1, le=60)]
-Number = Annotated[int, msgspec.Meta(ge=1, le=999)]
-Views = Annotated[int, msgspec.Meta(ge=1, le=MOST_VIEWS)]
+_Number = Annotated[int, msgspec.Meta(ge=1, le=999)]
+_Views = Annotated[int, msgspec.Meta(ge=1, le=_MOST_VIEWS)]
 
 _KINDS: Mapping[str, Any] = {
     "size": Size,
     "outline": str,
     "mask": str,
-    "figure": Number,
+    "figure": _Number,
     "facing": Facing,
     "pixel": bool,
     "backend": str,
@@ -39,14 +39,14 @@ _KINDS: Mapping[str, Any] = {
     "back": str,
     "motion": str,
     "adapt": bool,
-    "views": Views,
+    "views": _Views,
     "seconds": Seconds,
     "fps": Rate,
     "ground": str,
 }
 """Type of each option."""
 
-FILES = ("mask", "mesh", "back", "motion")  # Options that name a file, or may do so
+_FILES = ("mask", "mesh", "back", "motion")  # Options that name a file, or may do so
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,13 @@ class RepairSettings:
         values = {**asdict(self.reading), **values}
         del values["reading"]
         named = {
-            name: Path(value).name for name, value in values.items() if name in FILES and value is not None
+            name: Path(value).name for name, value in values.items() if name in _FILES and value is not None
         }
         return values | named | {"model": self.model if self.model == NAME else Path(self.model).name}
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the files that the options name, the model's weights included."""
-        paths = {name: getattr(self, name, None) or getattr(self.reading, name, None) for name in FILES}
+        paths = {name: getattr(self, name, None) or getattr(self.reading, name, None) for name in _FILES}
         digests = {name: file_digest(Path(path)) for name, path in paths.items() if path is not None}
         if (stored := checkpoints(find_run(self.model))) != []:
             digests["model"] = file_digest(stored[-1] / "model.safetensors")
@@ -142,6 +142,6 @@ def frames_and_seconds(views: int | None, seconds: float | None, fps: float | No
         return views, seconds or (usual.seconds if fps is None else views / fps)
     length = usual.seconds if seconds is None else seconds
     count = round(length * (usual.views / usual.seconds if fps is None else fps))
-    if not 1 <= count <= MOST_VIEWS:
-        raise UsageError(f"a turn has 1 to {MOST_VIEWS} frames, not {count}: name other --seconds or --fps")
+    if not 1 <= count <= _MOST_VIEWS:
+        raise UsageError(f"a turn has 1 to {_MOST_VIEWS} frames, not {count}: name other --seconds or --fps")
     return count, length

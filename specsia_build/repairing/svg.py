@@ -14,15 +14,16 @@ import resvg_py
 
 from specsia_build.errors import UsageError, brief
 
-SIDE = 1024  # Pixels of the longer side
-SECONDS, BYTES = 30, 2**30  # Time and memory that rendering may take
-MOST_BYTES = 2**26  # Largest SVG that is read
+_SIDE = 1024  # Pixels of the longer side
+SECONDS, _BYTES = 30, 2**30  # Time and memory that rendering may take
+MOST_SVG_BYTES = 2**26  # Largest SVG that is read
 
 LINK, TEXT = "an image that it links to", "text, which paths would keep"
 
 
 def render_svg(data: bytes, name: str) -> tuple[bytes, list[str]]:
-    """Render an SVG as a PNG on transparency with a longer side of `SIDE` pixels, and list what was left out.
+    """Render an SVG as a PNG on transparency with a longer side of `_SIDE` pixels, and list what was left
+    out.
 
     `name` is for errors. Raises `UsageError` if it is no SVG, or takes too much time or memory.
     """
@@ -34,7 +35,7 @@ def render_svg(data: bytes, name: str) -> tuple[bytes, list[str]]:
     notes = done.stderr.decode(errors="replace").splitlines()
     if done.returncode < 0:
         raise UsageError(
-            f"{name} takes more than {SECONDS} s, or {BYTES >> 20:,} MB, to render: save it as PNG"
+            f"{name} takes more than {SECONDS} s, or {_BYTES >> 20:,} MB, to render: save it as PNG"
         )
     if done.returncode:
         raise UsageError(
@@ -57,13 +58,13 @@ def _own(data: bytes) -> tuple[str, list[str]]:
 
 
 def _main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         text, notes = _own(sys.stdin.buffer.read())
         # Fonts differ from machine to machine.
-        picture = resvg_py.svg_to_bytes(svg_string=text, width=SIDE, height=SIDE, skip_system_fonts=True)
+        picture = resvg_py.svg_to_bytes(svg_string=text, width=_SIDE, height=_SIDE, skip_system_fonts=True)
     except (ElementTree.ParseError, LookupError, ValueError, RecursionError, MemoryError) as error:
         sys.exit(f"{error or type(error).__name__}")
     sys.stdout.buffer.write(picture)

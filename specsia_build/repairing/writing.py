@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from specsia_build import __version__, png, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.config import cores
 from specsia_build.dataset.schema import COLOR
 from specsia_build.errors import UsageError, spelled
@@ -20,8 +21,17 @@ from specsia_build.files.digests import file_digest
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
-from specsia_build.look.repair import COMPARE, DRAWING, FILMS, LAYERS, MODEL, RECORD, REPAIRED, SHEET, picture
-from specsia_build.pictures.films import Pixels
+from specsia_build.look.repair import (
+    COMPARE,
+    FITTED_MODEL,
+    FRAMED_DRAWING,
+    REPAIR_FILMS,
+    REPAIR_LAYERS,
+    REPAIR_RECORD,
+    REPAIR_SHEET,
+    REPAIRED,
+    picture,
+)
 from specsia_build.pictures.sheets import spread
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.films import enlarged, write_comparison, write_sheet, write_turn
@@ -31,9 +41,18 @@ from specsia_build.repairing.settings import RepairSettings
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
 
-_OURS = {*LAYERS, *FILMS, *EARLIER, COMPARE, DRAWING, MODEL, RECORD, SHEET}
+_OURS = {
+    *REPAIR_LAYERS,
+    *REPAIR_FILMS,
+    *EARLIER,
+    COMPARE,
+    FRAMED_DRAWING,
+    FITTED_MODEL,
+    REPAIR_RECORD,
+    REPAIR_SHEET,
+}
 
-ANGLES, TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
+ANGLES, _TILE = 8, 256  # Views that the sheet shows, 45° apart, and pixels on a side of each
 
 
 @dataclass(frozen=True)
@@ -58,13 +77,13 @@ class WrittenRepair:
     @property
     def films(self) -> tuple[Path, ...]:
         """Files of the films of the repaired figure."""
-        return tuple(self.folder / name for name in FILMS)
+        return tuple(self.folder / name for name in REPAIR_FILMS)
 
 
 def require_own_folder(out: Path) -> None:
     """Raise `UsageError` unless a folder is new, empty, or of an earlier repair."""
     names = set() if is_vacant(out) else {path.name for path in out.iterdir()}
-    if names and (RECORD not in names or not names <= _OURS):
+    if names and (REPAIR_RECORD not in names or not names <= _OURS):
         other = min(names - _OURS, default=min(names))
         raise UsageError(f"{spelled(out)} holds {other}, which no `specsia repair` wrote: name another --out")
     require_writable(out)
@@ -81,14 +100,14 @@ def run_repair(
     inputs = inputs_of(subject, settings)
     with TemporaryDirectory(prefix="specsia-") as scratch:
         # A drawing that is refused leaves nothing behind, not even the folders above --out.
-        repair = prepare(subject, settings, Path(scratch) / MODEL, device)
+        repair = prepare(subject, settings, Path(scratch) / FITTED_MODEL, device)
         with replacing_folder(out, lambda _: False) as folder:
             if repair.model is not None:
-                shutil.copytree(repair.model, folder / MODEL)
+                shutil.copytree(repair.model, folder / FITTED_MODEL)
             _write(folder, repair)
             record = {**_record(repair), "inputs": inputs}
-            write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    model = None if repair.model is None else out / MODEL
+            write_bytes(folder / REPAIR_RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    model = None if repair.model is None else out / FITTED_MODEL
     note, warnings = repair.placed.note, repair.warnings
     return WrittenRepair(repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed)
 
@@ -118,15 +137,15 @@ def _record(repair: Repair) -> dict[str, Any]:
 def _write(folder: Path, repair: Repair) -> None:
     """Write all frames, then the sheet and the films of them."""
     count = repair.settings.views
-    write_bytes(folder / DRAWING, png.encode(repair.front.image))
+    write_bytes(folder / FRAMED_DRAWING, png.encode(repair.front.image))
     with terminal.bar("repair", count, "frame") as bar:
         for number, shot in enumerate(repair.shots()):
             pictures = (shot.z, shot.z[..., 3], shot.pos, shot.repaired)
-            for layer, pixels in zip(LAYERS, pictures, strict=True):
+            for layer, pixels in zip(REPAIR_LAYERS, pictures, strict=True):
                 write_bytes(picture(folder, layer, number), png.encode(pixels))
             bar()
     _write_sheet(folder, repair)
-    jobs = [partial(_write_turn, folder, name, repair.settings) for name in FILMS]
+    jobs = [partial(_write_turn, folder, name, repair.settings) for name in REPAIR_FILMS]
     # The longest first.
     jobs.insert(0, partial(_write_comparison, folder, repair))
     with terminal.bar("film", len(jobs), "film") as bar, ThreadPoolExecutor(cores()) as pool:
@@ -166,7 +185,7 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
     """
     count, size = repair.settings.views, len(repair.front.image)
     # Pixel art is not scaled down, which would blur it.
-    tile = len(enlarged(repair.front.image, TILE)) if repair.settings.reading.pixel else TILE
+    tile = len(enlarged(repair.front.image, _TILE)) if repair.settings.reading.pixel else _TILE
     yaws: Sequence[float] = view_yaws(ANGLES)
     pairs = []
     if repair.motion is not None:
@@ -179,4 +198,4 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
             pairs.append(
                 (z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number))
             )
-    write_sheet(folder / SHEET, repair.front.image, yaws, pairs, tile)
+    write_sheet(folder / REPAIR_SHEET, repair.front.image, yaws, pairs, tile)

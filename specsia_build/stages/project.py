@@ -16,8 +16,7 @@ from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import POSITION_CHANNELS, Camera, view_cameras
-from specsia_build.registration import VERSION as REGISTRATION_VERSION
-from specsia_build.registration import Registration, Similarity, iou, recall, register
+from specsia_build.registration import REGISTRATION_VERSION, Registration, Similarity, iou, recall, register
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned

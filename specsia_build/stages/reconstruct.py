@@ -82,7 +82,7 @@ def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
 
 
 def _sources(job: Job) -> Sources | None:
-    folder: Path | None = getattr(job.backend, "folder", None)
+    folder = None if job.backend is None else job.backend.folder
     return None if folder is None else Sources(folder, folder, READ)
 
 
@@ -96,7 +96,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
         if len(mesh.faces) > 0:
             mesh = compacted(mesh)
         mesh = mesh.with_sides(double=True)
-        if getattr(backend, "generates", True):
+        if backend.generates:
             check_generated(mesh, image, any_yaw=backend.needs_yaw)
         else:
             check_mesh(mesh)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.scoring import FAR, Likeness, Turned, better_frame, small, stated_axes
+from specsia_build.backends.scoring import FAR_COLOUR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look
@@ -92,9 +92,9 @@ def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta)
             f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they "
             f"would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
         )
-    if as_is.plain < FAR:
+    if as_is.plain < FAR_COLOUR:
         return None
     return (
         f"has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
-        f"less than {FAR:.2f}: shading, a wrong texture or another character's mesh look so"
+        f"less than {FAR_COLOUR:.2f}: shading, a wrong texture or another character's mesh look so"
     )

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.rig import Rig
-from specsia_build.annotation.tracks import Flow, Points, chosen, flow, points_at, tracked
+from specsia_build.annotation.tracks import Flow, TrackPoints, chosen, flow, points_at, tracked
 from specsia_build.annotation.udp import landmarks, udp
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, ClipSettings
@@ -165,7 +165,7 @@ def test_walk_maps_onto_itself(characters_dir: Path) -> None:
 
 
 def tracks(
-    points: Points, frames: list[Seen], rest: NDArray[np.float32]
+    points: TrackPoints, frames: list[Seen], rest: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Places (T, N, 2) of N points in T frames, and whether they are visible (T, N)."""
     rows = np.array([tracked(points, view, rest) for view in frames])

@@ -12,7 +12,7 @@ import pytest
 import trimesh
 
 from specsia_build.backends.base import Context, Reading
-from specsia_build.backends.command import Command
+from specsia_build.backends.command import CommandBackend
 from specsia_build.backends.mesh_dir import create
 from specsia_build.backends.placing import into_frame
 from specsia_build.backends.registry import absolute_spec, available_backends, load_backend, portable_spec
@@ -61,7 +61,7 @@ def test_placeholders_and_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "recon.py").write_text(text)
     words = f"'{sys.executable}' ~/recon.py {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
     backend = load_backend(f"command:{words}")
-    assert isinstance(backend, Command)
+    assert isinstance(backend, CommandBackend)
     backend.logs_to(tmp_path / "logs")
     low, high = backend.reconstruct(picture(), Context("knight", 7)).bounds()
     (log,) = (tmp_path / "logs").iterdir()
@@ -93,7 +93,7 @@ def test_spec_paths_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [absolute_spec(name) for name in ("relief", "fusion:0.5")] == ["relief", "fusion:0.5"]
     monkeypatch.chdir(tmp_path / "elsewhere")
     backend = load_backend(spec)
-    assert isinstance(backend, Command)
+    assert isinstance(backend, CommandBackend)
     assert backend.inputs("a") == (tmp_path / "here" / "my recon.py",)
     assert backend.words[-2:] == ("glb", str(tmp_path / "here" / "meshes"))
     assert backend.settings()["command"][:2] == [sys.executable, "my recon.py"]

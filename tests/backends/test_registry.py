@@ -6,18 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.backends import registry
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.registry import available_backends, call_backend, load_backend
 from specsia_build.backends.relief.backend import Relief
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -25,13 +27,12 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 from tests.backends.drawings import picture
 from tests.backends.upstream.upstreams import write_files
 from tests.commands import COMMAND
-from tests.shapes import write_folder
 
 ROOT = Path(__file__).parents[2]
 
 
 def card(image: np.ndarray) -> Mesh:
-    """The billboard of docs/backends.md."""
+    """The picture on a flat card."""
     h = 1.35 / 2
     corners = np.array([[-h, 0, h], [h, 0, h], [h, 0, -h], [-h, 0, -h]], np.float32)
     uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
@@ -40,11 +41,41 @@ def card(image: np.ndarray) -> Mesh:
     return Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
 
 
-def theirs(make: Callable[[np.ndarray], Any] = card, **members: Any) -> SimpleNamespace:
-    """A backend of somebody who has not read `Backend`."""
-    usual = {"name": "theirs", "version": 1, "sees_ground_truth": False, "needs_yaw": False, "settings": dict}
-    calls = {"inputs": lambda _: (), "reconstruct": lambda image, _: make(image)}
-    return SimpleNamespace(**usual | calls | members)
+class Theirs(Backend):
+    """A backend of another package."""
+
+    name = "theirs"
+
+    def __init__(self, make: Callable[[np.ndarray], Any] = card, **members: Any) -> None:
+        self._make = make
+        vars(self).update(members)
+
+    def reconstruct(self, image: np.ndarray, context: Context) -> Mesh:
+        mesh: Mesh = self._make(image)
+        return mesh
+
+
+class Misspelt(Theirs):
+    sees_groundtruth = True
+
+
+class MisspeltMethod(Theirs):
+    def setings(self) -> dict[str, int]:
+        return {"steps": 5}
+
+
+class Annotated(Theirs):
+    need_yaw: bool
+
+
+class Helping(Theirs):
+    _steps = 5
+
+    def _helper(self) -> None: ...
+
+
+class Without(Backend):
+    name = "theirs"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +92,7 @@ def theirs(make: Callable[[np.ndarray], Any] = card, **members: Any) -> SimpleNa
 )
 def test_answers_that_are_not_meshes(make: Callable[[np.ndarray], Any]) -> None:
     with pytest.raises(CharacterError, match="theirs gave no usable mesh"):
-        call_backend(theirs(make), picture(), Context("a", 1))
+        call_backend(Theirs(make), picture(), Context("a", 1))
 
 
 def test_other_integer_widths() -> None:
@@ -69,13 +100,13 @@ def test_other_integer_widths() -> None:
         mesh, wider = card(image), {"vertices": np.float64, "faces": np.int64}
         return replace(mesh, **{name: getattr(mesh, name).astype(dtype) for name, dtype in wider.items()})
 
-    mesh = call_backend(theirs(wide), picture(), Context("a", 1))
+    mesh = call_backend(Theirs(wide), picture(), Context("a", 1))
     assert [str(array.dtype) for array in (mesh.vertices, mesh.faces)] == ["float32", "int32"]
 
 
 def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     """Pretend that `theirs` is installed, with these factories, and nothing else."""
-    points = EntryPoints(EntryPoint("theirs", value, registry.GROUP) for value in values)
+    points = EntryPoints(EntryPoint("theirs", value, registry.BACKEND_GROUP) for value in values)
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
 
 
@@ -84,11 +115,18 @@ def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
     [
         (lambda _: [][0], "IndexError: list index"),
         (5, "TypeError"),
-        (lambda _: None, "is a NoneType without name and version"),
-        (lambda _: theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
-        (lambda _: theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
-        (lambda _: theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
-        (lambda _: theirs(version="1.0"), "a version that is no int but '1.0'"),
+        (lambda _: None, "is a NoneType, no subclass of"),
+        (lambda _: SimpleNamespace(**vars(Theirs)), "is a SimpleNamespace, no subclass of"),
+        (lambda _: cast(Any, Without)(), "TypeError: .*abstract"),
+        (lambda _: Misspelt(), "'sees_groundtruth' .*'sees_ground_truth'"),
+        (lambda _: MisspeltMethod(), "'setings' .*'settings'"),
+        (lambda _: Annotated(), "'need_yaw' .*'needs_yaw'"),
+        (lambda _: Theirs(needs_yaw="no"), "a needs_yaw that is no bool but 'no'"),
+        (lambda _: Theirs(slots="two"), "a slots that is no .* but 'two'"),
+        (lambda _: Theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
+        (lambda _: Theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
+        (lambda _: Theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
+        (lambda _: Theirs(version="1.0"), "a version that is no int but '1.0'"),
     ],
 )
 def test_objects_that_are_not_backends(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:
@@ -96,6 +134,14 @@ def test_objects_that_are_not_backends(monkeypatch: pytest.MonkeyPatch, create: 
     declare(monkeypatch, f"{__name__}:created")
     with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:created\) .*{reason}"):
         load_backend("theirs")
+
+
+def test_members_with_an_underscore_and_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "created", lambda _: Helping(patience=30), raising=False)
+    declare(monkeypatch, f"{__name__}:created")
+    backend = load_backend("theirs")
+    assert (backend.settings(), backend.inputs("a"), backend.slots) == ({}, (), None)
+    assert (backend.generates, backend.sees_back, backend.animated("a")) == (True, False, None)
 
 
 def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,22 +182,27 @@ def test_unused_settings_are_refused(
 
 
 def test_documented_example_builds(tmp_path: Path) -> None:
-    """The card has no height in other frames, which must not cost it its pairs."""
-    code = (ROOT / "docs/backends.md").read_text().partition("```python\n")[2].partition("```")[0]
+    """The example packs a character under the usual settings; where it raises, only that character fails."""
+    page = (ROOT / "docs/backends.md").read_text()
+    code, declared = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "toml"))
+    (point,) = tomllib.loads(declared)["project"]["entry-points"]["specsia.backends"].items()
     package = {
-        "my_backend.py": code.replace(
-            "h = 1.35 / 2", "h = 1.35 / 2 if context.character_id == '0' else [][1]"
+        "my_package/__init__.py": "",
+        "my_package/backend.py": code.replace(
+            "cell = max(", "cell = context.character_id == '0' or [][1]\n        cell = max("
         ),
         "mine-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n",
-        "mine-1.0.dist-info/entry_points.txt": "[specsia.backends]\nbillboard = my_backend:create\n",
+        "mine-1.0.dist-info/entry_points.txt": f"[specsia.backends]\n{' = '.join(point)}\n",
     }
     write_files(tmp_path / "site", package)
-    source, out = write_folder(tmp_path / "characters", 2), tmp_path / "run"
-    command = [*COMMAND, "build", str(source)]
-    settings = ["--backend=billboard", "--size=64", "--views=4", "--workers=1", "--min-iou=0", f"--out={out}"]
+    out = tmp_path / "run"
+    settings = [f"--backend={point[0]}", "--size=64", "--views=4", "--workers=1", f"--out={out}"]
+    command = [*COMMAND, "build", "sample:2", *settings, "--max-failures=1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
-    ran = subprocess.run([*command, *settings], env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+    shards = (out / "dataset/data").rglob("*.parquet")
+    assert sum(pq.ParquetFile(path).metadata.num_rows for path in shards) == 4
     (line,) = (out / "failures.jsonl").read_text().splitlines()
-    assert "billboard failed on 1 (IndexError" in json.loads(line)["reason"]
-    assert "[][1]" in (out / "logs/reconstruct/billboard/1.txt").read_text()
+    assert "cushion failed on 1 (IndexError" in json.loads(line)["reason"]
+    assert "[][1]" in (out / "logs/reconstruct/cushion/1.txt").read_text()

@@ -21,7 +21,7 @@ from specsia_build.animation.motion import poses
 from specsia_build.characters.bicar import bicar_entry, read_bicar
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
-from specsia_build.characters.samples.make import Sample, make_sample
+from specsia_build.characters.samples.make import SampleMesh, make_sample
 from specsia_build.characters.samples.write import FILES, write_sample
 from specsia_build.errors import CharacterError, UsageError
 
@@ -35,12 +35,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def dozen() -> list[Sample]:
+def dozen() -> list[SampleMesh]:
     return [make_sample(SEED, index) for index in range(12)]
 
 
 @pytest.fixture(scope="module")
-def folder(dozen: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(dozen: list[SampleMesh], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first of the dozen, written."""
     target = tmp_path_factory.mktemp("samples")
     with patch("specsia_build.characters.samples.write.make_sample", lambda _, index: dozen[index]):
@@ -62,7 +62,7 @@ def test_files_follow_3dbicar(folder: Path) -> None:
     )
 
 
-def test_closed_and_facing_outwards(dozen: list[Sample]) -> None:
+def test_closed_and_facing_outwards(dozen: list[SampleMesh]) -> None:
     for sample in dozen:
         a, b, c = np.moveaxis(sample.vertices[sample.faces], 1, 0)
         _, part = connected_components(
@@ -77,7 +77,7 @@ def test_closed_and_facing_outwards(dozen: list[Sample]) -> None:
         assert sample.texels.max() < 1
 
 
-def test_sample_round_trip(folder: Path, dozen: list[Sample]) -> None:
+def test_sample_round_trip(folder: Path, dozen: list[SampleMesh]) -> None:
     for index in range(COUNT):
         character = read_character(bicar_entry(folder / str(index), str(index)))
         turned = (dozen[index].vertices * (1, 1, -1))[:, [0, 2, 1]]

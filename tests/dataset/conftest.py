@@ -9,8 +9,6 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.reading import open_dataset
 from tests.dataset.small import build_small
 
 IDS = ("0", "1", "2", "3", "10", "hero")
@@ -26,14 +24,6 @@ def one_backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three characters, two backends; not to be changed."""
     return build_small(tmp_path_factory.mktemp("two") / "dataset", ("a", "b", "c"), backends=("fat", "thin"))
-
-
-@pytest.fixture(scope="session")
-def converted(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`one_backend` in the published schema; not to be changed."""
-    out = tmp_path_factory.mktemp("published") / "dataset"
-    to_published(open_dataset(one_backend), out)
-    return out
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.diff import diff
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
@@ -96,4 +95,3 @@ def test_older_dataset_without_the_column(tmp_path: Path) -> None:
     assert result.columns == ("outline_rgb",) and not any(config.changed for config in result.configs)
     for before, after in zip(*map(pairs_of, opened), strict=True):
         assert before.outline_rgb == after.outline_rgb == (before.outline_grey,) * 3
-    assert to_published(opened[0], tmp_path / "a") == to_published(opened[1], tmp_path / "b")

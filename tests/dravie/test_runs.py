@@ -18,8 +18,8 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.adapt.adapt import find_frontal
 from specsia_build.dravie.metrics import view_scores
-from specsia_build.dravie.model.checkpoint import MODEL, load_generator
-from specsia_build.dravie.runs import SEEN_FILE, WEIGHTS, checkpoints, read_run_config, read_seen
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator
+from specsia_build.dravie.runs import SEEN_FILE, SHIPPED_RUN, checkpoints, read_run_config, read_seen
 from specsia_build.errors import SpecsiaError
 from tests.commands import specsia
 from tests.dataset.small import StoredRow, change, read_rows, shard
@@ -108,16 +108,16 @@ def test_other_id_does_not_hide_character(dataset: Path, trained: Path, tmp_path
     assert "b (there called c)" in evaluate(trained, renamed, tmp_path / "out", code=2).stderr
 
 
-CARD = WEIGHTS / "MODEL_CARD.md"
+CARD = SHIPPED_RUN / "MODEL_CARD.md"
 MOST_BYTES = 1_200_000
 
 
 def trained_on() -> set[str]:
-    return {character for of in (read_seen(WEIGHTS).training or {}).values() for character in of}
+    return {character for of in (read_seen(SHIPPED_RUN).training or {}).values() for character in of}
 
 
 def weights_file() -> Path:
-    return checkpoints(WEIGHTS)[-1] / MODEL
+    return checkpoints(SHIPPED_RUN)[-1] / MODEL_FILE
 
 
 def test_improves_an_unseen_figure() -> None:
@@ -130,7 +130,7 @@ def test_computes_as_trained() -> None:
     """Record the numbers anew with new weights; other code must keep them."""
     noise = torch.rand(1, 23, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
     with torch.no_grad():
-        painted = load_generator(WEIGHTS).network(noise)
+        painted = load_generator(SHIPPED_RUN).network(noise)
     assert painted.mean((0, 2, 3)).tolist() == pytest.approx([-0.0299, -0.0321, -0.0199, 0.7926], abs=0.001)
     assert painted.std((0, 2, 3)).tolist() == pytest.approx([0.3971, 0.3915, 0.3915, 0.2842], abs=0.001)
 
@@ -149,27 +149,31 @@ def test_folder_named_pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_weights_small_whole_and_float16() -> None:
-    model, config, _ = load_generator(WEIGHTS)
+    model, config, _ = load_generator(SHIPPED_RUN)
     assert config.sees_drawing and config.architecture == "tiny"
-    assert len(checkpoints(WEIGHTS)) == 1
+    assert len(checkpoints(SHIPPED_RUN)) == 1
     assert (
         sum(parameter.numel() for parameter in model.parameters()) * 2
         < weights_file().stat().st_size
         < MOST_BYTES
     )
     assert all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values())
-    assert {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md"}
+    assert {path.suffix for path in SHIPPED_RUN.rglob("*") if path.is_file()} == {
+        ".json",
+        ".safetensors",
+        ".md",
+    }
 
 
 def test_card_describes_these_weights() -> None:
-    card, settings = CARD.read_text(encoding="utf-8"), read_run_config(WEIGHTS)
+    card, settings = CARD.read_text(encoding="utf-8"), read_run_config(SHIPPED_RUN)
     assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
     assert settings is not None and f"{settings.steps:,} steps" in card
     assert settings.configs == ("relief", "fusion")
 
 
 def test_card_names_every_character() -> None:
-    card, seen = CARD.read_text(encoding="utf-8"), read_seen(WEIGHTS)
+    card, seen = CARD.read_text(encoding="utf-8"), read_seen(SHIPPED_RUN)
     real = {name for name in trained_on() | set(seen.validation) if not name.startswith("sample-")}
     assert real and real <= set(re.findall(r"`([a-z0-9_]+)`", card))
     assert f"{sum(name.startswith('sample-') for name in trained_on())} procedural" in card

@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from specsia_build.dataset import schema
-from specsia_build.dravie.runs import FOLDER
+from specsia_build.dravie.runs import CHECKPOINTS_FOLDER
 from tests.commands import specsia
 from tests.dataset.small import StoredRow, build_small, read_rows, shard, write_rows
 from tests.hostile.yard import Snapshot, snapshot
@@ -150,7 +150,7 @@ def trained(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(top / "cache"))
         specsia(*arguments, *small)
-    shutil.rmtree(top / "run" / FOLDER / "0000002")
+    shutil.rmtree(top / "run" / CHECKPOINTS_FOLDER / "0000002")
     return top / "run"
 
 

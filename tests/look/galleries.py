@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
-from specsia_build.look.repair import COMPARE, DRAWING, FILMS, LAYERS, RECORD, SHEET, picture
+from specsia_build.look.repair import (
+    COMPARE,
+    FRAMED_DRAWING,
+    REPAIR_FILMS,
+    REPAIR_LAYERS,
+    REPAIR_RECORD,
+    REPAIR_SHEET,
+    picture,
+)
 from specsia_build.pictures.files import write_moving
 
 Draw = Callable[[str, str, str, int], NDArray[np.uint8] | str]
@@ -75,14 +83,14 @@ def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gall
 def write_repair(folder: Path, *warnings: str) -> Path:
     """A folder as `specsia repair` writes it, of four frames of one colour each."""
     frames = [np.full((16, 16, 4), (200, 60 * k, 30, 255), np.uint8) for k in range(4)]
-    for layer in LAYERS:
+    for layer in REPAIR_LAYERS:
         picture(folder, layer, 0).parent.mkdir(parents=True)
         for number, frame in enumerate(frames):
             pixels = frame[..., 0].copy() if layer == "mask" else frame
             picture(folder, layer, number).write_bytes(png.encode(pixels))
-    for name in (SHEET, DRAWING):
+    for name in (REPAIR_SHEET, FRAMED_DRAWING):
         (folder / name).write_bytes(png.encode(frames[0]))
-    for name in (*FILMS, COMPARE):
+    for name in (*REPAIR_FILMS, COMPARE):
         write_moving(folder / name, 4, (frame[..., :3] for frame in frames), Fraction(4))
     record = {
         "name": folder.name,
@@ -95,5 +103,5 @@ def write_repair(folder: Path, *warnings: str) -> Path:
         "contour": {"kept": True, "width": 3.0},
         "settings": {"size": 16, "outline": "keep", "mask": None},
     }
-    (folder / RECORD).write_text(json.dumps(record))
+    (folder / REPAIR_RECORD).write_text(json.dumps(record))
     return folder

@@ -20,7 +20,7 @@ from specsia_build.look import page as pages
 from specsia_build.look.drawing import Choice, Style, draw_sheet, draw_turntable
 from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
 from specsia_build.look.page import PICTURES_MARK, write_page
-from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
+from specsia_build.look.strips import STRIP_COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
 from specsia_build.pictures.sheets import Sheet
 from tests.look.galleries import Drawn, colours, gallery, item
@@ -128,9 +128,9 @@ def test_frames_in_rows(tile: int) -> None:
     strip = strip_of(pictures, tile)
     pixels = opened(strip.data)
     assert strip.suffix == "webp"
-    assert pixels.shape == (3 * tile, COLUMNS * tile, 4)
+    assert pixels.shape == (3 * tile, STRIP_COLUMNS * tile, 4)
     for k in range(23):
-        left, top = tile * (k % COLUMNS), tile * (k // COLUMNS)
+        left, top = tile * (k % STRIP_COLUMNS), tile * (k // STRIP_COLUMNS)
         middle = pixels[top + tile // 2, left + tile // 2]
         assert abs(int(middle[0]) - 10 * k) < 8
         assert (middle[3], pixels[top, left, 3]) == (255, 0)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES
-from specsia_build.rendering.fast.stacks import LAYERS
+from specsia_build.rendering.fast.fragments import PIXEL_SAMPLES, SAMPLE_X, SAMPLE_Y
+from specsia_build.rendering.fast.stacks import MOST_LAYERS
 from specsia_build.rendering.mesh import Mesh, Texture
 
 GRID = 16
@@ -118,9 +118,9 @@ def _met(mesh: Mesh, f: int, corners: Ints, depth: NDArray[np.float32], size: in
         return None
     rows, columns = (a.ravel()[:, None] for a in np.mgrid[y0 : y1 + 1, x0 : x1 + 1])
     px, py = columns * 256 + 128, rows * 256 + 128
-    right, down = SAMPLE_X[:SAMPLES].astype(np.int64), SAMPLE_Y[:SAMPLES].astype(np.int64)
+    right, down = SAMPLE_X[:PIXEL_SAMPLES].astype(np.int64), SAMPLE_Y[:PIXEL_SAMPLES].astype(np.int64)
     translucent = mesh.materials[mesh.face_material[f]].alpha_mode == "blend"
-    inside = np.ones((len(rows), SAMPLES), np.bool_)
+    inside = np.ones((len(rows), PIXEL_SAMPLES), np.bool_)
     centre = []
     for px0, py0, px1, py1 in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
         step_x, step_y = py0 - py1, px1 - px0
@@ -149,7 +149,7 @@ def _met(mesh: Mesh, f: int, corners: Ints, depth: NDArray[np.float32], size: in
         rgba = rgba * _texel(material.texture, weights @ mesh.uv[f][order])
     if not translucent:
         rgba = np.concatenate([rgba[:, :3], np.ones((len(s), 1))], axis=1)
-    flat = (rows[pixel, 0] * size + columns[pixel, 0]) * SAMPLES + s
+    flat = (rows[pixel, 0] * size + columns[pixel, 0]) * PIXEL_SAMPLES + s
     return _Hits(flat, deep[pixel, s], rgba, weights @ mesh.vertices[mesh.faces[f][order]])
 
 
@@ -178,7 +178,7 @@ def layered(mesh: Mesh, camera: Camera) -> Layered:
         if hits is not None:
             blend = mesh.materials[mesh.face_material[f]].alpha_mode == "blend"
             (translucent if blend else opaque).append(hits)
-    samples = size * size * SAMPLES
+    samples = size * size * PIXEL_SAMPLES
     behind = _joined(opaque)
     behind = behind[np.unique(behind.sample, return_index=True)[1]]
     wall = np.full(samples, np.inf, np.float32)
@@ -188,7 +188,7 @@ def layered(mesh: Mesh, camera: Camera) -> Layered:
     again = (layers.sample[1:] == layers.sample[:-1]) & (layers.depth[1:] == layers.depth[:-1])
     layers = layers[np.concatenate([[True], ~again])[: len(layers.sample)]]
     rank = np.arange(len(layers.sample)) - np.searchsorted(layers.sample, layers.sample)
-    layers, rank = layers[rank < LAYERS], rank[rank < LAYERS]
+    layers, rank = layers[rank < MOST_LAYERS], rank[rank < MOST_LAYERS]
     touched = np.zeros(samples, np.bool_)
     touched[layers.sample] = True
 
@@ -203,7 +203,7 @@ def layered(mesh: Mesh, camera: Camera) -> Layered:
         light[lit.sample] += part[:, None] * lit.rgba[:, :3]
         through[lit.sample] -= part
 
-    shape = (size, size, SAMPLES)
+    shape = (size, size, PIXEL_SAMPLES)
     opacity = 1 - through.reshape(shape).mean(axis=2)
     mean = light.reshape(*shape, 3).mean(axis=2)
     straight = np.divide(mean, opacity[..., None], out=np.zeros_like(mean), where=opacity[..., None] > 0)

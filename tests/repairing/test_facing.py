@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.frame import view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.repairing import facing
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
-from specsia_build.repairing.facing import MIRRORED, SIDES, choose_facing, facing_chances
+from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, choose_facing, facing_chances
 from specsia_build.stages.render import in_frame
 from tests.repairing.test_drawing import write_drawing
 
@@ -36,7 +36,7 @@ def unseen_views(folder: Path) -> Iterator[tuple[str, str, Pixels]]:
     entries = {entry.id: entry for entry in open_source(str(folder / "everything.jsonl"), folder).entries}
     for name in UNSEEN:
         mesh, _ = in_frame(read_character(entries[name]), BuildConfig())
-        for side, layers in zip(SIDES, FastRenderer().render(mesh, view_cameras(4, 256)), strict=True):
+        for side, layers in zip(DRAWN_SIDES, FastRenderer().render(mesh, view_cameras(4, 256)), strict=True):
             yield name, side, layers.color
 
 
@@ -52,7 +52,7 @@ def test_unseen_characters(characters_dir: Path) -> None:
         if side == "front":
             assert warnings == (), name
         elif side != "back" and name.startswith(("man", "woman")):
-            assert chances[SIDES.index(side)] > 0.5, name
+            assert chances[DRAWN_SIDES.index(side)] > 0.5, name
 
 
 def test_strangers_drawings_stay_fronts(drawings_dir: Path) -> None:

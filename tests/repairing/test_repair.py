@@ -127,7 +127,7 @@ def test_character_in_motion(tmp_path: Path) -> None:
 def test_fitted_model_is_kept_where_it_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = replace(ADAPTATION, steps=30, learning_rate=5e-4)
     monkeypatch.setattr("specsia_build.repairing.repair.ADAPTATION", quick)
-    monkeypatch.setattr("specsia_build.dravie.adapt.adapt.BLEND", 1.0)
+    monkeypatch.setattr("specsia_build.dravie.adapt.adapt.BLEND_SHARE", 1.0)
     drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
     mesh = write_turned(tmp_path / "other.obj", np.eye(3))
     inverted = np.array(Image.open(drawing))

@@ -19,7 +19,7 @@ from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.fusion.carve import fused_surface
 from specsia_build.backends.fusion.colour import colours_of
 from specsia_build.backends.fusion.damage import damaged, turns
-from specsia_build.backends.fusion.views import CAMERAS, Views, true_views
+from specsia_build.backends.fusion.views import CAMERAS, DrawnViews, true_views
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
@@ -31,12 +31,11 @@ class Fusion(Backend):
     instant-nsr."""
 
     strength: float = 1.0
-    name: str = "fusion"
-    version: int = 4
-    sees_ground_truth: bool = True
-    needs_yaw: bool = False
-    generates: bool = True
-    compiles: bool = True
+
+    name = "fusion"
+    version = 4
+    sees_ground_truth = True
+    compiles = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"strength": self.strength}
@@ -55,7 +54,7 @@ class Fusion(Backend):
         streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(CAMERAS) + 2)]
         truth = true_views(context.ground_truth(), image, turns(streams[-1], self.strength))
         damaged_views = [damaged(*view, k, streams[k], self.strength) for k, view in enumerate(truth)]
-        views = Views(*(np.stack(layer) for layer in zip(*damaged_views, strict=True)))
+        views = DrawnViews(*(np.stack(layer) for layer in zip(*damaged_views, strict=True)))
         mesh, normals = fused_surface(views)
         linear = np.ones((len(mesh.vertices), 4), np.float32)
         linear[:, :3] = srgb_to_linear(colours_of(mesh, normals, views, streams[-2], self.strength))

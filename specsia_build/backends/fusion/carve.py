@@ -9,13 +9,13 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
-    HALF,
+    HALF_SIZE,
     PAIRS,
     SCALE,
     VIEW_SIZE,
-    Floats,
-    Views,
+    DrawnViews,
     between,
     blended,
     seen_from,
@@ -26,22 +26,22 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-REACH = (
+_REACH = (
     3  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
 )
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
 GRAZING = 0.2  # Least cosine; a step in depth has none of its own
-NEARBY = 5  # Pixels over which a slope is measured
-STEP = 0.3  # Cosine up to which a depth lies between two surfaces: one ends before the other
-FACES = 50_000  # Number of faces to aim for, as in DrawingSpinUp's meshes
+_NEARBY = 5  # Pixels over which a slope is measured
+_STEP = 0.3  # Cosine up to which a depth lies between two surfaces: one ends before the other
+_FACES = 50_000  # Number of faces to aim for, as in DrawingSpinUp's meshes
 PROBE = 1 / 80  # Units between the points at which the shape is first carved, to estimate its number of faces
-FEWEST, MOST = 96, 224  # Voxels along one unit, whatever the number of faces
-SLACK = 0.002  # Units that the surface may be in front of a view's depth; with less, noise makes holes
+_FEWEST, _MOST = 96, 224  # Voxels along one unit, whatever the number of faces
+_SLACK = 0.002  # Units that the surface may be in front of a view's depth; with less, noise makes holes
 SMOOTH = 0.8  # Width in voxels of the Gaussian over the signed distance
 PUFF = 0.1  # Voxels by which thin parts end up thicker, as after volumetric fusion; a cape would else be lost
-CUT = 0.04  # Units beyond which a distance to the surface no longer counts
+_CUT = 0.04  # Units beyond which a distance to the surface no longer counts
 TAUBIN = 3 * (0.5, -0.53)  # Factors of Taubin's smoothing (SIGGRAPH 1995)
 
 
@@ -57,7 +57,7 @@ def _look(ids, low, cell, nearest, piece):  # type: ignore[no-untyped-def]
                 depth = np.float32(far)
                 left, right = max(0, int(u - reach)), min(VIEW_SIZE - 1, int(u + reach))
                 for l in filled:  # noqa: E741
-                    v = HALF - (low[2] + l * cell) * SCALE
+                    v = HALF_SIZE - (low[2] + l * cell) * SCALE
                     for r in range(max(0, int(v - reach)), min(VIEW_SIZE - 1, int(v + reach)) + 1):
                         for c in range(left, right + 1):
                             if depth < nearest[k, r, c]:
@@ -76,7 +76,7 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
                 if u < 0 or u >= VIEW_SIZE:
                     continue
                 for l in range(1, volume.shape[2] - 1):  # noqa: E741
-                    v = HALF - (low[2] + l * cell) * SCALE
+                    v = HALF_SIZE - (low[2] + l * cell) * SCALE
                     if v < 0 or v >= VIEW_SIZE or not missing[k, int(v), int(u)]:
                         continue
                     c, s = between(u)
@@ -95,7 +95,7 @@ def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
     row, down = np.empty(counts[2], np.int64), np.empty(counts[2])
     for l in range(counts[2]):  # noqa: E741
-        row[l], down[l] = between(HALF - (low[2] + l * cell) * SCALE)
+        row[l], down[l] = between(HALF_SIZE - (low[2] + l * cell) * SCALE)
     column, across = np.empty(views, np.int64), np.empty(views)
     far, cuts = np.empty(views), np.empty(views)
     for i in range(counts[0]):
@@ -104,20 +104,20 @@ def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-
                 u, far[k] = seen_from(k, low[0] + i * cell, low[1] + j * cell)
                 column[k], across[k] = between(u)
             for l in range(counts[2]):  # noqa: E741
-                value = CUT
+                value = _CUT
                 for k, m in PAIRS:
                     cuts[k] = blended(inside[k], row[l], column[k], down[l], across[k])
                     cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
                     value = min(value, 0.5 * (cuts[k] + cuts[m]) / SCALE)
-                    if value <= -CUT:
+                    if value <= -_CUT:
                         break
-                if value > -CUT:
+                if value > -_CUT:
                     for k in range(views):
                         if cuts[k] > 0:
                             behind = far[k] - blended(depth[k], row[l], column[k], down[l], across[k])
                             steep = blended(facing[k], row[l], column[k], down[l], across[k])
-                            value = min(value, behind * steep + SLACK)
-                out[i, j, l] = max(value, -CUT)
+                            value = min(value, behind * steep + _SLACK)
+                out[i, j, l] = max(value, -_CUT)
     return out
 
 
@@ -129,7 +129,9 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
         total, weight = np.zeros(points.shape), np.zeros((len(points), 1))
         for f in range(len(faces)):
             for corner in range(3):
-                v, a, b = faces[f, corner], faces[f, (corner + 1) % 3], faces[f, (corner + 2) % 3]
+                v = faces[f, corner]
+                a = faces[f, (corner + 1) % 3]
+                b = faces[f, (corner + 2) % 3]
                 weight[v, 0] += 2
                 for k in range(3):
                     total[v, k] += points[a, k] + points[b, k]
@@ -143,24 +145,24 @@ def _facing(depths: Floats) -> Floats:
 
     It turns a difference in depth into a distance to the surface.
     """
-    near = (1, NEARBY, NEARBY)
+    near = (1, _NEARBY, _NEARBY)
     rise = scipy.ndimage.maximum_filter(depths, near) - scipy.ndimage.minimum_filter(depths, near)
-    run = (NEARBY - 1) / SCALE
+    run = (_NEARBY - 1) / SCALE
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _missing(views: Views, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
     """Pixels (6, H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
     covered = views.inside > 0
     carved = covered & (nearest <= views.depth + BEHIND)
-    missing = covered & ~carved & (facing > STEP)
-    near, around = (np.hypot(*np.mgrid[-r : r + 1, -r : r + 1])[None] <= r for r in (REACH, REACH + 1))
+    missing = covered & ~carved & (facing > _STEP)
+    near, around = (np.hypot(*np.mgrid[-r : r + 1, -r : r + 1])[None] <= r for r in (_REACH, _REACH + 1))
     core = missing & ~scipy.ndimage.binary_dilation(carved, near, mask=missing)
     return np.asarray(scipy.ndimage.binary_dilation(core, around, mask=missing))
 
 
 def _with_visible_parts(
-    volume: Floats, views: Views, facing: Floats, low: NDArray[np.float64], cell: float
+    volume: Floats, views: DrawnViews, facing: Floats, low: NDArray[np.float64], cell: float
 ) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
@@ -176,8 +178,10 @@ def _with_visible_parts(
     return volume
 
 
-def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
-    """Units between voxels that give about `FACES` faces.
+def _fitting_cell(
+    views: DrawnViews, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> float:
+    """Units between voxels that give about `_FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a
     vertex.
@@ -186,11 +190,11 @@ def _fitting_cell(views: Views, facing: Floats, low: NDArray[np.float64], high: 
     volume = _carved(views.inside, views.depth, facing, low, high + PROBE, PROBE)
     filled = _with_visible_parts(volume, views, facing, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
-    return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
+    return float(np.clip(PROBE * np.sqrt(2 * crossings / _FACES), 1 / _MOST, 1 / _FEWEST))
 
 
-def fused_surface(views: Views) -> tuple[Mesh, Floats]:
-    """Fuse the views to a closed surface of about `FACES` faces, counter-clockwise seen from outside.
+def fused_surface(views: DrawnViews) -> tuple[Mesh, Floats]:
+    """Fuse the views to a closed surface of about `_FACES` faces, counter-clockwise seen from outside.
 
     A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks
     through it, or if a view shows a part there that this leaves out.

@@ -4,12 +4,12 @@ it."""
 import numpy as np
 import scipy
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
     CAMERAS,
-    HALF,
+    HALF_SIZE,
     SCALE,
-    Floats,
-    Views,
+    DrawnViews,
     between,
     depth_along,
     seen_from,
@@ -18,7 +18,7 @@ from specsia_build.jit import compiled
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
-SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
+_SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
 SEEN = 0.012  # Units that a vertex may be behind a view's depth and still be visible
 SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
 PEEK = (
@@ -31,9 +31,9 @@ that differs
 between R, G and B: a colour network is fitted at random points and keeps a pattern of its own."""
 
 GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
-PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
+_PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
 FRINGE = 1.2  # Pixels beyond the outline over which a view's colours turn to paper
-FEWEST = (
+_FEWEST = (
     0.02  # Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
 )
 NEIGHBOURS = 4
@@ -48,8 +48,9 @@ def _mean(image, j, i, t, s):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: ignore[no-untyped-def]
+def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-untyped-def]
     """Weighted mean colour (V, 3) and total weight (V,) of each vertex."""
+    colors, inside = views.color, views.inside
     out = np.zeros((len(vertices), 3), np.float32)
     weights = np.zeros(len(vertices), np.float32)
     for n in range(len(vertices)):
@@ -59,15 +60,15 @@ def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: i
             if away >= 0:
                 continue
             i, s = between(u)
-            j, t = between(HALF - vertices[n, 2] * SCALE)
+            j, t = between(HALF_SIZE - vertices[n, 2] * SCALE)
             if far - depths[k, j + (t >= 0.5), i + (s >= 0.5)] > SEEN + peek[n, k]:
                 continue
             edge = _mean(inside[k], j, i, t, s)
             figure_share = min(1.0, max(0.0, 1.0 + edge / FRINGE))
-            weight = (-away) ** SHARPNESS * np.exp(jitter[n, k]) * (0.15 + 0.85 * figure_share)
+            weight = (-away) ** _SHARPNESS * np.exp(jitter[n, k]) * (0.15 + 0.85 * figure_share)
             for channel in range(3):
                 value = _mean(colors[k, :, :, channel], j, i, t, s)
-                out[n, channel] += weight * (PAPER + figure_share * (value - PAPER))
+                out[n, channel] += weight * (_PAPER + figure_share * (value - _PAPER))
             weights[n] += weight
         if weights[n] > 0:
             out[n] /= weights[n]
@@ -75,7 +76,7 @@ def _gather(vertices, normals, colors, inside, depths, jitter, peek):  # type: i
 
 
 def colours_of(
-    mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float
+    mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
 ) -> Floats:
     """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and
     grain."""
@@ -84,8 +85,8 @@ def colours_of(
     shape = (len(mesh.vertices), len(CAMERAS))
     jitter = generator.standard_normal(shape, dtype=np.float32) * np.float32(SPECKLE * strength)
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
-    colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, jitter, peek)
-    is_seen = weights >= FEWEST
+    colours, weights = _gather(mesh.vertices, normals, views, depths, jitter, peek)
+    is_seen = weights >= _FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
         _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(
             mesh.vertices[~is_seen], k=NEIGHBOURS

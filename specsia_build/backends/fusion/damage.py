@@ -10,93 +10,76 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, Floats, Views, between, blended
+from specsia_build.arrays import Floats
+from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
 
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
-TURN_DEG, ROLL_DEG, SCALE, SHIFT = (
-    1.2,
-    0.3,
-    0.004,
-    0.35,
-)  # Deviations of yaw, turn in the plane, scale and shift
+TURN_DEG, ROLL_DEG = 1.2, 0.3  # Deviations of yaw and of the turn in the plane
+_SCALE, SHIFT = 0.004, 0.35  # Deviations of scale and shift
 BEND, BEND_WAVE = 0.38, 56.0  # Smooth displacement of all that a view shows, its silhouette included
 SPLIT = 2.5  # Width of the Gaussian that separates colours from detail
-WANDER, WANDER_WAVE, FADE = (
-    1.5,
-    22.0,
-    0.45,
-)  # Displacement of the detail, and its change of contrast by `PATCH_WAVE`
-GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = (
-    11.0,
-    70.0,
-    0.55,
-    34.0,
-)  # Detail from elsewhere, its contrast, in patches
-MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = (
-    0.5,
-    (5.0, 11.0),
-    0.012,
-)  # Noise in proportion to the local contrast plus a floor
+WANDER, WANDER_WAVE = 1.5, 22.0  # Displacement of the detail
+FADE = 0.45  # Its change of contrast by `PATCH_WAVE`
+GHOST_SHIFT, GHOST_WAVE = 11.0, 70.0  # Detail from elsewhere
+GHOST, PATCH_WAVE = 0.55, 34.0  # Its contrast, in patches
+MOTTLE, MOTTLE_WAVES = 0.5, (5.0, 11.0)  # Noise in proportion to the local contrast plus a floor
+MOTTLE_FLOOR = 0.012
 MOTTLE_HUE = 0.25  # Its share that differs between R, G and B
-LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0  # Relative drift of brightness, whole and by place
+LIGHT = 0.040  # Relative drift of brightness of the whole view
+LIGHT_FIELD, LIGHT_WAVE = 0.055, 80.0  # The same by place
 TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place
-SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
+_SOFT = 0.8  # Blur of a view
+SOFT_FRONT, SOFT_BACK = 0.45, 1.1  # Blur of the frontal one and of the back
 BACK_DETAIL = 0.4  # Contrast of detail
-BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0  # Blur and shift of colours
-CLOSE, OPEN, MASK_WAVE = (
-    2.0,
-    0.6,
-    48.0,
-)  # Mean radii of gaps that fuse and of parts that are lost, and their variation
-EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
-NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (
-    (3, 3),
-    1.5,
-    0.0035,
-    44.0,
-)  # Erosion, blur and error in units of the depth
+BACK_BLUR = 4.0  # Blur of colours
+BACK_SHIFT, BACK_WAVE = 9.0, 60.0  # Shift of colours
+CLOSE, OPEN = 2.0, 0.6  # Mean radii of gaps that fuse and of parts that are lost
+MASK_WAVE = 48.0  # Their variation
+_EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
+_NEARER, DEPTH_BLUR = (3, 3), 1.5  # Erosion and blur of the depth
+_DEPTH, DEPTH_WAVE = 0.0035, 44.0  # Its error in units
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
 def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64]:
     """Degrees (6,) by which each view is turned from its camera; 0 for the front."""
     degrees = generator.normal(0.0, TURN_DEG * strength, 6)
-    degrees[FRONT] = 0.0
+    degrees[FRONT_VIEW] = 0.0
     return degrees
 
 
 def damaged(
     pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
-) -> Views:
+) -> DrawnViews:
     """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly
     made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
-    share = strength * (FRONT_SHARE if which == FRONT else 1.0)
+    share = strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0)
     bend = _similarity(generator, share)
     bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
     # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from
     # behind.
-    nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), NEARER)
+    nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), _NEARER)
     moved = warped(np.dstack([pixels, nearer]), bend)
     alpha = moved[..., 3]
     known = alpha >= 0.5
     whole = continued(moved[..., :3] / np.maximum(alpha, 1e-3)[..., None], known)
     blurred = _blurred(moved[..., 4], DEPTH_BLUR * strength)
-    return Views(
+    return DrawnViews(
         _repainted(whole, known, which, generator, strength),
         _recut(alpha, generator, share),
-        blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(DEPTH * strength),
+        blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(_DEPTH * strength),
     )
 
 
 def _similarity(generator: np.random.Generator, strength: float) -> Floats:
     """A small turn, growth and shift about the image's centre, as a displacement (2, H, H)."""
     roll, growth, across, down = generator.standard_normal(4) * strength
-    angle, scale = np.deg2rad(ROLL_DEG * roll), SCALE * growth
+    angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
     y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
     return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(
         np.float32
@@ -111,7 +94,7 @@ def _repainted(
     color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
 ) -> Floats:
     """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
-    s = np.float32(strength * (FRONT_SHARE if which == FRONT else 1.0))
+    s = np.float32(strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0))
     base = _blurred(color, SPLIT)
     detail = color - base
     wander = smooth_vectors(generator, WANDER_WAVE) * (s * np.float32(WANDER))
@@ -119,14 +102,14 @@ def _repainted(
     strange = warped(detail, smooth_vectors(generator, GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
     patches = np.clip(smooth_noise(generator, PATCH_WAVE), 0, 1)
     back_shift = smooth_vectors(generator, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
-    if which == BACK:
+    if which == BACK_VIEW:
         blend = min(1.0, strength)
         base = base + np.float32(blend) * (_blurred(warped(base, back_shift), BACK_BLUR * strength) - base)
         contrast = contrast * np.float32(1 - blend * (1 - BACK_DETAIL))
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
     painted += _mottle(detail, known, generator, float(s))
-    softness = {FRONT: SOFT_FRONT, BACK: SOFT_BACK}.get(which, SOFT)
+    softness = {FRONT_VIEW: SOFT_FRONT, BACK_VIEW: SOFT_BACK}.get(which, _SOFT)
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 
@@ -161,7 +144,7 @@ def _recut(coverage: Floats, generator: np.random.Generator, strength: float) ->
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
     close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
     opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
-    shift = sum(smooth_noise(generator, wavelength) for wavelength in EDGE_WAVES) * EDGE * strength
+    shift = sum(smooth_noise(generator, wavelength) for wavelength in EDGE_WAVES) * _EDGE * strength
     inside = signed_distance(coverage.astype(np.float64) - 0.5)
     if strength > 0:
         inside = signed_distance(inside + close) - close
@@ -265,7 +248,9 @@ def _sweep(distance):  # type: ignore[no-untyped-def]
             before = np.inf
             for j in range(1, width - 1):
                 c = j if step > 0 else width - 1 - j
-                here, a, b = row[c], min(before, row[c + step]), beside[c]
+                here = row[c]
+                a = min(before, row[c + step])
+                b = beside[c]
                 before = here
                 low, high = min(a, b), max(a, b)
                 # A new distance exceeds the nearer neighbour's by the root of a half at least.

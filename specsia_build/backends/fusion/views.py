@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Floats
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.jit import inlined
@@ -14,16 +15,15 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh
 
-Floats = NDArray[np.float32]
-
 VIEW_SIZE = 256  # Width and height of a view in pixels, as of Wonder3D's network
 
 CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0, 315.0))
 """Front, front right, right, back, left, front left, as of Wonder3D. The right one stands at +x."""
 
-FRONT, RIGHT, BACK, LEFT = 0, 2, 3, 4  # Indices of those views
+FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
+RIGHT, LEFT = 2, 4
 PAIRS = (
-    (FRONT, BACK),
+    (FRONT_VIEW, BACK_VIEW),
     (RIGHT, LEFT),
     (1, 1),
     (5, 5),
@@ -31,13 +31,13 @@ PAIRS = (
 BASES = np.stack(
     [camera.basis() for camera in CAMERAS]
 )  # Right, up and forward directions in rows, (6, 3, 3)
-SCALE, HALF = (
+SCALE, HALF_SIZE = (
     CAMERAS[0].pixels_per_unit,
     VIEW_SIZE / 2,
 )  # Pixels in a unit, and from a view's border to its centre
 
 
-class Views(NamedTuple):
+class DrawnViews(NamedTuple):
     """The views as the network draws them, or one of them without the first dimension.
 
     Attributes:
@@ -53,16 +53,16 @@ class Views(NamedTuple):
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Smallest and largest x, y, z of what the front, the back and the sides show; a CharacterError if
         nothing."""
-        if not (self.inside[FRONT] > 0).any():
+        if not (self.inside[FRONT_VIEW] > 0).any():
             raise CharacterError("all of the character is too thin to be reconstructed")
         points = []
-        for view in (FRONT, RIGHT, BACK, LEFT):
+        for view in (FRONT_VIEW, RIGHT, BACK_VIEW, LEFT):
             rows, columns = np.nonzero(self.inside[view] > 0)
             if len(rows) == 0:
                 continue
             depth, (right, up, forward) = self.depth[view][rows, columns], BASES[view]
             for corner, past in ((np.min, 0), (np.max, 1)):
-                across, height = corner(columns) + past - HALF, HALF - corner(rows) - past
+                across, height = corner(columns) + past - HALF_SIZE, HALF_SIZE - corner(rows) - past
                 points.append(across / SCALE * right + corner(depth) * forward + height / SCALE * up)
         return np.min(points, axis=0), np.max(points, axis=0)
 
@@ -88,7 +88,7 @@ def true_views(
     front = front.resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BILINEAR).convert("RGBA")
     beside = [Camera(camera.yaw_deg + turn, VIEW_SIZE) for camera, turn in zip(CAMERAS, turns, strict=True)]
     for k, layers in enumerate(FastRenderer().render(mesh, beside)):
-        pixels = np.asarray(front if k == FRONT else layers.color, np.float32) / np.float32(255)
+        pixels = np.asarray(front if k == FRONT_VIEW else layers.color, np.float32) / np.float32(255)
         pixels[..., :3] *= pixels[..., 3:]
         yield pixels, depth_along(beside[k], layers, 0)
 
@@ -97,7 +97,9 @@ def true_views(
 def seen_from(k, x, y):  # type: ignore[no-untyped-def]
     """Column in pixels and depth in units of a point in view `k`. As all cameras are upright, its row depends
     on z."""
-    return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF, BASES[k, 2, 0] * x + BASES[k, 2, 1] * y
+    return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE, BASES[k, 2, 0] * x + BASES[
+        k, 2, 1
+    ] * y
 
 
 @inlined

@@ -8,18 +8,25 @@ front's pixel.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.colouring import Drawn, back_of, with_sides
-from specsia_build.backends.relief.net import ROUNDS, SAMPLES, Floats, inputs, on_white
-from specsia_build.backends.relief.sheets import FULL, SIZE, extended, figure_of, surface_of, textured
+from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, on_white
+from specsia_build.backends.relief.sheets import (
+    FULLY_COVERED,
+    SIZE,
+    extended,
+    figure_of,
+    surface_of,
+    textured,
+)
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.pictures.masks import continued
@@ -28,19 +35,17 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
 # Units that a framed figure's width and height must stay below for its length to be its longest side
-ROOM = 0.93
+_ROOM = 0.93
 
 
-@dataclass(frozen=True)
 class Relief(Backend):
-    name: str = "relief"
-    version: int = 4
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-    generates: bool = True
-    compiles: bool = True
-    sees_back: bool = True
-    sees_profile: bool = True
+    """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
+
+    name = "relief"
+    version = 4
+    compiles = True
+    sees_back = True
+    sees_profile = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"weights": _digest()}
@@ -56,10 +61,10 @@ class Relief(Backend):
         front, trusted = extended(picture)
         small = crop.resized(on_white(picture))
         inside = small[..., 3] >= HALF_COVERED
-        opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULL))) & inside
+        opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULLY_COVERED))) & inside
         opaque = opaque if opaque.any() else inside
         labels = np.full((SIZE, SIZE), COLOURS)
-        palette, labels[opaque] = palette_of(small[opaque, :3], SAMPLES, ROUNDS)
+        palette, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
         length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
         depth, logits = _predict(small, labels, length)
         if length:
@@ -67,13 +72,13 @@ class Relief(Backend):
             middle = depth[inside].mean()
             factor = 1 / (length * float(depth[inside, 0].max() - depth[inside, 1].min()))
             depth = np.asarray(
-                middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0))
+                middle + (depth - middle) * np.float32(factor if length < _ROOM else min(factor, 1.0))
             )
         if context.is_profile:
             half = (depth[..., 0] - depth[..., 1]) / 2
             depth = np.stack([half, -half], axis=-1)
         known = np.where(inside, continued(labels, opaque), COLOURS)
-        drawn = Drawn(front, crop.resized(front), known, palette)
+        drawn = DrawnFront(front, crop.resized(front), known, palette)
         if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
         elif context.is_profile:
@@ -94,15 +99,19 @@ def create(argument: str | None) -> Relief:
 
 @cache
 def _digest() -> str:
-    return hashlib.sha256(net.WEIGHTS.read_bytes()).hexdigest()
+    return hashlib.sha256(net.WEIGHTS_FILE.read_bytes()).hexdigest()
 
 
 def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """Depths and logits of `net.decode`: the mean over a crop and its mirror image, continued outwards."""
-    tensors = net.tensors_of(net.WEIGHTS)
+    tensors = net.tensors_of(net.WEIGHTS_FILE)
     straight = net.decode(*net.forward(inputs(small, length), tensors), labels, length)
     mirrored = net.decode(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1], length)
-    inside = small[..., 3] >= FULL if (small[..., 3] >= FULL).any() else small[..., 3] >= HALF_COVERED
+    inside = (
+        small[..., 3] >= FULLY_COVERED
+        if (small[..., 3] >= FULLY_COVERED).any()
+        else small[..., 3] >= HALF_COVERED
+    )
     sides = zip(straight, mirrored, strict=True)
     depth, logits = (continued((a + b[:, ::-1]) / np.float32(2), inside) for a, b in sides)
     return depth, logits

@@ -16,34 +16,33 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.pictures.palettes import COLOURS
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
-
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
-ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
-FLATTEST = 1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
-SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
+_ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
+_FLATTEST = (
+    1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
+)
+_SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
 INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
-NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
-SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
-FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
+_NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
+_SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
+_FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.5  # Pixels of the crop over which materials are smoothed for the sides
-GENTLE, STEEP = (
+GENTLE, _STEEP = (
     1.0,
     2.5,
 )  # Slopes of the front from which a side's own colours begin, and replace the drawing's
-LEAST = -12.0  # Least logarithm of a likelihood
-FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
+_LEAST = -12.0  # Least logarithm of a likelihood
+_FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnFront:
     """What a drawing shows of a figure.
 
     Attributes:
@@ -69,7 +68,7 @@ class Drawn:
         return flat_colours(self.small, self.regions.material)
 
 
-def back_of(drawn: Drawn, logits: Floats, crop: Crop) -> Pixels:
+def back_of(drawn: DrawnFront, logits: Floats, crop: Crop) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
     likely = likelihoods(drawn.regions, logits)
     if _is_symmetric(drawn.regions.material):
@@ -82,10 +81,10 @@ def _is_symmetric(material: NDArray[np.intp]) -> bool:
     materials."""
     inside, mirrored = material < COLOURS, material[:, ::-1]
     either = inside | (mirrored < COLOURS)
-    return bool(np.mean((material == mirrored)[either]) >= SYMMETRIC)
+    return bool(np.mean((material == mirrored)[either]) >= _SYMMETRIC)
 
 
-def with_sides(drawn: Drawn, height: Floats, crop: Crop) -> Pixels:
+def with_sides(drawn: DrawnFront, height: Floats, crop: Crop) -> Pixels:
     """The front (H, W, 3) uint8, with its materials' smooth colours where it is steep.
 
     `height` (S, S) is that of the surface, see `steepness`.
@@ -109,23 +108,23 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     `logits` (S, S, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
     """
     inside = regions.area >= 0
-    out = np.full((COLOURS, *inside.shape), 2 * LEAST, np.float32)
+    out = np.full((COLOURS, *inside.shape), 2 * _LEAST, np.float32)
     for colour, number in enumerate(regions.of_colour):
         out[number] = np.logaddexp(out[number], logits[..., colour])
     copied = logits[..., COLOURS] - np.float32(COPY)
     for number in range(COLOURS):
         out[number] = np.where(regions.around == number, np.logaddexp(out[number], copied), out[number])
-    out = np.maximum(out - scipy.special.logsumexp(out, axis=0), LEAST)
+    out = np.maximum(out - scipy.special.logsumexp(out, axis=0), _LEAST)
     # The network was trained on renders; for painted drawings rules help it.
-    doubt = np.float32(np.clip(regions.grain - FLATTEST, 0, 1))
+    doubt = np.float32(np.clip(regions.grain - _FLATTEST, 0, 1))
     if doubt == 0:
         return np.asarray(out)
-    goes_round = doubt * ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
+    goes_round = doubt * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
     for number in range(COLOURS):
         own = regions.around == number
         if own.any():
             away = scipy.ndimage.distance_transform_edt(~own).astype(np.float32)
-            out[number] += np.where(own, goes_round, -doubt * NEARBY * away)
+            out[number] += np.where(own, goes_round, -doubt * _NEARBY * away)
         out[number] -= np.where(~own & (regions.material == number), doubt * INNER, 0)
     area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
     for number in range(COLOURS):
@@ -143,10 +142,10 @@ def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats
         if not known.any():
             continue
         mean = colours[known > 0].mean(axis=0, dtype=np.float32)
-        weight = scipy.ndimage.gaussian_filter(known, FLAT)[..., None]
-        sums = scipy.ndimage.gaussian_filter((colours - mean) * known[..., None], (FLAT, FLAT, 0))
+        weight = scipy.ndimage.gaussian_filter(known, _FLAT)[..., None]
+        sums = scipy.ndimage.gaussian_filter((colours - mean) * known[..., None], (_FLAT, _FLAT, 0))
         # Far from all pixels of a label, its mean takes over.
-        out[number] = mean + sums / (weight + FAR)
+        out[number] = mean + sums / (weight + _FAR)
     return out
 
 
@@ -156,7 +155,7 @@ def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
     shape = (where.shape[0], where.shape[1])
     best, index = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.intp)
     for number, values in enumerate(likely):
-        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, SMOOTHING), shape)
+        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, _SMOOTHING), shape)
         index[value > best] = number
         np.maximum(best, value, out=best)
     out = np.zeros((*shape, 3), np.float32)
@@ -169,6 +168,6 @@ def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
 
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
     """How much a surface turns its side to the viewer, (H, W) 0 to 1, from its height (S, S) in lengths."""
-    down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), SMOOTHING))
-    share = np.clip((np.hypot(down, right) - GENTLE) / (STEEP - GENTLE), 0, 1)
+    down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), _SMOOTHING))
+    share = np.clip((np.hypot(down, right) - GENTLE) / (_STEEP - GENTLE), 0, 1)
     return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), (shape[0], shape[1]))

@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from specsia_build.arrays import Floats
 from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.jit import compiled
 from specsia_build.pictures.films import over
@@ -20,26 +21,24 @@ from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.layers import HALF_COVERED
 
-Floats = NDArray[np.float32]
-
-WEIGHTS = Path(__file__).parent / "weights" / "weights.safetensors"
+WEIGHTS_FILE = Path(__file__).parent / "weights" / "weights.safetensors"
 
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but the last
-KEY = 16  # Channels by which pixels of the back are matched with colours of the drawing
+KEY_CHANNELS = 16  # Channels by which pixels of the back are matched with colours of the drawing
 GUIDES, TRUST = 3, 4.0  # Guides of `guides`, and the logit per unit of the network's trust in one
 OUTPUTS = (
-    3 + GUIDES + KEY
+    3 + GUIDES + KEY_CHANNELS
 )  # Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together
-SAMPLES, ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
-FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
+CROP_SAMPLES, CROP_ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
+_FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
 CHANNELS = (
     8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
 )
 RIM = 4.0  # Pixels of a crop from the contour within which a colour is one of the rim
-AROUND, ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
+_AROUND, _ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
 
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -57,21 +56,23 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
     channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
     steps = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
-    channels[..., 4], channels[..., 5], channels[..., 6] = steps[None], steps[:, None], length
+    channels[..., 4] = steps[None]
+    channels[..., 5] = steps[:, None]
+    channels[..., 6] = length
     distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
-    channels[..., 7] = np.minimum(distance / FARTHEST, 4)
+    channels[..., 7] = np.minimum(distance / _FARTHEST, 4)
     return channels
 
 
 def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `AROUND` and
-    `ALONG`.
+    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `_AROUND`
+    and `_ALONG`.
 
     `labels` (S, S) are indices of colours in the palette, `COLOURS` where a pixel has none.
     """
     inside = labels < COLOURS
     rim = inside & (scipy.ndimage.distance_transform_edt(inside) <= RIM)
-    return np.stack([labels, *(continued(labels, rim, steps) for steps in (AROUND, ALONG))])
+    return np.stack([labels, *(continued(labels, rim, steps) for steps in (_AROUND, _ALONG))])
 
 
 @compiled
@@ -108,7 +109,7 @@ def tensors_of(path: Path) -> Mapping[str, Floats]:
 
 
 def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY`) float32.
+    """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY_CHANNELS`) float32.
 
     Args:
         x: (S, S, C) float32, see `inputs`.
@@ -116,14 +117,14 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """
 
     def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
-        padded, kernel, bias = (
-            np.pad(x, ((1, 1), (1, 1), (0, 0))),
-            tensors[f"{name}.weight"],
-            tensors[f"{name}.bias"],
-        )
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        kernel = tensors[f"{name}.weight"]
+        bias = tensors[f"{name}.bias"]
         return np.asarray(_convolved(padded, kernel, bias, stride, np.float32(leak)))
 
-    size, half, channels = len(x), len(x) // 2, x.shape[2]
+    size = len(x)
+    half = len(x) // 2
+    channels = x.shape[2]
     folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
     levels = [convolved(convolved(folded, "first.0"), "first.2")]
     depth = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
@@ -156,6 +157,8 @@ def decode(predicted: Floats, key: Floats, labels: NDArray[np.intp], length: flo
         if hot.any():
             mean = (key * hot[..., None]).sum(axis=(0, 1), dtype=np.float64) / hot.sum()
             hints = np.where(guided == number, np.float32(TRUST) * trust, 0).sum(axis=0)
-            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5) + hints
+            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(
+                KEY_CHANNELS**0.5
+            ) + hints
     logits[..., COLOURS] = predicted[..., 2]
     return depth.astype(np.float32), logits

@@ -10,14 +10,13 @@ import scipy
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 
+from specsia_build.arrays import Mask
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
 
-Mask = NDArray[np.bool_]
-
-SCALE, SMOOTHING, LEAST_AREA = 100.0, 0.6, 10
-"""Preference for large areas, smoothing in pixels and least area in pixels; see Felzenszwalb and
-Huttenlocher, "Efficient graph-based image segmentation", 2004."""
+# See Felzenszwalb and Huttenlocher, "Efficient graph-based image segmentation", 2004.
+_SCALE = 100.0  # Preference for large areas
+_SMOOTHING, _LEAST_AREA = 0.6, 10  # Smoothing and least area in pixels
 
 SURROUNDED = 0.35  # Share of an area's border that lies on one larger area if it lies inside of it
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other
@@ -55,7 +54,7 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
     """
     inside = labels < COLOURS
     filled = continued(colours, inside)
-    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, SCALE, SMOOTHING, LEAST_AREA), -1))
+    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA), -1))
     spread = np.median(np.abs(colours[inside] - palette[labels[inside]]).max(axis=1))
     alike = scipy.spatial.distance.cdist(palette, palette) <= SHADES * spread
     of_colour = _materials(whole[inside], labels[inside], alike)

@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
@@ -20,24 +21,21 @@ from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
-FULL = 250  # Coverage from which a pixel's colour is the figure's alone
-MARGIN = (
+FULLY_COVERED = 250  # Coverage from which a pixel's colour is the figure's alone
+_MARGIN = (
     0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
 )
-SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
+_SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
-NEAR = 0.3  # Cells from the contour within which a node is moved onto it
-THIN, ROUND = (
+_NEAR = 0.3  # Cells from the contour within which a node is moved onto it
+THIN, _ROUND = (
     2.0,
     2.0,
 )  # Cells of half the width below which a part is thin, and its thickness as a share of its width
-LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
-FINER, FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
+_LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
+FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def crop_of(covered: Mask) -> Crop:
 
 
 @dataclass(frozen=True)
-class Figure:
+class FigureCut:
     """A figure cut out of a picture of `size` pixels.
 
     Attributes:
@@ -111,7 +109,7 @@ class Figure:
     size: int
 
     @cached_property
-    def distance(self) -> Floats:
+    def distance(self) -> Doubles:
         """Signed distance (H, W) of pixel centres to the silhouette's contour in pixels, positive inside."""
         inside = scipy.ndimage.distance_transform_edt(self.covered)
         outside = scipy.ndimage.distance_transform_edt(~self.covered)
@@ -119,7 +117,7 @@ class Figure:
         return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
-def figure_of(image: NDArray[np.uint8]) -> Figure:
+def figure_of(image: NDArray[np.uint8]) -> FigureCut:
     """Cut the figure out of a picture (S, S, 4) uint8 with straight alpha.
 
     Raises:
@@ -135,18 +133,18 @@ def figure_of(image: NDArray[np.uint8]) -> Figure:
     labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    kept = np.asarray((areas >= SPECK * areas.sum())[labels])
+    kept = np.asarray((areas >= _SPECK * areas.sum())[labels])
     kept[[0, -1]] = kept[:, [0, -1]] = False
     covered = kept if kept.any() else covered
     longest = max(side.stop - 1 - side.start for side in box_around(covered))
-    window = box_around(covered, max(4, round(MARGIN * longest)))
+    window = box_around(covered, max(4, round(_MARGIN * longest)))
     picture, covered = image[window].copy(), covered[window]
     picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    return Figure(picture, covered, crop_of(covered), window, len(image))
+    return FigureCut(picture, covered, crop_of(covered), window, len(image))
 
 
 @dataclass(frozen=True)
-class Surface:
+class ClosedSurface:
     """A closed surface over a picture.
 
     Attributes:
@@ -157,35 +155,35 @@ class Surface:
         front: (F,) bool, whether the face belongs to the front.
     """
 
-    points: Floats
+    points: Doubles
     faces: NDArray[np.int64]
     front: Mask
 
 
-def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
+def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:
     """Values (H, W) between pixels, bilinearly, where the first pixel's centre is at (0.5, 0.5)."""
     at = [np.asarray(rows) - 0.5, np.asarray(columns) - 0.5]
     return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, mode="nearest"), np.float64)
 
 
-def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
+def _lattice(covered: Mask, distance: Doubles) -> tuple[Doubles, Doubles, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
     pixels."""
     box = box_around(covered)
-    cell = max(FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
+    cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:
         down, across = (np.arange(side.start - 2 * cell, side.stop + 3 * cell, cell) for side in box)
         columns, rows = np.meshgrid(across, down)
-        inside = _sampled(distance, columns, rows) > NEAR * cell
+        inside = _sampled(distance, columns, rows) > _NEAR * cell
         kept = np.zeros_like(covered)
         kept[rows[inside].astype(int), columns[inside].astype(int)] = True
         kept = scipy.ndimage.maximum_filter(kept, 2 * int(np.ceil(cell)) + 3)
-        if cell <= FINEST or np.count_nonzero(covered & ~kept) <= LOST * np.count_nonzero(covered):
+        if cell <= _FINEST or np.count_nonzero(covered & ~kept) <= _LOST * np.count_nonzero(covered):
             return columns, rows, cell
-        cell = max(FINEST, cell / FINER)
+        cell = max(_FINEST, cell / FINER)
 
 
-def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = True) -> Surface:
+def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True) -> ClosedSurface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
@@ -197,9 +195,11 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
     """
-    covered, crop, distance = figure.covered, figure.crop, figure.distance
+    covered = figure.covered
+    crop = figure.crop
+    distance = figure.distance
     columns, rows, cell = _lattice(covered, distance)
-    inside = _sampled(distance, columns, rows) > NEAR * cell
+    inside = _sampled(distance, columns, rows) > _NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
     for _ in range(3):
@@ -220,7 +220,7 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], *, known: bool = Tru
     return _sheets(columns, rows, middle, half, inside, rim)
 
 
-def _thickest(distance: Floats, cell: float) -> Floats:
+def _thickest(distance: Doubles, cell: float) -> Doubles:
     """The greatest half thickness (h, w) of thin parts, infinite elsewhere, in the unit of `cell`.
 
     The width of a part at a node is that of the largest disc inside of the silhouette that covers the node;
@@ -235,15 +235,20 @@ def _thickest(distance: Floats, cell: float) -> Floats:
         )
     # From one to two times `THIN`, the limit is lifted.
     lifted = np.clip(2 - width / (THIN * cell), 1e-6, 1)
-    return np.where(lifted <= 1e-6, np.inf, ROUND * width / lifted)
+    return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> Surface:
+def _sheets(
+    columns: Doubles, rows: Doubles, middle: Doubles, half: Doubles, inside: Mask, rim: Mask
+) -> ClosedSurface:
     """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim."""
     used = inside | rim
     number = np.full(used.shape, -1)
     number[used] = np.arange(np.count_nonzero(used))
-    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    a = number[:-1, :-1]
+    b = number[:-1, 1:]
+    c = number[1:, :-1]
+    d = number[1:, 1:]
     # Each cell is cut along the shorter diagonal in depth.
     falling = np.abs(middle[:-1, :-1] - middle[1:, 1:]) + np.abs(half[:-1, :-1] - half[1:, 1:])
     rising = np.abs(middle[:-1, 1:] - middle[1:, :-1]) + np.abs(half[:-1, 1:] - half[1:, :-1])
@@ -262,10 +267,12 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
-    return Surface(points, both, np.arange(len(both)) < len(faces))
+    return ClosedSurface(points, both, np.arange(len(both)) < len(faces))
 
 
-def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
+def textured(
+    figure: FigureCut, surface: ClosedSurface, front: NDArray[np.uint8], back: NDArray[np.uint8]
+) -> Mesh:
     """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one
     texture.
 
@@ -298,7 +305,7 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
         picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
     """
     covered = picture[..., 3] >= HALF_COVERED
-    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
+    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULLY_COVERED)
     if not trusted.any():
         trusted = covered
     thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)

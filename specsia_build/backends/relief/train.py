@@ -24,8 +24,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import ROUNDS, SAMPLES, guides, inputs, on_white
-from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, crop_of
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, on_white
+from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_animated, read_character
@@ -39,14 +39,14 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 
-WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
-RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
-POSES = 6  # Poses taken from a character's own clips
+_WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
+_RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
+_POSES = 6  # Poses taken from a character's own clips
 PROPORTION, KNOTS = (
     0.12,
     5,
 )  # Standard deviation of the logarithm of stretching, and its values along a figure
-DRAWN, MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
+DRAWN, _MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 
 def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
@@ -59,12 +59,12 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = _block(4 * net.CHANNELS, WIDTHS[0])
-        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
+        self.first = _block(4 * net.CHANNELS, _WIDTHS[0])
+        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(_WIDTHS)])
         self.up = nn.ModuleList(
-            [_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)]
+            [_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)]
         )
-        self.head = nn.Conv2d(WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
+        self.head = nn.Conv2d(_WIDTHS[0], 4 * net.OUTPUTS + net.KEY_CHANNELS, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, `CHANNELS`, S, S) to outputs (N, `OUTPUTS`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
@@ -87,27 +87,29 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
         one_hot: (N, `COLOURS`, S / 2, S / 2), share of each pixel that has each colour.
         guided: (N, `GUIDES`, H, W) int64, see `net.guides`.
     """
-    copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + net.GUIDES], predicted[:, 3 + net.GUIDES :]
+    copy = predicted[:, 2:3]
+    trust = predicted[:, 3 : 3 + net.GUIDES]
+    query = predicted[:, 3 + net.GUIDES :]
     counts = one_hot.sum((2, 3))
     keys = torch.einsum("nkij,ncij->nck", key, one_hot) / counts.clamp(min=1e-3)[:, :, None]
-    logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY**0.5
+    logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY_CHANNELS**0.5
     hints = functional.one_hot(guided, COLOURS + 1)[..., :COLOURS].float()
     logits = logits + net.TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
     return torch.cat([logits.masked_fill((counts == 0)[:, :, None, None], -1e4), copy], 1)
 
 
-Picture = tuple[NDArray[Any], ...]
+_Picture = tuple[NDArray[Any], ...]
 """A drawn character, cut to the figure: front and, seen through it, back (H, W, 4) uint8 with straight alpha;
 coverage of both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
 
 
-def pictures(manifest: Path) -> list[tuple[Picture, float]]:
+def pictures(manifest: Path) -> list[tuple[_Picture, float]]:
     """Pictures of a manifest's characters but those of its test split, with weights whose sum is 1.
 
-    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's weight grows little
+    They are drawn at rest, in `_POSES` poses of their clips, and turned. A character's weight grows little
     with the number of its pictures. Those that cannot be read are left out.
     """
-    weighted: list[tuple[Picture, float]] = []
+    weighted: list[tuple[_Picture, float]] = []
     for entry in read_manifest(manifest):
         try:
             drawn = [] if entry.split == "test" else list(_pictures(entry))
@@ -119,12 +121,12 @@ def pictures(manifest: Path) -> list[tuple[Picture, float]]:
     return [(picture, weight / total) for picture, weight in weighted]
 
 
-def _pictures(entry: Entry) -> Iterator[Picture]:
+def _pictures(entry: Entry) -> Iterator[_Picture]:
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "big"))
     # The motions of a character in the layout of 3DBiCar are built in, and it cannot be read in their poses.
     motions = () if entry.format == "3dbicar" else read_animated(entry).motions
     todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
-    for _ in range(POSES if motions else 0):
+    for _ in range(_POSES if motions else 0):
         motion = motions[int(rng.integers(len(motions)))]
         frame = int(FRAMES * (motion.start + motion.duration * rng.random()))
         todo.append((f"{motion.name}@{frame}", float(rng.normal(0, 12)) * (rng.random() < 0.5)))
@@ -136,7 +138,7 @@ def _pictures(entry: Entry) -> Iterator[Picture]:
             yield _picture(mesh)
 
 
-def _picture(mesh: Mesh) -> Picture:
+def _picture(mesh: Mesh) -> _Picture:
     cameras = view_cameras(10, DRAWN)
     mesh = mesh.with_vertices(normalise(mesh.vertices, cameras, 3).apply(mesh.vertices))
     front, back = FastRenderer().render(mesh, [cameras[0], cameras[5]], "unlit")
@@ -147,9 +149,9 @@ def _picture(mesh: Mesh) -> Picture:
     return _cut((front.color, back.color[:, ::-1], cover, heights.astype(np.float16)))
 
 
-def _cut(picture: Picture) -> Picture:
+def _cut(picture: _Picture) -> _Picture:
     """Cut a picture to its figure and a margin."""
-    window = box_around(np.asarray(picture[2].any(axis=2)), MARGIN)
+    window = box_around(np.asarray(picture[2].any(axis=2)), _MARGIN)
     return tuple(np.ascontiguousarray(layer[window]) for layer in picture)
 
 
@@ -162,7 +164,9 @@ def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> lis
         mix = np.ones((3, 3))
     mix = (mix / mix.sum(1, keepdims=True)).T
     if rng.random() < 0.35:
-        order, gamma, mix = np.arange(3), np.ones(3), np.eye(3)
+        order = np.arange(3)
+        gamma = np.ones(3)
+        mix = np.eye(3)
     return [(255 * np.clip((p[..., order] / 255) ** gamma @ mix, 0, 1)).astype(np.float32) for p in pictures]
 
 
@@ -172,7 +176,7 @@ def _factors(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     return np.asarray(np.exp(np.interp(np.linspace(0, KNOTS - 1, count), np.arange(KNOTS), logarithms)))
 
 
-def _reshaped(rng: np.random.Generator, picture: Picture) -> Picture:
+def _reshaped(rng: np.random.Generator, picture: _Picture) -> _Picture:
     """Change a figure's proportions: stretch its rows unevenly, and in each row its width and depth alike."""
     height, width = picture[0].shape[:2]
     ends, wide = np.cumsum(_factors(rng, height)), _factors(rng, height)
@@ -183,7 +187,7 @@ def _reshaped(rng: np.random.Generator, picture: Picture) -> Picture:
     return _cut((*layers, (depth * factor[..., None]).astype(depth.dtype)))
 
 
-def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """One training example: the network's input and its targets."""
     front, back, cover, depth = _reshaped(rng, picture) if rng.random() < 0.7 else picture
     if rng.random() < 0.5:
@@ -200,7 +204,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     crop = Crop(left, top, crop.side * shrunk)
     drawing = crop.resized(visible)
     behind = crop.resized(on_white(back))[..., :3].astype(np.float32)
-    covers = np.asarray(crop.nearest(cover)) >= FULL
+    covers = np.asarray(crop.nearest(cover)) >= FULLY_COVERED
     in_front = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
     both = in_front & covers[..., 1]
     heights = np.asarray(crop.nearest(depth), np.float32) / np.float32(crop.figure)
@@ -214,7 +218,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
     palette = np.zeros((COLOURS, 3), np.float32)
     if in_front.any():
-        palette, labels[in_front] = palette_of(colours[in_front], SAMPLES, ROUNDS)
+        palette, labels[in_front] = palette_of(colours[in_front], CROP_SAMPLES, CROP_ROUNDS)
     if rng.random() < 0.25:
         # Some colours of the palette are changed: a region's place matters more than its colour.
         moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (
@@ -282,8 +286,10 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
     """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its
     step."""
 
-    def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
-        self._pictures, self._steps, self.seed = [picture for picture, _ in drawn], steps, seed
+    def __init__(self, drawn: Sequence[tuple[_Picture, float]], steps: int, seed: int) -> None:
+        self._pictures = [picture for picture, _ in drawn]
+        self._steps = steps
+        self.seed = seed
         self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
 
     def __len__(self) -> int:
@@ -293,7 +299,8 @@ class Batches(Dataset[dict[str, NDArray[Any]]]):
         rng = np.random.default_rng((self.seed, step))
         chosen = rng.choice(len(self._pictures), BATCH, p=self._weights)
         examples = [example(self._pictures[number], rng) for number in chosen]
-        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+        columns = zip(*(e.values() for e in examples), strict=True)
+        return {name: np.stack(column) for name, column in zip(examples[0], columns, strict=True)}
 
 
 def train(
@@ -312,16 +319,18 @@ def train(
     average = Net().to(device)
     average.load_state_dict(model.state_dict())
     loader = DataLoader(batches, batch_size=None, num_workers=workers)
-    optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), _RATE, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
     half = torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
+    started = time.monotonic()
+    running = np.zeros(3)
+    running_norm = 1.0
     for step, examples in enumerate(loader):
         done = max(step / len(batches), (time.monotonic() - started) / (60 * minutes))
         if done >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = _RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
         batch = {name: tensor.to(device) for name, tensor in examples.items()}
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             predicted, key = model(batch["x"])

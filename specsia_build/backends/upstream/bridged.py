@@ -39,11 +39,7 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLI
 
 
 class Bridged(Backend):
-    """A backend whose work is done by a worker process, which starts with the first picture; see
-    `Backend`."""
-
-    sees_ground_truth = False
-    needs_yaw = False
+    """A backend whose work is done by a worker process, which starts with the first picture."""
 
     def __init__(self, pins: Pins, installed: Installation, script: Path | None = None) -> None:
         self.name, self.version = pins.name, pins.version

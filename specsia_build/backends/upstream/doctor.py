@@ -15,7 +15,8 @@ from specsia_build.backends.upstream.pins import Installation, Pins, Weights, ch
 from specsia_build.folders import expanded
 from specsia_build.processes import worker_environment
 
-OK, NOTE, MISSING = "ok", "note", "missing"  # States of a check; a note is a difference from the pins
+PASSED, ABSENT = "ok", "missing"  # States of a check
+NOTE = "note"  # State of a check that differs from the pins
 
 _ASK_VERSIONS = """
 import json, sys
@@ -57,16 +58,16 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
     checkout = f"git -C {root} checkout {pins.commit}"
     if place.root is None or not place.root.is_dir():
         lack = f"no folder {place.root or ''}: --root, SPECSIA_{pins.name.upper()}_ROOT"
-        yield Check("checkout", MISSING, lack, f"git clone {pins.repository} {root} && {checkout}")
+        yield Check("checkout", ABSENT, lack, f"git clone {pins.repository} {root} && {checkout}")
         return
-    yield Check("checkout", OK, str(place.root))
+    yield Check("checkout", PASSED, str(place.root))
     commit, update = checkout_commit(place.root), f"git -C {root} fetch && {checkout}"
     other = "" if commit == pins.commit else f"; the bridge was written against {pins.commit}"
-    yield Check("commit", NOTE if other else OK, f"{commit or 'unknown'}{other}", update if other else "")
+    yield Check("commit", NOTE if other else PASSED, f"{commit or 'unknown'}{other}", update if other else "")
     missing, count = missing_names(pins, place.root), sum(map(len, pins.uses.values()))
     complete = f"all {len(pins.uses)} files and {count} names that the bridge uses exist"
     yield Check(
-        "names", MISSING if missing else OK, "; ".join(missing) or complete, update if missing else ""
+        "names", ABSENT if missing else PASSED, "; ".join(missing) or complete, update if missing else ""
     )
 
 
@@ -90,7 +91,7 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     """The interpreter and its packages."""
     create = f"conda create -n {pins.name} python={pins.python}"
     if place.python is None:
-        yield Check("python", MISSING, f"not given: --python, SPECSIA_{pins.name.upper()}_PYTHON", create)
+        yield Check("python", ABSENT, f"not given: --python, SPECSIA_{pins.name.upper()}_PYTHON", create)
         return
     question = json.dumps([list(pins.packages), list(pins.imports)])
     try:
@@ -98,10 +99,10 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
             _run([str(place.python), "-c", _ASK_VERSIONS, question], place)
         )
     except ValueError:
-        yield Check("python", MISSING, f"{place.python} does not run", create)
+        yield Check("python", ABSENT, f"{place.python} does not run", create)
         return
     remark = "" if python.startswith(f"{pins.python}.") else f"; upstream says {pins.python}"
-    yield Check("python", NOTE if remark else OK, f"{place.python} ({python}{remark})")
+    yield Check("python", NOTE if remark else PASSED, f"{place.python} ({python}{remark})")
     required = {
         name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()
     }
@@ -113,7 +114,9 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     requirements = map(_q, [*absent.values(), *(name + required[name] for name in others)])
     install = f"{_q(place.python)} -m pip install {' '.join(requirements)}" if lacks else ""
     there = f"all {len(required) + len(pins.imports)} that the bridge needs"
-    yield Check("packages", MISSING if absent else NOTE if others else OK, "; ".join(lacks) or there, install)
+    yield Check(
+        "packages", ABSENT if absent else NOTE if others else PASSED, "; ".join(lacks) or there, install
+    )
 
 
 def _weights(weights: Weights, place: Installation) -> Check:
@@ -121,10 +124,10 @@ def _weights(weights: Weights, place: Installation) -> Check:
     if weights.path is not None:
         path = (place.root or Path()) / expanded(weights.path)
         if path.is_file():
-            return Check(label, OK, str(path))
+            return Check(label, PASSED, str(path))
         before = "" if place.root is None else f"cd {_q(place.root)} && "
         fetch = before + weights.fetch.format(python=_q(place.python or "python"))
-        return Check(label, MISSING, f"there is no file {path}", fetch)
+        return Check(label, ABSENT, f"there is no file {path}", fetch)
     source, revision = place.source_of(weights)
     fetch = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
     folder = expanded(source)
@@ -135,10 +138,10 @@ def _weights(weights: Weights, place: Installation) -> Check:
         try:
             folder = Path(snapshot_download(source, revision=revision, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
-            return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
+            return Check(label, ABSENT, f"{source} is not in the cache of the Hugging Face Hub", fetch)
     absent = [name for name in weights.files if not (folder / name).is_file()]
     lack = f" lacks {', '.join(absent)}" if absent else ""
-    return Check(label, MISSING if absent else OK, f"{folder}{lack}", fetch if absent else "")
+    return Check(label, ABSENT if absent else PASSED, f"{folder}{lack}", fetch if absent else "")
 
 
 def _gpu(pins: Pins, place: Installation) -> Check:
@@ -146,7 +149,7 @@ def _gpu(pins: Pins, place: Installation) -> Check:
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
     lines = _run([smi, *query], place).strip().splitlines() if smi else []
     if not lines:
-        return Check("GPU", MISSING, "nvidia-smi shows no NVIDIA GPU")
+        return Check("GPU", ABSENT, "nvidia-smi shows no NVIDIA GPU")
     gpus, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
     if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
         return Check("GPU", NOTE, f"{gpus}; {pins.name} wants {need} GB")
@@ -154,8 +157,8 @@ def _gpu(pins: Pins, place: Installation) -> Check:
         place.python is not None
         and (_run([str(place.python), "-c", _ASK_TORCH], place).strip() or "0") == "0"
     ):
-        return Check("GPU", MISSING, f"{gpus}, but torch of {place.python} does not see one")
-    return Check("GPU", OK, gpus)
+        return Check("GPU", ABSENT, f"{gpus}, but torch of {place.python} does not see one")
+    return Check("GPU", PASSED, gpus)
 
 
 def _run(command: Sequence[str], place: Installation) -> str:

@@ -25,9 +25,9 @@ FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of 
 
 # Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that
 # walk or aim it is below 1.5.
-SYMMETRIC = 1.5
+_SYMMETRIC = 1.5
 
-FOOT, HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
+FOOT, _HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
 LYING = 0.45  # Largest height of a lying figure, relative to the lesser of its width and depth.
 RESTS = 0.02  # Extent below the origin of what stands on it.
 STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on it.
@@ -125,14 +125,14 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
             standing = probe.turned(up_rotation(axis))
             side = int(np.argmin(standing.mirror_distance[:2]))
             ratio = standing.mirror_distance[1 - side] / max(float(standing.mirror_distance[side]), 1e-12)
-            if ratio < SYMMETRIC or standing.extent[2] < LYING * standing.extent[:2].min():
+            if ratio < _SYMMETRIC or standing.extent[2] < LYING * standing.extent[:2].min():
                 continue
             if _are_feet(standing, side):
                 votes.add(axis, 1, "feet below")
                 # The highest part is in the middle, and more than the tip of a tail.
                 offset = standing.points[:, side] - standing.low[side] - standing.extent[side] / 2
                 top = np.abs(offset[standing.levels > 1 - FOOT]) < 0.1 * standing.extent[side]
-                is_head = top.size and top.mean() > 0.5 and (standing.levels > HEAD).mean() >= 0.04
+                is_head = top.size and top.mean() > 0.5 and (standing.levels > _HEAD).mean() >= 0.04
                 if is_head and standing.extent[2] >= probe.extent[1:].max():
                     votes.add(axis, 1, "a head above")
     if by_feet is None and min(_reach(probe, usual)) >= STRADDLES:

@@ -8,21 +8,21 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import words_of
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.joints import Points
 from specsia_build.characters.doubts.probe import Probe, surface_samples
 from specsia_build.errors import some
 
 MOST_PARTS = 400  # Number above which no part is compared with the others.
-GAP = 0.03  # Heights between two figures.
+_GAP = 0.03  # Heights between two figures.
 LEAST_FIGURE = (0.5, 0.2)  # Height and surface of a figure, relative to the largest.
-PLATE, ROOM = (
+PLATE, _ROOM = (
     1.3,
     2.0,
 )  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
 STRAY = 3.0  # Extent of all vertices relative to that of the sampled surface; a thin spear reaches 1.3.
-SAME_PLACE, ALIKE = (
+SAME_PLACE, _ALIKE = (
     0.7,
     0.4,
 )  # Shares of two parts that lie close to each other, the larger and the lesser one.
@@ -30,7 +30,7 @@ COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in n
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 AWAY = 0.1
-FLAT = 0.01  # Thinnest over longest side of a flat mesh.
+_FLAT = 0.01  # Thinnest over longest side of a flat mesh.
 LEAST_STEPS = 5000  # Positions along a mesh that single precision must distinguish.
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
 
@@ -75,23 +75,26 @@ def _scenery(probe: Probe) -> set[int]:
     return scenery
 
 
-def _is_ground(own: Points, rest: Points) -> bool:
+def _is_ground(own: Doubles, rest: Doubles) -> bool:
     """Whether a part reaches beyond all others, as a plate below them or as a room around them."""
-    low, high, inner, outer = own.min(axis=0), own.max(axis=0), rest.min(axis=0), rest.max(axis=0)
+    low, high = own.min(axis=0), own.max(axis=0)
+    inner, outer = rest.min(axis=0), rest.max(axis=0)
     size, extent = outer - inner, high - low
     if (extent < PLATE * size)[:2].any() or (low > inner)[:2].any() or (high < outer)[:2].any():
         return False
     if extent[2] <= 0.1 * min(extent[0], extent[1], size[2]):
         return bool(high[2] <= inner[2] + 0.1 * size[2])
     among = ((own > inner + np.array((0.0, 0.0, 0.1 * size[2]))) & (own < outer)).all(axis=1).mean() > 0.01
-    around = (extent >= ROOM * size)[:2].all() and low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
+    around = (
+        (extent >= _ROOM * size)[:2].all() and low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
+    )
     return bool(around and not among and size[2] >= 0.2 * extent.max())
 
 
 def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     """Warn about several groups of points that stand on the ground and have a gap between them."""
     points, height = probe.points, float(probe.extent[2])
-    groups = [group for group in groups_of(points, GAP * height) if len(group) > 8]
+    groups = [group for group in groups_of(points, _GAP * height) if len(group) > 8]
     tallest = max((float(np.ptp(points[g, 2])) for g in groups), default=0.0)
     most, ground = max(map(len, groups), default=0), probe.low[2] + 0.2 * height
     figures = [
@@ -115,7 +118,7 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
         yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names)
 
 
-def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
+def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
     """Indices of points (N, 3), grouped by gaps along x or y."""
     groups: list[NDArray[np.intp]] = []
     pending = [np.arange(len(points))]
@@ -201,7 +204,7 @@ def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
     cell = float(np.ptp(np.concatenate(parts), axis=0).max()) / _CELLS
     trees = [scipy.spatial.cKDTree(points) for points in parts]
     near = [float(np.mean(trees[1 - k].query(parts[k])[0] < cell)) for k in (0, 1)]
-    return max(near) >= SAME_PLACE and min(near) >= ALIKE
+    return max(near) >= SAME_PLACE and min(near) >= _ALIKE
 
 
 def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
@@ -230,7 +233,7 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
         problem = f"{name} lies so far from its file's origin that its positions are rounded"
         yield Doubt(f"{problem}: move it to the origin in the file")
     thinnest = float(extent.min() / extent.max())
-    if thinnest < FLAT:
+    if thinnest < _FLAT:
         problem = f"{name} is flat, {100 * thinnest:.1f} % of its length along {'xyz'[int(extent.argmin())]}"
         yield Doubt(f"{problem}: some views show next to nothing; give it thickness")
 

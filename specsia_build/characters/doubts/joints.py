@@ -6,17 +6,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.humanoid import SIDES, words_of
+from specsia_build.animation.humanoid import SIDE_WORDS, words_of
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Landmark
 from specsia_build.frame import AXES, axis_vector
-
-Points = NDArray[np.float64]
 
 # Words in names of joints, parts and materials, without trailing numbers
 FACE = frozenset({"eye", "eyes", "iris", "face", "mouth", "lips", "teeth", "tongue", "nose", "snout", "beak"})
 HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist"})
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
-FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
+_FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
 
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
@@ -29,7 +28,7 @@ LEAST_AHEAD = 0.01  # Heights of eyes ahead of the head and of toes ahead of ank
 MOST_BELOW = 0.1  # Heights of a tail below the feet of who stands; a flying bird's reaches 0.3.
 
 
-def landmarks_of(names: Iterable[str], places: Points) -> tuple[Landmark, ...]:
+def landmarks_of(names: Iterable[str], places: Doubles) -> tuple[Landmark, ...]:
     """Landmarks of the nodes that have a name, by names and places (N, 3)."""
     return tuple((name, (x, y, z)) for name, (x, y, z) in zip(names, places.tolist(), strict=True) if name)
 
@@ -40,20 +39,20 @@ def words(name: str) -> frozenset[str]:
     return frozenset(word.rstrip("0123456789") for word in words_of(name))
 
 
-def turned(landmarks: Sequence[Landmark], rotation: Points) -> tuple[Landmark, ...]:
+def turned(landmarks: Sequence[Landmark], rotation: Doubles) -> tuple[Landmark, ...]:
     """Rotate landmarks by a (3, 3) matrix."""
     places = np.array([place for _, place in landmarks], np.float64).reshape(-1, 3) @ rotation.T
     return landmarks_of([name for name, _ in landmarks], places)
 
 
-def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Points, Points]]:
+def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Doubles, Doubles]]:
     """Places (3,) of the left and the right joint of each name that has both."""
-    sides: dict[str, dict[int, Points]] = {}
+    sides: dict[str, dict[int, Doubles]] = {}
     for name, place in landmarks:
         parts = words_of(name)
-        side = [SIDES[word] for word in parts if word in SIDES]
+        side = [SIDE_WORDS[word] for word in parts if word in SIDE_WORDS]
         if len(side) == 1:
-            key = " ".join("*" if word in SIDES else word for word in parts)
+            key = " ".join("*" if word in SIDE_WORDS else word for word in parts)
             sides.setdefault(key, {})[side[0]] = np.array(place, np.float64)
     return [(pair[1], pair[-1]) for pair in sides.values() if len(pair) == 2]
 
@@ -85,7 +84,7 @@ def front_axis(landmarks: Sequence[Landmark]) -> str | None:
     return nearest_axis(np.array([left[1], -left[0]]), MOST_OFF_AXIS)
 
 
-def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Points]:
+def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Doubles]:
     """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long
     enough."""
     head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
@@ -104,10 +103,10 @@ def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, 
 
 def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     """The axis from the feet to the other joints; None without feet, or if a tail hangs below them."""
-    feet = [place for name, place in landmarks if words(name) & FEET]
+    feet = [place for name, place in landmarks if words(name) & _FEET]
     if not feet:
         feet = [place for name, place in landmarks if "end" in words(name) and _is_leg(name)]
-    rest = [place for name, place in landmarks if not words(name) & FEET]
+    rest = [place for name, place in landmarks if not words(name) & _FEET]
     if not feet or len(rest) < LEAST_PAIRS:
         return None
     # Hundreds of controls may lie at a root: each place counts once.
@@ -130,11 +129,11 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     return None if max(below, default=0.0) > MOST_BELOW * size else nearest_axis(up, MOST_OFF_UP)
 
 
-def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Points:
+def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Doubles:
     """Mean place (3,) of the joints whose names have one of some words; NaN without any."""
     places = [place for name, place in landmarks if words(name) & wanted]
     return np.mean(places, axis=0) if places else np.full(3, np.nan)
 
 
 def _is_leg(name: str) -> bool:
-    return not words(name) & FEET and any(word.endswith(LEGS) for word in words(name))
+    return not words(name) & _FEET and any(word.endswith(LEGS) for word in words(name))

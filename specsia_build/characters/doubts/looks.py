@@ -17,19 +17,24 @@ MOST_CHROMA, MOST_CONTRAST = (
     12,
 )  # Display levels between channels of a grey, and between shades that look the same.
 _FULL = 255  # Full coverage
-BOTH, FRONT = SIDES = ("both", "front")  # Values of `sides` in a manifest
+BOTH, _FRONT = _SIDES = ("both", "front")  # Values of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
 # Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the
 # figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides
 # 0.73.
-HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
+HULL_HIDES = 0.9
+HULL_NEAR = 0.7
+HULL_FITS = 0.5
 
-NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
+_NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
 LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
 MOST_LOST = 0.1  # Share of a view that lost backs may take up.
-_VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
+_VIEWS = 4
+_SIZE = 64
+_MOVED = 1e-4
+_NOTHING = 100.0
 
 
 def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
@@ -99,7 +104,8 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
     areas = lengths(normals)
     connected = topology(mesh)
     component, closed = connected.part.astype(np.int64), connected.closed
-    vertices, faces, count = ready(mesh.vertices), ready(mesh.faces, np.int32), len(mesh.materials)
+    vertices, faces = ready(mesh.vertices), ready(mesh.faces, np.int32)
+    count = len(mesh.materials)
     inward = np.zeros(len(areas), np.bool_)
     # A component may be too flat to tell, and a hull may share its material with what it surrounds.
     for group in (component * count + mesh.face_material, mesh.face_material.astype(np.int64)):
@@ -112,7 +118,10 @@ def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-unt
     """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside
     one."""
     count = group.max() + 1
-    middle, weight, outward, most = np.zeros((count, 3)), np.zeros(count), np.zeros(count), np.zeros(count)
+    middle = np.zeros((count, 3))
+    weight = np.zeros(count)
+    outward = np.zeros(count)
+    most = np.zeros(count)
     for f in range(len(faces)):
         weight[group[f]] += areas[f]
         for k in range(3):
@@ -140,7 +149,7 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
     behind = (body < _NOTHING) & (body - both > _MOVED)
     covered = int((body < _NOTHING).sum())
-    near = behind & (body - both < NEAR)
+    near = behind & (body - both < _NEAR)
     return bool(
         behind.sum() >= HULL_HIDES * max(covered, 1)
         and near.sum() >= HULL_NEAR * behind.sum()
@@ -152,7 +161,7 @@ def _lost(mesh: Mesh) -> float:
     """Largest share of a view that disappears without backs, or shows something far behind."""
     mesh = _placed(mesh)
     both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
-    lost = front - both > NEAR
+    lost = front - both > _NEAR
     return float((lost.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
 
 

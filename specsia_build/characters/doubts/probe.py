@@ -10,16 +10,17 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Landmark
-from specsia_build.characters.doubts.joints import Points, turned
+from specsia_build.characters.doubts.joints import turned
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted
 
 # Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many
-POINTS = 4000
-VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
+_POINTS = 4000
+_VIEW_SIZE = 128  # Pixels of a view: a head is 30 rows high, an eye 2 to 4
 _MIRRORED, _FAR = 500, 0.1  # Points that are mirrored, and the largest distance of one in extents
 
 
@@ -37,11 +38,11 @@ class Probe:
 
     mesh: Mesh
     face_part: NDArray[np.int32]
-    points: Points
+    points: Doubles
     faces: NDArray[np.intp]
     part_names: Sequence[Sequence[str]] = ((),)
     landmarks: Sequence[Landmark] = ()
-    rotation: Points = field(default_factory=lambda: np.eye(3))
+    rotation: Doubles = field(default_factory=lambda: np.eye(3))
 
     @cached_property
     def placed(self) -> Mesh:
@@ -54,12 +55,12 @@ class Probe:
         return self.face_part[self.faces]
 
     @cached_property
-    def low(self) -> Points:
+    def low(self) -> Doubles:
         """(3,) lower corner of the box around the points, or around the mesh without any."""
         return np.asarray(self.points.min(axis=0) if len(self.points) else self.placed.bounds()[0])
 
     @cached_property
-    def extent(self) -> Points:
+    def extent(self) -> Doubles:
         """(3,) extent of that box."""
         points = self.points if len(self.points) else np.array(self.placed.bounds())
         return np.asarray(np.maximum(np.ptp(points, axis=0), 1e-12))
@@ -69,7 +70,7 @@ class Probe:
         return scipy.spatial.cKDTree(self.points)
 
     @cached_property
-    def mirror_distance(self) -> Points:
+    def mirror_distance(self) -> Doubles:
         """(3,) mean distance of the points from themselves mirrored across the best plane square to x, y and
         z."""
         return np.array([self._mirrored(axis) for axis in range(3)])
@@ -77,16 +78,16 @@ class Probe:
     @cached_property
     def views(self) -> tuple[Layers, ...]:
         """Views of a Z-up character from -y, +x, +y and -x."""
-        mesh, cameras = compacted(self.placed), view_cameras(4, VIEW_SIZE)
+        mesh, cameras = compacted(self.placed), view_cameras(4, _VIEW_SIZE)
         frame = normalise(mesh.vertices, cameras, 1)
         return tuple(FastRenderer().render(mesh.with_vertices(frame.apply(mesh.vertices)), cameras))
 
     @property
-    def levels(self) -> Points:
+    def levels(self) -> Doubles:
         """(N,) height of each point of a Z-up character, 0-1."""
         return np.asarray((self.points[:, 2] - self.low[2]) / self.extent[2])
 
-    def turned(self, rotation: Points) -> Probe:
+    def turned(self, rotation: Doubles) -> Probe:
         """The same points under a further rotation (3, 3)."""
         landmarks = turned(self.landmarks, rotation)
         points, whole = self.points @ rotation.T, rotation @ self.rotation
@@ -121,12 +122,12 @@ def probe_of(
     landmarks: Sequence[Landmark] = (),
 ) -> Probe:
     """Sample a mesh, the same points each time; arguments as in `RawMesh`."""
-    points, faces = surface_samples(mesh, POINTS)
+    points, faces = surface_samples(mesh, _POINTS)
     numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
     return Probe(mesh, numbers, points, faces, part_names, landmarks)
 
 
-def surface_samples(mesh: Mesh, count: int) -> tuple[Points, NDArray[np.intp]]:
+def surface_samples(mesh: Mesh, count: int) -> tuple[Doubles, NDArray[np.intp]]:
     """Sample points evenly on a surface, (count, 3), with the face of each; none if it has no area."""
     areas = mesh.doubled_areas
     total = float(areas.sum())

@@ -20,16 +20,16 @@ from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import legible
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.schema import Accessor, BufferView, Entry
+from specsia_build.characters.gltf.schema import Accessor, BufferView, GltfEntry
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 
-E = TypeVar("E", bound=Entry)
-T = TypeVar("T")
+E = TypeVar("E", bound=GltfEntry)
+_T = TypeVar("_T")
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 _EXTENSIONS = (
     "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
@@ -68,8 +68,8 @@ class Document:
     fps: float = FRAMES
     is_export: bool = False
     warnings: dict[str, None] = field(default_factory=dict)
-    _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
-    _bytes: dict[tuple[type[Entry], int], memoryview] = field(default_factory=dict)
+    _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
+    _bytes: dict[tuple[type[GltfEntry], int], memoryview] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,11 +93,11 @@ class Document:
         """All entries of one of the document's lists."""
         return [self.entry(kind, index) for index in range(self.count(kind))]
 
-    def count(self, kind: type[Entry]) -> int:
+    def count(self, kind: type[GltfEntry]) -> int:
         """Number of entries of one of the document's lists."""
         return len(self.lists.get(kind.key, ()))
 
-    def error(self, kind: type[Entry], index: int, problem: str) -> CharacterError:
+    def error(self, kind: type[GltfEntry], index: int, problem: str) -> CharacterError:
         """Error about an entry."""
         return damaged(f"{self.name}: {kind.key}[{index}]", problem)
 
@@ -155,7 +155,7 @@ class Document:
         """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled
         in."""
         entry = self.entry(Accessor, index)
-        code, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
+        code, width = COMPONENTS.get(entry.component_type), _WIDTHS.get(entry.type or "")
         if code is None or width is None:
             raise self.error(Accessor, index, "has an unknown componentType or type")
         if entry.buffer_view is None:
@@ -189,7 +189,9 @@ class Document:
         self, index: int, view: int, offset: int | None, code: str, shape: tuple[int, int]
     ) -> NDArray[Any]:
         """Elements (count, width) of accessor `index` at an offset in a buffer view."""
-        dtype, data, start = np.dtype(code), self.view_bytes(view), offset or 0
+        dtype = np.dtype(code)
+        data = self.view_bytes(view)
+        start = offset or 0
         count, size = shape[0], dtype.itemsize * shape[1]
         # Old exporters wrote the size of a component as the stride.
         stride = max(self.entry(BufferView, view).byte_stride or 0, size)
@@ -329,7 +331,10 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    stored, keys = _decode(text, dict[str, Raw], f"{name}:"), [kind.key for kind in Entry.__subclasses__()]
+    stored, keys = (
+        _decode(text, dict[str, Raw], f"{name}:"),
+        [kind.key for kind in GltfEntry.__subclasses__()],
+    )
     rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
     root = _decode(rest, schema.Root, f"{name}:")
     version = str((root.asset or {}).get("version") or "unknown")
@@ -338,12 +343,12 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     return root, {key: _decode(stored[key], list[Raw], f"{name}: {key}") for key in keys if key in stored}
 
 
-def _decode(text: bytes | Raw, kind: type[T], place: str) -> T:
+def _decode(text: bytes | Raw, kind: type[_T], place: str) -> _T:
     """Decode an object; `place` names it in errors. Whole numbers may be written as 5.0."""
     decoder = _decoder(kind)  # type: ignore[arg-type]
     try:
         try:
-            entry: T = decoder.decode(text)
+            entry: _T = decoder.decode(text)
         except msgspec.ValidationError:
             raise
         except ValueError:

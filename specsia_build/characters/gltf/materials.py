@@ -19,8 +19,8 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
-WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
-NEAREST = 9728
+_WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
+_NEAREST = 9728
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 GLASS = 0.2
 
@@ -61,7 +61,7 @@ class Placement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GltfMaterial:
+class ConvertedMaterial:
     """A material, where its textures are looked up, and whether its faces are visible from behind only."""
 
     material: Material
@@ -85,18 +85,20 @@ class Materials:
     fallback: Path | None
     _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[int, int | None], Texture | None] = field(default_factory=dict)
-    _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
+    _built: dict[int | None, ConvertedMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    def material(self, index: int | None) -> GltfMaterial:
+    def material(self, index: int | None) -> ConvertedMaterial:
         """Read a material; None, and a damaged one, is the default."""
         if index not in self._built:
-            entry = schema.Material()
+            entry = schema.GltfMaterial()
             if index is None and self.document.is_export:
                 # Blender's default material is grey and double-sided.
-                entry = schema.Material(pbr=schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0)), double_sided=True)
+                entry = schema.GltfMaterial(
+                    pbr=schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0)), double_sided=True
+                )
             with self.document.tolerating("the default material was used"):
-                entry = entry if index is None else self.document.entry(schema.Material, index)
+                entry = entry if index is None else self.document.entry(schema.GltfMaterial, index)
             self._built[index] = self._build(entry, index)
         return self._built[index]
 
@@ -115,7 +117,7 @@ class Materials:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
 
-    def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
+    def _build(self, entry: schema.GltfMaterial, index: int | None) -> ConvertedMaterial:
         entry, is_mtoon, inside_out = _vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
@@ -156,7 +158,7 @@ class Materials:
         )
         material = _as_glass(material, extensions.transmission)
         has_texture = texture is not None or emissive_texture is not None
-        return GltfMaterial(material, placement if has_texture else Placement(), inside_out)
+        return ConvertedMaterial(material, placement if has_texture else Placement(), inside_out)
 
     def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, Placement]:
         """The texture that a material refers to, None where there is none, and where it is looked up."""
@@ -167,12 +169,14 @@ class Materials:
         offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
         placement = Placement(uv_set, offset, stored.rotation or 0.0, scale)
         with self.document.tolerating("the texture was left out"):
-            entry = self.document.entry(schema.Texture, info.index)
+            entry = self.document.entry(schema.GltfTexture, info.index)
             extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()
             sources = ((extensions.webp or none).source, entry.source, (extensions.basisu or none).source)
             images = [image for image in sources if image is not None]
             if not images:
-                raise self.document.error(schema.Texture, info.index, "has no image in a format that is read")
+                raise self.document.error(
+                    schema.GltfTexture, info.index, "has no image in a format that is read"
+                )
             # Where one is damaged the next is used, as by readers that do not know the one's format.
             textures = (self._sampled(image, entry.sampler) for image in images)
             return next((texture for texture in textures if texture is not None), None), placement
@@ -185,9 +189,9 @@ class Materials:
             entry = schema.Sampler()
             with self.document.tolerating("its texture is repeated"):
                 entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
-            wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
+            wrap = _WRAPS.get(entry.wrap_s or 0, "repeat"), _WRAPS.get(entry.wrap_t or 0, "repeat")
             pixels = self._pixels_of(image)
-            nearest = entry.mag_filter == NEAREST
+            nearest = entry.mag_filter == _NEAREST
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
         return self._textures[key]
 
@@ -253,8 +257,8 @@ def _unit(value: float) -> float:
 
 
 def _vrm0_material(
-    document: Document, index: int | None, entry: schema.Material
-) -> tuple[schema.Material, bool, bool]:
+    document: Document, index: int | None, entry: schema.GltfMaterial
+) -> tuple[schema.GltfMaterial, bool, bool]:
     """Replace a material's values by the ``materialProperties`` of VRM 0.x, if the file is one.
 
     As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's
@@ -288,7 +292,7 @@ def _vrm0_material(
     return entry, shader == "VRM/MToon", cull == CULL_FRONT
 
 
-def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str) -> schema.Material:
+def _from_unity(entry: schema.GltfMaterial, stated: schema.VrmMaterial, shader: str) -> schema.GltfMaterial:
     main = stated.vector_properties.get("_MainTex", ())
     u, v, width, height = (*main, *(0.0, 0.0, 1.0, 1.0)[len(main) :])[:4]
     # Unity counts v from below.

@@ -130,15 +130,15 @@ def _skeleton(
 
 def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Joints of a skin (J,), as nodes of the file, and their inverse bind matrices (J, 4, 4)."""
-    skin = document.entry(schema.Skin, index)
+    skin = document.entry(schema.GltfSkin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
     if not len(joints) or int(joints.max()) >= document.count(schema.Node):
-        raise document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
+        raise document.error(schema.GltfSkin, index, "has no joints, or names a node that does not exist")
     if skin.inverse_bind_matrices is None:
         return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
     stored = document.accessor(skin.inverse_bind_matrices)
     if stored.shape[1] != 16 or len(stored) < len(joints):
-        raise document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
+        raise document.error(schema.GltfSkin, index, "has fewer inverse bind matrices than joints")
     return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
 
 
@@ -149,7 +149,7 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
     Of bind poses that differ those of the skin of most joints count, with others that agree with it.
     """
     held, poses = set[int](), []
-    for index in range(min(document.count(schema.Skin), _MOST_SKINS)):
+    for index in range(min(document.count(schema.GltfSkin), _MOST_SKINS)):
         with suppress(CharacterError):
             joints, inverse = read_skin(document, index)
             nodes = number[joints]
@@ -279,7 +279,7 @@ def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
     extensions = document.extensions
     vrm = extensions.vrmc_vrm or extensions.vrmc_vrm_animation or extensions.vrm or schema.Vrm()
     try:
-        bones = msgspec.convert(vrm.humanoid or {}, schema.Humanoid).human_bones or {}
+        bones = msgspec.convert(vrm.humanoid or {}, schema.GltfHumanoid).human_bones or {}
     except msgspec.ValidationError as error:
         document.warn(f"{document.name}: its humanoid is damaged ({error}); it was left out")
         return {}

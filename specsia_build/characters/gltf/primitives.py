@@ -18,7 +18,9 @@ from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
-MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
+MODE_TRIANGLES = 4
+MODE_STRIP = 5
+MODE_FAN = 6
 
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
@@ -26,10 +28,9 @@ MOST_OUTSIDE = 0.01
 """Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another
 mesh's."""
 
-INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
-"""Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a
-vertex."""
-
+INSTANCE_COST = 2000  # Bytes of memory for a mesh at a node
+_SKIN_COST = 400  # Bytes of memory of a vertex while a skin poses it
+_INFLUENCE_COST = 250  # Bytes of memory of four joints and weights of a vertex
 _KEPT_INFLUENCE_COST = 12  # Bytes of memory of an influence until the whole file is read
 
 
@@ -46,7 +47,7 @@ class Instance:
     """
 
     node: schema.Node
-    mesh: schema.Mesh
+    mesh: schema.GltfMesh
     index: int
     place: int
     weights: tuple[float, ...]
@@ -120,12 +121,9 @@ class Vertices:
             sets += 1
         memory.ask(_INFLUENCE_COST * sets * len(self))
         # Only ratios of weights count, so it does not matter whether integers are normalised.
-        joints, weights = (
-            np.concatenate(
-                [self._stored(f"{name}_{k}", (4,))[0].astype(np.float64) for k in range(sets)], axis=1
-            )
-            for name in ("JOINTS", "WEIGHTS")
-        )
+        stored = [self._stored(f"{name}_{k}", (4,))[0] for name in ("JOINTS", "WEIGHTS") for k in range(sets)]
+        joints = np.concatenate(stored[:sets], axis=1, dtype=np.float64)
+        weights = np.concatenate(stored[sets:], axis=1, dtype=np.float64)
         invalid = ~np.isfinite(weights)
         weights = np.where(invalid, 0.0, np.maximum(weights, 0.0))
         missing = ~((joints >= 0) & (joints < joint_count))
@@ -165,7 +163,7 @@ class Vertices:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPrimitive:
     """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves
     it)."""
 
@@ -198,7 +196,7 @@ class MeshReader:
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
-    def read(self, instance: Instance) -> Iterator[Placed]:
+    def read(self, instance: Instance) -> Iterator[PlacedPrimitive]:
         """Read the primitives of an instance that have triangles."""
         key = (instance.index, instance.weights)
         if key not in self._parts:
@@ -211,7 +209,7 @@ class MeshReader:
             if instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= part.source.attributes.keys():
                 influences = part.source.influences(len(self._palette(instance.node.skin)))
                 memory.take(_KEPT_INFLUENCE_COST * influences.joints.size)
-            yield Placed(self._place(instance, part, influences), part.source, influences)
+            yield PlacedPrimitive(self._place(instance, part, influences), part.source, influences)
 
     def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _Part | None:
         """Read a primitive as it is stored; None where it has no triangles."""
@@ -326,7 +324,8 @@ class MeshReader:
 
     def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
-        palette, joints, weights = self._palette(skin), influences.joints, influences.weights
+        palette = self._palette(skin)
+        joints, weights = influences.joints, influences.weights
         memory.ask(_SKIN_COST * len(joints))
         blended = np.zeros((len(joints), 3, 4))
         for slot in range(joints.shape[1]):

@@ -26,7 +26,7 @@ from specsia_build.characters.gltf.nodes import (
     read_skin,
     with_binds,
 )
-from specsia_build.characters.gltf.primitives import Instance, MeshReader, Placed
+from specsia_build.characters.gltf.primitives import Instance, MeshReader, PlacedPrimitive
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import concatenate
 
@@ -91,7 +91,7 @@ def _rig_of(
     document: Document,
     hierarchy: Hierarchy,
     instances: Sequence[Instance],
-    primitives: Iterable[tuple[int, Placed]],
+    primitives: Iterable[tuple[int, PlacedPrimitive]],
 ) -> Rig:
     """The rig of the vertices of primitives and the numbers of their instances, in the file's own
     coordinates."""
@@ -101,7 +101,9 @@ def _rig_of(
     vertex_count = slot_count = 0
     for number, primitive in primitives:
         instance = instances[number]
-        source, influences, skin = primitive.source, primitive.influences, instance.node.skin
+        source = primitive.source
+        influences = primitive.influences
+        skin = instance.node.skin
         own = source.floats("POSITION", 3, morphed=False)
         key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
         if key not in first:
@@ -165,9 +167,9 @@ def _read_scene(
             raise document.error(schema.Scene, index, "names a node that does not exist")
     reached = below(nodes, starts)
     places = {i: at for i in sorted(reached) if (at := nodes[i].mesh) is not None}
-    meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items()}
+    meshes = {i: document.entry(schema.GltfMesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
-    joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
+    joints = [joint for skin in skins for joint in document.entry(schema.GltfSkin, skin).joints or ()]
     hierarchy.check(document, (*meshes, *joints))
     weights = {}
     for i, mesh in meshes.items():
@@ -188,7 +190,7 @@ def _read_scene(
             instances.append(Instance(nodes[index], mesh, places[index], place, morph, worlds[index], names))
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
-    all_meshes = document.entries(schema.Mesh) if drop else ()
+    all_meshes = document.entries(schema.GltfMesh) if drop else ()
     described = {
         "parts": tuple(
             dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))

@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta, field
 
-Index = Annotated[int, Meta(ge=0, le=2**53)]
-Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
-Two = tuple[Number, Number]
-Three = tuple[Number, Number, Number]
-Four = tuple[Number, Number, Number, Number]
+_Index = Annotated[int, Meta(ge=0, le=2**53)]
+_Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+Two = tuple[_Number, _Number]
+Three = tuple[_Number, _Number, _Number]
+Four = tuple[_Number, _Number, _Number, _Number]
 MaybeNumber = (
     float | None
 )  # Part of a node's transform: exporters write null or NaN at nodes that carry nothing
@@ -58,7 +58,7 @@ class Root(Struct):
     scene: int | None = None
 
 
-class Entry(Struct, kw_only=True):
+class GltfEntry(Struct, kw_only=True):
     """An entry of one of the document's lists; `key` names the list. A name that is not text counts as
     none."""
 
@@ -70,17 +70,17 @@ class Entry(Struct, kw_only=True):
             self.name = None
 
 
-class Scene(Entry):
+class Scene(GltfEntry):
     key = "scenes"
-    nodes: tuple[Index, ...] | None = None
+    nodes: tuple[_Index, ...] | None = None
 
 
-class Node(Entry):
+class Node(GltfEntry):
     key = "nodes"
-    children: tuple[Index, ...] | None = None
-    mesh: Index | None = None
-    skin: Index | None = None
-    weights: tuple[Number, ...] | None = None
+    children: tuple[_Index, ...] | None = None
+    mesh: _Index | None = None
+    skin: _Index | None = None
+    weights: tuple[_Number, ...] | None = None
     matrix: Annotated[tuple[MaybeNumber, ...], Meta(min_length=16, max_length=16)] | None = None
     translation: tuple[MaybeNumber, MaybeNumber, MaybeNumber] | None = None
     rotation: tuple[MaybeNumber, MaybeNumber, MaybeNumber, MaybeNumber] | None = None
@@ -89,58 +89,58 @@ class Node(Entry):
 
 
 class Primitive(Struct):
-    attributes: dict[str, Index] | None = None
-    indices: Index | None = None
-    material: Index | None = None
-    mode: Index | None = None
-    targets: tuple[dict[str, Index], ...] | None = None
+    attributes: dict[str, _Index] | None = None
+    indices: _Index | None = None
+    material: _Index | None = None
+    mode: _Index | None = None
+    targets: tuple[dict[str, _Index], ...] | None = None
     extensions: Extensions | None = None
 
 
-class Mesh(Entry):
+class GltfMesh(GltfEntry):
     key = "meshes"
     primitives: tuple[Primitive, ...] | None = None
-    weights: tuple[Number, ...] | None = None
+    weights: tuple[_Number, ...] | None = None
 
 
-class Skin(Entry):
+class GltfSkin(GltfEntry):
     key = "skins"
-    joints: tuple[Index, ...] | None = None
-    inverse_bind_matrices: Index | None = None
+    joints: tuple[_Index, ...] | None = None
+    inverse_bind_matrices: _Index | None = None
 
 
-class Target(Struct):
+class GltfTarget(Struct):
     path: str | None = None
-    node: Index | None = None
+    node: _Index | None = None
 
 
 class Channel(Struct):
-    sampler: Index
-    target: Target
+    sampler: _Index
+    target: GltfTarget
 
 
 class AnimationSampler(Struct):
-    input: Index
-    output: Index
+    input: _Index
+    output: _Index
     interpolation: str | None = None
 
 
-class Animation(Entry):
+class Animation(GltfEntry):
     key = "animations"
     channels: tuple[Channel, ...] | None = None
     samplers: tuple[AnimationSampler, ...] | None = None
 
 
 class TextureTransform(Struct):
-    tex_coord: Index | None = None
+    tex_coord: _Index | None = None
     offset: Two | None = None
-    rotation: Number | None = None
+    rotation: _Number | None = None
     scale: Two | None = None
 
 
 class TextureInfo(Struct):
-    index: Index
-    tex_coord: Index | None = None
+    index: _Index
+    tex_coord: _Index | None = None
     extensions: Extensions | None = None
 
 
@@ -157,92 +157,92 @@ class SpecularGlossiness(Struct):
 class ExtensionValues(Struct):
     """The values of several small extensions of materials and textures."""
 
-    emissive_strength: Number = 1.0
-    transmission_factor: Number = 0.0
+    emissive_strength: _Number = 1.0
+    transmission_factor: _Number = 0.0
     transmission_texture: TextureInfo | None = None
-    source: Index | None = None
+    source: _Index | None = None
 
 
-class Material(Entry):
+class GltfMaterial(GltfEntry):
     key = "materials"
     pbr: BaseColor | None = field(default=None, name="pbrMetallicRoughness")
     alpha_mode: str | None = None
-    alpha_cutoff: Number | None = None
+    alpha_cutoff: _Number | None = None
     double_sided: Any = False
     emissive_factor: Three | None = None
     emissive_texture: TextureInfo | None = None
     extensions: Extensions | None = None
 
 
-class Texture(Entry):
+class GltfTexture(GltfEntry):
     key = "textures"
-    source: Index | None = None
-    sampler: Index | None = None
+    source: _Index | None = None
+    sampler: _Index | None = None
     extensions: Extensions | None = None
 
 
-class Image(Entry):
+class Image(GltfEntry):
     key = "images"
     uri: str | None = None
-    buffer_view: Index | None = None
+    buffer_view: _Index | None = None
 
 
-class Sampler(Entry):
+class Sampler(GltfEntry):
     key = "samplers"
-    wrap_s: Index | None = None
-    wrap_t: Index | None = None
-    mag_filter: Index | None = None
+    wrap_s: _Index | None = None
+    wrap_t: _Index | None = None
+    mag_filter: _Index | None = None
 
 
 class SparsePart(Struct):
-    buffer_view: Index
-    byte_offset: Index | None = None
-    component_type: Index | None = None
+    buffer_view: _Index
+    byte_offset: _Index | None = None
+    component_type: _Index | None = None
 
 
 class Sparse(Struct):
-    count: Index
+    count: _Index
     indices: SparsePart
     values: SparsePart
 
 
-class Accessor(Entry):
+class Accessor(GltfEntry):
     key = "accessors"
-    component_type: Index
-    count: Index
+    component_type: _Index
+    count: _Index
     type: str | None = None
-    buffer_view: Index | None = None
-    byte_offset: Index | None = None
+    buffer_view: _Index | None = None
+    byte_offset: _Index | None = None
     normalized: Any = False
     sparse: Sparse | None = None
 
 
-class BufferView(Entry):
+class BufferView(GltfEntry):
     key = "bufferViews"
-    buffer: Index
-    byte_length: Index
-    byte_offset: Index | None = None
-    byte_stride: Index | None = None
+    buffer: _Index
+    byte_length: _Index
+    byte_offset: _Index | None = None
+    byte_stride: _Index | None = None
     extensions: Extensions | None = None
 
 
-class Buffer(Entry):
+class Buffer(GltfEntry):
     key = "buffers"
     uri: str | None = None
 
 
 class Draco(Struct):
-    buffer_view: Index
-    attributes: dict[str, Index] | None = None
+    buffer_view: _Index
+    attributes: dict[str, _Index] | None = None
 
 
 class Meshopt(Struct):
-    buffer: Index
-    byte_length: Index
-    byte_stride: Index
-    count: Index
+    buffer: _Index
+    byte_length: _Index
+    byte_stride: _Index
+    count: _Index
     mode: str
-    byte_offset: Index | None = None
+    byte_offset: _Index | None = None
     filter: str | None = None
 
 
@@ -258,9 +258,9 @@ class VrmMaterial(Struct):
     """Unity shader properties of a material in VRM 0.x."""
 
     shader: str | None = None
-    float_properties: dict[str, Number] = {}
-    vector_properties: dict[str, tuple[Number, ...]] = {}
-    texture_properties: dict[str, Index] = {}
+    float_properties: dict[str, _Number] = {}
+    vector_properties: dict[str, tuple[_Number, ...]] = {}
+    texture_properties: dict[str, _Index] = {}
     keyword_map: dict[str, bool] = {}
 
 
@@ -269,7 +269,7 @@ class HumanBone(Struct):
     bone: str | None = None
 
 
-class Humanoid(Struct):
+class GltfHumanoid(Struct):
     """Bones by name in VRM 1.0, a list of named bones in VRM 0.x."""
 
     human_bones: dict[str, HumanBone] | tuple[HumanBone, ...] | None = None

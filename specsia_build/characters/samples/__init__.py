@@ -14,7 +14,7 @@ from specsia_build.files.sources import read_source
 LICENSE = "CC0-1.0"
 SOURCE = "specsia procedural samples"
 METADATA = "metadata.json"
-VERSION = 3  # Raised whenever the same seed gives other bytes, so that older characters are rewritten
+SAMPLES_VERSION = 3  # Raised whenever the same seed gives other bytes, so that older characters are rewritten
 
 
 class Stated(msgspec.Struct):

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from specsia_build.characters.samples.shapes import Array, Piece, blob, hoop, superellipsoid, tube, turned
-from specsia_build.characters.samples.traits import TABLES, Chance, Colour, Mark, Part, Traits, colours, shade
+from specsia_build.arrays import Doubles
+from specsia_build.characters.samples.shapes import Piece, blob, hoop, superellipsoid, tube, turned
+from specsia_build.characters.samples.traits import (
+    TRAIT_TABLES,
+    Chance,
+    Colour,
+    FeaturePart,
+    Mark,
+    Traits,
+    colours,
+    shade,
+)
 
 CLOTH = 0.012  # How far a garment stands off the skin
 TRUNK = ("hips", "spine", "chest", "neck", "head")
-SIDES = ("left", "right")
+BODY_SIDES = ("left", "right")
 ARM = ("chest", "UpperArm", "LowerArm", "Hand")
 LEG = ("hips", "UpperLeg", "LowerLeg", "Foot")
 
@@ -22,10 +32,10 @@ _LOOKS = {
 """Pieces that marks show on, by what they are measured in."""
 
 
-Place = tuple[Array, Array]  # Its middle and radii, (3,) each
+_Place = tuple[Doubles, Doubles]  # Its middle and radii, (3,) each
 
 
-def vector(x: float, y: float, z: float) -> Array:
+def vector(x: float, y: float, z: float) -> Doubles:
     """A vector (3,)."""
     return np.array([x, y, z], np.float64)
 
@@ -51,7 +61,7 @@ class Body:
         _add_trunk(self)
         _add_arms(self)
         _add_legs(self)
-        groups, features = TABLES.features, self.traits.features
+        groups, features = TRAIT_TABLES.features, self.traits.features
         rows = [
             groups[group][features[group]]
             for group in sorted(features, key=lambda group: group != "markings")
@@ -67,8 +77,10 @@ class Body:
             self._add_mark(Mark("box", (0, -0.66), (3, 1), "bottom", "torso", side=0))
 
     def _measure(self) -> None:
-        between, traits, figure = self.chance.between, self.traits, TABLES.figures[self.traits.figure]
-        human = TABLES.species[traits.species].human
+        between = self.chance.between
+        traits = self.traits
+        figure = TRAIT_TABLES.figures[self.traits.figure]
+        human = TRAIT_TABLES.species[traits.species].human
         half, tall = between(*figure["head"]), traits.figure == "tall"
         width = half * between(0.84, 1.2) * (0.86 if tall else 1.0)
         square = (4.5, 8.0) if traits.species == "robot" else (2.6, 3.6)
@@ -76,13 +88,13 @@ class Body:
             between(*square) if traits.species == "robot" or self.chance.true(0.12) else between(2.0, 2.4)
         )
         self.jaw = between(-0.25, 0.1) if self.chance.true(0.15) else between(0.0, 0.34 if human else 0.15)
-        self.head: Place = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
+        self.head: _Place = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
 
         self.neck = 1.8 - 2 * half - between(*figure["neck"])
         self.crotch = self.neck * between(*figure["crotch"])
         self.span = self.neck - self.crotch
         girth = (0.5 * self.span + 0.16) * between(*figure["girth"])
-        self.chest, waist, hips, belly = (k * girth for k in TABLES.frames[traits.frame])
+        self.chest, waist, hips, belly = (k * girth for k in TRAIT_TABLES.frames[traits.frame])
         widths = np.array(
             [0.78 * hips, hips, 0.97 * hips, waist, self.chest, 0.9 * self.chest, 0.5 * self.chest]
         )
@@ -114,7 +126,7 @@ class Body:
         high = min(wide * between(1.0, 1.4), 0.34 * half)
         apart, level = (
             between(0.36, 0.46),
-            between(-0.06, 0.1) + TABLES.species[self.traits.species].eye_level,
+            between(-0.06, 0.1) + TRAIT_TABLES.species[self.traits.species].eye_level,
         )
         chest_width, chest_depth, chest_middle = self.girth(self.trunk(0.6))
         waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(
@@ -124,7 +136,7 @@ class Body:
         tail = min(1.0, 0.9 * self.neck, 3 * float(self.profile[1, 1]))
         smile = between(0.16, 0.32) * width * (0.6 if "muzzle" in self.traits.features else 1.0)
         mouth = vector(0, self.head[0][1] - between(0.42, 0.52) * half, 0)
-        self.places: dict[str, Place] = {
+        self.places: dict[str, _Place] = {
             "head": self.head,
             "face": self.head,
             "eye": (self.on_face(apart, level), vector(wide, high, min(wide, high))),
@@ -147,17 +159,17 @@ class Body:
         """Height at a share of the torso, from the crotch."""
         return self.crotch + share * self.span
 
-    def girth(self, height: float) -> Array:
+    def girth(self, height: float) -> Doubles:
         """Half width, half depth and middle of the torso at a height."""
         return np.array([np.interp(height, self.profile[:, 0], self.profile[:, k]) for k in (1, 2, 3)])
 
-    def on_face(self, x: float, y: float) -> Array:
+    def on_face(self, x: float, y: float) -> Doubles:
         """The point in front of the head at x and y in its half widths and heights."""
         share = max(1 - abs(y) ** self.power, 0.0) ** (1 / self.power) * (1 - self.jaw * max(-y, 0.0) ** 1.5)
         depth = share * max(1 - (abs(x) / max(share, 1e-6)) ** self.power, 0.0) ** (1 / self.power)
         return np.asarray(self.head[0] + self.head[1] * (x, y, depth))
 
-    def cap(self, edges: Sequence[float], scale: float) -> Array:
+    def cap(self, edges: Sequence[float], scale: float) -> Doubles:
         """The head's surface down to an edge in front, at the sides and behind, in half turns from the
         top."""
         front, side, back = edges
@@ -168,15 +180,16 @@ class Body:
         inside = np.broadcast_to(grid[-1:].mean(axis=1, keepdims=True), (1, 33, 3))
         return np.asarray(self.head[0] + self.head[1] * np.concatenate([grid, inside]))
 
-    def add(self, look: str, grid: Array, *bones: str) -> None:
+    def add(self, look: str, grid: Doubles, *bones: str) -> None:
         """Add a piece that some bones move."""
         self.pieces.append(Piece(look, grid, bones))
 
-    def both(self, look: str, grid: Array, *bones: str) -> None:
+    def both(self, look: str, grid: Doubles, *bones: str) -> None:
         """Add a piece on the left and its mirror image; bones of limbs are named without their side."""
-        left, right = (tuple(bone if bone in TRUNK else side + bone for bone in bones) for side in SIDES)
-        self.add(look, grid, *left)
-        self.pieces.append(self.pieces[-1].mirrored(right))
+        left, right = BODY_SIDES
+        self.add(look, grid, *(bone if bone in TRUNK else left + bone for bone in bones))
+        mirrored = tuple(bone if bone in TRUNK else right + bone for bone in bones)
+        self.pieces.append(self.pieces[-1].mirrored(mirrored))
 
     def _add_mark(self, mark: Mark) -> None:
         middle, unit = self.places[mark.on]
@@ -191,7 +204,7 @@ class Body:
         if mark.pair or mark.on == "eye":
             self.marks.append((replace(mark, at=(-x, y), turn=-mark.turn), colour))
 
-    def _add_part(self, part: Part) -> None:
+    def _add_part(self, part: FeaturePart) -> None:
         (middle, radii), points = self.places[part.on], []
         size = float(radii.mean())
         for row in part.path:
@@ -199,7 +212,9 @@ class Body:
             start = self.on_face(*row[:2]) if part.on == "face" else middle + radii * row[:3]
             points.append(start + size * (np.array(row[count:]) if len(row) > count else 0.0))
         path = np.maximum(points, (-9, 0.14, -9))
-        unit, turn, first = radii if part.fit else np.full(3, size), turned(*part.turn), part.size[0]
+        unit = radii if part.fit else np.full(3, size)
+        turn = turned(*part.turn)
+        first = part.size[0]
         if part.shape == "blob":
             grid = blob(path[0], unit * first, part.power, turn)
         elif part.shape == "ring":
@@ -214,7 +229,9 @@ class Body:
         if part.pair:
             self.both(part.look, grid, *part.bones)
             return
-        bones = tuple(bone if bone in TRUNK else SIDES[self.traits.side < 0] + bone for bone in part.bones)
+        bones = tuple(
+            bone if bone in TRUNK else BODY_SIDES[self.traits.side < 0] + bone for bone in part.bones
+        )
         piece = Piece(part.look, grid, bones)
         self.pieces.append(piece.mirrored(bones) if part.side and self.traits.side < 0 else piece)
 
@@ -247,8 +264,8 @@ def _add_skirt(body: Body) -> None:
 
 
 def _covering(
-    path: Sequence[Array], radii: Array, share: float, off: float, flare: float, start: float = 0.9
-) -> Array:
+    path: Sequence[Doubles], radii: Doubles, share: float, off: float, flare: float, start: float = 0.9
+) -> Doubles:
     """A garment on a limb, from its start, rounded by `start`, to a share of it."""
     t = np.linspace(0, 1, 3)
     axis = path[0] + (path[-1] - path[0]) * (t * share)[:, None]
@@ -256,7 +273,9 @@ def _covering(
 
 
 def _add_arms(body: Body) -> None:
-    traits, along, size = body.traits, body.along, body.hand
+    traits = body.traits
+    along = body.along
+    size = body.hand
     path = [body.shoulder * (0.75, 1, 1), (body.shoulder + body.wrist) / 2, body.wrist]
     body.both("arm", tube(path, body.arm, 9, ends=(1, 0.4)), *ARM)
     if traits.sleeve:
@@ -280,7 +299,9 @@ def _add_arms(body: Body) -> None:
 
 
 def _add_legs(body: Body) -> None:
-    traits, ankle, shin = body.traits, body.leg[2], ("LowerLeg", "Foot")
+    traits = body.traits
+    ankle = body.leg[2]
+    shin = ("LowerLeg", "Foot")
     path = [body.hip, (body.hip + body.ankle) / 2, body.ankle]
     body.both("leg", tube(path, body.leg, 9, 13, ends=(1, 0.3)), *LEG)
     if traits.hem:
@@ -288,7 +309,9 @@ def _add_legs(body: Body) -> None:
         body.both("bottom", _covering(path, body.leg, traits.hem, CLOTH, flare), *LEG)
     if traits.socks:
         body.both("sock", _covering(path[::-1], body.leg[::-1], traits.socks, 0.006, 0, 0), *LEG)
-    width, length, x = body.foot, body.toe, body.gap
+    width = body.foot
+    length = body.toe
+    x = body.gap
     high = min(0.075, 0.9 * width)
     sole = [(x, high * up, ahead * length) for up, ahead in ((1, -0.35), (1, 0.1), (0.9, 0.55), (0.62, 0.95))]
     foot = tube(sole, width * np.array([0.8, 0.9, 1.0, 0.72]), 7, 13, 2.2, (0.5, 0.7))

@@ -7,38 +7,40 @@ from numpy.typing import NDArray
 
 from specsia_build import frame
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.samples.body import SIDES, TRUNK, Body, vector
-from specsia_build.characters.samples.shapes import Array
-from specsia_build.characters.samples.texture import TEXTURE, paint, place_pieces
+from specsia_build.arrays import Doubles
+from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body, vector
+from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-SIZE, LINE = 512, 3  # Width and height of a drawing, and of its contour, in pixels
+_SIZE, _LINE = 512, 3  # Width and height of a drawing, and of its contour, in pixels
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleMesh:
     """One finished character, OBJ axes."""
 
     traits: Traits
-    image: NDArray[np.uint8]  # (TEXTURE, TEXTURE, 3)
-    vertices: Array  # (V, 3)
+    image: NDArray[np.uint8]  # (TEXTURE_SIZE, TEXTURE_SIZE, 3)
+    vertices: Doubles  # (V, 3)
     faces: NDArray[np.int64]  # (F, 3) into `vertices`, counter-clockwise from outside
-    texels: Array  # (T, 2), 0-1, v down
+    texels: Doubles  # (T, 2), 0-1, v down
     corners: NDArray[np.int64]  # (F, 3) into `texels`
 
 
-def make_sample(seed: int, index: int) -> Sample:
+def make_sample(seed: int, index: int) -> SampleMesh:
     """Character `index` of the samples of `seed`; it depends on nothing else."""
     body = Body(seed, index)
     boxes = place_pieces(body.pieces)
-    vertices, faces, texels, corners, vertex_count, texel_count = [], [], [], [], 0, 0
+    vertices, faces = [], []
+    texels, corners = [], []
+    vertex_count, texel_count = 0, 0
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
         ids = piece.ids
-        across = (column + 0.5 + np.linspace(0, width - 1, ids.shape[1])) / TEXTURE
-        down = (row + 0.5 + np.linspace(0, height - 1, ids.shape[0])) / TEXTURE
+        across = (column + 0.5 + np.linspace(0, width - 1, ids.shape[1])) / TEXTURE_SIZE
+        down = (row + 0.5 + np.linspace(0, height - 1, ids.shape[0])) / TEXTURE_SIZE
         texels.append(np.stack(np.meshgrid(across, down), axis=2).reshape(-1, 2))
         at = np.arange(ids.size).reshape(ids.shape)
         a, b, c, d = (part.ravel() for part in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
@@ -50,26 +52,26 @@ def make_sample(seed: int, index: int) -> Sample:
         vertex_count, texel_count = vertex_count + int(ids.max()) + 1, texel_count + ids.size
         vertices.append(piece.vertices)
     arrays = (np.concatenate(rows) for rows in (vertices, faces, texels, corners))
-    return Sample(body.traits, paint(body, boxes), *arrays)
+    return SampleMesh(body.traits, paint(body, boxes), *arrays)
 
 
-def draw_front(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_front(sample: SampleMesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, and its mask (SIZE,
     SIZE)."""
     vertices, camera = (
         (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
-        frame.Camera(0.0, SIZE),
+        frame.Camera(0.0, _SIZE),
     )
     texture = Texture(np.pad(sample.image, ((0, 0), (0, 0), (0, 1)), constant_values=255))
     mesh = Mesh(
-        vertices=frame.normalise(vertices, (camera,), LINE + 1).apply(vertices),
+        vertices=frame.normalise(vertices, (camera,), _LINE + 1).apply(vertices),
         faces=sample.faces.astype(np.int32),
         materials=(Material(texture=texture),),
         face_material=np.zeros(len(sample.faces), np.int32),
         uv=sample.texels[sample.corners].astype(np.float32),
     )
     (layers,) = FastRenderer().render(mesh, (camera,))
-    drawn = draw_contour(layers.color, layers.coverage, LINE, 30)
+    drawn = draw_contour(layers.color, layers.coverage, _LINE, 30)
     alpha = drawn[..., 3:] / 255.0
     picture = np.rint(drawn[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return picture, np.where(layers.coverage > 127, 255, 0).astype(np.uint8)
@@ -92,11 +94,11 @@ def make_rig(seed: int, index: int) -> Rig:
     heights = (*(body.trunk(share) for share in (0.2, 0.36, 0.6, 0.96)), body.head[0][1] - body.head[1][1])
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
              body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
-    joints: dict[str, tuple[str, Array]] = {}
+    joints: dict[str, tuple[str, Doubles]] = {}
     for (name, parent), place in zip(
         _PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True
     ):
-        for side, mirror in [("", 1)] if name in TRUNK else zip(SIDES, (1, -1), strict=True):
+        for side, mirror in [("", 1)] if name in TRUNK else zip(BODY_SIDES, (1, -1), strict=True):
             joints[side + name] = parent if parent in ("", *TRUNK) else side + parent, place * (mirror, 1, 1)
     names, places = tuple(joints), np.stack([place for _, place in joints.values()])
     parents = np.array([names.index(parent) if parent else -1 for parent, _ in joints.values()], np.int32)
@@ -121,7 +123,7 @@ def make_rig(seed: int, index: int) -> Rig:
     return Rig.unturned(names, parents, places, vertices, np.concatenate(weights))
 
 
-def _hung(points: Array, names: tuple[str, ...], body: Body) -> Array:
+def _hung(points: Doubles, names: tuple[str, ...], body: Body) -> Doubles:
     """Weights of cloth around the legs: the lower it hangs, the more it goes where the nearer foot goes.
 
     Thighs would tilt what stands far off them into the ground; a foot that stands stays upright.

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-Array = NDArray[np.float64]
-Vector = Sequence[float] | Array
+from specsia_build.arrays import Doubles
+
+Vector = Sequence[float] | Doubles
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,11 @@ class Piece:
     """One closed surface, and how it is painted and moved."""
 
     look: str  # Name of its colour
-    grid: Array  # (R, C, 3) points
+    grid: Doubles  # (R, C, 3) points
     bones: tuple[str, ...]  # Names of joints that its vertices may follow, or ``skirt``
 
     @property
-    def vertices(self) -> Array:
+    def vertices(self) -> Doubles:
         """Its vertices, (V, 3)."""
         return np.concatenate([self.grid[0, :1], self.grid[1:-1, :-1].reshape(-1, 3), self.grid[-1, :1]])
 
@@ -42,7 +43,7 @@ class Piece:
         )
 
     @property
-    def normals(self) -> Array:
+    def normals(self) -> Doubles:
         """Unit normals at each place of the grid, (R, C, 3)."""
         around = np.roll(self.grid[:, :-1], -1, axis=1) - np.roll(self.grid[:, :-1], 1, axis=1)
         normals = np.cross(np.gradient(self.grid[:, :-1], axis=0), around)
@@ -61,7 +62,7 @@ class Piece:
         return Piece(self.look, self.grid[:, ::-1] * (-1, 1, 1), bones)
 
 
-def section(columns: int, power: float = 2.0) -> Array:
+def section(columns: int, power: float = 2.0) -> Doubles:
     """A closed superellipse (C, 2) of x and z, counter-clockwise from the back; power 2 is round, more is
     squarer."""
     angle = np.linspace(-np.pi, np.pi, columns)
@@ -70,12 +71,12 @@ def section(columns: int, power: float = 2.0) -> Array:
     return np.asarray(np.sign(flat) * np.abs(flat) ** (2.0 / power))
 
 
-def turned(x_deg: float, y_deg: float, z_deg: float) -> Array:
+def turned(x_deg: float, y_deg: float, z_deg: float) -> Doubles:
     """A rotation (3, 3) about z, then x, then y, in degrees."""
     return np.asarray(Rotation.from_euler("zxy", [z_deg, x_deg, y_deg], degrees=True).as_matrix())
 
 
-def superellipsoid(polar: Array, columns: int, power: float = 2.0, jaw: float = 0.0) -> Array:
+def superellipsoid(polar: Doubles, columns: int, power: float = 2.0, jaw: float = 0.0) -> Doubles:
     """Points (R, C, 3) of a superellipsoid of unit radii: `polar` is radians from the top, (R, C) or (R, 1).
 
     Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is
@@ -89,12 +90,12 @@ def superellipsoid(polar: Array, columns: int, power: float = 2.0, jaw: float = 
     return np.stack([share * flat[:, 0], height, share * flat[:, 1]], axis=2)
 
 
-def blob(centre: Vector, radii: Vector, power: float, turn: Array) -> Array:
+def blob(centre: Vector, radii: Vector, power: float, turn: Doubles) -> Doubles:
     """A superellipsoid of some radii, turned about its centre."""
     return np.asarray(centre + superellipsoid(np.linspace(0, np.pi, 9)[:, None], 13, power) * radii @ turn.T)
 
 
-def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Array) -> Array:
+def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Doubles) -> Doubles:
     """A ring about Y, turned about its centre: radii of its middle line; half thickness and half height over
     these."""
     middle, round_ = section(21), section(9)[::-1]
@@ -106,7 +107,7 @@ def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Array) 
     return np.asarray(centre + np.concatenate([end, grid, end]) * radii @ turn.T)
 
 
-def _smooth(path: Array, rows: int) -> Array:
+def _smooth(path: Doubles, rows: int) -> Doubles:
     """Points (rows, K) on a smooth curve through some (N, K): a cubic Hermite spline over their index."""
     at, slopes = np.linspace(0, len(path) - 1, rows), np.gradient(path, axis=0)
     k = np.minimum(at.astype(int), len(path) - 2)
@@ -116,13 +117,13 @@ def _smooth(path: Array, rows: int) -> Array:
 
 
 def tube(
-    path: Sequence[Vector] | Array,
+    path: Sequence[Vector] | Doubles,
     radii: Vector | Sequence[Vector],
     rows: int = 0,
     columns: int = 11,
     power: float = 2.0,
     ends: tuple[float, float] = (1.0, 1.0),
-) -> Array:
+) -> Doubles:
     """A tube along a path.
 
     At each point of the path it has one radius, or one sideways and one forwards (upwards where the path

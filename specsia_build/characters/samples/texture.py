@@ -3,14 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles
 from specsia_build.characters.samples.body import Body
-from specsia_build.characters.samples.shapes import Array, Piece
+from specsia_build.characters.samples.shapes import Piece
 from specsia_build.characters.samples.traits import Colour, Mark, shade
 
-TEXTURE = 512  # Texels along a side of a character's texture
+TEXTURE_SIZE = 512  # Texels along a side of a character's texture
 _RIM = 2  # Texels around each piece that repeat its own
 _EDGE = 0.006  # Width of the edge of a mark or a print
-Box = tuple[int, int, int, int]  # Row, column, height and width of a piece in the texture
+_Box = tuple[int, int, int, int]  # Row, column, height and width of a piece in the texture
 Prints = dict[str, tuple[str, Colour, float]]  # By look: kind, second colour, and length of a repeat
 
 _PRINTED = {"torso": 0.4, "skirt": 0.5, "bottom": 0.25, "hat": 0.2, "sock": 0.4, "scarf": 0.4, "cape": 0.3}
@@ -33,14 +34,14 @@ def choose_prints(body: Body) -> Prints:
     return prints
 
 
-def _printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
+def _printed(kind: str, x: Doubles, y: Doubles, repeat: float) -> Doubles:
     """How much of a surface a print covers, 0-1, (R, C): x (C,) around it and y (R, C) along it in
     lengths."""
 
-    def cut(distance: Array) -> Array:
+    def cut(distance: Doubles) -> Doubles:
         return np.clip(0.5 - distance / _EDGE, 0.0, 1.0)
 
-    def half(way: Array) -> Array:
+    def half(way: Doubles) -> Doubles:
         return cut(np.abs((way / repeat) % 1.0 - 0.5) * repeat - 0.25 * repeat)
 
     if kind == "stripes":
@@ -53,9 +54,11 @@ def _printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
     return np.asarray(0.35 * (0.5 + 0.5 * np.sin(60 * x + 9 * np.sin(7 * y))))
 
 
-def _stamp(colour: Array, mark: Mark, tone: Colour, places: tuple[Array, Array, Array]) -> None:
+def _stamp(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Doubles, Doubles]) -> None:
     """Paint a mark on a piece (3, H, W), of which `places` are x, y and the z of the normal, (H, W) each."""
-    (a, b), c, s = mark.size, np.cos(np.deg2rad(mark.turn)), np.sin(np.deg2rad(mark.turn))
+    (a, b) = mark.size
+    c = np.cos(np.deg2rad(mark.turn))
+    s = np.sin(np.deg2rad(mark.turn))
     reach = np.hypot(a, b) + abs(mark.bend) + _EDGE
     x, y, facing = (values.ravel() for values in places)
     near = np.flatnonzero((np.abs(x - mark.at[0]) < reach) & (np.abs(y - mark.at[1]) < reach))
@@ -77,28 +80,30 @@ def _stamp(colour: Array, mark: Mark, tone: Colour, places: tuple[Array, Array, 
     flat[:, near] += (np.array(tone)[:, None] - flat[:, near]) * share
 
 
-def place_pieces(pieces: list[Piece]) -> list[Box]:
+def place_pieces(pieces: list[Piece]) -> list[_Box]:
     """Boxes of pieces in the texture, as large as all fit, the highest first on shelves."""
     lengths = np.array([piece.extent for piece in pieces]) * [
         [2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces
     ]
-    density = TEXTURE / float(np.sqrt(lengths.prod(axis=1).sum()))
+    density = TEXTURE_SIZE / float(np.sqrt(lengths.prod(axis=1).sum()))
     while True:
-        sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE - 2 * _RIM)
-        boxes: dict[int, Box] = {}
+        sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE_SIZE - 2 * _RIM)
+        boxes: dict[int, _Box] = {}
         row = column = shelf = 0
         for k in np.lexsort((-sizes[:, 1], -sizes[:, 0])).tolist():
             height, width = (int(size) + 2 * _RIM for size in sizes[k])
-            if column + width > TEXTURE:
-                row, column, shelf = row + shelf, 0, 0
+            if column + width > TEXTURE_SIZE:
+                row = row + shelf
+                column = 0
+                shelf = 0
             boxes[k] = (row + _RIM, column + _RIM, height - 2 * _RIM, width - 2 * _RIM)
             column, shelf = column + width, max(shelf, height)
-        if row + shelf <= TEXTURE:
+        if row + shelf <= TEXTURE_SIZE:
             return [boxes[k] for k in range(len(pieces))]
         density *= 0.97
 
 
-def _sampled(grid: Array, height: int, width: int) -> Array:
+def _sampled(grid: Doubles, height: int, width: int) -> Doubles:
     """A grid (K, R, C) at height x width points from its first to its last, bilinearly."""
     for axis, count in ((1, height), (2, width)):
         at = np.linspace(0, grid.shape[axis] - 1, count)
@@ -108,10 +113,10 @@ def _sampled(grid: Array, height: int, width: int) -> Array:
     return grid
 
 
-def paint(body: Body, boxes: list[Box]) -> NDArray[np.uint8]:
-    """Paint the texture of a character, (TEXTURE, TEXTURE, 3)."""
+def paint(body: Body, boxes: list[_Box]) -> NDArray[np.uint8]:
+    """Paint the texture of a character, (TEXTURE_SIZE, TEXTURE_SIZE, 3)."""
     prints, shadow = choose_prints(body), body.chance.between(0.08, 0.2)
-    image = np.full((TEXTURE, TEXTURE, 3), 128, np.uint8)
+    image = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 128, np.uint8)
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
         channels = np.concatenate([piece.grid[..., :2], piece.normals[..., 1:]], axis=2).transpose(2, 0, 1)
         x, y, up, facing = _sampled(channels, height, width)

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 import numpy as np
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Range = tuple[float, float]
 Colour = tuple[float, float, float]  # sRGB-encoded, each 0-1
 
@@ -24,7 +24,7 @@ class Chance:
         shares = np.array(list(weights.values()))
         return list(weights)[int(self.rng.choice(len(shares), p=shares / shares.sum()))]
 
-    def choice(self, rows: Sequence[T]) -> T:
+    def choice(self, rows: Sequence[_T]) -> _T:
         """Choose one of a list, all with equal chances."""
         return rows[int(self.rng.integers(len(rows)))]
 
@@ -37,7 +37,7 @@ class Chance:
         return bool(self.rng.random() < share)
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FeaturePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shape that a feature adds.
 
     `size` is radii of a ``blob``; at each point of a ``tube`` its radius, or radii sideways and forwards;
@@ -83,7 +83,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A hat, a pair of ears, a garment and so on."""
 
     weight: float = 1.0  # Frequency in its group; of an extra its probability
-    parts: tuple[Part, ...] = ()
+    parts: tuple[FeaturePart, ...] = ()
     marks: tuple[Mark, ...] = ()
     sleeve: Range = (0.0, 0.0)  # Share of an arm that a garment covers
     skirt: Range = (0.0, 0.0)  # Share of a leg that its skirt covers
@@ -124,7 +124,7 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: dict[str, dict[str, Feature]]
 
 
-TABLES = msgspec.json.decode(Path(__file__).with_name("tables.json").read_bytes(), type=Tables)
+TRAIT_TABLES = msgspec.json.decode(Path(__file__).with_name("tables.json").read_bytes(), type=Tables)
 
 
 class Traits:
@@ -140,17 +140,19 @@ class Traits:
     """
 
     def __init__(self, chance: Chance) -> None:
-        groups = TABLES.features
-        self.name = "".join(chance.choice(TABLES.syllables) for _ in range(2 + chance.true(0.5))).capitalize()
-        self.species = chance.pick({name: species.weight for name, species in TABLES.species.items()})
-        kind = TABLES.species[self.species]
+        groups = TRAIT_TABLES.features
+        self.name = "".join(
+            chance.choice(TRAIT_TABLES.syllables) for _ in range(2 + chance.true(0.5))
+        ).capitalize()
+        self.species = chance.pick({name: species.weight for name, species in TRAIT_TABLES.species.items()})
+        kind = TRAIT_TABLES.species[self.species]
         self.side = 1 if chance.true(0.5) else -1
         self.figure = chance.pick({"chibi": 3.5, "toon": 4, "tall": 4 if kind.human else 1.5})
         self.frame = chance.pick({"slim": 2, "even": 3, "round": 1, "pear": 1, "barrel": 1, "wedge": 2})
         drawn = ("top", "hat", "eyes", "brows", "cheeks", "mouth", "nose", "beard", "hair")
-        features = {
-            group: chance.pick({name: row.weight for name, row in groups[group].items()}) for group in drawn
-        }
+        features = {}
+        for group in drawn:
+            features[group] = chance.pick({name: row.weight for name, row in groups[group].items()})
         features |= kind.parts | {"markings": chance.choice(kind.markings)}
         self.bare, bald = chance.true(kind.bare), not chance.true(kind.hair)
         if self.bare:
@@ -214,7 +216,7 @@ def shade(colour: Colour, amount: float) -> Colour:
 
 def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
     """A colour for every look and every mark."""
-    hue, steps = chance.between(0, 360), chance.choice(TABLES.hues)
+    hue, steps = chance.between(0, 360), chance.choice(TRAIT_TABLES.hues)
     mood, lights = (
         chance.choice((0.08, 0.7, 0.9, 1.1, 1.3)),
         chance.rng.permutation(np.array([0.33, 0.52, 0.76])),
@@ -224,11 +226,13 @@ def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
         bottom = tone(chance.choice((0.2, 0.3, 0.4, 0.92)), 0.12, hue + 180)
     leather_hue = chance.between(15, 45) if chance.true(0.6) else hue + steps[3]
     leather = tone(chance.between(0.2, 0.55), chance.between(0.1, 0.55), leather_hue)
-    light, dark, bright = tone(0.93, 0.3, hue), tone(0.2, 0.2, hue), chance.between(0.5, 0.75)
+    light = tone(0.93, 0.3, hue)
+    dark = tone(0.2, 0.2, hue)
+    bright = chance.between(0.5, 0.75)
     accent = tone(bright, 0.75, hue + steps[3])
 
-    kind, fixed = TABLES.species[traits.species], TABLES.colours
-    skin, hair = (chance.choice(TABLES.palettes[palette]) for palette in (kind.palette, "hair"))
+    kind, fixed = TRAIT_TABLES.species[traits.species], TRAIT_TABLES.colours
+    skin, hair = (chance.choice(TRAIT_TABLES.palettes[palette]) for palette in (kind.palette, "hair"))
     if chance.true(kind.fantasy):
         skin = tone(chance.between(0.5, 0.8), chance.between(0.25, 0.6), chance.between(0, 360))
     is_light = sum(skin) > 2.2
@@ -255,4 +259,4 @@ def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
         "iris": tone(chance.between(0.3, 0.55), 0.6, chance.between(0, 360)),
         "lips": accent if traits.species == "robot" else shade(skin, 0.7),
     }  # fmt: skip
-    return tint | {look: tint[colour] for look, colour in TABLES.looks.items()}
+    return tint | {look: tint[colour] for look, colour in TRAIT_TABLES.looks.items()}

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.samples import LICENSE, METADATA, SOURCE, VERSION, stated_by
-from specsia_build.characters.samples.make import Sample, draw_front, make_sample
+from specsia_build.characters.samples import LICENSE, METADATA, SAMPLES_VERSION, SOURCE, stated_by
+from specsia_build.characters.samples.make import SampleMesh, draw_front, make_sample
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import remove_empty
 
-MESH = "tpose/m.obj"
-FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", MESH, METADATA)
+_MESH = "tpose/m.obj"
+FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", _MESH, METADATA)
 """Every file of a complete character, relative to its folder; the one that says whose folder it is goes
 last."""
 
@@ -57,11 +57,11 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     sample = make_sample(seed, index)
     picture, mask = draw_front(sample)
     metadata = {
-        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed,
-        "id": index, "parameters": vars(sample.traits),
+        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": SAMPLES_VERSION,
+        "seed": seed, "id": index, "parameters": vars(sample.traits),
     }  # fmt: skip
     texts = {
-        MESH: obj_text(sample),
+        _MESH: obj_text(sample),
         "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
         METADATA: json.dumps(metadata, indent=1) + "\n",
     }
@@ -81,7 +81,7 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
 
 def _is_complete(folder: Path, seed: int) -> bool:
     stated = stated_by(folder, folder)
-    if stated is None or (stated.version, stated.seed) != (VERSION, seed):
+    if stated is None or (stated.version, stated.seed) != (SAMPLES_VERSION, seed):
         return False
     return all((folder / name).is_file() and (folder / name).stat().st_size > 0 for name in FILES)
 
@@ -91,7 +91,7 @@ def _is_ours(folder: Path) -> bool:
     return stated_by(folder, folder) is not None or (folder.is_dir() and not any(folder.iterdir()))
 
 
-def obj_text(sample: Sample) -> str:
+def obj_text(sample: SampleMesh) -> str:
     """Write an OBJ of triangles with texture coordinates."""
     indices = np.stack([sample.faces, sample.corners], axis=2).reshape(-1, 6) + 1
     vertices = _lines("v %.4f %.4f %.4f\n", sample.vertices)

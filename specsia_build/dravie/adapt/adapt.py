@@ -19,7 +19,7 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, is_copy, place_drawing
-from specsia_build.dravie.config import HALF_COVERED, PATCH, TrainConfig, to_json
+from specsia_build.dravie.config import PATCH, TrainConfig, to_json
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
 from specsia_build.dravie.data.patches import PatchSampler
@@ -33,16 +33,17 @@ from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
+from specsia_build.rendering.layers import HALF_COVERED
 
-PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
+FRONTAL_PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
-BLEND = 0.25
+BLEND_SHARE = 0.25
 """Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot
 models*). With it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than
 0.0008 of L1; with half 22 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by
 up to 0.005."""
 
-SLACK = 2  # Largest distance in pixels between silhouettes that agree
+_SLACK = 2  # Largest distance in pixels between silhouettes that agree
 LEAST_AGREED = (
     0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 )
@@ -64,8 +65,8 @@ def adapt_generator(
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views,
     every step pulls the weights back to their start, normalisation keeps its statistics, and positions are
     turned. Of a model that sees the drawing only the last layer is trained, with parts of the drawing
-    withheld (`withheld_frames`), and `BLEND` of its change is kept, or none if that does not improve the
-    frontal view. It stays as it is where that view shows no damage to learn (`is_copy`).
+    withheld (`withheld_frames`), and `BLEND_SHARE` of its change is kept, or none if that does not improve
+    the frontal view. It stays as it is where that view shows no damage to learn (`is_copy`).
 
     `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not
     finite.
@@ -88,7 +89,7 @@ def adapt_generator(
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
     with torch.no_grad():
         for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
-            weight.lerp_(start, 1 - BLEND)
+            weight.lerp_(start, 1 - BLEND_SHARE)
     before, after = (validate(model, [front])[0] for model in (generator, adapted))
     return adapted if after < before else unchanged
 
@@ -118,8 +119,8 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     trained to do so on one view smears the part's colours around the character in all others.
     """
     z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
-    missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
-    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
+    missing = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + _SLACK)
+    added = z & (scipy.ndimage.distance_transform_edt(~gt) > _SLACK)
     mask = ~near(missing | added, PATCH // 2)
     foreground = z | gt
     if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
@@ -278,7 +279,7 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
     record = {**source, "adapt": to_json(settings), "l1_before": before, "l1": after}
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
         write_seen(temporary, seen.adapted_to(pair))
-        write_bytes(temporary / PICTURE, picture)
+        write_bytes(temporary / FRONTAL_PICTURE, picture)
         save_model(temporary, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
         write_bytes(temporary / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = (

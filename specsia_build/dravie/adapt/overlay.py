@@ -7,21 +7,21 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.dravie.config import HALF_COVERED
+from specsia_build.arrays import Pixels
 from specsia_build.errors import SpecsiaError
-from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.layers import HALF_COVERED
 
-LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
+_LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
 PAPER_TOLERANCE = 12  # Largest difference in levels of an opaque drawing's background from its corners
 PAPER_BORDER = 0.5  # Least share of its border that is background
 FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
-LINES = (0, 1, 2, 3, 4)  # Thicknesses of the contour that are tried, in pixels of a frame of 512
+_LINES = (0, 1, 2, 3, 4)  # Thicknesses of the contour that are tried, in pixels of a frame of 512
 TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
 INSIDE = (
     3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
 )
 
-FOREIGN = 0.15
+_FOREIGN = 0.15
 """Mean difference of colours, 0…1, from which a drawing and its view show different things. Of 12 matching
 pairs it was 0.06 at most, of backs and figures upside down 0.08 to 0.35."""
 
@@ -55,21 +55,21 @@ def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
     overlap.
 
     Returns the drawing in the frame of the view, (H, W, 4) uint8 with straight alpha, and the IoU it reaches.
-    Raises `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
+    Raises `SpecsiaError` if no similarity reaches an IoU of `_LEAST_IOU`.
     """
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
     source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF_COVERED)
     # The drawing covers its contour and Zmask does not; its thickness is unknown.
-    reaches = [line * max(1.0, max(mask.shape) / 512) for line in LINES]
+    reaches = [line * max(1.0, max(mask.shape) / 512) for line in _LINES]
     grown = [_small(np.where(distance <= reach, np.uint8(255), np.uint8(0))) for reach in reaches]
     _, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
     best, similarity = max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
-    if best < LEAST_IOU:
+    if best < _LEAST_IOU:
         why = "it shows another pose or character, its background is not plain, or it is of lines alone"
         raise SpecsiaError(
-            f"the drawing does not fit the frontal view (IoU {best:.2f}, not {LEAST_IOU} or more): {why}"
+            f"the drawing does not fit the frontal view (IoU {best:.2f}, not {_LEAST_IOU} or more): {why}"
         )
     return _placed(figure, (mask.shape[0], mask.shape[1]), similarity), best
 
@@ -84,7 +84,7 @@ def differs_in_colour(z: Pixels, placed: Pixels) -> bool:
     """Return whether a drawing differs much in colour from the view Z that it was laid onto, as a sketch
     does."""
     difference = _differences(z, placed)
-    return bool(len(difference) and difference.mean() > FOREIGN)
+    return bool(len(difference) and difference.mean() > _FOREIGN)
 
 
 def is_copy(z: Pixels, placed: Pixels) -> bool:

@@ -20,17 +20,19 @@ Whole frames and training patches are encoded by the same compiled functions, pi
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined, ready
-from specsia_build.pictures.films import Pixels
 
-Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 4
-PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
-GUIDED = PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
+Z_CHANNELS = 4
+POSITION_CHANNELS = 3
+STYLE_CHANNELS = 4
+_PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
+GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
-CANDIDATES = (0, *range(PLAIN, PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
+CANDIDATES = (0, *range(_PLAIN, _PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
 """First of the three channels of each colour that a pixel may take: Z's, those looked up, and the
 contour's."""
 
@@ -40,7 +42,7 @@ NO_CODE = np.float32(-1)  # Code of level 0
 
 def input_channels(config: ModelConfig) -> int:
     """Return the number of channels of a network's input."""
-    return GUIDED if config.sees_drawing else PLAIN
+    return GUIDED if config.sees_drawing else _PLAIN
 
 
 @inlined
@@ -74,9 +76,9 @@ def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untype
         out[Z_CHANNELS + c] = code(position[c]) if covered else NO_CODE
     if out.shape[0] == GUIDED:
         for c in range(LOOKED_UP_CHANNELS):
-            out[PLAIN + c] = code(looked_up[c]) if covered else NO_CODE
+            out[_PLAIN + c] = code(looked_up[c]) if covered else NO_CODE
         for c in range(STYLE_CHANNELS):
-            out[PLAIN + LOOKED_UP_CHANNELS + c] = code(style[c])
+            out[_PLAIN + LOOKED_UP_CHANNELS + c] = code(style[c])
 
 
 @compiled

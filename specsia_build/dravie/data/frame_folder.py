@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.images import load_texture
-from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import Pixels
+from specsia_build.rendering.layers import HALF_COVERED
 
-COLOR, MASK, POS = "color", "mask", "pos"
+COLOR_FOLDER = "color"
+_MASK = "mask"
+_POS = "pos"
 
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-ALIKE = 4.0
+_ALIKE = 4.0
 """Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a
 place are tens of levels apart."""
 
@@ -31,26 +33,30 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
     The folder holds `color/`, `pos/` and, if the colours have no alpha, `mask/`; the pictures of a frame
     share a name, whatever their suffixes. Raises `UsageError` if pictures are missing or left over.
     """
-    if missing := [layer for layer in (COLOR, POS) if not (folder / layer).is_dir()]:
+    if missing := [layer for layer in (COLOR_FOLDER, _POS) if not (folder / layer).is_dir()]:
         raise UsageError(f"{folder} has no {missing[0]}/, which holds a picture for every frame")
-    layers = {layer: _pictures(folder / layer) for layer in (COLOR, MASK, POS) if (folder / layer).is_dir()}
+    layers = {
+        layer: _pictures(folder / layer) for layer in (COLOR_FOLDER, _MASK, _POS) if (folder / layer).is_dir()
+    }
     for layer, pictures in layers.items():
-        if only := pictures.keys() ^ layers[COLOR].keys():
+        if only := pictures.keys() ^ layers[COLOR_FOLDER].keys():
             unpaired = min(only, key=_number_order)
-            raise UsageError(
-                f"{folder}: {COLOR}/ and {layer}/ must hold the same frames, and '{unpaired}' is only in one"
-            )
-    names = sorted(layers[COLOR], key=_number_order)
-    return {name: {layer: pictures[name] for layer, pictures in layers.items()} for name in names}
+            both = f"{COLOR_FOLDER}/ and {layer}/"
+            raise UsageError(f"{folder}: {both} must hold the same frames, and '{unpaired}' is only in one")
+    names = sorted(layers[COLOR_FOLDER], key=_number_order)
+    frames: dict[str, FrameFiles] = {}
+    for name in names:
+        frames[name] = {layer: pictures[name] for layer, pictures in layers.items()}
+    return frames
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
     paths = [
-        p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+        p for p in sorted(folder.iterdir()) if p.suffix.lower() in _SUFFIXES and not p.name.startswith(".")
     ]
     pictures = {path.stem: path for path in reversed(paths)}
     if not pictures:
-        raise UsageError(f"{folder} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
+        raise UsageError(f"{folder} holds no picture: write the frames there, as {', '.join(_SUFFIXES)}")
     if len(pictures) < len(paths):
         twice = next(path for path in paths if path not in pictures.values())
         raise UsageError(f"{pictures[twice.stem]} and {twice.name} are the same frame twice: keep one")
@@ -81,14 +87,14 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     """
     # Links to pictures may lead anywhere.
     pictures = {layer: load_texture(path, str(path), Path("/")) for layer, path in frame.items()}
-    color, pos = pictures[COLOR], pictures[POS]
+    color, pos = pictures[COLOR_FOLDER], pictures[_POS]
     for layer, picture in pictures.items():
         if picture.shape != color.shape:
-            raise UsageError(f"{frame[layer]} differs in size from {frame[COLOR]}")
+            raise UsageError(f"{frame[layer]} differs in size from {frame[COLOR_FOLDER]}")
     rgb, alpha = color[..., :3], color[..., 3]
     is_opaque = bool((alpha == 255).all())
-    if MASK in pictures:
-        mask = pictures[MASK]
+    if _MASK in pictures:
+        mask = pictures[_MASK]
         alpha = (
             mask[..., 3]
             if (mask[..., 3] < 255).any()
@@ -97,7 +103,7 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
         rgb = _without_background(rgb, alpha) if is_opaque else rgb
     elif is_opaque:
         raise UsageError(
-            f"{frame[COLOR]} has no alpha, and there is no {MASK}/: the silhouette must come from one"
+            f"{frame[COLOR_FOLDER]} has no alpha, and there is no {_MASK}/: the silhouette must come from one"
         )
     visible = alpha[..., None] > 0
     return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack(
@@ -111,7 +117,7 @@ def frame_warning(z: Pixels, pos: Pixels) -> str | None:
     if not covered.any() or (covered[[0, -1]].all() and covered[:, [0, -1]].all()):
         return "the mask covers nothing, or all of the border: the character is 255, and the rest 0"
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
-    grey, copied = np.ptp(places, axis=1).mean() < ALIKE, np.abs(places - colours).mean() < ALIKE
+    grey, copied = np.ptp(places, axis=1).mean() < _ALIKE, np.abs(places - colours).mean() < _ALIKE
     if (places == places[0]).all() or grey or copied:
         return (
             "the positions are one value, grey or the colours: pos/ has R = x, G = z, B = -y, see "

@@ -31,12 +31,12 @@ Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
 ZERO, ONE = np.float32(0), np.float32(1)
-PLAIN = np.float32(0.5)  # Share of patches that keep their hue
+_PLAIN = np.float32(0.5)  # Share of patches that keep their hue
 TURNED = np.float32(0.8)  # Share of patches whose positions are turned
-DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
+_DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
-AHEAD = 4  # Batches that are computed ahead
+_AHEAD = 4  # Batches that are computed ahead
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences.
 Without these patches a network takes hair whose colour is close to that of the skin for damage, and paints a
@@ -46,7 +46,7 @@ MOST_SHIFT, MOST_SCALE = (
     np.float32(4),
     np.float32(0.05),
 )  # Largest shift in pixels and scaling of a redrawn drawing
-MOST_TURN, MOST_SHADE = (
+MOST_TURN, _MOST_SHADE = (
     np.float32(0.25),
     np.float32(0.15),
 )  # Largest change of its hue in sixths, and of its value
@@ -93,7 +93,9 @@ def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-d
 
     A contrast below 1 scales the differences from the grey level `pivot`.
     """
-    red, green, blue = out[0], out[1], out[2]
+    red = out[0]
+    green = out[1]
+    blue = out[2]
     most, least = max(red, green, blue), min(red, green, blue)
     chroma = most - least
     scale = min(value, np.float32(255) / max(most, np.float32(1)))
@@ -140,14 +142,25 @@ def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inputs, targets):  # type: ignore[no-untyped-def]
+def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def]
     """Fill the patches whose row is in these frames.
 
-    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and
-    redrawn; `recolours` and `turns` are the kind of augmentation.
+    Args:
+        frames: pixels, runs and extents, see `Frames`.
+        place: number of the first row, and number of all rows.
+        draw: seed and step.
+        augmentation: whether it recolours and whether it turns, and the shares `no_drawing`, `no_contour` and
+            `redrawn`.
+        out: inputs and targets.
     """
+    pixels, runs, extents = frames
+    seed, step = draw
+    recolours, turns, shares = augmentation
+    inputs, targets = out
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
-    colour, target, position = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
+    colour = np.empty(4, np.float32)
+    target = np.empty(4, np.float32)
+    position = np.empty(3, np.float32)
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(inputs)):
@@ -168,13 +181,17 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
         mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
-        turn, value, contrast, pivot, cosine, sine = ZERO, ONE, ONE, ZERO, ONE, ZERO
+        turn = ZERO
+        value = ONE
+        contrast = ONE
+        pivot = ZERO
+        cosine, sine = ONE, ZERO
         if turns and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
             cosine, sine = np.cos(angle), np.sin(angle)
         if recolours:
-            value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
-            if _unit(key, _TURNED) >= PLAIN:
+            value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _VALUE)
+            if _unit(key, _TURNED) >= _PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
             if _unit(key, _FAINT) < LOW_CONTRAST:
                 contrast = FAINTEST + (ONE - FAINTEST) * _unit(key, _CONTRAST)
@@ -185,12 +202,16 @@ def _cut(pixels, runs, extents, place, seed, step, recolours, turns, shares, inp
         style[0] = np.float32(extent[_THICKNESS]) if with_drawing and not bare else ZERO
         style[1:] = np.float32(255) if bare else ZERO
         lined = with_drawing and not bare
-        shift_x, shift_y, scale, other_turn, other_value = ZERO, ZERO, ZERO, turn, value
+        shift_x = ZERO
+        shift_y = ZERO
+        scale = ZERO
+        other_turn = turn
+        other_value = value
         if redrawn:
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
             scale = _around(key, _SCALE, MOST_SCALE)
             other_turn = (turn + _around(key, _OTHER_HUE, MOST_TURN) + np.float32(6)) % np.float32(6)
-            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, MOST_SHADE))
+            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, _MOST_SHADE))
         for y in range(size):
             v = centre_y + y - size // 2
             for x in range(size):
@@ -258,11 +279,11 @@ class PatchSampler:
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
         shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
-        recolours, turns = config.augment == "colours", config.augment == "turn"
+        augmentation = config.augment == "colours", config.augment == "turn", shares
         first, count = 0, sum(map(len, self.frames))
         for part in self.frames:
-            choices = (first, count), config.seed, step, recolours, turns, shares
-            _cut(part.pixels, part.runs, part.extents, *choices, inputs, targets)
+            frames = part.pixels, part.runs, part.extents
+            _cut(frames, (first, count), (config.seed, step), augmentation, (inputs, targets))
             first += len(part)
         return inputs, targets
 
@@ -271,4 +292,4 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -
     """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in
     threads."""
     with ThreadPoolExecutor(threads) as pool:
-        yield from map_ahead(pool, sampler.batch, range(start, stop), AHEAD)
+        yield from map_ahead(pool, sampler.batch, range(start, stop), _AHEAD)

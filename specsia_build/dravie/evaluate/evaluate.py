@@ -14,6 +14,7 @@ from types import MappingProxyType
 import torch
 
 from specsia_build import png, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
@@ -22,7 +23,7 @@ from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.metrics import (
-    Perceptual,
+    PerceptualScores,
     clip_flicker,
     perceptual_scores,
     steps_between,
@@ -39,18 +40,19 @@ from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import (
     MARK,
     MARK_TEXT,
+    RAW,
     SCORES,
     TRUTH,
     UNREPAIRED,
     picture_name,
     pictures_folder,
 )
-from specsia_build.look.evaluation import RAW as RAW_FOLDER
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 
-RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
-FAST = (RAW, LINE, PASTE)  # Baselines without a training
+_LINE = "line"
+PASTE = "look-up"
+SINGLE = "sample-wise"
+FAST = (UNREPAIRED, _LINE, PASTE)  # Baselines without a training
 BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 OURS = "DraViE"
@@ -58,8 +60,8 @@ OURS = "DraViE"
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
 
-UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
-Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
+_UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
+_Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
 Fitted = Callable[..., Generator]  # Returns a generator for a character's frontal pair, `front`
 
 
@@ -74,17 +76,17 @@ class Method:
     """
 
     label: str
-    fit: Callable[[DrawnPair], Painter]
+    fit: Callable[[DrawnPair], _Painter]
     repeat: int = 0
     seen: SeenCharacters | None = None
 
     @property
     def folder(self) -> str:
-        return RAW_FOLDER if self.label == RAW else f"{self.label.replace(' ', '-')}-{self.repeat}"
+        return RAW if self.label == UNREPAIRED else f"{self.label.replace(' ', '-')}-{self.repeat}"
 
 
 @dataclass(frozen=True)
-class Run:
+class EvaluatedRun:
     """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
 
     path: Path
@@ -93,40 +95,45 @@ class Run:
     seen: SeenCharacters
 
 
-def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
+def load_runs(paths: Sequence[Path], device: torch.device) -> list[EvaluatedRun]:
     """Load the models of run folders onto a device."""
-    return [Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths]
+    return [
+        EvaluatedRun(path, load_generator(path, device), read_run_config(path), read_seen(path))
+        for path in paths
+    ]
 
 
 def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
     def paint(drawing: Drawing, view: Pair) -> Pixels:
-        if name == RAW:
+        if name == UNREPAIRED:
             return view.z
-        picture = view.z if name == LINE else drawing.paste(view.z, view.pos)
+        picture = view.z if name == _LINE else drawing.paste(view.z, view.pos)
         return draw_contour(picture, picture[..., 3], drawing.ink.width, drawing.ink.around(picture))
 
     return Method(name, lambda front: partial(paint, front.drawing))
 
 
-def _trained(label: str, repeat: int, run: Run, fitted: Fitted | None = None, drawing: bool = True) -> Method:
+def _trained(
+    label: str, repeat: int, run: EvaluatedRun, fitted: Fitted | None = None, drawing: bool = True
+) -> Method:
     """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
 
-    def fit(front: DrawnPair) -> Painter:
+    def fit(front: DrawnPair) -> _Painter:
         generator = run.generator if fitted is None else fitted(front=front)
         return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
     return Method(label, fit, repeat, run.seen)
 
 
-def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def _groups(runs: Sequence[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
     """Group runs by label; those that differ only in the seed share one.
 
     A label names the backends and the settings in which a run differs from the first.
     """
     trained = [run.settings for run in runs if run.settings is not None]
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[EvaluatedRun]] = {}
     for run in runs:
         if run.settings is None:
             words = [OURS, run.path.name]
@@ -134,7 +141,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
             other = differences(trained[0], run.settings)
             words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
-            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
+            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in _UNNAMED]
             if not run.generator.config.sees_drawing:
                 words.append("trained without drawing")
         groups.setdefault(" ".join(filter(None, words)), []).append(run)
@@ -142,7 +149,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def choose_methods(
-    runs: Sequence[Run],
+    runs: Sequence[EvaluatedRun],
     baselines: Sequence[str] = FAST,
     without_drawing: bool = False,
     repeats: int = 1,
@@ -242,7 +249,7 @@ def evaluate(
     methods: Sequence[Method],
     out: Path,
     configs: Sequence[str] = (),
-    perceptual: Perceptual = MappingProxyType({}),
+    perceptual: PerceptualScores = MappingProxyType({}),
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
@@ -265,7 +272,7 @@ def evaluate(
         for config in configs:
             front: DrawnPair | None = None
             places = False
-            painters: dict[tuple[str, int], Painter] = {}
+            painters: dict[tuple[str, int], _Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
                 character_id = pairs[0].character_id
@@ -279,13 +286,13 @@ def evaluate(
                     front, painters = DrawnPair(frontal, Drawing.of(frontal, places)), {}
                 steps = steps_between(pairs) if places else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
-                _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
+                _write_pictures(out, config, pairs, RAW, [pair.z for pair in pairs])
                 for method in methods:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     painters[name] = painters.get(name) or method.fit(front)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
-                    if method.label != RAW:
+                    if method.label != UNREPAIRED:
                         _write_pictures(out, config, pairs, method.folder, results)
                     flicker = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for (row, pair), result in zip(sequence, results, strict=True):

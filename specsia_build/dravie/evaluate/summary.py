@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from specsia_build import __version__
-from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, RAW, Evaluation
+from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
-from specsia_build.look.evaluation import SCORES, TABLES
+from specsia_build.look.evaluation import SCORE_TABLES, SCORES, UNREPAIRED
 
 MEANS = "scores.csv"
 
-RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
+RESAMPLES, _SEED = 10_000, 0  # Draws and seed of the bootstrap over characters
+LEVEL = 0.95  # Coverage of its intervals
 
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases
@@ -58,14 +59,14 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
     if len(values) < 2:
         return None, None
-    samples = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    samples = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
     means = np.asarray(values, np.float64)[samples].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 @dataclass(frozen=True)
-class Value:
+class MeanScore:
     """A mean over characters.
 
     Attributes:
@@ -82,16 +83,16 @@ class Value:
     high: float | None
 
     @staticmethod
-    def of(repeats: Mapping[int, Mapping[str, float]]) -> Value:
+    def of(repeats: Mapping[int, Mapping[str, float]]) -> MeanScore:
         """Average the values of characters by repeat."""
         means = [float(np.mean(list(values.values()))) for values in repeats.values()]
-        names = dict.fromkeys(name for values in repeats.values() for name in values)
-        characters = {
-            name: float(np.mean([values[name] for values in repeats.values() if name in values]))
-            for name in names
-        }
+        measured: dict[str, list[float]] = {}
+        for values in repeats.values():
+            for name, value in values.items():
+                measured.setdefault(name, []).append(value)
+        characters = {name: float(np.mean(of_repeats)) for name, of_repeats in measured.items()}
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        return Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
+        return MeanScore(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
 
     def text(self, digits: int, sign: str = "") -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
@@ -100,12 +101,12 @@ class Value:
         return f"{self.mean:{sign}.{digits}f}{deviation}{interval}"
 
 
-KEYS, NUMBERS = (
+KEYS, _NUMBERS = (
     ("config", "method", "views", "score"),
     ("mean", "deviation", "low", "high"),
 )  # Columns of `MEANS`
 
-Summary = Mapping[tuple[str, str, str, str], Value]  # By configuration, method, kind of view and score
+Summary = Mapping[tuple[str, str, str, str], MeanScore]  # By configuration, method, kind of view and score
 
 
 def summarise(evaluation: Evaluation) -> Summary:
@@ -117,15 +118,14 @@ def summarise(evaluation: Evaluation) -> Summary:
             kind = NOVEL if name == "flicker" else score.kind
             repeats = views.setdefault((score.config, score.method, kind, name), {})
             repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
-    return {
-        key: Value.of(
-            {
-                repeat: {name: float(np.mean(of_views)) for name, of_views in characters.items()}
-                for repeat, characters in repeats.items()
-            }
-        )
-        for key, repeats in views.items()
-    }
+    summary = {}
+    for key, of_repeats in views.items():
+        summary[key] = MeanScore.of({repeat: _means(values) for repeat, values in of_repeats.items()})
+    return summary
+
+
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: float(np.mean(of_views)) for name, of_views in values.items()}
 
 
 class Difference(NamedTuple):
@@ -135,7 +135,7 @@ class Difference(NamedTuple):
     method: str
     baseline: str
     score: str
-    value: Value
+    value: MeanScore
 
     @property
     def verdict(self) -> str:
@@ -160,15 +160,13 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
             best = choose(baselines, key=lambda name: baselines[name].mean)
             theirs = baselines[best].characters
             apart = {name: value - theirs[name] for name, value in ours.characters.items() if name in theirs}
-            yield Difference(config, label, best, score, Value.of({0: apart}))
+            yield Difference(config, label, best, score, MeanScore.of({0: apart}))
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [list(head), *map(list, rows)]
-    widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
-    lines = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells
-    ]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
 
@@ -217,7 +215,7 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     """Describe each trained method on each backend in one sentence."""
     lines = []
     for config, label in itertools.product(evaluation.configs, evaluation.labels(True)):
-        ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
+        ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, UNREPAIRED))
         of_raw = (
             f", {ours.mean / raw.mean:.0%} of Z's"
             if ours is not None and raw is not None and raw.mean
@@ -238,14 +236,13 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "methods": [{"label": m.label, "repeat": m.repeat, "folder": m.folder} for m in evaluation.methods],
         "measures": [{"key": key, **metric._asdict()} for key, metric in METRICS.items() if key in measured],
         "means": [
-            dict(zip(KEYS, key, strict=True)) | {name: getattr(value, name) for name in NUMBERS}
-            for key, value in summary.items()
+            dict(zip(KEYS, key, strict=True)) | _attributes(value, _NUMBERS) for key, value in summary.items()
         ],
         "differences": [
             {
-                **{name: getattr(d, name) for name in ("config", "method", "baseline", "score")},
+                **_attributes(d, ("config", "method", "baseline", "score")),
                 "characters": len(d.value.characters),
-                **{name: getattr(d.value, name) for name in ("mean", "low", "high")},
+                **_attributes(d.value, ("mean", "low", "high")),
                 "verdict": d.verdict,
             }
             for d in differences(evaluation, summary)
@@ -259,10 +256,14 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict
     """Write `tables.md`, `scores.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
     document = to_document(evaluation, summary)
-    write_bytes(out / TABLES, to_markdown(evaluation, summary).encode())
+    write_bytes(out / SCORE_TABLES, to_markdown(evaluation, summary).encode())
     stream = io.StringIO()
     means = (mean.values() for mean in document["means"])
-    csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *NUMBERS), *means])
+    csv.writer(stream, lineterminator="\n").writerows([(*KEYS, *_NUMBERS), *means])
     write_bytes(out / MEANS, stream.getvalue().encode())
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return headlines(evaluation, summary), document
+
+
+def _attributes(value: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}

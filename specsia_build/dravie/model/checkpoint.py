@@ -21,15 +21,17 @@ from specsia_build import __version__
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.networks import CPU, Generator, build_generator
-from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
+from specsia_build.dravie.runs import CHECKPOINTS_FOLDER, NAME, STATE_FILE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 from specsia_build.rendering.contour import WIDEST
 from specsia_build.rendering.ink import Ink
 
-MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
-KEPT = 2  # Number of checkpoints that a run keeps
+MODEL_FILE = "model.safetensors"
+TRAINING = "training.safetensors"
+DRAWING_FILE = "drawing.safetensors"
+_KEPT = 2  # Number of checkpoints that a run keeps
 
 
 class State(msgspec.Struct):
@@ -51,14 +53,14 @@ def save_model(
     `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the
     character that the model is adapted to.
     """
-    path = run / FOLDER / f"{step:07d}"
+    path = run / CHECKPOINTS_FOLDER / f"{step:07d}"
     state = {
         "step": step,
         "model": asdict(generator.config),
         "specsia": __version__,
         "torch": torch.__version__,
     }
-    contents = {MODEL: save(_plain(generator.network.state_dict()))}
+    contents = {MODEL_FILE: save(_plain(generator.network.state_dict()))}
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
@@ -67,13 +69,15 @@ def save_model(
             "colours": drawing.colours,
             "width": np.array([drawing.ink.width]),
         }
-        contents[DRAWING] = arrays.save({**values, "beside": drawing.ink.beside, "inks": drawing.ink.colours})
-    contents[STATE] = json.dumps(state, indent=1).encode()
+        contents[DRAWING_FILE] = arrays.save(
+            {**values, "beside": drawing.ink.beside, "inks": drawing.ink.colours}
+        )
+    contents[STATE_FILE] = json.dumps(state, indent=1).encode()
     with replacing(path) as temporary:
         temporary.mkdir()
         for name, data in contents.items():
             (temporary / name).write_bytes(data)
-    for old in checkpoints(run)[:-KEPT]:
+    for old in checkpoints(run)[:-_KEPT]:
         shutil.rmtree(old)
 
 
@@ -93,7 +97,7 @@ def reading(path: Path) -> Iterator[Path]:
 
 
 def read_state(checkpoint: Path) -> State:
-    with reading(checkpoint / STATE) as path:
+    with reading(checkpoint / STATE_FILE) as path:
         return msgspec.convert(read_json(path), State)
 
 
@@ -106,7 +110,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def _last(run: Path) -> Path:
     """Return the last checkpoint of a run, or the checkpoint itself."""
-    checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
+    checkpoint = run if (run / STATE_FILE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         raise UsageError(
             f"{spelled(run)} holds no model: give a run that has written a checkpoint, or `{NAME}`"
@@ -116,7 +120,7 @@ def _last(run: Path) -> Path:
 
 def load_drawing(run: Path) -> Drawing | None:
     """Load the drawing that the model of a run, or of a checkpoint, was adapted to; None if there is none."""
-    path = _last(run) / DRAWING
+    path = _last(run) / DRAWING_FILE
     if not path.is_file():
         return None
     with reading(path):
@@ -157,6 +161,6 @@ def load_generator(run: Path, device: torch.device = CPU) -> Generator:
     config = read_state(checkpoint).model
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
-    with reading(checkpoint / MODEL) as path:
+    with reading(checkpoint / MODEL_FILE) as path:
         load_weights(model, _coloured(model, load_file(path)))
     return Generator(model.eval().to(device), config, device)

@@ -34,7 +34,8 @@ DISCRIMINATOR_WIDTH = 12
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
 
-SSIM_WINDOW, SSIM_LIGHT, SSIM_STRUCTURE = 7, 0.01**2, 0.03**2  # Pixels, and constants for colours in 0…1
+SSIM_WINDOW = 7  # Pixels
+SSIM_LIGHT, SSIM_STRUCTURE = 0.01**2, 0.03**2  # Constants for colours in 0…1
 FEATURE_LAYERS = (
     0,
     3,
@@ -63,11 +64,11 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(first, nn.LeakyReLU(0.2, inplace=True), second, nn.LeakyReLU(0.2, inplace=True))
 
 
-SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
+_SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
-BOUND = 6.0
-"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient, so
-that a training that gets there cannot return."""
+_BOUND = 6.0
+"""Outputs before a blend are kept within ±`_BOUND`. Far outside, alpha and weights have almost no gradient,
+so that a training that gets there cannot return."""
 
 
 class Tiny(_Padded):
@@ -106,8 +107,8 @@ class Tiny(_Padded):
 def _blend(x: Tensor, output: Tensor) -> Tensor:
     """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and
     weights."""
-    output = BOUND * torch.tanh(output / BOUND)
-    weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
+    output = _BOUND * torch.tanh(output / _BOUND)
+    weights = torch.softmax(_SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
@@ -247,7 +248,7 @@ def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
-class Similarity(nn.Module):
+class SimilarityLoss(nn.Module):
     """1 - SSIM (Wang et al. 2004) of every other window of `SSIM_WINDOW` pixels, as a perceptual loss."""
 
     def loss(self, painted: Tensor, target: Tensor) -> Tensor:
@@ -271,7 +272,7 @@ def discriminator_loss(scores: Tensor) -> Tensor:
     return generator_loss(real) + painted.square().mean()
 
 
-class Features(nn.Module):
+class VggFeatures(nn.Module):
     """The first three convolutions of VGG-19, under torchvision's names, and never trained.
 
     Colours in [-1, 1] are not normalised, as in the published model.
@@ -279,11 +280,9 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third = (
-            nn.Conv2d(3, 64, 3, 1, 1),
-            nn.Conv2d(64, 64, 3, 1, 1),
-            nn.Conv2d(64, 128, 3, 1, 1),
-        )
+        first = nn.Conv2d(3, 64, 3, 1, 1)
+        second = nn.Conv2d(64, 64, 3, 1, 1)
+        third = nn.Conv2d(64, 128, 3, 1, 1)
         self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2, 2), third)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -305,7 +304,7 @@ class Features(nn.Module):
         return torch.stack(squares).sum() / count
 
 
-PerceptualLoss = Features | Similarity
+PerceptualLoss = VggFeatures | SimilarityLoss
 
 
 def find_perceptual_loss(perceptual: Perceptual) -> PerceptualLoss | None:
@@ -314,8 +313,8 @@ def find_perceptual_loss(perceptual: Perceptual) -> PerceptualLoss | None:
     Weights of `vgg19` are downloaded once into torch's cache; raises `UsageError` if they cannot be read.
     """
     if perceptual != "vgg19":
-        return Similarity() if perceptual == "ssim" else None
-    features = Features()
+        return SimilarityLoss() if perceptual == "ssim" else None
+    features = VggFeatures()
     try:
         weights = torch.hub.load_state_dict_from_url(
             VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True

@@ -8,20 +8,21 @@ import scipy
 import torch
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.config import checked
-from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, Device
+from specsia_build.dravie.config import PATCH, REACH, Device
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator, Geometry
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
+from specsia_build.rendering.layers import HALF_COVERED
 
-MARGIN = 32  # Pixels around Z that the network sees
-TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
-FARTHEST = PATCH // 2 + REACH
+_MARGIN = 32  # Pixels around Z that the network sees
+_TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
+FARTHEST_PAINT = PATCH // 2 + REACH
 """Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places
 farther away, and there a network may paint a grey ground."""
 
@@ -58,7 +59,7 @@ def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, 
         yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
 
 
-def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
+def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = _TILE) -> NDArray[np.float32]:
     """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
     Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W,
@@ -85,7 +86,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
 
     Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent
     farther than
-    `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half
+    `FARTHEST_PAINT` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half
     coverage. A contour of Z in the drawing's ink lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
@@ -93,7 +94,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
         return out
     # Aligned to the network's grid; slices may end beyond the frame.
     grid = GEOMETRY[config.architecture].multiple
-    sides = box_around(z[..., 3] > 0, MARGIN)
+    sides = box_around(z[..., 3] > 0, _MARGIN)
     window = tuple(slice(side.start // grid * grid, -(-side.stop // grid) * grid) for side in sides)
     encoded = encode_input(z[window], pos[window], config, drawing)
     try:
@@ -103,7 +104,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
             "the device has too little free memory to repair a frame: say --device cpu"
         ) from error
     result, covered = decode_output(painted), z[window][..., 3] > 0
-    result *= near(covered, FARTHEST)[..., None]
+    result *= near(covered, FARTHEST_PAINT)[..., None]
     dense = result[..., 3] >= HALF_COVERED
     figure = scipy.ndimage.binary_propagation(covered, np.ones((3, 3), np.bool_), mask=covered | dense)
     result = result * near(figure, SOFT)[..., None]

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from specsia_build import __version__, png, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -26,19 +27,19 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.pictures.files import write_film
-from specsia_build.pictures.films import Pixels, side_by_side
+from specsia_build.pictures.films import side_by_side
 from specsia_build.pool import map_ahead
 
-RECORD, FILM = "enhance.json", "film"
+_RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
-THREADS, AHEAD = (
+THREADS, _AHEAD = (
     2,
     4,
 )  # Threads that decode and encode beside the network, and frames that wait on either side of it
 
 
 @dataclass(frozen=True)
-class Frame:
+class FrameToRepair:
     """A frame to repair.
 
     Attributes:
@@ -64,7 +65,7 @@ class FrameSource:
     identity: str
     count: int
     fps: float
-    each: Callable[[], Iterator[Frame]]
+    each: Callable[[], Iterator[FrameToRepair]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
     parts = (drawing.places, drawing.colours, np.float32(ink.width), ink.beside, ink.colours)
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
-    def each() -> Iterator[Frame]:
+    def each() -> Iterator[FrameToRepair]:
         for name, files in listed.items():
-            yield Frame(name, partial(read_frame, files), tuple(files.values()), lambda: drawing)
+            yield FrameToRepair(name, partial(read_frame, files), tuple(files.values()), lambda: drawing)
 
     return FrameSource(f"{folder.resolve()} {digest}", len(listed), FOLDER_FPS, each)
 
@@ -111,14 +112,14 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
         pair = decode_pair(row)
         return pair.z, pair.pos, pair.gt
 
-    def each() -> Iterator[Frame]:
+    def each() -> Iterator[FrameToRepair]:
         for config, name in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(dataset.splits(config)) if with_drawing else ())
             for row in dataset.stream(config, name, pair_columns(dataset)):
                 drawing = partial(drawings.of, row["character_id"])
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
-                yield Frame(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
+                yield FrameToRepair(f"{above}/{row['uid']}", partial(layers, row), (), drawing, film, time)
 
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(chosen.values()), DATASET_FPS, each)
 
@@ -129,10 +130,10 @@ def _check_folder(out: Path, generator: Generator, identity: str) -> None:
     for name, tensor in sorted(generator.network.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     record = {"model": digest.hexdigest(), "input": identity, "specsia": __version__}
-    refuse_foreign_folder(out, "results of `specsia enhance`", RECORD)
-    if not (out / RECORD).is_file():
-        write_bytes(out / RECORD, json.dumps(record, indent=1).encode())
-    elif read_json(out / RECORD) != record:
+    refuse_foreign_folder(out, "results of `specsia enhance`", _RECORD)
+    if not (out / _RECORD).is_file():
+        write_bytes(out / _RECORD, json.dumps(record, indent=1).encode())
+    elif read_json(out / _RECORD) != record:
         raise UsageError(f"{out} holds results of another model, input or version: name another --out")
 
 
@@ -147,7 +148,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
     written = 0
     with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
-        def unfinished() -> Iterator[Frame]:
+        def unfinished() -> Iterator[FrameToRepair]:
             names: set[str] = set()
             for frame in frames.each():
                 target, name = _target(out, frame), folded_name(frame.name)
@@ -164,7 +165,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
 
         def repaired() -> Iterator[tuple[Path, Pixels]]:
             for frame, (z, pos, *_) in map_ahead(
-                pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD
+                pool, lambda frame: (frame, frame.load()), unfinished(), _AHEAD
             ):
                 warning = frame_warning(z, pos)
                 if warning is not None:
@@ -172,7 +173,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                 yield _target(out, frame), repair(generator, z, pos, frame.drawing())
 
         for _ in map_ahead(
-            pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), AHEAD
+            pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), _AHEAD
         ):
             written += 1
             bar()
@@ -184,7 +185,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
     )
 
 
-def _target(out: Path, frame: Frame) -> Path:
+def _target(out: Path, frame: FrameToRepair) -> Path:
     return out / f"{relative_name(frame.name, 'frame')}.png"
 
 
@@ -203,7 +204,9 @@ def _write_films(frames: FrameSource, out: Path) -> Path:
     return out / FILM
 
 
-def _write_film(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: float, out: Path) -> Path:
+def _write_film(
+    stem: Path, each: Callable[[], Iterator[FrameToRepair]], count: int, fps: float, out: Path
+) -> Path:
     """Write a film of frames beside their results and, of a clip, Y*."""
     sizes = []
     for frame in each():

@@ -20,7 +20,7 @@ from torch.optim.adam import adam
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import networks
-from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights, read_state, reading
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, TRAINING, load_weights, read_state, reading
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
@@ -112,7 +112,9 @@ class Trainer:
         generator: nn.Module | None = None,
         compiled: bool = False,
     ) -> None:
-        self.config, self.device, self.bf16 = config, device, computes_in_bf16(device, config.precision)
+        self.config = config
+        self.device = device
+        self.bf16 = computes_in_bf16(device, config.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             if generator is None:
@@ -125,13 +127,10 @@ class Trainer:
         if config.ema:
             self.average = networks.build_generator(config.model).to(device).requires_grad_(False)
             self.average.load_state_dict(self.generator.state_dict())
-        self.modules = {
-            name: (
-                net,
-                Adam((weight for weight in net.parameters() if weight.requires_grad), config.weight_decay),
-            )
-            for name, net in trained.items()
-        }
+        self.modules = {}
+        for name, net in trained.items():
+            weights = [weight for weight in net.parameters() if weight.requires_grad]
+            self.modules[name] = net, Adam(weights, config.weight_decay)
         compiled = compiled and device.type == "cuda"
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._perceptual = None if perceptual is None else perceptual.to(device)
@@ -161,7 +160,7 @@ class Trainer:
         Raises `SpecsiaError` if it cannot be read, or is of other networks.
         """
         if self.average is not None:
-            with reading(checkpoint / MODEL) as path:
+            with reading(checkpoint / MODEL_FILE) as path:
                 load_weights(self.average, load_file(path))
         with reading(checkpoint / TRAINING) as path:
             tensors = load_file(path)

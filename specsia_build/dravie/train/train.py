@@ -29,10 +29,12 @@ from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pictures.films import side_by_side
 
-LOG_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 50, 1000, 2000  # Steps between rows of the log, and so on
+LOG_EVERY = 50  # Steps between rows of the log
+CHECKPOINT_EVERY = 1000  # Steps between checkpoints
+VALIDATE_EVERY = 2000  # Steps between validations
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 VALIDATION = "validation"  # Folder of pictures, and the split that they are of
-VIEWS = 6  # Validation frames, spread over the split
+_VIEWS = 6  # Validation frames, spread over the split
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,17 @@ def train(
         return ours, raw
 
     ours = raw = None
-    began, since, logged = time.perf_counter(), time.perf_counter(), start
+    began = time.perf_counter()
+    since = time.perf_counter()
+    logged = start
     with terminal.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
             ending = step == config.steps
             saving = ending or step % checkpoint_every == 0
             if saving or step % LOG_EVERY == 0:
-                now, values, count = time.perf_counter(), means(), step - logged
+                now = time.perf_counter()
+                values = means()
+                count = step - logged
                 bar(count)
                 bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
                 _log(
@@ -176,7 +182,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
         if not count:
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
-        numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+        numbers = np.unique(np.linspace(0, count - 1, max(1, _VIEWS // len(configs))).astype(int))
         for pair in map(
             decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))
         ):

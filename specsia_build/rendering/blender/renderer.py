@@ -18,9 +18,9 @@ from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, material_spec
 
-SCRIPT = "render_views.py"
+_SCRIPT = "render_views.py"
 
-SAMPLES = 256  # Samples per pixel: coverage is then known to about 1/256
+_SAMPLES = 256  # Samples per pixel: coverage is then known to about 1/256
 CHARACTERS_PER_PROCESS = 50  # Jobs after which a Blender is replaced: its memory grows with every scene
 VIEW_SECONDS = 120.0  # Time limit of a view, all its passes together
 SHADER_SECONDS = (
@@ -35,7 +35,7 @@ class CyclesRenderer:
     version = 2
 
     def check(self) -> None:
-        if find_command(SCRIPT) is None:
+        if find_command(_SCRIPT) is None:
             raise UsageError(how_to_get("--renderer cycles"))
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
@@ -44,7 +44,7 @@ class CyclesRenderer:
 
 
 def render_views(
-    mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int = SAMPLES
+    mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int = _SAMPLES
 ) -> Iterator[Layers]:
     """Each camera's layers, in order, all rendered before the first is given.
 
@@ -127,7 +127,7 @@ def _ask(job: dict[str, Any], seconds: float) -> None:
         blender.close()
         blender = None
     if blender is None:
-        blender = _shared[os.getpid()] = BlenderProcess(SCRIPT, "--renderer cycles")
+        blender = _shared[os.getpid()] = BlenderProcess(_SCRIPT, "--renderer cycles")
     try:
         blender.ask(job, seconds)
     except CharacterError:

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import encode
-from specsia_build.rendering.fast.buffers import Close, Picture, next_close
+from specsia_build.rendering.fast.buffers import Close, PaddedPicture, next_close
 from specsia_build.rendering.fast.fragments import (
     FULL,
     NO_FRAGMENT,
+    PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
-    SAMPLES,
     Fragments,
     sample_sums,
 )
 from specsia_build.rendering.fast.lanes import LANES, dim, equal
-from specsia_build.rendering.fast.raster import NO_FACE, SUBPIXEL, Drawn, corners_of, touched
+from specsia_build.rendering.fast.raster import NO_FACE, Drawn, corners_of, touched
 from specsia_build.rendering.fast.rows import lowest
 from specsia_build.rendering.fast.shading import (
     GLOW,
@@ -40,8 +40,9 @@ from specsia_build.rendering.fast.shading import (
     color_at,
     place,
 )
-from specsia_build.rendering.fast.stacks import LAYERS, PIXELS, TILE, Stack, clear, gather
+from specsia_build.rendering.fast.stacks import MOST_LAYERS, TILE, TILE_PIXELS, Stack, clear, gather
 from specsia_build.rendering.fast.textures import TextureTable
+from specsia_build.rendering.layers import SUBPIXEL
 
 LEAST_SEEN = 1 / 255  # Opacity from which a surface counts as there, for coverage and for position
 LEAST_LIGHT = np.float32(1 / 8192)  # Share of light that cannot change a byte: the steepest is 1 / 3295
@@ -138,7 +139,7 @@ def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-unt
 def _mix(p, row, column, stack, shading, mixture):  # type: ignore[no-untyped-def]
     """Mix all surfaces of a pixel, from front to back."""
     for k in range(stack.height[p]):
-        start = np.int64(p * LAYERS + k) * LANES
+        start = np.int64(p * MOST_LAYERS + k) * LANES
         left = mixture.bright[0] & ~equal(stack.row, start, np.int32(-1))
         while left != 0:
             i = stack.row[p, k, lowest(np.int64(left))]
@@ -152,11 +153,11 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
     """Write a pixel: mean light over mean opacity, and the nearest surface's position."""
     color, coverage, position, seen, sample = out
     opacity = 0.0
-    for s in range(SAMPLES):
+    for s in range(PIXEL_SAMPLES):
         opacity += 1.0 - mixture.through[s]
     hits, _, _ = sample_sums(mixture.seen[0])
-    alpha = int(opacity / SAMPLES * 255 + 0.5)
-    coverage[row, column] = (hits * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+    alpha = int(opacity / PIXEL_SAMPLES * 255 + 0.5)
+    coverage[row, column] = (hits * 255 * 2 + PIXEL_SAMPLES) // (2 * PIXEL_SAMPLES)
     color[row, column, 3] = alpha
     if alpha == 0 or hits == 0:
         color[row, column, 3] = 0
@@ -178,7 +179,7 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
     """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the
     stack."""
-    for p in range(PIXELS):
+    for p in range(TILE_PIXELS):
         if stack.height[p] == 0:
             continue
         row, column = corner[0] + p // TILE, corner[1] + p % TILE
@@ -238,11 +239,11 @@ def compose(
     fragments: Fragments,
     loaded: Loaded,
     textures: TextureTable,
-    out: Picture,
+    out: PaddedPicture,
 ) -> None:
     """Put translucent faces over an opaque picture, in place.
 
-    The nearest `LAYERS` surfaces at each sample count, so that memory is bounded.
+    The nearest `MOST_LAYERS` surfaces at each sample count, so that memory is bounded.
 
     Args:
         touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into

@@ -14,13 +14,13 @@ from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE, UNMARKED
 from specsia_build.rendering.fast.rows import ROW, lowest, marked_as, padded
 from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded
 
-Box = tuple[int, int, int, int]  # First and end row, first and end column of pixels
+_Box = tuple[int, int, int, int]  # First and end row, first and end column of pixels
 WORD_BITS = 6  # A word of a row's bits stands for 2 ** WORD_BITS pixels
 
 WORD = 1 << WORD_BITS
 
 
-class Picture(NamedTuple):
+class PaddedPicture(NamedTuple):
     """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`.
 
     `face` and `sample` are undefined where nothing was drawn, unless the renderer is asked for the visible
@@ -43,13 +43,13 @@ class Canvas:
         if seen:
             face[:] = NO_FACE
         color, position = padded((*shape, 4), np.uint8), padded((*shape, 3), np.float32)
-        self._picture = Picture(
+        self._picture = PaddedPicture(
             color, padded(shape, np.uint8), position, face, padded(shape, np.uint8, clear=seen)
         )
-        self._box: Box = (0, 0, 0, 0)
+        self._box: _Box = (0, 0, 0, 0)
         self.seen = seen
 
-    def begin(self, box: Box) -> Picture:
+    def begin(self, box: _Box) -> PaddedPicture:
         """The picture, emptied for a view that touches no pixel outside `box`."""
         part = np.s_[self._box[0] : self._box[1], self._box[2] : self._box[3]]
         for layer in self._picture[:3]:
@@ -90,10 +90,12 @@ class Scratch:
         )
         return cls(padded(shape, np.float32), padded(shape, np.int32), padded(shape, np.uint8), loaded)
 
-    def clear(self, box: Box) -> None:
+    def clear(self, box: _Box) -> None:
         """Make ready for a view that touches no pixel outside `box`."""
         part = np.s_[box[0] : box[1], box[2] : box[3]]
-        self.nearest[part], self.ids[part], self.marked[part] = np.inf, NO_FACE, UNMARKED
+        self.nearest[part] = np.inf
+        self.ids[part] = NO_FACE
+        self.marked[part] = UNMARKED
         self.loaded.row[:] = NO_ROW
 
 

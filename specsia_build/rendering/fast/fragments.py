@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.buffers import Close, close_from, next_close
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
-from specsia_build.rendering.fast.prepare import MASK, OPAQUE
+from specsia_build.rendering.fast.prepare import ALPHA_MASK, ALPHA_OPAQUE
 from specsia_build.rendering.fast.raster import (
     HALF,
-    SUBPIXEL,
     SUBPIXEL_BITS,
     Drawn,
     corners_of,
@@ -27,13 +26,15 @@ from specsia_build.rendering.fast.raster import (
 )
 from specsia_build.rendering.fast.rows import ROW, lowest, reaching
 from specsia_build.rendering.fast.shading import opacity_at
-from specsia_build.rendering.fast.textures import Surface, TextureTable
+from specsia_build.rendering.fast.textures import ShadedSurface, TextureTable
+from specsia_build.rendering.layers import SUBPIXEL
+from specsia_build.rendering.vectors import put
 
-SAMPLES = 55
+PIXEL_SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is
 the least known for its size. An odd number, so that no straight edge ties at half coverage."""
 
-ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
+_ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
 # Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory
 SLABS = 128
 
@@ -45,26 +46,26 @@ NO_FRAGMENT = -1
 
 
 def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    i = np.arange(SAMPLES)
-    x = (i / SAMPLES + 0.5) % 1.0 - 0.5
-    y = (i * 34 % SAMPLES / SAMPLES + 0.5) % 1.0 - 0.5
+    i = np.arange(PIXEL_SAMPLES)
+    x = (i / PIXEL_SAMPLES + 0.5) % 1.0 - 0.5
+    y = (i * 34 % PIXEL_SAMPLES / PIXEL_SAMPLES + 0.5) % 1.0 - 0.5
     order = np.argsort(np.hypot(x, y), kind="stable")
     offsets = np.zeros((2, LANES), np.int32)
-    offsets[:, :SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
+    offsets[:, :PIXEL_SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
     return offsets[0], offsets[1]
 
 
 SAMPLE_X, SAMPLE_Y = _lattice()
 """(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what
-lies beyond `SAMPLES` repeats the centre and is not counted."""
+lies beyond `PIXEL_SAMPLES` repeats the centre and is not counted."""
 
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 inside = triangle(SAMPLE_X, SAMPLE_Y)
 
 BITS = np.array(
-    [1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64
+    [1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64
 )  # Each sample's bit in a mask
-BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
+_BYTES = (PIXEL_SAMPLES + 7) // 8  # Bytes of a mask that can be set
 SUM_BITS = (
     16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 )
@@ -74,8 +75,8 @@ SUM_MASK = (1 << SUM_BITS) - 1
 
 def _moments() -> NDArray[np.int64]:
     values = np.arange(256)
-    table = np.zeros((BYTES, 256), np.int64)
-    for s in range(SAMPLES):
+    table = np.zeros((_BYTES, 256), np.int64)
+    for s in range(PIXEL_SAMPLES):
         right, down = int(SAMPLE_X[s]) + HALF, int(SAMPLE_Y[s]) + HALF
         table[s // 8] += (values >> s % 8 & 1) * (1 + (right << SUM_BITS) + (down << 2 * SUM_BITS))
     return table
@@ -91,12 +92,12 @@ def sample_sums(mask):  # type: ignore[no-untyped-def]
     """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border,
     in 1/256 pixel."""
     total = np.int64(0)
-    for b in range(BYTES):
+    for b in range(_BYTES):
         total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
     return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
 
 
-FULL = np.uint64((1 << SAMPLES) - 1)  # Mask of all samples
+FULL = np.uint64((1 << PIXEL_SAMPLES) - 1)  # Mask of all samples
 
 
 class Fragments(NamedTuple):
@@ -127,7 +128,8 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
-            d, d_x, d_y = z - plane[g, 0], z_x - plane[g, 1], z_y - plane[g, 2]
+            d = z - plane[g, 0]
+            d_x, d_y = z_x - plane[g, 1], z_y - plane[g, 2]
             reach = (abs(d_x) + abs(d_y)) * np.float32(HALF)
             if d >= reach:
                 won &= ~both
@@ -141,7 +143,7 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
 def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
     """The samples of `mask` at which a MASK face is opaque."""
     cutoff = surface.cutoff[surface.material[f]]
-    for s in range(SAMPLES):
+    for s in range(PIXEL_SAMPLES):
         if mask & BITS[s] != 0:
             across, down = x + 0.5 + SAMPLE_X[s] / SUBPIXEL, y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
             if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:
@@ -174,7 +176,9 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they
     begin in,
     nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
-    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    face = drawn.face
+    corners = drawn.corners
+    depths = drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
     chosen = np.empty(len(face), np.int32)
     front = np.empty(len(face), np.float32)
@@ -201,7 +205,9 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     ordered = Drawn(
         np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
     )
-    of, at, far = ordered.face, ordered.corners, ordered.depth
+    of = ordered.face
+    at = ordered.corners
+    far = ordered.depth
     for k in range(count):
         n, slab = chosen[k], int((front[k] - low) * scale)
         to = start[slab]
@@ -235,8 +241,12 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
     its edge functions fit 32 bits.
     """
     front, z, z_x = depth
-    ab, bc, ca = edges[0] + reach[0], edges[1] + reach[1], edges[2] + reach[2]
-    ab_x, bc_x, ca_x = right[0] * SUBPIXEL, right[1] * SUBPIXEL, right[2] * SUBPIXEL
+    ab = edges[0] + reach[0]
+    bc = edges[1] + reach[1]
+    ca = edges[2] + reach[2]
+    ab_x = right[0] * SUBPIXEL
+    bc_x = right[1] * SUBPIXEL
+    ca_x = right[2] * SUBPIXEL
     count = np.int32(last + 1 - x)
     if narrow:
         start, steps = (
@@ -273,19 +283,26 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
     Returns:
         Whether there was room for all fragments.
     """
-    size, slots, rows = far.shape[0], close.slots, close.rows
-    first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
-    plane, used, covered, deepest = fragments.plane, fragments.used, fragments.covered, fragments.deepest
+    size = far.shape[0]
+    slots, rows = close.slots, close.rows
+    first, following = fragments.first, fragments.following
+    face = fragments.face
+    held = fragments.mask
+    plane = fragments.plane
+    used = fragments.used
+    covered, deepest = fragments.covered, fragments.deepest
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
         corners = corners_of(touching, n)
         ax, ay, bx, by, cx, cy = corners
         x0, x1, y0, y1 = touched(*corners, size)
-        front, narrow, reach = front_of(touching, n), is_narrow(*corners), reaches(*corners)
+        front = front_of(touching, n)
+        narrow = is_narrow(*corners)
+        reach = reaches(*corners)
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
         za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
-        slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
+        slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + _ROUNDING
         for y in range(y0, y1 + 1):
             start = next_close(rows, y, x0, x1)
             while start <= x1:
@@ -305,7 +322,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     mask = samples_inside(here, right, down, reach, (0, 0, 0))
                     if mask & covered[slot] != 0:
                         mask = unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
-                    if wanted == MASK:
+                    if wanted == ALPHA_MASK:
                         mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
                     if mask == 0:
                         continue
@@ -319,8 +336,10 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                         used[0] += 1
                     else:
                         return False
-                    face[new], held[new], following[new] = f, mask, first[slot]
-                    plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
+                    face[new] = f
+                    held[new] = mask
+                    following[new] = first[slot]
+                    put(plane, new, (z, z_x, z_y))
                     first[slot] = new
                     covered[slot] |= mask
                     deepest[slot] = max(deepest[slot], z + slope)
@@ -332,7 +351,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
 def visible_fragments(
     screen: tuple[NDArray[np.int32], NDArray[np.int32]],
     drawn: Drawn,
-    surface: Surface,
+    surface: ShadedSurface,
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
     kinds: frozenset[int],
@@ -344,7 +363,7 @@ def visible_fragments(
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible
     in them.
     """
-    solid = [kind for kind in (OPAQUE, MASK) if kind in kinds]
+    solid = [kind for kind in (ALPHA_OPAQUE, ALPHA_MASK) if kind in kinds]
     touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]
     pixels = len(close.pixels)
     room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64

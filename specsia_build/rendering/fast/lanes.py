@@ -13,7 +13,7 @@ from specsia_build.jit import intrinsic, types
 
 LANES = 64  # Bits of a mask
 
-INDEX = ir.IntType(32)
+LANE_INDEX = ir.IntType(32)
 BYTE, LONG = ir.IntType(8), ir.IntType(64)
 
 
@@ -24,20 +24,22 @@ def floats(count: int) -> Any:
 
 def ints(count: int) -> Any:
     """Type of a vector of int32."""
-    return ir.VectorType(INDEX, count)
+    return ir.VectorType(LANE_INDEX, count)
 
 
 def spread(builder: Any, value: Any, count: int) -> Any:
     """A number in each of `count` lanes."""
     empty = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
-    one = builder.insert_element(empty, value, ir.Constant(INDEX, 0))
+    one = builder.insert_element(empty, value, ir.Constant(LANE_INDEX, 0))
     return shuffled(builder, one, [0] * count)
 
 
 def shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
     """A vector of the given lanes of another."""
     return builder.shuffle_vector(
-        value, ir.Constant(value.type, ir.Undefined), ir.Constant(ir.VectorType(INDEX, len(lanes)), lanes)
+        value,
+        ir.Constant(value.type, ir.Undefined),
+        ir.Constant(ir.VectorType(LANE_INDEX, len(lanes)), lanes),
     )
 
 
@@ -54,7 +56,7 @@ def together(builder: Any, values: Any, count: int) -> Any:
     parts = [builder.extract_value(values, k) for k in range(count)]
     vector = ir.Constant(ir.VectorType(parts[0].type, count), ir.Undefined)
     for k, part in enumerate(parts):
-        vector = builder.insert_element(vector, part, ir.Constant(INDEX, k))
+        vector = builder.insert_element(vector, part, ir.Constant(LANE_INDEX, k))
     return vector
 
 
@@ -110,7 +112,7 @@ def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, value = arguments
         here = builder.load(
-            vector_at(context, builder, signature.args[0], array, start, INDEX, LANES), align=4
+            vector_at(context, builder, signature.args[0], array, start, LANE_INDEX, LANES), align=4
         )
         return builder.bitcast(
             builder.icmp_signed("==", here, spread(builder, value, LANES)), ir.IntType(LANES)
@@ -141,7 +143,7 @@ def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any
             count //= 2
             halves = [shuffled(builder, taken, list(range(k, k + count))) for k in (0, count)]
             taken = builder.fadd(*halves)
-        total = builder.extract_element(taken, ir.Constant(INDEX, 0))
+        total = builder.extract_element(taken, ir.Constant(LANE_INDEX, 0))
         return context.make_tuple(builder, signature.return_type, [total, bright])
 
     f32, u64 = types.float32, types.uint64

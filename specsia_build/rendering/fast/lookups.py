@@ -7,7 +7,16 @@ import numpy as np
 from llvmlite import ir
 
 from specsia_build.jit import inlined, intrinsic, types
-from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, vector_at
+from specsia_build.rendering.fast.lanes import (
+    BYTE,
+    LANE_INDEX,
+    LONG,
+    floats,
+    ints,
+    shuffled,
+    spread,
+    vector_at,
+)
 
 
 def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
@@ -20,13 +29,13 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
             start = builder.gep(data, [builder.mul(arguments[first], ir.Constant(arguments[first].type, 4))])
             pair = builder.load(builder.bitcast(start, ir.VectorType(BYTE, 8).as_pointer()))
             pair.align = 1
-            levels = builder.sitofp(builder.zext(pair, ir.VectorType(INDEX, 8)), floats(8))
+            levels = builder.sitofp(builder.zext(pair, ir.VectorType(LANE_INDEX, 8)), floats(8))
             low, high = spread(builder, arguments[left], 8), spread(builder, arguments[right], 8)
-            lanes = ir.Constant(ir.VectorType(INDEX, 8), [0, 1, 2, 3, 8, 9, 10, 11])
+            lanes = ir.Constant(ir.VectorType(LANE_INDEX, 8), [0, 1, 2, 3, 8, 9, 10, 11])
             rows.append(builder.fmul(levels, builder.shuffle_vector(low, high, lanes)))
         both = builder.fadd(*rows)
         total = builder.fadd(shuffled(builder, both, [0, 1, 2, 3]), shuffled(builder, both, [4, 5, 6, 7]))
-        channels = [builder.extract_element(total, ir.Constant(INDEX, c)) for c in range(4)]
+        channels = [builder.extract_element(total, ir.Constant(LANE_INDEX, c)) for c in range(4)]
         return context.make_tuple(builder, signature.return_type, channels)
 
     weights = [types.float32] * 4
@@ -62,7 +71,7 @@ def _pixels(builder: Any, room: Any) -> Any:
     """Numbers 0, 1 … of `LOOKS` pixels, float32. Those that are none repeat the last one: what they would
     read may be no texel."""
     lanes = ir.Constant(ints(LOOKS), list(range(LOOKS)))
-    last = _each(builder, builder.sub(room, ir.Constant(INDEX, 1)))
+    last = _each(builder, builder.sub(room, ir.Constant(LANE_INDEX, 1)))
     return builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), floats(LOOKS))
 
 
@@ -80,16 +89,16 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
     for begin, weights in ((upper, (w00, w01)), (builder.add(upper, _each(builder, across)), (w10, w11))):
         pairs = []
         for k in range(LOOKS):
-            index = builder.zext(builder.extract_element(begin, ir.Constant(INDEX, k)), LONG)
+            index = builder.zext(builder.extract_element(begin, ir.Constant(LANE_INDEX, k)), LONG)
             pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
             pairs.append(builder.load(builder.bitcast(pointer, ir.VectorType(BYTE, 8).as_pointer()), align=1))
         halves = [
-            builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, 16), list(range(16))))
+            builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(LANE_INDEX, 16), list(range(16))))
             for a, b in (pairs[:2], pairs[2:])
         ]
         for side, weight in enumerate(weights):
             chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
-            mask = ir.Constant(ir.VectorType(INDEX, 4 * LOOKS), chosen)
+            mask = ir.Constant(ir.VectorType(LANE_INDEX, 4 * LOOKS), chosen)
             levels = builder.uitofp(
                 builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), ints(4 * LOOKS)),
                 floats(4 * LOOKS),

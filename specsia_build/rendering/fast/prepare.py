@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.fast.textures import (
-    Surface,
+    ShadedSurface,
     TextureTable,
     pack_textures,
     rough_faces,
@@ -22,7 +22,10 @@ from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
 
-OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
+ALPHA_OPAQUE = 0
+ALPHA_MASK = 1
+ALPHA_BLEND = 2
+INVISIBLE = 3
 
 SMALL_JUMP = 6.0  # Encoded levels up to which the colours of two faces along their edge count as continuous
 SAME_NORMAL = 0.998  # Cosine between the normals of two faces, from which their light counts as continuous
@@ -51,7 +54,7 @@ class Prepared:
     """
 
     vertices: NDArray[np.float32]
-    surface: Surface
+    surface: ShadedSurface
     textures: TextureTable
     alpha_class: NDArray[np.int8]
     kinds: frozenset[int]
@@ -85,12 +88,10 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
         level = sample(
             textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v
         )
-    red, green, blue, alpha = (
-        np.float64(base[m, 0]),
-        np.float64(base[m, 1]),
-        np.float64(base[m, 2]),
-        base[m, 3],
-    )
+    red = np.float64(base[m, 0])
+    green = np.float64(base[m, 1])
+    blue = np.float64(base[m, 2])
+    alpha = base[m, 3]
     colors = surface.colors
     if len(colors) > 0:
         red *= colors[f, i, 0] * (1 - t) + colors[f, j, 0] * t
@@ -125,8 +126,12 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
         if not opposed[e]:
             continue
         h, g = halves[e, 0], halves[e, 1]
-        f, i, j = h // 3, h % 3, (h % 3 + 1) % 3
-        f2, i2, j2 = g // 3, (g % 3 + 1) % 3, g % 3
+        f = h // 3
+        i = h % 3
+        j = (h % 3 + 1) % 3
+        f2 = g // 3
+        i2 = (g % 3 + 1) % 3
+        j2 = g % 3
         m, m2 = surface.material[f], surface.material[f2]
         if m != m2 and (
             surface.unlit[m] != surface.unlit[m2]
@@ -165,21 +170,21 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
                 break
 
 
-def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
+def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) -> NDArray[np.int8]:
     """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not
     drawn."""
-    modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
+    modes = {"opaque": ALPHA_OPAQUE, "mask": ALPHA_MASK, "blend": ALPHA_BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
-    unclear = np.flatnonzero(classes != OPAQUE)
+    unclear = np.flatnonzero(classes != ALPHA_OPAQUE)
     if len(unclear) == 0:
         return classes
     low, high = texel_range(unclear, surface, textures)
     cutoff = surface.cutoff[surface.material[unclear]]
-    masked = classes[unclear] == MASK
+    masked = classes[unclear] == ALPHA_MASK
     opaque = np.where(masked, low >= cutoff, low >= 254.5 / 255)
     gone = np.where(masked, high < cutoff, high < 0.5 / 255)
-    classes[unclear] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[unclear]))
+    classes[unclear] = np.where(opaque, ALPHA_OPAQUE, np.where(gone, INVISIBLE, classes[unclear]))
     return classes
 
 
@@ -194,15 +199,19 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:
         return ready(mesh.uv, np.float32)
     uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
-    periodic = np.array(
-        [[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured]
-    )
+    periodic = np.array([_is_periodic(pair) for pair in textured])
     shift = 2 * np.floor(uv.min(axis=1) / 2)
     shift[~periodic[mesh.face_material]] = 0
     return np.asarray(uv - shift[:, None, :])
 
 
-def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surface, TextureTable]:
+def _is_periodic(textures: Iterable[Texture | None]) -> tuple[bool, bool]:
+    """Whether none of a material's textures is clamped, by axis."""
+    wraps = [texture.wrap for texture in textures if texture is not None]
+    return all(wrap[0] != "clamp" for wrap in wraps), all(wrap[1] != "clamp" for wrap in wraps)
+
+
+def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[ShadedSurface, TextureTable]:
     """Appearance of a mesh, every face treated as rough; arguments as those of `prepare`."""
     materials = mesh.materials
     images: list[Texture] = []
@@ -217,7 +226,7 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surf
     emissive = np.array([m.emissive for m in materials], np.float32)
     plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
     empty = np.empty((0, 3, 4), np.float32)
-    surface = Surface(
+    surface = ShadedSurface(
         faces=ready(mesh.faces, np.int32),
         material=ready(mesh.face_material, np.int32),
         uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
@@ -257,7 +266,7 @@ def prepare(
     edges = Edges(connected.ends, connected.sides, jump)
     alpha_class = alpha_classes(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
-    see_through[part[alpha_class != OPAQUE]] = True
+    see_through[part[alpha_class != ALPHA_OPAQUE]] = True
     one_sided = (connected.closed & ~see_through[part]) | mesh.single_sided()
     kinds = frozenset(np.unique(alpha_class).tolist())
     return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
-from specsia_build.rendering.fast.prepare import INVISIBLE, MASK, OPAQUE
+from specsia_build.rendering.fast.prepare import ALPHA_MASK, ALPHA_OPAQUE, INVISIBLE
 from specsia_build.rendering.fast.rows import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.fast.shading import opacity_at
+from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import CROWDED
+from specsia_build.rendering.vectors import put, triple, triple64
 
-SUBPIXEL_BITS = 8
-SUBPIXEL = 1 << SUBPIXEL_BITS
+SUBPIXEL_BITS = SUBPIXEL.bit_length() - 1
 HALF = SUBPIXEL // 2
 
 MAX_COORDINATE = 1 << 20  # Largest screen coordinate, in 1/256 pixel, for which 32-bit products are exact
@@ -29,11 +30,8 @@ NO_FACE = -1
 
 HIDDEN = 2  # How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen
 NARROW = 64 << SUBPIXEL_BITS  # Side of a face's box in 1/256 pixel up to which `is_narrow` holds
-UNMARKED, JUMP, OUTLINE = (
-    0,
-    1,
-    2,
-)  # Marks of a pixel: crossed by nothing, a jump of colour, an outline or border
+UNMARKED = 0  # Mark of a pixel that nothing crosses
+JUMP, OUTLINE = 1, 2  # Marks of a pixel that a jump of colour crosses, or an outline or border
 
 
 @compiled
@@ -44,10 +42,11 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
     Coordinates are cut a little beyond `MAX_COORDINATE`.
     """
     count = len(vertices)
-    sx, sy, depth = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+    sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)
+    depth = np.empty(count, np.float32)
     most = 2.0 * MAX_COORDINATE
     for i in range(count):
-        x, y, z = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
+        x, y, z = triple64(vertices, i)
         u = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
         v = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
         sx[i] = int(min(max(np.floor((u * pixels_per_unit + half) * SUBPIXEL + 0.5), -most), most))
@@ -79,8 +78,10 @@ def set_up(sx, sy, depth, faces, one_sided, alpha_class):  # type: ignore[no-unt
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
     n = 0
     for f in range(count):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+        a, b, c = triple(faces, f)
+        ax, ay = sx[a], sy[a]
+        bx, by = sx[b], sy[b]
+        cx, cy = sx[c], sy[c]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if (area >= 0 and one_sided[f]) or alpha_class[f] == INVISIBLE:
             facing[f] = HIDDEN
@@ -90,11 +91,16 @@ def set_up(sx, sy, depth, faces, one_sided, alpha_class):  # type: ignore[no-unt
             continue
         if area < 0:
             b, c = c, b
-            bx, by, cx, cy = cx, cy, bx, by
+            bx, cx = cx, bx
+            by, cy = cy, by
         face[n] = f
-        corners[n, 0], corners[n, 1], corners[n, 2] = ax, ay, bx
-        corners[n, 3], corners[n, 4], corners[n, 5] = by, cx, cy
-        depths[n, 0], depths[n, 1], depths[n, 2] = depth[a], depth[b], depth[c]
+        corners[n, 0] = ax
+        corners[n, 1] = ay
+        corners[n, 2] = bx
+        corners[n, 3] = by
+        corners[n, 4] = cx
+        corners[n, 5] = cy
+        put(depths, n, (depth[a], depth[b], depth[c]))
         n += 1
     return facing, Drawn(face[:n], corners[:n], depths[:n])
 
@@ -151,7 +157,9 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
     """Depth of a drawn face: the weights of the edge functions bc, ca and ab, float64, and how it grows
     per 1/256 pixel right and down, float32."""
     inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
-    za, zb, zc = drawn.depth[n, 0] * inverse, drawn.depth[n, 1] * inverse, drawn.depth[n, 2] * inverse
+    za = drawn.depth[n, 0] * inverse
+    zb = drawn.depth[n, 1] * inverse
+    zc = drawn.depth[n, 2] * inverse
     z_x = np.float32(za * (by - cy) + zb * (cy - ay) + zc * (ay - by))
     z_y = np.float32(za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax))
     return za, zb, zc, z_x, z_y
@@ -173,12 +181,13 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
 
 @uncounted
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
+    """Draw faces of one alpha class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) at pixel centres into `nearest`
+    and `ids`.
 
     Both arrays are `padded`.
     """
     size = ids.shape[0]
-    wanted = MASK if tested else OPAQUE
+    wanted = ALPHA_MASK if tested else ALPHA_OPAQUE
     face, depths = drawn.face, drawn.depth
     for n in range(len(face)):
         f = face[n]
@@ -195,10 +204,16 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
         e_bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
         e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
         # Steps of the edge functions per pixel.
-        ab_x, bc_x, ca_x = (ay - by) * SUBPIXEL, (by - cy) * SUBPIXEL, (cy - ay) * SUBPIXEL
-        ab_y, bc_y, ca_y = (bx - ax) * SUBPIXEL, (cx - bx) * SUBPIXEL, (ax - cx) * SUBPIXEL
+        ab_x = (ay - by) * SUBPIXEL
+        bc_x = (by - cy) * SUBPIXEL
+        ca_x = (cy - ay) * SUBPIXEL
+        ab_y = (bx - ax) * SUBPIXEL
+        bc_y = (cx - bx) * SUBPIXEL
+        ca_y = (ax - cx) * SUBPIXEL
         inverse = 1.0 / area
-        za, zb, zc = depths[n, 0] * inverse, depths[n, 1] * inverse, depths[n, 2] * inverse
+        za = depths[n, 0] * inverse
+        zb = depths[n, 1] * inverse
+        zc = depths[n, 2] * inverse
         z_x = np.float32(za * bc_x + zb * ca_x + zc * ab_x)
         z_y = za * bc_y + zb * ca_y + zc * ab_y
         z_row = za * e_bc + zb * e_ca + zc * e_ab
@@ -242,7 +257,9 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
     """Put `mark` on every pixel that a segment touches and that no surface clearly hides."""
     size = marked.shape[0]
     if y0 > y1:
-        x0, y0, z0, x1, y1, z1 = x1, y1, z1, x0, y0, z0
+        x0, x1 = x1, x0
+        y0, y1 = y1, y0
+        z0, z1 = z1, z0
     top, bottom = max(0, y0 >> SUBPIXEL_BITS), min(size - 1, y1 >> SUBPIXEL_BITS)
     flat = y1 == y0
     slope = 0.0 if flat else (x1 - x0) / (y1 - y0)
@@ -272,7 +289,9 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of
     colour."""
-    ends, sides, jump = edges.ends, edges.sides, edges.jump
+    ends = edges.ends
+    sides = edges.sides
+    jump = edges.jump
     for e in range(len(ends)):
         g = sides[e, 1]
         here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)
@@ -290,7 +309,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
     size = marked.shape[0]
     face = drawn.face
     for n in range(len(face)):
-        if alpha_class[face[n]] == OPAQUE:
+        if alpha_class[face[n]] == ALPHA_OPAQUE:
             continue
         front = front_of(drawn, n)
         x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
@@ -323,7 +342,10 @@ def find_runs(ids, box):  # type: ignore[no-untyped-def]
                 ends &= ends - 1
                 f = ids[y, end - 1]
                 if f >= 0:
-                    runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3] = y, first, end, f
+                    runs[n, 0] = y
+                    runs[n, 1] = first
+                    runs[n, 2] = end
+                    runs[n, 3] = f
                     n += 1
                 first = end
     return runs[:n]

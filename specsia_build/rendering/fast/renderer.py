@@ -20,7 +20,14 @@ from specsia_build.rendering.fast import blend, raster, resolve
 from specsia_build.rendering.fast.buffers import Canvas, Scratch, number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
 from specsia_build.rendering.fast.lookups import LOOKS
-from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, alpha_classes, laid_out, prepare
+from specsia_build.rendering.fast.prepare import (
+    ALPHA_BLEND,
+    ALPHA_MASK,
+    Prepared,
+    alpha_classes,
+    laid_out,
+    prepare,
+)
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
 from specsia_build.rendering.fast.textures import MOST_LOOKS
@@ -70,7 +77,7 @@ class FastRenderer:
         if not np.isfinite(mesh.vertices).all():
             mesh = _without_stray_vertices(mesh)
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
-        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        scratch = _scratch(prepared, cameras)
         for camera in cameras:
             yield draw(prepared, camera, scratch[camera.size], Canvas(camera.size, seen))
 
@@ -93,16 +100,16 @@ class FastRenderer:
             CharacterError: if the mesh cannot be drawn.
         """
         prepared, lit = still.prepared, still.look == "lit"
-        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        scratch = _scratch(prepared, cameras)
         lasting = 2 if seen else 1
-        canvases = [[Canvas(camera.size, seen) for _ in range(lasting)] for camera in cameras]
+        canvases = [Canvas(camera.size, seen) for camera in cameras for _ in range(lasting)]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
             same = mesh.faces is still.mesh.faces
             now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
-            for camera, canvas in zip(cameras, canvases, strict=True):
-                yield draw(now, camera, scratch[camera.size], canvas[k % lasting])
+            for camera, canvas in zip(cameras, canvases[k % lasting :: lasting], strict=True):
+                yield draw(now, camera, scratch[camera.size], canvas)
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -115,16 +122,21 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
 
 def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -> Layers:
     """Draw a view of a prepared mesh on `canvas`; the contents of it and of `scratch` are overwritten."""
-    size, surface, textures = camera.size, prepared.surface, prepared.textures
+    size = camera.size
+    surface = prepared.surface
+    textures = prepared.textures
     sx, sy, depth, extent = _projected(prepared.vertices, camera)
     classes, kinds = prepared.alpha_class, prepared.kinds
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
     box = *_touched(*extent[2:], size), *_touched(*extent[:2], size)
     scratch.clear(box)
-    nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
+    nearest = scratch.nearest
+    ids = scratch.ids
+    marked = scratch.marked
+    loaded = scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
-    see_through = MASK in kinds or BLEND in kinds
+    see_through = ALPHA_MASK in kinds or ALPHA_BLEND in kinds
     if see_through:
         raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
     raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
@@ -150,8 +162,8 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, kinds, close, far)
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(close.pixels, fragments, *tables, out)
-    if BLEND in kinds:
-        touching = touching_faces(drawn, classes, BLEND, close.rows, size)
+    if ALPHA_BLEND in kinds:
+        touching = touching_faces(drawn, classes, ALPHA_BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)
     layers = Layers(out.color, out.coverage, out.position)
@@ -215,3 +227,9 @@ def _solid(material: Material) -> Material:
     return (
         replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material
     )
+
+
+def _scratch(prepared: Prepared, cameras: Sequence[Camera]) -> dict[int, Scratch]:
+    """Buffers for each width of the cameras' pictures."""
+    sizes = {camera.size for camera in cameras}
+    return {size: Scratch.of(prepared, size) for size in sizes}

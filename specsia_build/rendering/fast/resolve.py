@@ -4,9 +4,16 @@ import numpy as np
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
-from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
+from specsia_build.rendering.fast.fragments import (
+    FULL,
+    NO_FRAGMENT,
+    PIXEL_SAMPLES,
+    SAMPLE_X,
+    SAMPLE_Y,
+    sample_sums,
+)
 from specsia_build.rendering.fast.lookups import LOOKS, look_along, look_row, mean_row
-from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
+from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE
 from specsia_build.rendering.fast.rows import (
     ROW,
     contrasting,
@@ -34,11 +41,13 @@ from specsia_build.rendering.fast.shading import (
     texel_at,
 )
 from specsia_build.rendering.fast.textures import EVEN
+from specsia_build.rendering.layers import SUBPIXEL
+from specsia_build.rendering.vectors import triple
 
-CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
+_CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
 ROUGH_CONTRAST = 64  # The same where both are of rough textures, which are averaged over the pixel anyway
 JUMP_CONTRAST = 16  # Range of levels among a pixel and its neighbours up to which a jump of colour is ignored
-ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
+_ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
 
 
 @inlined
@@ -61,7 +70,7 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
 def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
     """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both
     neighbours."""
-    return low >= ROUNDED and high < size - 1 - ROUNDED
+    return low >= _ROUNDED and high < size - 1 - _ROUNDED
 
 
 @inlined
@@ -76,7 +85,8 @@ def _light_of(looks, n, c):  # type: ignore[no-untyped-def]
 @inlined
 def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
     """The same; of the levels as they are encoded where they hardly differ."""
-    low, high, total = looks[0, c], looks[0, c], np.float32(0)
+    low, high = looks[0, c], looks[0, c]
+    total = np.float32(0)
     for k in range(n):
         low, high = min(low, looks[k, c]), max(high, looks[k, c])
         total += looks[k, c]
@@ -89,7 +99,8 @@ def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
 def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type: ignore[no-untyped-def]
     """Colours of a plain face with one look-up a pixel or several over the pixels [first, end) of a row."""
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
-    offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
+    offset = facts[i, TEXTURE]
+    w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
     # In texels, less half of one: the whole part is the upper left neighbour, the rest its weight.
     du, dv = np.float32(planes[i, U, 1] * w), np.float32(planes[i, V, 1] * h)
     u_x, v_x = du / np.float32(nx), dv / np.float32(nx)
@@ -97,7 +108,8 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
     x, y = first + 0.5 / nx, row + 0.5 / ny
     u0, v0 = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
     right, down = np.float32((end - first) * nx - 1), np.float32(ny - 1)
-    u1, v1, u2, v2 = u0 + u_x * right, v0 + v_x * right, u0 + u_y * down, v0 + v_y * down
+    u1, v1 = u0 + u_x * right, v0 + v_x * right
+    u2, v2 = u0 + u_y * down, v0 + v_y * down
     u3, v3 = u1 + u_y * down, v1 + v_y * down
     inside = _lies_inside(min(u0, u1, u2, u3), max(u0, u1, u2, u3), w)
     inside &= _lies_inside(min(v0, v1, v2, v3), max(v0, v1, v2, v3), h)
@@ -105,7 +117,8 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
     if inside and nx * ny == 1:
         for column in range(first, end, LOOKS):
             step = np.float32(column - first)
-            at_u, at_v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
+            at_u, at_v = u0 + du * step, v0 + dv * step
+            to = row * color.shape[1] + column
             look_row(
                 texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), at_u, at_v, du, dv
             )
@@ -149,7 +162,9 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
     share = np.float32(1.0 / (nx * ny))
     for column in range(first, end):
-        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+        red = np.float32(0)
+        green = np.float32(0)
+        blue = np.float32(0)
         for down in range(ny):
             for right in range(nx):
                 x, y = column + (right + 0.5) / nx, row + (down + 0.5) / ny
@@ -166,11 +181,13 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ignore[no-untyped-def]
     """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
 
-    `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `Picture` `out` filled.
+    `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `PaddedPicture` `out` filled.
     """
     color, coverage, position, seen, sample = out
     for n in range(len(runs)):
-        row, first, end, f = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3]
+        row = runs[n, 0]
+        first, end = runs[n, 1], runs[n, 2]
+        f = runs[n, 3]
         i = rows[f]
         if facts[i, PLAIN]:
             _plain_run(i, row, first, end, planes, facts, texels, looks, color)
@@ -188,7 +205,7 @@ def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ign
 def _fills(f, x, y, sx, sy, faces):  # type: ignore[no-untyped-def]
     """Whether a face covers a whole pixel."""
     px, py = x * SUBPIXEL + HALF, y * SUBPIXEL + HALF
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    a, b, c = triple(faces, f)
     sign = 1 if (sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a]) > 0 else -1
     for k in range(3):
         p, q = (a, b) if k == 0 else ((b, c) if k == 1 else (c, a))
@@ -248,7 +265,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
                 pairs = differing(ids, at, other) & first_bits(right - start if k == 0 else right + 1 - start)
                 if pairs == 0:
                     continue
-                far = contrasting(color, at, other, CONTRAST)
+                far = contrasting(color, at, other, _CONTRAST)
                 while pairs != 0:
                     bit = pairs & -pairs
                     pairs ^= bit
@@ -272,19 +289,21 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
     """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes
     more."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
-        return SAMPLES
+        return PIXEL_SAMPLES
     if facts[i, NEAREST]:
         return 1
     along_u = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])) * facts[i, TEXTURE + 1]
     along_v = max(abs(planes[i, V, 1]), abs(planes[i, V, 2])) * facts[i, TEXTURE + 2]
     texels = max(along_u, along_v)
-    return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
+    return PIXEL_SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
 
 
 @uncounted
 def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Mean linear RGB of a face over every `stride`th of its samples in a pixel."""
-    red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+    red = np.float32(0)
+    green = np.float32(0)
+    blue = np.float32(0)
     taken = 0
     while mask != 0:
         s = lowest(np.int64(mask))
@@ -306,11 +325,13 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 @uncounted
 def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
-    """Replace each numbered pixel of a `Picture` by the mean of its samples in linear light; all faces must
-    be loaded."""
+    """Replace each numbered pixel of a `PaddedPicture` by the mean of its samples in linear light; all faces
+    must be loaded."""
     color, coverage, position, seen, sample = out
     size = color.shape[0]
-    first, following, face, masks = fragments.first, fragments.following, fragments.face, fragments.mask
+    first, following = fragments.first, fragments.following
+    face = fragments.face
+    masks = fragments.mask
     for slot in range(len(pixels)):
         row, column = pixels[slot] // size, pixels[slot] % size
         g = first[slot]
@@ -324,8 +345,12 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
             continue
         if masks[g] == FULL:
             continue
-        total, closest, face_of_closest = 0, FULL, np.int32(0)
-        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+        total = 0
+        closest = FULL
+        face_of_closest = np.int32(0)
+        red = np.float32(0)
+        green = np.float32(0)
+        blue = np.float32(0)
         while g != NO_FRAGMENT:
             mask = masks[g]
             i = rows[face[g]]
@@ -348,7 +373,7 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
             if nearest < closest:
                 closest, face_of_closest = nearest, face[g]
             g = following[g]
-        alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+        alpha = (total * 255 * 2 + PIXEL_SAMPLES) // (2 * PIXEL_SAMPLES)
         coverage[row, column] = alpha
         color[row, column, 3] = alpha
         share = np.float32(1.0 / total)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import (
     BYTE,
-    INDEX,
+    LANE_INDEX,
     LONG,
     floats,
     ints,
@@ -75,7 +75,7 @@ def _see_row(
         )
         here = builder.fadd(spread(builder, depth, ROW), grown)
         depths = vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
-        faces = vector_at(context, builder, signature.args[1], arguments[1], start, INDEX, ROW)
+        faces = vector_at(context, builder, signature.args[1], arguments[1], start, LANE_INDEX, ROW)
         known, named = builder.load(depths, align=4), builder.load(faces, align=4)
         wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
         for value, pointer in (
@@ -107,7 +107,9 @@ def _bits(context: Any, builder: Any, lanes: Any) -> Any:
 def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts = arguments
-        pair = [vector_at(context, builder, signature.args[0], array, start, INDEX, ROW) for start in starts]
+        pair = [
+            vector_at(context, builder, signature.args[0], array, start, LANE_INDEX, ROW) for start in starts
+        ]
         here, there = (builder.load(pointer, align=4) for pointer in pair)
         return _bits(context, builder, builder.icmp_signed("!=", here, there))
 
@@ -213,10 +215,9 @@ def _place_row(part: int) -> Any:
     def place(typing: Any, position: Any, at: Any, count: Any, start: Any, steps: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array, first, room, at_first, per_pixel = arguments
-            begin, slope = (
-                shuffled(builder, together(builder, triple, 3), [k % 3 for k in entries])
-                for triple in (at_first, per_pixel)
-            )
+            order = [k % 3 for k in entries]
+            begin = shuffled(builder, together(builder, at_first, 3), order)
+            slope = shuffled(builder, together(builder, per_pixel, 3), order)
             pixel = ir.Constant(floats(ROW), [float(k // 3) for k in entries])
             value = builder.fadd(begin, builder.fmul(slope, pixel))
             three = ir.Constant(LONG, 3)

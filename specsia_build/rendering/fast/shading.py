@@ -10,6 +10,7 @@ from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.lookups import bilinear
 from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, sample
 from specsia_build.rendering.light import AMBIENT, LIGHTS
+from specsia_build.rendering.vectors import triple
 
 NEAREST_TAPS = 4  # Look-ups along each side of a pixel where texels have hard borders
 
@@ -18,13 +19,20 @@ NEAREST_TAPS = 4  # Look-ups along each side of a pixel where texels have hard b
 # Z are the position attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted
 # red, green and blue instead of a plane. Faces whose texels are shown as they are need only the first
 # `PLAIN_PLANES`.
-ORIGIN, U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
+ORIGIN, U, V, X, Y, Z, RED, _GREEN, _BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
 PLAIN_PLANES = RED
 
 # Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown
 # as they are (the rows from RED on are then not filled), light (0 none, 1 on the outside, -1 on the inside),
 # then offset, width, height, wrap u, wrap v and nearest of its texture and of its emissive texture.
-ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4, 5, 11, 17
+ROUGH = 0
+TAPS_X = 1
+TAPS_Y = 2
+PLAIN = 3
+LIT = 4
+TEXTURE = 5
+GLOW_TEXTURE = 11
+FACTS = 17
 NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
 
@@ -86,15 +94,28 @@ def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
 def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[no-untyped-def]
     """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
     # Taken out of the loop, where numba would count a reference each time.
-    corners, materials, uv, positions = surface.faces, surface.material, surface.uv, surface.positions
-    colors, normals, unlit = surface.colors, surface.normals, surface.unlit
+    corners = surface.faces
+    materials = surface.material
+    uv = surface.uv
+    positions = surface.positions
+    colors = surface.colors
+    normals = surface.normals
+    unlit = surface.unlit
     plains, roughs = surface.plain, surface.rough
-    base, emissive, texture_of, glow_of = surface.base, surface.emissive, surface.texture, surface.glow
-    levels, wrap, nearest, last_level = textures.levels, textures.wrap, textures.nearest, textures.last
-    faces, planes, facts = loaded.faces, loaded.planes, loaded.facts
+    base = surface.base
+    emissive = surface.emissive
+    texture_of = surface.texture
+    glow_of = surface.glow
+    levels = textures.levels
+    wrap = textures.wrap
+    nearest = textures.nearest
+    last_level = textures.last
+    faces = loaded.faces
+    planes = loaded.planes
+    facts = loaded.facts
     for i in range(start, end):
         f = faces[i]
-        a, b, c = corners[f, 0], corners[f, 1], corners[f, 2]
+        a, b, c = triple(corners, f)
         m = materials[f]
         ax, ay = sx[a] / 256.0, sy[a] / 256.0
         bx, by = sx[b] / 256.0 - ax, sy[b] / 256.0 - ay
@@ -113,49 +134,53 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
             for k in range(4):
                 factor = np.float64(base[m, k])
                 if len(colors) > 0:
-                    at_a, at_b, at_c = (
-                        factor * colors[f, 0, k],
-                        factor * colors[f, 1, k],
-                        factor * colors[f, 2, k],
-                    )
+                    at_a = factor * colors[f, 0, k]
+                    at_b = factor * colors[f, 1, k]
+                    at_c = factor * colors[f, 2, k]
                     _plane(planes, i, RED + k, at_a, at_b, at_c, slopes)
                 else:
-                    planes[i, RED + k, 0], planes[i, RED + k, 1], planes[i, RED + k, 2] = factor, 0.0, 0.0
+                    planes[i, RED + k, 0] = factor
+                    planes[i, RED + k, 1] = 0.0
+                    planes[i, RED + k, 2] = 0.0
             for k in range(3):
                 planes[i, GLOW, k] = emissive[m, k]
                 if lit:
                     _plane(planes, i, NX + k, normals[f, 0, k], normals[f, 1, k], normals[f, 2, k], slopes)
         texture, glow = texture_of[m], glow_of[m]
-        level, taps_x, taps_y = 0, 1, 1
+        level = 0
+        taps_x, taps_y = 1, 1
         if texture >= 0 or glow >= 0:
             _plane(planes, i, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0], slopes)
             _plane(planes, i, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1], slopes)
         finest = texture if texture >= 0 else glow
         if finest >= 0 and roughs[f]:
             w, h = levels[finest, 0, 1], levels[finest, 0, 2]
-            ux, uy, vx, vy = (
-                planes[i, U, 1] * w,
-                planes[i, U, 2] * w,
-                planes[i, V, 1] * h,
-                planes[i, V, 2] * h,
-            )
+            ux = planes[i, U, 1] * w
+            uy = planes[i, U, 2] * w
+            vx = planes[i, V, 1] * h
+            vy = planes[i, V, 2] * h
             along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
             most, least = max(along_x, along_y), min(along_x, along_y)
             while level < last_level[finest] and most > 1.01 * MOST_TAPS and least > 1.0:
                 level += 1
-                most, least, along_x, along_y = 0.5 * most, 0.5 * least, 0.5 * along_x, 0.5 * along_y
+                most, least = 0.5 * most, 0.5 * least
+                along_x, along_y = 0.5 * along_x, 0.5 * along_y
             # A look-up stands for half a texel either way at most, and two for one texel.
             taps_x = min(MOST_LOOKS, max(1, int(np.ceil(along_x + 0.49))))
             taps_y = min(MOST_LOOKS, max(1, int(np.ceil(along_y + 0.49))))
             if nearest[finest]:
                 taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
-        facts[i, ROUGH], facts[i, TAPS_X], facts[i, TAPS_Y] = roughs[f], taps_x, taps_y
+        facts[i, ROUGH] = roughs[f]
+        facts[i, TAPS_X] = taps_x
+        facts[i, TAPS_Y] = taps_y
         for k, t in ((TEXTURE, texture), (GLOW_TEXTURE, np.int32(NO_TEXTURE) if plain else glow)):
             facts[i, k] = NO_TEXTURE
             if t >= 0:
                 for j in range(3):
                     facts[i, k + j] = levels[t, min(level, last_level[t]), j]
-                facts[i, k + 3], facts[i, k + 4], facts[i, k + 5] = wrap[t, 0], wrap[t, 1], nearest[t]
+                facts[i, k + 3] = wrap[t, 0]
+                facts[i, k + 4] = wrap[t, 1]
+                facts[i, k + 5] = nearest[t]
 
 
 @inlined
@@ -186,7 +211,8 @@ def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
 @inlined
 def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Linear RGB of the plain face in row `i` at a screen point."""
-    w, h, half = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2], np.float32(0.5)
+    w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
+    half = np.float32(0.5)
     u, v = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
     if 0 <= u < w - 1 and 0 <= v < h - 1 and not facts[i, NEAREST]:
         r, g, b, _ = bilinear(texels, facts[i, TEXTURE], w, u, v)
@@ -203,7 +229,8 @@ def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
 def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
     """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its
     inside."""
-    nx, ny, nz = at(planes, i, NX, x, y), at(planes, i, NY, x, y), at(planes, i, NZ, x, y)
+    nx, ny = at(planes, i, NX, x, y), at(planes, i, NY, x, y)
+    nz = at(planes, i, NZ, x, y)
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
@@ -228,8 +255,8 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
             DECODE[np.uint32(b * DECODE_STEPS + np.float32(0.5))],
             a / np.float32(255),
         )
-    red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, GREEN, x, y))
-    blue, alpha = np.float32(at(planes, i, BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
+    red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, _GREEN, x, y))
+    blue, alpha = np.float32(at(planes, i, _BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
     half = np.float32(0.5)
     if facts[i, TEXTURE] != NO_TEXTURE:
         r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
@@ -239,7 +266,9 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
         alpha *= a / np.float32(255)
     if facts[i, LIT]:
         light = _light_at(i, x, y, planes, facts[i, LIT])
-        red, green, blue = red * light, green * light, blue * light
+        red *= light
+        green *= light
+        blue *= light
     glow_red, glow_green = np.float32(planes[i, GLOW, 0]), np.float32(planes[i, GLOW, 1])
     glow_blue = np.float32(planes[i, GLOW, 2])
     if facts[i, GLOW_TEXTURE] != NO_TEXTURE:
@@ -259,7 +288,7 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
 @uncounted
 def opacity_at(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
     """Opacity 0-1 of a face at a screen point: texture x factor x vertex colour."""
-    a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]
+    a, b, c = triple(surface.faces, f)
     px, py = x * 256.0, y * 256.0
     area = np.float64((sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a]))
     wb = ((px - sx[a]) * (sy[c] - sy[a]) - (py - sy[a]) * (sx[c] - sx[a])) / area

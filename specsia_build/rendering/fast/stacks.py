@@ -11,9 +11,9 @@ from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.fast.buffers import close_from, next_close
 from specsia_build.rendering.fast.fragments import (
     BITS,
+    PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
-    SAMPLES,
     edges_at,
     reaching_from,
     samples_inside,
@@ -22,7 +22,6 @@ from specsia_build.rendering.fast.fragments import (
 from specsia_build.rendering.fast.lanes import LANES
 from specsia_build.rendering.fast.raster import (
     HALF,
-    SUBPIXEL,
     corners_of,
     depth_of,
     front_of,
@@ -31,13 +30,14 @@ from specsia_build.rendering.fast.raster import (
     touched,
 )
 from specsia_build.rendering.fast.rows import ROW, lowest
+from specsia_build.rendering.layers import SUBPIXEL
 
 TILE = 16  # Pixels on a side of a tile
 
-PIXELS = TILE * TILE
+TILE_PIXELS = TILE * TILE
 
-LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
-ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
+MOST_LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
+_ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 
@@ -45,10 +45,11 @@ _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 class Stack(NamedTuple):
     """The surfaces at each sample of a tile's pixels, nearest first.
 
-    `depth` (PIXELS, LAYERS, LANES) float32 is infinite and `row` (PIXELS, LAYERS, LANES) int32, their faces'
-    rows in `Loaded`, is -1 where there is none. `height` (PIXELS,) int32 is how many layers some sample of a
-    pixel has, and `deepest` (PIXELS, LAYERS) float32 the largest depth of each layer, infinite where a sample
-    lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion moves to the next layer.
+    `depth` (TILE_PIXELS, MOST_LAYERS, LANES) float32 is infinite and `row` (TILE_PIXELS, MOST_LAYERS, LANES)
+    int32, their faces' rows in `Loaded`, is -1 where there is none. `height` (TILE_PIXELS,) int32 is how many
+    layers some sample of a pixel has, and `deepest` (TILE_PIXELS, MOST_LAYERS) float32 the largest depth of
+    each layer, infinite where a sample lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion
+    moves to the next layer.
     """
 
     depth: NDArray[np.float32]
@@ -61,10 +62,12 @@ class Stack(NamedTuple):
     @classmethod
     def empty(cls) -> Stack:
         """A stack without surfaces."""
-        shape = PIXELS, LAYERS, LANES
+        shape = TILE_PIXELS, MOST_LAYERS, LANES
         moved = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
         depth, row = np.full(shape, np.inf, np.float32), np.full(shape, -1, np.int32)
-        return cls(depth, row, np.zeros(PIXELS, np.int32), np.full(shape[:2], np.inf, np.float32), *moved)
+        return cls(
+            depth, row, np.zeros(TILE_PIXELS, np.int32), np.full(shape[:2], np.inf, np.float32), *moved
+        )
 
 
 @uncounted
@@ -90,26 +93,31 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
     Of faces at one depth the one in the lowest row stays.
     """
-    depth, row, none = stack.depth, stack.row, np.float32(np.inf)
+    depth = stack.depth
+    row = stack.row
+    none = np.float32(np.inf)
     depths, faces = stack.moved_depth, stack.moved_row
     slope = (abs(plane[1]) + abs(plane[2])) * np.float32(HALF)
-    nearest = plane[0] - slope - (abs(plane[0]) + slope) * ROUNDED
+    nearest = plane[0] - slope - (abs(plane[0]) + slope) * _ROUNDED
     for s in range(LANES):
         z = plane[0] + plane[1] * _FLOAT_X[s] + plane[2] * _FLOAT_Y[s]
         depths[s], faces[s] = z if mask & BITS[s] != 0 else none, np.int32(i)
-    for k in range(LAYERS):
+    for k in range(MOST_LAYERS):
         if nearest > stack.deepest[p, k]:
             continue
         left, deepest = np.int32(0), -none
         for s in range(LANES):
-            here, z, there, f = depth[p, k, s], depths[s], row[p, k, s], faces[s]
+            here = depth[p, k, s]
+            z = depths[s]
+            there = row[p, k, s]
+            f = faces[s]
             nearer, same = z < here, z == here
             depth[p, k, s] = z if nearer else here
             row[p, k, s] = f if nearer else (min(there, f) if same else there)
             z = here if nearer else (none if same else z)
             depths[s], faces[s] = z, there if nearer else f
             left |= np.int32(z < none)
-        for s in range(SAMPLES):
+        for s in range(PIXEL_SAMPLES):
             deepest = max(deepest, depth[p, k, s])
         stack.height[p], stack.deepest[p, k] = max(stack.height[p], k + 1), deepest
         if left == 0:
@@ -128,13 +136,13 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         rows: (F,) int32 of `Loaded`.
         corner: row and column of the tile's first pixel.
     """
-    size, slots, near_rows, (top, left) = far.shape[0], close.slots, close.rows, corner
-    first, following, hiding, hiding_plane = (
-        fragments.first,
-        fragments.following,
-        fragments.mask,
-        fragments.plane,
-    )
+    size = far.shape[0]
+    slots = close.slots
+    near_rows = close.rows
+    (top, left) = corner
+    first, following = fragments.first, fragments.following
+    hiding = fragments.mask
+    hiding_plane = fragments.plane
     for k in range(len(which)):
         n = which[k]
         corners = corners_of(touching, n)
@@ -143,10 +151,13 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
         front = front_of(touching, n)
         back = max(touching.depth[n, 0], touching.depth[n, 1], touching.depth[n, 2])
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF)
-        slack = (abs(front) + abs(back) + np.float32(4) * slope) * ROUNDED
+        slack = (abs(front) + abs(back) + np.float32(4) * slope) * _ROUNDED
         x0, x1, y0, y1 = touched(*corners, size)
-        x0, x1, y0, y1 = max(x0, left), min(x1, left + TILE - 1), max(y0, top), min(y1, top + TILE - 1)
-        narrow, reach, i = is_narrow(*corners), reaches(*corners), rows[touching.face[n]]
+        x0, x1 = max(x0, left), min(x1, left + TILE - 1)
+        y0, y1 = max(y0, top), min(y1, top + TILE - 1)
+        narrow = is_narrow(*corners)
+        reach = reaches(*corners)
+        i = rows[touching.face[n]]
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
         taken = _owned(down[0], right[0]), _owned(down[1], right[1]), _owned(down[2], right[2])
         z_pixel = z_x * np.float32(SUBPIXEL)
@@ -162,7 +173,8 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
                     x = begin + lowest(bits)
                     bits &= bits - 1
                     on = (x - begin) * SUBPIXEL
-                    at_ab, at_bc, at_ca = here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
+                    here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
+                    at_ab, at_bc, at_ca = here
                     # From the pixel's own edge functions, so that no depth depends on where a tile begins.
                     plane = np.float32(za * at_bc + zb * at_ca + zc * at_ab), z_x, z_y
                     mask = samples_inside(here, right, down, reach, taken)

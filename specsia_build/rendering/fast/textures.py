@@ -10,10 +10,11 @@ from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fast.lookups import HALVED, halve_row
 from specsia_build.rendering.mesh import Texture
+from specsia_build.rendering.vectors import cross, minus, triple, triple64
 
 EVEN = 8  # Range of levels up to which their mean as they are is that in linear light, to a third of a level
 
-WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
+_WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
 ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
 SMOOTH_BEND = 6  # Second difference of texels in 8-bit levels up to which one look-up stands for a pixel
@@ -23,7 +24,7 @@ MOST_TAPS = (
 MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
-class Surface(NamedTuple):
+class ShadedSurface(NamedTuple):
     """Per-corner and per-material arrays that shading reads.
 
     F faces, M materials. `uv` is (F, 3, 2) in 0-1 texture space, `colors` (F, 3, 4) linear or empty,
@@ -112,21 +113,20 @@ def _texels_per_unit(vertices, faces, uv, which, width, height):  # type: ignore
     out = np.zeros(len(which))
     for i in range(len(which)):
         f = which[i]
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, az = np.float64(vertices[a, 0]), np.float64(vertices[a, 1]), np.float64(vertices[a, 2])
-        bx, by, bz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
-        cx, cy, cz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
-        nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        a, b, c = triple(faces, f)
+        origin = triple64(vertices, a)
+        nx, ny, nz = cross(minus(triple(vertices, b), origin), minus(triple(vertices, c), origin))
         area = np.sqrt(nx * nx + ny * ny + nz * nz)
         u, v = np.float64(uv[f, 0, 0]), np.float64(uv[f, 0, 1])
-        bu, bv, cu, cv = uv[f, 1, 0] - u, uv[f, 1, 1] - v, uv[f, 2, 0] - u, uv[f, 2, 1] - v
+        bu, bv = uv[f, 1, 0] - u, uv[f, 1, 1] - v
+        cu, cv = uv[f, 2, 0] - u, uv[f, 2, 1] - v
         if area > 1e-12:
             out[i] = np.sqrt(abs(bu * cv - bv * cu) * width * height / area)
     return out
 
 
 def pack_textures(
-    images: Sequence[Texture], vertices: NDArray[np.float32], surface: Surface, pixels_per_unit: float
+    images: Sequence[Texture], vertices: NDArray[np.float32], surface: ShadedSurface, pixels_per_unit: float
 ) -> TextureTable:
     """Pack textures with as many mip levels as a camera of that sharpness can need."""
     if not images:
@@ -156,7 +156,7 @@ def pack_textures(
         texels=np.concatenate(chunks) if len(chunks) > 1 else chunks[0],
         levels=np.array([own + own[-1:] * (most + 1 - len(own)) for own in rows]),
         last=np.array(last, np.int32),
-        wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32),
+        wrap=np.array([(_WRAPS[image.wrap[0]], _WRAPS[image.wrap[1]]) for image in images], np.int32),
         nearest=np.array([image.nearest for image in images], np.bool_),
     )
 
@@ -216,7 +216,10 @@ def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore
     w10 = ay - w11
     w01 = ax - w11
     w00 = np.float32(1) - ax - w10
-    k00, k01, k10, k11 = r0 + x0, r0 + x1, r1 + x0, r1 + x1
+    k00 = r0 + x0
+    k01 = r0 + x1
+    k10 = r1 + x0
+    k11 = r1 + x1
     return (
         w00 * texels[k00, 0] + w01 * texels[k01, 0] + w10 * texels[k10, 0] + w11 * texels[k11, 0],
         w00 * texels[k00, 1] + w01 * texels[k01, 1] + w10 * texels[k10, 1] + w11 * texels[k11, 1],
@@ -327,7 +330,7 @@ def _block_bounds(
 
 
 def rough_faces(
-    surface: Surface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
+    surface: ShadedSurface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
 ) -> NDArray[np.bool_]:
     """Which faces (F,) carry texture that is not locally linear, at any level that a pixel of theirs may
     span."""
@@ -352,7 +355,7 @@ def rough_faces(
 
 
 def texel_range(
-    faces: NDArray[np.int64], surface: Surface, table: TextureTable
+    faces: NDArray[np.int64], surface: ShadedSurface, table: TextureTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of the opacity (0-1) on each of the given faces: texture x factor x vertex colour."""
     material = surface.material[faces]

@@ -12,7 +12,7 @@ from specsia_build import npz
 from specsia_build.annotation.lines import Features, draw_lines, feature_edges, segments, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
-from specsia_build.annotation.tracks import Points, chosen, flow, tracked
+from specsia_build.annotation.tracks import TrackPoints, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
 from specsia_build.dataset.layers import (
     BACK,
@@ -129,7 +129,7 @@ def annotated(
         line_px: width of lines in pixels.
     """
     previous: Seen | None = None
-    points: Points | None = None
+    points: TrackPoints | None = None
     for k, layers in enumerate(frames):
         values = {
             (name, k): value for name, value in _of_frame(layers, k, surface, layers_wanted, line_px).items()

@@ -35,8 +35,7 @@ def registered(earlier: Earlier) -> Mesh:
 
 def own_of(job: Job) -> AnimatedCharacter | None:
     """The reconstruction with its own rig and motions, or None if it has no motions."""
-    read = getattr(job.backend, "animated", None)
-    own: AnimatedCharacter | None = None if read is None else read(job.entry.id)
+    own = None if job.backend is None else job.backend.animated(job.entry.id)
     return own if own is not None and own.motions else None
 
 

@@ -226,7 +226,7 @@ def test_bytes_do_not_depend_on_threads() -> None:
 
 
 def test_weights_are_small() -> None:
-    assert net.WEIGHTS.stat().st_size < 4 << 20
+    assert net.WEIGHTS_FILE.stat().st_size < 4 << 20
 
 
 @pytest.fixture(scope="module")

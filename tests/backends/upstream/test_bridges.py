@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.upstream.bridged import Bridged, claim, create
-from specsia_build.backends.upstream.doctor import MISSING, NOTE, OK, Check, diagnose, missing_names
+from specsia_build.backends.upstream.doctor import ABSENT, NOTE, PASSED, Check, diagnose, missing_names
 from specsia_build.backends.upstream.pins import NAMES, Installation, find_installation, read_pins
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
@@ -169,7 +169,7 @@ def test_problems_in_order_with_fixes(tmp_path: Path, python: Path, monkeypatch:
     pins = read_pins("crm")
     nothing = diagnose(pins, Installation())
     assert [check.name for check in nothing] == ["checkout", "python", "weights crm", "weights clip", "GPU"]
-    assert all(check.fix for check in nothing if check.state != OK and check.name != "GPU")
+    assert all(check.fix for check in nothing if check.state != PASSED and check.name != "GPU")
     assert f"git clone {pins.repository}" in nothing[0].fix
     assert pins.commit in nothing[0].fix
 
@@ -182,16 +182,16 @@ def test_problems_in_order_with_fixes(tmp_path: Path, python: Path, monkeypatch:
 
     first = checks()
     states = {name: check.state for name, check in first.items() if name != "GPU"}
-    lacking = dict.fromkeys(("packages", "weights crm", "weights clip"), MISSING)
-    assert states == {"checkout": OK, "commit": NOTE, "names": OK, "python": NOTE, **lacking}
+    lacking = dict.fromkeys(("packages", "weights crm", "weights clip"), ABSENT)
+    assert states == {"checkout": PASSED, "commit": NOTE, "names": PASSED, "python": NOTE, **lacking}
     install = first["packages"].fix
     assert install.startswith(f"{python} -m pip install")
     assert all(name in install for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
     assert "lacks ccm-diffusion.pth" in first["weights crm"].details
     assert first["weights clip"].fix.startswith("hf download laion/CLIP")
     (weights / "ccm-diffusion.pth").touch()
-    assert checks()["weights crm"].state == OK
-    assert checks(tmp_path / "no-python")["python"].state == MISSING
+    assert checks()["weights crm"].state == PASSED
+    assert checks(tmp_path / "no-python")["python"].state == ABSENT
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

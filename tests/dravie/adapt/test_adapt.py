@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors import numpy as arrays
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
@@ -29,12 +30,11 @@ from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
 from specsia_build.dravie.data.frames import PIXEL_BYTES, DrawnPair, Extent
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator
+from specsia_build.dravie.model.checkpoint import DRAWING_FILE, MODEL_FILE, load_drawing, load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.runs import checkpoints
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError
-from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout
 from tests.commands import specsia
 from tests.dravie.pairs import model_of, write_run
@@ -86,7 +86,7 @@ def test_half_of_the_change_is_kept(frontal: Pair, monkeypatch: pytest.MonkeyPat
     def adapted(blend: float, after: float, z: Pixels = frontal.z ^ damage) -> Generator:
         front = DrawnPair(replace(frontal, z=z), Drawing.of(frontal))
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
-        monkeypatch.setattr(adapt, "BLEND", blend)
+        monkeypatch.setattr(adapt, "BLEND_SHARE", blend)
         monkeypatch.setattr(adapt, "validate", lambda *_: next(errors))
         return adapt_generator(model, front, replace(QUICK, steps=4))
 
@@ -238,14 +238,14 @@ def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Pat
     assert kept is not None and kept.ink.width == drawing.ink.width == 2
     assert_array_equal(kept.ink.colours, drawing.ink.colours)
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))
-    path = checkpoints(tmp_path / "out")[-1] / DRAWING
+    path = checkpoints(tmp_path / "out")[-1] / DRAWING_FILE
     whole = path.read_bytes()
     of_grey_contour = arrays.save(
         {"places": kept.places, "colours": kept.colours, "style": np.zeros(2, np.uint8)}
     )
-    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL).read_bytes(), of_grey_contour):
+    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL_FILE).read_bytes(), of_grey_contour):
         path.write_bytes(broken)
-        with pytest.raises(SpecsiaError, match=DRAWING):
+        with pytest.raises(SpecsiaError, match=DRAWING_FILE):
             load_drawing(tmp_path / "out")
 
 

@@ -16,7 +16,7 @@ from specsia_build.dravie import metrics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Method, Score
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
 from specsia_build.dravie.metrics import (
-    Step,
+    PixelMatch,
     clip_flicker,
     contour_f1,
     contour_lines,
@@ -156,7 +156,7 @@ def test_flicker_beyond_the_truth() -> None:
     first[..., :3] = rng.integers(0, 200, (8, 8, 3))
     moved = np.roll(first, 2, axis=1)
     here = np.arange(64, dtype=np.int32).reshape(8, 8)
-    step = Step(here[:, :6].ravel(), here[:, 2:].ravel())
+    step = PixelMatch(here[:, :6].ravel(), here[:, 2:].ravel())
     truths = [first, moved]
     assert clip_flicker(truths, truths, [step]) == 0
     assert clip_flicker([np.full_like(first, 9)] * 2, truths, [step]) == pytest.approx(0, abs=1e-7)
@@ -166,7 +166,7 @@ def test_flicker_beyond_the_truth() -> None:
     still = clip_flicker([first, first], truths, [step])
     assert still is not None and still > 0.1
     nothing = np.zeros(0, np.int32)
-    assert clip_flicker(truths, truths, [Step(nothing, nothing)]) is None
+    assert clip_flicker(truths, truths, [PixelMatch(nothing, nothing)]) is None
 
 
 @pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])

@@ -21,13 +21,13 @@ from specsia_build.dravie.data.encoding import encode_input, input_channels
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_black, on_white, view_scores
-from specsia_build.dravie.model.checkpoint import MODEL, load_generator, save_model
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator, save_model
 from specsia_build.dravie.model.networks import (
     GEOMETRY,
     SSIM_WINDOW,
-    Features,
     Paper,
-    Similarity,
+    SimilarityLoss,
+    VggFeatures,
     _blend,
     discriminator_loss,
     find_perceptual_loss,
@@ -36,7 +36,7 @@ from specsia_build.dravie.model.networks import (
     on_both_grounds,
 )
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.runs import FOLDER
+from specsia_build.dravie.runs import CHECKPOINTS_FOLDER
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import build_small
@@ -81,7 +81,7 @@ def test_weights_that_see_a_grey_contour(architecture: Architecture, tmp_path: P
     """Checkpoints of 21 channels give the same for a grey, whose three levels are equal."""
     config = ModelConfig(architecture, "drawing")
     save_model(tmp_path, 1, model_of(config, 1))
-    path = tmp_path / FOLDER / "0000001" / MODEL
+    path = tmp_path / CHECKPOINTS_FOLDER / "0000001" / MODEL_FILE
     weights = {name: weight.clone() for name, weight in load_file(path).items()}
     narrow = {
         name: w[:, :-2].contiguous() if w.ndim == 4 and sees_input(name) else w for name, w in weights.items()
@@ -115,7 +115,7 @@ def test_paper_model_size() -> None:
 
 def _weights() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
-    weights = {n: torch.randn(t.shape, generator=generator) for n, t in Features().state_dict().items()}
+    weights = {n: torch.randn(t.shape, generator=generator) for n, t in VggFeatures().state_dict().items()}
     return weights | {"features.7.weight": torch.zeros(128, 128, 3, 3), "classifier.0.bias": torch.zeros(4)}
 
 
@@ -149,7 +149,7 @@ def test_ssim_as_in_scikit_image() -> None:
     settings = {"win_size": SSIM_WINDOW, "use_sample_covariance": False, "data_range": 1.0, "channel_axis": 2}
     _, similar = skimage.metrics.structural_similarity(*pictures, full=True, **settings)
     inside = slice(SSIM_WINDOW // 2, -(SSIM_WINDOW // 2), 2)
-    loss = Similarity().loss(2 * painted - 1, 2 * truth - 1)
+    loss = SimilarityLoss().loss(2 * painted - 1, 2 * truth - 1)
     assert float(loss) == pytest.approx(1 - similar[inside, inside].mean(), abs=1e-5)
 
 

@@ -16,7 +16,7 @@ from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.repair import apply
-from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
+from specsia_build.dravie.repair.apply import FARTHEST_PAINT, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
@@ -80,15 +80,18 @@ def test_distant_pixels_do_not_matter() -> None:
     result = repair(model, large, pos)
     assert np.abs(result[208, 280:296].astype(int) - near[48, 40:56]).max() <= 1
     rows, columns = np.flatnonzero(large.any(axis=(1, 2))), np.flatnonzero(large.any(axis=(0, 2)))
-    assert not result[: rows[0] - FARTHEST].any() and not result[:, columns[-1] + FARTHEST + 1 :].any()
+    assert (
+        not result[: rows[0] - FARTHEST_PAINT].any()
+        and not result[:, columns[-1] + FARTHEST_PAINT + 1 :].any()
+    )
 
 
 def test_painting_stays_near_the_figure() -> None:
     z = np.zeros((120, 200, 4), np.uint8)
     z[50:60, 30:40] = z[55, 150] = 255
     near = np.zeros((120, 200), np.bool_)
-    near[50 - FARTHEST : 60 + FARTHEST, 30 - FARTHEST : 40 + FARTHEST] = True
-    near[55 - FARTHEST : 56 + FARTHEST, 150 - FARTHEST : 151 + FARTHEST] = True
+    near[50 - FARTHEST_PAINT : 60 + FARTHEST_PAINT, 30 - FARTHEST_PAINT : 40 + FARTHEST_PAINT] = True
+    near[55 - FARTHEST_PAINT : 56 + FARTHEST_PAINT, 150 - FARTHEST_PAINT : 151 + FARTHEST_PAINT] = True
     result = repair(painter(lambda x: torch.ones_like(x[:, :4])), z, z)
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 

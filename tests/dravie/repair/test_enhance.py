@@ -19,7 +19,7 @@ from specsia_build import png
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
-from specsia_build.pictures.films import GAP, read_mp4
+from specsia_build.pictures.films import FILM_GAP, read_mp4
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.rendering.contour import draw_contour
 from tests.artefacts import contents
@@ -279,4 +279,4 @@ def test_film_rate_per_clip(clips_run: RunLayout, run: Path, tmp_path: Path) -> 
     assert [path.suffix for path in films] == [".mp4"] * 5
     fps, frames = read_mp4(films[0])
     assert fps == FPS
-    assert [frame.shape for frame in frames] == [(CLIP_SIZE, 3 * CLIP_SIZE + 2 * GAP, 3)] * FPS
+    assert [frame.shape for frame in frames] == [(CLIP_SIZE, 3 * CLIP_SIZE + 2 * FILM_GAP, 3)] * FPS

@@ -21,12 +21,12 @@ from torch import Tensor
 from specsia_build import png
 from specsia_build.cli.main import stoppable
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
-from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
-from specsia_build.dravie.runs import STATE, checkpoints
+from specsia_build.dravie.model.checkpoint import MODEL_FILE, TRAINING, load_generator
+from specsia_build.dravie.runs import STATE_FILE, checkpoints
 from specsia_build.dravie.train.loop import TERMS, Adam, Trainer
 from specsia_build.dravie.train.train import Trained, _begin_log, train
 from specsia_build.errors import SpecsiaError, WriteError
-from specsia_build.pictures.films import GAP
+from specsia_build.pictures.films import FILM_GAP
 from tests.commands import specsia
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
@@ -54,7 +54,7 @@ def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any
 
 
 def _weights(run: Path) -> bytes:
-    return (checkpoints(run)[-1] / MODEL).read_bytes()
+    return (checkpoints(run)[-1] / MODEL_FILE).read_bytes()
 
 
 def _log(path: Path) -> list[dict[str, str]]:
@@ -80,7 +80,7 @@ def test_run_records(dataset: Path, trained: Path) -> None:
     (validated,) = _log(trained / "validation.csv")
     assert 0 < float(validated["raw_l1"]) < 1
     picture = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
-    assert picture.shape[1] == 3 * 96 + 2 * GAP
+    assert picture.shape[1] == 3 * 96 + 2 * FILM_GAP
     assert [path.name for path in checkpoints(trained)] == ["0000008", "0000010"]
 
 
@@ -190,17 +190,17 @@ def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda checkpoint: os.truncate(checkpoint / MODEL, 5000),
-        lambda checkpoint: _put(checkpoint / MODEL, "head.bias", torch.full((10,), float("nan"))),
-        lambda checkpoint: (checkpoint / MODEL).unlink(),
-        lambda checkpoint: (checkpoint / STATE).write_text(
+        lambda checkpoint: os.truncate(checkpoint / MODEL_FILE, 5000),
+        lambda checkpoint: _put(checkpoint / MODEL_FILE, "head.bias", torch.full((10,), float("nan"))),
+        lambda checkpoint: (checkpoint / MODEL_FILE).unlink(),
+        lambda checkpoint: (checkpoint / STATE_FILE).write_text(
             '{"step": 10, "model": {"architecture": "paper"}}'
         ),
-        lambda checkpoint: (checkpoint / STATE).write_text(
+        lambda checkpoint: (checkpoint / STATE_FILE).write_text(
             '{"step": 10, "model": {"architecture": ["tiny"]}}'
         ),
-        lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000),
-        lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
+        lambda checkpoint: (checkpoint / STATE_FILE).write_text("[" * 100_000),
+        lambda checkpoint: (checkpoint / STATE_FILE).write_text('{"step": -1, "model": {}}'),
     ],
 )
 def test_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:

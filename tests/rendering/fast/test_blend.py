@@ -47,7 +47,7 @@ def assert_layered(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, atol: float =
 
 
 def test_more_shells_than_layers() -> None:
-    assert_layered(shells(stacks.LAYERS // 2 + 2), 25, stacks.TILE + 8)
+    assert_layered(shells(stacks.MOST_LAYERS // 2 + 2), 25, stacks.TILE + 8)
 
 
 def half_glassy(seed: int) -> Mesh:

@@ -1,0 +1,82 @@
+"""Runs and datasets written in another layout by `specsia export` and `convert`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from specsia_build.dataset.checksums import file_sums
+from specsia_build.dataset.reading import open_dataset
+from tests.artefacts import artefact
+from tests.clips import clips_config, run_clips, write_figures
+from tests.commands import specsia
+from tests.published.rules import problems
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three samples by two backends."""
+    out = tmp_path_factory.mktemp("run") / "a run"
+    flags = ("--size", "96", "--min-iou", "0", "--workers", "1", "--backend", "relief", "--backend", "fusion")
+    specsia("build", "sample:3", "--out", out, *flags)
+    return out
+
+
+def export(where: Path, layout: str, out: Path, *more: str, code: int = 0) -> str:
+    options = ("--layout", layout, "--out", out, "--workers", "1", *more)
+    return str(specsia("export", where, *options, code=code).stdout)
+
+
+def test_dataset_again_has_its_shards(run: Path, tmp_path: Path) -> None:
+    export(run, "pairs", tmp_path / "all")
+    export(run / "dataset", "pairs", tmp_path / "again")
+    sums = [file_sums(folder) for folder in (run / "dataset", tmp_path / "all", tmp_path / "again")]
+    shards = [{name: digest for name, digest in each.items() if "data/" in name} for each in sums]
+    assert shards[0] == shards[1] and shards[0].keys() == shards[2].keys()
+    export(run, "pairs", tmp_path / "one", "--backend", "fusion")
+    assert open_dataset(tmp_path / "one").configs == ("default",)
+
+
+def test_rows_and_tree_of_a_run_and_of_its_dataset(run: Path, tmp_path: Path) -> None:
+    for layout, rows in (("specsia-15k-rows", True), ("specsia-15k", False)):
+        for where in (run, run / "dataset"):
+            out = tmp_path / f"{layout} of {where.name}"
+            export(where, layout, out, "--backend", "relief")
+            assert list(problems(out, rows=rows)) == []
+            specsia("verify", out)
+        export(run, layout, tmp_path / "none", code=2)
+    options = ("--to", "published", "--backend", "relief", "--workers", "2", "--json")
+    told = specsia("convert", run / "dataset", "--out", tmp_path / "short", *options)
+    assert json.loads(told.stdout)["rows"] == 30
+    assert file_sums(tmp_path / "short") == file_sums(tmp_path / "specsia-15k-rows of dataset")
+
+
+def test_what_cannot_be_exported(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(run, "conr", out, code=2)
+    export(run / "dataset", "conr", out, code=2)
+    export(run, "pears", out, code=2)
+    export(run, "specsia-15k", out, "--backend", "fushion", code=2)
+    export(tmp_path / "nothing", "pairs", out, code=2)
+    artefact(run, "project", "1", "relief").rename(tmp_path / "lost.tar")
+    export(run, "specsia-15k", out, "--backend", "relief", code=2)
+    assert not out.exists()
+    (tmp_path / "lost.tar").rename(artefact(run, "project", "1", "relief"))
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    export(run, "pairs", out, code=2)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def test_clips_in_another_layout(tmp_path: Path) -> None:
+    source = write_figures(tmp_path / "figures", 1)
+    config = clips_config(source, layouts=["frames", "conr"], views=1, frames=2, turntable=False)
+    layout, _ = run_clips(tmp_path / "run", config)
+    export(layout.root, "frames", tmp_path / "frames")
+    theirs = file_sums(layout.root / "frames")
+    assert file_sums(tmp_path / "frames") == theirs
+    # It was drawn without tracks, and holds no views of stills.
+    export(layout.root, "anidoc", tmp_path / "other", code=2)
+    export(layout.root, "specsia-15k", tmp_path / "other", code=2)
