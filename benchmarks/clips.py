@@ -48,9 +48,9 @@ def measure(source: str, sizes: Sequence[int], folder: Path) -> dict[str, Any]:
     return report
 
 
-def _draw(source: str, size: int, recipes: Sequence[str], run: Path) -> dict[str, Any]:
+def _draw(source: str, size: int, layouts: Sequence[str], run: Path) -> dict[str, Any]:
     """Milliseconds of a frame of all clips, from the log of a run by one worker."""
-    options = [word for name in recipes for word in ("--recipe", name)]
+    options = [word for name in layouts for word in ("--layout", name)]
     specsia(
         "clips",
         source,

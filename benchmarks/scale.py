@@ -23,18 +23,19 @@ from typing import Any, TypeVar, get_args
 import click
 
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig, ExecutorName, backend_name, write_settings
+from specsia_build.config import PAIRS, BuildConfig, ExecutorName, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
+from specsia_build.layouts.packing import plan_digest
+from specsia_build.layouts.registry import load_layout
 from specsia_build.pipeline.build import open_executor
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.folder import write_mark
-from specsia_build.pipeline.pack import pack_plan
 from specsia_build.pipeline.plan import Task, character_state
 from specsia_build.pipeline.run import Run, RunLayout, Step, existing_run, open_run, steps_of
-from specsia_build.pipeline.selection import source_of
+from specsia_build.pipeline.selection import Characters, source_of
+from specsia_build.pipeline.sets import PlannedSet, facts_of, parts_of, plan_sets
 from specsia_build.pipeline.store import read_meta
-from specsia_build.stages.pack import plan_fingerprint
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import DIGEST, META, CharacterStage, Meta, meta_digest
 
@@ -121,14 +122,20 @@ def idle(run: Path) -> None:
         states = _timed(
             "look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries}
         )
-        plan = _timed("plan pack", lambda: pack_plan(opened, source.name, states, (), frozen))
-        _timed("its fingerprint", lambda: plan_fingerprint(plan))
+        characters = Characters(source.name, tuple(source.entries), frozen, (), ())
+        (planned,) = _timed("plan pack", lambda: plan_sets(opened, load_layout(PAIRS), states))
+        _timed("its fingerprint", lambda: _digest(opened, planned, characters))
     done = sum(state.is_done(opened.steps) for state in states.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = layout.index.stat().st_size / len(source.entries) / 1024
     click.echo(
         f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character"
     )
+
+
+def _digest(run: Run, planned: PlannedSet, characters: Characters) -> str:
+    facts = facts_of(run, planned, characters, ())
+    return plan_digest(planned.layout, parts_of(run, planned, facts.splits), facts)
 
 
 def _timed(what: str, function: Callable[[], R]) -> R:

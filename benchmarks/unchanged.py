@@ -20,7 +20,7 @@ import click
 
 SMALL = ("--views", "4", "--size", "128")
 BACKENDS = ("--backend", "relief", "--backend", "fusion")
-CLIPS = ("--motion", "walk", "--frames", "4", "--recipe", "frames", "--recipe", "dravie", *SMALL)
+CLIPS = ("--motion", "walk", "--frames", "4", "--layout", "frames", "--layout", "pairs", *SMALL)
 
 COMMANDS: dict[str, tuple[str, int]] = {
     "help": ("--help", 0),

@@ -1,12 +1,15 @@
-"""Files of a run and of any folder, and shards made in this process."""
+"""Files of a run and of any folder, and datasets packed in this process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from specsia_build.config import PAIRS
+from specsia_build.layouts.packing import Packed, Target, in_processes, pack
+from specsia_build.layouts.part import Facts, Load, Part
+from specsia_build.layouts.registry import load_layout
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.rows import Load, MakeShards, make_shard
 
 
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:
@@ -22,6 +25,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def shards_here(load: Load) -> MakeShards:
-    """Make shards one after the other in this process."""
-    return lambda tasks: ((number, make_shard(task, load)) for number, task in enumerate(tasks))
+def pairs_of(facts: Facts, load: Load) -> list[tuple[Part, str]]:
+    """Parts of a dataset of stills, with their fingerprints."""
+    layout, options = load_layout(PAIRS), {"moving": False}
+    parts = [
+        Part(key, facts.splits[members[0].character], tuple(members), options, load)
+        for key, members in layout.group(facts.members, facts.splits)
+    ]
+    return sorted(((part, layout.fingerprint(part)) for part in parts), key=lambda part: part[0].key)
+
+
+def pack_pairs(facts: Facts, load: Load, folder: Path, state: Path | None = None) -> Packed:
+    """Pack a dataset of stills in this process."""
+    target = Target(load_layout(PAIRS), folder, state)
+    return pack(target, pairs_of(facts, load), in_processes(1, lambda _: None), facts)

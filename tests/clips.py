@@ -101,7 +101,7 @@ def write_figures(folder: Path, count: int = 3) -> Path:
 
 def clips_config(source: Path, **clips: Any) -> BuildConfig:
     """Settings of a small run; `clips` are among those of `ClipSettings`."""
-    stated = {"recipes": ["dravie"], "fps": float(FPS), "views": VIEWS, "turntable": True, **clips}
+    stated = {"layouts": ["pairs"], "fps": float(FPS), "views": VIEWS, "turntable": True, **clips}
     settings = {
         "source": str(source),
         "size": SIZE,
@@ -110,7 +110,7 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
         "min_iou": 0.0,
         "clips": stated,
     }
-    return with_settings(BuildConfig(), settings, "a test")
+    return with_settings(BuildConfig(), {**settings, "clips": stated}, "a test")
 
 
 def run_here(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:

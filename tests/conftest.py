@@ -123,5 +123,5 @@ def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
 
     folder = tmp_path_factory.mktemp("clips")
     return run_clips(
-        folder / "run", clips_config(write_figures(folder / "figures"), recipes=["frames", "dravie"])
+        folder / "run", clips_config(write_figures(folder / "figures"), layouts=["frames", "pairs"])
     )[0]

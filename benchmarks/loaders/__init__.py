@@ -1,1 +1,1 @@
-"""The recipes' folders, each read by the upstream project's own loader, unchanged."""
+"""The layouts' folders, each read by the upstream project's own loader, unchanged."""

@@ -1,8 +1,8 @@
-"""One batch of each recipe's folder, read by the loader of the project that it is meant for.
+"""One batch of each layout's folder, read by the loader of the project that it is meant for.
 
-python -m benchmarks.loaders FOLDER [RECIPE …] --upstream .. --python VENV/bin/python
+python -m benchmarks.loaders FOLDER [LAYOUT …] --upstream .. --python VENV/bin/python
 
-FOLDER is what `specsia clips` wrote: a folder of each recipe. The projects are checked out below `--upstream`
+FOLDER is what `specsia clips` wrote: a folder of each layout. The projects are checked out below `--upstream`
 as OWNER+NAME:
 
     git clone https://github.com/ykdai/BasicPBC ykdai+BasicPBC
@@ -35,9 +35,9 @@ SECONDS = 600
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads a recipe's folder: a module of this package and the project whose loader it calls."""
+    """Who reads a layout's folder: a module of this package and the project whose loader it calls."""
 
-    recipe: str
+    layout: str
     module: str
     project: str
 
@@ -63,7 +63,7 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
             {"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}
         ]
     if not folder.is_dir():
-        return [{"wrong": f"{folder} is not there: `specsia clips --recipe {reader.recipe}` writes it"}]
+        return [{"wrong": f"{folder} is not there: `specsia clips --layout {reader.layout}` writes it"}]
     with tempfile.TemporaryDirectory() as scratch:
         found = Path(scratch) / "found.json"
         module = f"{__package__}.reading"
@@ -90,25 +90,25 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("recipes", nargs=-1, type=click.Choice(sorted({reader.recipe for reader in READERS})))
+@click.argument("layouts", nargs=-1, type=click.Choice(sorted({reader.layout for reader in READERS})))
 @click.option(
     "--upstream", type=click.Path(path_type=Path), default=ROOT.parent, help="Holds the checkouts OWNER+NAME."
 )
 @click.option("--python", default=sys.executable, help="Of the environment with what the loaders import.")
-def main(folder: Path, recipes: tuple[str, ...], upstream: Path, python: str) -> None:
-    """Print a table of what the loaders read of the recipes in FOLDER, or of some RECIPES; exit with 1 if one
+def main(folder: Path, layouts: tuple[str, ...], upstream: Path, python: str) -> None:
+    """Print a table of what the loaders read of the layouts in FOLDER, or of some LAYOUTS; exit with 1 if one
     fails."""
-    click.echo("| recipe | project | loader | read | checked |")
+    click.echo("| layout | project | loader | read | checked |")
     click.echo("|---|---|---|---|---|")
     failed = 0
     for reader in READERS:
-        if reader.recipe not in recipes and (recipes or not (folder / reader.recipe).is_dir()):
+        if reader.layout not in layouts and (layouts or not (folder / reader.layout).is_dir()):
             continue
-        for row in rows(reader, (folder / reader.recipe).resolve(), upstream.resolve(), python):
+        for row in rows(reader, (folder / reader.layout).resolve(), upstream.resolve(), python):
             failed += "wrong" in row
             last = f"FAILED | {row['wrong']}" if "wrong" in row else f"{row['read']} | {row['checked']}"
             click.echo(
-                f"| {reader.recipe} | {reader.project} | {row.get('loader', reader.module)} | {last} |"
+                f"| {reader.layout} | {reader.project} | {row.get('loader', reader.module)} | {last} |"
             )
     if failed:
         click.echo(f"{failed} failed")

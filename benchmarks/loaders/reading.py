@@ -1,4 +1,4 @@
-"""One project's loader on a recipe's folder, in a process of its own; imports nothing of this project's
+"""One project's loader on a layout's folder, in a process of its own; imports nothing of this project's
 package.
 
 python -m benchmarks.loaders.reading MODULE FOLDER CHECKOUT FOUND.json
@@ -89,7 +89,7 @@ def first_batch(dataset: Any, size: int = 1) -> Any:
 
 
 def splits(folder: Path, below: str = "") -> list[Path]:
-    """The splits of a recipe that hold `below`, those for training first.
+    """The splits of a layout that hold `below`, those for training first.
 
     Raises:
         WrongError: if there are none.

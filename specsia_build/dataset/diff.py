@@ -8,6 +8,8 @@ from typing import Any
 
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
+from specsia_build.pictures.films import Pixels
+from specsia_build.published import rows as published
 
 MOST_LISTED, _DIGEST = 10, 16
 """Rows listed for each kind of difference as text (JSON lists all), and bytes of the digest of a value."""
@@ -90,7 +92,8 @@ def diff(
 ) -> DatasetDiff:
     """Compare two datasets in one schema row by row, by uid; images as stored PNG bytes.
 
-    `progress` is called with the number of rows read and of all rows of both.
+    Those of the published schema are compared by their pixels as rows have them, so that a folder tree may be
+    compared with its rows. `progress` is called with the number of rows read and of all rows of both.
     """
     if "published" in (a.kind, b.kind) and a.kind != b.kind:
         raise UsageError(
@@ -138,7 +141,7 @@ def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Ite
     """Uid and split of each row, and the digests of its values, `_DIGEST` bytes each."""
     uids = set()
     for split in dataset.splits(config):
-        for row in dataset.stream(config, split, columns):
+        for row in _stored(dataset, config, split, columns):
             if row["uid"] in uids:
                 raise SpecsiaError(f"{row['uid']} occurs twice in {dataset.where}: run `specsia verify`")
             uids.add(row["uid"])
@@ -148,6 +151,38 @@ def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Ite
             )
             digests = (hashlib.blake2b(value, digest_size=_DIGEST).digest() for value in values)
             yield row["uid"], split, b"".join(digests)
+
+
+def _stored(
+    dataset: OpenedDataset, config: str, split: str, columns: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
+    """Rows as they are stored; pictures of the published schema as the pixels of its rows."""
+    if dataset.kind != "published":
+        yield from dataset.stream(config, split, columns)
+        return
+    channels = published.ROW_CHANNELS
+    names = columns
+    if dataset.tree is not None:
+        channels = {**published.TREE_CHANNELS, "gt_on_grey": 3}
+        names = ["gt_on_grey" if name == "gt" else name for name in columns]
+    for shard in (shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)):
+        for row in dataset.stored_rows(shard, names):
+            try:
+                images = published.decode({k: v for k, v in row.items() if k != "uid" and v}, channels)
+            except ValueError as error:
+                raise SpecsiaError(
+                    f"the row {row['uid']} of {dataset.where} cannot be read: {error}"
+                ) from error
+            yield {"uid": row["uid"], **{name: _pixels(images, name) for name in columns if name != "uid"}}
+
+
+def _pixels(images: Mapping[str, Pixels], name: str) -> bytes:
+    """Size and pixels of a picture as rows have it: RGB without alpha, or grey for `mask` and `edge`."""
+    image = images.get("gt_on_grey", images.get(name)) if name == "gt" else images.get(name)
+    if image is None:
+        return b""
+    plain = image if image.ndim == 2 else image[..., :1] if name == "edge" else image[..., :3]
+    return repr(plain.shape[:2]).encode() + plain.tobytes()
 
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""A row decoded to a `Pair`, whichever schema the dataset has."""
+"""A row decoded to a `Pair`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
@@ -25,10 +23,6 @@ BACKGROUND = 240  # Grey that the published set's pictures are composited on
 
 _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "outline_rgb")
 _CLIP = tuple(schema.CLIP_COLUMNS)
-
-_FOREIGN_MASK = (
-    0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +88,7 @@ def content_of(gt: Pixels, silhouette: Pixels) -> str:
 def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
     """Columns that `decode_pair` needs of a row of a dataset."""
     if dataset.kind == "published":
-        return ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
+        return ("uid", "character_id", "view", schema.COLOR, schema.POS, schema.GT)
     columns = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK, *(_CLIP if dataset.moving else ()))
     return tuple(name for name in columns if name not in schema.LATER or name in dataset.columns)
 
@@ -108,30 +102,17 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
 def decode_pair(row: Mapping[str, Any]) -> Pair:
     """The pair of a row that holds the columns of `pair_columns`, images as PNG bytes.
 
-    In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where
-    that is the ground truth's silhouette, as in the published set itself, what differs from the background),
-    and that of `gt` is 0 on the background and 255 elsewhere. Raises SpecsiaError, which names the row, if an
-    image cannot be decoded.
+    Raises SpecsiaError, which names the row, if an image cannot be decoded.
     """
-    own = schema.GT_MASK in row
+    names = [name for name in (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK) if name in row]
     try:
-        names = (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK if own else schema.MASK)
-        color, pos, gt, mask = images = [decode_column(row[name], name, own) for name in names]
-        if len(shapes := {image.shape[:2] for image in images}) > 1:
+        images = {name: decode_column(row[name], name) for name in names}
+        if len(shapes := {image.shape[:2] for image in images.values()}) > 1:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
-        if own:
-            values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
-            values["outline_rgb"] = _colour(row.get("outline_rgb"), row["outline_grey"])
-            return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
-        alpha = silhouette_of(color, pos, mask)
-        return Pair(
-            row["uid"],
-            row["character_id"],
-            row["view"],
-            lift(color, alpha),
-            lift(pos, alpha),
-            _cut_out(gt, alpha),
-        )
+        values: dict[str, Any] = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
+        values["outline_rgb"] = _colour(row.get("outline_rgb"), row.get("outline_grey"))
+        color, pos, gt = (images[name] for name in (schema.COLOR, schema.POS, schema.GT))
+        return Pair(z=color, pos=pos, gt=gt, gt_mask=images.get(schema.GT_MASK), **values)
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
 
@@ -143,16 +124,15 @@ def _colour(levels: Sequence[int] | None, grey: int | None) -> tuple[int, ...] |
     return None if grey is None else (grey,) * 3
 
 
-def decode_column(data: object, column: str, own: bool = True) -> Pixels:
-    """Decode the PNG bytes of an image column, of this project's schema or the published one.
+def decode_column(data: object, column: str) -> Pixels:
+    """Decode the PNG bytes of an image column of this project's schema.
 
     Raises ValueError with the end of a sentence that begins with the name of the row.
     """
     if not isinstance(data, bytes):
         raise ValueError(f"{column} holds no image, or only the name of a file")
-    mode = schema.IMAGE_COLUMNS[column] if own else schema.IMAGE_COLUMNS[column].removesuffix("A")
     try:
-        return png.decode(data, len(mode))
+        return png.decode(data, len(schema.IMAGE_COLUMNS[column]))
     except ValueError as error:
         raise ValueError(f"{column} {error}") from error
 
@@ -183,39 +163,3 @@ def composite(image: Pixels) -> Pixels:
         Image.fromarray(np.ascontiguousarray(image[..., :3])), mask=Image.fromarray(image[..., 3].copy())
     )
     return np.asarray(canvas)
-
-
-def lift(image: Pixels, alpha: Pixels) -> Pixels:
-    """Undo `composite`: (H, W, 4) uint8 of (H, W, 3) and its alpha (H, W), RGB 0 where alpha is 0."""
-    rgb = np.where(alpha[..., None] > 0, image, np.uint8(0))
-    y, x = np.nonzero((alpha > 0) & (alpha < 255))
-    part = alpha[y, x, None].astype(np.float32) / 255
-    rgb[y, x] = np.clip((image[y, x] - BACKGROUND * (1 - part)) / part + 0.5, 0, 255)
-    return np.dstack([rgb, alpha])
-
-
-def background(image: Pixels) -> NDArray[np.bool_]:
-    """Where a composited picture (H, W, 3) is exactly the background, (H, W)."""
-    red, green, blue = (image[..., channel] == BACKGROUND for channel in range(3))
-    return np.asarray(red & green & blue)
-
-
-def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
-    """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not
-    background."""
-    covered = ~(background(color) & background(pos))
-    outside = np.count_nonzero(covered & (mask == 0)) > _FOREIGN_MASK * mask.size
-    return np.where(covered, np.uint8(255), np.uint8(0)) if outside else mask
-
-
-def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:
-    """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette
-    too."""
-    regions, count = scipy.ndimage.label(background(image))
-    border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
-    outside = np.bincount(regions.ravel(), weights=(silhouette == 0).ravel(), minlength=count + 1)
-    clear = 2 * outside > np.bincount(regions.ravel(), minlength=count + 1)
-    clear[border] = True
-    clear[0] = False
-    alpha = np.where(clear[regions], np.uint8(0), np.uint8(255))
-    return lift(image, alpha)

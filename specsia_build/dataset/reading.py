@@ -2,10 +2,12 @@
 rows."""
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,15 +17,19 @@ import pyarrow.parquet as pq
 import yaml
 
 from specsia_build.dataset import schema
+from specsia_build.dataset.foreign import Foreign, stored_columns
 from specsia_build.dataset.parquet import array_of, batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.schema import Shard
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import PlainLoader, parse_json
+from specsia_build.published import rows as published
+from specsia_build.published.tree import LIST_FILES, Tree, is_tree, open_tree
 
 Kind = Literal["specsia", "published", "clips"]
-"""Rows are views of a character, such views in the published schema, or frames of clips."""
+"""Rows are views of a character, such views in the published schema (whose rows are read as this project's,
+without what it lacks), or frames of clips."""
 
 MOST_CARD_BYTES = 1 << 22
 
@@ -63,8 +69,10 @@ class OpenedDataset:
     Attributes:
         where: path, URL or Hub id, as the user gave it.
         configs: names of its configurations, the default first.
+        columns: as they are stored.
         files: size in bytes by relative name.
-        shards: in the order of configurations, splits and names.
+        shards: in the order of configurations, splits and names; of a tree, its lists.
+        tree: the published folder tree, if it is one.
     """
 
     where: str
@@ -75,6 +83,8 @@ class OpenedDataset:
     files: Mapping[str, int] = field(repr=False)
     shards: tuple[Shard, ...] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
+    tree: Tree | None = field(default=None, repr=False)
+    _foreign: dict[str, Foreign] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def moving(self) -> bool:
@@ -85,29 +95,86 @@ class OpenedDataset:
         """Number of rows of each split that has any, in the order train, validation, test."""
         rows = dict.fromkeys(schema.SPLITS, 0)
         for shard in self._shards(config):
-            rows[shard.split] += self._footer(shard).num_rows
+            rows[shard.split] += self._count(shard)
         return {name: count for name, count in rows.items() if count}
 
     def stream(self, config: str, split: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Read the rows of a split in order and in bounded memory; images are PNG bytes."""
-        for shard in self._shards(config, split):
-            yield from self.rows_of(shard, columns)
+        """Read the rows of a split in order and in bounded memory; images are PNG bytes.
+
+        Rows of the published schema come in this project's, with `character_id` and `view`.
+        """
+        shards = self._shards(config, split)
+        if self.kind != "published":
+            for shard in shards:
+                yield from self.rows_of(shard, columns)
+            return
+        stored = (row for shard in shards for row in self.stored_rows(shard, self._stored(columns)))
+        yield from self._foreign_of(config).converted(split, stored, columns)
 
     def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Read the rows of one shard as `stream` does."""
+        if self.kind != "published":
+            yield from self.stored_rows(shard, columns)
+            return
+        stored = self.stored_rows(shard, self._stored(columns))
+        yield from self._foreign_of(shard.config).converted(shard.split, stored, columns)
+
+    def stored_rows(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Read the rows of one shard as they are stored; images are PNG bytes."""
+        if self.tree is not None:
+            yield from self.tree.rows(self.tree.uids[shard.split], columns)
+            return
         with self._parquet(shard, columns, _STREAM_BYTES) as parquet:
             for batch in batches(parquet, columns, most=_BATCH_ROWS):
-                yield from _rows(batch, self.where, self.kind)
+                yield from _rows(batch, self.where)
 
     def take(
         self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Read rows of a split by number, in the given order; only the row groups that hold them are
         decoded."""
+        if self.kind != "published":
+            return self.take_stored(config, split, indices, columns)
+        stored = self.take_stored(config, split, indices, self._stored(columns))
+        return list(self._foreign_of(config).converted(split, stored, columns))
+
+    def _stored(self, columns: Sequence[str]) -> tuple[str, ...]:
+        return stored_columns(columns, self.columns)
+
+    def _foreign_of(self, config: str) -> Foreign:
+        """Reader of a configuration's rows of the published schema."""
+        if config not in self._foreign:
+            self._foreign[config] = Foreign(
+                self.where,
+                published.ROW_CHANNELS if self.tree is None else published.TREE_CHANNELS,
+                partial(self.take_stored, config),
+                partial(self.uids, config),
+            )
+        return self._foreign[config]
+
+    def characters(self, config: str, split: str) -> dict[str, list[int]]:
+        """Numbers of the rows of each character of a split, of the published schema."""
+        return self._foreign_of(config).numbers(split)
+
+    def uids(self, config: str, split: str) -> list[str]:
+        """The uids of a split, in order."""
+        shards = self._shards(config, split)
+        return [row["uid"] for shard in shards for row in self.stored_rows(shard, ["uid"])]
+
+    def take_stored(
+        self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Read rows by number as `take` does, but as they are stored."""
         rows_wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
+            if self.tree is not None:
+                uids = self.tree.uids[split]
+                inside = [i for i in rows_wanted if 0 <= i < len(uids)]
+                rows |= dict(zip(inside, self.tree.rows([uids[i] for i in inside], columns), strict=True))
+                start = len(uids)
+                continue
             footer, groups = self._footer(shard), []
             for group in range(footer.num_row_groups):
                 end = start + footer.row_group(group).num_rows
@@ -119,7 +186,7 @@ class OpenedDataset:
                     for group, first, inside in groups:
                         offsets = array_of([i - first for i in inside], pa.int64())
                         chosen = table(parquet, columns, [group]).take(offsets)
-                        rows.update(zip(inside, _rows(chosen, self.where, self.kind), strict=True))
+                        rows.update(zip(inside, _rows(chosen, self.where), strict=True))
         if absent := [i for i in rows_wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]
@@ -131,16 +198,27 @@ class OpenedDataset:
         record = parse_json(self.place.read(schema.BUILD_FILE), f"{self.where}/{schema.BUILD_FILE}")
         return record if isinstance(record, dict) else {}
 
-    def keeps_places(self) -> bool:
-        """Whether a position means the same place on the character in every view, unlike with `pos_frame:
-        view`."""
-        config = self.build().get("config")
-        frame = config.get("pos_frame") if isinstance(config, dict) else None
-        return bool(frame == "character" if frame else self.kind != "published")
+    def keeps_places(self, config: str, character_id: str) -> bool:
+        """Whether a position means the same place on a character in every view.
+
+        Not so with `pos_frame: view`, and not of a character of the published schema that has too few views
+        to turn its positions.
+        """
+        if self.kind == "published":
+            reader = self._foreign_of(config)
+            splits = [split for split in self.splits(config) if character_id in reader.numbers(split)]
+            return all(reader.placement(split, character_id) is not None for split in splits)
+        settings = self.build().get("config")
+        frame = settings.get("pos_frame") if isinstance(settings, dict) else None
+        return frame in (None, "character")
 
     def digest(self) -> str:
         """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and
-        footers."""
+        footers, or of a tree's lists and the names and sizes of its files."""
+        if self.tree is not None:
+            sizes = (f"{name} {size}\n" for name, size in self.tree.sizes())
+            lists = (json.dumps([split, *uids]) for split, uids in self.tree.uids.items())
+            return hashlib.sha256("".join((*lists, *sizes)).encode()).hexdigest()
         if schema.SUMS_FILE in self.files:
             return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
         footers = [f"{s.name} {self.files[s.name]} {self._footer(s).to_dict()}\n" for s in self.shards]
@@ -156,6 +234,12 @@ class OpenedDataset:
         if split is not None and split not in names:
             raise UsageError(f"{self.where} has no split '{split}' in '{config}': it has {', '.join(names)}")
         return [s for s in shards if split in (None, s.split)]
+
+    def _count(self, shard: Shard) -> int:
+        """Number of rows of a shard."""
+        if self.tree is not None:
+            return len(self.tree.uids[shard.split])
+        return int(self._footer(shard).num_rows)
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
         if shard.name not in self._footers:
@@ -198,11 +282,8 @@ def read_footer(place: Place, name: str) -> pq.FileMetaData:
         return parquet.metadata
 
 
-def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[dict[str, Any]]:
-    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does.
-
-    With a `uid`, rows in the published schema have `character_id` and `view` too.
-    """
+def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
+    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does."""
     # Takes 0.1 s to import, which commands that read no row need not wait for.
     import pyarrow.compute as pc
 
@@ -218,11 +299,6 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str, kind: Kind) -> Iterator[
         row = dict(zip(columns, values, strict=True))
         for name in ids:
             file_name(row[name] or "", f"{name} of a row of {where}")
-        if kind == "published" and ids:
-            try:
-                row["character_id"], row["view"] = schema.split_uid(row["uid"])
-            except ValueError as error:
-                raise SpecsiaError(f"{where}: {error}") from error
         for name, least, most in ranges:
             value = row[name]
             if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
@@ -314,6 +390,18 @@ def kind_of(columns: Collection[str]) -> Kind | None:
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
+def _opened_tree(place: Place, folder: Path) -> OpenedDataset:
+    """Open the published folder tree; its lists stand for shards."""
+    tree = open_tree(place.where, folder)
+    if not tree.uids:
+        raise UsageError(f"{place.where} is a folder tree whose lists in splits/ name no view")
+    config = schema.DEFAULT_CONFIG
+    shards = tuple(Shard(LIST_FILES[split], config, split) for split in tree.uids)
+    files = {shard.name: (folder / shard.name).stat().st_size for shard in shards}
+    columns = ("uid", *published.PICTURE_COLUMNS)
+    return OpenedDataset(place.where, "published", (config,), columns, place, files, shards, {}, tree)
+
+
 def no_dataset(where: str, names: Collection[str]) -> str:
     """Message that a folder with these files is not a packed dataset, with a hint."""
     inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
@@ -328,6 +416,8 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     be reached, or has unsafe names.
     """
     place = find_place(where)
+    if place.folder is not None and is_tree(place.folder):
+        return _opened_tree(place, place.folder)
     files = place.files()
     try:
         if files.get(schema.CARD, 0) > MOST_CARD_BYTES:

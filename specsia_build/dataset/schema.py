@@ -54,7 +54,7 @@ MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
 PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
-"""Columns of SPECSIA-15K, in its order."""
+"""Columns of SPECSIA-15K, in its order, see `published.rows`."""
 
 VIEW_CHANNELS = 7  # Version of the stage `project` from which `pos_frame: view` has the published channels
 

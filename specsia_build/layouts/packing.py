@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from specsia_build.dataset import places
+from specsia_build.dataset import places, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import CARD, PARTS_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, WriteError
 from specsia_build.files.digests import canonical_json, file_digest, sha256
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import replacing, sync, write_bytes, writing
+from specsia_build.folders import remove_empty
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Part, Written, part_of
 from specsia_build.layouts.writing import (
@@ -65,7 +66,13 @@ RunTasks = Callable[[Sequence[PartTask]], Generator[tuple[int, PartDone], None, 
 def plan_digest(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts) -> str:
     """SHA-256 of all that decides a folder: its parts with their fingerprints, and the facts about them."""
     listed = [[part.key, fingerprint] for part, fingerprint in parts]
-    counts = [facts.source, facts.planned, dict(facts.quarantined), facts.backend, list(facts.splits.items())]
+    counts = [
+        facts.source,
+        facts.planned,
+        dict(facts.quarantined),
+        facts.backend,
+        splits.to_json(facts.splits),
+    ]
     return sha256(canonical_json([layout.name, layout.version, facts.build, *counts, listed]).encode())
 
 
@@ -130,8 +137,8 @@ def pack(target: Target, parts: Sequence[tuple[Part, str]], run: RunTasks, facts
         places.recover(folder)
         places.refuse_other_files(folder)
         try:
+            _keep_only(collected, {(part.key, fingerprint) for part, fingerprint in parts})
             (collected / RECORDS).mkdir(parents=True, exist_ok=True)
-            _keep_only(collected, {fingerprint for _, fingerprint in parts})
             starts = _starts(target.state)
             tasks = [_task(target, collected, part, starts) for part in parts]
             packed = _run(target.layout, tasks, run)
@@ -151,16 +158,17 @@ def _starts(state: Path | None) -> dict[str, int]:
         return {}
 
 
-def _keep_only(collected: Path, fingerprints: Collection[str]) -> None:
-    """Remove what an earlier run collected, apart from whole parts with these fingerprints."""
+def _keep_only(collected: Path, parts: Collection[tuple[str, str]]) -> None:
+    """Remove what an earlier run collected, apart from whole parts with these keys and fingerprints."""
     own = set()
-    for record in (collected / RECORDS).iterdir():
+    for record in (collected / RECORDS).glob("*"):
         part = collected_part(record)
-        if part is not None and part.fingerprint in fingerprints:
+        if part is not None and (part.key, part.fingerprint) in parts:
             own |= {record, *(collected / name for name in part.files)}
     for path in sorted(collected.rglob("*"), reverse=True):
         if path not in own and (path.is_symlink() or not path.is_dir()):
             path.unlink()
+    remove_empty(collected)
 
 
 def _task(target: Target, collected: Path, part: tuple[Part, str], starts: Mapping[str, int]) -> PartTask:

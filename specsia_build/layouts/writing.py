@@ -74,22 +74,21 @@ def write_part(task: PartTask) -> PartDone:
         return PartDone(True)
     layout = load_layout(task.layout)
     temporary = temporary_beside(record)
-    with writing(task.into):
-        temporary.mkdir(parents=True)
-        try:
+    try:
+        with writing(task.into):
+            temporary.mkdir(parents=True)
             facts = layout.write(task.part, temporary)
             files = dict(_files(temporary))
             part = _written(task, files, facts)
-            for name in files:
-                _move(temporary / name, task.into / name)
+            _move(temporary, task.into, files)
             write_bytes(record, record_line(part))
-        except (WriteError, DamagedError):
-            raise
-        # Third-party layouts may raise anything; the other parts are still written.
-        except Exception as error:
-            return PartDone(False, _reason(task, error))
-        finally:
-            remove_tree(temporary)
+    except (WriteError, DamagedError):
+        raise
+    # Third-party layouts may raise anything; the other parts are still written.
+    except Exception as error:
+        return PartDone(False, _reason(task, error))
+    finally:
+        remove_tree(temporary)
     return PartDone(False)
 
 
@@ -147,11 +146,13 @@ def _written(task: PartTask, files: Mapping[str, tuple[int, str]], facts: Mappin
         raise SpecsiaError(f"it gives facts that are not JSON: {error}") from error
 
 
-def _move(path: Path, to: Path) -> None:
-    if os.path.lexists(to):
-        raise SpecsiaError(f"it wrote {to.name}, as another part did")
-    to.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(to)
+def _move(temporary: Path, into: Path, names: Collection[str]) -> None:
+    """Move all files of a part, or none if another part has one of their names."""
+    if taken := [name for name in names if os.path.lexists(into / name)]:
+        raise SpecsiaError(f"it wrote {taken[0]}, as another part did")
+    for name in names:
+        (into / name).parent.mkdir(parents=True, exist_ok=True)
+        (temporary / name).replace(into / name)
 
 
 def _files(temporary: Path) -> Iterator[tuple[str, tuple[int, str]]]:

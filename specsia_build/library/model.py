@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specsia_build.dataset import reading
-from specsia_build.dataset.pairs import Pair, pair_at
+from specsia_build.dataset import reading, schema
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, plural
@@ -51,20 +51,30 @@ else:
 
 class Dataset(_Rows[Row]):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data,
-    batch_size=8)`.
+    batch_size=8)`; and all its pairs: ``for pair in data``.
 
     Attributes:
         config: the configuration, that is, the backend.
         opened: the whole dataset, for streaming and for its other configurations.
     """
 
-    def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
-        self.where, self.split, self.opened = where, split, reading.open_dataset(where)
+    def __init__(self, where: str | Path, split: str | None = None, config: str | None = None) -> None:
+        self.where, self.opened = where, reading.open_dataset(where)
         self.config = self.opened.configs[0] if config is None else config
         sizes = self.opened.splits(self.config)
-        if split not in sizes:
-            raise UsageError(f"{where} has no split '{split}': it has {', '.join(sizes)}")
-        self._size = sizes[split]
+        self.split = split or ("train" if "train" in sizes else next(iter(sizes), ""))
+        if self.split not in sizes:
+            raise UsageError(f"{where} has no split '{self.split}': it has {', '.join(sizes)}")
+        self._size = sizes[self.split]
+        self._configs = self.opened.configs if config is None else (config,)
+        self._splits = schema.SPLITS if split is None else (split,)
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Pairs of all configurations and splits, in order, or of those that were named on opening."""
+        for config in self._configs:
+            for split in (name for name in self.opened.splits(config) if name in self._splits):
+                for row in self.opened.stream(config, split, pair_columns(self.opened)):
+                    yield decode_pair(row)
 
     def __len__(self) -> int:
         return self._size
@@ -84,11 +94,13 @@ class Dataset(_Rows[Row]):
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
 
 
-def open_dataset(where: str | Path, split: str = "train", config: str | None = None) -> Dataset:
-    """Open one split of a packed dataset: a folder, an fsspec URL, or OWNER/NAME on the Hub.
+def open_dataset(where: str | Path, split: str | None = None, config: str | None = None) -> Dataset:
+    """Open a packed dataset, in this project's schema or the published one: a folder, an fsspec URL, or
+    OWNER/NAME on the Hub; or the published folder tree.
 
-    `config` is the first configuration by default. Raises UsageError if there is no such dataset, split or
-    configuration.
+    Rows by number are those of one split, by default `train` or else the first, and of one configuration,
+    by default the first. Iteration gives a `Pair` of each row of all splits and configurations, or of those
+    named here. Raises UsageError if there is no such dataset, split or configuration.
     """
     return Dataset(where, split, config)
 

@@ -31,6 +31,7 @@ from specsia_build.look.sections import (
 from specsia_build.pictures.films import Pixels
 from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.store import read_artefact
+from specsia_build.published.tree import is_tree
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.positions import edge_image
@@ -50,7 +51,9 @@ def _is_run(where: str) -> bool:
             f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or "
             "OWNER/NAME on the Hub"
         )
-    return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
+    if RunLayout(folder).config.is_file():
+        return True
+    return folder.is_dir() and not is_tree(folder) and not any(folder.rglob("*.parquet"))
 
 
 def page_of(where: str) -> Path:

@@ -106,9 +106,8 @@ def missing_reason(
                 f"all characters failed or are quarantined, so {name} cannot be packed: "
                 f"see {run.layout.failures}"
             )
-        if not any(member.backend == name for member in planned.members) and not any(
-            planned.waiting.values()
-        ):
+        has_some = any(member.backend == name for member in planned.members)
+        if not has_some and (planned.layout.shows == "pairs" or not any(planned.waiting.values())):
             raise UsageError(
                 f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages"
             )

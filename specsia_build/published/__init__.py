@@ -1,4 +1,5 @@
 """SPECSIA-15K as its authors publish it: the folder tree of their pipeline, and the rows that they upload.
 
-`ids` has its numbers, lists and shards, `writing` its pictures made from ours.
+`ids` has its numbers, lists and shards; `writing` makes its pictures from ours; `rows`, `tree` and `places` turn its
+pictures and positions into ours.
 """

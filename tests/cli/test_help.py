@@ -105,7 +105,7 @@ def test_help_imports_no_command() -> None:
             "clips sample:1 --stage pack --out out",
             "no clips to pack: run `specsia clips --stage motions` first",
         ),
-        ("clips sample:1 --stage project --out out", "--recipe dravie or --backend NAME moves them too"),
+        ("clips sample:1 --stage project --out out", "--layout pairs or --backend NAME moves them too"),
         ("build --size 7 --out out", "size"),
         ("build --max-failures some --out out", "max_failures"),
         ("build --max-failures 200% --out out", "a share of all (1%)"),

@@ -17,16 +17,17 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.config import BuildConfig, PosFrame
+from specsia_build.config import PAIRS, BuildConfig, PosFrame
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.report import Report
+from specsia_build.layouts.part import Facts, Member, Pictures
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages.members import member, pictures
 from specsia_build.stages.reconstruct import mesh_to_files
-from specsia_build.stages.rows import member
-from specsia_build.stages.stage import Artefact, Earlier, EarlierMeta, Job, seal
-from tests.artefacts import shards_here
+from specsia_build.stages.stage import Artefact, Earlier, Job, seal
+from tests.artefacts import pack_pairs
 
 StoredRow = dict[str, Any]  # A row as pyarrow gives it: an image is a dict of `bytes` and `path`
 
@@ -107,24 +108,26 @@ def build_small(
             found, _ = project.project(job, {render.STAGE: made, reconstruct.STAGE: guess})
             projected[name][character_id] = seal(found, project.STAGE.name, f"p{character_id}{name}", {})
 
-    def load(character_id: str, backend: str) -> Earlier:
+    def earlier(character_id: str, backend: str) -> Earlier:
         return {render.STAGE: rendered[character_id], project.STAGE: projected[backend][character_id]}
 
-    def metas(character_id: str, backend: str) -> EarlierMeta:
-        return {stage: made.meta for stage, made in load(character_id, backend).items()}
+    def summary(character_id: str, backend: str) -> Member:
+        metas = {stage: made.meta for stage, made in earlier(character_id, backend).items()}
+        return member(character_id, backend, metas)
 
-    plan = pack.PackPlan(
-        config=config,
+    def load(packed: Member) -> Pictures:
+        return pictures(packed.id, packed.backend, earlier(packed.id, packed.backend or ""))
+
+    facts = Facts(
+        build=pack.build_record(config, "boxes", PAIRS, pack.STAGE.earlier),
         source="boxes",
         planned=len(ids) + len(planned),
-        splits=splits.assign([*ids, *planned], fixed or {}),
-        members={name: [member(i, name, metas(i, name)) for i in projected[name]] for name in backends},
         quarantined={"": len(planned)} if planned else {},
+        splits=splits.assign([*ids, *planned], fixed or {}),
+        members=[summary(i, name) for name in backends for i in projected[name]],
         sees_ground_truth=list(backends),
-        metas=metas,
     )
-
-    pack.pack(plan, shards_here(load), folder)
+    pack_pairs(facts, load, folder)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,33 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from specsia_build.config import BuildConfig, PosFrame, read_settings, result_settings, with_settings
 from specsia_build.dataset import schema
-from specsia_build.dataset.card import CardFacts, write_card
 from specsia_build.dataset.licences import forbids, redistribution_problems, spdx_id
+from specsia_build.layouts.pairs.card import write_card
+from specsia_build.layouts.part import Facts, Member
 from specsia_build.pipeline.run import RunLayout
+from tests.layouts.clip_frames import member
+
+BUILD: dict[str, Any] = {"specsia": "9.9", "config": result_settings(BuildConfig())}
 
 
-def facts(**changes: Any) -> CardFacts:
-    base: dict[str, Any] = {
-        "source": "sample:3",
-        "planned": 4,
-        "rows": {"relief": {"train": 20, "test": 10}},
-        "characters": {"relief": {"train": 2, "test": 1}},
-        "quality": {"relief": [0.9, 0.8, 0.5]},
-        "frontal_before": {"relief": [0.97, 0.96, 0.98]},
-        "licenses": [("CC0-1.0", "somebody")] * 3,
-        "quarantined": {"": 1},
-        "sees_ground_truth": [],
-        "build": {"specsia": "9.9", "config": result_settings(BuildConfig())},
-    }
-    return CardFacts(**{**base, **changes})
+def pair(character: str, rows: int, mean: float, before: float, backend: str = "relief") -> Member:
+    return member(character, character, rows, backend, mean_iou=mean, frontal_before=before)
+
+
+PAIRS = [pair("a", 10, 0.9, 0.97), pair("b", 10, 0.8, 0.96), pair("c", 10, 0.5, 0.98)]
+
+
+def card_of(members: Sequence[Member] = PAIRS, build: Mapping[str, Any] = BUILD) -> str:
+    split_of = {member.character: "test" if member.character == "c" else "train" for member in members}
+    facts = Facts(build, "sample:3", 4, {"": 1}, split_of, members, sees_ground_truth=["fusion"])
+    return write_card(facts, build, None)
+
+
+def licensed(licenses: Sequence[tuple[str | None, str | None]]) -> list[Member]:
+    return [
+        member(str(number), str(number), 10, "relief", license=license_, credit=credit)
+        for number, (license_, credit) in enumerate(licenses)
+    ]
 
 
 def fields(card: str) -> dict[str, Any]:
@@ -42,7 +51,7 @@ def fields(card: str) -> dict[str, Any]:
 
 
 def test_one_backend() -> None:
-    card = write_card(facts())
+    card = card_of()
     told = fields(card)
     assert told["license"] == "cc0-1.0"
     assert told["configs"] == [
@@ -58,21 +67,13 @@ def test_one_backend() -> None:
     assert "| relief | test | 1 | 10 |" in card
     assert "4 characters were asked for; quarantined and left out: 1 before any backend." in card
     assert "| relief | 0.733 | 0.500 | 0.800 | 0.970 |" in card
-    assert "| CC0-1.0 | somebody | 3 |" in card
+    assert "| CC0-1.0 | made by hand | 3 |" in card
     assert 'load_dataset("PATH_OR_REPO")' in card
 
 
-def test_backend_that_made_nothing() -> None:
-    rows = {"none": {}, "fusion": {"train": 1000}, "relief": {"train": 10}}
-    card = write_card(
-        facts(
-            rows=rows,
-            characters={"none": {}, "fusion": {"train": 100}, "relief": {"train": 1}},
-            quality={"none": [], "fusion": [0.9, 0.8], "relief": [0.7]},
-            frontal_before={"none": [], "fusion": [0.9, 0.8], "relief": [0.7]},
-            sees_ground_truth=["fusion"],
-        )
-    )
+def test_configuration_of_each_backend() -> None:
+    fusion = [pair("a", 500, 0.9, 0.9, "fusion"), pair("b", 500, 0.8, 0.8, "fusion")]
+    card = card_of([*fusion, pair("a", 10, 0.7, 0.7)])
     told = fields(card)
     assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [
         ("fusion", True),
@@ -99,7 +100,7 @@ def test_backend_that_made_nothing() -> None:
     ],
 )
 def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[str, str]) -> None:
-    card = write_card(facts(licenses=licenses))
+    card = card_of(licensed(licenses))
     told = fields(card)
     assert {name: told[name] for name in wanted} == wanted
     unclear = [kind for kind, _ in licenses if kind in (None, "Mine 1.0")]
@@ -112,7 +113,7 @@ def test_positions_and_settings_are_stated(frame: PosFrame, tmp_path: Path) -> N
         source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame
     )
     build = {"specsia": "9.9", "config": result_settings(config)}
-    card = write_card(facts(build=build, licenses=[("see | here\n# or not", "me\nand | you")]))
+    card = card_of(licensed([("see | here\n# or not", "me\nand | you")]), build)
     assert ("with a box for each view" in card) == (frame == "view")
     assert ("there positions are coloured after the view turn" in card) == (frame == "character")
     assert "| see \\| here # or not | me and \\| you | 1 |" in card

@@ -78,6 +78,7 @@ def test_full_disk(seed: int, whole: tuple[str, list[os.stat_result]], disk: Pat
         refused.stderr
     )
     assert "quarantined" not in refused.stdout + refused.stderr
+    assert not (out / ".dataset.partial").exists()
     if os.path.ismount(disk):
         subprocess.run(["mount", "-o", "remount,size=256m", str(disk)], check=True)
     assert build_with_room(out) == sums

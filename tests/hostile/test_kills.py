@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import signal
 import time
@@ -13,7 +14,6 @@ from random import Random
 import psutil
 import pytest
 
-from specsia_build.files.names import is_temporary
 from tests.artefacts import artefact
 from tests.hostile.yard import Command, Yard, new_yard
 from tests.shapes import write_folder
@@ -60,17 +60,18 @@ def tasks_done(yard: Yard) -> int:
     return len(log.read_bytes().splitlines()) if log.is_file() else 0
 
 
-def datasets_under_way(yard: Yard) -> set[str]:
-    """Names of the folders in which a dataset is being written, or was when its build was killed."""
-    return {path.name for path in yard.out.glob(".*") if is_temporary(path.name) and path.is_dir()}
+def files_under_way(yard: Yard) -> set[str]:
+    """Names of what is collected for a dataset, or was when its build was killed."""
+    folders = os.walk(yard.out / ".dataset.partial")
+    return {name for _, inner, files in folders for name in (*inner, *files)}
 
 
 def moment_of(kind: str, yard: Yard, random: Random) -> Callable[[], bool]:
     """When to kill: at a moment of time, when so many tasks are done, or while the dataset is being
     written."""
     if kind == "at pack":
-        before = datasets_under_way(yard)
-        return lambda: bool(datasets_under_way(yard) - before)
+        before = files_under_way(yard)
+        return lambda: bool(files_under_way(yard) - before)
     if random.random() < 0.3:
         at = time.monotonic() + random.uniform(0.0, 3.0)
         return lambda: time.monotonic() >= at

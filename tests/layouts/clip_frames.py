@@ -1,4 +1,4 @@
-"""Frames of clips for recipes, made from arrays."""
+"""Frames of clips for layouts, made from arrays."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import segments
 from specsia_build.dataset.layers import LAYERS, frame_file
-from specsia_build.layouts.layout import Part, Pictures, Recipe, Written
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
 
 FPS = 12.0
 
 WALK_SIZE, STEP = 40, 2
 """Pixels on a side of the frames of `walking`, and by which it moves."""
+
+BUILD = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1}, "packages": {"numpy": "2"}}
+
+FACTS = Facts(BUILD, "heroes", 5, {}, {}, ())
 
 PALETTE = [[200, 80, 40], [30, 90, 210]]
 
@@ -36,17 +42,11 @@ def clip_frames(
     }
     pictures = [name for name in layers if LAYERS[name].suffix == ".png" and frame_file(name, 0) in files]
     turned = [float(yaw) for yaw in np.broadcast_to(np.asarray(yaws), count)]
+    shown = {"view": int(view), "yaw": turned[0], "frames": count}
     facts = {
         "id": clip,
         "character": character,
-        "clip": {
-            "id": clip,
-            "action": action,
-            "origin": "own",
-            "view": int(view),
-            "yaw": turned[0],
-            "frames": count,
-        },
+        "clip": {**shown, "id": clip, "action": action, "origin": "own"},
         "fps": FPS,
         "times": [k / FPS for k in range(count)],
         "loops": True,
@@ -56,29 +56,37 @@ def clip_frames(
         "box": [[-0.5] * 3, [0.5] * 3],
         "license": "CC0-1.0",
         "source": "made by hand",
-        "backend": None,
     }
     return Pictures({**facts, **meta}, files)
+
+
+def member(key: str, character: str, rows: int = 1, backend: str | None = None, **changes: Any) -> Member:
+    """The summary of a clip or character, free of rights."""
+    pair = (None, None) if backend is None else (0.5, 0.4)
+    summary = Member(key, character, backend, rows, key, 0, pair[0], pair[1], None, "CC0-1.0", "made by hand")
+    return msgspec.structs.replace(summary, **changes)
 
 
 def part_of(key: str, clips: Sequence[Pictures], split: str = "train", **options: Any) -> Part:
     """A part of some clips of one character."""
     by_id = {clip.meta["id"]: clip for clip in clips}
-    return Part(key, clips[0].meta["character"], split, options, tuple(by_id), by_id.__getitem__)
+    members = tuple(member(i, clip.meta["character"], clip.frames) for i, clip in by_id.items())
+    return Part(key, split, members, options, lambda member: by_id[member.id])
 
 
-def written(recipe: Recipe, part: Part, folder: Path) -> Written:
-    """The record of a part that a recipe writes into an empty folder."""
-    facts = recipe.write(part, folder)
+def written(layout: Layout, part: Part, folder: Path) -> Written:
+    """The record of a part that a layout writes into an empty folder."""
+    facts = layout.write(part, folder)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): (path.stat().st_size, "") for path in paths}
-    return Written(part.key, part.character, part.split, part.clips, "CC0-1.0", None, files, facts)
+    ids = [member.id for member in part.members]
+    return Written(part.key, part.character, part.split, ids, "CC0-1.0", None, files, facts)
 
 
-def write_clips(recipe: Recipe, clips: Sequence[Pictures], out: Path, split: str = "train") -> Written:
+def write_clips(layout: Layout, clips: Sequence[Pictures], out: Path, split: str = "train") -> Written:
     """Write a part of some clips of a character."""
-    key = clips[0].meta["id" if recipe.by == "clip" else "character"]
-    return written(recipe, part_of(key, clips, split), out)
+    key = clips[0].meta["id" if layout.unit == "clip" else "character"]
+    return written(layout, part_of(key, clips, split), out)
 
 
 def ring(size: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The recipe `conr`: sheets of different frames, all others as targets, exact poses."""
+"""The layout `conr`: sheets of different frames, all others as targets, exact poses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from specsia_build.layouts.folder import read_parts
 
 from specsia_build import npz, png
+from specsia_build.dataset import places
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
-from specsia_build.layouts.layout import Pictures, Written, load_recipe
+from specsia_build.layouts.part import Pictures, Written, read_parts
+from specsia_build.layouts.registry import load_layout
 from tests.clips import SIZE as FIGURE_SIZE
 from tests.clips import clips_config, run_clips, write_figures
-from tests.recipes.clip_frames import clip_frames, disc, part_of
+from tests.layouts.clip_frames import clip_frames, disc, part_of
 
 SIZE = 32
 
@@ -36,7 +37,7 @@ def _numbers(folder: Path) -> list[int]:
 
 def test_sheets_and_targets_share_no_frame(tmp_path: Path) -> None:
     clips = _clips()
-    assert load_recipe("conr").write(part_of("hero", clips), tmp_path)["frames"] == 24
+    assert load_layout("conr").write(part_of("hero", clips), tmp_path)["frames"] == 24
     folder = tmp_path / "train" / "hero"
     sheet, poses = _numbers(folder / SHEET), _numbers(folder / POSES)
     assert len(sheet) == SHEETS and poses == _numbers(folder / IMAGES)
@@ -78,15 +79,11 @@ def test_backgrounds_differ() -> None:
     assert dict(Conr().whole([part])) == found
 
 
-def test_own_backgrounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = clips_config(write_figures(tmp_path / "figures", 1), recipes=["conr"], turntable=False)
+def test_own_backgrounds(tmp_path: Path) -> None:
+    config = clips_config(write_figures(tmp_path / "figures", 1), layouts=["conr"], turntable=False)
     folder = run_clips(tmp_path / "run [old]", config)[0].root / "conr"
-    (part,) = read_parts(folder)
-    assert list(Conr().verify(folder, part)) == []
+    (part,) = read_parts(folder / "parts.jsonl")
+    assert list(Conr().check_part(folder, part)) == []
     assert part.facts == {"frames": 16, "size": FIGURE_SIZE}
     assert len(list((folder / BACKGROUNDS).iterdir())) == PICTURES
-    told = capsys.readouterr().err
-    assert "kept in" not in told
-    (folder / "mine.txt").write_text("of somebody else's")
-    run_clips(tmp_path / "run [old]", config)
-    assert "mine.txt" in capsys.readouterr().err
+    places.refuse_other_files(folder)

@@ -1,4 +1,4 @@
-"""The recipes of films, `anidoc`, `control-video` and `flipsketch`, as their loaders read them."""
+"""The layouts of films, `anidoc`, `control-video` and `flipsketch`, as their loaders read them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from specsia_build.layouts.folder import read_parts
 
 from specsia_build import png
+from specsia_build.dataset import places
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.anidoc import AniDoc
+from specsia_build.layouts.checks import MOST_BYTES, form_of
 from specsia_build.layouts.control_video import COLUMNS, ControlVideo
 from specsia_build.layouts.flipsketch import FlipSketch
-from specsia_build.layouts.layout import MOST_BYTES, Pictures, Written, form_of, load_recipe
 from specsia_build.layouts.media import caption, played, rgb
+from specsia_build.layouts.part import Pictures, Written, read_parts
+from specsia_build.layouts.registry import load_layout
 from specsia_build.npz import encode_named
 from specsia_build.pictures.films import read_mp4, write_mp4
 from tests.clips import clips_config, run_clips, write_figures
-from tests.recipes.clip_frames import clip_frames, disc, part_of, ring, written
+from tests.layouts.clip_frames import clip_frames, disc, part_of, ring, written
 
 SIZE, FRAMES, LENGTH = 64, 5, 9
 KEY = "hero-walk-00"
@@ -55,7 +57,7 @@ def anidoc(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
     record = written(AniDoc(), part_of(KEY, [_clip()]), folder)
     assert record.facts == {"frames": 61, "drawn": FRAMES, "points": 2}
     assert len(record.files) == 7
-    assert list(AniDoc().verify(folder, record)) == []
+    assert list(AniDoc().check_part(folder, record)) == []
     return folder, record
 
 
@@ -96,7 +98,7 @@ def test_wrong_film_length(anidoc: tuple[Path, Written], tmp_path: Path) -> None
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "train" / "control" / f"{KEY}.mp4"
     path.write_bytes((folder / "train" / "line" / f"{KEY}.mp4").read_bytes())
-    (problem,) = AniDoc().verify(tmp_path, record)
+    (problem,) = AniDoc().check_part(tmp_path, record)
     assert problem.startswith(f"train/control/{KEY}.mp4")
 
 
@@ -116,7 +118,7 @@ def test_film_length_and_white_ground(tmp_path: Path) -> None:
     assert (video[:, 0, 0] > 250).all()
     assert np.abs(video[:, SIZE // 2, SIZE // 2].astype(int) - (200, 80, 40)).max() < 12
     assert np.abs(control[5, ..., 0].astype(int) - _clip().frame("line", 1)).max() <= 1
-    assert list(ControlVideo().verify(tmp_path, record)) == []
+    assert list(ControlVideo().check_part(tmp_path, record)) == []
 
 
 def test_tables_by_split(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_frames_per_item(tmp_path: Path, fps: float, frames: int) -> None:
     # What the loader reckons.
     every = max(1, round(told / 8))
     assert len(list(film)) // every == 16
-    assert list(FlipSketch().verify(tmp_path, record)) == []
+    assert list(FlipSketch().check_part(tmp_path, record)) == []
 
 
 def test_film_caption_and_first_frame(tmp_path: Path) -> None:
@@ -182,18 +184,17 @@ def test_damaged_and_large_files(tmp_path: Path) -> None:
             form_of(tmp_path / name)
 
 
-def test_drawn_clips_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drawn_clips_pass(tmp_path: Path) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
-    settings = {"recipes": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
-    layout, summary = run_clips(
-        tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **settings)
-    )
-    assert "kept in" not in capsys.readouterr().err
-    assert summary.recipes == dict.fromkeys(names, 1)
+    settings = {"layouts": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
+    config = clips_config(write_figures(tmp_path / "figures", 1), **settings)
+    layout, summary = run_clips(tmp_path / "run", config)
+    assert summary.layouts == dict.fromkeys(names, 1)
     for name in names:
-        (part,) = read_parts(layout.root / name)
+        (part,) = read_parts(layout.root / name / "parts.jsonl")
         assert part.facts["drawn"] == 4
-        assert list(load_recipe(name).verify(layout.root / name, part)) == []
+        places.refuse_other_files(layout.root / name)
+        assert list(load_layout(name).check_part(layout.root / name, part)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A recipe's folder: verified as a copy, pushed to a local Hub, and continued after a kill."""
+"""A layout's folder: verified as a copy, pushed to a local Hub, and continued after a kill."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
-from specsia_build.layouts.folder import STATE, read_parts
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
+from specsia_build.dataset import push as hub
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
-from specsia_build.layouts import verify as publish
 from specsia_build.layouts.frames import Frames
-from specsia_build.layouts.layout import Written
+from specsia_build.layouts.part import Written, read_parts
 from specsia_build.layouts.verify import verify
 from tests.clips import SIZE, clips_config, run_clips, write_figures
 from tests.commands import specsia
@@ -32,9 +31,9 @@ CLIP, PICTURE = "a-sway-00", "a-sway-00/color/0001.png"
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> BuildConfig:
-    """Of three figures, one in each split, with the recipe `frames` alone."""
+    """Of three figures, one in each split, with the layout `frames` alone."""
     figures = write_figures(tmp_path_factory.mktemp("figures"))
-    return clips_config(figures, recipes=["frames"], views=1, turntable=False)
+    return clips_config(figures, layouts=["frames"], views=1, turntable=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def frames_run(config: BuildConfig, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def copy(frames_run: Path, tmp_path: Path) -> Path:
     """Of the folder, as it is downloaded from a Hub."""
-    shutil.copytree(frames_run / "frames", tmp_path / "copy", ignore=lambda *_: [STATE])
+    shutil.copytree(frames_run / "frames", tmp_path / "copy")
     return tmp_path / "copy"
 
 
@@ -57,7 +56,7 @@ def found(report: Report) -> list[tuple[str, str]]:
 def sign(folder: Path) -> None:
     """Write the sums and sizes of all files anew, as somebody does who knows the format."""
     lines = []
-    own = {name: sha for name, sha in file_sums(folder).items() if not name.startswith((STATE, "notes"))}
+    own = {name: sha for name, sha in file_sums(folder).items() if not name.startswith("notes")}
     for line in (folder / "parts.jsonl").read_text().splitlines():
         part = json.loads(line)
         part["files"] = {name: [(folder / name).stat().st_size, own.pop(name)] for name in part["files"]}
@@ -82,14 +81,8 @@ def test_copy_passes_with_any_workers(copy: Path) -> None:
     assert report.ok, report.lines()
     assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
     assert report.rows == len(list(copy.glob("*/color/*.png")))
-    assert {check.name for check in report.checks} == {
-        "files",
-        "sums",
-        "splits",
-        "images",
-        "licences",
-        "layout",
-    }
+    checks = ["files", "images", "layout", "licences", "splits", "sums"]
+    assert sorted(check.name for check in report.checks) == checks
     assert len(report.notes) == 1 and "licence" in report.notes[0]
     (copy / PICTURE).write_bytes(b"damage")
     (copy / "b-walk-00/mask/0000.png").unlink()
@@ -142,8 +135,8 @@ def test_incomplete_or_missing_sums(copy: Path) -> None:
     assert {("files", "SHA256SUMS"), ("files", "parts.jsonl")} <= set(found(verify(str(copy))))
 
 
-@pytest.mark.parametrize("other", [{"recipe": "theirs"}, {"version": 99}])
-def test_missing_recipe_is_noted(copy: Path, other: dict[str, Any]) -> None:
+@pytest.mark.parametrize("other", [{"layout": "theirs"}, {"version": 99}])
+def test_missing_layout_is_noted(copy: Path, other: dict[str, Any]) -> None:
     record = json.loads((copy / "specsia.json").read_text())
     (copy / "specsia.json").write_text(json.dumps({**record, **other}))
     sign(copy)
@@ -154,29 +147,28 @@ def test_missing_recipe_is_noted(copy: Path, other: dict[str, Any]) -> None:
     assert not verify(str(copy)).ok
 
 
-def test_recipe_exception_costs_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_of_a_layout_costs_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(self: Frames, folder: Path, part: Written) -> Iterator[str]:
         yield "one thing"
         raise KeyError("oops")
 
-    monkeypatch.setattr(Frames, "verify", fails)
+    monkeypatch.setattr(Frames, "check_part", fails)
     told = [problem.message for problem in verify(str(copy)).problems if problem.where == "a-sway-00"]
     assert told[0] == "one thing" and "KeyError" in told[1]
 
 
 def test_command_verifies_a_folder(frames_run: Path) -> None:
-    assert (
-        json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
-    )
+    ran = specsia("verify", frames_run / "frames", "--workers", "1", "--json")
+    assert json.loads(ran.stdout)["ok"] is True
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
 
 
 def test_frames_that_do_not_fit(frames_run: Path, tmp_path: Path) -> None:
     """One loses some alpha, one is of another size, one is grey."""
-    (part,) = (part for part in read_parts(frames_run / "frames") if part.key == CLIP)
+    (part,) = (part for part in read_parts(frames_run / "frames/parts.jsonl") if part.key == CLIP)
     folder = Path(shutil.copytree(frames_run / "frames" / CLIP, tmp_path / CLIP))
-    assert list(Frames().verify(tmp_path, part)) == []
+    assert list(Frames().check_part(tmp_path, part)) == []
     lost = png.decode((folder / "color/0001.png").read_bytes(), 4).copy()
     lost[SIZE // 2, SIZE // 2, 3] -= 1
     for name, spoilt, where in (
@@ -186,7 +178,7 @@ def test_frames_that_do_not_fit(frames_run: Path, tmp_path: Path) -> None:
     ):
         sound = (folder / name).read_bytes()
         (folder / name).write_bytes(spoilt)
-        (problem,) = Frames().verify(tmp_path, part)
+        (problem,) = Frames().check_part(tmp_path, part)
         assert problem.startswith(CLIP) and where in problem
         (folder / name).write_bytes(sound)
 
@@ -196,7 +188,7 @@ REPO = "tester/frames"
 
 @pytest.fixture
 def folder(frames_run: Path, tmp_path: Path) -> Path:
-    """With what the run knows of it, and a file of somebody's."""
+    """With a file of somebody's."""
     shutil.copytree(frames_run / "frames", tmp_path / "frames")
     (tmp_path / "frames/notes.txt").write_text("mine")
     return tmp_path / "frames"
@@ -229,7 +221,7 @@ def test_unknown_licence_stays_private(server: HubServer, folder: Path) -> None:
 def test_too_many_files_for_a_hub(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_FILES", "MOST_ENTRIES"):
         with monkeypatch.context() as patch:
-            patch.setattr(publish, name, 1)
+            patch.setattr(hub, name, 1)
             push(folder, code=1)
     assert not server.repos
 
@@ -261,10 +253,17 @@ def _run_until(out: Path, config: BuildConfig, renames: int) -> int:
 def test_killed_run_gives_same_bytes(
     config: BuildConfig, frames_run: Path, tmp_path: Path, renames: int
 ) -> None:
+    """The next run goes on with the parts that were written."""
     run = Path(shutil.copytree(frames_run, tmp_path / "run"))
     shutil.rmtree(run / "frames")
     assert _run_until(run, config, renames) == KILLED
-    assert not (run / "frames" / "SHA256SUMS").exists()
+    assert not (run / "frames").exists()
+    records = [json.loads(path.read_bytes()) for path in run.glob(".frames.partial/.parts/*.json")]
+    files = [name for record in records for name in record["files"]]
+    collected = [(run / ".frames.partial" / name).stat().st_ino for name in files]
+    assert bool(collected) == (renames > 12)
     run_clips(run, config)
+    assert [(run / "frames" / name).stat().st_ino for name in files] == collected
     assert file_sums(run / "frames") == file_sums(frames_run / "frames")
     assert verify(str(run / "frames")).ok
+    assert [path.name for path in run.iterdir() if path.name.startswith(".")] == []

@@ -1,4 +1,4 @@
-"""The recipes of line art, `animerun`, `paintbucket` and `animeinbet`, as their loaders read them."""
+"""The layouts of line art, `animerun`, `paintbucket` and `animeinbet`, as their loaders read them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.animeinbet import JOINED, PLACES, POINTS, Animeinbet
-from specsia_build.layouts.layout import Pictures, load_recipe
 from specsia_build.layouts.paintbucket import SHEETS, TOP, folder_name, with_holes
-from tests.recipes.clip_frames import (
+from specsia_build.layouts.part import Pictures
+from specsia_build.layouts.registry import load_layout
+from tests.layouts.clip_frames import (
     PALETTE,
     STEP,
     WALK_SIZE,
@@ -30,7 +31,7 @@ from tests.recipes.clip_frames import (
 )
 from tests.stages.clips.test_annotate import drawn_with
 
-ANIMERUN, PAINTBUCKET = load_recipe("animerun"), load_recipe("paintbucket")
+ANIMERUN, PAINTBUCKET = load_layout("animerun"), load_layout("paintbucket")
 
 SCENE, OTHER = "hero-walk-00", "hero-wave-00"
 
@@ -81,7 +82,7 @@ def test_hidden_segments_are_unmatched(tmp_path: Path) -> None:
     assert np.unique(np.load(top / f"Segment/{SCENE}/0002.npy")).tolist() == [0]
     matches = [record(top / f"SegMatching/{SCENE}/forward/{name}.json") for name in ("0001", "0002")]
     assert matches == [{"0": [-1], "1": [0], "2": [-1], "3": [-1]}, {"0": [1]}]
-    assert not list(ANIMERUN.verify(tmp_path, part))
+    assert not list(ANIMERUN.check_part(tmp_path, part))
 
 
 def test_single_frame_is_not_a_scene(tmp_path: Path) -> None:
@@ -101,26 +102,26 @@ def test_single_frame_is_not_a_scene(tmp_path: Path) -> None:
 )
 def test_damaged_files(tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any]) -> None:
     part = write_clips(ANIMERUN, [walking(SCENE, COLUMNS)], tmp_path)
-    assert not list(ANIMERUN.verify(tmp_path, part))
+    assert not list(ANIMERUN.check_part(tmp_path, part))
     path = tmp_path / "train" / name
     if isinstance(spoil, bytes):
         path.write_bytes(spoil)
     else:
         np.save(path, spoil)
-    problems = list(ANIMERUN.verify(tmp_path, part))
+    problems = list(ANIMERUN.check_part(tmp_path, part))
     assert any(name in problem for problem in problems), problems
     # An impossible number of frames is a problem at once.
-    assert len(list(ANIMERUN.verify(tmp_path, replace(part, facts={"frames": 10**12})))) == 1
+    assert len(list(ANIMERUN.check_part(tmp_path, replace(part, facts={"frames": 10**12})))) == 1
 
 
 @pytest.mark.parametrize("name", ["animerun", "paintbucket"])
 def test_frames_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = load_recipe(name)
+    layout = load_layout(name)
     tmp_path.joinpath("figure").mkdir()
-    _, made = drawn_with(tuple(recipe.layers), tmp_path / "figure", monkeypatch)
-    part = write_clips(recipe, [Pictures(made.meta, made.files)], tmp_path / "out")
+    _, made = drawn_with(tuple(layout.layers), tmp_path / "figure", monkeypatch)
+    part = write_clips(layout, [Pictures(made.meta, made.files)], tmp_path / "out")
     assert part.facts["frames"] == len(made.meta["times"])
-    assert not list(recipe.verify(tmp_path / "out", part))
+    assert not list(layout.check_part(tmp_path / "out", part))
 
 
 def numbers(path: Path) -> NDArray[np.int64]:
@@ -206,7 +207,7 @@ def test_test_characters_have_colours(tmp_path: Path) -> None:
     top = tmp_path / "test" / TOP / "hero"
     assert stems(top) == ["gt", "line", "seg"]
     assert record(top / "seg/00000.json")["2"] == [*PALETTE[1], 255]
-    assert not list(PAINTBUCKET.verify(tmp_path, part))
+    assert not list(PAINTBUCKET.check_part(tmp_path, part))
 
 
 @pytest.mark.parametrize(
@@ -277,7 +278,7 @@ def test_unreadable_clips_are_left_out(tmp_path: Path, graphs: list[dict[str, An
 
 def test_missing_graph_is_found(tmp_path: Path) -> None:
     part = written(Animeinbet(), _part(), tmp_path)
-    assert list(Animeinbet().verify(tmp_path, part)) == []
+    assert list(Animeinbet().check_part(tmp_path, part)) == []
     part.files.pop(GRAPH.as_posix())  # type: ignore[attr-defined]
-    (problem,) = Animeinbet().verify(tmp_path, part)
+    (problem,) = Animeinbet().check_part(tmp_path, part)
     assert problem.startswith(GRAPH.as_posix())

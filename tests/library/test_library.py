@@ -85,6 +85,11 @@ def test_dataset_in_a_loader(run: Path) -> None:
         data[4]
     with pytest.raises(specsia.UsageError, match="no split 'dev'"):
         specsia.open_dataset(run / "dataset", "dev")
+    everything = [pair.uid for pair in data]
+    assert everything[:4] == [data[k]["uid"] for k in range(4)]
+    assert everything[4:] == [
+        pair.uid for split in ("validation", "test") for pair in specsia.open_dataset(run / "dataset", split)
+    ]
     again = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(again[1]["color"], data[1]["color"])
     batches = list(DataLoader(data, batch_size=3))

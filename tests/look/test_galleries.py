@@ -15,7 +15,6 @@ import pytest
 
 from specsia_build import png
 from specsia_build.config import BuildConfig, write_settings
-from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.evaluation import gallery_of_evaluation, holds_evaluation
@@ -33,6 +32,7 @@ from tests.dataset.small import VIEWS
 from tests.look.galleries import write_repair
 from tests.look.pages import document_of, frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
+from tests.published.figures import write_rows
 
 Run = tuple[BuildConfig, RunLayout]
 
@@ -206,16 +206,20 @@ def test_page_beside_dataset(dataset: Path, tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.iterdir())
 
 
-def test_published_schema_behind_a_url(dataset: Path, tmp_path: Path) -> None:
-    to_published(open_dataset(dataset), tmp_path / "published")
+def test_published_schema_behind_a_url(tmp_path: Path) -> None:
+    write_rows(tmp_path / "published", splits={"test": (5,)})
     store = fsspec.filesystem("memory")
     try:
         store.put(f"{tmp_path / 'published'}/", "/bucket/set/", recursive=True)
         gallery, _ = open_gallery("memory://bucket/set")
         item = gallery.items[0]
-        assert (item.license, item.sides[TARGET].layers, item.yaws) == (None, ("gt",), (0, 90, 180, 270))
+        assert (item.license, item.sides[TARGET].layers, item.yaws) == (
+            None,
+            ("gt",),
+            tuple(range(0, 360, 36)),
+        )
         (picture,) = gallery.reader.read(item.id, TARGET, ["gt"], [2])["gt"]
-        assert picture.startswith(b"\x89PNG")
+        assert png.decode(picture, 4)[0, 0].tolist() == [0, 0, 0, 0]
         specsia("report", "memory://bucket/set", code=2)
     finally:
         store.store.clear()

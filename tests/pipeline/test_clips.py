@@ -43,13 +43,13 @@ def record(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """A folder of three figures, one of them with faults, its clips by both recipes, and what the command
+    """A folder of three figures, one of them with faults, its clips in both layouts, and what the command
     printed."""
     top = tmp_path_factory.mktemp("clips with spaces")
     for name in ("one", "two"):
         write_moving_figure(top / "figures" / f"{name}.glb")
     write_moving_figure(top / "figures" / "odd.glb", spoilt=True)
-    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--preview", "--workers", "2")
+    more = ("--layout", "frames", "--layout", "pairs", "--turntable", "--preview", "--workers", "2")
     return top / "figures", top / "out", clips(top / "figures", top / "out", *more)
 
 
@@ -62,7 +62,7 @@ def test_every_playable_clip(run: tuple[Path, Path, dict[str, Any]]) -> None:
         f"odd-{n}" for n in more
     }
     assert document["clips"] == len(names)
-    assert document["recipes"] == {"frames": 2 * len(names)}
+    assert document["layouts"] == {"frames": 2 * len(names)}
     assert any(told.startswith("'nothing' cannot be played") for told in document["warnings"]["odd"])
     assert not any("nothing" in told for told in document["warnings"].get("one", []))
 
@@ -97,9 +97,11 @@ def test_row_per_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
 
 def test_rerun_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, document = run
+    before = [(out / folder).stat().st_ino for folder in ("dataset", "frames", "frames-relief")]
     again = specsia("clips", "--out", out, "--json")
+    assert [(out / folder).stat().st_ino for folder in ("dataset", "frames", "frames-relief")] == before
     assert {stage: kept for stage, (new, kept) in made(again).items() if new} == {}
-    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--preview")
+    more = ("--layout", "frames", "--layout", "pairs", "--turntable", "--preview")
     clips(source, tmp_path / "b", *more)
     assert (tmp_path / "b/dataset/SHA256SUMS").read_bytes() == (out / "dataset/SHA256SUMS").read_bytes()
     for folder in ("frames/one-wave-00", "frames-relief/odd-still-01"):
@@ -108,7 +110,7 @@ def test_rerun_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Pa
     assert document["failures"] == []
 
 
-def test_damage_is_remade_and_strangers_kept(tmp_path: Path) -> None:
+def test_damage_is_remade_and_strangers_refused(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     out = tmp_path / "out"
     clips(tmp_path / "a.glb", out)
@@ -117,9 +119,12 @@ def test_damage_is_remade_and_strangers_kept(tmp_path: Path) -> None:
     shutil.rmtree(out / "frames/a-go-01")
     (out / "frames/mine").mkdir()
     (out / "frames/mine/note.txt").write_text("mine")
+    refused = clips(tmp_path / "a.glb", out, "--clip", "wave", code=1)
+    assert "frames holds mine/note.txt, " in refused["error"]
+    assert (out / "frames/mine/note.txt").read_text() == "mine"
+    shutil.rmtree(out / "frames/mine")
     clips(tmp_path / "a.glb", out, "--clip", "wave")
     assert [path.name for path in folders(out / "frames")] == ["a-wave-00", "a-wave-01"]
-    assert (out / "frames/mine/note.txt").read_text() == "mine"
     assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
 
 
@@ -136,7 +141,7 @@ def test_clip_ids_are_unique(tmp_path: Path) -> None:
 def test_clips_and_builds_do_not_mix(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
-    for wrong in (("--motion", "moonwalk"), ("--fps", "0"), ("--recipe", "flipsketch", "--preview")):
+    for wrong in (("--motion", "moonwalk"), ("--fps", "0"), ("--layout", "flipsketch", "--preview")):
         clips(tmp_path / "a.glb", tmp_path / "other", *wrong, code=2)
     assert (
         "no character has a clip"
@@ -146,12 +151,12 @@ def test_clips_and_builds_do_not_mix(tmp_path: Path) -> None:
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
 
 
-def test_status_of_recipes(tmp_path: Path) -> None:
+def test_status_of_layouts(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "two" / "goes.glb")
     write_figure(tmp_path / "two" / "still.obj")
     out = tmp_path / "out"
-    document = clips(tmp_path / "two", out, "--recipe", "paintbucket", "--frames", "3", "--views", "1")
-    assert document["recipes"] == {"paintbucket": 1}
+    document = clips(tmp_path / "two", out, "--layout", "paintbucket", "--frames", "3", "--views", "1")
+    assert document["layouts"] == {"paintbucket": 1}
 
     def told() -> list[str]:
         return [" ".join(line.split()) for line in specsia("status", out)["text"].splitlines()[-2:]]
@@ -159,9 +164,11 @@ def test_status_of_recipes(tmp_path: Path) -> None:
     assert told() == ["pack all is packed", "all stages are up to date"]
     next((out / "paintbucket").rglob("*.png")).unlink()
     assert told() == ["pack packed, but not as a build would pack it now", "a build would do: pack"]
-    clips(tmp_path / "two", out, "--recipe", "paintbucket", "--frames", "3", "--views", "1")
+    clips(tmp_path / "two", out, "--layout", "paintbucket", "--frames", "3", "--views", "1")
     assert told()[1] == "all stages are up to date"
     (out / "paintbucket" / "specsia.json").unlink()
+    assert told()[1] == "a build would do: pack"
+    (out / "paintbucket" / "SHA256SUMS").unlink()
     assert told() == ["pack nothing is packed yet", "a build would do: pack"]
 
 

@@ -7,14 +7,9 @@ import shutil
 from pathlib import Path
 
 import fsspec
-import numpy as np
 import pytest
 
-from specsia_build import png
 from specsia_build.pipeline.run import effective, layout_of, named_settings
-from specsia_build.pipeline.store import read_artefact
-from specsia_build.registration import iou
-from specsia_build.stages import project, render
 from tests import commands
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, made, specsia
@@ -47,30 +42,9 @@ def test_samples_are_temporary(tmp_path: Path) -> None:
     assert not list(layout_of(out).source.rglob("*.obj"))
 
 
-def test_backends_see_the_contour(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 2)
-    asked = ("--size", "128", "--views", "2", "--workers", "1", "--outline", "dark")
-    overlap = {}
-    for frontal in ("render", "outlined"):
-        out = tmp_path / frontal
-        build(str(source), out, *asked, "--frontal", frontal)
-        layout, found = layout_of(out), []
-        for key in ("0", "1"):
-            rendered = read_artefact(layout.artefact(render.STAGE, None, key), key).files
-            projected = read_artefact(layout.artefact(project.STAGE, "relief", key), key).files
-            assert (rendered[render.FRONT] == rendered["gt_00.png"]) == (frontal == "outlined")
-            for view in ("00", "01"):
-                target = png.decode(rendered[f"gt_{view}.png"], 4)[..., 3]
-                found.append(iou(png.decode(projected[f"mask_{view}.png"], 1), target))
-        overlap[frontal] = np.mean(found)
-        record = json.loads((layout.dataset / "build.json").read_text())
-        assert record["config"]["frontal"] == frontal
-    assert overlap["outlined"] > overlap["render"] + 0.1
-
-
-def test_clips_are_kept_for_recipes(tmp_path: Path) -> None:
+def test_clips_are_kept_for_layouts(tmp_path: Path) -> None:
     out, figures = tmp_path / "clips", write_figures(tmp_path / "figures", 1)
-    asked = ("--recipe", "frames", "--size", "64", "--views", "1", "--frames", "2")
+    asked = ("--layout", "frames", "--size", "64", "--views", "1", "--frames", "2")
     specsia("clips", figures, "--out", out, *asked, "--keep", "none")
     assert not list((out / "artefacts").rglob("*.tar"))
     before = {path: path.read_bytes() for path in (out / "frames").rglob("*.png")}

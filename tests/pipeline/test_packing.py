@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
-from specsia_build.config import BuildConfig
+from specsia_build.config import PAIRS
 from specsia_build.dataset import parquet, splits
+from specsia_build.dataset.checksums import file_sums
+from specsia_build.errors import DamagedError
+from specsia_build.layouts.packing import Packed, Target, pack
+from specsia_build.layouts.registry import load_layout
+from specsia_build.pipeline import sets
 from specsia_build.pipeline.executors import Needs
-from specsia_build.pipeline.pack import shard_maker
 from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.pool import never
-from specsia_build.stages import pack, project, render
-from tests.artefacts import shards_here
-from tests.stages.test_pack import Store, plan_of, sums
+from specsia_build.stages import project, render
+from tests.artefacts import pack_pairs
+from tests.stages.test_pack import CONFIG, Store, facts_of, sums
 
 IDS = [str(number) for number in range(12)]
 
@@ -56,41 +60,48 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
     for character_id in IDS:
         for stage in (render.STAGE, project.STAGE):
             write_artefact(layout.artefact(stage, "relief", character_id), store.make(stage, character_id))
-    monkeypatch.setattr(parquet, "SHARD_BYTES", 4 * planned().members["relief"][0].image_bytes)
+    size = 4 * Store().member("0").image_bytes
+    for module in (parquet, sets):
+        monkeypatch.setattr(module, "SHARD_BYTES", size)
     return layout
 
 
-def planned() -> pack.PackPlan:
-    return plan_of(Store(), splits.assign(IDS, {}))
+FACTS = facts_of(Store(), splits.assign(IDS, {}))
 
 
-def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tuple[pack.Packed, list[int]]:
-    told: list[int] = []
-    with open_run(config or planned().config, layout) as opened:
-        make = shard_maker(opened, run, told.append)
-        return pack.pack(planned(), make, layout.dataset), told
+def packed(layout: RunLayout, execute: Any) -> tuple[Packed, list[int]]:
+    advanced: list[int] = []
+    pairs = load_layout(PAIRS)
+    target = Target(pairs, layout.dataset, layout.packed_state("dataset"))
+    with open_run(CONFIG, layout) as opened:
+        parts = sets.parts_of(
+            opened, sets.PlannedSet(pairs, ("relief",), target, FACTS.members, {}), FACTS.splits
+        )
+        return pack(target, parts, sets.part_writer(opened, execute, advanced.append), FACTS), advanced
 
 
 def test_dataset_does_not_depend_on_workers(layout: RunLayout, workers: Workers) -> None:
-    done, told = packed(layout, workers)
-    assert done.written >= 4
-    assert sum(told) == len(IDS)
-    alone = layout.root / "alone"
-    pack.pack(planned(), shards_here(Store().load), alone)
-    assert sums(layout.dataset) == sums(alone)
-    # What is kept tells its images too.
+    done, advanced = packed(layout, workers)
+    assert sum(advanced) == done.written >= 4
+    assert len(workers.needs) == 1
+    pack_pairs(FACTS, Store().load, layout.root / "alone")
+    assert sums(layout.dataset) == sums(layout.root / "alone")
     (layout.dataset / "build.json").touch()
     assert packed(layout, workers)[0].kept == done.written
-    assert sums(layout.dataset) == sums(alone)
+    assert sums(layout.dataset) == sums(layout.root / "alone")
 
 
 def test_damaged_artefact_keeps_old_dataset(layout: RunLayout, workers: Workers) -> None:
     packed(layout, workers)
     before = sums(layout.dataset)
-    (layout.dataset / "build.json").unlink()
+    layout.packed_state("dataset").unlink()
     path = layout.artefact(project.STAGE, "relief", "3")
-    path.write_bytes(path.read_bytes()[:3000])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:3000])
     with pytest.raises(DamagedError):
         packed(layout, workers)
-    assert sums(layout.dataset) == before
+    assert sums(layout.dataset) == file_sums(layout.dataset) == before
+    path.write_bytes(whole)
+    assert packed(layout, workers)[0].kept
+    assert sums(layout.dataset) == file_sums(layout.dataset) == before
     assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []

@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import DamagedError, SpecsiaError
 from specsia_build.files.digests import sha256
 from specsia_build.pipeline.failures import Failure, concerning, read_failures, write_failures
-from specsia_build.pipeline.store import (
-    DamagedError,
-    discard,
-    read_artefact,
-    read_meta,
-    sweep,
-    write_artefact,
-)
+from specsia_build.pipeline.store import discard, read_artefact, read_meta, sweep, write_artefact
 from specsia_build.stages.stage import Artefact, seal
 
 

@@ -17,7 +17,7 @@ from specsia_build.stages.registry import character_stages
 
 STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
 CLIPS = with_settings(
-    BuildConfig(), {"source": "sample:1", "clips": {"recipes": ["animerun", "dravie"]}}, "a test"
+    BuildConfig(), {"source": "sample:1", "clips": {"layouts": ["animerun", "pairs"]}}, "a test"
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,16 +10,18 @@ import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.config import BuildConfig
+from specsia_build.config import PAIRS, BuildConfig
 from specsia_build.dataset import parquet, places, schema, splits
 from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
+from specsia_build.layouts.packing import Packed
+from specsia_build.layouts.part import Facts, Member, Pictures
 from specsia_build.stages import pack, render
-from specsia_build.stages.rows import member
-from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, EarlierMeta, seal
-from tests.artefacts import shards_here
+from specsia_build.stages.members import member, pictures
+from specsia_build.stages.stage import Artefact, CharacterStage, seal
+from tests.artefacts import pack_pairs
 
 VIEWS = 2
 
@@ -37,13 +38,18 @@ class Store:
     def __init__(self) -> None:
         self.loaded: list[str] = []
         self.looks: dict[str, int] = {}
+        self.most: float = np.inf
 
-    def load(self, character_id: str, _backend: str) -> Earlier:
-        self.loaded.append(character_id)
-        return {stage: self.make(stage, character_id) for stage in pack.STAGE.earlier}
+    def load(self, member: Member) -> Pictures:
+        if len(self.loaded) >= self.most:
+            raise KeyboardInterrupt
+        self.loaded.append(member.id)
+        earlier = {stage: self.make(stage, member.id) for stage in pack.STAGE.earlier}
+        return pictures(member.id, member.backend, earlier)
 
-    def meta(self, character_id: str, _backend: str) -> EarlierMeta:
-        return {stage: self.make(stage, character_id).meta for stage in pack.STAGE.earlier}
+    def member(self, character_id: str) -> Member:
+        metas = {stage: self.make(stage, character_id).meta for stage in pack.STAGE.earlier}
+        return member(character_id, "relief", metas)
 
     def make(self, stage: CharacterStage, character_id: str) -> Artefact:
         look = self.looks.get(character_id, 0)
@@ -71,17 +77,17 @@ class Store:
         )
 
 
-def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:
-    members = [member(i, "relief", store.meta(i, "relief")) for i in sorted(split_of) if i not in without]
-    return pack.PackPlan(
-        config=BuildConfig(source="noise", views=VIEWS, size=32),
+CONFIG = BuildConfig(source="noise", views=VIEWS, size=32)
+
+
+def facts_of(store: Store, split_of: dict[str, str]) -> Facts:
+    return Facts(
+        build=pack.build_record(CONFIG, "noise", PAIRS, pack.STAGE.earlier),
         source="noise",
         planned=len(split_of),
-        splits=split_of,
-        members={"relief": members},
         quarantined={},
-        sees_ground_truth=[],
-        metas=store.meta,
+        splits=split_of,
+        members=[store.member(i) for i in sorted(split_of)],
     )
 
 
@@ -89,14 +95,16 @@ def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ())
 def split_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Splits of 40 characters, in shards of about eight."""
     store = Store()
-    one = plan_of(store, {"0": "train"}).members["relief"][0].image_bytes
+    one = store.member("0").image_bytes
     monkeypatch.setattr(parquet, "SHARD_BYTES", 8 * one + one // 2)
     return splits.assign(map(str, range(40)), {})
 
 
-def run(plan: pack.PackPlan, store: Store, folder: Path) -> pack.Packed:
+def run(store: Store, split_of: dict[str, str], folder: Path) -> Packed:
+    """Pack, with the records of the parts in a folder beside it."""
     store.loaded.clear()
-    return pack.pack(plan, shards_here(store.load), folder)
+    state = folder.parent / "state" / f"{folder.name}.jsonl"
+    return pack_pairs(facts_of(store, split_of), store.load, folder, state)
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -104,37 +112,52 @@ def sums(folder: Path) -> dict[str, str]:
 
 
 def test_sums_match_files(split_of: dict[str, str], tmp_path: Path) -> None:
-    done = run(plan_of(Store(), split_of), Store(), tmp_path / "dataset")
+    done = run(Store(), split_of, tmp_path / "dataset")
     assert done.kept == 0 and done.written >= 6
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset")
 
 
 def test_grown_dataset_keeps_shards(split_of: dict[str, str], tmp_path: Path) -> None:
     store = Store()
-    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    run(store, split_of, tmp_path / "dataset")
     before = {path.stat().st_ino for path in (tmp_path / "dataset" / "data").iterdir()}
     grown = splits.grown(split_of, ["00", "5x", *map(str, range(50))], {})
-    done = run(plan_of(store, grown), store, tmp_path / "dataset")
+    done = run(store, grown, tmp_path / "dataset")
     kept = {path.stat().st_ino for path in (tmp_path / "dataset" / "data").iterdir()} & before
     # All but the last shard of train, though the number of shards is in the name of each.
     assert len(kept) == done.kept == len(before) - 1
     old_train = [i for i in split_of if split_of[i] == "train"]
     assert not set(store.loaded) & set(old_train[:20])
-    run(plan_of(store, grown), store, tmp_path / "fresh")
+    run(store, grown, tmp_path / "fresh")
     assert sums(tmp_path / "dataset") == sums(tmp_path / "fresh")
     assert open_dataset(tmp_path / "dataset").splits("default")["train"] == VIEWS * (len(old_train) + 12)
 
 
 def test_damaged_shard_is_not_kept(split_of: dict[str, str], tmp_path: Path) -> None:
     store = Store()
-    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    run(store, split_of, tmp_path / "dataset")
     before = sums(tmp_path / "dataset")
     shard = sorted((tmp_path / "dataset" / "data").glob("train-*"))[1]
     data = bytearray(shard.read_bytes())
     data[len(data) // 3] ^= 1
     shard.write_bytes(data)
-    assert run(plan_of(store, split_of), store, tmp_path / "dataset").written == 1
+    assert run(store, split_of, tmp_path / "dataset").written == 1
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
+
+
+@pytest.mark.parametrize("ids", [range(40), range(50)])
+def test_interrupted_pack_goes_on(split_of: dict[str, str], tmp_path: Path, ids: range) -> None:
+    """Also if the dataset has grown meanwhile, and with it the number of shards in their names."""
+    store, folder = Store(), tmp_path / "dataset"
+    store.most = 20
+    with pytest.raises(KeyboardInterrupt):
+        run(store, split_of, folder)
+    assert not folder.exists() and (tmp_path / ".dataset.partial" / "data").is_dir()
+    store.most, grown = np.inf, splits.grown(split_of, [*map(str, ids)], {})
+    assert run(store, grown, folder).kept
+    run(store, grown, tmp_path / "fresh")
+    assert sums(folder) == sums(tmp_path / "fresh") == file_sums(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "fresh", "state"}
 
 
 @pytest.mark.parametrize("step", range(3))
@@ -164,19 +187,19 @@ def test_killed_pack_is_old_or_new(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_foreign_folder_is_kept(split_of: dict[str, str], tmp_path: Path) -> None:
     store, folder = Store(), tmp_path / "dataset"
-    run(plan_of(store, split_of), store, folder)
+    run(store, split_of, folder)
     before = sums(folder)
     (folder / "empty").mkdir()
     (folder / "link").symlink_to(tmp_path)
     (folder / "data" / "notes.txt").write_text("mine")
     store.looks["7"] = 1
     with pytest.raises(SpecsiaError, match=r"dataset holds data/notes\.txt, link, "):
-        run(plan_of(store, split_of), store, folder)
+        run(store, split_of, folder)
     assert sums(folder) == before
     assert (folder / "data" / "notes.txt").read_text() == "mine"
-    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "state"}
     (folder / "data" / "notes.txt").rename(folder / "data" / ".DS_Store")
     (folder / "link").unlink()
-    run(plan_of(store, split_of), store, folder)
+    run(store, split_of, folder)
     assert sums(folder) != before
     assert not (folder / "data" / ".DS_Store").exists()

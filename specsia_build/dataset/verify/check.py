@@ -1,24 +1,28 @@
 """Check a packed dataset: its files, each row, and rows against each other."""
 
-from collections.abc import Callable, Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.licences import stated_by_card, withheld
 from specsia_build.dataset.places import find_place
-from specsia_build.dataset.reading import Kind
+from specsia_build.dataset.reading import Kind, OpenedDataset, open_dataset
 from specsia_build.dataset.schema import MOST_VIEWS, SPLITS_FILE, SUMS_FILE
-from specsia_build.dataset.verify import files
+from specsia_build.dataset.verify import files, published
 from specsia_build.dataset.verify.report import CHECKS, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
 from specsia_build.errors import plural, some
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
+from specsia_build.published.places import PUBLISHED_VIEWS
+from specsia_build.published.tree import is_tree
 
 TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 
@@ -29,14 +33,19 @@ colours, and the box only if positions are in the character's frame."""
 
 Progress = Callable[[int, int], None]
 
+Part = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
+"""Configuration and split of rows, and the call that checks them."""
+
 
 def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
-    """Check a packed dataset of this project's schema or, as far as possible, of the published one.
+    """Check a packed dataset of this project's schema or of the published one, or the published tree.
 
     The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all
     rows.
     """
     place = find_place(where)
+    if place.folder is not None and is_tree(place.folder):
+        return verify_tree(open_dataset(where), workers, progress)
     findings = Findings()
     names = files.list_files(place, findings)
     footers = files.read_footers(place, names, findings)
@@ -60,22 +69,19 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
-    calls: list[Callable[[], Any]] = [partial(files.hash_file, place, name) for name in sums]
-    calls += [partial(check_group, group) for group in groups]
-    results = results_of(calls, workers)
-    for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
+    parts: list[Part] = [
+        (group.shard.config, group.shard.split, partial(check_group, group)) for group in groups
+    ]
+    if kind == "published":
+        settings = msgspec.structs.replace(settings, views=PUBLISHED_VIEWS)
+        parts = _published_parts(where, findings)
+    hashes = [partial(files.hash_file, place, name) for name in sums]
+    for (name, listed), actual in zip(sums.items(), results_of(hashes, workers), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
     comparison = Comparison(settings, kind, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
-    done = 0
-    progress(done, total)
-    for group, (rows, problems) in zip(groups, results, strict=True):
-        findings.merge(problems)
-        for row in rows:
-            comparison.compare(group.shard.config, group.shard.split, row)
-        done += (counts[group.shard] or ())[group.number]
-        progress(done, total)
+    _compare(comparison, parts, total, workers, progress)
     whole = comparison.rows == total and None not in counts.values()
     comparison.finish(whole, frozen)
 
@@ -96,14 +102,54 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
             "positions of a clip are those at rest: whether they land was checked in turntables alone"
         )
     if kind == "published":
-        skipped |= {"alpha", "contour", "edge", "position", "iou", "licences"}
-        notes.append(
-            "the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked"
-        )
+        skipped |= {"alpha", "contour", "iou", "licences"}
+        notes.append("the published schema has no gt_mask, iou and contours: these were not checked")
+    else:
+        skipped.add("grounds")
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, licenses_of)
     notes += [f"it {reason}" for reason in withheld(licenses)]
     return Report(total, len(licenses), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
+
+
+def _published_parts(where: str | Path, findings: Findings) -> list[Part]:
+    """Calls that check the rows of a set in the published schema; none if it cannot be opened."""
+    with findings.catching("files", str(where)):
+        dataset = open_dataset(where)
+        published.check_order(dataset, findings)
+        return [(views.config, views.split, call) for views, call in published.check_calls(dataset)]
+    return []
+
+
+def _compare(
+    comparison: Comparison, parts: Sequence[Part], total: int, workers: int, progress: Progress
+) -> None:
+    """Check rows in workers, and compare them with each other in order."""
+    progress(comparison.rows, total)
+    results = results_of([call for _, _, call in parts], workers)
+    for (config, split, _), (rows, problems) in zip(parts, results, strict=True):
+        comparison.findings.merge(problems)
+        for row in rows:
+            comparison.compare(config, split, row)
+        progress(comparison.rows, total)
+
+
+def verify_tree(
+    tree: OpenedDataset, workers: int = 1, progress: Progress = lambda done, total: None
+) -> Report:
+    """Check the published folder tree as `verify` does."""
+    findings = Findings()
+    if tree.tree is not None:
+        published.check_lists(tree.tree, findings)
+    published.check_order(tree, findings)
+    comparison = Comparison(files.Settings(views=PUBLISHED_VIEWS), tree.kind, False, findings)
+    parts = [(views.config, views.split, call) for views, call in published.check_calls(tree)]
+    total = sum(tree.splits(tree.configs[0]).values())
+    _compare(comparison, parts, total, workers, progress)
+    comparison.finish(comparison.rows == total, None)
+    notes = ("a tree has no licences, card and sums: these were not checked",)
+    checks = ("files", "splits", "views", "images", "grounds", "edge", "position")
+    return Report(total, len(comparison.characters), tree.configs, *findings.verdicts(checks), notes)
 
 
 def _constants(settings: files.Settings) -> Iterator[str]:
@@ -129,6 +175,7 @@ class Comparison:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
         self._settings, self._kind, self._several, self._add = settings, kind, several, findings.add
+        self.findings = findings
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
         self._constants = tuple(_constants(settings)) if kind != "published" else ()

@@ -18,6 +18,7 @@ CHECKS: dict[str, str] = {
     "splits": "no character in two splits, and each in that of splits.json",
     "views": "every view of a character once, or every frame of a clip in order, with its own uid",
     "images": "whole PNG files of the right mode and size that hold pixels and nothing else",
+    "grounds": "published pictures lie on their grounds: color and pos on black, gt on grey around mask",
     "alpha": "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
     "contour": "gt covers gt_mask and has its contour around it",
     "edge": "edge follows from pos",

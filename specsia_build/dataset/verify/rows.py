@@ -171,7 +171,7 @@ class RowFacts:
 
     Attributes:
         values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
-        target: SHA-256 of the bytes of `gt` and `gt_mask`.
+        target: SHA-256 of the bytes of `gt` and `gt_mask`, or `mask` in the published schema.
         size: width and height of the images; None if they could not be read or differ.
         content: digest of `gt` within `gt_mask` in the frontal view; None in others.
     """
@@ -213,32 +213,28 @@ def _is_missing(column: str, value: Any) -> bool:
 
 
 def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
-    """Check a row. Raises ValueError if its uid is invalid, in the published schema."""
-    uid, own = row["uid"], group.kind != "published"
+    uid = row["uid"]
     values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
     stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
-    if own:
-        view_uid = schema.row_uid(values["character_id"], values["view"])
-        expected = schema.frame_uid(values["clip"], values["frame"]) if "clip" in values else view_uid
-        if uid != expected:
-            findings.add("views", uid, f"its uid must be {expected} by its other columns")
-        config = group.shard.config
-        backends = group.settings.backends if config == schema.DEFAULT_CONFIG else [config]
-        if len(backends) == 1 and values["backend"] != backends[0]:
-            findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
-    else:
-        values["character_id"], values["view"] = schema.split_uid(uid)
+    view_uid = schema.row_uid(values["character_id"], values["view"])
+    expected = schema.frame_uid(values["clip"], values["frame"]) if "clip" in values else view_uid
+    if uid != expected:
+        findings.add("views", uid, f"its uid must be {expected} by its other columns")
+    config = group.shard.config
+    backends = group.settings.backends if config == schema.DEFAULT_CONFIG else [config]
+    if len(backends) == 1 and values["backend"] != backends[0]:
+        findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
     for name, text in (values | {name: image.get("path") for name, image in stored.items()}).items():
         if isinstance(text, str) and (path := machine_path(text)):
             findings.add("files", uid, f"{name} holds a path: {path}")
-    images = _decode(uid, stored, own, findings)
+    images = _decode(uid, stored, findings)
     sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
     size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
     content = None
     if size is None and sizes:
         listed = ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes.items())
         findings.add("images", uid, f"its images differ in size: {listed}")
-    elif size is not None and own:
+    elif size is not None:
         for check, columns, problems_of in PIXEL_CHECKS:
             if images.keys() >= set(columns):
                 for message in problems_of(row, group, *(images[name] for name in columns)):
@@ -250,21 +246,21 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
     return RowFacts(values, target, size, content)
 
 
-def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:
-    """Decode the intact images of a row, by column; RGB instead of RGBA in the published schema."""
+def _decode(uid: str, stored: Mapping[str, Values], findings: Findings) -> dict[str, Pixels]:
+    """Decode the intact images of a row, by column."""
     images: dict[str, Pixels] = {}
     for name, image in stored.items():
         if not image.get("bytes"):
             findings.add("images", uid, f"has no {name}")
             continue
-        if own and image.get("path") not in (None, f"{uid}_{name}.png"):
+        if image.get("path") not in (None, f"{uid}_{name}.png"):
             findings.add(
                 "images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'"
             )
         if extra := extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         with findings.catching("images", uid):
-            images[name] = decode_column(image["bytes"], name, own)
+            images[name] = decode_column(image["bytes"], name)
     return images
 
 

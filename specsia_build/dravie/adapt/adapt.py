@@ -193,7 +193,7 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     if character not in rows:
         names = some(sorted(rows))
         raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {names}")
-    return FrontalPair(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places())
+    return FrontalPair(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places(name, character))
 
 
 def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:

@@ -37,7 +37,7 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
 from specsia_build.rendering.ink import MOST_OFF_COLOUR, off_colour
 
-VERSION = 7  # Of the files' layout; part of their fingerprint
+VERSION = 8  # Of the files' layout; part of their fingerprint
 PIXEL_BYTES = 27
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
@@ -69,10 +69,11 @@ class Drawings:
     """
 
     def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
-        rows, places = frontal_rows(dataset, config, splits), dataset.keeps_places()
+        rows = frontal_rows(dataset, config, splits)
 
         @lru_cache(maxsize=KEPT)
         def prepare(character_id: str) -> Drawing:
+            places = dataset.keeps_places(config, character_id)
             drawing = Drawing.of(pair_at(dataset, config, *rows[character_id]), places)
             _ = drawing.reference  # computed here, under the lock, and not by two threads at once
             return drawing

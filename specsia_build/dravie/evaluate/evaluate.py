@@ -264,6 +264,7 @@ def evaluate(
     with terminal.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
+            places = False
             painters: dict[tuple[str, int], Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
@@ -274,8 +275,9 @@ def evaluate(
                             f"{character_id} has no frontal view, number 0, which every method is given"
                         )
                     frontal = pair_at(dataset, config, *fronts[config][character_id])
-                    front, painters = DrawnPair(frontal, Drawing.of(frontal, dataset.keeps_places())), {}
-                steps = steps_between(pairs) if dataset.keeps_places() else []
+                    places = dataset.keeps_places(config, character_id)
+                    front, painters = DrawnPair(frontal, Drawing.of(frontal, places)), {}
+                steps = steps_between(pairs) if places else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
                 for method in methods:

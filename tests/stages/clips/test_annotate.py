@@ -19,7 +19,7 @@ from tests.pipeline.moving import write_moving_figure
 
 
 def drawn_with(wanted: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch) -> tuple[Artefact, Artefact]:
-    """The artefacts of `motions` and `draw` of a figure that waves, of recipes that ask for those layers."""
+    """The artefacts of `motions` and `draw` of a figure that waves, of layouts that ask for those layers."""
     write_moving_figure(folder / "figure.glb")
     for stage in (motions, draw):
         patch.setattr(stage, "layers_of", lambda _: wanted)

@@ -47,7 +47,7 @@ POINTS = 1000
 
 def test_surface_keeps_its_colour(tmp_path: Path) -> None:
     stated = clips_config(
-        Path("sample:1"), recipes=["frames"], motions=["jump"], turntable=False, views=1, frames=4
+        Path("sample:1"), layouts=["frames"], motions=["jump"], turntable=False, views=1, frames=4
     )
     config = replace(stated, size=512)
     layout, _ = run_clips(tmp_path / "out", config)
@@ -121,7 +121,7 @@ def write_scene(path: Path, clips: list[Moves], *, under: bool = False) -> Path:
 def made(folder: Path, clips: list[Moves], *, under: bool = False, **settings: Any) -> tuple[str, list[Any]]:
     """What is said of the clips of a scene, and the artefacts of those that were drawn."""
     write_scene(folder / "figures/a.glb", clips, under=under)
-    config = clips_config(folder / "figures", recipes=["frames"], turntable=False, views=1, **settings)
+    config = clips_config(folder / "figures", layouts=["frames"], turntable=False, views=1, **settings)
     layout, summary = run_clips(folder / "out", config)
     drawn = layout.artefact(draw.STAGE, None, "a-x-00").parent
     return " ".join(summary.warnings.get("a", ())), [
@@ -167,7 +167,7 @@ def test_too_few_and_too_many_frames(tmp_path: Path) -> None:
     said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)
     assert "no longer than" not in said
     write_scene(tmp_path / "many/a.glb", [("nod", "head", "rotation", TURNS * 75)])
-    config = clips_config(tmp_path / "many", recipes=["frames"], turntable=False, views=1, fps=240.0)
+    config = clips_config(tmp_path / "many", layouts=["frames"], turntable=False, views=1, fps=240.0)
     _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
     (failure,) = summary.failures
     assert "its 35,760 frames are many" in failure.reason
