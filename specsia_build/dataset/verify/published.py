@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.foreign import fit_rows
-from specsia_build.dataset.images import edge_image
 from specsia_build.dataset.pairs import content_of, is_frontal
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.verify.report import Findings
@@ -29,6 +28,7 @@ from specsia_build.published.tree import (
     folders_of,
     uid_order,
 )
+from specsia_build.rendering.positions import edge_image
 
 ROWS_AT_ONCE = 160  # Rows, of whole characters, that one call checks; about 20 MB
 
