@@ -73,7 +73,8 @@ class Specsia15KRows(Layout):
         record = {**facts.build, "planned": facts.planned, "quarantined": dict(facts.quarantined)}
         yield schema.TEASER, write_pairs_teaser(folder, [schema.DEFAULT_CONFIG])
         yield schema.CARD, card.encode()
-        yield schema.SPLITS_FILE, splits.to_json(facts.splits).encode()
+        by_number = {numbers[i]: split for i, split in facts.splits.items()}
+        yield schema.SPLITS_FILE, splits.to_json(by_number).encode()
         yield IDS_FILE, ids_text({member.id: numbers[member.id] for member in facts.members}).encode()
         yield schema.BUILD_FILE, json_text(record)
 

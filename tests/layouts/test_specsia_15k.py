@@ -18,7 +18,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file
 from specsia_build.errors import UsageError
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.part import Member, Part, Pictures, Written
+from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
 from specsia_build.layouts.specsia_15k import Specsia15K
 from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
 from tests.published.rules import problems
@@ -125,6 +125,18 @@ def test_rows_follow_the_rules(tmp_path: Path) -> None:
         uid, *names = row
         assert uid == "uid"
         assert list(problems({name: row[name]["bytes"] for name in names})) == []
+
+
+def test_rows_and_their_lists_have_the_same_numbers(tmp_path: Path) -> None:
+    splits = {"3": "train", "zoe": "test"}
+    layout, members = Specsia15KRows(), [member(i, 2) for i in splits]
+    parts = written(layout, members, splits, tmp_path)
+    facts = Facts({"specsia": "0", "config": {}}, "stubs", 2, {}, splits, members)
+    files = dict(layout.finish(tmp_path, lambda: iter(parts), facts))
+    lists = json.loads(files[schema.SPLITS_FILE])
+    assert (lists["train"], lists["validation"], lists["test"]) == (["3"], [], ["90001"])
+    assert json.loads(files["ids.json"]) == {"3": "3", "90001": "zoe"}
+    assert b"data/test-*" in files[schema.CARD] and b"data/validation-*" not in files[schema.CARD]
 
 
 def test_positions_of_a_build_in_views_stay(tmp_path: Path) -> None:

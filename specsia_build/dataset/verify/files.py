@@ -31,9 +31,10 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
 from specsia_build.files.records import parse_json
 from specsia_build.folders import home
+from specsia_build.published.ids import IDS_FILE
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
-_OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
+_OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, IDS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
