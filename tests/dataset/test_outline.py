@@ -11,12 +11,11 @@ import pytest
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.diff import diff
-from specsia_build.dataset.pairs import Pair
-from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import build_small, change, failed, pixels, put, read_rows, shard, write_rows
-from tests.dataset.test_convert import pairs_of
 
 BLUE = (32, 64, 128)
 
@@ -24,6 +23,10 @@ BLUE = (32, 64, 128)
 @pytest.fixture(scope="module")
 def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_small(tmp_path_factory.mktemp("coloured") / "dataset", ("0", "1"), outline="coloured")
+
+
+def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
+    return [decode_pair(row) for row in dataset.stream("default", split, pair_columns(dataset))]
 
 
 def line(pair: Pair) -> np.ndarray[Any, Any]:
