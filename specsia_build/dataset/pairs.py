@@ -111,8 +111,8 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
         values: dict[str, Any] = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
         values["outline_rgb"] = _colour(row.get("outline_rgb"), row.get("outline_grey"))
-        color, pos, gt = (images[name] for name in (schema.COLOR, schema.POS, schema.GT))
-        return Pair(z=color, pos=pos, gt=gt, gt_mask=images.get(schema.GT_MASK), **values)
+        planes: dict[str, Any] = {"z": images[schema.COLOR], "gt_mask": images.get(schema.GT_MASK)}
+        return Pair(pos=images[schema.POS], gt=images[schema.GT], **planes, **values)
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
 

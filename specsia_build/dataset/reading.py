@@ -21,6 +21,7 @@ from specsia_build.dataset.foreign import Foreign, stored_columns
 from specsia_build.dataset.parquet import array_of, batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.schema import Shard
+from specsia_build.dataset.values import checked_rows
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import PlainLoader, parse_json
@@ -37,27 +38,6 @@ _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
 _STREAM_BYTES, _BATCH_ROWS = 1 << 22, 16
 """Bytes of a column to request at once, large enough for a remote store, and rows to decode at once."""
-
-_RANGES = {
-    "view": (0, schema.MOST_VIEWS - 1),
-    "iou": (0.0, 1.0),
-    "outline_px": (0, 16),
-    "outline_grey": (0, 255),
-    "frame": (0, schema.MOST_FRAMES - 1),
-    "time": (0.0, 1e9),
-}
-"""Minimum and maximum of the numbers that other modules compute with."""
-
-_ARROW = {
-    **{
-        field.name: field.type
-        for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))
-    },
-    **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
-    "outline_rgb": pa.list_(pa.int32()),
-    **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
-}
-"""Arrow types that columns are cast to when they are read."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +106,7 @@ class OpenedDataset:
             return
         with self._parquet(shard, columns, _STREAM_BYTES) as parquet:
             for batch in batches(parquet, columns, most=_BATCH_ROWS):
-                yield from _rows(batch, self.where)
+                yield from checked_rows(batch, self.where)
 
     def take(
         self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
@@ -186,7 +166,7 @@ class OpenedDataset:
                     for group, first, inside in groups:
                         offsets = array_of([i - first for i in inside], pa.int64())
                         chosen = table(parquet, columns, [group]).take(offsets)
-                        rows.update(zip(inside, _rows(chosen, self.where), strict=True))
+                        rows.update(zip(inside, checked_rows(chosen, self.where), strict=True))
         if absent := [i for i in rows_wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]
@@ -280,39 +260,6 @@ def read_footer(place: Place, name: str) -> pq.FileMetaData:
         # Raises here if Arrow does not understand it.
         parquet.schema_arrow  # noqa: B018
         return parquet.metadata
-
-
-def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
-    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does."""
-    # Takes 0.1 s to import, which commands that read no row need not wait for.
-    import pyarrow.compute as pc
-
-    columns = {}
-    for column in batch.schema:
-        values = batch.column(column.name)
-        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-            values = pc.struct_field(values, "bytes")
-        columns[column.name] = values.cast(_ARROW.get(column.name, values.type)).to_pylist()
-    ids = [name for name in ("uid", "character_id", "clip") if name in columns]
-    ranges = [(name, *limits) for name, limits in _RANGES.items() if name in columns]
-    for values in zip(*columns.values(), strict=True):
-        row = dict(zip(columns, values, strict=True))
-        for name in ids:
-            file_name(row[name] or "", f"{name} of a row of {where}")
-        for name, least, most in ranges:
-            value = row[name]
-            if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
-                name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
-                raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
-        if (colour := row.get("outline_rgb")) is not None and not _is_colour(colour):
-            raise SpecsiaError(
-                f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B"
-            )
-        yield row
-
-
-def _is_colour(levels: Sequence[int | None]) -> bool:
-    return len(levels) == 3 and all(level is not None and 0 <= level <= 255 for level in levels)
 
 
 class _DataFiles(msgspec.Struct):

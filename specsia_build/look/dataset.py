@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.schema import DEFAULT_CONFIG
+from specsia_build.dataset.schema import COLOR, DEFAULT_CONFIG, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
@@ -67,7 +67,15 @@ class DatasetReader:
 
 
 def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
-    """Make the gallery of a packed dataset; no picture is read."""
+    """Make the gallery of a packed dataset; no picture is read, but for one row of the published schema.
+
+    Raises SpecsiaError if that is not as published.
+    """
+    if dataset.kind == "published":
+        # Otherwise a page would show a place for each picture that cannot be read.
+        first = dataset.configs[0]
+        for split in list(dataset.splits(first))[:1]:
+            next(dataset.stream(first, split, (COLOR, POS)), None)
     sides: dict[str, dict[str, _Member]] = {}
     for config in dataset.configs:
         members = _members(dataset, config)

@@ -37,12 +37,15 @@ _SMOOTHNESS = 1e-4  # Weight against high harmonics, which decides where directi
 _PARTNERS = 2  # Next views on either side that a view is compared with
 _SAMPLES = 1500  # Pixels of a view that are projected, about
 _STEEP = 2.5  # Largest slope of a surface, in pixels of depth per pixel, that is compared
+_ALIKE = 0.7  # Least cosine between the normals of points that count as the same
 _REACHES = (12.0, 12.0, 8.0, 5.0, 4.0, 4.0, 4.0, 3.0, 2.0, 2.0)
 """Largest distance in pixels of 512, for each round, of two surfaces that count as the same one."""
 
-_LOOSE, _HELD, _HELD_ABOVE = 1e-3, 0.02, 4.0
-"""Weights that hold every unknown at its value before a round, and centres at their first value in rounds of
-a greater reach than the last number; a weight of 1 is that of all compared points together."""
+_LOOSE, _HELD = 1e-3, 0.02
+"""Weights that hold every unknown at its value before a round, and centres at their first value; a weight of
+1 is that of all compared points together."""
+
+_HELD_ABOVE = 4.0  # Reach of a round above which centres are held
 
 Numbers = NDArray[np.float64]
 
@@ -233,8 +236,8 @@ class _Points:
         rows, columns = np.nonzero(view.smooth)
         step = max(1, len(rows) // _SAMPLES)
         at = rows[::step], columns[::step]
-        red, green, blue = (level[at] for level in view.levels)
-        return _Points(red, green, blue, view.slopes[0][at])
+        levels = [level[at] for level in view.levels]
+        return _Points(levels[0], levels[1], levels[2], view.slopes[0][at])
 
 
 def _refined(
@@ -313,8 +316,8 @@ def _equations(
     # Normals point against the way from the camera: (slope, -1) along right and away.
     facing = (own * cosine - sine, -own * sine - cosine)
     alike = (facing[0] * slope - facing[1]) / np.hypot(own, 1) / np.hypot(slope, 1)
-    kept = (np.abs(errors) < reach) & (np.abs(slope) < _STEEP) & (np.abs(own) < _STEEP) & (alike > 0.7)
-    comparable = (np.abs(slope) < _STEEP) & (np.abs(own) < _STEEP) & (alike > 0.7)
+    comparable = (np.abs(slope) < _STEEP) & (np.abs(own) < _STEEP) & (alike > _ALIKE)
+    kept = comparable & (np.abs(errors) < reach)
     out = np.zeros((np.count_nonzero(kept), 3 * DIRECTIONS))
     slope, steep = slope[kept], steep[kept]
     out[:, k] += mine * (-sine - slope * cosine)

@@ -29,12 +29,11 @@ Z_GROUND = 2  # Highest level of the black ground of Z, which Blender dithers
 
 MOST_OFF_GROUND = 0.002  # Largest share of a picture that differs from its ground where there must be ground
 
-_FEW_RIM_PIXELS, _LEAST_CONTRAST = 20, 10.0
-"""Fewest pixels of a rim, and the distance in levels of its contour from the ground, to tell its opacity."""
-
-_MOST_OFF_RAY, _LEAST_ON_RAY, _OPAQUE = 3.0, 0.6, 0.985
-"""Largest distance in levels of a mix of contour and ground from the line between both, least share of a rim
-on that line, and the share of the contour from which a pixel counts as opaque."""
+_FEW_RIM_PIXELS = 20  # Fewest pixels of a rim to tell its opacity
+_LEAST_CONTRAST = 10.0  # Least distance in levels of a contour's colour from the grey to tell its opacity
+_MOST_OFF_RAY = 3.0  # Largest distance in levels of mixes of contour and grey from the line between both
+_LEAST_ON_RAY = 0.6  # Least share of a rim that lies on that line
+_OPAQUE = 0.985  # Share of the contour's colour from which a pixel counts as opaque
 
 
 @dataclass(frozen=True, eq=False, repr=False)

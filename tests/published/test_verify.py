@@ -188,7 +188,8 @@ def test_bad_sets_end_with_a_sentence(rows: Path, tmp_path: Path) -> None:
     _edit(uid, lambda table: _renamed(table, "noview"))
     shard = cut / "data" / "train-00000-of-00001.parquet"
     shard.write_bytes(shard.read_bytes()[:-1000])
-    for where, code in ((three, 2), (uid, 1), (cut, 1)):
+    grey = figures.write_rows(tmp_path / "grey", FOREIGN["color on grey"][0], splits={"test": (5,)})
+    for where, code in ((three, 2), (uid, 1), (cut, 1), (grey, 1)):
         result = specsia("report", where, "--out", tmp_path / "page.html", code=code)
         assert "Traceback" not in result.stderr
         assert len([line for line in result.stderr.splitlines() if line.startswith("specsia:")]) == 1

@@ -149,7 +149,8 @@ def _check_row(
 
 def _picture_problems(images: Mapping[str, Pixels], planes: published.Planes) -> Iterator[tuple[str, str]]:
     """Check and sentence of each problem of a row's pictures, which have the right modes."""
-    mask, gt, color = images["mask"], images["gt"], images["color"]
+    mask, gt = images["mask"], images["gt"]
+    color = images["color"]
     if other := int(np.count_nonzero((mask != 0) & (mask != 255))):
         yield "grounds", f"mask has {other} pixels that are neither 0 nor 255"
     if gt.shape[2] == 4:

@@ -37,7 +37,7 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
 from specsia_build.rendering.ink import MOST_OFF_COLOUR, off_colour
 
-VERSION = 8  # Of the files' layout; part of their fingerprint
+VERSION = 8  # Of the files' layout and of what rows are decoded to; part of their fingerprint
 PIXEL_BYTES = 27
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
