@@ -28,11 +28,8 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
-WIDTHS, SEEN, HIDDEN = (
-    (16, 32, 48, 48),
-    16,
-    32,
-)  # Channels of convolutions; features that the network sees, and hidden
+# Channels of convolutions; features that the network sees, and hidden
+WIDTHS, SEEN, HIDDEN = (16, 32, 48, 48), 16, 32
 MEASURES = 4 * BANDS + 1  # Of a crop
 VARIANTS = 8  # Drawings of a character: one as it is, one turned a little, the others also stretched
 RATE, DECAY, BATCH = 3e-3, 0.05, 32

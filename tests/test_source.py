@@ -68,13 +68,7 @@ NOT_YET: dict[str, frozenset[str]] = {
             "stages/pack.py",
         }
     ),
-    "multiplied_lists": frozenset(
-        {
-            "cli/closing.py",
-            "cli/datasets.py",
-            "cli/models.py",
-        }
-    ),
+    "multiplied_lists": frozenset({"cli/closing.py", "cli/datasets.py", "cli/models.py"}),
     "parameters": frozenset(
         {
             "dravie/look_up.py",

@@ -40,10 +40,8 @@ LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that 
 GLANCED = (
     0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
 )
-MUCH_BETTER, AS_GOOD = (
-    0.15,
-    0.08,
-)  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
+# Gain of frontal IoU that suffices alone, and loss that colours may outweigh
+MUCH_BETTER, AS_GOOD = 0.15, 0.08
 
 _NEARER, FARTHER = 1.3, 1.15
 """Least ratio of colour differences where silhouettes do not decide, and most where they do. In another frame
@@ -55,14 +53,10 @@ _NEAR, FAR_COLOUR = 0.03, 0.16
 meshes, 0.2 and more for normals, other characters and colours encoded twice."""
 
 HANDED = 0.04  # Gain of frontal IoU of the mirror image of mirrored meshes; sound meshes gain at most 0.02
-PALE, PALER = (
-    0.08,
-    2.0,
-)  # Colour difference that an encoding may explain, and the least ratio by which it does
-LEAST_EXTENT, MOST_EXTENT = (
-    0.05,
-    20.0,
-)  # Units of the box's largest side; backends without a scale give 1 or 2
+# Colour difference that an encoding may explain, and the least ratio by which it does
+PALE, PALER = 0.08, 2.0
+# Units of the box's largest side; backends without a scale give 1 or 2
+LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
 MOST_COORDINATE = 1e6  # Coordinates beyond this leave too few float32 digits for a surface
 # Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
 PART = 0.05

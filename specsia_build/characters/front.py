@@ -21,15 +21,11 @@ from specsia_build.rendering.layers import Layers
 AROUND = ("-y", "+x", "+y", "-x")  # Horizontal axes, counter-clockwise seen from above, as the probe's views
 _WEIGHTS = Path(__file__).parent / "weights"
 FRONT_SIZE, MARGIN = 96, 1.04  # Pixels of a crop, and its side in lengths of the figure's
-FRONT_CHANNELS, _DEPTH = (
-    5,
-    1.7,
-)  # Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
+# Premultiplied colour, alpha, depth; units of the frame along which depth grows from 0 to 1
+FRONT_CHANNELS, _DEPTH = 5, 1.7
 BANDS = 12  # Horizontal bands of a figure that are measured
-_STEP, _BORDER = (
-    0.235,
-    5,
-)  # Step between pixels that counts fully, and width of the window that must be inside
+# Step between pixels that counts fully, and width of the window that must be inside
+_STEP, _BORDER = 0.235, 5
 FRONT_LEAK = 0.2  # Slope below 0 of the leaky rectifier after each layer but the last
 
 

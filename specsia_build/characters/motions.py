@@ -25,15 +25,8 @@ from specsia_build.frame import front_rotation, up_rotation
 if TYPE_CHECKING:
     from specsia_build.characters.gltf.document import Document
 
-SUFFIXES = (
-    ".glb",
-    ".gltf",
-    ".vrm",
-    ".vrma",
-    ".fbx",
-    ".blend",
-    ".bvh",
-)  # Suffixes of files that motions are read from
+# Suffixes of files that motions are read from
+SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 
 BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
 """Names of the motions that come with the package, for any humanoid; all can be looped."""

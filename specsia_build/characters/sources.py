@@ -237,11 +237,8 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
 
 
-_LINE_ERRORS = (
-    msgspec.MsgspecError,
-    ValueError,
-    RecursionError,
-)  # Errors of a line that does not describe a character
+# Errors of a line that does not describe a character
+_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:

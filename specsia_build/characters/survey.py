@@ -26,10 +26,8 @@ from specsia_build.rendering.mesh import compacted
 
 _T = TypeVar("_T")
 UNSURE = "unsure"  # A front that is neither stated nor found
-_SIZE, _VIEWS = (
-    256,
-    10,
-)  # Size of the picture in pixels, and number of views that must contain the whole character
+# Size of the picture in pixels, and number of views that must contain the whole character
+_SIZE, _VIEWS = 256, 10
 
 
 @dataclass(frozen=True)

@@ -158,11 +158,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         lines = [f"{plan.page} ({visibility}) is the dataset: {changes or 'nothing to push'}; {compared}"]
         configs = sorted({Path(name).parts[1] for name in local.digests if fnmatchcase(name, "data/*/*")})
         load = [] if of_files else load_lines(Path(repo), configs or ["default"])
-        facts |= {
-            "version": [plan.tag],
-            "load": load,
-            "next": [] if of_files else [f"specsia verify {repo}"],
-        }
+        facts |= {"version": [plan.tag], "load": load, "next": [] if of_files else [f"specsia verify {repo}"]}
     conclude(plan.to_json(), lines, title, facts, ok=not plan.differences)
 
 

@@ -39,10 +39,8 @@ _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 MOST_ENTRIES, MOST_FILES = 10_000, 100_000
 """The Hub's limit of entries in a folder, and its recommended limit of files in a repository."""
 
-_DATASET, _HUB_FILE = (
-    "dataset",
-    ".gitattributes",
-)  # Type of the repository, and the file that the Hub puts into it
+# Type of the repository, and the file that the Hub puts into it
+_DATASET, _HUB_FILE = "dataset", ".gitattributes"
 
 
 @dataclass(frozen=True)

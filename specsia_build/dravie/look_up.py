@@ -38,10 +38,8 @@ LOOKED_UP_CHANNELS = 12
 PALETTE_FALLOFF = (
     40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
 )
-SAMPLES, ROUNDS = (
-    4096,
-    12,
-)  # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
+# Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
+SAMPLES, ROUNDS = 4096, 12
 FALLOFF = 8.0  # Levels of Zpos over which confidence falls to 1/e
 FARTHEST = 60.0  # Levels beyond which nothing is taken by position: confidence there is below 1/255
 EXACT = 6.0  # Levels within which the nearest by position is exact

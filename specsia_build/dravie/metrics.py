@@ -33,9 +33,8 @@ from specsia_build.rendering.layers import HALF_COVERED
 
 _DARK = 128  # Luma below which a pixel is dark
 _INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
-RIM_PX = (
-    MOST_WIDTH + 1
-)  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
+# Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
+RIM_PX = MOST_WIDTH + 1
 PUBLISHED_RIM_PX = (
     2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
 )

@@ -28,9 +28,8 @@ CHECKPOINTS_FOLDER = "checkpoints"
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 
 NAME = "pretrained"
-SHIPPED_RUN = (
-    Path(__file__).resolve().parent / "weights"
-)  # The run of that name, which `make pretrained` writes
+# The run of that name, which `make pretrained` writes
+SHIPPED_RUN = Path(__file__).resolve().parent / "weights"
 
 
 def damaged(path: Path, error: Exception) -> SpecsiaError:

@@ -23,10 +23,8 @@ COLUMNS = ("video", "control_video", "reference_image", "prompt")
 TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
 """The trainers read the first; `validation` is in the second."""
 
-SIDE, STEP = (
-    32,
-    8,
-)  # Sides are multiples of the first; numbers of frames are one more than a multiple of the second
+# Sides are multiples of the first; numbers of frames are one more than a multiple of the second
+SIDE, STEP = 32, 8
 
 
 class ControlVideo(Layout):

@@ -38,14 +38,8 @@ from specsia_build.look.strips import (
 from specsia_build.pool import map_ahead
 
 STYLES = ("page.css", "viewer.css")
-SCRIPTS = (
-    "base.js",
-    "choose.js",
-    "cards.js",
-    "views.js",
-    "item.js",
-    "compare.js",
-)  # Parts of the page, in this order
+# Parts of the page, in this order
+SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")
 
 _VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 

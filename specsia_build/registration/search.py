@@ -28,10 +28,8 @@ SHARP_SIZE = (
     512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
 )
 SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
-COARSE_CELLS, LIGHT_CELLS = (
-    24,
-    48,
-)  # Cells along the longest side for merged vertices in search and first steps
+# Cells along the longest side for merged vertices in search and first steps
+COARSE_CELLS, LIGHT_CELLS = 24, 48
 LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)

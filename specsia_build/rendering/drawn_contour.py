@@ -30,14 +30,10 @@ LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
-_DARKER, _HUE = (
-    24,
-    32,
-)  # Levels by which a shade of a colour is darker than it, and within which it has its hue
-_STEP, BEYOND = (
-    0.5,
-    3,
-)  # Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
+# Levels by which a shade of a colour is darker than it, and within which it has its hue
+_DARKER, _HUE = 24, 32
+# Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
+_STEP, BEYOND = 0.5, 3
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each

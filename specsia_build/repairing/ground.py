@@ -19,10 +19,8 @@ _FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and f
 _DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
 
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
-_HUE, _STEEP = (
-    0.06,
-    24,
-)  # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
+# Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
+_HUE, _STEEP = 0.06, 24
 FADING = (
     0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
 )

@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.drawing import (
-    NO_CONTOUR,
-    NO_DRAWING,
-    Drawing,
-    visible_places,
-)
+from specsia_build.dravie.drawing import NO_CONTOUR, NO_DRAWING, Drawing, visible_places
 from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.drawn_contour import find_contour, ink_around

@@ -57,13 +57,7 @@ def test_numbers_are_distinct(ids: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("characters", "sizes"),
-    [
-        (1298, [500] * 6 + [499] * 20),
-        (100, [500, 500]),
-        (50, [500]),
-        (1, [10]),
-        (0, []),
-    ],
+    [(1298, [500] * 6 + [499] * 20), (100, [500, 500]), (50, [500]), (1, [10]), (0, [])],
 )
 def test_shards_are_those_of_datasets(characters: int, sizes: list[int]) -> None:
     """Sizes as `datasets.Dataset.shard(count, index, contiguous=True)` gave them."""

@@ -61,10 +61,7 @@ def test_positions_of_a_ball() -> None:
     mesh = sphere(0.4)
     _, pos, boxes = drawn(mesh)
     boxes_of_all = np.array([turned_box(mesh, Camera(yaw, SIZE)) for yaw in YAWS])
-    for turned in (
-        positions_in_views(pos, YAWS, boxes, boxes_of_all),
-        positions_in_views(pos, YAWS, boxes),
-    ):
+    for turned in (positions_in_views(pos, YAWS, boxes, boxes_of_all), positions_in_views(pos, YAWS, boxes)):
         for view in turned.astype(int):
             assert abs(view[SIZE // 2, SIZE // 2] - [130, 1, 128, 255]).max() <= 3
             column = view[:, SIZE // 2 + 1]

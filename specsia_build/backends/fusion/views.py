@@ -22,19 +22,13 @@ CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0
 
 FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
 RIGHT, LEFT = 2, 4
-PAIRS = (
-    (FRONT_VIEW, BACK_VIEW),
-    (RIGHT, LEFT),
-    (1, 1),
-    (5, 5),
-)  # Views whose silhouettes mirror each other; two are alone
+# Views whose silhouettes mirror each other; two are alone
+PAIRS = ((FRONT_VIEW, BACK_VIEW), (RIGHT, LEFT), (1, 1), (5, 5))
 BASES = np.stack(
     [camera.basis() for camera in CAMERAS]
 )  # Right, up and forward directions in rows, (6, 3, 3)
-SCALE, HALF_SIZE = (
-    CAMERAS[0].pixels_per_unit,
-    VIEW_SIZE / 2,
-)  # Pixels in a unit, and from a view's border to its centre
+# Pixels in a unit, and from a view's border to its centre
+SCALE, HALF_SIZE = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2
 
 
 class DrawnViews(NamedTuple):

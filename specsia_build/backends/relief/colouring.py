@@ -33,10 +33,8 @@ _NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where th
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 _FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.5  # Pixels of the crop over which materials are smoothed for the sides
-GENTLE, _STEEP = (
-    1.0,
-    2.5,
-)  # Slopes of the front from which a side's own colours begin, and replace the drawing's
+# Slopes of the front from which a side's own colours begin, and replace the drawing's
+GENTLE, _STEEP = 1.0, 2.5
 _LEAST = -12.0  # Least logarithm of a likelihood
 _FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
 

@@ -26,9 +26,8 @@ WEIGHTS_FILE = Path(__file__).parent / "weights" / "weights.safetensors"
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but the last
 KEY_CHANNELS = 16  # Channels by which pixels of the back are matched with colours of the drawing
 GUIDES, TRUST = 3, 4.0  # Guides of `guides`, and the logit per unit of the network's trust in one
-OUTPUTS = (
-    3 + GUIDES + KEY_CHANNELS
-)  # Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
+# Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
+OUTPUTS = 3 + GUIDES + KEY_CHANNELS
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 UNROLL = 4  # Pixels of a row that are computed together

@@ -42,10 +42,8 @@ from specsia_build.rendering.mesh import Mesh, compacted
 _WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
 _RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
 _POSES = 6  # Poses taken from a character's own clips
-PROPORTION, KNOTS = (
-    0.12,
-    5,
-)  # Standard deviation of the logarithm of stretching, and its values along a figure
+# Standard deviation of the logarithm of stretching, and its values along a figure
+PROPORTION, KNOTS = 0.12, 5
 DRAWN, _MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and around them
 
 

@@ -22,10 +22,8 @@ import threading
 import traceback
 from typing import Any, Callable, Mapping, Sequence
 
-INPUT, INTERNAL = (
-    "input",
-    "internal",
-)  # Kinds of error: the picture's fault, or any other: the worker is restarted
+# Kinds of error: the picture's fault, or any other: the worker is restarted
+INPUT, INTERNAL = "input", "internal"
 
 
 class InputError(Exception):

@@ -14,10 +14,8 @@ from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
-VOTE, OF_FORMAT = (
-    0.75,
-    1,
-)  # Difference of logits that is one vote, and votes of a format beside the networks'.
+# Difference of logits that is one vote, and votes of a format beside the networks'.
+VOTE, OF_FORMAT = 0.75, 1
 AGAINST_FORMAT = (
     2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
 )

@@ -17,15 +17,11 @@ from specsia_build.errors import some
 MOST_PARTS = 400  # Number above which no part is compared with the others.
 _GAP = 0.03  # Heights between two figures.
 LEAST_FIGURE = (0.5, 0.2)  # Height and surface of a figure, relative to the largest.
-PLATE, _ROOM = (
-    1.3,
-    2.0,
-)  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
+# Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
+PLATE, _ROOM = 1.3, 2.0
 STRAY = 3.0  # Extent of all vertices relative to that of the sampled surface; a thin spear reaches 1.3.
-SAME_PLACE, _ALIKE = (
-    0.7,
-    0.4,
-)  # Shares of two parts that lie close to each other, the larger and the lesser one.
+# Shares of two parts that lie close to each other, the larger and the lesser one.
+SAME_PLACE, _ALIKE = 0.7, 0.4
 COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in names of collision shapes.
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.

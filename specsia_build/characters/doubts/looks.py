@@ -12,10 +12,8 @@ from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
 
-MOST_CHROMA, MOST_CONTRAST = (
-    8,
-    12,
-)  # Display levels between channels of a grey, and between shades that look the same.
+# Display levels between channels of a grey, and between shades that look the same.
+MOST_CHROMA, MOST_CONTRAST = 8, 12
 _FULL = 255  # Full coverage
 BOTH, _FRONT = _SIDES = ("both", "front")  # Values of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.

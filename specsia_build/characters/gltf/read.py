@@ -31,10 +31,8 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import concatenate
 
 MOST_NAMES = 16  # Most names in a part's path; a hierarchy may be as deep as the file is long
-_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = (
-    20,
-    8,
-)  # Bytes of memory of a vertex of a rig, and of each of its influences
+# Bytes of memory of a vertex of a rig, and of each of its influences
+_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
 
 
 def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:

@@ -14,9 +14,8 @@ _Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Two = tuple[_Number, _Number]
 Three = tuple[_Number, _Number, _Number]
 Four = tuple[_Number, _Number, _Number, _Number]
-MaybeNumber = (
-    float | None
-)  # Part of a node's transform: exporters write null or NaN at nodes that carry nothing
+# Part of a node's transform: exporters write null or NaN at nodes that carry nothing
+MaybeNumber = float | None
 
 
 class Struct(msgspec.Struct, rename="camel", gc=False):

@@ -48,10 +48,8 @@ LEAST_AGREED = (
     0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 )
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
-DISC, BAND = (
-    0.25,
-    0.15,
-)  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
+# Radius of a disc, and half the width of a band, as shares of the root of the figure's area
+DISC, BAND = 0.25, 0.15
 
 
 def adapt_generator(

@@ -42,14 +42,10 @@ LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 Without these patches a network takes hair whose colour is close to that of the skin for damage, and paints a
 face at the back."""
 
-MOST_SHIFT, MOST_SCALE = (
-    np.float32(4),
-    np.float32(0.05),
-)  # Largest shift in pixels and scaling of a redrawn drawing
-MOST_TURN, _MOST_SHADE = (
-    np.float32(0.25),
-    np.float32(0.15),
-)  # Largest change of its hue in sixths, and of its value
+# Largest shift in pixels and scaling of a redrawn drawing
+MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
+# Largest change of its hue in sixths, and of its value
+MOST_TURN, _MOST_SHADE = np.float32(0.25), np.float32(0.15)
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _INK = range(len(Extent._fields))

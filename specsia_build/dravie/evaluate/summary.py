@@ -101,10 +101,8 @@ class MeanScore:
         return f"{self.mean:{sign}.{digits}f}{deviation}{interval}"
 
 
-KEYS, _NUMBERS = (
-    ("config", "method", "views", "score"),
-    ("mean", "deviation", "low", "high"),
-)  # Columns of `MEANS`
+# Columns of `MEANS`
+KEYS, _NUMBERS = ("config", "method", "views", "score"), ("mean", "deviation", "low", "high")
 
 Summary = Mapping[tuple[str, str, str, str], MeanScore]  # By configuration, method, kind of view and score
 

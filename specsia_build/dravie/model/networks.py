@@ -36,11 +36,8 @@ VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 SSIM_WINDOW = 7  # Pixels
 SSIM_LIGHT, SSIM_STRUCTURE = 0.01**2, 0.03**2  # Constants for colours in 0…1
-FEATURE_LAYERS = (
-    0,
-    3,
-    5,
-)  # Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
+# Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
+FEATURE_LAYERS = (0, 3, 5)
 
 
 class _Padded(nn.Module):

@@ -32,10 +32,8 @@ from specsia_build.pool import map_ahead
 
 _RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
-THREADS, _AHEAD = (
-    2,
-    4,
-)  # Threads that decode and encode beside the network, and frames that wait on either side of it
+# Threads that decode and encode beside the network, and frames that wait on either side of it
+THREADS, _AHEAD = 2, 4
 
 
 @dataclass(frozen=True)

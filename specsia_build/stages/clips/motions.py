@@ -32,14 +32,10 @@ from specsia_build.stages.stage import (
     sources_of,
 )
 
-CHARACTER, MOTION = (
-    "character/",
-    "motion/",
-)  # Prefixes of names of inputs: files of the character, and files of motions
-TURNTABLE, TURN_SECONDS = (
-    "turntable",
-    3.0,
-)  # Motion of a still figure, and seconds that the camera takes around it
+# Prefixes of names of inputs: files of the character, and files of motions
+CHARACTER, MOTION = "character/", "motion/"
+# Motion of a still figure, and seconds that the camera takes around it
+TURNTABLE, TURN_SECONDS = "turntable", 3.0
 REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
 _MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 

@@ -162,11 +162,7 @@ def around(size: float = 8.0) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("name", "scenery"),
-    [
-        ("Floor", box((0, 0, -0.02), (4, 4, 0.04))),
-        ("Room", around()),
-    ],
+    ("name", "scenery"), [("Floor", box((0, 0, -0.02), (4, 4, 0.04))), ("Room", around())]
 )
 def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
     path = write_obj(tmp_path / "hero.obj", FIGURE | {name: scenery})
