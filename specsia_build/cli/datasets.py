@@ -37,6 +37,7 @@ def verify(dataset: str, workers: int) -> None:
     parts and not kept. One in the published schema is checked as far as that allows. A folder of `specsia
     clips --recipe NAME` is DIR/NAME, or a copy of it.
     """
+    from specsia_build.dataset.schema import SUMS_FILE
     from specsia_build.layouts.verify import verify as verify_layout
     from specsia_build.layouts.verify_folder import folder_record
 
@@ -45,7 +46,7 @@ def verify(dataset: str, workers: int) -> None:
     name, local = argument(dataset), Path(dataset).is_dir()
     of_files = local and folder_record(Path(dataset)) is not None
     follows = [] if of_files else [f"specsia report {name}{'' if local else ' --out page.html'}"]
-    if local and report.ok:
+    if (Path(dataset) / SUMS_FILE).is_file() and report.ok:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
     facts = {
         "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from specsia_build import png
 from specsia_build.characters.character import id_order_key
@@ -18,8 +17,6 @@ from specsia_build.pictures.films import Pixels
 
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset
-
-BACKGROUND = 240  # Grey that the published set's pictures are composited on
 
 _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "outline_rgb")
 _CLIP = tuple(schema.CLIP_COLUMNS)
@@ -153,13 +150,3 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
             if splits.setdefault(character, split) != split:
                 raise SpecsiaError(f"{dataset.where} has the character {character} in two splits")
     return {character: splits[character] for character in sorted(splits, key=id_order_key)}
-
-
-def composite(image: Pixels) -> Pixels:
-    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and
-    rounded."""
-    canvas = Image.new("RGB", image.shape[1::-1], (BACKGROUND,) * 3)
-    canvas.paste(
-        Image.fromarray(np.ascontiguousarray(image[..., :3])), mask=Image.fromarray(image[..., 3].copy())
-    )
-    return np.asarray(canvas)

@@ -26,7 +26,8 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import PlainLoader, parse_json
 from specsia_build.published import rows as published
-from specsia_build.published.tree import LIST_FILES, Tree, is_tree, open_tree
+from specsia_build.published.ids import LIST_FILES
+from specsia_build.published.tree import Tree, is_tree, open_tree
 
 Kind = Literal["specsia", "published", "clips"]
 """Rows are views of a character, such views in the published schema (whose rows are read as this project's,

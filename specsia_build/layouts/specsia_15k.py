@@ -15,14 +15,8 @@ from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
 from specsia_build.pictures.films import Pixels
 from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
-from specsia_build.published.writing import (
-    GT_FILE,
-    POS_FILE,
-    TREE_FILES,
-    Z_FILE,
-    positions_in_views,
-    tree_pictures,
-)
+from specsia_build.published.tree import PICTURE_FILES
+from specsia_build.published.writing import positions_in_views, tree_pictures
 
 
 class Specsia15K(Layout):
@@ -59,7 +53,7 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         number = part.options["number"]
         for view, layers in enumerate(zip(*views_of(pictures), strict=True)):
             for name, picture in tree_pictures(*layers).items():
-                path = out / view_uid(number, view) / name
+                path = out / view_uid(number, view) / PICTURE_FILES[name]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(png.encode(picture))
         return {"frames": pictures.frames, "number": number}
@@ -76,7 +70,7 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
 
     def expected(self, part: Written) -> Mapping[str, int]:
         uids = [view_uid(str(part.facts.get("number")), view) for view in range(part.facts["frames"])]
-        return dict.fromkeys((f"{uid}/{name}" for uid in uids for name in TREE_FILES), 0)
+        return dict.fromkeys((f"{uid}/{name}" for uid in uids for name in PICTURE_FILES.values()), 0)
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
         number, views = part.facts.get("number"), part.facts["frames"]
@@ -92,22 +86,24 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
 
 def _problems(folder: Path) -> Iterator[str]:
     """Names of a view's pictures that are not what Y*, Z and positions give."""
-    stored = {name: (folder / name).read_bytes() for name in TREE_FILES}
-    name = ""
-    try:
-        decoded = []
-        for name in (Z_FILE, POS_FILE, GT_FILE):
-            decoded.append(png.decode(stored[name], 4))
-        color, pos, gt = decoded
-        if len({picture.shape for picture in decoded}) > 1:
-            yield f"{GT_FILE} differs in size from Z or pos"
+    stored = {name: (folder / file).read_bytes() for name, file in PICTURE_FILES.items()}
+    decoded = {}
+    for name in ("color", "pos", "gt"):
+        try:
+            decoded[name] = png.decode(stored[name], 4)
+        except ValueError as error:
+            yield f"{PICTURE_FILES[name]} cannot be decoded: it {error}"
             return
-        for name, picture in tree_pictures(color, pos, gt).items():
-            channels = picture.shape[2] if picture.ndim == 3 else 1
-            if not np.array_equal(png.decode(stored[name], channels), picture):
-                yield f"{name} does not follow from Y*, Z and pos"
-    except ValueError as error:
-        yield f"{name} cannot be decoded: it {error}"
+    if len({picture.shape for picture in decoded.values()}) > 1:
+        yield f"{PICTURE_FILES['gt']} differs in size from Z or pos"
+        return
+    for name, picture in tree_pictures(**decoded).items():
+        try:
+            same = np.array_equal(png.decode(stored[name], picture[0, 0].size), picture)
+        except ValueError:
+            same = False
+        if not same:
+            yield f"{PICTURE_FILES[name]} does not follow from Y*, Z and pos"
 
 
 def refuse_clips(config: BuildConfig, name: str) -> None:

@@ -24,7 +24,10 @@ splits."""
 LISTS = {"train": "train", "validation": "val", "test": "test"}
 """Name of each split in the names of lists."""
 
-SPLITS_FOLDER, CHARACTERS_FILE = "splits", "split_chars.json"
+LIST_FILES = {split: f"splits/{name}_uids.json" for split, name in LISTS.items()}
+"""List of uids of each split, in the order of the splits."""
+
+CHARACTER_LISTS = "splits/split_chars.json"
 
 
 def is_number(character_id: str) -> bool:
@@ -78,15 +81,16 @@ def split_lists(
         views: number of views of each id that has any; others are left out.
         numbers: number of each id.
     """
-    characters: dict[str, list[str]] = {name: [] for name in LISTS.values()}
+    characters: dict[str, list[str]] = {split: [] for split in LISTS}
     for character_id in in_order(views, numbers):
-        characters[LISTS[splits[character_id]]].append(character_id)
-    for name, ids in characters.items():
+        characters[splits[character_id]].append(character_id)
+    for split, ids in characters.items():
         uids = [view_uid(numbers[i], view) for i in ids for view in range(views[i])]
-        yield f"{SPLITS_FOLDER}/{name}_uids.json", json.dumps(uids, indent=2)
-    by_number = {name: [numbers[i] for i in ids] for name, ids in characters.items()}
-    text = json.dumps({"seed": SPLIT_SEED, **by_number}, indent=2)
-    yield f"{SPLITS_FOLDER}/{CHARACTERS_FILE}", text
+        yield LIST_FILES[split], json.dumps(uids, indent=2)
+    by_number: dict[str, list[str]] = {}
+    for split, ids in characters.items():
+        by_number[LISTS[split]] = [numbers[i] for i in ids]
+    yield CHARACTER_LISTS, json.dumps({"seed": SPLIT_SEED, **by_number}, indent=2)
 
 
 class Piece(NamedTuple):

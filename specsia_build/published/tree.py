@@ -16,6 +16,7 @@ import msgspec
 from specsia_build.errors import CharacterError, SpecsiaError, brief
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import read_source, source_place
+from specsia_build.published.ids import LIST_FILES
 
 _REST_POSE = "mesh/blender_render/rest_pose"
 
@@ -28,15 +29,6 @@ PICTURE_FILES = {
     "gt_on_grey": "char/texture_with_bg.png",
 }
 """File of each picture in a view's folder, by the rows' column; `gt_on_grey` is the `gt` of rows."""
-
-LIST_FILES = {
-    "train": "splits/train_uids.json",
-    "validation": "splits/val_uids.json",
-    "test": "splits/test_uids.json",
-}
-"""List of uids of each split, in the order of the splits."""
-
-CHARACTER_LISTS = "splits/split_chars.json"
 
 _FOLDER = re.compile(r"[0-9]{1,12}_[0-9]{2}")
 

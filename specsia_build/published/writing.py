@@ -12,22 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
 from specsia_build.pictures.films import Pixels
+from specsia_build.published.rows import Y_GROUND
 from specsia_build.rendering.positions import edge_image
-
-GROUND = 240  # Level of the grey that Y* is laid on
-
-_REST_POSE = "mesh/blender_render/rest_pose"
-
-GT_FILE, Z_FILE, POS_FILE = "char/texture.png", f"{_REST_POSE}/color/0001.png", f"{_REST_POSE}/pos/0001.png"
-TREE_FILES = (
-    GT_FILE,
-    "char/texture_with_bg.png",
-    "char/mask.png",
-    Z_FILE,
-    POS_FILE,
-    f"{_REST_POSE}/edge/0001.png",
-)
-"""Files in a view's folder of the tree; in the authors' own tree `char` is a link to another place."""
 
 
 def positions_in_views(
@@ -84,7 +70,7 @@ def _grounded() -> Pixels:
     """Level on the ground by alpha and level, (256, 256)."""
     levels = np.arange(256, dtype=np.float32)
     share = (levels / np.float32(255))[:, None]
-    mixed = levels * share + np.float32(GROUND) * (np.float32(1) - share)
+    mixed = levels * share + np.float32(Y_GROUND) * (np.float32(1) - share)
     return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
@@ -110,6 +96,7 @@ def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]
 
 
 def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a view by `TREE_FILES`, from Z, positions in the view, and Y*, each (S, S, 4)."""
-    pictures = (gt, on_ground(gt), silhouette(gt), color, pos, edge_image(pos))
-    return dict(zip(TREE_FILES, pictures, strict=True))
+    """Pictures of a view by the names of `tree.PICTURE_FILES`, from Z, positions in the view, and Y*, each
+    (S, S, 4)."""
+    pictures = {"color": color, "pos": pos, "edge": edge_image(pos)}
+    return pictures | {"mask": silhouette(gt), "gt": gt, "gt_on_grey": on_ground(gt)}

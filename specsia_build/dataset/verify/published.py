@@ -20,14 +20,8 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.pictures.films import Pixels
 from specsia_build.published import rows as published
-from specsia_build.published.tree import (
-    CHARACTER_LISTS,
-    LIST_FILES,
-    PICTURE_FILES,
-    Tree,
-    folders_of,
-    uid_order,
-)
+from specsia_build.published.ids import CHARACTER_LISTS, LIST_FILES
+from specsia_build.published.tree import PICTURE_FILES, Tree, folders_of, uid_order
 from specsia_build.rendering.positions import edge_image
 
 ROWS_AT_ONCE = 160  # Rows, of whole characters, that one call checks; about 20 MB

@@ -14,7 +14,6 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import RANDOM
 from specsia_build.dataset import schema
 from specsia_build.dataset.licences import commonest
-from specsia_build.dataset.pairs import BACKGROUND
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.layouts.card import (
@@ -233,9 +232,8 @@ def write_pairs_teaser(folder: Path, configs: Sequence[str]) -> bytes:
                 except ValueError:
                     tiles.append("cannot be read")
             tiles += ["none"] * (_VIEWS - len(rows))
-    ground = (BACKGROUND,) * 3 if dataset.kind == "published" else WHITE
     heads = ["Y*", *([f"Z {config}" for config in named] if several else ["Z"])]
-    write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, ground).draw(tiles))
+    write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, WHITE).draw(tiles))
     return (folder / schema.TEASER).read_bytes()
 
 

@@ -16,7 +16,6 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from specsia_build import png
-from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
 from specsia_build.pictures.films import FILM_GAP, read_mp4
@@ -31,6 +30,14 @@ from tests.dataset.small import StoredRow, change, pixels, put
 from tests.dravie.pairs import SIZE, drawn_pair, write_run
 
 FRAMES = 3
+
+
+def on_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A straight RGBA picture laid on grey, (H, W, 3)."""
+    picture = Image.fromarray(image)
+    return np.asarray(
+        Image.alpha_composite(Image.new("RGBA", picture.size, "#f0f0f0"), picture).convert("RGB")
+    )
 
 
 def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> None:
@@ -106,7 +113,7 @@ def test_film(run: Path, tmp_path: Path) -> None:
 
 def test_opaque_colour_loses_background(tmp_path: Path) -> None:
     pair = drawn_pair()
-    save(tmp_path / "color" / "a.png", composite(pair.z))
+    save(tmp_path / "color" / "a.png", on_grey(pair.z))
     save(tmp_path / "mask" / "a.png", np.dstack([pair.z[..., 3]] * 3))
     save(tmp_path / "pos" / "a.png", pair.pos)
     z, pos = read_frame(list_frames(tmp_path)["a"])
