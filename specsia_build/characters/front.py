@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import scipy
 from numpy.lib.stride_tricks import sliding_window_view
-from safetensors.numpy import load_file
 
 from specsia_build.arrays import Floats
 from specsia_build.frame import view_cameras
+from specsia_build.networks.unet import read_tensors
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import Layers
 
@@ -85,11 +85,7 @@ def measures(crop: Floats) -> Floats:
 @cache
 def networks(folder: Path = _WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
-    return tuple(_network(path) for path in sorted(folder.glob("*.safetensors")))
-
-
-def _network(path: Path) -> Mapping[str, Floats]:
-    return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
+    return tuple(map(read_tensors, sorted(folder.glob("*.safetensors"))))
 
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:

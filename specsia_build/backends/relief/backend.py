@@ -104,9 +104,9 @@ def _digest() -> str:
 
 def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """Depths and logits of `net.decode`: the mean over a crop and its mirror image, continued outwards."""
-    tensors = net.tensors_of(net.WEIGHTS_FILE)
-    straight = net.decode(*net.forward(inputs(small, length), tensors), labels, length)
-    mirrored = net.decode(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1], length)
+    layers = net.layers_of(net.WEIGHTS_FILE)
+    straight = net.decode(*net.forward(inputs(small, length), layers), labels, length)
+    mirrored = net.decode(*net.forward(inputs(small[:, ::-1], length), layers), labels[:, ::-1], length)
     inside = (
         small[..., 3] >= FULLY_COVERED
         if (small[..., 3] >= FULLY_COVERED).any()

@@ -4,18 +4,18 @@
 A U-net of 3 x 3 convolutions, compiled, whose sums have one order.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from specsia_build.arrays import Floats
 from specsia_build.backends.relief.sheets import SIZE
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, ready
+from specsia_build.networks import unet
+from specsia_build.networks.unet import Layers
 from specsia_build.pictures.films import over
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
@@ -23,14 +23,12 @@ from specsia_build.rendering.layers import HALF_COVERED
 
 WEIGHTS_FILE = Path(__file__).parent / "weights" / "weights.safetensors"
 
-LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but the last
 KEY_CHANNELS = 16  # Channels by which pixels of the back are matched with colours of the drawing
 GUIDES, TRUST = 3, 4.0  # Guides of `guides`, and the logit per unit of the network's trust in one
 # Channels for each pixel: middle, thickness, copy, trust in each guide, and its query
 OUTPUTS = 3 + GUIDES + KEY_CHANNELS
 BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
-UNROLL = 4  # Pixels of a row that are computed together
 CROP_SAMPLES, CROP_ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
 _FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
 CHANNELS = (
@@ -74,68 +72,68 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.stack([labels, *(continued(labels, rim, steps) for steps in (_AROUND, _ALONG))])
 
 
-@compiled
-def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
-    """Convolution of (H + 2, W + 2, C) float32 by (3, 3, C, D), and a leaky rectifier: (H / stride, W /
-    stride, D).
-
-    W / stride is a multiple of `UNROLL`.
-    """
-    count = weights.shape[3]
-    out = np.empty(((x.shape[0] - 2) // stride, (x.shape[1] - 2) // stride, count), np.float32)
-    for row in range(out.shape[0]):
-        for first in range(0, out.shape[1], UNROLL):
-            sums = out[row, first : first + UNROLL]
-            for u in range(UNROLL):
-                sums[u] = bias
-            for i in range(3):
-                for j in range(3):
-                    for c in range(x.shape[2]):
-                        for u in range(UNROLL):
-                            value = x[row * stride + i, (first + u) * stride + j, c]
-                            for d in range(count):
-                                sums[u, d] += value * weights[i, j, c, d]
-            for u in range(UNROLL):
-                for d in range(count):
-                    sums[u, d] = sums[u, d] if sums[u, d] > 0 else sums[u, d] * leak
-    return out
-
-
 @cache
-def tensors_of(path: Path) -> Mapping[str, Floats]:
-    """The network's tensors, as float32; convolutions are (3, 3, in, out)."""
-    return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
+def layers_of(path: Path) -> Layers:
+    """The network's layers from a file of weights, whose convolutions are (3, 3, in, out)."""
+    return unet.layers_of(unet.read_tensors(path))
 
 
-def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+def forward(x: Floats, layers: Layers) -> tuple[Floats, Floats]:
     """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY_CHANNELS`) float32.
 
     Args:
         x: (S, S, C) float32, see `inputs`.
-        tensors: see `tensors_of`.
+        layers: see `layers_of`.
     """
-
-    def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
-        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-        kernel = tensors[f"{name}.weight"]
-        bias = tensors[f"{name}.bias"]
-        return np.asarray(_convolved(padded, kernel, bias, stride, np.float32(leak)))
-
     size = len(x)
     half = len(x) // 2
     channels = x.shape[2]
     folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
-    levels = [convolved(convolved(folded, "first.0"), "first.2")]
-    depth = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
-    for level in range(depth):
-        levels.append(convolved(convolved(levels[-1], f"down.{level}.0", 2), f"down.{level}.2"))
-    y = levels.pop()
-    for level in range(depth):
-        y = np.concatenate([y.repeat(2, axis=0).repeat(2, axis=1), levels.pop()], axis=2)
-        y = convolved(convolved(y, f"up.{level}.0"), f"up.{level}.2")
-    out = np.float32(BOUND) * np.tanh(convolved(y, "head", leak=1.0) / np.float32(BOUND))
+    out = np.float32(BOUND) * np.tanh(unet.run(folded, layers) / np.float32(BOUND))
     pixels = out[..., : 4 * OUTPUTS].reshape(half, half, OUTPUTS, 2, 2).transpose(0, 3, 1, 4, 2)
     return pixels.reshape(size, size, OUTPUTS), out[..., 4 * OUTPUTS :]
+
+
+@compiled
+def _palette_logits(predicted, key, labels, guided, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S, COLOURS) where a colour is in `labels`; see `decode`.
+
+    A colour's key is the mean of `key` over its pixels. Its logit is a pixel's query times that, and what the
+    network trusts of the guides that say this colour. Sums have one order.
+    """
+    sums, counts, here = np.zeros((COLOURS, KEY_CHANNELS)), np.zeros(COLOURS), np.zeros(COLOURS + 1)
+    for row in range(key.shape[0]):
+        for column in range(key.shape[1]):
+            here[:] = 0
+            for i in range(2):
+                for j in range(2):
+                    here[labels[2 * row + i, 2 * column + j]] += 1
+            for number in range(COLOURS):
+                if here[number] > 0:
+                    counts[number] += here[number]
+                    for c in range(KEY_CHANNELS):
+                        sums[number, c] += here[number] * key[row, column, c]
+    scale, middle = np.float32(KEY_CHANNELS**0.5), KEY_CHANNELS // 2
+    for number in range(COLOURS):
+        if counts[number] == 0:
+            continue
+        mean = (sums[number] / counts[number]).astype(np.float32)
+        products = np.empty(middle, np.float32)
+        for row in range(out.shape[0]):
+            for column in range(out.shape[1]):
+                query = predicted[row, column, 3 + GUIDES :]
+                for c in range(middle):
+                    products[c] = query[c] * mean[c] + query[c + middle] * mean[c + middle]
+                count = middle
+                while count > 1:
+                    count //= 2
+                    for c in range(count):
+                        products[c] = products[2 * c] + products[2 * c + 1]
+                hint = np.float32(0)
+                for guide in range(GUIDES):
+                    if guided[guide, row, column] == number:
+                        hint += np.float32(TRUST) * predicted[row, column, 3 + guide]
+                out[row, column, number] = products[0] / scale + hint
 
 
 def decode(predicted: Floats, key: Floats, labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
@@ -148,16 +146,7 @@ def decode(predicted: Floats, key: Floats, labels: NDArray[np.intp], length: flo
     half = np.logaddexp(np.float32(0), predicted[..., 1]) * np.float32(THICKNESS)
     depth = np.stack([predicted[..., 0] + half, predicted[..., 0] - half], axis=-1) / np.float32(length or 1)
     logits = np.full((*labels.shape, COLOURS + 1), -1e4, np.float32)
-    guided, trust = guides(labels), np.moveaxis(predicted[..., 3 : 3 + GUIDES], 2, 0)
-    query = predicted[..., 3 + GUIDES :]
-    size = len(key)
-    for number in range(COLOURS):
-        hot = (labels == number).reshape(size, 2, size, 2).sum(axis=(1, 3))
-        if hot.any():
-            mean = (key * hot[..., None]).sum(axis=(0, 1), dtype=np.float64) / hot.sum()
-            hints = np.where(guided == number, np.float32(TRUST) * trust, 0).sum(axis=0)
-            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(
-                KEY_CHANNELS**0.5
-            ) + hints
+    chosen, guided = (ready(numbers, np.int64) for numbers in (labels, guides(labels)))
+    _palette_logits(ready(predicted), ready(key), chosen, guided, logits)
     logits[..., COLOURS] = predicted[..., 2]
     return depth.astype(np.float32), logits

@@ -32,6 +32,7 @@ from specsia_build.characters.read import read_animated, read_character
 from specsia_build.characters.sources import read_manifest
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.networks.convolution import LEAK
 from specsia_build.pictures.masks import box_around
 from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.contour import draw_contour
@@ -48,7 +49,7 @@ DRAWN, _MARGIN = 192, 5  # Pixels of the frame that characters are drawn in, and
 
 
 def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
-    leaky = nn.LeakyReLU(net.LEAK, inplace=True)
+    leaky = nn.LeakyReLU(LEAK, inplace=True)
     return nn.Sequential(nn.Conv2d(first, last, 3, stride, 1), leaky, nn.Conv2d(last, last, 3, 1, 1), leaky)
 
 

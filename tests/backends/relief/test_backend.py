@@ -23,6 +23,7 @@ from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
+from specsia_build.networks.unet import read_tensors
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
@@ -263,10 +264,10 @@ def test_stretched_rows_keep_their_shape() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
     model = train.train(train.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
-    tensors = net.tensors_of(tmp_path / "weights.safetensors")
+    weights = tmp_path / "weights.safetensors"
     planes = {
         name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value
-        for name, value in tensors.items()
+        for name, value in read_tensors(weights).items()
     }
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
     example = train.example(picture, np.random.default_rng(3))
@@ -279,7 +280,7 @@ def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path)
         logits = train.palette_logits(
             predicted, key, pooled, torch.from_numpy(example["guides"]).long()[None]
         )
-    found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
+    found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), net.layers_of(weights))
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
