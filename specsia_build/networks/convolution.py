@@ -1,8 +1,8 @@
 """Convolution of 3 x 3 pixels with a leaky rectifier, in float32, by explicit vectors.
 
 Sums of a tile of pixels and channels stay in registers. Each begins with the bias and continues by row,
-column and channel of the input; products and sums are rounded one by one. So the result depends neither on the
-tile nor on the vectors that a processor has.
+column and channel of the input; products and sums are rounded one by one. So neither the tile nor the
+vectors that a processor has change the result.
 """
 
 from typing import Any, NamedTuple
