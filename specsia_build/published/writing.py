@@ -18,7 +18,9 @@ GROUND = 240  # Level of the grey that Y* is laid on
 
 _REST_POSE = "mesh/blender_render/rest_pose"
 
-GT_FILE, Z_FILE, POS_FILE = "char/texture.png", f"{_REST_POSE}/color/0001.png", f"{_REST_POSE}/pos/0001.png"
+GT_FILE = "char/texture.png"
+Z_FILE = f"{_REST_POSE}/color/0001.png"
+POS_FILE = f"{_REST_POSE}/pos/0001.png"
 TREE_FILES = (
     GT_FILE,
     "char/texture_with_bg.png",
