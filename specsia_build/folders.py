@@ -50,15 +50,13 @@ def user_cache() -> Path:
 
 
 def shipped(name: str) -> Path:
-    """A folder of the package, ``manifests`` or ``blender_scripts``: inside it or, in a checkout, beside
-    it."""
+    """A folder of the package, ``manifests`` or ``blender_scripts``: in it or, in a checkout, beside it."""
     package = Path(__file__).resolve().parent
     return package / name if (package / name).is_dir() else package.parent / name
 
 
 def private_folder(name: str) -> Path:
-    """Create a temporary folder that all processes of this user share, and check that nobody else may enter
-    it."""
+    """Create a temporary folder shared by all of this user's processes; check that nobody else may enter."""
     path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
     with writing(path):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -71,8 +69,7 @@ def private_folder(name: str) -> Path:
 
 
 def use(folder: Path) -> None:
-    """Mark a folder of a cache as used, and remove those with hexadecimal names that were not for
-    `UNUSED_DAYS`."""
+    """Mark a cache's folder as used, and remove those with hexadecimal names unused for `UNUSED_DAYS`."""
     oldest = time.time() - UNUSED_DAYS * 86400
     # A cache may lie on a read-only disk.
     with suppress(OSError):

@@ -78,8 +78,7 @@ def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
 
 
 def signed_axis(axis: str) -> str:
-    """Normalise the name of an axis, in any case and with or without plus, to that in `AXES`, or raise
-    ValueError."""
+    """Normalise an axis' name, in any case and with or without plus, to that in `AXES`; raises ValueError."""
     name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
     if name not in AXES:
         raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
@@ -193,8 +192,7 @@ ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
 """R = x, G = z, B = -y of the frame, so that the front is bright in B."""
 
 IN_VIEW = PositionChannels((0, 1, 2), (1.0, 1.0, 1.0))
-"""R = right, G = away from the camera, B = up, of points in the camera's axes (`Camera.turn`): the published
-set's channels."""
+"""Channels of published points in the camera's axes (`Camera.turn`): R right, G away from it, B up."""
 
 POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}
 """Channels by the setting `pos_frame`."""

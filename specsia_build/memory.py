@@ -111,8 +111,7 @@ def exhausted(name: str) -> str:
 
 
 def keep_freed() -> None:
-    """Have glibc keep `_KEPT` freed bytes: new pages from the system would be cleared for each view that is
-    drawn."""
+    """Have glibc keep `_KEPT` freed bytes: the system would clear new pages for each view drawn."""
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)

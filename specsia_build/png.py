@@ -1,5 +1,4 @@
-"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, since the encoder is a pinned
-dependency."""
+"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, as the encoder is pinned."""
 
 import io
 import struct
@@ -46,8 +45,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up
-    filter."""
+    """Encode (H, W) or (H, W, C) uint8, C = 1 grey, 2 grey, alpha, 3 RGB, 4 RGBA, as PNG with Up filter."""
     pixels = image[..., None] if image.ndim == 2 else image
     if (
         pixels.dtype != np.uint8
@@ -170,8 +168,7 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
 
 
 def decode_rgba(data: bytes) -> NDArray[np.uint8]:
-    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled
-    code."""
+    """Decode any PNG to (H, W, 4) uint8: slower than `decode`, but without loading compiled code."""
     return _by_pillow(data, "RGBA")
 
 

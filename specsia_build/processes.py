@@ -38,8 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for a program in another Python: this process's without the variables of its Python, and
-    `extra`."""
+    """Environment for a program in another Python: this one's without its Python's variables, and `extra`."""
     passed = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**passed, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
@@ -116,8 +115,7 @@ class Program:
         self.lines.put(None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Write a line of JSON to the program's input. Raises EOFError, which says how it ended, if it
-        has."""
+        """Write a line of JSON to the program's input. Raises EOFError, saying how it ended, if it has."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
@@ -126,8 +124,7 @@ class Program:
             raise EOFError(self.ending()) from error
 
     def receive(self, seconds: float) -> bytes:
-        """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it
-        ended."""
+        """The next of `lines`; TimeoutError after so many seconds, EOFError, saying how the program ended."""
         # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not
         # count.
         for number in range(ceil(seconds / LOOK_SECONDS)):

@@ -30,8 +30,7 @@ MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a s
 _COLUMNS = 32  # Nodes filled in at once
 
 SPACING = 0.006
-"""Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples,
-too."""
+"""Distance between samples of a face, as a share of the surface's diagonal; corners are samples, too."""
 
 _MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
 _NEAREST = 24  # Number of nearest samples compared for each vertex
@@ -172,8 +171,7 @@ def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.floa
 
 
 def _links(mesh: Mesh) -> scipy.sparse.csr_array:
-    """Weights (V, V) of links between vertices: inverse lengths of edges, largest between vertices at one
-    place."""
+    """Weights (V, V) of links between vertices: inverse lengths of edges, largest where places are equal."""
     edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
     order = np.argsort(place.ravel(), kind="stable")
@@ -191,8 +189,7 @@ def _links(mesh: Mesh) -> scipy.sparse.csr_array:
 def _filled_in(
     weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
 ) -> scipy.sparse.csr_array:
-    """Weights (V, P) with unknown rows harmonic over the surface, which keeps them in 0-1 and summing to
-    1."""
+    """Weights (V, P), unknown rows harmonic over the surface, which keeps them in 0-1 and summing to 1."""
     if not unknown.any():
         return weights
     pull = links[unknown]
@@ -285,8 +282,7 @@ def _cosine(a: Doubles, b: Doubles) -> Doubles:
 
 
 def _vertex_normals(mesh: Mesh) -> Doubles:
-    """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel
-    out."""
+    """Unit normals (V, 3): means of adjacent faces by area; zero without faces, or if they cancel out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
     area = _summed(np.repeat(mesh.doubled_areas, 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))

@@ -67,8 +67,7 @@ def _unmapped(
 
 
 def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
-    """Convert a motion to a skeleton with another rest: joints without tracks keep the first skeleton's
-    pose."""
+    """Convert a motion to a skeleton with another rest; joints without tracks keep the first one's pose."""
     moved = {(track.node, track.path) for track in motion.tracks}
     paths = (
         (ROTATION, still.rotations, skeleton.rotations),
@@ -85,8 +84,7 @@ def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion
 
 
 def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> bool:
-    """Whether two figures share a rig that does not stand upright, such as an animal's with names of a
-    humanoid."""
+    """Whether two figures share a rig that is not upright, such as an animal's with names of a humanoid."""
     upright = any(figure.upright(figure.neutral.rest_worlds) for figure in (source, target))
     names = (source.skeleton.names, target.skeleton.names)
     return not upright and all(names[0][other] == names[1][node] for node, other in pairs.items())
@@ -182,8 +180,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
 
 
 def _flat(motion: Motion, source: Figure, stand: Doubles) -> Doubles:
-    """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the
-    ground."""
+    """A pose (J, 4, 4) with each foot as at its lowest in up to `_SAMPLED` frames: flat on the ground."""
     times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
     memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
     worlds = poses(source.skeleton, motion, times).worlds

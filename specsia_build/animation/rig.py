@@ -77,8 +77,7 @@ class Rig:
         points: NDArray[np.floating],
         weights: NDArray[np.floating],
     ) -> Rig:
-        """The rig of points (V, 3) on J joints that are not turned at rest: places (J, 3) and weights (V,
-        J)."""
+        """The rig of points (V, 3) on J joints not turned at rest, by places (J, 3) and weights (V, J)."""
         count = len(names)
         slots = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SHARES]
         kept = np.take_along_axis(weights, slots, axis=1)
@@ -122,8 +121,7 @@ class Rig:
 
     @cached_property
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Matrices from normals at rest to the points' coordinates, (V, 3, 3), and the sign of the volume,
-        (V,)."""
+        """Matrices from normals at rest to the points' coordinates (V, 3, 3), and the volume's sign (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(
             np.sign(np.linalg.det(blended))
@@ -135,8 +133,7 @@ class Rig:
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J,
-        4, 4)."""
+        """Transforms (..., P, 3, 4) from slots' points to the mesh, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
     def each_vertices(self, sequence: Poses) -> Iterator[NDArray[np.float32]]:

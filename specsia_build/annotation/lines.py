@@ -22,8 +22,7 @@ CREASE_DEG = 65.0
 have 60 degrees and are meant to look round; boxes have 90."""
 
 LEAST_CREASE = 0.05
-"""Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from
-a grid."""
+"""Length of connected creases, of a character about 1 tall; shorter ones are noise of grid surfaces."""
 
 SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
@@ -145,8 +144,7 @@ class Lines:
 
 
 def visible_lines(seen: Seen, features: Features) -> Lines:
-    """Find the lines of a frame, on every border between two regions, or a region and the background, but of
-    specks."""
+    """Find the lines of a frame: borders between two regions, or a region and the background; no specks."""
     height, width = seen.face.shape
     which = tracing.candidates(seen.faces, features, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
@@ -214,8 +212,7 @@ class Contents:
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
-    """Compute the contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R,
-    3)."""
+    """Contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
     inside = (seg > BACKGROUND) & (label >= 0)

@@ -39,8 +39,7 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 
 @inlined
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
-    """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its
-    corners."""
+    """Least and greatest depth of a face at weights i, j, k, within rounding and its corners' depths."""
     a = np.float64(depth[corners[0]])
     b = np.float64(depth[corners[1]])
     c = np.float64(depth[corners[2]])
@@ -67,8 +66,7 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
-    face."""
+    """Whether a point of a face is visible where other faces show, too; `same`: and its own face does."""
     x, y = place
     f, corners, weights, facing = point
     faces, facings, screen, depth, visible_face, sample, offsets = seen
@@ -148,8 +146,7 @@ def _is_visible(place, point, seen, rest):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of
-    `_fields`."""
+    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is from `_fields`."""
     for n in range(len(points.face)):
         point = points.face[n], points.corners[n], points.weights[n], points.facing[n]
         x, y = _placed(point[1], point[2], seen[2])
@@ -257,8 +254,7 @@ class Flow:
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
-    """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any
-    camera."""
+    """Compute the flow of a surface, at `rest` (V, 3), between two frames, in any pose and by any camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
     out = pixels, unmatched
     _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), out)

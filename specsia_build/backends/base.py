@@ -121,8 +121,7 @@ class Backend(ABC):
         return {}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and those given to
-        `Context.read`."""
+        """Files that the result for this character depends on, besides the image and `Context.read`'s."""
         return ()
 
     def animated(self, character_id: str) -> AnimatedCharacter | None:
@@ -140,8 +139,7 @@ class Backend(ABC):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide; raises a CharacterError if
-    not."""
+    """Raise a CharacterError unless a picture is square, RGBA and at least `SMALLEST` pixels wide."""
     if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
         raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
     height, width = image.shape[:2]

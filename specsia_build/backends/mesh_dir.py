@@ -79,8 +79,7 @@ class MeshDir(Backend):
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
-        """The same mesh with its rig and motions; a CharacterError as for `reconstruct`, or if its axes
-        mirror it."""
+        """The same mesh, rig and motions; a CharacterError as for `reconstruct`, or if its axes mirror."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
             turns = {
@@ -117,8 +116,7 @@ class MeshDir(Backend):
 
 
 def create(argument: str | None) -> MeshDir:
-    """Create the backend for ``mesh-dir:FOLDER``; a UsageError if there is no folder, or its manifest is not
-    one."""
+    """Create the backend for ``mesh-dir:FOLDER``; a UsageError without the folder, or for a bad manifest."""
     if not argument:
         raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
     folder = expanded(argument)

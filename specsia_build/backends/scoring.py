@@ -245,8 +245,7 @@ def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
 
 
 def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
-    """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S,
-    S)."""
+    """A picture (S, S) or (S, S, 4) mirrored, its silhouette's box centred on that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
     target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
@@ -268,8 +267,7 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
-    """The mesh with the height and the centre of the box of a frontal silhouette (S, S), which is not
-    empty."""
+    """The mesh with the height and centre of the box of a frontal silhouette (S, S) that is not empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     # A mesh that lies flat would be drawn larger than any picture.
@@ -279,8 +277,7 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
 
 
 def check_mesh(mesh: Mesh) -> None:
-    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError
-    if not."""
+    """Raise a CharacterError unless a mesh has faces, finite colours and coordinates, and a usable size."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh is empty")
     for name in ("vertices", "colors", "uv", "normals"):
@@ -334,8 +331,7 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
 
 
 def closed_volume(parts: Topology) -> float | None:
-    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None
-    without."""
+    """Signed volume in cubic units of parts without a border, positive if faces turn outwards; else None."""
     closed = parts.volumes[~np.isnan(parts.volumes)]
     return float(closed.sum()) if len(closed) else None
 

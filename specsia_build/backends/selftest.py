@@ -135,8 +135,7 @@ def figure() -> Mesh:
 
 
 def selftest(backend: Backend) -> SelfTest:
-    """Run a backend on the built-in figure and find the frame of its mesh; a CharacterError if it makes
-    none."""
+    """Run a backend on the built-in figure and find its mesh's frame; a CharacterError if it makes none."""
     truth = figure()
     image, goal = (
         next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (_SIZE, LOOK_SIZE)

@@ -54,8 +54,7 @@ def stated_in(name: str) -> str:
 
 
 def all_settings() -> dict[str, dict[str, Any]]:
-    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is not a mapping of
-    mappings."""
+    """Settings by backend, unchecked; empty without a file. A UsageError unless a mapping of mappings."""
     path = settings_file()
     if not path.is_file():
         return {}

@@ -1,5 +1,4 @@
-"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made
-of."""
+"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
 
 import contextlib
 import hashlib
@@ -24,8 +23,7 @@ from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
-"""Environment variable: the folder below which exported files are kept, in place of the user's cache
-folder."""
+"""Environment variable: the folder below which exported files are kept, in place of the user's cache."""
 
 _SCRIPT = "export_glb.py"
 

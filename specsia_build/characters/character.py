@@ -1,5 +1,4 @@
-"""A character: where it comes from (`Entry`), what its file holds (`RawMesh`), and what is built from
-(`Character`)."""
+"""A character: where it is from (`Entry`), its file (`RawMesh`), and what is built from (`Character`)."""
 
 from __future__ import annotations
 
@@ -38,8 +37,7 @@ MOST_ID_BYTES = (
 )
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
-"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays
-visible."""
+"""Errors that parsers raise for damaged or forged files; any other is a bug of this program, not caught."""
 
 _PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -245,8 +243,7 @@ def legible(text: str) -> str:
 
 
 def safe_id(text: str) -> str:
-    """Make an id of a name: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at
-    most."""
+    """Make an id of a name: all but letters, digits, ``_``, ``-`` becomes ``_``; at most `MOST_ID_BYTES`."""
     if _PLAIN.fullmatch(text):
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
@@ -254,8 +251,7 @@ def safe_id(text: str) -> str:
 
 
 def unused_id(wanted: str, taken: set[str]) -> str:
-    """Make an id unique by a number behind it where needed, and add it to the casefolded ones that are
-    `taken`."""
+    """Make an id unique by a number behind it if needed; add it to `taken`, a set of casefolded ids."""
     number, unique = 2, wanted
     while unique.casefold() in taken:
         unique, number = f"{wanted}_{number}", number + 1

@@ -22,8 +22,7 @@ MAX_TEXTURE_PIXELS = 8192 * 8192  # Largest texture that is read: 256 MiB
 MOST_IMAGE_BYTES = 2**30  # Largest image file that is read
 
 TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
-"""Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it
-included."""
+"""Bytes of a texel that is kept, and those it takes besides where it is drawn, with its coarser copies."""
 
 _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
 
@@ -127,8 +126,7 @@ def as_texture(
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None for palettes and rare or
-    damaged ones."""
+    """Decode an opened PNG 5x as fast as Pillow, (H, W, 4) uint8; None for palettes, rare or damaged ones."""
     is_plain = image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
     if not is_plain or "transparency" in image.info or getattr(image, "is_animated", False):
         return None

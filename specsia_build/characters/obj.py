@@ -104,8 +104,7 @@ class _Lines:
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
     def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
-        """The first `count` numbers behind the keyword of lines, (L, count); a ValueError if one is missing
-        or none."""
+        """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if len(at) == 0:
             return np.zeros((0, count))
         columns = range(1, count + 1)
@@ -270,8 +269,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
 
 
 def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Ints, tuple[str | None, ...]]:
-    """Part of each face, names of each part (its group's and its object's), material of each face, and its
-    name."""
+    """Part of each face, names of parts (group, object), material of each face, names of materials."""
     parts: dict[tuple[str, ...], int] = {(): 0}
     materials: dict[str | None, int] = {None: 0}
     part_at, material_at = [(-1, 0)], [(-1, 0)]

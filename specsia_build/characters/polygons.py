@@ -83,8 +83,7 @@ def triangulate(
 
 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the
-    third."""
+    """Which quads (Q, 4, 3) are cut from the second corner to the fourth, not from the first to the third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
     def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
@@ -145,8 +144,7 @@ def full_scale(colours: NDArray[np.floating]) -> float:
 
 
 def linear_colors(display: NDArray[np.floating], whole: float) -> NDArray[np.float32]:
-    """Opaque linear colours (N, 4) of display colours (N, 3) that count to `whole`; white where they are
-    NaN."""
+    """Opaque linear colours (N, 4) of display colours (N, 3) in 0-`whole`; white where they are NaN."""
     linear = np.ones((len(display), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(display / whole, nan=1.0))
     return linear
@@ -181,8 +179,7 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:
-    """Make vertex colours white where a texture is drawn: it replaces them, their product would be too
-    dark."""
+    """Make vertex colours white where there is a texture, which replaces them: the product is too dark."""
     textured = np.array([material.texture is not None for material in mesh.materials])[mesh.face_material]
     if mesh.colors is None or mesh.uv is None or not textured.any():
         return mesh

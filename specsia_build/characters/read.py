@@ -146,8 +146,7 @@ def _check_shape(mesh: Mesh, name: str) -> None:
 
 
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
-    """Replace UVs, colours and normals that are not finite by 0, white and the faces' normals, with a warning
-    each."""
+    """Replace UVs, colours, normals that are not finite by 0, white, the faces' normals, warning of each."""
     repaired: dict[str, Any] = {}
     for attribute in ("uv", "colors", "normals"):
         values = getattr(mesh, attribute)

@@ -71,8 +71,7 @@ class WrittenPicture:
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
-    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over
-    all."""
+    """Choose the named items, or the best by the mean of the main measure, or else some spread over all."""
     by_id = {item.id: item for item in gallery.items}
     if choice.ids:
         if unknown := [name for name in choice.ids if name not in by_id]:
@@ -119,8 +118,7 @@ def _unknown(gallery: Gallery, name: str) -> str:
 def chosen_layers(
     items: Sequence[Item], show: Sequence[str], plain_results: bool = False
 ) -> tuple[Layer, ...]:
-    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` heads a result by its side
-    only."""
+    """Choose the layers to draw of items, by `Choice.show`; `plain_results` heads results by side only."""
     sides: dict[str, dict[str, None]] = {}
     for side in (side for item in items for side in item.sides.values() if side.layers):
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))

@@ -58,8 +58,7 @@ class Similarity:
         )
 
     def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
-        """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the
-        shift."""
+        """The similarity after a small change of log scale, of turns in radians and of shift."""
         x, y, z = (float(a + b) for a, b in zip(self.translation, move, strict=True))
         return Similarity(
             self.scale * float(np.exp(log_scale)),
@@ -88,8 +87,7 @@ class Target:
     def of(
         cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = _REACH
     ) -> Target:
-        """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in
-        units."""
+        """Shrink coverage (V, H, H) to a size, never enlarged, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
         distances = [outline_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]

@@ -71,8 +71,7 @@ def shape_of(mesh: Mesh) -> Shape:
 
 @compiled
 def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
-    """Fill `points` (2, V) float32 with the pixel coordinates of vertices (3, V) under an affine `view` (2,
-    4)."""
+    """Fill `points` (2, V) float32 with vertices (3, V) in pixels under an affine `view` (2, 4)."""
     for k in range(2):
         for i in range(vertices.shape[1]):
             x, y = vertices[0, i], vertices[1, i]

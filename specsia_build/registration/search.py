@@ -55,8 +55,7 @@ class Registration:
 
 
 def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
-    """Count the views to use: the first half where each of the others shows its opposite's mirror image, else
-    all."""
+    """Count the views to use: half if each later one is its opposite's mirror image, else all."""
     half = len(cameras) // 2
     if len(cameras) == 0 or len(cameras) % 2:
         return len(cameras)

@@ -19,8 +19,7 @@ _SPAN = 16  # Pixels of a row whose distances are lowered together
 
 @compiled
 def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
-    """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond
-    it."""
+    """Distance along unit (gx, gy) from a pixel's centre to the line with `share` of its area beyond it."""
     gx, gy = abs(gx), abs(gy)
     if gx < gy:
         gx, gy = gy, gx

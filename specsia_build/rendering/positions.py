@@ -102,8 +102,7 @@ def _edge(pos):  # type: ignore[no-untyped-def]
 
 
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255
-    elsewhere."""
+    """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges, else 255."""
     out, covered = np.full(pos.shape[:2], np.uint8(255)), pos[..., 3] == 255
     if covered.any():
         # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.

@@ -94,8 +94,7 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
 
 
 def _look(mesh: Mesh, material: Material) -> dict[str, Any]:
-    """Colours, texture coordinates and material of a primitive; its texture is base colour x factor +
-    emission."""
+    """Colours, UVs and material of a primitive; its texture is base colour x factor + emission."""
     import pyrender
 
     shader = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")

@@ -201,8 +201,7 @@ def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyp
 
 @compiled
 def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
-    """Area and volume, each (P,) float64, of every part; the volume is NaN where a face of it is not
-    `shut`."""
+    """Area and volume of every part, (P,) float64 each; the volume is NaN if a face of it is not `shut`."""
     area, volume = np.zeros(parts), np.zeros(parts)
     origin = np.zeros((parts, 3))
     seen = np.zeros(parts, np.bool_)
@@ -256,8 +255,7 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
 
 
 def linked_groups(first: NDArray[np.integer], second: NDArray[np.integer], count: int) -> NDArray[np.int32]:
-    """Connected components (count,) of `count` nodes by links (L,) and (L,), numbered in order of their first
-    node."""
+    """Connected components (count,) of `count` nodes, by links (L,) and (L,), in order of first nodes."""
     links = scipy.sparse.coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
     groups: NDArray[np.int32] = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
     return groups

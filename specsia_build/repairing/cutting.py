@@ -26,8 +26,7 @@ _SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 HAZE, HAZE_SHARE = 32, 0.005
-"""Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is
-mentioned."""
+"""Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
 
 LEAST_EDGE, _EDGE = 4.0, 0.006
 """Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
@@ -125,8 +124,7 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
 
 
 def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
-    """Remove all that is not the figure: paper, a scan's rim, shadows, haze and specks; returns warnings
-    too."""
+    """Remove all but the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
     removed = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
@@ -225,8 +223,7 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
 
 
 def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[FigureBox, ...], list[str]]:
-    """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings
-    too."""
+    """Keep one of the figures, or all; returns boxes, whose unit is 1 / `step` pixel, and warnings."""
     labels = figure_labels(figure[..., 3])
     boxes = figure_boxes(labels, figure[..., 3])
     boxes = tuple(

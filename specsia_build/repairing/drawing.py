@@ -129,8 +129,7 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: DrawingSettings) -> Frontal:
-    """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be
-    read."""
+    """Read a drawing and put it into the frame by `frame_drawing`; raises `UsageError` if unreadable."""
     picture, missing = load_drawing(path)
     front = frame_drawing(picture, reading, safe_id(path.stem))
     return replace(front, warnings=(*missing, *front.warnings))
@@ -149,8 +148,7 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
-    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is
-    neither."""
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if neither."""
     name, _, number = text.partition(":")
     try:
         red, green, blue, *alpha = ImageColor.getrgb(name)
@@ -229,8 +227,7 @@ def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
-    """Render the front of a character as a build does, with its contour; raises `CharacterError` if that is
-    empty."""
+    """Render the front of a character as a build does, with contour; raises `CharacterError` if empty."""
     config = BuildConfig(views=_VIEWS, size=size)
     entry, (mesh, rig) = own.character.entry, in_frame(own, config)
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
@@ -270,8 +267,7 @@ _Box = tuple[float, float, float, float]
 
 
 def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:
-    """Crop and scale a picture (h, w, 4) to (size, size, 4), colours weighed by alpha; the box may reach
-    beyond it."""
+    """Crop and scale a picture (h, w, 4) to (size, size, 4), weighing by alpha; a box may reach beyond it."""
     out = np.array(_crop(Image.fromarray(picture).convert("RGBa"), box, size).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out

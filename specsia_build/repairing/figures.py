@@ -92,8 +92,7 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
 
 
 def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
-    """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all
-    figures."""
+    """Whether parts in two boxes, `gap` pixels apart, are one figure; `length` is that of all figures."""
     height, width = (along.stop - along.start for along in box)
     tall, wide = (along.stop - along.start for along in other)
     down, across = (

@@ -1,5 +1,4 @@
-"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, and a soft shadow on the
-ground."""
+"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, a soft shadow below it."""
 
 import numpy as np
 import scipy
@@ -73,8 +72,7 @@ def _slanted(ink: Mask, rim: Mask, depths: tuple[int, int]) -> Mask:
 
 
 def translucent_shadow(figure: Pixels) -> Mask:
-    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is
-    none."""
+    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; else all False."""
     alpha = figure[..., 3]
     candidates = (alpha > 0) & (alpha < _OPAQUE)
     covered = alpha >= HALF_COVERED
@@ -130,8 +128,7 @@ def _ground(covered: Mask) -> slice:
 
 
 def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
-    """Parts of candidates that lie flat on the ground, where the solid figure stands in them or floats
-    above."""
+    """Parts of candidates flat on the ground, where the solid figure stands in them or floats above."""
     top = _ground(covered).start
     # Antialiased edges of the figure may have the shadow's colour, but are thin.
     parts, _ = scipy.ndimage.label(_thick(candidates), np.ones((3, 3)))

@@ -75,8 +75,7 @@ class Placed:
 
 
 def read_single(path: Path) -> AnimatedCharacter:
-    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` if there are
-    several."""
+    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` for several."""
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
@@ -105,8 +104,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Place a mesh by the silhouette and the colours of the drawing; raises `SpecsiaError` if it does not
-    fit."""
+    """Place a mesh by the drawing's silhouette and colours; raises `SpecsiaError` if it does not fit."""
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
@@ -138,8 +136,7 @@ def _preference(turned: Turned) -> float:
 def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """Register a mesh after a turn by right angles; returns its likeness to the drawing, and the
-    similarity."""
+    """Register a mesh after right-angled turns; returns its likeness to the drawing, and the similarity."""
     moved = _turned(mesh, turn)
     similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))

@@ -88,8 +88,7 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
 
 @compiled
 def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-def]
-    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz)
-    float32."""
+    """Signed distance in units, positive inside, every `cell` from `low` to `high`: (nx, ny, nz) float32."""
     counts = np.ceil((high - low) / cell).astype(np.int64) + 1
     views = len(inside)
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)

@@ -1,5 +1,4 @@
-"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face
-it."""
+"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by their angle."""
 
 import numpy as np
 import scipy
@@ -78,8 +77,7 @@ def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-
 def colours_of(
     mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
 ) -> Floats:
-    """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and
-    grain."""
+    """Colour of each vertex (V, 3) float32 sRGB 0-1, by unit normals (V, 3), with speckle and grain."""
     rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)
     depths = np.stack([depth_along(camera, layers, np.inf) for camera, layers in rendered])
     shape = (len(mesh.vertices), len(CAMERAS))

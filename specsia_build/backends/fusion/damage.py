@@ -188,8 +188,7 @@ def smooth_vectors(generator: np.random.Generator, wavelength: float) -> Floats:
 
 @compiled
 def warped(image, shift):  # type: ignore[no-untyped-def]
-    """Bilinear image(p + shift(p)), the border repeated: (H, H, C) float32; shift (2, H, H) pixels, across
-    and down."""
+    """Bilinear image(p + shift(p)), border repeated: (H, H, C) float32; shift (2, H, H) pixels, x and y."""
     out = np.empty_like(image)
     for y in range(VIEW_SIZE):
         for x in range(VIEW_SIZE):
@@ -218,8 +217,7 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @compiled
 def _crossings(level):  # type: ignore[no-untyped-def]
-    """Distance of nodes beside the zero contour of `level` (h, w); infinity for other nodes and at the
-    border."""
+    """Distance of nodes beside the zero contour of `level` (h, w); infinity at other nodes and the border."""
     distance = np.full(level.shape, np.inf)
     for r in range(1, level.shape[0] - 1):
         for c in range(1, level.shape[1] - 1):

@@ -167,8 +167,7 @@ def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[
 
 
 def _lattice(covered: Mask, distance: Doubles) -> tuple[Doubles, Doubles, float]:
-    """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
-    pixels."""
+    """Columns and rows (h, w) of the coarsest lattice that keeps thin parts, and its cell in pixels."""
     box = box_around(covered)
     cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:

@@ -75,8 +75,7 @@ class Evidence:
 
 
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
-    """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints
-    vote."""
+    """Find a Z-up character's front, `usual` for its format; by joints alone if `taken`, of a manifest."""
     votes = Votes()
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")

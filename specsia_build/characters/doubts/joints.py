@@ -85,8 +85,7 @@ def front_axis(landmarks: Sequence[Landmark]) -> str | None:
 
 
 def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Doubles]:
-    """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long
-    enough."""
+    """Horizontal directions (2,) ahead by eyes, toe joints and a tail, in heights, if long enough."""
     head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
     ahead = {
         "eye joints": (LEAST_AHEAD, middle(landmarks, FACE - {"face"}) - head),

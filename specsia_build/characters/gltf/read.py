@@ -91,8 +91,7 @@ def _rig_of(
     instances: Sequence[Instance],
     primitives: Iterable[tuple[int, PlacedPrimitive]],
 ) -> Rig:
-    """The rig of the vertices of primitives and the numbers of their instances, in the file's own
-    coordinates."""
+    """The rig of primitives' vertices and the numbers of their instances, in the file's own coordinates."""
     first: dict[tuple[str, int], int] = {}
     nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
     morphs: list[Morph] = []

@@ -1,5 +1,4 @@
-"""The shape of a character: its measures, its body and clothes, and the features that ``tables.json``
-describes."""
+"""The shape of a character: measures, body and clothes, and the features that ``tables.json`` describes."""
 
 from collections.abc import Sequence
 
@@ -170,8 +169,7 @@ class Body:
         return np.asarray(self.head[0] + self.head[1] * (x, y, depth))
 
     def cap(self, edges: Sequence[float], scale: float) -> Doubles:
-        """The head's surface down to an edge in front, at the sides and behind, in half turns from the
-        top."""
+        """The head's surface down to edges in front, at the sides and behind, in half turns from the top."""
         front, side, back = edges
         ahead = np.cos(np.linspace(-np.pi, np.pi, 33))
         edge = np.pi * (side + np.where(ahead > 0, front - side, back - side) * ahead**2)

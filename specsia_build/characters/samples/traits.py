@@ -195,8 +195,7 @@ class Traits:
 
 
 def tone(lightness: float, saturation: float, hue_deg: float) -> Colour:
-    """A colour by hue, saturation and lightness; yellow and green hues look lighter, so they are made
-    darker."""
+    """A colour by hue, saturation, lightness; yellow and green look lighter, so they are made darker."""
     hue = (hue_deg / 360) % 1.0
     bright = 0.12 * np.cos(2 * np.pi * (hue - 0.22))
     return colorsys.hls_to_rgb(

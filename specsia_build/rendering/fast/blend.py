@@ -115,8 +115,7 @@ def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-untyped-def]
-    """Put the face in row `i` behind the known surfaces of the samples of `mask`: at once where its colour is
-    even."""
+    """Put row `i`'s face behind the known surfaces of `mask`'s samples, at once if its colour is even."""
     mask &= mixture.bright[0]
     even = mask != 0 and _is_even(i, shading[0], shading[1])
     while mask != 0:
@@ -177,8 +176,7 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the
-    stack."""
+    """Mix a tile's stacked surfaces and the opaque one behind, write their pixels, and empty the stack."""
     for p in range(TILE_PIXELS):
         if stack.height[p] == 0:
             continue

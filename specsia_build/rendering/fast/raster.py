@@ -167,8 +167,7 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 @inlined
 def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
-    """The part of the columns first … last in which an edge function is not negative, given at column 0, per
-    column."""
+    """The part of columns first … last where an edge function, given at column 0 and per column, is >= 0."""
     if step > 0:
         if edge < 0:
             first = max(first, -(edge // step))
@@ -287,8 +286,7 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 
 @uncounted
 def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
-    """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of
-    colour."""
+    """Mark pixels under edges where the picture may change within: outlines, borders, jumps of colour."""
     ends = edges.ends
     sides = edges.sides
     jump = edges.jump
