@@ -56,8 +56,7 @@ _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of
 
 
 class Later:
-    """A function whose numba dispatcher is created when it is called, or when a function that calls it is
-    compiled.
+    """A function whose numba dispatcher is made when it is called, or when a caller of it is compiled.
 
     Most functions are only called by compiled ones; these get a dispatcher without the wrapper for Python,
     which would take as long to compile as a short function.

@@ -119,8 +119,7 @@ def keep_freed() -> None:
 
 
 def limit_process(size: int) -> None:
-    """Let a character use `size` bytes here, and on Linux have the system limit this process to `HEADROOM`
-    times that.
+    """Let a character use `size` bytes here; on Linux the system limits the process to `HEADROOM` times that.
 
     What the process uses by now is not counted.
     """

@@ -27,8 +27,7 @@ def deflate(data: bytes | memoryview, container: int = ZLIB) -> bytes:
 
     ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long
     stream, but
-    not of short inputs or streams that have begun: so the first bytes are compressed apart, at a cost of 20
-    bytes.
+    not of short inputs or streams that have begun: so the first bytes are compressed apart, at 20 bytes.
     """
     stream = isal_zlib.compressobj(level=1, wbits=container)
     beginning = stream.compress(data[:8]) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
@@ -142,8 +141,7 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Decode a PNG, checking all of it, to (H, W) uint8 for one channel or (H, W, channels).
 
-    Raises ValueError with the end of a sentence if the bytes are not a whole PNG of 8 bits and so many
-    channels.
+    Raises ValueError with the end of a sentence if the bytes are not a whole 8-bit PNG of so many channels.
     """
     (width, height, depth, colour, *other_forms), packed = _unpacked(data)
     if depth != 8 or colour != _COLOUR_TYPES[channels]:

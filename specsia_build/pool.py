@@ -204,8 +204,7 @@ class Pool:
         """Apply an importable function to every item; what it raises is raised here and ends the call.
 
         `enough` and `pause` are called before an item is handed out. Once `enough` is true, no other is, and
-        the current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end before
-        they are ready.
+        the current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end early.
         """
         if not items:
             return

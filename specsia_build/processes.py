@@ -60,8 +60,7 @@ class Program:
         argv, env, cwd: as of `subprocess.Popen`.
         log: file for its standard error, and for its standard output unless it is piped.
         piped: whether standard input and output are pipes; otherwise there is no input.
-        apart: whether `lines` come from a pipe of their own, whose number is added to `argv`, and prints go
-            to the log.
+        apart: whether `lines` come from a pipe whose number is added to `argv`, and prints go to the log.
 
     Raises:
         OSError, ValueError: if it cannot be started.
@@ -125,8 +124,7 @@ class Program:
 
     def receive(self, seconds: float) -> bytes:
         """The next of `lines`; TimeoutError after so many seconds, EOFError, saying how the program ended."""
-        # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not
-        # count.
+        # Waits are counted, so that time while this process is stopped, as by Ctrl-Z, does not count.
         for number in range(ceil(seconds / LOOK_SECONDS)):
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None

@@ -24,7 +24,6 @@ NOT_YET: dict[str, frozenset[str]] = {
             "cli/datasets.py",
             "cli/main.py",
             "cli/models.py",
-            "config.py",
             "dataset/card.py",
             "dataset/images.py",
             "dataset/layers.py",
@@ -85,7 +84,7 @@ NOT_YET: dict[str, frozenset[str]] = {
             "rendering/fast/textures.py",
         }
     ),
-    "length": frozenset({"animation/humanoid.py", "backends/relief/train.py", "cli/models.py"}),
+    "length": frozenset({"animation/humanoid.py", "cli/models.py"}),
 }
 """Files that still break a rule, by rule. A file that keeps it must be taken out, and none be added."""
 

@@ -23,9 +23,8 @@ _FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of t
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
 INFLUENCES = 8  # Largest number of nodes that move a vertex
 SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
-_FLATTEST = (
-    1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
-)
+# Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
+_FLATTEST = 1e-3
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
 _COLUMNS = 32  # Nodes filled in at once
 
@@ -44,8 +43,7 @@ class Carried:
     Attributes:
         matched: share of the reconstruction's surface near the character's with an agreeing normal, 0-1.
         inpainted: number of vertices whose weights were filled in over the surface.
-        unmatched_pieces: number of connected pieces without any match, which take the weights of the nearest
-            point.
+        unmatched_pieces: number of connected pieces without a match, which take the nearest point's weights.
         warnings: sentences.
     """
 
@@ -58,8 +56,7 @@ class Carried:
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
     """Transfer the rig of a character to a reconstruction of it.
 
-    Each vertex of the reconstruction takes weights of nodes; the pose of the character in `mesh` is its bind
-    pose.
+    Each vertex of the reconstruction takes weights of nodes; the character's pose in `mesh` is its bind pose.
 
     Args:
         mesh: the posed character.
@@ -258,8 +255,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, D
 def _samples(area: Doubles, spacing: float) -> tuple[NDArray[np.intp], Doubles]:
     """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
 
-    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a
-    triangle.
+    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), triangle-folded.
     """
     solid = np.flatnonzero(area > 0)
     expected = area[solid] / 2 / spacing**2

@@ -278,8 +278,7 @@ class _Tree:
     ) -> int | None:
         """The highest joint of the first of `parts` that has any, `below` a node if given.
 
-        Joints with a descendant among the parts `above` come first: ``L_Elbow`` of Source's rigs only
-        corrects the arm.
+        Joints with a descendant among the parts `above` come first: Source's ``L_Elbow`` only corrects arms.
         """
         for part in parts:
             nodes = [
@@ -408,8 +407,7 @@ def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None
 def _above_arms(tree: _Tree, arms: Sequence[int]) -> list[int]:
     """The part above the arms of a spine that is numbered up to the head: ``DEF-spine.006`` of Rigify.
 
-    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the
-    arms.
+    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above.
     """
     path, names = list[int](), tree.names
     for node, parent in enumerate(tree.parents):

@@ -31,8 +31,7 @@ class Track:
         node: index into the skeleton.
         path: the property; rotations are quaternions x, y, z, w.
         times: (K,) float64 seconds, ascending, K at least 1.
-        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value and outgoing
-            tangent.
+        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value, outgoing tangent.
         interpolation: of glTF 2.0, section 3.11; rotations take the shorter way round.
     """
 

@@ -14,12 +14,10 @@ from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError, plural, some
 
-LEAST_SHARED = (
-    0.5  # Least share of a motion's joints that a figure must have by name, unless both are humanoids
-)
-MOST_LEFT = (
-    0.1  # Largest share of them that may be missing without a warning, as helper joints move nothing visible
-)
+# Least share of a motion's joints that a figure must have by name, unless both are humanoids
+LEAST_SHARED = 0.5
+# Largest share of them that may be missing without a warning, as helper joints move nothing visible
+MOST_LEFT = 0.1
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
 
@@ -28,8 +26,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """Retarget a motion from one figure to another.
 
     Raises:
-        CharacterError: if the two have too little in common (it names what is missing), or positions are not
-            finite.
+        CharacterError: if they have too little in common (it says what is missing), or positions not finite.
         CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):

@@ -45,8 +45,7 @@ class Rig:
     """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point +
     morphs).
 
-    A vertex without a skin has one weight, of its node. Several skins, and meshes without one, share the P
-    slots.
+    A vertex without a skin has one weight, of its node. All skins, and meshes without one, share the P slots.
 
     Attributes:
         skeleton: the nodes.
@@ -239,8 +238,7 @@ def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.flo
     """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
     assert mesh.normals is not None
     after, (back, sign) = rig.blended(worlds), rig.back_to_points
-    # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix
-    # too.
+    # Normals move by cofactors: they point as the inverse transpose does, and exist for flattening matrices.
     turn = cofactors(after) @ back
     turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
     normals = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))

@@ -106,8 +106,7 @@ def composed(
 def decomposed(
     matrices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Translations (..., 3), unit quaternions (..., 4) and scales (..., 3) whose `composed` is nearest to
-    matrices.
+    """Translations (..., 3), unit quaternions (..., 4), scales (..., 3) whose `composed` nears matrices best.
 
     Mirroring matrices have three negative scales.
     """

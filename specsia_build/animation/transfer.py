@@ -169,10 +169,8 @@ class Transfer:
     def _sizes(self) -> tuple[float, float]:
         """Comparable sizes of source and target: lengths of their legs, or else extents of shared joints."""
         if self.people:
-            of_source, of_target = (
-                leg_length(self.source.human, self.stand),
-                leg_length(self.target.human, self.rest),
-            )
+            of_source = leg_length(self.source.human, self.stand)
+            of_target = leg_length(self.target.human, self.rest)
         else:
             of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
             of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())

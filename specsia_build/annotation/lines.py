@@ -44,8 +44,7 @@ class Features(NamedTuple):
 
 
 def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
-    """Find the edges of a mesh at rest, from the region of each face (F,) and what moves each vertex,
-    `Rig.bound` (V,).
+    """Find a mesh's edges at rest, by the region of each face (F,) and what moves vertices, `Rig.bound` (V,).
 
     An edge is always a line if it has one face, if its faces differ in region or material, or if they meet at
     `CREASE_DEG` or more. Faces that cover each other count as one.
@@ -178,8 +177,7 @@ LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count 
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are not part
-    of a line.
+    """Number a frame's segments (H, W): 4-connected pixels of one region (-1 outside) that no line covers.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
     """
@@ -200,8 +198,7 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by their
-    number.
+    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by number.
 
     Lines and background are included, with region -1 and colour 0.
     """

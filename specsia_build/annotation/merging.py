@@ -188,10 +188,8 @@ def with_borders(
     `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
     """
     first, second = links.faces.T
-    jump, away = (
-        faces.mean[first] - faces.mean[second],
-        np.linalg.norm(middle[first] - middle[second], axis=1),
-    )
+    jump = faces.mean[first] - faces.mean[second]
+    away = np.linalg.norm(middle[first] - middle[second], axis=1)
     change = np.linalg.norm(jump, axis=1)
     steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * away)
     return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))

@@ -106,8 +106,7 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Whether point t (0 to 1) of an edge is visible: at one of the four pixels around it, nothing is in
-    front.
+    """Whether point t (0 to 1) of an edge is visible: nothing is in front at one of four pixels around it.
 
     `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is
     opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
@@ -274,8 +273,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end that is not a
-    vertex.
+    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end off the vertices.
     """
     parent = np.arange(len(places))
     at_vertex = np.full(count, -1, np.int32)

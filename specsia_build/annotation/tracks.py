@@ -156,11 +156,9 @@ def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def]
-    """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a
-    point.
+    """Fill `pixels` (S, S, 2), first 0, and `unmatched` (S, S), first true, where `here` shows a point.
 
-    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out`
-    holds both arrays.
+    `here`, `there` are of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out` holds both.
     """
     pixels, unmatched = out
     for row in range(box[0], box[1]):
@@ -178,8 +176,7 @@ def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def
 
 
 class TrackPoints(NamedTuple):
-    """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
-    sides (N,).
+    """Points of a surface: faces (N,), the faces' vertices (N, 3), barycentric weights (N, 3), sides (N,).
 
     `facing` is the side on which they were seen: 1 outside, -1 inside.
     """
@@ -198,8 +195,7 @@ def points_at(seen: Seen, pixels: NDArray[np.intp]) -> TrackPoints:
 
 
 def chosen(seen: Seen, most: int) -> TrackPoints:
-    """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if
-    possible.
+    """Choose at most `most` points spread evenly over a frame, at pixel centres, off outlines if possible.
 
     Each is the farthest from those before it, so that any first N are spread evenly.
     """
@@ -242,8 +238,7 @@ def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDAr
 
 @dataclass(frozen=True)
 class Flow:
-    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether it is not
-    seen there.
+    """Columns and rows (S, S, 2) to each visible point's place in another frame, and whether it is unseen.
 
     Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the
     covered sample nearest to the centre.

@@ -42,10 +42,8 @@ class Context:
 
     Attributes:
         character_id: id of the character in the picture.
-        seed: 64-bit integer drawn from the build's seed and the character's id; the only source of
-            randomness.
-        ground_truth: returns the character's normalised mesh; None unless the backend declares
-            `sees_ground_truth`.
+        seed: 64-bit integer drawn from the build's seed and the character's id; the only randomness.
+        ground_truth: returns the character's normalised mesh; None unless the backend `sees_ground_truth`.
         read: call it with every file of the backend's ``folder`` that was read for this character or looked
             for in vain, so that the mesh is made again if one changes.
         note: call it with a `Reading` if the mesh is read from a file.
@@ -80,8 +78,7 @@ class Backend(ABC):
         version: to be raised whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
-        generates: False for a backend that reads meshes: only generated ones must look like the picture
-            (`scoring`).
+        generates: False for a backend that reads meshes, as they need not look like the picture (`scoring`).
         sees_back: whether it uses `Context.back`.
         sees_profile: whether it uses `Context.is_profile`.
         compiles: whether its first call compiles functions, which a build then does before it begins.

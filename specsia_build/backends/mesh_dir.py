@@ -28,8 +28,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of every mesh of the folder.
 
     Attributes:
-        up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's
-            own.
+        up, front: the files' up axis, and the axis that characters face once up is Z; None: the format's own.
         axes, colors: see `Terms`; `axes` replaces `up` and `front`.
         meshes: file or folder of each character, relative to the folder, that is not named after its id.
     """

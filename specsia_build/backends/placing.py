@@ -80,8 +80,7 @@ def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = ""
     """Return the only one of some mesh files in a folder.
 
     Raises:
-        CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no
-            mesh".
+        CharacterError: if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
     """
     if len(paths) == 1:
         return paths[0]

@@ -68,10 +68,8 @@ def load_backend(spec: str) -> Backend:
         SpecsiaError: if the package that declares it cannot be imported or returns no backend.
     """
     name, colon, argument = spec.partition(":")
-    points, settings = (
-        (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name)),
-        all_settings().get(name, {}),
-    )
+    points = (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name))
+    settings = all_settings().get(name, {})
     where = f"{settings_file()}: {name}"
     if not points:
         if "command" in settings and colon:

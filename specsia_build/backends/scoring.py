@@ -1,5 +1,4 @@
-"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 axis
-frames.
+"""Scores of reconstructions: conditions of a generated mesh; likeness to the picture in the 48 axis frames.
 
 A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure.
 Silhouettes from the front and from behind are mirror images of each other, so colours decide between them.
@@ -37,9 +36,8 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
 SOUND_IOU = 0.85
 LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
-GLANCED = (
-    0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
-)
+# Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
+GLANCED = 0.1
 # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
 MUCH_BETTER, AS_GOOD = 0.15, 0.08
 
@@ -60,9 +58,8 @@ LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
 MOST_COORDINATE = 1e6  # Coordinates beyond this leave too few float32 digits for a surface
 # Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
 PART = 0.05
-WHOLE = (
-    0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
-)
+# Least share of the surface in parts, times the share of the silhouette that its largest piece holds
+WHOLE = 0.5
 _MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
 LEAST_FRONTAL_IOU = 0.5  # Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3
 YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh may have any

@@ -63,8 +63,7 @@ class SelfTest:
     """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about
     it.
 
-    `volume` is that of closed parts in cubic units, None without any; `reading` is None unless the mesh is
-    from a file.
+    `volume` is that of closed parts in cubic units, None without any; `reading` is None except for files.
     """
 
     backend: str

@@ -35,8 +35,7 @@ _IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by way of the GLB that Blender exports of it, in Blender's axes: Z up,
-    facing -Y.
+    """Read an FBX or .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
 
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
@@ -55,8 +54,7 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports of it, once for the file and its
-    images.
+    """An FBX or .blend file as the glTF document that Blender exports once for the file and its images.
 
     Images outside of the file are looked up by `files` alone.
 

@@ -32,9 +32,8 @@ UNSETTLED = frozenset(
     {"fbx", "obj", "ply"}
 )  # Formats whose exporters keep to no convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
-MOST_ID_BYTES = (
-    100  # Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
-)
+# Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
+MOST_ID_BYTES = 100
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 """Errors that parsers raise for damaged or forged files; any other is a bug of this program, not caught."""
@@ -68,8 +67,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
-        root: folder of the source, in which all files of the character lie, links followed; None is its own
-            folder.
+        root: folder of the source, which holds all files of the character, links followed; None: its own.
         sample: of a procedural character, whose files are written when it is read.
     """
 
@@ -206,8 +204,7 @@ class RawMesh(ByShape):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Character(RawMesh):
-    """One character: its mesh Z up, facing -Y, in its own units, not yet normalised; `up` and `front` as in
-    its file.
+    """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file.
 
     Attributes:
         entry: where it comes from.

@@ -26,8 +26,7 @@ TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
 
 _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
 
-# Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs
-# Ghostscript.
+# Formats whose headers say how large they are; not ICO, whose image may differ, or EPS: needs Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
@@ -43,12 +42,10 @@ def load_texture(
     """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
     `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
-    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to the pixels as they are
-    stored.
+    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to pixels as stored.
 
     Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192
-            pixels.
+        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192.
         CostError: if it would take more memory than is left for the character.
     """
     data = (

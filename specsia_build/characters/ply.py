@@ -1,7 +1,6 @@
 """Read Stanford PLY files as meshes.
 
-Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or
-slowly.
+Parsed here, as general readers allocate what a header promises, or misread lists of mixed lengths, or slowly.
 """
 
 import struct

@@ -45,8 +45,7 @@ class AnimatedCharacter(RawMoving):
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if it is not
-    there.
+    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if needed.
 
     Every vertex that a face uses is finite and the surface has an extent.
 

@@ -135,8 +135,7 @@ def one_colour(
 
 
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
-    """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is
-    evidence for.
+    """Write lines of a manifest at `place` of a source's characters, with fixes that there is evidence for.
 
     What entries state is kept; `facts` are theirs, in their order.
 

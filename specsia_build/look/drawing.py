@@ -47,8 +47,7 @@ class Choice:
 @dataclass(frozen=True)
 class Style:
     """How to draw: the size of each picture in pixels (`tile`), whether to write names (`labels`) and the
-    main measure (`values`), and the number of items side by side (`across`; None for about the shape of a
-    screen).
+    main measure (`values`), and the number of items side by side (`across`; None: the shape of a screen).
     """
 
     tile: int = 256

@@ -108,8 +108,7 @@ class _Survey:
     """Looks at the artefacts of one character after the other; counts those that are outdated or damaged.
 
     Attributes:
-        entries: characters to compare with, as what was built can be looked at without its source or its
-            backends.
+        entries: characters to compare with; what was built needs neither its source nor its backends.
         reason: why other characters are not compared.
         current: whether each artefact of a character is up to date, by its path; empty if it is not compared.
     """

@@ -33,8 +33,7 @@ class Seen:
         ends: (E, 2) int32, end vertices of edges.
         sides: (E, 2) int32, the faces beside them; -1 for none, `topology.CROWDED` for several.
         part: (F,) int32, connected part of the surface.
-        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the side it would
-            be seen.
+        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side.
         screen: (V, 2) int32, x and y of vertices in 1/256 pixel.
         depth: (V,) float32 of vertices along the view, in units of the frame; it grows with the distance.
         box: first and end row, first and end column of the pixels outside of which nothing is seen.
@@ -136,8 +135,7 @@ def encoded(
 
 
 def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Position (size, size, 3) of each pixel's covered cell that is nearest to its centre; 0 where none is
-    covered.
+    """Position (size, size, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
 
     `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """

@@ -50,8 +50,7 @@ class Cutout:
     Attributes:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: sentences on what was removed and what may be wrong.
-        boxes: left, top, right and bottom of each separate figure in pixels of the drawing, from left to
-            right.
+        boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
     """
 
     picture: Pixels
@@ -71,8 +70,7 @@ def cut(
         pixel: whether the drawing is known to be pixel art.
 
     Raises:
-        UsageError: if it shows nothing, its background is uneven, the mask does not fit, or there is no such
-            figure.
+        UsageError: if it shows nothing, the background is uneven, the mask does not fit, or no such figure.
     """
     silhouette = None if mask is None else _silhouette(mask, picture.shape[:2])
     step = -(-max(picture.shape[:2]) // MOST_SIDE)
@@ -204,8 +202,7 @@ def _clear_haze(figure: Pixels) -> bool:
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     """Remove the colour of the paper (3,) from the outermost pixels of a figure.
 
-    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its
-    coverage.
+    Such a pixel mixes the paper with the next pixel inside; its coverage is its place between the two.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))

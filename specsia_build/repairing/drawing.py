@@ -44,12 +44,10 @@ class DrawingSettings:
 
     Attributes:
         size: pixels on a side of a frame.
-        outline: `keep`, `none`, or the colour of a new contour and its width in pixels of a 512 px frame:
-            `#204080:3`.
+        outline: `keep`, `none`, or a new contour's colour and width in pixels of a 512 px frame: `#204080:3`.
         mask: file of a black-and-white picture of the drawing's size that gives its silhouette.
         figure: number of the only figure to take, from 1 and from left to right; all of them by default.
-        facing: side of the character that the drawing shows: `front`, `left`, `right` or `back`; found by
-            default.
+        facing: side of the character that is drawn: `front`, `left`, `right` or `back`; found by default.
         pixel: whether it is pixel art, which is scaled by whole numbers and not repaired by the network.
     """
 
@@ -67,15 +65,13 @@ class Frontal:
 
     Attributes:
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
-        masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a
-            drawing.
+        masks: (V, S, S) uint8, silhouettes without contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
         bare: (S, S, 4) uint8, the drawing without its contour; the image inside of its silhouette by default.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
-        contour: what was decided about the drawing's contour, for the record of a repair; None for a
-            character.
+        contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
         warnings: sentences on what may be wrong with the drawing.
     """
 

@@ -23,9 +23,8 @@ _BESIDE, ABOVE = 0.01, 0.15
 above the
 other, in heights of the taller: a head may float above its body."""
 
-ALIGNED = (
-    0.5  # Share of the narrower part's width below, or above, the other from which one is above the other
-)
+# Share of the narrower part's width below, or above, the other from which one is above the other
+ALIGNED = 0.5
 
 
 def figure_labels(alpha: NDArray[np.uint8]) -> Labels:

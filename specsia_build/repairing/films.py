@@ -53,8 +53,7 @@ def write_sheet(
     pairs: Sequence[tuple[Pixels, Pixels]],
     tile: int = 256,
 ) -> None:
-    """Write a picture of a drawing and of frames before and after, each (S, S, 4) uint8, labelled by their
-    yaws.
+    """Write a picture of a drawing and frames before and after, each (S, S, 4) uint8, labelled by yaw.
 
     Each is scaled to `tile` pixels on a side.
     """

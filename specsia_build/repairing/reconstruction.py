@@ -1,5 +1,4 @@
-"""Place a reconstruction in the frame of the drawing, a backend's or a file of any axes and scale, and let it
-turn.
+"""Place a reconstruction in the drawing's frame, a backend's or a file in any axes and scale, and turn it.
 
 The frames to repair show it turning, still or in motion, with its positions at rest.
 """
@@ -84,8 +83,7 @@ def read_single(path: Path) -> AnimatedCharacter:
 
 
 def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
-    """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the
-    silhouette.
+    """Reconstruct a drawing, and a drawn back if given, by a backend, and register it to the silhouette.
 
     Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and
     there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
@@ -169,10 +167,8 @@ def _placed(
         # The front does not show depth, so the figure turns about the middle of its box.
         low, high = moved.bounds()
         depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
-        moved, matrix[:3, 3] = (
-            moved.with_vertices(moved.vertices - depth.astype(np.float32)),
-            matrix[:3, 3] - depth,
-        )
+        moved = moved.with_vertices(moved.vertices - depth.astype(np.float32))
+        matrix[:3, 3] -= depth
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
     if overlap < _LEAST_IOU:

@@ -69,8 +69,7 @@ def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
 def true_views(
     mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64]
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Views of the ground truth, each turned by degrees from its camera; the front's colour is the picture
-    (S, S, 4).
+    """Views of the ground truth, turned by degrees from their cameras; the front shows the picture (S, S, 4).
 
     Yields:
         Of each view the colour and coverage (H, H, 4), sRGB-encoded 0-1 and premultiplied, and the depth (H,

@@ -24,9 +24,8 @@ from specsia_build.pictures.palettes import COLOURS
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
 _ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
-_FLATTEST = (
-    1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
-)
+# Grain of a drawing at which rules begin to count; the network knows renders, which have less
+_FLATTEST = 1.0
 _SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
 INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
 _NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material

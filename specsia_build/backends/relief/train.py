@@ -1,8 +1,7 @@
 """Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out
 FOLDER``.
 
-Needs torch. Characters are drawn from the front and from behind, in poses of their own clips and a little
-turned.
+Needs torch. Characters are drawn from front and behind, in poses of their own clips and a little turned.
 """
 
 import hashlib
@@ -304,8 +303,7 @@ def train(
     """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
     It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples
-    are made by `workers` processes; with 0 the training process makes them itself. `device` is `cpu` or
-    `cuda`.
+    are made by `workers` processes; with 0 the training process makes them. `device` is `cpu` or `cuda`.
     """
     torch.set_num_threads(1)
     torch.manual_seed(batches.seed)

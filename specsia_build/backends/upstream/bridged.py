@@ -149,10 +149,8 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 def create(name: str, argument: str | None) -> Bridged:
     """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without checkout or interpreter."""
     installed = find_installation(name, root=None if not argument else Path(argument))
-    variable, doctor = (
-        f"SPECSIA_{name.upper()}",
-        f"`specsia backends doctor {name}` lists what else is missing",
-    )
+    variable = f"SPECSIA_{name.upper()}"
+    doctor = f"`specsia backends doctor {name}` lists what else is missing"
     root, python = installed.root, installed.python
     if root is None or not root.is_dir():
         raise UsageError(

@@ -20,8 +20,7 @@ LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative 
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
 # Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the
-# figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides
-# 0.73.
+# figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a body hides 0.73.
 HULL_HIDES = 0.9
 HULL_NEAR = 0.7
 HULL_FITS = 0.5

@@ -243,8 +243,7 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in the types that Draco
-    stores.
+    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in types of Draco.
 
     Raises ValueError if it is damaged or lacks an attribute.
     """
@@ -328,10 +327,8 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    stored, keys = (
-        _decode(text, dict[str, Raw], f"{name}:"),
-        [kind.key for kind in GltfEntry.__subclasses__()],
-    )
+    stored = _decode(text, dict[str, Raw], f"{name}:")
+    keys = [kind.key for kind in GltfEntry.__subclasses__()]
     rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
     root = _decode(rest, schema.Root, f"{name}:")
     version = str((root.asset or {}).get("version") or "unknown")

@@ -74,8 +74,7 @@ class ConvertedMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once; those without a base-colour texture show the `fallback`, if
-    any.
+    """The materials of one file, each built once; those without a base-colour texture show any `fallback`.
 
     A damaged material, texture or image costs that alone, with a warning.
     """

@@ -57,10 +57,8 @@ def make_sample(seed: int, index: int) -> SampleMesh:
 
 def draw_front(sample: SampleMesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, mask (SIZE, SIZE)."""
-    vertices, camera = (
-        (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
-        frame.Camera(0.0, _SIZE),
-    )
+    vertices = (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32)
+    camera = frame.Camera(0.0, _SIZE)
     texture = Texture(np.pad(sample.image, ((0, 0), (0, 0), (0, 1)), constant_values=255))
     mesh = Mesh(
         vertices=frame.normalise(vertices, (camera,), _LINE + 1).apply(vertices),

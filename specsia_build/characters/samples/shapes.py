@@ -78,8 +78,7 @@ def turned(x_deg: float, y_deg: float, z_deg: float) -> Doubles:
 def superellipsoid(polar: Doubles, columns: int, power: float = 2.0, jaw: float = 0.0) -> Doubles:
     """Points (R, C, 3) of a superellipsoid of unit radii: `polar` is radians from the top, (R, C) or (R, 1).
 
-    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is
-    negative.
+    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1; wider if negative.
     """
     polar = np.broadcast_to(polar, (len(polar), columns))
     height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))

@@ -216,10 +216,8 @@ def shade(colour: Colour, amount: float) -> Colour:
 def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
     """A colour for every look and every mark."""
     hue, steps = chance.between(0, 360), chance.choice(TRAIT_TABLES.hues)
-    mood, lights = (
-        chance.choice((0.08, 0.7, 0.9, 1.1, 1.3)),
-        chance.rng.permutation(np.array([0.33, 0.52, 0.76])),
-    )
+    mood = chance.choice((0.08, 0.7, 0.9, 1.1, 1.3))
+    lights = chance.rng.permutation(np.array([0.33, 0.52, 0.76]))
     top, bottom, third = (tone(lights[k], mood * chance.between(0.3, 0.6), hue + steps[k]) for k in range(3))
     if chance.true(0.35):
         bottom = tone(chance.choice((0.2, 0.3, 0.4, 0.92)), 0.12, hue + 180)

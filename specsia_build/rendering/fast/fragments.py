@@ -66,9 +66,8 @@ BITS = np.array(
     [1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64
 )  # Each sample's bit in a mask
 _BYTES = (PIXEL_SAMPLES + 7) // 8  # Bytes of a mask that can be set
-SUM_BITS = (
-    16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
-)
+# Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
+SUM_BITS = 16
 
 SUM_MASK = (1 << SUM_BITS) - 1
 
@@ -246,10 +245,8 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
     ca_x = right[2] * SUBPIXEL
     count = np.int32(last + 1 - x)
     if narrow:
-        start, steps = (
-            (np.int32(ab), np.int32(bc), np.int32(ca)),
-            (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)),
-        )
+        start = (np.int32(ab), np.int32(bc), np.int32(ca))
+        steps = (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x))
         return reaching(far, y * far.shape[0] + x, count, start, steps, front, z, z_x)
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
@@ -356,8 +353,7 @@ def visible_fragments(
 ) -> Fragments:
     """Find the visible OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
 
-    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible
-    in them.
+    `far` (H, W) float32, `padded`, is infinite in those, and becomes a depth behind which nothing is visible.
     """
     solid = [kind for kind in (ALPHA_OPAQUE, ALPHA_MASK) if kind in kinds]
     touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]

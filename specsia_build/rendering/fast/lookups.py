@@ -46,8 +46,7 @@ _mixed: Any = intrinsic(_mix)
 
 @inlined
 def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255, float32, between the four texels around column u, row v of an image `width` wide at
-    `offset`.
+    """Encoded RGBA 0-255, float32, between the four texels around (u, v) of an image of `width` at `offset`.
 
     `texels` is (N, 4) uint8; u and v are float32, not negative, and less than the last column and row.
     """

@@ -187,8 +187,7 @@ def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) ->
 
 
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
-    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or
-    mirror.
+    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where no repeat or mirror is lost.
 
     A face that is textured far from 0 would else be looked up with too few digits.
     """

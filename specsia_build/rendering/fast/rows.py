@@ -199,8 +199,7 @@ reaching: Any = intrinsic(_reaching)
 """Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
 
 `reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel
-and with `steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel)
-exceeds `far`.
+and with `steps` per pixel, is negative, and neither `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
 """
 
 

@@ -231,8 +231,7 @@ def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
-        # The side that is seen decides, not the bent normal: a surface point has the same light in every
-        # view.
+        # The side that is seen decides, not the bent normal: a surface point has equal light in all views.
         length *= side
         for k in range(len(LIGHTS)):
             total += LIGHTS[k, 3] * max(

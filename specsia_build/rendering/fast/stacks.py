@@ -125,8 +125,7 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
 @uncounted
 def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
-    """Fill `stack` with the faces `which` of `touching` in a tile's close pixels, in front of the opaque
-    `fragments`.
+    """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque `fragments`.
 
     A sample on the edge between two faces is in one of them only; it would else count as two layers.
 

@@ -18,9 +18,8 @@ _WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
 ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
 SMOOTH_BEND = 6  # Second difference of texels in 8-bit levels up to which one look-up stands for a pixel
-MOST_TAPS = (
-    4  # Texels along a pixel's side beyond which a coarser level is taken, if half a texel remains across
-)
+# Texels along a pixel's side beyond which a coarser level is taken, if half a texel remains across
+MOST_TAPS = 4
 MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
@@ -32,8 +31,7 @@ class ShadedSurface(NamedTuple):
     linear, `emissive` (M, 3) linear, `texture` and `glow` (M,) index the texture table or are -1, `cutoff`
     (M,), and
     `plain` (M,) says that a texel is shown as it is: no factor, no emission. `rough` (F,) says that the
-    texture on the face is not locally linear, so that a pixel that spans several texels needs several
-    look-ups.
+    texture on the face is not locally linear, so that a pixel of several texels needs several look-ups.
     """
 
     faces: NDArray[np.int32]
@@ -247,8 +245,7 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     wrap_u, wrap_v = table.wrap[texture]
     flat = table.texels.reshape(-1)
     blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
-    # A row with its neighbours on both sides, and the largest bend of each column in the current row of
-    # blocks.
+    # A row with its neighbours on both sides, and the largest bend of each column in this row of blocks.
     padded, worst = np.empty(4 * w + 8, np.int16), np.empty(4 * w, np.int16)
     first, last = 4 * _wrapped(-1, w, wrap_u), 4 * _wrapped(w, w, wrap_u)
     for y in range(h):
