@@ -28,11 +28,16 @@ RendererName = Literal["cycles", "fast", "pyrender"]
 
 NONE: Keep = "none"
 
-RANDOM, DARK, COLOURED = OUTLINES = ("random", "dark", "coloured")
+RANDOM = "random"
+DARK = "dark"
+COLOURED = "coloured"
+OUTLINES = (RANDOM, DARK, COLOURED)
 """Rules of the contour's colour, which may also be a grey or `#rrggbb`: any grey, one of the darkest quarter,
 or a darker shade of the figure's colour beside it."""
 
-DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
+DEFAULT_SOURCE = "sample:24"
+DEFAULT_OUT = "specsia-out"
+DEFAULT_CLIPS_OUT = "specsia-clips"
 
 FRAMES, PAIRS = "frames", "pairs"  # Default layouts of clips and of stills; entry points add others
 
@@ -56,8 +61,7 @@ def cores() -> int:
 
 
 def checked(name: str, value: object, kind: Any, *, strict: bool = True) -> Any:
-    """Return the value of a setting as a type, which may be a `Literal` or have limits, or raise a
-    UsageError.
+    """Return a setting's value as a type, which may be a `Literal` or have limits, or raise a UsageError.
 
     Unless `strict`, text may stand for numbers and truth.
     """

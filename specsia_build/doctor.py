@@ -27,8 +27,7 @@ LACKING = "missing"
 BROKEN = "broken"
 
 PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
-"""Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its
-artefacts."""
+"""Time limit of a program in seconds, and bytes of a dataset of 1,500 characters with its artefacts."""
 
 
 @dataclass(frozen=True)

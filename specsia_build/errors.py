@@ -70,8 +70,7 @@ def argument(name: str | Path) -> str:
 
 
 class ByShape:
-    """A dataclass with ``repr=False`` that shows arrays by dtype and shape, and long tuples by their
-    length."""
+    """A dataclass with ``repr=False`` that shows arrays by dtype and shape, long tuples by length."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -91,8 +90,7 @@ def _summary(value: Any) -> str:
 
 
 class SpecsiaError(Exception):
-    """An error that the user can understand and fix; the command exits with 1. Its message is made
-    `printable`."""
+    """An error that the user can fix; the command exits with 1, and the message is made `printable`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -111,8 +109,7 @@ class WriteError(SpecsiaError):
 
 
 class CostError(SpecsiaError):
-    """Something would need more memory than allowed; readers that tolerate damaged files do not tolerate
-    this."""
+    """Something would need more memory than allowed, which no reader tolerates as it does damaged files."""
 
 
 class CharacterError(SpecsiaError):

@@ -1,5 +1,4 @@
-"""Folders of the user, of the package and of caches; checks that no command replaces or removes files of
-others.
+"""Folders of the user, the package and caches; checks that no command replaces or removes others' files.
 
 A folder that a command writes into is new, empty or holds the command's mark; a file that it replaces begins
 or ends with words that show who wrote it.
@@ -50,15 +49,13 @@ def user_cache() -> Path:
 
 
 def shipped(name: str) -> Path:
-    """A folder of the package, ``manifests`` or ``blender_scripts``: inside it or, in a checkout, beside
-    it."""
+    """A folder of the package, ``manifests`` or ``blender_scripts``: in it or, in a checkout, beside it."""
     package = Path(__file__).resolve().parent
     return package / name if (package / name).is_dir() else package.parent / name
 
 
 def private_folder(name: str) -> Path:
-    """Create a temporary folder that all processes of this user share, and check that nobody else may enter
-    it."""
+    """Create a temporary folder shared by all of this user's processes; check that nobody else may enter."""
     path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
     with writing(path):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -71,8 +68,7 @@ def private_folder(name: str) -> Path:
 
 
 def use(folder: Path) -> None:
-    """Mark a folder of a cache as used, and remove those with hexadecimal names that were not for
-    `UNUSED_DAYS`."""
+    """Mark a cache's folder as used, and remove those with hexadecimal names unused for `UNUSED_DAYS`."""
     oldest = time.time() - UNUSED_DAYS * 86400
     # A cache may lie on a read-only disk.
     with suppress(OSError):
@@ -97,8 +93,7 @@ def is_vacant(folder: Path) -> bool:
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
     """Check that a command may write into the folder that `--out` names.
 
-    Raises UsageError if it is neither vacant nor holds one of the `marks`; `what` the command writes is for
-    the message.
+    Raises UsageError if it is neither vacant nor has one of the `marks`; `what` is written, for the message.
     """
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
         raise UsageError(
@@ -121,8 +116,7 @@ def bears(path: Path, words: bytes) -> bool:
 def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
     """Check that a command may replace a file, and that its folder can be written.
 
-    Raises UsageError if it holds anything but such `words`, see `bears`; only an empty one is replaced
-    without words.
+    Raises UsageError for anything but `words`, see `bears`; only an empty one is replaced without words.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:

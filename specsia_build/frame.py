@@ -3,8 +3,7 @@
 Right-handed, Z up, the character faces -Y and its own left is +X. The camera is orthographic, looks at the
 origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units. Yaw 0 is the frontal view; a
 growing yaw walks the camera counter-clockwise seen from above, so it shows more of the character's left side.
-Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; its centre is at
-halves.
+Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; centres are at halves.
 """
 
 from collections.abc import Sequence
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ORTHO_WIDTH = (
-    1.35  # Width and height of the image in units of the frame (the published set's orthographic scale)
-)
+# Width and height of the image in units of the frame (the published set's orthographic scale)
+ORTHO_WIDTH = 1.35
 CAMERA_DISTANCE = 2.0  # Distance of the camera from the origin in units, which only Blender uses
 EXTENT = 1.0  # Largest side of a normalised character's bounding box, in units
 
@@ -59,8 +57,7 @@ class Camera:
         """Project points (..., 3) in units of the frame.
 
         Returns:
-            (..., 3): column and row in pixels (pixel centres at halves), depth in units, growing away from
-            the camera.
+            (..., 3): column, row in pixels (centres at halves), depth in units, growing from the camera.
         """
         seen = np.asarray(points, dtype=np.float64) @ self.basis().T
         scale, half = self.pixels_per_unit, self.size / 2
@@ -78,8 +75,7 @@ def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
 
 
 def signed_axis(axis: str) -> str:
-    """Normalise the name of an axis, in any case and with or without plus, to that in `AXES`, or raise
-    ValueError."""
+    """Normalise an axis' name, in any case and with or without plus, to that in `AXES`; raises ValueError."""
     name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
     if name not in AXES:
         raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
@@ -103,8 +99,7 @@ def axis_names(matrix: NDArray[np.floating]) -> tuple[str, ...]:
 def up_rotation(up: str) -> NDArray[np.float64]:
     """Rotation (3, 3) that turns coordinates whose up axis is `up` into Z up.
 
-    ``+y`` gives (x, -z, y), which takes a glTF or OBJ character (facing +Z) to facing -Y; ``+z`` is the
-    identity.
+    ``+y`` gives (x, -z, y), which turns a glTF or OBJ character (facing +Z) to -Y; ``+z`` is the identity.
     """
     rotations = {
         "+z": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -193,8 +188,7 @@ ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
 """R = x, G = z, B = -y of the frame, so that the front is bright in B."""
 
 IN_VIEW = PositionChannels((0, 1, 2), (1.0, 1.0, 1.0))
-"""R = right, G = away from the camera, B = up, of points in the camera's axes (`Camera.turn`): the published
-set's channels."""
+"""Channels of published points in the camera's axes (`Camera.turn`): R right, G away from it, B up."""
 
 POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}
 """Channels by the setting `pos_frame`."""

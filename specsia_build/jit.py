@@ -38,8 +38,7 @@ def sources_digest(top: Path) -> str:
 
 @cache
 def cache_folder() -> Path:
-    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be
-    written."""
+    """Create the folder of compiled code in the user's cache, or a private one if that cannot be written."""
     stated = os.environ.get("NUMBA_CACHE_DIR")
     cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
     # A home folder that cannot be written is not a reason to fail.
@@ -57,8 +56,7 @@ _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of
 
 
 class Later:
-    """A function whose numba dispatcher is created when it is called, or when a function that calls it is
-    compiled.
+    """A function whose numba dispatcher is made when it is called, or when a caller of it is compiled.
 
     Most functions are only called by compiled ones; these get a dispatcher without the wrapper for Python,
     which would take as long to compile as a short function.
@@ -138,8 +136,7 @@ compiled: Any = _keeping()  # Decorator of a compiled function
 
 # `_nrt` is undocumented: without it, numba leaves its runtime for arrays out.
 uncounted: Any = _keeping(_nrt=False)
-"""Decorator of a compiled function that creates no array: counting references costs more than a short
-loop."""
+"""Decorator of a compiled function that creates no array: reference counts cost more than a short loop."""
 
 inlined: Any = _keeping(forceinline=True, _nrt=False)
 """Decorator of an `uncounted` function that is inlined into its callers."""

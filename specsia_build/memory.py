@@ -111,8 +111,7 @@ def exhausted(name: str) -> str:
 
 
 def keep_freed() -> None:
-    """Have glibc keep `_KEPT` freed bytes: new pages from the system would be cleared for each view that is
-    drawn."""
+    """Have glibc keep `_KEPT` freed bytes: the system would clear new pages for each view drawn."""
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
@@ -120,8 +119,7 @@ def keep_freed() -> None:
 
 
 def limit_process(size: int) -> None:
-    """Let a character use `size` bytes here, and on Linux have the system limit this process to `HEADROOM`
-    times that.
+    """Let a character use `size` bytes here; on Linux the system limits the process to `HEADROOM` times that.
 
     What the process uses by now is not counted.
     """

@@ -34,8 +34,7 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def encode_sparse(array: NDArray[np.float32]) -> bytes:
-    """Encode an array (H, W, 2) that is mostly zero, as a mask and values; the latter are noise and not
-    compressed."""
+    """Encode a mostly zero array (H, W, 2) as a mask and values, which are noise and not compressed."""
     words = ready(array, np.float32).view(np.uint64)[..., 0]
     there = words != 0
     return encode_named({THERE: there, KEY: words[there].view(np.float32).reshape(-1, 2)}, stored=(KEY,))

@@ -1,5 +1,4 @@
-"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, since the encoder is a pinned
-dependency."""
+"""PNG and deflate by ISA-L: fast, and the same bytes on every machine, as the encoder is pinned."""
 
 import io
 import struct
@@ -28,8 +27,7 @@ def deflate(data: bytes | memoryview, container: int = ZLIB) -> bytes:
 
     ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long
     stream, but
-    not of short inputs or streams that have begun: so the first bytes are compressed apart, at a cost of 20
-    bytes.
+    not of short inputs or streams that have begun: so the first bytes are compressed apart, at 20 bytes.
     """
     stream = isal_zlib.compressobj(level=1, wbits=container)
     beginning = stream.compress(data[:8]) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
@@ -46,8 +44,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up
-    filter."""
+    """Encode (H, W) or (H, W, C) uint8, C = 1 grey, 2 grey, alpha, 3 RGB, 4 RGBA, as PNG with Up filter."""
     pixels = image[..., None] if image.ndim == 2 else image
     if (
         pixels.dtype != np.uint8
@@ -144,8 +141,7 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Decode a PNG, checking all of it, to (H, W) uint8 for one channel or (H, W, channels).
 
-    Raises ValueError with the end of a sentence if the bytes are not a whole PNG of 8 bits and so many
-    channels.
+    Raises ValueError with the end of a sentence if the bytes are not a whole 8-bit PNG of so many channels.
     """
     (width, height, depth, colour, *other_forms), packed = _unpacked(data)
     if depth != 8 or colour != _COLOUR_TYPES[channels]:
@@ -170,8 +166,7 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
 
 
 def decode_rgba(data: bytes) -> NDArray[np.uint8]:
-    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled
-    code."""
+    """Decode any PNG to (H, W, 4) uint8: slower than `decode`, but without loading compiled code."""
     return _by_pillow(data, "RGBA")
 
 

@@ -1,5 +1,4 @@
-"""Worker processes of this machine, any of which may crash or hang without affecting the others; threads in
-order."""
+"""Worker processes, any of which may crash or hang without affecting the others; threads in order."""
 
 import math
 import multiprocessing
@@ -44,8 +43,7 @@ _READY, _DONE, _RAISED = range(3)  # Kinds of a worker's messages
 
 
 class Clock:
-    """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z for
-    instance."""
+    """Seconds that pass while this process runs, without those it was stopped for, as by Ctrl-Z."""
 
     def __init__(self) -> None:
         self._last, self._passed = time.monotonic(), 0.0
@@ -206,8 +204,7 @@ class Pool:
         """Apply an importable function to every item; what it raises is raised here and ends the call.
 
         `enough` and `pause` are called before an item is handed out. Once `enough` is true, no other is, and
-        the current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end before
-        they are ready.
+        the current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end early.
         """
         if not items:
             return
@@ -321,8 +318,7 @@ class Pool:
 
 
 def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None, None]:
-    """Results of calls in their order; computed here if `workers` is 1. Raises SpecsiaError if a worker is
-    lost."""
+    """Results of calls, in order; computed here if `workers` is 1. Raises SpecsiaError if one is lost."""
     if workers <= 1:
         yield from map(call, calls)
         return
@@ -340,8 +336,7 @@ def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None
 
 
 def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Apply a function to items in threads, and yield the results in order; at most `most` are computed
-    ahead."""
+    """Apply a function to items in threads; yield results in order, with at most `most` computed ahead."""
     waiting = deque[Future[R]]()
     for item in items:
         waiting.append(pool.submit(function, item))

@@ -38,8 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for a program in another Python: this process's without the variables of its Python, and
-    `extra`."""
+    """Environment for a program in another Python: this one's without its Python's variables, and `extra`."""
     passed = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**passed, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
@@ -61,8 +60,7 @@ class Program:
         argv, env, cwd: as of `subprocess.Popen`.
         log: file for its standard error, and for its standard output unless it is piped.
         piped: whether standard input and output are pipes; otherwise there is no input.
-        apart: whether `lines` come from a pipe of their own, whose number is added to `argv`, and prints go
-            to the log.
+        apart: whether `lines` come from a pipe whose number is added to `argv`, and prints go to the log.
 
     Raises:
         OSError, ValueError: if it cannot be started.
@@ -116,8 +114,7 @@ class Program:
         self.lines.put(None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Write a line of JSON to the program's input. Raises EOFError, which says how it ended, if it
-        has."""
+        """Write a line of JSON to the program's input. Raises EOFError, saying how it ended, if it has."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
@@ -126,10 +123,8 @@ class Program:
             raise EOFError(self.ending()) from error
 
     def receive(self, seconds: float) -> bytes:
-        """The next of `lines`. Raises TimeoutError after so many seconds, and EOFError, which says how it
-        ended."""
-        # Waits are counted, so that time while this process is stopped, by Ctrl-Z for instance, does not
-        # count.
+        """The next of `lines`; TimeoutError after so many seconds, EOFError, saying how the program ended."""
+        # Waits are counted, so that time while this process is stopped, as by Ctrl-Z, does not count.
         for number in range(ceil(seconds / LOOK_SECONDS)):
             # A process that the program left behind may hold its output open.
             gone = self.process.poll() is not None

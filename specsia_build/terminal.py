@@ -165,8 +165,7 @@ def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) 
 
 
 class Bar:
-    """Progress of one stage; call it with a count to advance it. `kept` units are up to date; unit ``B`` is
-    bytes."""
+    """Progress of a stage; call it with a count to advance. `kept` units are up to date; ``B`` is bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
         self._label = shortened(label)
@@ -261,8 +260,7 @@ def stages(*, transient: bool = False) -> Iterator[None]:
 def bar(
     name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0
 ) -> Iterator[Bar]:
-    """Show one stage with `total` units besides those `kept`, in the table of `stages` or on a line of its
-    own."""
+    """Show a stage with `total` units besides those `kept`, in the table `stages` or on its own line."""
     if not live_tables and not is_plain(sys.stderr):
         with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
             yield inner

@@ -23,15 +23,13 @@ _FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of t
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
 INFLUENCES = 8  # Largest number of nodes that move a vertex
 SMALLEST_WEIGHT = 1e-3  # Filled-in weights below this are dropped
-_FLATTEST = (
-    1e-3  # Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
-)
+# Ratio of a node's smallest stretch to its largest below which it counts as flat and is left out
+_FLATTEST = 1e-3
 MOST_OFF = 0.01  # Largest distance of a mesh from where its rig puts it, as a share of its largest extent
 _COLUMNS = 32  # Nodes filled in at once
 
 SPACING = 0.006
-"""Distance between samples of a face, as a share of the surface's diagonal; corners of faces are samples,
-too."""
+"""Distance between samples of a face, as a share of the surface's diagonal; corners are samples, too."""
 
 _MOST_SAMPLES = 400_000  # Largest number of samples of the whole surface, besides its corners
 _NEAREST = 24  # Number of nearest samples compared for each vertex
@@ -45,8 +43,7 @@ class Carried:
     Attributes:
         matched: share of the reconstruction's surface near the character's with an agreeing normal, 0-1.
         inpainted: number of vertices whose weights were filled in over the surface.
-        unmatched_pieces: number of connected pieces without any match, which take the weights of the nearest
-            point.
+        unmatched_pieces: number of connected pieces without a match, which take the nearest point's weights.
         warnings: sentences.
     """
 
@@ -59,8 +56,7 @@ class Carried:
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
     """Transfer the rig of a character to a reconstruction of it.
 
-    Each vertex of the reconstruction takes weights of nodes; the pose of the character in `mesh` is its bind
-    pose.
+    Each vertex of the reconstruction takes weights of nodes; the character's pose in `mesh` is its bind pose.
 
     Args:
         mesh: the posed character.
@@ -172,8 +168,7 @@ def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.floa
 
 
 def _links(mesh: Mesh) -> scipy.sparse.csr_array:
-    """Weights (V, V) of links between vertices: inverse lengths of edges, largest between vertices at one
-    place."""
+    """Weights (V, V) of links between vertices: inverse lengths of edges, largest where places are equal."""
     edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
     order = np.argsort(place.ravel(), kind="stable")
@@ -191,8 +186,7 @@ def _links(mesh: Mesh) -> scipy.sparse.csr_array:
 def _filled_in(
     weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
 ) -> scipy.sparse.csr_array:
-    """Weights (V, P) with unknown rows harmonic over the surface, which keeps them in 0-1 and summing to
-    1."""
+    """Weights (V, P), unknown rows harmonic over the surface, which keeps them in 0-1 and summing to 1."""
     if not unknown.any():
         return weights
     pull = links[unknown]
@@ -261,8 +255,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, D
 def _samples(area: Doubles, spacing: float) -> tuple[NDArray[np.intp], Doubles]:
     """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
 
-    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a
-    triangle.
+    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), triangle-folded.
     """
     solid = np.flatnonzero(area > 0)
     expected = area[solid] / 2 / spacing**2
@@ -285,8 +278,7 @@ def _cosine(a: Doubles, b: Doubles) -> Doubles:
 
 
 def _vertex_normals(mesh: Mesh) -> Doubles:
-    """Unit normals (V, 3), means of adjacent faces weighted by area; zero without faces, or where they cancel
-    out."""
+    """Unit normals (V, 3): means of adjacent faces by area; zero without faces, or if they cancel out."""
     total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
     area = _summed(np.repeat(mesh.doubled_areas, 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))

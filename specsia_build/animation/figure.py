@@ -94,8 +94,7 @@ def slide(places: NDArray[np.float64], touching: NDArray[np.bool_]) -> float:
 
 
 POSED = np.radians(5.0)
-"""Least rotation in radians between rest and bind pose from which a rig counts as resting in a motion's
-pose."""
+"""Least rotation in radians between rest and bind pose from which a rig rests in the pose of a motion."""
 
 _TURNED = 1e-4  # Difference in radians from which a joint's rotation is set to that of the bind pose
 _MOVED = 1e-3  # Distance in lengths of a leg from which a joint's translation is set to that of the bind pose
@@ -159,8 +158,7 @@ def _scale(skeleton: Skeleton, bound: Doubles) -> float:
 
 
 def _offset(skeleton: Skeleton, human: Humanoid, places: Doubles, turn: Doubles) -> Doubles:
-    """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same
-    height."""
+    """Shift (3,) of joints (J, 3) that puts the hips over those at rest, the lowest foot at equal height."""
     hips = [human.bones[side + "UpperLeg"] for side in ("left", "right")]
     below = skeleton.below([human.bones[side + "Foot"] for side in ("left", "right")])
     feet = [node for node in skeleton.bound if below[node]]
@@ -224,8 +222,7 @@ class Figure:
 
     @cached_property
     def neutral(self) -> Skeleton:
-        """The skeleton in its bind pose if it is a humanoid that rests in a frame of a motion; else
-        unchanged."""
+        """The skeleton in its bind pose if it is a humanoid resting in a motion's frame; else unchanged."""
         if self.human.missing:
             return self.skeleton
         bound = in_bind_pose(self.skeleton, self.human, self.turn)
@@ -233,8 +230,7 @@ class Figure:
         return bound if stands else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, if the name is unique among nodes, or among joints, as meshes may be named like
-        joints."""
+        """Nodes by name, if unique among nodes, or else among joints, as meshes may be named like joints."""
         names, joints = self.skeleton.names, self.skeleton.joints
         uses, of_joints = Counter(names), Counter(names[node] for node in joints)
         return {
@@ -251,8 +247,7 @@ class Figure:
         )
 
     def top(self, worlds: Doubles) -> Doubles:
-        """Position (3,) of the head, else of the neck, the middle of the arms or the end of the spine in a
-        pose."""
+        """Position (3,) of the head, else the neck, the middle of the arms or the spine's end in a pose."""
         bones = self.human.bones
         arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
         top = (
@@ -275,8 +270,7 @@ class Figure:
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
-    """Figure of a character's rig, placed Z up and facing -Y; `stated` are the humanoid bones that its file
-    names."""
+    """Figure of a character's rig, Z up and facing -Y; `stated` are humanoid bones that its file names."""
     skeleton = rig.skeleton
     # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)

@@ -278,8 +278,7 @@ class _Tree:
     ) -> int | None:
         """The highest joint of the first of `parts` that has any, `below` a node if given.
 
-        Joints with a descendant among the parts `above` come first: ``L_Elbow`` of Source's rigs only
-        corrects the arm.
+        Joints with a descendant among the parts `above` come first: Source's ``L_Elbow`` only corrects arms.
         """
         for part in parts:
             nodes = [
@@ -295,8 +294,7 @@ class _Tree:
         return None
 
     def lowest(self, side: int, part: str, above: Sequence[str]) -> int | None:
-        """The lowest joint of a part with a descendant among the parts `above`; if none has one, the lowest
-        of all."""
+        """The lowest joint of a part with a descendant among the parts `above`, or else the lowest of all."""
         nodes = self.candidates.get((side, part), [])
         holding = [node for node in nodes if self.first(side, *above, below=node) is not None]
         return next(iter((holding or nodes)[-1:]), None)
@@ -358,8 +356,7 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
 
 
 def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | None]:
-    """Five fingers that differ only in numbers, starting at the thumb: ``L Finger0`` of 3ds Max,
-    ``finger1-1.L``."""
+    """Five fingers that differ only in numbers, from the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
     first = sorted(
         (n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node]
@@ -376,8 +373,7 @@ def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | Non
 
 
 def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Hips, the common ancestor of legs and head or arms, neck and head; of several heads, the nearest to the
-    legs."""
+    """Hips, the common ancestor of legs and head or arms; neck; head, of several that nearest the legs."""
     legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
 
@@ -401,8 +397,7 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
 
 def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None:
-    """The first joint from the arms' common ancestor to the head, whatever its name:
-    ``CC_Base_NeckTwist01``."""
+    """The first joint from the arms' common ancestor to the head, by any name: ``CC_Base_NeckTwist01``."""
     path = tree.above(head)
     if chest is None or chest not in path or hips not in tree.above(chest)[1:]:
         return None
@@ -412,8 +407,7 @@ def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None
 def _above_arms(tree: _Tree, arms: Sequence[int]) -> list[int]:
     """The part above the arms of a spine that is numbered up to the head: ``DEF-spine.006`` of Rigify.
 
-    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above the
-    arms.
+    It begins above the arms' common ancestor or, if that is not of the spine, with the first joint above.
     """
     path, names = list[int](), tree.names
     for node, parent in enumerate(tree.parents):

@@ -31,8 +31,7 @@ class Track:
         node: index into the skeleton.
         path: the property; rotations are quaternions x, y, z, w.
         times: (K,) float64 seconds, ascending, K at least 1.
-        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value and outgoing
-            tangent.
+        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value, outgoing tangent.
         interpolation: of glTF 2.0, section 3.11; rotations take the shorter way round.
     """
 
@@ -129,8 +128,7 @@ def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
 
 
 def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (N, T, W) of N tracks that are alike, at times (T,), held before the first key and after the
-    last."""
+    """Values (N, T, W) of N tracks alike, at times (T,), held before the first and after the last key."""
     path = tracks[0].path
     interpolation = tracks[0].interpolation
     keys = tracks[0].times
@@ -169,8 +167,7 @@ def slerp(
 def _spline(
     begin: NDArray[np.float64], end: NDArray[np.float64], s: NDArray[np.float64], span: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Interpolate keys (..., T, 3, W) of in-tangent, value and out-tangent at shares (T, 1) of spans (T,
-    1)."""
+    """Interpolate keys (..., T, 3, W) of in-tangent, value, out-tangent at shares (T, 1) of spans (T, 1)."""
     s2, s3 = s**2, s**3
     values = (2 * s3 - 3 * s2 + 1) * begin[..., 1, :] + (3 * s2 - 2 * s3) * end[..., 1, :]
     return np.asarray(values + span * ((s3 - 2 * s2 + s) * begin[..., 2, :] + (s3 - s2) * end[..., 0, :]))

@@ -14,12 +14,10 @@ from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError, plural, some
 
-LEAST_SHARED = (
-    0.5  # Least share of a motion's joints that a figure must have by name, unless both are humanoids
-)
-MOST_LEFT = (
-    0.1  # Largest share of them that may be missing without a warning, as helper joints move nothing visible
-)
+# Least share of a motion's joints that a figure must have by name, unless both are humanoids
+LEAST_SHARED = 0.5
+# Largest share of them that may be missing without a warning, as helper joints move nothing visible
+MOST_LEFT = 0.1
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
 
@@ -28,8 +26,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """Retarget a motion from one figure to another.
 
     Raises:
-        CharacterError: if the two have too little in common (it names what is missing), or positions are not
-            finite.
+        CharacterError: if they have too little in common (it says what is missing), or positions not finite.
         CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
@@ -67,8 +64,7 @@ def _unmapped(
 
 
 def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
-    """Convert a motion to a skeleton with another rest: joints without tracks keep the first skeleton's
-    pose."""
+    """Convert a motion to a skeleton with another rest; joints without tracks keep the first one's pose."""
     moved = {(track.node, track.path) for track in motion.tracks}
     paths = (
         (ROTATION, still.rotations, skeleton.rotations),
@@ -85,8 +81,7 @@ def _with_rest_of(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion
 
 
 def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> bool:
-    """Whether two figures share a rig that does not stand upright, such as an animal's with names of a
-    humanoid."""
+    """Whether two figures share a rig that is not upright, such as an animal's with names of a humanoid."""
     upright = any(figure.upright(figure.neutral.rest_worlds) for figure in (source, target))
     names = (source.skeleton.names, target.skeleton.names)
     return not upright and all(names[0][other] == names[1][node] for node, other in pairs.items())
@@ -182,8 +177,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
 
 
 def _flat(motion: Motion, source: Figure, stand: Doubles) -> Doubles:
-    """A pose (J, 4, 4) with each foot as where it is lowest in up to `_SAMPLED` frames: flat on the
-    ground."""
+    """A pose (J, 4, 4) with each foot as at its lowest in up to `_SAMPLED` frames: flat on the ground."""
     times = np.linspace(motion.start, motion.end, min(_SAMPLED, len(sample_times(motion))))
     memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
     worlds = poses(source.skeleton, motion, times).worlds

@@ -45,8 +45,7 @@ class Rig:
     """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point +
     morphs).
 
-    A vertex without a skin has one weight, of its node. Several skins, and meshes without one, share the P
-    slots.
+    A vertex without a skin has one weight, of its node. All skins, and meshes without one, share the P slots.
 
     Attributes:
         skeleton: the nodes.
@@ -77,8 +76,7 @@ class Rig:
         points: NDArray[np.floating],
         weights: NDArray[np.floating],
     ) -> Rig:
-        """The rig of points (V, 3) on J joints that are not turned at rest: places (J, 3) and weights (V,
-        J)."""
+        """The rig of points (V, 3) on J joints not turned at rest, by places (J, 3) and weights (V, J)."""
         count = len(names)
         slots = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SHARES]
         kept = np.take_along_axis(weights, slots, axis=1)
@@ -122,8 +120,7 @@ class Rig:
 
     @cached_property
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Matrices from normals at rest to the points' coordinates, (V, 3, 3), and the sign of the volume,
-        (V,)."""
+        """Matrices from normals at rest to the points' coordinates (V, 3, 3), and the volume's sign (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(
             np.sign(np.linalg.det(blended))
@@ -135,8 +132,7 @@ class Rig:
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J,
-        4, 4)."""
+        """Transforms (..., P, 3, 4) from slots' points to the mesh, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
     def each_vertices(self, sequence: Poses) -> Iterator[NDArray[np.float32]]:
@@ -242,8 +238,7 @@ def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.flo
     """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
     assert mesh.normals is not None
     after, (back, sign) = rig.blended(worlds), rig.back_to_points
-    # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix
-    # too.
+    # Normals move by cofactors: they point as the inverse transpose does, and exist for flattening matrices.
     turn = cofactors(after) @ back
     turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
     normals = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))

@@ -84,8 +84,7 @@ class Skeleton:
         return self.worlds(self.rest)
 
     def worlds(self, local: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Transforms to the file's coordinates, (..., J, 4, 4), of those to the parents', of the same
-        shape."""
+        """Transforms to the file's coordinates (..., J, 4, 4), of those to the parents' (..., J, 4, 4)."""
         world = np.empty_like(local)
         for node, parent in enumerate(self.parents.tolist()):
             here = local[..., node, :, :]
@@ -96,8 +95,7 @@ class Skeleton:
 def composed(
     translations: NDArray[np.floating], rotations: NDArray[np.floating], scales: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Matrices (..., 4, 4) that scale, then rotate, then move: of (..., 3), quaternions (..., 4) and (...,
-    3)."""
+    """Matrices (..., 4, 4) that scale (..., 3), then rotate by quaternions (..., 4), then move (..., 3)."""
     matrices = np.zeros((*translations.shape[:-1], 4, 4))
     matrices[..., :3, :3] = rotation_matrices(rotations) * np.asarray(scales)[..., None, :]
     matrices[..., :3, 3] = translations
@@ -108,8 +106,7 @@ def composed(
 def decomposed(
     matrices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Translations (..., 3), unit quaternions (..., 4) and scales (..., 3) whose `composed` is nearest to
-    matrices.
+    """Translations (..., 3), unit quaternions (..., 4), scales (..., 3) whose `composed` nears matrices best.
 
     Mirroring matrices have three negative scales.
     """
@@ -127,8 +124,7 @@ def decomposed(
 
 
 def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; zero quaternions give the
-    identity."""
+    """Rotations (..., 3, 3) of quaternions x, y, z, w (..., 4) of any length; zero gives the identity."""
     q = np.asarray(quaternions, np.float64)
     length = np.sqrt(np.square(q).sum(axis=-1, keepdims=True))
     sound = np.isfinite(length) & (length > 0)

@@ -169,10 +169,8 @@ class Transfer:
     def _sizes(self) -> tuple[float, float]:
         """Comparable sizes of source and target: lengths of their legs, or else extents of shared joints."""
         if self.people:
-            of_source, of_target = (
-                leg_length(self.source.human, self.stand),
-                leg_length(self.target.human, self.rest),
-            )
+            of_source = leg_length(self.source.human, self.stand)
+            of_target = leg_length(self.target.human, self.rest)
         else:
             of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
             of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
@@ -181,8 +179,7 @@ class Transfer:
         return of_source, of_target
 
     def _anatomical_parents(self) -> dict[int, int]:
-        """Anatomical parents of the target's bones where the rig has others, such as feet without a shin
-        above."""
+        """Anatomical parents of the target's bones where the rig has others, as for feet without a shin."""
         human, skeleton = self.target.human, self.target.skeleton
         parents = {}
         for bone, node in human.bones.items():
@@ -194,8 +191,7 @@ class Transfer:
         return parents
 
     def _needed(self) -> NDArray[np.bool_]:
-        """(J,) whether to compute the position of each node of the target: those that follow, and all above
-        them."""
+        """(J,) whether to compute positions of the target's nodes: those that follow, and all above them."""
         human = self.target.human
         followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
         followers |= {human.bones[bone] for bone in NEEDED} if self.people else set()
@@ -269,8 +265,7 @@ class Transfer:
         return frozenset(node for node, other in self.pairs.items() if other in shifts and node not in body)
 
     def _walk(self, worlds: Doubles, translated: frozenset[int]) -> tuple[Doubles, Doubles, Doubles]:
-        """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both
-        figures."""
+        """Offsets (T, 3) of the target's hips that follow the source's, and both figures' soles (T, 4, 3)."""
         posed, _ = self._forward(
             self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3))
         )
@@ -368,8 +363,7 @@ def _foot_correction(
 
 
 def _attached(worlds: Doubles, rest: Doubles, parent: int, node: int) -> Doubles:
-    """Positions (T, 3) of a node that is rigidly attached to another as at rest; its rest without one
-    (-1)."""
+    """Positions (T, 3) of a node rigidly attached to another as at rest; its rest if there is none (-1)."""
     if parent < 0:
         return np.asarray(rest[node, :3, 3])
     place = np.linalg.pinv(rest[parent]) @ rest[node, :, 3]

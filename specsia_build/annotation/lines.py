@@ -22,8 +22,7 @@ CREASE_DEG = 65.0
 have 60 degrees and are meant to look round; boxes have 90."""
 
 LEAST_CREASE = 0.05
-"""Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from
-a grid."""
+"""Length of connected creases, of a character about 1 tall; shorter ones are noise of grid surfaces."""
 
 SLIVER = 1e-3  # Height over longest side below which the normal of a face is not trusted
 
@@ -45,8 +44,7 @@ class Features(NamedTuple):
 
 
 def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
-    """Find the edges of a mesh at rest, from the region of each face (F,) and what moves each vertex,
-    `Rig.bound` (V,).
+    """Find a mesh's edges at rest, by the region of each face (F,) and what moves vertices, `Rig.bound` (V,).
 
     An edge is always a line if it has one face, if its faces differ in region or material, or if they meet at
     `CREASE_DEG` or more. Faces that cover each other count as one.
@@ -145,8 +143,7 @@ class Lines:
 
 
 def visible_lines(seen: Seen, features: Features) -> Lines:
-    """Find the lines of a frame, on every border between two regions, or a region and the background, but of
-    specks."""
+    """Find the lines of a frame: borders between two regions, or a region and the background; no specks."""
     height, width = seen.face.shape
     which = tracing.candidates(seen.faces, features, seen.screen, seen.facing)
     far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
@@ -180,8 +177,7 @@ LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count 
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are not part
-    of a line.
+    """Number a frame's segments (H, W): 4-connected pixels of one region (-1 outside) that no line covers.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
     """
@@ -202,8 +198,7 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by their
-    number.
+    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by number.
 
     Lines and background are included, with region -1 and colour 0.
     """
@@ -214,8 +209,7 @@ class Contents:
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
-    """Compute the contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R,
-    3)."""
+    """Contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
     inside = (seg > BACKGROUND) & (label >= 0)

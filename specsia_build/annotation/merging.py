@@ -12,8 +12,7 @@ from specsia_build.jit import ready, uncounted
 from specsia_build.rendering.topology import linked_groups, root
 
 JUST_NOTICEABLE = 2.3
-"""Just noticeable distance in CIE L*a*b*: Mahy, Van Eycken and Oosterlinck, Color Research and Application 19
-(1994) 105-121."""
+"""Just noticeable distance in CIE L*a*b*: Mahy et al., Color Research and Application 19 (1994) 105-121."""
 
 SPREAD_SHARE = 0.5
 """Difference of means, as a share of the deviation within two patches, up to which they are one texture."""
@@ -23,8 +22,7 @@ GRADIENT = 3.5
 even gradient have 2.4, a flat end and the rest 1.7; 3.5 was chosen by looking at characters."""
 
 MOST_APART = 30.0
-"""Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by looking at
-characters."""
+"""Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by eye on characters."""
 
 _ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_NOTICEABLE, MOST_APART)
 """Differences up to which patches are merged, in rounds."""
@@ -76,8 +74,7 @@ def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np
 def _borders(
     patches: Patches, links: Links
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """B borders: patches (B, 2), the lower first, jump of colours along the border (B,), distance of means
-    (B,)."""
+    """B borders: patches (B, 2), the lower first, colour jump along each (B,), distance of means (B,)."""
     ends, count = patches.of_face[links.faces], len(patches.area)
     across = np.flatnonzero(ends[:, 0] != ends[:, 1])
     ends = ends[across]
@@ -146,8 +143,7 @@ def merged(patches: Patches, links: Links) -> Patches:
 def nearest_neighbours(
     patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and their neighbour of the nearest
-    mean."""
+    """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and the one nearest in mean."""
     pairs, _, apart = _borders(patches, links)
     here, there = np.concatenate([pairs, pairs[:, ::-1]]).T
     apart = np.tile(apart, 2)
@@ -158,8 +154,7 @@ def nearest_neighbours(
 
 
 def without_specks(patches: Patches, links: Links, least: float) -> Patches:
-    """Merge patches of an area below `least` with the neighbour of the nearest mean, as long as they have
-    one."""
+    """Merge patches of an area below `least` with the neighbour nearest in mean, while they have one."""
     while True:
         count = len(patches.area)
         pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
@@ -169,16 +164,14 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
 
 
 _FINEST = 512
-"""Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a
-border."""
+"""Pixels of a character's extent; a just noticeable change over one is a gradient, a larger one a border."""
 
 DEEP = 2  # Width of a border in faces, on each side
 SWEEPS = 8  # Passes that straighten borders, at most
 
 
 def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:
-    """Whether a painted border runs through each face (F,), by the variance of its CIE L*a*b* and its
-    area."""
+    """Whether a painted border runs through each face (F,), by its area and its variance in CIE L*a*b*."""
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
     return np.asarray(
@@ -195,10 +188,8 @@ def with_borders(
     `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
     """
     first, second = links.faces.T
-    jump, away = (
-        faces.mean[first] - faces.mean[second],
-        np.linalg.norm(middle[first] - middle[second], axis=1),
-    )
+    jump = faces.mean[first] - faces.mean[second]
+    away = np.linalg.norm(middle[first] - middle[second], axis=1)
     change = np.linalg.norm(jump, axis=1)
     steep = (change > JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * away)
     return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))

@@ -170,8 +170,7 @@ def _lab(red, green, blue):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
-    """Linear RGB and opacity of texture `t`, at a level with about one texel between samples `reach`
-    apart."""
+    """Linear RGB and opacity of texture `t`, at a level of about one texel between samples `reach` apart."""
     levels, wrap = textures.levels, textures.wrap
     level, side = 0, reach * np.sqrt(np.float64(levels[t, 0, 1]) * levels[t, 0, 2])
     while level < textures.last[t] and side > _SPAN:
@@ -266,8 +265,7 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
 
 @compiled
 def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
-    """Mean jump of CIE L*a*b* across edges (E, 3), given by two half-edges each: the first side less the
-    second."""
+    """Mean jump of CIE L*a*b* across edges (E, 3), each given by two half-edges: first side less second."""
     out = np.zeros((len(halves), 3))
     for e in range(len(halves)):
         for side in range(2):

@@ -1,5 +1,4 @@
-"""Compiled code of lines: which edges of a frame may be lines, which pieces of them are visible, and their
-pixels."""
+"""Compiled code of lines: which edges of a frame may be lines, and which pieces and pixels are visible."""
 
 from typing import NamedTuple
 
@@ -16,15 +15,13 @@ _STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
 _SLACK = 1e-3
-"""Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and
-rounding."""
+"""Thousandths of a character by which a line may lie behind the visible surface: its own, and rounding."""
 
 _ROUNDING = 1e-6  # Units above the rounding error of depths
 SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
 
 _NEAR = 2
-"""Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they
-darken."""
+"""Pixels around a loose end within which it is joined to other lines, as it may end beside their pixels."""
 
 CUT = -1  # Vertex number of an end that lies between vertices
 
@@ -92,8 +89,7 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
 
 @compiled
 def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
-    """Largest depth (F,) float64 of the plane of each face within a pixel of it; infinite if it is edge
-    on."""
+    """Largest depth (F,) float64 of each face's plane within a pixel of it; infinite if it is edge on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
         a, b, c = triple(faces, f)
@@ -110,8 +106,7 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Whether point t (0 to 1) of an edge is visible: at one of the four pixels around it, nothing is in
-    front.
+    """Whether point t (0 to 1) of an edge is visible: nothing is in front at one of four pixels around it.
 
     `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is
     opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
@@ -163,8 +158,7 @@ def _where_it_turns(between, after, line, own, corners, view):  # type: ignore[n
 
 @compiled
 def visible_pieces(which, features, view):  # type: ignore[no-untyped-def]
-    """Visible pieces of edges of `Features`: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of
-    their ends or `CUT`."""
+    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, `points` (P, 2) int32: ends or `CUT`."""
     ends, corners = features.ends, features.corners
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
@@ -279,8 +273,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end that is not a
-    vertex.
+    Pieces are connected by a common vertex or pixel, and by pixels within `_NEAR` of an end off the vertices.
     """
     parent = np.arange(len(places))
     at_vertex = np.full(count, -1, np.int32)

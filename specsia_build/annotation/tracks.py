@@ -39,8 +39,7 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 
 @inlined
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
-    """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its
-    corners."""
+    """Least and greatest depth of a face at weights i, j, k, within rounding and its corners' depths."""
     a = np.float64(depth[corners[0]])
     b = np.float64(depth[corners[1]])
     c = np.float64(depth[corners[2]])
@@ -67,8 +66,7 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own
-    face."""
+    """Whether a point of a face is visible where other faces show, too; `same`: and its own face does."""
     x, y = place
     f, corners, weights, facing = point
     faces, facings, screen, depth, visible_face, sample, offsets = seen
@@ -148,8 +146,7 @@ def _is_visible(place, point, seen, rest):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of
-    `_fields`."""
+    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is from `_fields`."""
     for n in range(len(points.face)):
         point = points.face[n], points.corners[n], points.weights[n], points.facing[n]
         x, y = _placed(point[1], point[2], seen[2])
@@ -159,11 +156,9 @@ def _track(points, seen, rest, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def]
-    """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a
-    point.
+    """Fill `pixels` (S, S, 2), first 0, and `unmatched` (S, S), first true, where `here` shows a point.
 
-    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out`
-    holds both arrays.
+    `here`, `there` are of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`. `out` holds both.
     """
     pixels, unmatched = out
     for row in range(box[0], box[1]):
@@ -181,8 +176,7 @@ def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def
 
 
 class TrackPoints(NamedTuple):
-    """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and
-    sides (N,).
+    """Points of a surface: faces (N,), the faces' vertices (N, 3), barycentric weights (N, 3), sides (N,).
 
     `facing` is the side on which they were seen: 1 outside, -1 inside.
     """
@@ -201,8 +195,7 @@ def points_at(seen: Seen, pixels: NDArray[np.intp]) -> TrackPoints:
 
 
 def chosen(seen: Seen, most: int) -> TrackPoints:
-    """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if
-    possible.
+    """Choose at most `most` points spread evenly over a frame, at pixel centres, off outlines if possible.
 
     Each is the farthest from those before it, so that any first N are spread evenly.
     """
@@ -245,8 +238,7 @@ def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDAr
 
 @dataclass(frozen=True)
 class Flow:
-    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether it is not
-    seen there.
+    """Columns and rows (S, S, 2) to each visible point's place in another frame, and whether it is unseen.
 
     Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the
     covered sample nearest to the centre.
@@ -257,8 +249,7 @@ class Flow:
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
-    """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any
-    camera."""
+    """Compute the flow of a surface, at `rest` (V, 3), between two frames, in any pose and by any camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
     out = pixels, unmatched
     _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), out)

@@ -42,10 +42,8 @@ class Context:
 
     Attributes:
         character_id: id of the character in the picture.
-        seed: 64-bit integer drawn from the build's seed and the character's id; the only source of
-            randomness.
-        ground_truth: returns the character's normalised mesh; None unless the backend declares
-            `sees_ground_truth`.
+        seed: 64-bit integer drawn from the build's seed and the character's id; the only randomness.
+        ground_truth: returns the character's normalised mesh; None unless the backend `sees_ground_truth`.
         read: call it with every file of the backend's ``folder`` that was read for this character or looked
             for in vain, so that the mesh is made again if one changes.
         note: call it with a `Reading` if the mesh is read from a file.
@@ -80,8 +78,7 @@ class Backend(ABC):
         version: to be raised whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
-        generates: False for a backend that reads meshes: only generated ones must look like the picture
-            (`scoring`).
+        generates: False for a backend that reads meshes, as they need not look like the picture (`scoring`).
         sees_back: whether it uses `Context.back`.
         sees_profile: whether it uses `Context.is_profile`.
         compiles: whether its first call compiles functions, which a build then does before it begins.
@@ -121,8 +118,7 @@ class Backend(ABC):
         return {}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and those given to
-        `Context.read`."""
+        """Files that the result for this character depends on, besides the image and `Context.read`'s."""
         return ()
 
     def animated(self, character_id: str) -> AnimatedCharacter | None:
@@ -140,8 +136,7 @@ class Backend(ABC):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide; raises a CharacterError if
-    not."""
+    """Raise a CharacterError unless a picture is square, RGBA and at least `SMALLEST` pixels wide."""
     if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
         raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
     height, width = image.shape[:2]

@@ -59,8 +59,7 @@ class CommandBackend(Backend):
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves no
-        mesh."""
+        """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves none."""
         with tempfile.TemporaryDirectory(
             prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
         ) as scratch:
@@ -137,8 +136,7 @@ def make(name: str, stated: object) -> CommandBackend:
 
 
 def absolute(argument: str) -> str:
-    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a
-    slash."""
+    """Make paths in the words of ``command:WORDS`` absolute: files, and folders written with a slash."""
     try:
         words = shlex.split(argument)
     except ValueError:

@@ -28,8 +28,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of every mesh of the folder.
 
     Attributes:
-        up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's
-            own.
+        up, front: the files' up axis, and the axis that characters face once up is Z; None: the format's own.
         axes, colors: see `Terms`; `axes` replaces `up` and `front`.
         meshes: file or folder of each character, relative to the folder, that is not named after its id.
     """
@@ -79,8 +78,7 @@ class MeshDir(Backend):
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
-        """The same mesh with its rig and motions; a CharacterError as for `reconstruct`, or if its axes
-        mirror it."""
+        """The same mesh, rig and motions; a CharacterError as for `reconstruct`, or if its axes mirror."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
             turns = {
@@ -117,8 +115,7 @@ class MeshDir(Backend):
 
 
 def create(argument: str | None) -> MeshDir:
-    """Create the backend for ``mesh-dir:FOLDER``; a UsageError if there is no folder, or its manifest is not
-    one."""
+    """Create the backend for ``mesh-dir:FOLDER``; a UsageError without the folder, or for a bad manifest."""
     if not argument:
         raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
     folder = expanded(argument)

@@ -1,5 +1,4 @@
-"""Find and read mesh files of other programs, turn them into the axes of the frame, and fit them to the
-picture."""
+"""Read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -49,8 +48,7 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
 
 
 def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Smallest x and z and largest x and z of a frontal silhouette (S, S), not empty, in units of the
-    frame."""
+    """Smallest and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
     rows, columns = box_around(covered)
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
     left, right = columns.start * unit - half, columns.stop * unit - half
@@ -58,8 +56,7 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
 
 
 def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
-    """Move and scale a mesh so that its front fills the box of a frontal silhouette, with its depth
-    centred."""
+    """Move and scale a mesh so that its front fills a frontal silhouette's box, with its depth centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])
     if not covered.any():
@@ -83,8 +80,7 @@ def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = ""
     """Return the only one of some mesh files in a folder.
 
     Raises:
-        CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no
-            mesh".
+        CharacterError: if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
     """
     if len(paths) == 1:
         return paths[0]

@@ -54,8 +54,7 @@ _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})  # Backends whose argument is a fo
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable
-    settings."""
+    """Names that `load_backend` knows, sorted, without imports; a UsageError for unreadable settings."""
     described = {name for name, settings in all_settings().items() if "command" in settings}
     return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=BACKEND_GROUP))} | described))
 
@@ -69,10 +68,8 @@ def load_backend(spec: str) -> Backend:
         SpecsiaError: if the package that declares it cannot be imported or returns no backend.
     """
     name, colon, argument = spec.partition(":")
-    points, settings = (
-        (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name)),
-        all_settings().get(name, {}),
-    )
+    points = (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name))
+    settings = all_settings().get(name, {})
     where = f"{settings_file()}: {name}"
     if not points:
         if "command" in settings and colon:
@@ -105,8 +102,7 @@ def load_backend(spec: str) -> Backend:
 
 
 def absolute_spec(spec: str) -> str:
-    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can continue from any
-    folder."""
+    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run continues from any folder."""
     name, _, argument = spec.partition(":")
     if argument and name == "command":
         return f"{name}:{command.absolute(argument)}"

@@ -1,5 +1,4 @@
-"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 axis
-frames.
+"""Scores of reconstructions: conditions of a generated mesh; likeness to the picture in the 48 axis frames.
 
 A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure.
 Silhouettes from the front and from behind are mirror images of each other, so colours decide between them.
@@ -37,9 +36,8 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
 SOUND_IOU = 0.85
 LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
-GLANCED = (
-    0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
-)
+# Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
+GLANCED = 0.1
 # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
 MUCH_BETTER, AS_GOOD = 0.15, 0.08
 
@@ -60,9 +58,8 @@ LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
 MOST_COORDINATE = 1e6  # Coordinates beyond this leave too few float32 digits for a surface
 # Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
 PART = 0.05
-WHOLE = (
-    0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
-)
+# Least share of the surface in parts, times the share of the silhouette that its largest piece holds
+WHOLE = 0.5
 _MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
 LEAST_FRONTAL_IOU = 0.5  # Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3
 YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh may have any
@@ -245,8 +242,7 @@ def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
 
 
 def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
-    """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S,
-    S)."""
+    """A picture (S, S) or (S, S, 4) mirrored, its silhouette's box centred on that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
     target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
@@ -268,8 +264,7 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
-    """The mesh with the height and the centre of the box of a frontal silhouette (S, S), which is not
-    empty."""
+    """The mesh with the height and centre of the box of a frontal silhouette (S, S) that is not empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     # A mesh that lies flat would be drawn larger than any picture.
@@ -279,8 +274,7 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
 
 
 def check_mesh(mesh: Mesh) -> None:
-    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError
-    if not."""
+    """Raise a CharacterError unless a mesh has faces, finite colours and coordinates, and a usable size."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh is empty")
     for name in ("vertices", "colors", "uv", "normals"):
@@ -334,8 +328,7 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
 
 
 def closed_volume(parts: Topology) -> float | None:
-    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None
-    without."""
+    """Signed volume in cubic units of parts without a border, positive if faces turn outwards; else None."""
     closed = parts.volumes[~np.isnan(parts.volumes)]
     return float(closed.sum()) if len(closed) else None
 

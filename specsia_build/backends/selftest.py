@@ -63,8 +63,7 @@ class SelfTest:
     """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about
     it.
 
-    `volume` is that of closed parts in cubic units, None without any; `reading` is None unless the mesh is
-    from a file.
+    `volume` is that of closed parts in cubic units, None without any; `reading` is None except for files.
     """
 
     backend: str
@@ -135,8 +134,7 @@ def figure() -> Mesh:
 
 
 def selftest(backend: Backend) -> SelfTest:
-    """Run a backend on the built-in figure and find the frame of its mesh; a CharacterError if it makes
-    none."""
+    """Run a backend on the built-in figure and find its mesh's frame; a CharacterError if it makes none."""
     truth = figure()
     image, goal = (
         next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (_SIZE, LOOK_SIZE)

@@ -18,8 +18,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         axes: signed axes of the file that are x, y, z of the frame; None for its format's convention.
-        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has the picture's scale and
-            position.
+        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has its scale and position.
         colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
         seconds: time limit for one picture.
         slots: pictures at a time.
@@ -54,8 +53,7 @@ def stated_in(name: str) -> str:
 
 
 def all_settings() -> dict[str, dict[str, Any]]:
-    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is not a mapping of
-    mappings."""
+    """Settings by backend, unchecked; empty without a file. A UsageError unless a mapping of mappings."""
     path = settings_file()
     if not path.is_file():
         return {}

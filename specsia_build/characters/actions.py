@@ -11,8 +11,7 @@ FRAMES = 24.0  # Frames per second where a file counts in seconds, as in Blender
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
-    """Indices of the actions that a pose names, none where no name fits, and the frame that it states or
-    None.
+    """Indices of the actions that a pose names, none if no name fits, and the frame that it states or None.
 
     Args:
         names: of the file's actions.
@@ -36,8 +35,7 @@ def matching(names: Sequence[str], pattern: str) -> list[int]:
 def _indices(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
     """Indices of the actions whose name (first argument of `fits`) fits a text.
 
-    The whole name counts, if none fits what follows the last ``|`` in it, then each of these in any letter
-    case.
+    The whole name counts, or else what follows the last ``|`` in it, then each of these in any letter case.
     """
     ends = [name.rpartition("|")[2] for name in names]
     for case in (str, str.casefold):

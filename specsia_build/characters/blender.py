@@ -1,5 +1,4 @@
-"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made
-of."""
+"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
 
 import contextlib
 import hashlib
@@ -24,8 +23,7 @@ from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
-"""Environment variable: the folder below which exported files are kept, in place of the user's cache
-folder."""
+"""Environment variable: the folder below which exported files are kept, in place of the user's cache."""
 
 _SCRIPT = "export_glb.py"
 
@@ -37,8 +35,7 @@ _IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by way of the GLB that Blender exports of it, in Blender's axes: Z up,
-    facing -Y.
+    """Read an FBX or .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
 
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
@@ -57,8 +54,7 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports of it, once for the file and its
-    images.
+    """An FBX or .blend file as the glTF document that Blender exports once for the file and its images.
 
     Images outside of the file are looked up by `files` alone.
 

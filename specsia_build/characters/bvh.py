@@ -66,10 +66,8 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     frames = _frames(
         path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints)
     )
-    parents, offsets = (
-        np.array([joint.parent for joint in joints], np.int32),
-        [joint.offset for joint in joints],
-    )
+    parents = np.array([joint.parent for joint in joints], np.int32)
+    offsets = [joint.offset for joint in joints]
     skeleton = Skeleton.unturned([joint.name for joint in joints], parents, offsets)
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))

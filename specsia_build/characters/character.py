@@ -1,5 +1,4 @@
-"""A character: where it comes from (`Entry`), what its file holds (`RawMesh`), and what is built from
-(`Character`)."""
+"""A character: where it is from (`Entry`), its file (`RawMesh`), and what is built from (`Character`)."""
 
 from __future__ import annotations
 
@@ -33,13 +32,11 @@ UNSETTLED = frozenset(
     {"fbx", "obj", "ply"}
 )  # Formats whose exporters keep to no convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
-MOST_ID_BYTES = (
-    100  # Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
-)
+# Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
+MOST_ID_BYTES = 100
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
-"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays
-visible."""
+"""Errors that parsers raise for damaged or forged files; any other is a bug of this program, not caught."""
 
 _PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -70,8 +67,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
-        root: folder of the source, in which all files of the character lie, links followed; None is its own
-            folder.
+        root: folder of the source, which holds all files of the character, links followed; None: its own.
         sample: of a procedural character, whose files are written when it is read.
     """
 
@@ -208,8 +204,7 @@ class RawMesh(ByShape):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Character(RawMesh):
-    """One character: its mesh Z up, facing -Y, in its own units, not yet normalised; `up` and `front` as in
-    its file.
+    """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file.
 
     Attributes:
         entry: where it comes from.
@@ -245,8 +240,7 @@ def legible(text: str) -> str:
 
 
 def safe_id(text: str) -> str:
-    """Make an id of a name: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at
-    most."""
+    """Make an id of a name: all but letters, digits, ``_``, ``-`` becomes ``_``; at most `MOST_ID_BYTES`."""
     if _PLAIN.fullmatch(text):
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
@@ -254,8 +248,7 @@ def safe_id(text: str) -> str:
 
 
 def unused_id(wanted: str, taken: set[str]) -> str:
-    """Make an id unique by a number behind it where needed, and add it to the casefolded ones that are
-    `taken`."""
+    """Make an id unique by a number behind it if needed; add it to `taken`, a set of casefolded ids."""
     number, unique = 2, wanted
     while unique.casefold() in taken:
         unique, number = f"{wanted}_{number}", number + 1

@@ -39,11 +39,9 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
 
 
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawing as the frontal view, scaled and shifted so that its figure has the render's height and
-    centre.
+    """The drawing as the frontal view, scaled and shifted to give its figure the render's height and centre.
 
-    Its silhouette is its alpha, a mask file beside it, or all but the paper. Raises CharacterError without a
-    figure.
+    Its silhouette is its alpha, a mask file beside it, or all but paper. CharacterError without a figure.
 
     Args:
         entry: the character, with the path of its drawing.

@@ -38,8 +38,7 @@ def front_logits(views: Sequence[Layers]) -> dict[str, float]:
 
 
 def inputs(views: Sequence[Layers]) -> Floats:
-    """Square crops (4, `FRONT_SIZE`, `FRONT_SIZE`, `FRONT_CHANNELS`) float32 of a figure in each view, 0 to
-    1."""
+    """Crops (4, `FRONT_SIZE`, `FRONT_SIZE`, `FRONT_CHANNELS`) float32 0-1 of a figure in each view."""
     crops = np.zeros((len(views), FRONT_SIZE, FRONT_SIZE, FRONT_CHANNELS), np.float32)
     for crop, view, camera in zip(crops, views, view_cameras(len(views), len(views[0].mask)), strict=True):
         if view.mask.any():
@@ -58,8 +57,7 @@ def inputs(views: Sequence[Layers]) -> Floats:
 
 
 def measures(crop: Floats) -> Floats:
-    """Asymmetry, contrast, width and place of each band of a crop, from top to bottom, and the width of
-    all."""
+    """Asymmetry, contrast, width and place of each band of a crop, from the top, and the width of all."""
     on = crop[..., 3] > 0.5
     if not on.any():
         return np.zeros(4 * BANDS + 1, np.float32)

@@ -22,13 +22,11 @@ MAX_TEXTURE_PIXELS = 8192 * 8192  # Largest texture that is read: 256 MiB
 MOST_IMAGE_BYTES = 2**30  # Largest image file that is read
 
 TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
-"""Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it
-included."""
+"""Bytes of a texel that is kept, and those it takes besides where it is drawn, with its coarser copies."""
 
 _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
 
-# Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs
-# Ghostscript.
+# Formats whose headers say how large they are; not ICO, whose image may differ, or EPS: needs Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
@@ -44,12 +42,10 @@ def load_texture(
     """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
     `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
-    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to the pixels as they are
-    stored.
+    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to pixels as stored.
 
     Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192
-            pixels.
+        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192.
         CostError: if it would take more memory than is left for the character.
     """
     data = (
@@ -127,8 +123,7 @@ def as_texture(
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None for palettes and rare or
-    damaged ones."""
+    """Decode an opened PNG 5x as fast as Pillow, (H, W, 4) uint8; None for palettes, rare or damaged ones."""
     is_plain = image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
     if not is_plain or "transparency" in image.info or getattr(image, "is_animated", False):
         return None

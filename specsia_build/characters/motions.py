@@ -40,8 +40,7 @@ def built_in() -> MotionFile:
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
-    """Read a file of motions, one of `SUFFIXES`; no file may lie outside of `root`, its own folder by
-    default.
+    """Read a file of motions, one of `SUFFIXES`; no file may lie outside `root`, its own folder by default.
 
     Raises:
         CharacterError: if it cannot be read, or needs more memory than a worker may use.
@@ -102,8 +101,7 @@ def _of_document(document: Document) -> MotionFile:
 def motion_for(
     rig: Rig, humanoid: Mapping[str, int], file: MotionFile, motion: Motion
 ) -> tuple[Motion, tuple[str, ...]]:
-    """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid
-    bones.
+    """Retarget a file's motion to a character's skeleton: joints of the same names follow, or humanoid bones.
 
     The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises
     CharacterError if the two have too little in common, or it would cost too much memory.

@@ -70,8 +70,7 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
             elif keyword == "d" and values:
                 current.opacity = values[0]
             elif keyword == "tr" and values and values[0] < 1:
-                # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common
-                # mistake.
+                # Exporters disagree if Tr is transparency; "Tr 1" for something opaque is the common mistake.
                 current.opacity = 1 - values[0]
     return materials
 

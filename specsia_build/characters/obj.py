@@ -65,8 +65,7 @@ class _ObjText:
 def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
-    Objects and groups are the parts. Kd and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture
-    replaces them.
+    Objects and groups are parts. Kd and vertex colours (``v x y z r g b``) are sRGB; textures replace them.
 
     A `plain` one has one material, with the entry's texture.
 
@@ -104,8 +103,7 @@ class _Lines:
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
     def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
-        """The first `count` numbers behind the keyword of lines, (L, count); a ValueError if one is missing
-        or none."""
+        """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if len(at) == 0:
             return np.zeros((0, count))
         columns = range(1, count + 1)
@@ -163,11 +161,9 @@ def _attribute(lines: _Lines, at: Ints, count: int) -> NDArray[np.float64]:
 
 
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, bool]:
-    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and whether
-    some lack.
+    """Corners (C, 3) as indices from 0, -1 for none, number of corners of each face line, and if some lack.
 
-    A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged
-    otherwise.
+    A missing texture coordinate or normal costs no more than itself. A ValueError for other damage of faces.
     """
     data = lines.block(at).replace(b"f", b" ")
     most = data.count(b" ")
@@ -197,8 +193,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
 
 @compiled
 def _read_corners(text: NDArray[np.uint8], corners: Ints, row: Ints) -> int:
-    """Read the corners of face lines, ``a``, ``a/b``, ``a//c`` or ``a/b/c`` each, 0 for an index that is not
-    there.
+    """Read corners of face lines, ``a``, ``a/b``, ``a//c`` or ``a/b/c`` each; 0 for an index that is absent.
 
     Fills corners (N, 3) and their lines (N,); returns their number, or -1 if something else is written.
     """
@@ -270,8 +265,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
 
 
 def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Ints, tuple[str | None, ...]]:
-    """Part of each face, names of each part (its group's and its object's), material of each face, and its
-    name."""
+    """Part of each face, names of parts (group, object), material of each face, names of materials."""
     parts: dict[tuple[str, ...], int] = {(): 0}
     materials: dict[str | None, int] = {None: 0}
     part_at, material_at = [(-1, 0)], [(-1, 0)]

@@ -1,7 +1,6 @@
 """Read Stanford PLY files as meshes.
 
-Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or
-slowly.
+Parsed here, as general readers allocate what a header promises, or misread lists of mixed lengths, or slowly.
 """
 
 import struct
@@ -150,8 +149,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
 
 
 def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int] | None:
-    """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists
-    differ."""
+    """Columns of an element with rows laid out as the first, and where it ends; None if lists differ."""
     fields: list[tuple[str, str, tuple[int]]] = []
     end = at
     for k, prop in enumerate(properties):

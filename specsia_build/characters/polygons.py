@@ -15,21 +15,18 @@ from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 Ints = NDArray[np.int64]
 Corners = NDArray[np.float64]
 
-MAX_TRIANGLES = (
-    20_000_000  # Maximum for a character; instances of one mesh could otherwise multiply without end
-)
+# Maximum for a character; instances of one mesh could otherwise multiply without end
+MAX_TRIANGLES = 20_000_000
 
 # Bytes of memory, measured, that each takes from its being read until it is drawn
 TRIANGLE_COST = 200
 VERTEX_COST = 150
 POLYGON_COST = 120
 
-MOST_CORNERS = (
-    4096  # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
-)
-_CORNER_COST = (
-    300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at.
-)
+# Maximum corners of a polygon that is cut by its shape: the time may grow with their square
+MOST_CORNERS = 4096
+# Bytes of memory for a corner of a polygon of more than four while its shape is looked at
+_CORNER_COST = 300
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
 _MOST_PAST_ONE = 2.0
 
@@ -40,12 +37,10 @@ def triangulate(
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
     Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are
-    indices into `points` (V, 3), polygon after polygon, which begin at `first` (P + 1,); `keep` (P,) says
-    which are wanted.
+    indices into `points` (V, 3), polygons in order, beginning at `first` (P + 1,); `keep` (P,): wanted ones.
 
     Returns:
-        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) that each comes
-        from.
+        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) each comes from.
     """
     memory.ask(POLYGON_COST * len(keep))
     sides = np.diff(first)
@@ -83,8 +78,7 @@ def triangulate(
 
 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the
-    third."""
+    """Which quads (Q, 4, 3) are cut from the second corner to the fourth, not from the first to the third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
     def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
@@ -145,8 +139,7 @@ def full_scale(colours: NDArray[np.floating]) -> float:
 
 
 def linear_colors(display: NDArray[np.floating], whole: float) -> NDArray[np.float32]:
-    """Opaque linear colours (N, 4) of display colours (N, 3) that count to `whole`; white where they are
-    NaN."""
+    """Opaque linear colours (N, 4) of display colours (N, 3) in 0-`whole`; white where they are NaN."""
     linear = np.ones((len(display), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(display / whole, nan=1.0))
     return linear
@@ -181,8 +174,7 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:
-    """Make vertex colours white where a texture is drawn: it replaces them, their product would be too
-    dark."""
+    """Make vertex colours white where there is a texture, which replaces them: the product is too dark."""
     textured = np.array([material.texture is not None for material in mesh.materials])[mesh.face_material]
     if mesh.colors is None or mesh.uv is None or not textured.any():
         return mesh

@@ -45,8 +45,7 @@ class AnimatedCharacter(RawMoving):
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if it is not
-    there.
+    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if needed.
 
     Every vertex that a face uses is finite and the surface has an extent.
 
@@ -146,8 +145,7 @@ def _check_shape(mesh: Mesh, name: str) -> None:
 
 
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
-    """Replace UVs, colours and normals that are not finite by 0, white and the faces' normals, with a warning
-    each."""
+    """Replace UVs, colours, normals that are not finite by 0, white, the faces' normals, warning of each."""
     repaired: dict[str, Any] = {}
     for attribute in ("uv", "colors", "normals"):
         values = getattr(mesh, attribute)

@@ -57,8 +57,7 @@ def _listed(folder: Path, _changed: int) -> Listing:
 
 
 def below(top: Path, name: str) -> list[Path]:
-    """Files of a name in a folder's tree, in any letter case, nearest to the top first; links are not
-    followed."""
+    """Files of a name in a folder's tree, in any letter case, nearest to the top first; no links followed."""
     paths, folders = list[Path](), [top]
     # The list grows while it is read: level by level.
     for folder in folders:

@@ -1,5 +1,4 @@
-"""Find files that a mesh file names: in its folder and in folders of images beside it, inside the source
-alone."""
+"""Find files that a mesh file names, in its folder and image folders beside it, inside the source alone."""
 
 import os
 import re
@@ -87,8 +86,7 @@ class SideFiles:
         return path if inside else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
-        """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that
-        exists."""
+        """The file beside the mesh file with its stem and the first existing of `suffixes` (lower case)."""
         near = listing(self.folder)
         for own in (f"{self.stem}{suffix}" for suffix in suffixes):
             for name in (own, *near.alike(own)):
@@ -121,8 +119,7 @@ class SideFiles:
         return path if path is not None and self._exists(path) else None
 
     def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str]) -> Path | None:
-        """The path below `top` that matches a name best; None, with a warning, where others that differ match
-        too."""
+        """The path below `top` that matches a name best; None, with a warning, if different files tie."""
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts

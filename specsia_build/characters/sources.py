@@ -118,8 +118,7 @@ def _samples(source: str, scratch: Path) -> Source:
 
 
 def _folder(folder: Path, name: str) -> Source:
-    """Find the characters of a folder: 3DBiCar folders alone if some lie right in it, else those and mesh
-    files."""
+    """Find the characters of a folder: just 3DBiCar folders if some lie right in it, else also mesh files."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     meshes, posed = _walked(folder)

@@ -1,5 +1,4 @@
-"""Facts about characters before anything is built: numbers, equal files, one plain colour, suggested
-manifests."""
+"""Facts about characters before a build: numbers, equal files, one plain colour, suggested manifests."""
 
 import json
 import os
@@ -87,8 +86,7 @@ def facts_of(character: Character) -> CharacterFacts:
 
 
 def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Facts of a character, or why it cannot be read; and view 0 as a PNG without contour if `pictured`, else
-    b""."""
+    """Facts of a character or why it is unreadable; view 0 as a PNG, no contour, or b"" if not `pictured`."""
     try:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
@@ -108,8 +106,7 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
 
 
 def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) -> list[tuple[str, ...]]:
-    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar
-    folders."""
+    """Ids of characters whose mesh files hold equal bytes, in order of `entries`; not of 3DBiCar folders."""
     files = [entry for entry in entries if entry.problem is None and is_file(entry.path)]
     same_size = chain.from_iterable(_together((entry.path.stat().st_size, entry) for entry in files))
     digests = ((digest_of(entry.path, entry.within), entry.id) for entry in same_size)
@@ -138,8 +135,7 @@ def one_colour(
 
 
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
-    """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is
-    evidence for.
+    """Write lines of a manifest at `place` of a source's characters, with fixes that there is evidence for.
 
     What entries state is kept; `facts` are theirs, in their order.
 

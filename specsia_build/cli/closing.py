@@ -24,13 +24,11 @@ _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b"
 def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where: str = "") -> list[str]:
     """Fold pairs of a name and a sentence to a line for each kind of sentence, the most frequent kind first.
 
-    A line is ``knight: sentence``, or ``12 characters (a, b, c and 9 more): sentence``; `where` follows the
-    names.
+    A line is ``knight: sentence`` or ``12 characters (a, b, c and 9 more): sentence``; `where` follows names.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, sentence in sentences:
-        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on the
-        # character's.
+        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on it.
         unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence) if name in sentence else sentence
         groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
     lines = []
@@ -138,7 +136,11 @@ def _results(
     from specsia_build.dataset.schema import CARD, load_lines
     from specsia_build.layouts.registry import load_layout
 
-    lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
+    lines = []
+    load = []
+    follows = []
+    rows = summary.rows or {}
+    run = argument(layout.out)
     for name, count in (summary.layouts or {}).items():
         folder = damaged = layout.packed(name)
         line = f"{_are(count, load_layout(name).unit, summary.source)} in {folder}"

@@ -15,7 +15,11 @@ import click
 from specsia_build.characters.formats import FORMATS
 from specsia_build.terminal import Table, close, complain, show
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes
+# Exit codes
+DONE = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -134,8 +138,7 @@ def configs(description: str) -> Callable[[Any], Any]:
 
 
 def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, trouble: str | None = None) -> None:
-    """Print a command's result as lines, or with `--json` as one document; exit with `FAILED` if it is not
-    ok.
+    """Print a command's result as lines, or with `--json` as a document; exit with `FAILED` if it is not ok.
 
     `trouble` says why the command failed, and is printed as an error.
     """
@@ -162,8 +165,7 @@ def conclude(
 ) -> None:
     """Print the closing panel (not with `--json`), then the result as `tell` does.
 
-    `title` says what was done. `facts` are lines by label; labels without lines are left out, and ``next``
-    comes last.
+    `title` says what was done. `facts` are lines by label, left out if empty; ``next`` comes last.
     """
     context = click.get_current_context()
     if not context.meta.get(JSON):

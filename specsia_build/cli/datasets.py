@@ -1,5 +1,4 @@
-"""`specsia verify`, `diff`, `push`, `report`, `turntable` and `sheet`: inspect, draw and share
-datasets."""
+"""`specsia verify`, `diff`, `push`, `report`, `turntable`, `sheet`: inspect, draw and share datasets."""
 
 from __future__ import annotations
 
@@ -237,7 +236,9 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     from specsia_build.look.open import open_gallery
     from specsia_build.pictures.sheets import parse_ground
 
-    ids, split, limit = options["ids"], options["split"], options["limit"]
+    ids = options["ids"]
+    split = options["split"]
+    limit = options["limit"]
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])

@@ -42,8 +42,7 @@ COMMANDS = {
         ("doctor", "inspecting", "Show what this machine has and lacks, and how to get it."),
     )
 }
-"""Module and summary of each command; the module is imported only when the command runs, so that help is
-quick."""
+"""Module and summary of each command; a module is imported as its command runs, so that help is quick."""
 
 
 class _Commands(CommandGroup):
@@ -103,7 +102,8 @@ class _Failure(click.ClickException):
 
     def __init__(self, message: str, code: int, more: str | None = None, trace: str = "") -> None:
         super().__init__(message)
-        self.exit_code, self.more, self.trace = code, more, trace  # type: ignore[misc]
+        self.exit_code = code  # type: ignore[misc]
+        self.more, self.trace = more, trace
 
     def show(self, file: Any = None) -> None:
         complain(self.format_message(), self.more)

@@ -85,7 +85,9 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         raise WriteError(f"{error}; {RESUMED}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"stopped; {RESUMED}") from error
-    steps, rows, folder = plural(result.steps, "step"), plural(result.rows, "row"), argument(result.run)
+    steps = plural(result.steps, "step")
+    rows = plural(result.rows, "row")
+    folder = argument(result.run)
     speed = f"{result.patches_per_second:.0f} patches a second, perceptual loss: {result.perceptual}"
     lines = [f"{steps} on {rows}: {result.run} ({speed})"]
     if result.l1 is not None and result.raw_l1 is not None:
@@ -202,7 +204,9 @@ def enhance(
     from specsia_build.dravie.repair.apply import find_device
 
     generator = load_generator(run, find_device(options["device"]))
-    config, reference, warnings = generator.config, load_drawing(run), tuple[str, ...]()
+    config = generator.config
+    reference = load_drawing(run)
+    warnings: tuple[str, ...] = ()
     of_folder = (Path(source) / COLOR_FOLDER).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")

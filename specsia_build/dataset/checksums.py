@@ -44,8 +44,7 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
-    """Parse a `SHA256SUMS`: SHA-256 by relative path, and lines that are malformed, repeated or have an
-    unsafe name."""
+    """Parse a `SHA256SUMS`: SHA-256 by relative path, and lines malformed, repeated or of an unsafe name."""
     sums: dict[str, str] = {}
     unusable = []
     for line in filter(None, text.replace("\r\n", "\n").split("\n")):

@@ -146,9 +146,8 @@ def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Ite
                 raise SpecsiaError(f"{row['uid']} occurs twice in {dataset.where}: run `specsia verify`")
             uids.add(row["uid"])
             # Other values by their text, because NaN is unequal to itself.
-            values = (
-                v if isinstance(v, bytes) else repr(v).encode() for v in (row[column] for column in columns)
-            )
+            cells = (row[column] for column in columns)
+            values = (cell if isinstance(cell, bytes) else repr(cell).encode() for cell in cells)
             digests = (hashlib.blake2b(value, digest_size=_DIGEST).digest() for value in values)
             yield row["uid"], split, b"".join(digests)
 

@@ -14,10 +14,17 @@ from specsia_build.dataset.schema import GT as GT
 from specsia_build.dataset.schema import MASK as MASK
 from specsia_build.dataset.schema import POS as POS
 
-LINE, LABEL, SEG, STROKES, UDP, TRACKS = "line", "label", "seg", "strokes", "udp", "tracks"
+LINE = "line"
+LABEL = "label"
+SEG = "seg"
+STROKES = "strokes"
+UDP = "udp"
+TRACKS = "tracks"
 
-FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmatched"
-"""Flow of each point to the next and to the previous frame, which the last and the first frame lack."""
+FLOW = "flow"  # Of each point to the next frame, which the last frame lacks
+UNMATCHED = "unmatched"
+BACK = "back"  # Flow to the previous frame, which the first frame lacks
+BACK_UNMATCHED = "back_unmatched"
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,7 @@ _RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
 
 
 def _encode_numbers(numbers: NDArray[np.int32]) -> bytes:
-    """Encode numbers from -1 to 2^24 - 2 (H, W) as a PNG: each plus one as 24 bits, red the most
-    significant."""
+    """Encode numbers from -1 to 2^24 - 2 (H, W) as a PNG: each plus one in 24 bits, red most significant."""
     return png.encode((numbers + 1).astype(">u4")[..., None].view(np.uint8)[..., 1:])
 
 

@@ -46,8 +46,7 @@ def spdx_id(text: str) -> str | None:
 
 
 def forbids(text: str) -> str | None:
-    """Reason why a licence (an SPDX id, an `OR` or `AND` expression, or a text) forbids passing pairs on;
-    None if it does not."""
+    """Why a licence (SPDX id, `OR` or `AND` expression, or text) forbids passing pairs on, or None."""
     parts, reasons = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()")), []
     for part in parts[::2]:
         name = spdx_id(part.strip(" ()"))
@@ -107,15 +106,13 @@ def check_public(folder: Path) -> None:
 
 
 def withheld(licenses: Iterable[str | None]) -> list[str]:
-    """Clause why a dataset must not be passed on, by the licence of each character; an empty list if it may
-    be."""
+    """Clause why a dataset must not be passed on, by its characters' licences; an empty list if it may be."""
     problems = licence_problems(Counter(licenses), "character")
     return [f"must not be shared as it is: it holds {'; '.join(problems)}"] if problems else []
 
 
 def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:
-    """A clause for each licence that forbids passing on, with the number of things under it; `noun`: "row" or
-    "character"."""
+    """A clause for each licence that forbids passing on, with its number of `noun`, "row" or "character"."""
     problems = []
     for name, count in commonest(counted):
         if name is None or not name.strip():
@@ -134,8 +131,7 @@ def stated_by_card(fields: Mapping[str, Any]) -> str | None:
 
 
 def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
-    """Card fields for the licences of all characters: `license`, and `license_name` if the Hub has no name
-    for them."""
+    """Card fields for all characters' licences: `license`, and `license_name` for one unknown to the Hub."""
     texts = set(licenses)
     if texts <= {None}:
         return {"license": "unknown"}

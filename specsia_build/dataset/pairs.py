@@ -33,10 +33,8 @@ class Pair(ByShape):
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
         iou: IoU of the silhouettes, 0 to 1.
-        outline_px, outline_grey, outline_rgb: thickness of the contour in pixels, its luma, and its (mean)
-            colour.
-        clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the
-            motion.
+        outline_px, outline_grey, outline_rgb: the contour's thickness in pixels, luma and (mean) colour.
+        clip, frame, time, action: the clip's id, frame's number, seconds from the first, and motion's name.
     """
 
     uid: str
@@ -62,20 +60,17 @@ class Pair(ByShape):
         return self.view if self.frame is None else self.frame
 
     def without_truth(self) -> Pair:
-        """The same view without Y* and without measurements against it; thickness and grey of the contour
-        stay."""
+        """The same view without Y* or measurements against it; the contour's thickness and grey stay."""
         return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
 
     @property
     def content(self) -> str:
-        """Digest of Y* without its contour, if the silhouette is known: the same for one mesh under two
-        ids."""
+        """Digest of Y* without its contour, if the silhouette is known: the same for a mesh under two ids."""
         return content_of(self.gt, self.gt[..., 3] if self.gt_mask is None else self.gt_mask)
 
 
 def content_of(gt: Pixels, silhouette: Pixels) -> str:
-    """Digest of a silhouette (H, W) and the colours of `gt` (H, W, 4) where it is wholly covered, without
-    contour."""
+    """Digest of a silhouette (H, W) and `gt`'s colours (H, W, 4) where wholly covered, without contour."""
     colours = np.where((silhouette == 255)[..., None], gt[..., :3], np.uint8(0))
     return hashlib.sha256(
         repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()
@@ -91,8 +86,7 @@ def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
 
 
 def is_frontal(view: int, frame: int | None = None) -> bool:
-    """Whether a row shows a character as a model is adapted to it: from the front, and in a clip's first
-    frame."""
+    """Whether a row shows a character as models are adapted to it: frontal, and in a clip's first frame."""
     return view == 0 and not frame
 
 
@@ -135,8 +129,7 @@ def decode_column(data: object, column: str) -> Pixels:
 
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
-    """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and
-    `decode_pair`."""
+    """The pair of a split's row by number; raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
     return decode_pair(dataset.take(config, split, [number], pair_columns(dataset))[0])
 
 

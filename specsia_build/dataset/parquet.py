@@ -17,27 +17,22 @@ from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
 from specsia_build.files.writing import replacing
 
 SHARD_BYTES, SHARD_LEAST = 500_000_000, 0.8
-"""Most image bytes of a shard, unless a single character has more; and the share of that at which a shard may
-end."""
+"""Most image bytes of a shard, unless one character has more; the share of that at which a shard may end."""
 
 GROUP_BYTES = 2_000_000
-"""Image bytes after which a row group ends with its character: about one character at 512 pixels, for random
-access."""
+"""Image bytes after which a row group ends with its character, about one at 512 px, for random access."""
 
 MOST_GROUP_BYTES = 64_000_000
-"""Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is
-quick."""
+"""Most image bytes of a row group, even within a character; the Hub's viewer is quick up to 100 MB."""
 
 _VALUE_BYTES, _MOST_ROWS = 256, 4096
-"""Least memory to count for a value, as repeated values take almost no bytes in a file; and most rows of a
-batch."""
+"""Least memory to count for a value, as repeated ones take almost none in a file; most rows of a batch."""
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Make the array that `pyarrow.array` makes of text, bytes, numbers, or fixed-size lists of these.
 
-    Only text and bytes may be None. `pyarrow.array` imports pandas first, which takes longer than packing a
-    small run.
+    Only text and bytes may be None. `pyarrow.array` imports pandas, which takes longer than a small pack.
     """
     if pa.types.is_fixed_size_list(kind):
         if any(len(value) != kind.list_size for value in values):
@@ -80,8 +75,7 @@ def local_path(path: Path) -> str:
 
 
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
-    """Cut a sequence of characters of the given bytes into shards of at most `SHARD_BYTES`; at least one
-    shard.
+    """Cut a sequence of characters of the given bytes into shards of up to `SHARD_BYTES`; at least one shard.
 
     A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id with the smallest hash there,
     so that a changed character moves few cuts after it and none before it.
@@ -115,8 +109,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, *, named: bool = True) -> int:
-    """Write one shard atomically; returns the number of rows. Views of a character must be adjacent in
-    `rows`.
+    """Write a shard atomically; returns the number of rows. A character's views must be adjacent in `rows`.
 
     Unless `named`, the path of each image is null, as in the published set.
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub

@@ -1,8 +1,6 @@
-"""Find a dataset's folder on this machine, behind an fsspec URL or on the Hub; read, replace and upload its
-files.
+"""Find a dataset's folder on this machine, at an fsspec URL or on the Hub; read, replace and upload files.
 
-Only files that `SHA256SUMS` of the old dataset lists are replaced or removed. A folder that holds others is
-refused.
+Only files in the old dataset's `SHA256SUMS` are replaced or removed. A folder that holds others is refused.
 """
 
 import os
@@ -30,8 +28,7 @@ MOST_READ = 1 << 28  # Largest file, in bytes, that `Place.read` reads whole
 
 
 def link_root(folder: Path) -> Path:
-    """Folder that links in a dataset must not leave: the dataset's, or the whole repository in the Hub's
-    cache."""
+    """Folder that a dataset's links must not leave: its own, or the whole repository in the Hub's cache."""
     real = folder.resolve()
     repository = real.parent.parent
     return repository if real.parent.name == "snapshots" and (repository / "blobs").is_dir() else real
@@ -45,8 +42,7 @@ def leads_out(folder: Path, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder on this machine, or elsewhere as path `root` in an fsspec filesystem; `where` is what the user
-    gave."""
+    """A folder on this machine, or at path `root` of an fsspec filesystem; `where` is what the user gave."""
 
     where: str
     folder: Path | None
@@ -67,8 +63,7 @@ class Place:
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
-        """Open a file for pyarrow, without read-ahead. Raises OSError if it is missing or leads out of the
-        folder."""
+        """Open a file for pyarrow, without read-ahead. Raises OSError if missing or outside of the folder."""
         try:
             inner = relative_name(name, "file")
             path = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
@@ -92,8 +87,7 @@ class Place:
 
     @contextmanager
     def reading(self, name: str, done: str = "read") -> Iterator[None]:
-        """Turn errors of the filesystem into SpecsiaErrors such as "FILE cannot be read", by the verb
-        `done`."""
+        """Turn errors of the filesystem into SpecsiaErrors such as "FILE cannot be read", by verb `done`."""
         try:
             yield
         except Exception as error:
@@ -164,7 +158,9 @@ def _on_hub(repo: str, where: str) -> Place:
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     name, _, requested = repo.partition("@")
-    endpoint, revision, files = os.environ.get("HF_ENDPOINT") or None, requested or None, list[str]()
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    revision = requested or None
+    files: list[str] = []
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is not a dataset on the Hub: give OWNER/NAME")
     absent = f"there is no folder {where} here"
@@ -189,8 +185,7 @@ def _on_hub(repo: str, where: str) -> Place:
 
 
 def public_name(where: str) -> str:
-    """Name of a place on a card: a Hub id unchanged, only the last part of a path or URL, as the rest is
-    private."""
+    """Name of a place on a card: a Hub id, or only the last part of a path or URL, as the rest is private."""
     return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
 
 
@@ -261,15 +256,16 @@ def open_target(url: str) -> Place:
 
 
 def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
-    """Make the folder behind a URL hold a packed dataset: send files that differ, remove those that it no
-    longer lists.
+    """Make the folder at a URL hold a packed dataset: send files that differ, remove those no longer listed.
 
     `SHA256SUMS` is there only while the dataset is whole; meanwhile it has the name `PARTIAL`, so that an
     upload that was interrupted is recognised and done again. `advance` is called with numbers of files.
     Returns the number of files sent. Raises UsageError if a file that no upload sent would be replaced.
     """
     target = open_target(url)
-    fs, root, text = target.fs, target.root, (folder / SUMS_FILE).read_bytes()
+    fs = target.fs
+    root = target.root
+    text = (folder / SUMS_FILE).read_bytes()
     sums, _ = parse_sums(text.decode("utf-8"))
 
     def listed(name: str) -> str:

@@ -45,8 +45,7 @@ _DATASET, _HUB_FILE = "dataset", ".gitattributes"
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to
-    send."""
+    """A step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to send."""
 
     kind: str
     name: str
@@ -55,8 +54,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """A dataset unaltered since it was packed: its folder, the SHA-256 of its files by name, and its
-    version's tag."""
+    """A dataset unaltered since it was packed: its folder, files' SHA-256 by name, and its version's tag."""
 
     folder: Path
     digests: Mapping[str, str]
@@ -231,8 +229,7 @@ def check_repo(repo: str) -> None:
 
 @contextmanager
 def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
-    """Connect to the Hub of `HF_ENDPOINT` with the user's token, which errors do not contain; a dry run needs
-    none."""
+    """Connect to the Hub of `HF_ENDPOINT` with the user's token, never in errors; a dry run needs none."""
     if is_offline_mode():
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
@@ -265,8 +262,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
 def plan_push(
     api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False
 ) -> Plan:
-    """Compare a repository with a dataset and plan the push; if its tag exists with other content, add a
-    digest to it.
+    """Compare a repository with a dataset and plan the push; a tag with other content gets a digest added.
 
     With `prune`, files that no push made are replaced and deleted, too.
     """
@@ -315,8 +311,7 @@ def plan_push(
 
 
 def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
-    """Carry out a plan, compare the remote files with the local ones, and tag the version if they are the
-    same."""
+    """Carry out a plan, compare remote files with local ones, and tag the version if they are the same."""
     repo, commit = plan.repo, plan.commit
     if commit is None:
         api.create_repo(repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
@@ -343,8 +338,7 @@ def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
 
 
 def _pushed_names(api: HfApi, repo: str, remote: Collection[str], revision: str) -> frozenset[str]:
-    """Names of files in the remote `SHA256SUMS`, which the last push made, without a card that was edited
-    since."""
+    """Names of files in the remote `SHA256SUMS` of the last push, without a card that was edited since."""
 
     def read(name: str) -> bytes:
         return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()

@@ -1,5 +1,4 @@
-"""Open a packed dataset, in this project's schema or the published one, wherever it lies, and read its
-rows."""
+"""Open a packed dataset, in this project's schema or the published one, wherever it lies; read its rows."""
 
 import hashlib
 import json
@@ -112,8 +111,7 @@ class OpenedDataset:
     def take(
         self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """Read rows of a split by number, in the given order; only the row groups that hold them are
-        decoded."""
+        """Read rows of a split by number, in the given order; decodes only the row groups that hold them."""
         if self.kind != "published":
             return self.take_stored(config, split, indices, columns)
         stored = self.take_stored(config, split, indices, self._stored(columns))
@@ -243,8 +241,7 @@ class OpenedDataset:
 def open_shard(
     place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
 ) -> Iterator[pq.ParquetFile]:
-    """Open a shard and turn errors into SpecsiaErrors; `buffer`: bytes of a column to read at once, 0 for
-    all."""
+    """Open a shard, errors as SpecsiaErrors; `buffer`: bytes of a column to read at once, 0 for all."""
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
@@ -288,8 +285,7 @@ def card_fields(text: str) -> dict[str, Any]:
 
 
 def data_files(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Configuration, split and file pattern of each entry of a card's `configs`, the default configuration
-    first.
+    """Configuration, split and file pattern of each of a card's `configs`, the default configuration first.
 
     Raises ValueError if they have another form, or a pattern could match a file outside of the dataset.
     """
@@ -317,8 +313,7 @@ def fits(name: str, pattern: str) -> bool:
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
-    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a
-    shard."""
+    """Find the shards among a dataset's files: those that its card lists, or else those named as shards."""
     parquet = [name for name in names if name.endswith(".parquet")]
     # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {

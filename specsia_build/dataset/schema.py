@@ -1,5 +1,4 @@
-"""The dataset's columns and file layout; no other module names a column type, a shard or a file of the
-dataset."""
+"""The dataset's columns and file layout; no other module names its column types, shards or files."""
 
 from __future__ import annotations
 
@@ -24,7 +23,12 @@ SPLITS = character.MANIFEST_SPLITS
 MOST_VIEWS, MOST_FRAMES = 10_000, 1_000_000
 """Most views of a character and most frames of a clip in any dataset; more are damage."""
 
-COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
+COLOR = "color"
+MASK = "mask"
+POS = "pos"
+EDGE = "edge"
+GT = "gt"
+GT_MASK = "gt_mask"
 
 IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}
 """Pillow mode of each image column, in column order."""
@@ -69,7 +73,10 @@ LATER = frozenset({"outline_rgb"})
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
-CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json", "build.json"
+CARD = "README.md"
+TEASER = "teaser.webp"
+SPLITS_FILE = "splits.json"
+BUILD_FILE = "build.json"
 SUMS_FILE, DATA = "SHA256SUMS", "data"
 
 RECORD_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
@@ -172,8 +179,7 @@ class Shard:
 
 
 def parse_shard_name(name: str, own: bool = False) -> Shard | None:
-    """Parse the name of a shard, relative to its dataset; None for other names. With `own`, only names that
-    `pack` gives."""
+    """Parse a shard's name, relative to its dataset; None for others. `own`: only names that `pack` gives."""
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
@@ -197,8 +203,7 @@ def wrong_shards(names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
-    """The Arrow schema of a shard, equal to `datasets.Features.arrow_schema` with the metadata to decode
-    images."""
+    """Arrow schema of a shard, equal to `datasets.Features.arrow_schema`, with metadata to decode images."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}

@@ -63,11 +63,9 @@ class TrainConfig:
     Attributes:
         configs: configurations of the dataset to train on; empty for its first.
         batch, patch: patches a step, and pixels on a side of a patch, a multiple of 8.
-        augment: `colours` to change hue, value and contrast in Z and Y* alike, `turn` to turn the positions
-            of most patches about the vertical axis, as if another side faced the camera; both mirror half of
-            the patches.
-        no_drawing, no_contour: shares of patches without the drawing, and without a contour in the drawing
-            and Y*.
+        augment: `colours` changes hue, value and contrast in Z and Y* alike, `turn` turns the positions of
+            most patches about the vertical axis, as if another side faced the camera; both mirror half.
+        no_drawing, no_contour: shares of patches without the drawing, or without a contour in drawing and Y*.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
         learning_rate, weight_decay: of Adam.
         schedule, warm_up: `constant` or `cosine`, and the first steps of a cosine, in which the rate rises.

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _OPAQUE = 250  # Coverage from which a pixel shows only one place
 # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
 PASTED = 1.5
-MOST_WIDTH = (
-    4  # Thickness in pixels of the widest contour that networks are trained on, outside of Y*'s silhouette
-)
+MOST_WIDTH = 4  # Pixels of the widest contour that networks are trained on, outside of Y*'s silhouette
 STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
 UNKNOWN_CONTOUR = Ink.of_one(0, (0, 0, 0))  # Stands for the contour where there is no drawing
 NO_CONTOUR = Ink.of_one(0, (255, 255, 255))  # That of a drawing without a contour
@@ -38,8 +36,7 @@ def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels) -> tuple[Pixels, Pixels]:
-    """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its
-    pictures.
+    """Positions and colours, (N, 3) uint8 each, of a pair's pixels that are opaque in all its pictures.
 
     These are Zpos with the alpha of Z, all 0 if there are no positions; Y*, or a drawing laid onto Z, both
     (H, W, 4) uint8; and its silhouette (H, W) uint8 without the contour.
@@ -57,8 +54,7 @@ class Drawing:
     """A character's drawing, as a network sees it.
 
     Attributes:
-        places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where they are not
-            known.
+        places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where not known.
         ink: of its contour, whose width is 0 for `UNKNOWN_CONTOUR` and `NO_CONTOUR`.
         back: positions and colours of a drawn back; None without one.
     """
@@ -107,8 +103,7 @@ class Drawing:
         return looked_up
 
     def paste(self, z: Pixels, pos: Pixels, picture: Pixels | None = None, share: Shares = 1.0) -> Pixels:
-        """Return a picture of the view that Z and Zpos show, by default Z, with the drawing's colours; (H, W,
-        4) uint8.
+        """Return a picture (by default Z) of the view of Z and Zpos in the drawing's colours, RGBA uint8.
 
         Where Z is opaque, they replace a `share`, (H, W, 1) or one, of the colours within `PASTED` levels of
         the same places, and fade out at twice that distance.

@@ -35,9 +35,7 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.pictures.palettes import COLOURS, palette_of
 
 LOOKED_UP_CHANNELS = 12
-PALETTE_FALLOFF = (
-    40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
-)
+PALETTE_FALLOFF = 40.0  # Cost at which confidence is 1/e: 13 levels in each of R, G and B, or 40 of place
 # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
 SAMPLES, ROUNDS = 4096, 12
 FALLOFF = 8.0  # Levels of Zpos over which confidence falls to 1/e
@@ -49,9 +47,8 @@ both positions lie off the centres of their cells."""
 
 CELLS = 128  # Cells of the grid along each axis, two levels each
 EVEN_PX, EVEN_DEVIATION = 21, 4.0
-"""Side of the window in which Z counts as even, and the standard deviation in levels below which it is. On 42
-views of `fusion`, whose colours are noisy, they change nothing; on `relief` they keep faces from showing
-through hair."""
+"""Side of the window in which Z counts as even, and the standard deviation in levels below which it is. They
+change nothing on 42 noisy views of `fusion`; on `relief` they keep faces from showing through hair."""
 
 MOST_DIFFERENT, FAR = 60, 40
 """L1 difference in levels from which two colours count as different, and the confidence by position (15
@@ -60,8 +57,7 @@ levels) below which the drawing does not show a place."""
 
 @compiled
 def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  # type: ignore[no-untyped-def]
-    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and the feature of that i; -1 is
-    none.
+    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and i's feature; -1 is none.
 
     At least one has a feature. `squares` are in units of steps. Felzenszwalb and Huttenlocher, "Distance
     transforms of sampled functions", 2012.
@@ -90,8 +86,7 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
 
 @compiled
 def _spread_along(squares, features):  # type: ignore[no-untyped-def]
-    """Spread features of cells (N, N, N), -1 is none, along the last axis, adding to their squared
-    distances."""
+    """Spread features of cells (N, N, N), -1 is none, along the last axis; adds to squared distances."""
     n = features.shape[2]
     cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
     least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
@@ -107,13 +102,14 @@ _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
 _REACH = range(-int(EXACT + SLACK), int(EXACT + SLACK) + 1)
 _STEPS = [(dx**2 + dz**2, dx, dz) for dx in _REACH for dz in _REACH]
 _COLUMNS = np.array(sorted(step for step in _STEPS if step[0] <= _EXACT_SQUARE), np.int64)
-"""Squared lengths (N,) of steps to columns that may hold the nearest place, and the steps (dx, dz): (N,
-3)."""
+"""Steps to columns that may hold the nearest place, (N, 3) int64: squared length, dx and dz."""
 
 
 @inlined
 def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
-    dx, dz, dy = places[number, 0] - x, places[number, 1] - z, places[number, 2] - y
+    dx = places[number, 0] - x
+    dz = places[number, 1] - z
+    dy = places[number, 2] - y
     return dx * dx + dz * dz + dy * dy
 
 
@@ -121,13 +117,14 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 def _look_up(  # type: ignore[no-untyped-def]
     out, pos, z, places, colours, first, cells, flat, palette, distances, columns
 ):
-    """Fill (H, W, 12) zeros; see the module. The tables are those of a `Reference`, and `columns` is
-    `_COLUMNS`."""
+    """Fill (H, W, 12) zeros; see the module. Tables are those of a `Reference`, `columns` is `_COLUMNS`."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
                 continue
-            px, pz, py = np.int64(pos[row, at, 0]), np.int64(pos[row, at, 1]), np.int64(pos[row, at, 2])
+            px = np.int64(pos[row, at, 0])
+            pz = np.int64(pos[row, at, 1])
+            py = np.int64(pos[row, at, 2])
             best = cells[px >> 1, pz >> 1, py >> 1]
             least = _square(places, best, px, pz, py)
             if least <= _EXACT_SQUARE:
@@ -161,8 +158,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 
 def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.float32], Pixels]:
-    """Main colours of `drawn` (M, 3), which lies at the columns x * 256 + z (M,), and distances; see
-    `Reference`."""
+    """Main colours of `colours` (M, 3) at the columns x * 256 + z (M,), and distances; see `Reference`."""
     centres, label = palette_of(colours, SAMPLES, ROUNDS)
     distances = np.full((256, 256, COLOURS), 255, np.uint8)
     for number in np.unique(label):
@@ -184,8 +180,7 @@ def _means(keys: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.int64],
 def _keep_even_colours(looked_up: Pixels, z: Pixels) -> Pixels:
     """Replace the colour through the body (channels 4-6) by that of Z where Z is even and differs.
 
-    Otherwise the network blends both, and a face shows through hair of a similar colour at the back of a
-    head.
+    Otherwise the network blends both, and a face shows through hair of that colour at the back of a head.
     """
     differs = np.abs(looked_up[..., 4:7].astype(np.int16) - z[..., :3]).sum(axis=2) > MOST_DIFFERENT
     differs &= (looked_up[..., 3] < FAR) & (z[..., 3] == 255)
@@ -207,12 +202,10 @@ class Reference(NamedTuple):
     """Colours of a character's drawing by position, prepared for look-ups.
 
     Attributes:
-        places, colours: (N, 3) uint8, distinct positions (x, z, -y) as in Zpos, sorted, and the colours
-            there.
+        places, colours: (N, 3) uint8, distinct positions (x, z, -y) as in Zpos, sorted, and their colours.
         first: (65537,) int32, first place of each column (x, z).
         cells: (128, 128, 128) int32, place nearest to the centre of each cell.
-        flat: (256, 256, 4) uint8, mean colour of the column that is nearest to each (x, z), and its
-            confidence.
+        flat: (256, 256, 4) uint8, mean colour of the column nearest to each (x, z), and its confidence.
         palette: (`COLOURS`, 3) float32, the drawing's main colours in levels; equal ones where it has fewer.
         distances: (256, 256, `COLOURS`) uint8, levels of (x, z) to the nearest column of each, 255 at most.
     """
@@ -253,8 +246,7 @@ class Reference(NamedTuple):
         )
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
-        """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the
-        module."""
+        """Look up Zpos and Z of a view, (H, W, 4) uint8, in the drawing: (H, W, 12) uint8, see the module."""
         out = np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
         return _keep_even_colours(out, z)

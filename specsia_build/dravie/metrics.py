@@ -35,15 +35,11 @@ _DARK = 128  # Luma below which a pixel is dark
 _INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
 # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
 RIM_PX = MOST_WIDTH + 1
-PUBLISHED_RIM_PX = (
-    2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
-)
+PUBLISHED_RIM_PX = 2  # The same in the published schema: at most 4 px of line, centred on the silhouette
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
-_ROUNDING = (
-    1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
-)
+_ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half a pixel's span
 
 
 def on_black(picture: Pixels) -> NDArray[np.float32]:
@@ -107,8 +103,7 @@ def contour_f1(result: Pixels, pair: Pair) -> float | None:
 
 
 def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
-    """Score a repair of the pair's Z; raises `SpecsiaError` if sizes differ, or neither Z nor Y* shows
-    anything.
+    """Score a repair of the pair's Z; `SpecsiaError` if sizes differ, or neither Z nor Y* shows anything.
 
     Returns ``contour_f1``, see there, and
 
@@ -116,8 +111,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
     - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint.
 
-    A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a
-    side.
+    Scores that a view cannot give are absent: an empty interior, a light contour, SSIM below 11 px a side.
     """
     if result.shape != pair.gt.shape:
         raise SpecsiaError(f"the result for {pair.uid} is {result.shape}, not {pair.gt.shape}")
@@ -126,10 +120,8 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     # The window sees 5 px, and what it returns at the box's edge must not depend on the edge.
     box = box_around(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
-    result, pair = (
-        result[box],
-        replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask),
-    )
+    result = result[box]
+    pair = replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask)
     ours = on_white(result)
     truth = on_white(pair.gt)
     where = region(pair)
@@ -154,19 +146,16 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
 
 
 class PixelMatch(NamedTuple):
-    """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the
-    rows."""
+    """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted row by row."""
 
     here: NDArray[np.int32]
     there: NDArray[np.int32]
 
 
 def follow(here: Pixels, there: Pixels) -> PixelMatch:
-    """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same
-    points.
+    """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with another's that show the same points.
 
-    Each is matched with the pixel that is nearest by position; pixels whose points the other does not show
-    are left out.
+    Each matches the pixel nearest by position; pixels whose points the other does not show are left out.
     """
     pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
     if not len(pixels) or not len(others):
@@ -182,8 +171,7 @@ def follow(here: Pixels, there: Pixels) -> PixelMatch:
 
 
 def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance (H, W) of positions (H, W, 3) from those of the nearer covered neighbour, summed over both
-    axes.
+    """Distance (H, W) of positions (H, W, 3) from the nearer covered neighbour's, summed over both axes.
 
     The nearer, because positions jump across a fold, which is on one side only.
     """
@@ -206,8 +194,7 @@ def steps_between(pairs: Sequence[Pair]) -> list[PixelMatch]:
 def clip_flicker(
     results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[PixelMatch]
 ) -> float | None:
-    """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*,
-    0…1.
+    """Mean absolute difference, 0…1, between a result's and Y*'s changes from frame to frame at a point.
 
     A step leads from each frame to the next. None where no point is seen in two frames.
     """
@@ -227,8 +214,7 @@ def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
 _Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
 
 PerceptualScores = Mapping[str, _Comparison]
-"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1] each, by `lpips` and `clip`; absent where not
-available."""
+"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1], by `lpips` and `clip`; absent if not available."""
 
 
 @torch.inference_mode()

@@ -1,5 +1,4 @@
-"""Folders of trainings and adaptations: their records, and the characters their models have seen. Needs no
-torch."""
+"""Folders of trainings and adaptations: records, and the characters that models have seen. Needs no torch."""
 
 from __future__ import annotations
 
@@ -103,9 +102,7 @@ def write_record(
         )
 
 
-_Characters = Mapping[
-    str, tuple[str, ...]
-]  # Contents of the views of Y* (see `Pair.content`) by the character's id
+_Characters = Mapping[str, tuple[str, ...]]  # Contents of the views of Y*, see `Pair.content`, by id
 
 
 def group_contents(views: Iterable[tuple[str, str]]) -> _Characters:
@@ -131,8 +128,7 @@ class SeenCharacters:
     adaptation: _Characters = field(default_factory=dict)
 
     def among(self, characters: _Characters) -> dict[str, str]:
-        """Find the characters that the model has learnt from, by id or by the content of a view, with its own
-        ids."""
+        """Find the characters that the model has learnt from, by id or a view's content, with its own ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
         owners = {
             content: name for group in learnt for name, contents in group.items() for content in contents
@@ -157,8 +153,7 @@ def write_seen(run: Path, seen: SeenCharacters) -> None:
 
 
 def read_seen(run: Path) -> SeenCharacters:
-    """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is
-    none."""
+    """Read which characters the model of a run or checkpoint has seen; an empty record if there is none."""
     path = (run.parent.parent if (run / STATE_FILE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return SeenCharacters()

@@ -7,9 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import SpecsiaError, brief
 
-MOST_NAME_BYTES = (
-    180  # Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow
-)
+MOST_NAME_BYTES = 180  # Bytes of a name from data; with suffixes it stays below file systems' 255 bytes
 
 DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers leave in folders that they show."""
@@ -37,8 +35,7 @@ def file_name(name: str, what: str) -> str:
 
 
 def relative_name(name: str, what: str) -> PurePosixPath:
-    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any
-    folder."""
+    """Return a relative path from data whose parts are each a `file_name`, so it stays below any folder."""
     for part in name.split("/"):
         file_name(part, what)
     return PurePosixPath(name)

@@ -15,8 +15,7 @@ MOST_DEPTH = 100  # Of lists and objects inside one another
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
-    """Parse JSON; raises SpecsiaError if it is damaged, deeper than `MOST_DEPTH` or larger than
-    `MOST_JSON_BYTES`."""
+    """Parse JSON; SpecsiaError if damaged, deeper than `MOST_DEPTH` or larger than `MOST_JSON_BYTES`."""
     if len(data) > MOST_JSON_BYTES:
         raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
     try:
@@ -54,8 +53,7 @@ def remembered_json(path: Path) -> Any:
 
 
 class PlainLoader(yaml.SafeLoader):
-    """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the
-    depth.
+    """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time is quadratic in the depth.
 
     Merge keys are refused, a few lines of which expand beyond all memory, and so are keys that occur twice.
     """

@@ -49,8 +49,7 @@ def write_trouble(error: BaseException) -> WriteError | None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Convert an OSError of the block into a `WriteError` about `path`, or about the file that the error
-    names."""
+    """Turn an OSError of the block into a `WriteError` about `path`, or the file that the error names."""
     try:
         yield
     except OSError as error:

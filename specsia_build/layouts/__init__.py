@@ -1,6 +1,5 @@
-"""Layouts to pack clips in, one module each.
+"""Layouts to pack characters and clips in, one module each.
 
-`recipe` is the interface and finds recipes by name, `media` has films, captions and backgrounds, `folder`
-writes parts and the files about all of them, `verify` checks a folder. The rows of `dravie` are packed by
-`stages.pack`.
+`layout` is the interface, `registry` finds layouts by name, `media` has films, captions and backgrounds,
+`packing` writes a folder whole, `writing` one part of it, and `verify` checks what was written.
 """

@@ -19,7 +19,12 @@ from specsia_build.layouts.media import background, corner, on_canvas, played, r
 from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import over, write_mp4
 
-FILMS, LINES, CONTROL, REFERENCE, POINTS, SPARSE = "color", "line", "control", "reference", "tracks", "sparse"
+FILMS = "color"
+LINES = "line"
+CONTROL = "control"
+REFERENCE = "reference"
+POINTS = "tracks"
+SPARSE = "sparse"
 
 SHAPE = (320, 512)  # Height and width to which AniDoc resizes everything
 LEAST = 61  # Frames that the loader needs: a reference, a gap of 36, and 25
@@ -69,7 +74,9 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
-        order, folder, fps = played(clip, LEAST), out / part.split, clip.meta["fps"]
+        order = played(clip, LEAST)
+        folder = out / part.split
+        fps = clip.meta["fps"]
         row, column = corner(clip.meta["size"], SHAPE)
         # (T, P, 3): x and y on the canvas, with whole numbers at centres of pixels, and 1 if visible.
         shift = np.array([column - 0.5, row - 0.5, 0.0], np.float32)

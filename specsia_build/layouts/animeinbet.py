@@ -13,14 +13,15 @@ from specsia_build.layouts.part import Part, Written
 
 FRAMES, LABELS = "frames", "labels"
 
-PLACES, JOINED, POINTS = "vertex location", "connection", "original index"
+PLACES = "vertex location"
+JOINED = "connection"
+POINTS = "original index"
 
 SIDE = 720  # Largest frame: the loader moves points into this many pixels
 GAP = 5  # Frames between the two of a pair, in the training as it was published
 
 FEWEST_POINTS, MOST_POINTS = 66, 3050
-"""Points of a frame: the network takes 64 values of the graph's spectrum, and the loader has room for 3,050
-points."""
+"""Points of a frame: the network takes 64 values of the graph's spectrum, the loader at most 3,050 points."""
 
 
 class Animeinbet(Layout):

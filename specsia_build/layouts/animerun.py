@@ -21,8 +21,12 @@ from specsia_build.pictures.films import on_white
 
 MOST_FRAMES = 9999  # names have four digits
 
-PICTURE, CONTOUR, SEGMENT = "Frame_Anime/{}/original/{}.png", "contour/{}/{}.png", "Segment/{}/{}.npy"
-FORWARD, MATCHED, PAPER = "Flow/{}/forward/{}.flo", "UnmatchedForward/{}/{}.npy", "LineArea/{}/{}.npy"
+PICTURE = "Frame_Anime/{}/original/{}.png"
+CONTOUR = "contour/{}/{}.png"
+SEGMENT = "Segment/{}/{}.npy"
+FORWARD = "Flow/{}/forward/{}.flo"
+MATCHED = "UnmatchedForward/{}/{}.npy"
+PAPER = "LineArea/{}/{}.npy"
 BACKWARD = "Flow/{}/backward/{}.flo"
 NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
 

@@ -51,8 +51,7 @@ def asked_for(characters: int) -> str:
 
 
 def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
-    """A table of the licence and credit of characters, and a warning if they forbid passing the dataset
-    on."""
+    """A table of characters' licences and credit, and a warning if they forbid passing the dataset on."""
     counted = Counter(licenses)
     rows = [
         (name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)
@@ -91,8 +90,7 @@ def how_built(build: Mapping[str, Any]) -> str:
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
-    """Fields of every card: a name for people, the licences of the characters, and a size by the number of
-    rows or frames."""
+    """Fields of every card: name, licences of the characters, and size by the number of rows or frames."""
     return {
         **license_fields(licenses),
         "pretty_name": name,

@@ -55,8 +55,7 @@ def check_names(part: Written, expected: Collection[str]) -> Iterator[str]:
 
 
 def form_of(path: Path) -> tuple[Any, int]:
-    """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames
-    of a film.
+    """Decode a file; returns what files of its kind share, such as shape and type, and a film's frame count.
 
     Raises ValueError or SpecsiaError if it is damaged.
     """

@@ -1,5 +1,4 @@
-"""The layout `conr`: a sheet of four frames of each character, and dense poses and pictures of all other
-frames."""
+"""The layout `conr`: a sheet of four frames a character, and dense poses and pictures of all others."""
 
 from __future__ import annotations
 
@@ -20,7 +19,10 @@ from specsia_build.layouts.media import background
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.rendering.layers import HALF_COVERED
 
-SHEET, POSES, IMAGES, BACKGROUNDS = "character_sheet", "poses", "images", "backgrounds"
+SHEET = "character_sheet"
+POSES = "poses"
+IMAGES = "images"
+BACKGROUNDS = "backgrounds"
 
 RECORD = "clips.json"  # File that maps frame numbers to clips
 
@@ -29,8 +31,7 @@ SHEETS = 4
 LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
 
 MOST_FILLED = 0.95
-"""Share of a figure's bounding box from which CoNR's renderer takes the picture for one without
-transparency."""
+"""Share of a figure's box from which CoNR's renderer takes the picture for one without transparency."""
 
 PICTURES = 32  # Number of backgrounds
 
@@ -84,7 +85,9 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
         for name in (SHEET, POSES, IMAGES):
             (folder / name).mkdir(parents=True)
         frames: list[_Frame] = []
-        clips, count, size = [], 0, 0
+        clips = []
+        count = 0
+        size = 0
         for clip in part:
             frames += _write_clip(clip, folder, count)
             meta = clip.meta

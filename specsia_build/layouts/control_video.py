@@ -16,7 +16,9 @@ from specsia_build.layouts.media import caption, played, require_first, write_li
 from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import on_white, write_mp4
 
-VIDEOS, CONTROL, REFERENCE = "videos", "control", "reference"
+VIDEOS = "videos"
+CONTROL = "control"
+REFERENCE = "reference"
 
 COLUMNS = ("video", "control_video", "reference_image", "prompt")
 

@@ -48,7 +48,9 @@ FOLDER is the folder of this card. To train, run `python train.py \
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
-        fps, folder, text = clip.meta["fps"], out / part.split, caption(clip.meta)
+        fps = clip.meta["fps"]
+        folder = out / part.split
+        text = caption(clip.meta)
         order, line = played(clip, FRAMES * max(1, round(fps / FPS))), partial(clip.frame, LINE)
         require_first(line(0).min() < 255, part.key, "sketch to move")
         folder.mkdir()

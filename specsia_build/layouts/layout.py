@@ -120,8 +120,7 @@ class Layout(ABC):
         yield from self.whole(parts())
 
     def expected(self, part: Written) -> Mapping[str, int] | None:
-        """Return the names of all files of a part, with the number of frames of films, else 0; None if not
-        known."""
+        """Return the names of a part's files, with the number of frames of films, else 0; None if unknown."""
         return None
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:

@@ -78,8 +78,7 @@ def corner(size: int, shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int) -> Pixels:
-    """Put a square picture (S, S) or (S, S, C) in the middle of a canvas (height, width) at least as
-    large."""
+    """Put a square picture (S, S) or (S, S, C) in the middle of a (height, width) canvas at least as big."""
     row, column = corner(len(picture), shape)
     canvas = np.full((*shape, *picture.shape[2:]), fill, np.uint8)
     canvas[row : row + len(picture), column : column + len(picture)] = picture
@@ -126,8 +125,7 @@ def _words(name: str, without: Collection[str]) -> list[str]:
 
 
 def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Generate a background (height, width, 3) of gradients, clouds and flat shapes, free of rights, by its
-    number."""
+    """Generate a background (height, width, 3) by number: gradients, clouds, flat shapes, free of rights."""
     rng = np.random.default_rng([number, height, width])
     colours = rng.uniform(0, 255, (3, 3))
     y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
@@ -142,8 +140,11 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     clouds = (clouds - clouds.min()) / max(float(np.ptp(clouds)), 1e-9)
     picture = _mixed(picture, colours[2], strength * clouds)
     for _ in range(rng.integers(MOST_SHAPES + 1)):
-        colour, opacity, kind = rng.uniform(0, 255, 3), rng.uniform(0.2, 1), rng.integers(3)
-        row, column, high, wide = *rng.random(2), *rng.uniform(0.03, 0.4, 2)
+        colour = rng.uniform(0, 255, 3)
+        opacity = rng.uniform(0.2, 1)
+        kind = rng.integers(3)
+        row, column = rng.random(2)
+        high, wide = rng.uniform(0.03, 0.4, 2)
         down, across = (y - row) / high, (x - column) / wide
         # A disc, a box or a band.
         distance = (down**2 + across**2, np.maximum(abs(down), abs(across)), abs(down + across))[kind]

@@ -10,7 +10,7 @@ from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.errors import UsageError, some
+from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
@@ -69,6 +69,8 @@ def open_parts(
                 members.append(member)
                 places[member.id, member.backend] = OpenedMember(config, split, rows)
     split_of = _splits(dataset)
+    if lost := sorted({member.character for member in members} - split_of.keys()):
+        raise SpecsiaError(f"{dataset.where}/{schema.SPLITS_FILE} lacks {some(lost)}: verify the dataset")
     parts = []
     pos_frame = _pos_frame(dataset)
     for key, group, options in layout.group(members, split_of):

@@ -123,8 +123,7 @@ def _records(state: Path | None) -> Iterator[tuple[Written, int]]:
 
 
 def pack(target: Target, parts: Sequence[tuple[Part, str]], run: RunTasks, facts: Facts) -> Packed:
-    """Write a target's folder from parts with their fingerprints, replacing an earlier one once all is
-    written.
+    """Write a target's folder from parts with fingerprints, replacing an earlier one once all is written.
 
     Raises WriteError if it cannot be written, and SpecsiaError as `run` does, if the folder holds other
     files, or if a layout of views cannot write a part.

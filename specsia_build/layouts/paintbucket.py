@@ -1,5 +1,4 @@
-"""The layout `paintbucket`: line art, its segments, and which ones are the same part of a character in all
-frames."""
+"""The layout `paintbucket`: line art, its segments, and which of them are the same part in all frames."""
 
 import json
 from collections.abc import Mapping
@@ -23,15 +22,13 @@ SHEETS = 4  # Frames of the turntable; the reader draws one of four
 PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
 
 REACH = 0.39
-"""Distance from the middle, as a share of the width, up to which the trainer's rotation keeps pixels in the
-picture."""
+"""Distance from the middle, in widths, up to which the trainer's rotation keeps pixels in the picture."""
 
 INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
 class PaintBucket(Layout):
-    """The layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests
-    with."""
+    """Layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests with."""
 
     name = "paintbucket"
     title = (
@@ -141,8 +138,7 @@ def write_frame(out: Path, names: Mapping[str, str], clip: Pictures, k: int) -> 
 
 
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character
-    does."""
+    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character."""
     part = skimage.measure.label(seg == BACKGROUND, connectivity=1)
     outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
     number = np.zeros(int(part.max()) + 1, np.int32)
@@ -154,8 +150,7 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pictures(
     seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
 ) -> dict[str, NDArray[np.uint8]]:
-    """Draw a frame from its segments (H, W), their colours (N, 4) and their regions (N,), from 1, -1 for
-    background."""
+    """Draw a frame from segments (H, W), their colours (N, 4) and regions (N,), from 1, -1 for background."""
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = INK, 0
     line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)

@@ -71,8 +71,7 @@ def layers_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]:
-    """Default settings of the named layouts, without those that are `stated`; UsageError if two layouts
-    differ."""
+    """Default settings of the named layouts that are not `stated`; UsageError if two layouts differ."""
     defaults: dict[str, Any] = {}
     for layout in load_layouts(names):
         for setting, value in layout.defaults.items():

@@ -59,7 +59,9 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         return {"frames": pictures.frames, "number": number}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        splits, views, numbers = dict[str, str](), dict[str, int](), dict[str, str]()
+        splits: dict[str, str] = {}
+        views: dict[str, int] = {}
+        numbers: dict[str, str] = {}
         for part in parts:
             splits[part.character] = part.split
             views[part.character] = part.facts["frames"]

@@ -10,8 +10,9 @@ from specsia_build.pictures.files import write_still
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import Sheet, rgba, spread
 
-# Parts and layers in the teaser, at most, and pixels on a side of each picture
-_ROWS, _COLUMNS, _TILE = 4, 4, 96
+_ROWS = 4  # Most parts in the teaser
+_COLUMNS = 4  # Most layers in the teaser
+_TILE = 96  # Pixels on a side of a picture
 
 _LEAST_CONTRAST = 64
 """Levels that a picture must span to be shown; pictures of segment numbers look black."""

@@ -49,8 +49,7 @@ def folder_record(folder: Path) -> Mapping[str, Any] | None:
 def verify_folder(
     folder: Path, name: str, check: CheckPart | None, workers: int, progress: Progress
 ) -> Report:
-    """Check a layout's folder: its files, sums, splits and licences, and each part by `check`, if there is
-    one."""
+    """Check a layout's folder: its files, sums, splits and licences, and each part by `check`, if any."""
     findings, counts = Findings(), Counts()
     for own_file in OWN_FILES:
         if not _exists(folder, own_file):

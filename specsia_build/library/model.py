@@ -22,8 +22,7 @@ from specsia_build.library.checks import check_pixels, plain
 _Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,
 `pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
-`iou` and `gt_mask`; frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float,
-seconds)."""
+`iou` and `gt_mask`; clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
 _KEPT = (
     "uid",
@@ -136,8 +135,7 @@ class Model:
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
             pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture.
-            frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees
-                drawings.
+            frontal: the character's frontal pair, whose Y* is the drawing, for a model that sees drawings.
         """
         from specsia_build.dravie.repair.apply import repair
 
@@ -174,8 +172,7 @@ class Model:
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """Load the model of a run of `specsia train` or `adapt` (its folder), or `pretrained`, the model in the
-    package."""
+    """Load the model of a run of `specsia train` or `adapt` (its folder), or `pretrained`, the package's."""
     return Model(run, device)
 
 

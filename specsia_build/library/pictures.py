@@ -44,8 +44,7 @@ _Outline = tuple[
 
 
 def load(path: str | Path, **overrides: Any) -> Character:
-    """Read one character: its ``mesh``, Z up and facing -Y, in its own units, ``warnings``, and droppable
-    ``parts``.
+    """Read a character: ``mesh``, Z up and facing -Y, in its own units, ``warnings``, droppable ``parts``.
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
@@ -128,8 +127,7 @@ class Views(_Items[View]):
         return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of
-        each view."""
+        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png``, ``gt_KK.png`` (contoured) of the views."""
         for number, view in enumerate(self):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, BuildConfig.pos_frame)
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
@@ -151,13 +149,11 @@ def render(
 
     Args:
         character: read by `load`, or a mesh of your own, Z up and facing -Y, in any units.
-        views: number of views, 1-360; view 0 is the front, the others follow counter-clockwise seen from
-            above.
+        views: number, 1-360; view 0 is the front, the others follow counter-clockwise seen from above.
         size: width and height in pixels, 32-2048.
         character_id: id from which the contour is drawn; a character's own by default.
         outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
-        settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the
-            contour).
+        settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast` or an extra), ``seed`` (of the contour).
     """
     if unknown := sorted(settings.keys() - {"look", "renderer", "seed"}):
         raise UsageError(f"render takes look, renderer and seed, not {unknown[0]}")
@@ -184,8 +180,7 @@ def render(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """A textured mesh in the frame's axes, not registered yet; `needs_yaw` if registration must also find the
-    yaw."""
+    """A textured mesh in the frame's axes, unregistered; `needs_yaw` if its yaw must be found as well."""
 
     mesh: Mesh
     backend: str = "own"
@@ -205,8 +200,7 @@ def reconstruct(
 
     Args:
         picture: a view, or a drawing: a file, a picture of Pillow, or (H, W, 3) or (H, W, 4) uint8 with
-            straight alpha, which is cut out, scaled to a frame of 512 pixels, and loses its contour, as for
-            `repair`.
+            straight alpha, which is cut out, scaled to 512 pixels, and loses its contour, as for `repair`.
         backend: ``NAME`` or ``NAME:ARGUMENT``, as for `specsia build --backend`, which has the same default.
         character_id: part of the seed, and the mesh that a backend such as ``mesh-dir`` reads.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
@@ -246,8 +240,7 @@ class Pairs(_Items[Pair]):
         return float(np.mean([pair.iou for pair in self if pair.iou is not None]))
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads
-        them."""
+        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG per view, as `specsia enhance` reads."""
         for pair in self:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():

@@ -79,8 +79,7 @@ def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Re
         options: those of the command, such as ``views=12``, ``outline="none"``, ``figure=2``,
             ``mask="mask.png"``, ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture.
 
-    Raises: UsageError for wrong options and pictures that cannot be read; SpecsiaError if a mesh does not
-    fit.
+    Raises: UsageError for wrong options and unreadable pictures; SpecsiaError if a mesh does not fit.
     """
     need_torch()
     from specsia_build.repairing.drawing import DrawingSettings

@@ -29,8 +29,7 @@ _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
 @dataclass
 class _Member:
-    """One item of one configuration: its first row, and for each view or frame the number of its row and its
-    IoU."""
+    """One item of a configuration: its first row, and the row number and IoU of each view or frame."""
 
     config: str
     split: str
@@ -42,8 +41,7 @@ class _Member:
 
 @dataclass(frozen=True)
 class DatasetReader:
-    """Reads pictures of a dataset's rows; `places` has configuration, split and rows of frames, by side and
-    item."""
+    """Reads pictures of a dataset's rows; `places`: configuration, split, rows of frames by side and item."""
 
     dataset: OpenedDataset
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]

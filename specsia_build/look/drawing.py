@@ -47,8 +47,7 @@ class Choice:
 @dataclass(frozen=True)
 class Style:
     """How to draw: the size of each picture in pixels (`tile`), whether to write names (`labels`) and the
-    main measure (`values`), and the number of items side by side (`across`; None for about the shape of a
-    screen).
+    main measure (`values`), and the number of items side by side (`across`; None: the shape of a screen).
     """
 
     tile: int = 256
@@ -71,8 +70,7 @@ class WrittenPicture:
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
-    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over
-    all."""
+    """Choose the named items, or the best by the mean of the main measure, or else some spread over all."""
     by_id = {item.id: item for item in gallery.items}
     if choice.ids:
         if unknown := [name for name in choice.ids if name not in by_id]:
@@ -119,8 +117,7 @@ def _unknown(gallery: Gallery, name: str) -> str:
 def chosen_layers(
     items: Sequence[Item], show: Sequence[str], plain_results: bool = False
 ) -> tuple[Layer, ...]:
-    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` heads a result by its side
-    only."""
+    """Choose the layers to draw of items, by `Choice.show`; `plain_results` heads results by side only."""
     sides: dict[str, dict[str, None]] = {}
     for side in (side for item in items for side in item.sides.values() if side.layers):
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))

@@ -29,8 +29,7 @@ UNREPAIRED = "raw"  # Side that shows Z itself
 
 
 def pictures_folder(config: str, character_id: str, folder: str, clip: str | None) -> PurePosixPath:
-    """Folder of the pictures of a character's views, or of a clip's frames, relative to an evaluation's
-    folder.
+    """Folder of pictures of a character's views, or of a clip's frames, relative to an evaluation's folder.
 
     `folder` is that of a method, `TRUTH` or `RAW`; `clip` is None for views.
     """
@@ -49,8 +48,7 @@ class EvaluationReader:
     """Reads the pictures of an evaluation.
 
     Attributes:
-        sides: configuration and folder of the method by side; the target is shown from an item's first
-            configuration.
+        sides: configuration and folder of the method by side; the first configuration shows an item's target.
         places: first configuration, character and, for a clip, the clip, by id.
         numbers: numbers of the views or frames, by id.
     """

@@ -1,5 +1,4 @@
-"""Open runs, datasets, evaluations, repairs and sources as galleries, and render a run's characters at more
-angles."""
+"""Open runs, datasets, evaluations, repairs, sources as galleries; render characters at more angles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -99,8 +98,7 @@ class SourceReader:
 
 
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
-    """Make the gallery of a source before anything is built; characters without a picture are listed as
-    failed."""
+    """Make the gallery of a source before a build; characters without a picture are listed as failed."""
     pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
     warnings = {
         character.id: (*([character.problem] if character.problem else []), *character.warnings)
@@ -184,8 +182,7 @@ class TurnedReader:
 
 
 def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
-    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is
-    missing."""
+    """Show a run of stills at `STEPS` angles; the same gallery if it has as many or its source is gone."""
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:

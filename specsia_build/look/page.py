@@ -234,8 +234,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if the page holds
-    them."""
+    """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if in the page."""
 
     unreadable: tuple[str, ...]
     pictures: Path | None
@@ -276,8 +275,7 @@ def _mapped(function: Callable[[_T], _U], values: Mapping[str, _T]) -> dict[str,
 
 
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
-    """Make the strips of all items and then of the failed ones, in order, with a thread for each
-    processor."""
+    """Make the strips of all items, then of the failed ones, in order, in a thread for each processor."""
     jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
         (item.id, _mapped(attrgetter("layers"), item.sides), item.frames) for item in gallery.items
     ]

@@ -79,8 +79,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def gallery_of_repairs(where: str) -> Gallery:
-    """Make the gallery of a repair, or of all in a folder; drawings that could not be repaired are listed as
-    failed."""
+    """Make the gallery of a repair, or of all in a folder; drawings without a repair are listed as failed."""
     folders = repairs_in(Path(where))
     items = tuple(_item(name, read_record(folders[name])) for name in sorted(folders, key=id_order_key))
     failed = _failed(Path(where)) if (Path(where) / LIST).is_file() else ()

@@ -98,8 +98,7 @@ class RunReader:
 
 
 def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
-    """Characters of a run's source whose files are there, by id. Raises SpecsiaError if the source is
-    missing."""
+    """Characters of a run's source whose files are there, by id. Raises SpecsiaError without the source."""
     entries = [entry for entry in source_of(config, layout).entries if entry.problem is None]
     return {entry.id: entry for entry in entries if entry.sample is not None or entry.path.exists()}
 
@@ -109,8 +108,7 @@ class _Survey:
     """Looks at the artefacts of one character after the other; counts those that are outdated or damaged.
 
     Attributes:
-        entries: characters to compare with, as what was built can be looked at without its source or its
-            backends.
+        entries: characters to compare with; what was built needs neither its source nor its backends.
         reason: why other characters are not compared.
         current: whether each artefact of a character is up to date, by its path; empty if it is not compared.
     """
@@ -174,8 +172,7 @@ class _Survey:
             )
 
     def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
-        """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the
-        run."""
+        """Drawn clips, with reconstructions that are up to date; `planned` receives all clips of the run."""
         settings = self.run.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
         for character in self.look_at(ids):

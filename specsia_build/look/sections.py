@@ -1,5 +1,4 @@
-"""Sections of the page's overview (counts, times, settings, evaluations, repairs, ...), and helpers for their
-HTML."""
+"""Sections of the page's overview (counts, times, settings, evaluations, repairs, ...), and HTML helpers."""
 
 import base64
 import re

@@ -67,8 +67,7 @@ def _size_of(gallery: Gallery) -> int | None:
 
 
 def large_of(tile: int, size: int, frames: int) -> int | None:
-    """Pixels on a side of the larger frames of Y*, at most twice a tile; None where there is nothing to
-    gain."""
+    """Pixels on a side of the larger frames of Y*, at most twice a tile; None if nothing is gained."""
     large = min(2 * tile, size)
     return large if large > tile and frames * large * large <= MOST_IN_ONE else None
 

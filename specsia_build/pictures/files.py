@@ -1,5 +1,4 @@
-"""Stills and films as files of the format that their name ends in, marked as ours; same frames, same
-bytes."""
+"""Stills and films as files of the format their name ends in, marked as ours; same frames, same bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,8 +47,7 @@ _FORMATS = {
 
 
 def check_target(path: Path, film: bool, clear: bool) -> None:
-    """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that
-    name."""
+    """UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that name."""
     known = {end: form for end, form in _FORMATS.items() if (form.film if film else form.still)}
     end = path.suffix.lower()
     if end not in known:
@@ -65,8 +63,7 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
 
 
 def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
-    """Return width and height in a file of `count` pictures; raise a UsageError if the format cannot hold
-    them."""
+    """Return width and height in a file of `count` pictures; UsageError if the format cannot hold them."""
     form, (width, height) = _FORMATS[path.suffix.lower()], size
     if max(size) > form.most:
         raise UsageError(
@@ -126,8 +123,7 @@ class _Frames:
 
 
 def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
-    """Write a film that loops, whole or not at all; `frames` of one size, (H, W, 3) or (H, W, 4) uint8 with
-    straight alpha."""
+    """Write a looping film whole or not at all; `frames` are (H, W, 3) or (H, W, 4) uint8, straight alpha."""
     name = _FORMATS[path.suffix.lower()].name
     if name == "MP4":
         even = (

@@ -115,8 +115,7 @@ def _stored(file: Path, shape: tuple[int, ...]) -> Iterator[Pixels]:
 
 
 def _opaque_alone(frame: Pixels) -> Pixels:
-    """Repeat the opaque pixels of a frame over all of it, so that a palette is not spent on what is not
-    seen."""
+    """Repeat a frame's opaque pixels all over it, so that a palette is not spent on what is not seen."""
     if frame.shape[2] == 3:
         return frame
     opaque = frame[frame[..., 3] >= HALF_OPAQUE]

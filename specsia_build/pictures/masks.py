@@ -19,8 +19,7 @@ def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
 def mixture(
     colours: NDArray[np.uint8], outer: NDArray[np.uint8], inner: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
-    """Share (N,) of `inner` in mixtures (N, 3) of two colours, (3,) or (N, 3) each: 0 at `outer`, 1 at
-    `inner`."""
+    """Share (N,) of `inner` in mixtures (N, 3) of two colours, (3,) or (N, 3): 0 at `outer`, 1 at `inner`."""
     step = inner - outer.astype(np.float64)
     length = np.maximum((step * step).sum(axis=-1), 1.0)
     return np.asarray(((colours - outer.astype(np.float64)) * step).sum(axis=-1) / length)

@@ -1,5 +1,4 @@
-"""Sheets of pictures: tiles in rows and columns with headings, as arrays; letters in the font that Pillow
-has."""
+"""Sheets of pictures as arrays: tiles in rows and columns with headings, in the font that Pillow has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,8 +101,7 @@ def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, i
 
 @dataclass(frozen=True)
 class Sheet:
-    """Blocks of tiles beside and below each other; where all headings of a kind are empty, no room is kept
-    for them.
+    """Blocks of tiles beside and below each other; headings of a kind take no room if all are empty.
 
     Attributes:
         titles: of the blocks.
@@ -141,8 +139,7 @@ class Sheet:
 
     @cached_property
     def _layout(self) -> tuple[int, int, int, int]:
-        """Pixels to the left of a block's tiles, between two tiles of a column, from block to block across
-        and down."""
+        """Pixels left of a block's tiles, between tiles of a column, from block to block across and down."""
         widest = max((_font(self.letters).getlength(text) for text in self._heads), default=0.0)
         left = int(widest) + 1 + self.gap * 2 if widest else 0
         step = self.tile + self.gap + self._line * self.notes

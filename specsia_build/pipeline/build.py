@@ -1,5 +1,4 @@
-"""The commands that write runs: a build, and `merge`, which copies runs of shards of one source for a build
-to pack."""
+"""Commands that write runs: a build; and `merge`, which copies runs of a source's shards, to be packed."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -41,8 +40,7 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
 
 
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
-    """Run the named stages of a build; with `fresh`, first remove what an earlier build left in the
-    folder."""
+    """Run the named stages of a build; `fresh` first removes what an earlier build left in the folder."""
     check_layouts(config)
     requested = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
@@ -90,8 +88,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
 
 
 def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
-    """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as
-    they are.
+    """Copy artefacts of runs into another run's folder, which a build then packs; the runs stay as they are.
 
     Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to
     date. Raises UsageError if a folder holds no run, runs differ in settings or splits, or the target holds

@@ -80,8 +80,7 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Read the failures on record, none if there is no file; a last line cut by a killed writer is
-    ignored."""
+    """Read the failures on record, none without a file; ignores a last line cut by a killed writer."""
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         failures = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
@@ -96,8 +95,7 @@ def read_failures(path: Path) -> list[Failure]:
 
 @dataclass(frozen=True)
 class StageSummary:
-    """Numbers of characters of one stage (of one backend) built, kept and failed, and the workers' total
-    seconds."""
+    """Characters of one stage (of one backend) built, kept and failed, and the workers' total seconds."""
 
     stage: str
     backend: str | None
@@ -178,8 +176,7 @@ class BuildSummary:
 
 
 class Record:
-    """Failures of a run; and of this build the warnings and the keys that failed, not counting quarantined
-    ones."""
+    """Failures of a run; and of this build the warnings and the failed keys, without quarantined ones."""
 
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout

@@ -97,8 +97,7 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Raise UsageError if a source of another name has other characters of the same ids, or fewer rows to
-    pack."""
+    """UsageError if a source of another name has other characters of the same ids, or fewer rows to pack."""
     config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
         return
@@ -108,10 +107,8 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
         inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered
     )
     shards = [dataset / name for name in places.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
-    old, new = (
-        sum(stored_rows(path) or 0 for path in shards),
-        len(entries) * config.views * len(config.backends),
-    )
+    old = sum(stored_rows(path) or 0 for path in shards)
+    new = len(entries) * config.views * len(config.backends)
     if others or (config.clips is None and new < old):
         why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
         raise UsageError(
@@ -121,8 +118,7 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
 
 
 def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
-    """Remove files whose names match below a folder of a run; returns the other names, and the bytes
-    removed."""
+    """Remove files with matching names below a run's folder; returns the other names and bytes removed."""
     others, freed = [], 0
     for below in listed_below(folder):
         path = folder / below
@@ -145,8 +141,7 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what earlier builds wrote except settings, report and samples; returns names of foreign
-    files."""
+    """Remove earlier builds' files except settings, report and samples; returns names of foreign files."""
     foreign = [
         name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]
     ]

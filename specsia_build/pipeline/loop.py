@@ -1,5 +1,4 @@
-"""The build loop: hand characters that are not up to date to workers, phase by phase, and record the
-outcomes."""
+"""The build loop: give workers the characters that are not up to date, by phase, and record the outcomes."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -40,8 +39,12 @@ class Build:
     """A build in progress."""
 
     def __init__(self, run: Run, characters: Characters, execute: Executor) -> None:
-        self.run, self.characters, self.execute = run, characters, execute
-        self.entries, self.config, self.layout = characters.entries, run.config, run.layout
+        self.run = run
+        self.characters = characters
+        self.execute = execute
+        self.entries = characters.entries
+        self.config = run.config
+        self.layout = run.layout
         self.record = Record(run.layout)
         self.tallies: dict[Step, StageTally] = {}
         self._states: dict[str, CharacterState] = {}
@@ -86,11 +89,8 @@ class Build:
 
     def stopped_by_failures(self, hint: str) -> BuildSummary:
         """Summary of a build with too many failures; `hint` says which --max-failures to give."""
-        failed, clips, allowed = (
-            counted(self.concerning())[0],
-            self.summary.clips,
-            self.summary.allowed_failures,
-        )
+        failed = counted(self.concerning())[0]
+        clips, allowed = self.summary.clips, self.summary.allowed_failures
         total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
             stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; "
@@ -206,8 +206,7 @@ def _characters(damaged: Keys) -> set[str]:
 
 
 class _Attempt:
-    """A phase in progress: artefacts up to date and bars by step, damaged artefacts, and characters worked
-    on."""
+    """A phase in progress: artefacts up to date and bars by step, damaged artefacts, characters worked on."""
 
     def __init__(self, build: Build, phase: Phase) -> None:
         self._build, self._phase = build, phase

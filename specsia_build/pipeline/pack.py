@@ -117,7 +117,10 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
 
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
     """Write a set's folder if it is not current."""
-    start, run, layout, folder = time.perf_counter(), build.run, planned.layout, planned.target.folder
+    start = time.perf_counter()
+    run = build.run
+    layout = planned.layout
+    folder = planned.target.folder
     if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
         return SetResult(reason)
     facts = facts_of(run, planned, build.characters, failures)

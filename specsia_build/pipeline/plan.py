@@ -19,15 +19,17 @@ from specsia_build.stages.members import member
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
-DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
-"""States of an artefact: up to date; made from other inputs, or unfit for the present settings; absent;
-unreadable; or waiting for the artefact of an earlier stage."""
+# States of an artefact
+DONE = "done"  # Up to date
+STALE = "stale"  # Made from other inputs, or unfit for the present settings
+MISSING = "missing"
+DAMAGED = "damaged"  # Unreadable
+BLOCKED = "blocked"  # Waiting for the artefact of an earlier stage
 
 
 @dataclass(frozen=True)
 class Task:
-    """One step of one character, or of one of its clips; methods in `_in` give its key or path at another
-    stage."""
+    """A step of a character or one of its clips; methods in `_in` give its key or path at another stage."""
 
     run: Run
     step: Step
@@ -82,9 +84,11 @@ class Judgement(NamedTuple):
 
 
 def judge(task: Task, *, quick: bool = False) -> Judgement:
-    """Whether the artefact of a task is current, or why not; with `quick` the inputs of an absent one are not
-    read."""
-    stage, config, index, path = task.stage, task.run.config, task.run.index, task.path
+    """Whether a task's artefact is current, or why not; `quick` does not read the inputs of an absent one."""
+    stage = task.stage
+    config = task.run.config
+    index = task.run.index
+    path = task.path
     earlier: dict[CharacterStage, Meta] = {}
     for input_stage in stage.earlier:
         meta = index.meta(task.path_in(input_stage))
@@ -161,10 +165,8 @@ class CharacterState:
 
 def _member(index: Index, key: str, backend: str | None, metas: Mapping[CharacterStage, Meta]) -> Member:
     """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
-    name, stamp = (
-        f"member:{backend or ''}:{key}",
-        " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())]),
-    )
+    name = f"member:{backend or ''}:{key}"
+    stamp = " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
     if (row := index.row(name, stamp)) is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.msgpack.decode(row, type=Member)

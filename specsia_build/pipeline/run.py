@@ -1,5 +1,4 @@
-"""One run: its paths, its settings, its steps and its artefacts; the only module that knows what lies below
-`--out`."""
+"""A run: its paths, settings, steps and artefacts; the only module that knows what lies below `--out`."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ class _Below:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """Paths of one run below `root`; if `--out` is a `url`, the dataset is packed below `root` and then sent
-    there."""
+    """Paths of a run below `root`; if `--out` is a `url`, the dataset is packed here and then sent there."""
 
     root: Path
     url: str | None = None
@@ -149,8 +147,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
 
 
 def named_settings(name: str) -> Path:
-    """Return the file that `--config` names: a path, or settings of the package; raises UsageError if it is
-    neither."""
+    """Return the file that `--config` names: a path, or settings of the package; UsageError if neither."""
     settings = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
     path = Path(name) if Path(name).is_file() else settings.get(name, Path(name))
     if not path.is_file():
@@ -192,11 +189,9 @@ def effective(
     flags: Mapping[str, Any],
     fresh: bool,
 ) -> tuple[BuildConfig, RunLayout]:
-    """Merge settings: defaults, layouts' defaults, the run in the folder (unless `fresh`), the file, the
-    flags.
+    """Merge settings: defaults, layouts' defaults, the folder's run (unless `fresh`), the file, the flags.
 
-    Raises UsageError if a setting cannot be used, or if only one of the flags and the run or file has
-    `clips`.
+    Raises UsageError if a setting cannot be used, or only one of the flags and the run or file has `clips`.
     """
     settings = read_settings(config_file) if config_file is not None else {}
     stated_out = settings.pop("out", None)

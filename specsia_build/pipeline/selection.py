@@ -30,8 +30,7 @@ class Characters:
     Attributes:
         source: name of the source.
         entries: characters to build, in order.
-        splits: split of each id of the source or of the dataset to follow, and of each id that the run had
-            before.
+        splits: split of each id of the source or the dataset to follow, and of each that the run had before.
         left_out: ids of the source that are not built.
         remarks: sentences about the source and the selection.
     """

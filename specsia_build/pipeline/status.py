@@ -28,8 +28,7 @@ from specsia_build.pipeline.warm import compile_once
 
 @dataclass(frozen=True)
 class StageStatus:
-    """Counts of one stage (of one backend): characters or clips done, stale, missing, waiting for an earlier
-    stage, failed."""
+    """Characters or clips of a stage and backend: done, stale, missing, awaiting an earlier one, failed."""
 
     stage: str
     backend: str | None
@@ -85,7 +84,9 @@ def _is_current(run: Run, planned: PlannedSet, facts: Facts) -> bool | None:
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Inspect a run without changing it."""
     characters = find_characters(config, layout, settings_before(layout))
-    entries, packed, empty = characters.entries, list[bool | None](), tuple[str, ...]()
+    entries = characters.entries
+    packed: list[bool | None] = []
+    empty: tuple[str, ...] = ()
     with open_run(config, layout) as run:
         failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
         character_states = {entry.id: character_state(run, entry) for entry in entries}
@@ -122,8 +123,7 @@ def survey_all(
 ) -> list[tuple[CharacterFacts, bytes]]:
     """Facts and picture of each of the `entries`; see `survey`.
 
-    Procedural characters are removed after reading, so that the disk never holds more of them than there are
-    workers.
+    Procedural characters are removed after reading, so that the disk holds at most one per worker.
     """
     from specsia_build.characters.samples.write import withdraw
 

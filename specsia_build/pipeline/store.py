@@ -1,5 +1,4 @@
-"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of their meta
-data.
+"""Artefacts on disk, a WebDataset tar per character and stage, and a cache of their meta data.
 
 A row of the cache is valid while its file has the size and modification time that it was read with. Losing
 the cache costs only time.
@@ -56,8 +55,7 @@ Row: TypeAlias = tuple[str, bytes]  # A file's stamp, and what was read from it:
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
-    """Write an artefact atomically, with bytes that depend on its content only; returns its meta data as read
-    back."""
+    """Write an artefact atomically, with bytes by its content only; returns its meta data as read back."""
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -134,8 +132,7 @@ def read_meta(path: Path) -> dict[str, Any] | None:
 
 
 def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
-    """Size and time of modification of a file, links followed; with `changed` also the time when its inode
-    changed.
+    """Size and modification time of a file, links followed; with `changed` also the time its inode changed.
 
     None if there is no such file.
     """
@@ -169,8 +166,7 @@ def sweep(folder: Path, deep: bool = True) -> None:
 
 
 class Index:
-    """Cache of artefacts' meta data, of what was computed from them, and of source files' digests; not
-    thread-safe.
+    """Cache of artefacts' meta data, what was computed from them, and source files' digests; not thread-safe.
 
     Attributes:
         rows: stamp and content by name, if there is no table; a worker sends them to the build.
@@ -245,8 +241,7 @@ class Index:
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
-        """Run a statement; returns None if the table is damaged, full or read-only, or a name is not
-        UTF-8."""
+        """Run a statement; None if the table is damaged, full or read-only, or a name is not UTF-8."""
         if self._table is not None:
             with suppress(sqlite3.Error, UnicodeEncodeError):
                 return self._table.execute(statement, values).fetchone()
@@ -266,8 +261,7 @@ class Index:
 def open_index(path: Path, artefacts: Path, *, writes: bool) -> Iterator[Index]:
     """Open the cache of a run's artefacts; with `writes`, which needs the run's lock, new rows are stored.
 
-    A cache that is damaged or of another version is discarded; if none can be used, everything is read from
-    files.
+    A cache that is damaged or of another version is discarded; if none is usable, all is read from files.
     """
     table = _open_table(path, writes)
     if table is None and writes:

@@ -59,8 +59,7 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
 
 
 def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
-    """Run stages of a build, and those that they rest on, in a temporary folder; returns reasons of
-    failures."""
+    """Run stages of a build, and those they rest on, in a temporary folder; returns reasons of failures."""
     config, names = job
     with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
         run = Run(config, RunLayout(Path(folder)))

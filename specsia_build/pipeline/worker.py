@@ -26,8 +26,7 @@ from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, 
 
 
 class Phase(NamedTuple):
-    """Steps that one worker does in turn for each character, or for each clip, and what they need of an
-    executor."""
+    """Steps that a worker does in turn for each character or clip, and what they need of an executor."""
 
     steps: tuple[Step, ...]
     needs: Needs
@@ -37,8 +36,7 @@ class Phase(NamedTuple):
 def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     """Group steps into as few phases as possible: characters before clips, split where needs differ.
 
-    Steps of a backend that holds GPUs or other slots are a phase of their own, so that other steps do not
-    hold them.
+    Steps of a backend that holds GPUs or other slots are a phase of their own, so that no others hold them.
     """
     groups, joins = list[Phase](), False
     for step in sorted(steps, key=lambda step: step.stage.per_clip):
@@ -190,8 +188,7 @@ def peak_mb() -> float:
 
 
 def failed(task: Task, reason: str, details: str | None = None) -> Outcome:
-    """Outcome of a failure: the reason in one line, and details to look at, by default the reason if it was
-    cut."""
+    """Outcome of a failure: the reason in one line, and details, by default the reason if it was cut."""
     line = brief(reason)
     if details is None and len(line) >= len(reason):
         return Outcome(line)

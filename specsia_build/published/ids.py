@@ -18,8 +18,7 @@ FIRST_NUMBER = 90_000  # Least number for ids that are none; the published ids a
 ROWS_A_SHARD = 500  # Rows of a shard at most; 12,980, 1,000 and 1,000 rows give 26, 2 and 2 shards
 
 SPLIT_SEED = 42
-"""Seed of the published splits; independent of a build's seed, so that every build of a source shares its
-splits."""
+"""Seed of the published splits, not of a build, so that every build of a source has the same splits."""
 
 LISTS = {"train": "train", "validation": "val", "test": "test"}
 """Name of each split in the names of lists."""

@@ -333,7 +333,9 @@ def _equations(
 
 def _turn(number: int, boxes: Boxes, views: Mapping[int, ViewPositions]) -> Turn:
     """Map of one view's colours into this project's frame."""
-    k, side, yaw = number % DIRECTIONS, _side(number), yaw_of(number)
+    k = number % DIRECTIONS
+    side = _side(number)
+    yaw = yaw_of(number)
     cosine, sine = np.cos(yaw), np.sin(yaw)
     right = np.array([boxes.widths[k] / 255, 0.0]), side * boxes.centres[k] - boxes.widths[k] / 2
     away = np.array([0.0, boxes.depths[k] / 255]), side * boxes.middles[k] - boxes.depths[k] / 2

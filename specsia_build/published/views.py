@@ -1,5 +1,4 @@
-"""What one picture of published positions says by itself: its axes, how wide its box is, and where surfaces
-slope.
+"""What a picture of published positions shows alone: its axes, the width of its box, where surfaces slope.
 
 In such a picture R grows to the image's right, G away from the camera and B upwards, each from 0 to 255 over
 the box of all vertices after the turn of the view. The camera is orthographic, so R follows from a pixel's

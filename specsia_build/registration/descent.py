@@ -2,8 +2,7 @@
 
 Weighted by their inverse (iteratively reweighted least squares) outline distances sum to the area between two
 silhouettes, which is what IoU counts; at rest no small motion changes it. Outlines are sampled where they
-cross the lines of pixel centres, and the distances are those of antialiased silhouettes, so that small images
-will do.
+cross the lines of pixel centres, and distances are those of antialiased silhouettes: small images will do.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ class Similarity:
         )
 
     def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
-        """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the
-        shift."""
+        """The similarity after a small change of log scale, of turns in radians and of shift."""
         x, y, z = (float(a + b) for a, b in zip(self.translation, move, strict=True))
         return Similarity(
             self.scale * float(np.exp(log_scale)),
@@ -76,8 +74,7 @@ class Target:
     Attributes:
         axes: (V, 2, 3), pixels to the right and down per unit of the frame.
         masks: (V, H, H) bool, silhouettes.
-        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no
-            need.
+        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 if not needed.
     """
 
     axes: NDArray[np.float64]
@@ -88,8 +85,7 @@ class Target:
     def of(
         cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = _REACH
     ) -> Target:
-        """Shrink coverage images (V, H, H) to a size, never enlarging them, with distances up to a reach in
-        units."""
+        """Shrink coverage (V, H, H) to a size, never enlarged, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
         distances = [outline_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
@@ -132,8 +128,7 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 @compiled
 def _add_sample(shape, sample, distance, view, weights, sums):  # type: ignore[no-untyped-def]
-    """Add one point of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward
-    normal nx, ny.
+    """Add one point of an outline, at pixel x, y and fraction `along` of an edge, with outward normal nx, ny.
 
     `sample` holds the edge, `along`, the place and the normal; `view` the image's axes and the similarity's
     scale and rotation; `weights` the sample's and the share of what both cover; `sums` what
@@ -149,8 +144,7 @@ def _add_sample(shape, sample, distance, view, weights, sums):  # type: ignore[n
     upper = (1 - fx) * distance[cy, cx] + fx * distance[cy, cx + 1]
     lower = (1 - fx) * distance[cy + 1, cx] + fx * distance[cy + 1, cx + 1]
     r = (1 - fy) * upper + fy * lower
-    # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is
-    # area.
+    # Motion of the place along the normal for each parameter, in pixels: times the outline's length, an area.
     axes, scale, turn = view
     a = shape.ends[edge, 0]
     b = shape.ends[edge, 1]
@@ -256,8 +250,7 @@ def descend(
 
     Returns:
         Mean IoU, similarity, and whether the steps came to rest. The similarity is the last one that keeps
-        the first view's IoU, or the best of these if the mean has fallen since; without any, the start with a
-        mean of -1.
+        the first view's IoU, or the best of these if the mean has fallen since; else the start, with mean -1.
     """
     kept, kept_iou = start, -1.0
     best_iou = -1.0

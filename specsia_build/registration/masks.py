@@ -1,5 +1,4 @@
-"""Silhouettes as small images: distances, overlaps and missing parts; and simplified meshes, quick to
-draw."""
+"""Silhouettes as small images: distances, overlaps, missing parts; and simplified meshes, quick to draw."""
 
 import numpy as np
 import scipy
@@ -47,8 +46,7 @@ def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 @compiled
 def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
-    """Extend distances below `near` to `reach` by two chamfer passes with steps of 1 and the square root of
-    2."""
+    """Extend distances below `near` to `reach` by two chamfer passes with steps of 1 and sqrt(2)."""
     size, away = distance.shape[0], int(np.ceil(reach))
     diagonal = np.float32(1.4142135)
     top, bottom = size, 0
@@ -118,8 +116,7 @@ def overlaps(masks, targets):  # type: ignore[no-untyped-def]
 
 @compiled
 def moments(masks):  # type: ignore[no-untyped-def]
-    """Per view, the area in pixels and the mean column and row of the covered pixels' centres (V, 3); zero
-    for none."""
+    """Area in pixels, and mean column and row of covered pixels' centres, by view (V, 3); zero for none."""
     out = np.zeros((len(masks), 3))
     for k in range(len(masks)):
         n = 0
@@ -171,8 +168,7 @@ def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
 
 
 def lighter(mesh: Mesh, cells: int) -> Mesh:
-    """Simplify a mesh by merging vertices in a grid of `cells` along its longest side; colours are
-    dropped."""
+    """Simplify a mesh by merging vertices in a grid of `cells` along its longest side; drops colours."""
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     cell = float((high - low).max()) / cells * (1 + 1e-6)
     points, faces = _cluster(ready(mesh.vertices), ready(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
@@ -182,17 +178,14 @@ def lighter(mesh: Mesh, cells: int) -> Mesh:
 
 
 LOST_SIZE = 128  # Pixels along a side of the silhouettes in which missing parts are searched
-LOST_REACH = (
-    2.0  # Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ
-)
-LOST = (
-    0.025  # Least share of a missing part; 48 sound characters lack 0.015 at most, those without a leg 0.04
-)
+# Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ
+LOST_REACH = 2.0
+# Least share of a missing part; 48 sound characters lack 0.015 at most, those without a leg 0.04
+LOST = 0.025
 
 
 def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
-    """Share 0-1 of the pixels of Y*'s silhouette (H, W) that Z's covers, at half coverage; 1.0 if it is
-    empty."""
+    """Share 0-1 of the pixels of Y*'s silhouette (H, W) that Z's covers, at half coverage; 1.0 if empty."""
     both, _, theirs = overlap(mask, gt_mask)
     return both / theirs if theirs else 1.0
 

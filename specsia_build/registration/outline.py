@@ -2,8 +2,7 @@
 
 Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show
 the same side, the layer of one begins where that of the other ends, so that only edges between a front and a
-back, and borders, change the number of layers. Their crossings, summed along each row, say which pixels are
-covered.
+back, and borders, change the number of layers. Their crossings, summed along rows, say what is covered.
 """
 
 from typing import NamedTuple
@@ -34,8 +33,7 @@ class Shape(NamedTuple):
 def _edges(faces, welded):  # type: ignore[no-untyped-def]
     total, buckets = 3 * len(faces), len(welded)
     ends, sides = np.empty((total, 2), np.int32), np.empty((total, 2), np.int32)
-    # Edges that still lack a second face, in lists by the sum of their ends, which is the same either way
-    # round.
+    # Edges that still lack a second face, in lists by the sum of their ends, which is the same both ways.
     first, following = np.full(buckets, -1, np.int32), np.empty(total, np.int32)
     n = 0
     for f in range(len(faces)):
@@ -71,8 +69,7 @@ def shape_of(mesh: Mesh) -> Shape:
 
 @compiled
 def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
-    """Fill `points` (2, V) float32 with the pixel coordinates of vertices (3, V) under an affine `view` (2,
-    4)."""
+    """Fill `points` (2, V) float32 with vertices (3, V) in pixels under an affine `view` (2, 4)."""
     for k in range(2):
         for i in range(vertices.shape[1]):
             x, y = vertices[0, i], vertices[1, i]

@@ -1,5 +1,4 @@
-"""The search: closed form on a light mesh for each pitch of a grid, then Gauss-Newton steps on outline
-distances.
+"""The search: closed form on a light mesh for each pitch of a grid, Gauss-Newton steps on outline distances.
 
 A coarse search fits scale and translation from area and centroid of the silhouettes; the steps then refine
 the best fit, first with the light mesh, then with the whole one.
@@ -24,9 +23,8 @@ REGISTRATION_VERSION = 6
 
 COARSE_SIZE = 64  # Pixels of the coarse search
 MIDDLE_SIZE, FINE_SIZE = 128, 256  # Pixels of light steps and of full steps at most
-SHARP_SIZE = (
-    512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
-)
+# Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
+SHARP_SIZE = 512
 SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
 # Cells along the longest side for merged vertices in search and first steps
 COARSE_CELLS, LIGHT_CELLS = 24, 48
@@ -55,8 +53,7 @@ class Registration:
 
 
 def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
-    """Count the views to use: the first half where each of the others shows its opposite's mirror image, else
-    all."""
+    """Count the views to use: half if each later one is its opposite's mirror image, else all."""
     half = len(cameras) // 2
     if len(cameras) == 0 or len(cameras) % 2:
         return len(cameras)

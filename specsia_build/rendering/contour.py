@@ -19,8 +19,7 @@ _SPAN = 16  # Pixels of a row whose distances are lowered together
 
 @compiled
 def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
-    """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond
-    it."""
+    """Distance along unit (gx, gy) from a pixel's centre to the line with `share` of its area beyond it."""
     gx, gy = abs(gx), abs(gy)
     if gx < gy:
         gx, gy = gy, gx
@@ -59,10 +58,10 @@ def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
 
 @inlined
 def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
-    """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from
-    what is
-    covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel
-    either way.
+    """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre.
+
+    The new ones are those from what is covered in that pixel: a disc of radius `along`, or the side of a
+    segment through (gx, gy) * along, half a pixel either way.
 
     There are no branches, so that pixels are looked at together.
     """
@@ -72,8 +71,7 @@ def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
         outward = along - (away * gx + dy * gy)
         aside = max(0.0, abs(dy * gx - away * gy) - 0.5)
         d = max(0.0, outward) if aside == 0.0 else np.sqrt(outward * outward + aside * aside)
-        # The piece lies within 1 of the centre, so that what is nearer to something else lies on no side of
-        # it.
+        # The piece lies within 1 of the centre, so what is nearer to something else lies on no side of it.
         known = np.float64(row[u]) + 1.0
         near = outward >= (-1.0 if aside == 0.0 else 0.0) and known * known > away * away + dy * dy
         if thin:
@@ -83,8 +81,7 @@ def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
 
 @compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
-    """Distance in pixels from each pixel's centre to what an image (H, W) uint8 covers, up to `reach`; (H, W)
-    float32.
+    """Distance in pixels from pixel centres to what an image (H, W) uint8 covers, to `reach`; (H, W) float32.
 
     0 inside, `reach` where nothing is near.
     """
@@ -167,8 +164,7 @@ def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped
 def draw_contour(
     color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, ink: ArrayLike
 ) -> NDArray[np.uint8]:
-    """Draw a contour around a silhouette, holes included; pixels inside keep their colour, alpha covers the
-    line.
+    """Draw a contour around a silhouette and holes; pixels inside keep their colour, alpha covers the line.
 
     Args:
         color: (H, W, 4) uint8 sRGB, straight alpha.

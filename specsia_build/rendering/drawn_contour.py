@@ -39,9 +39,8 @@ _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 _PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
 _EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
-LEAST_WIDTH = (
-    0.75  # Pixels below which there is no line between two silhouettes, and within which widths are equal
-)
+# Pixels below which there is no line between two silhouettes, and within which widths are equal
+LEAST_WIDTH = 0.75
 _SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
 PUREST = 0.97  # Share of the edge in one ink from which a line around a figure of that ink is believed more
 _SLACK = 0.05  # Score that the outermost sample of ink may lack
@@ -120,8 +119,7 @@ def find_contour(picture: Pixels) -> Contour:
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
-    """Measure the line between a figure's silhouette without it, (H, W) uint8, and the edge of a picture (H,
-    W, 4).
+    """Measure the line between a figure's silhouette without it, (H, W) uint8, and a picture (H, W, 4).
 
     None if there is none.
     """

@@ -32,8 +32,7 @@ def kind_of(thing: object) -> str:
 def misshapen(mesh: Mesh) -> str | None:
     """Describe the first fault of a mesh's arrays; None where they can be drawn.
 
-    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked to be
-    finite.
+    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked.
     """
     lengths: dict[str, int] = {}
     for name, (length, shape, kinds) in _ARRAYS.items():

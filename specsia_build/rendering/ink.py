@@ -47,8 +47,7 @@ class Ink:
         return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
 
     def around(self, picture: Pixels) -> Pixels:
-        """Colours (H, W, 3) uint8 of this contour around a figure (H, W, 4) uint8, by its nearest opaque
-        pixel."""
+        """This contour's colours (H, W, 3) uint8 around a figure (H, W, 4) uint8, by nearest opaque pixel."""
         covered = picture[..., 3] >= HALF_COVERED
         if len(self.colours) == 1 or not covered.any():
             return np.broadcast_to(self.colours[0], (*picture.shape[:2], 3))
@@ -76,8 +75,7 @@ def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) ->
 
 
 def contour_colour(gt: Pixels, gt_mask: Pixels) -> list[int]:
-    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); black without
-    one."""
+    """Mean colour, three levels, of the contour of Y* (H, W, 4) outside its silhouette (H, W); else black."""
     alpha = np.where(gt_mask == 0, gt[..., 3], np.uint8(0))
     weights = alpha[alpha > 0].astype(np.float64)
     sums = weights @ gt[alpha > 0][:, :3].astype(np.float64)

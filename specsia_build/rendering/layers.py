@@ -33,8 +33,7 @@ class Seen:
         ends: (E, 2) int32, end vertices of edges.
         sides: (E, 2) int32, the faces beside them; -1 for none, `topology.CROWDED` for several.
         part: (F,) int32, connected part of the surface.
-        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the side it would
-            be seen.
+        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side.
         screen: (V, 2) int32, x and y of vertices in 1/256 pixel.
         depth: (V,) float32 of vertices along the view, in units of the frame; it grows with the distance.
         box: first and end row, first and end column of the pixels outside of which nothing is seen.
@@ -63,8 +62,7 @@ class Seen:
         return out
 
     def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
-        """An attribute of vertices (V, K) at the visible points, (S, S, K) float32, 0 where nothing is
-        seen."""
+        """An attribute of vertices (V, K) at the visible points, (S, S, K) float32; 0 where there is none."""
         out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
@@ -113,8 +111,7 @@ class Renderer(Protocol):
     version: int
 
     def check(self) -> None:
-        """Raise a SpecsiaError that says what is missing and how to get it, if it cannot draw on this
-        machine."""
+        """Raise a SpecsiaError that says what is missing and how to get it, if this machine cannot draw."""
         ...
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
@@ -125,8 +122,7 @@ class Renderer(Protocol):
 def encoded(
     linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32]
 ) -> Layers:
-    """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and cells of
-    `_nearest_to_centre`."""
+    """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and `_nearest_to_centre`'s cells."""
     alpha = np.clip(linear[..., 3], 0.0, 1.0)
     straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
     color = np.zeros(linear.shape, np.uint8)
@@ -139,8 +135,7 @@ def encoded(
 
 
 def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Position (size, size, 3) of each pixel's covered cell that is nearest to its centre; 0 where none is
-    covered.
+    """Position (size, size, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
 
     `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """
@@ -196,8 +191,7 @@ def _levels(silhouette: Silhouette) -> NDArray[np.uint8]:
 
 @compiled
 def _overlap(first, second):  # type: ignore[no-untyped-def]
-    """Count the entries of two byte arrays (N,) that are at least half of 255: of both, of the first, of the
-    second."""
+    """Count entries >= 128 of two byte arrays (N,): of both at once, of the first, and of the second."""
     both = 0
     ours = 0
     theirs = 0
@@ -221,8 +215,7 @@ def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (S, S, 3) inside the box, which is 0 before; `seen` holds the face and the sample of
-    pixels."""
+    """Fill `out` (S, S, 3), 0 before, inside the box; `seen` holds the face and the sample of pixels."""
     face, sample = seen
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):

@@ -24,8 +24,7 @@ AMBIENT = np.float32(
 
 @compiled
 def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
-    """Area-weighted unit normals (V, 3) float32 of points (V, 3) and faces (F, 3); zero where there is no
-    area."""
+    """Area-weighted unit normals (V, 3) float32 of points (V, 3), faces (F, 3); zero if there is no area."""
     out = np.zeros((len(points), 3), np.float64)
     for f in range(len(faces)):
         a, b, c = triple(faces, f)
@@ -44,8 +43,7 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
 
 
 def lit_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Finite normals for shading (F, 3, 3) float32: the mesh's own, turned to each face's outside, else
-    smooth ones."""
+    """Finite normals for shading (F, 3, 3) float32: the mesh's, turned to the face's outside, else smooth."""
     if mesh.normals is None:
         welded = weld(mesh.vertices)[mesh.faces]
         smooth: NDArray[np.float32] = vertex_normals(mesh.vertices.astype(np.float64), ready(welded))

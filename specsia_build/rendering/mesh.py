@@ -84,8 +84,7 @@ def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
 
 
 def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
-    """A material without its sides as JSON, its textures as indices into `textures`, to which new ones are
-    added."""
+    """A material without its sides as JSON, its textures as indices into `textures`; new ones are added."""
     names = (
         "name",
         "base_color",
@@ -339,7 +338,6 @@ def compacted(mesh: Mesh) -> Mesh:
 
 
 def finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A contiguous attribute with NaN replaced by 0, as compiled look-ups would otherwise leave their
-    tables."""
+    """A contiguous attribute, NaN replaced by 0: with it, compiled look-ups would leave their tables."""
     whole = ready(attribute, np.float32)
     return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)

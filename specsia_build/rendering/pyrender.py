@@ -1,8 +1,6 @@
-"""An optional renderer on OpenGL, through the `pyrender` package (extra ``pyrender``); opaque, unlit surfaces
-only.
+"""An optional renderer on OpenGL, by the `pyrender` package (extra ``pyrender``); opaque, unlit surfaces.
 
-pyrender multiplies and averages encoded colours, so factors are put into textures, and pixels are averaged
-here.
+pyrender multiplies and averages encoded colours, so factors are put into textures, and pixels averaged here.
 """
 
 import os
@@ -43,8 +41,7 @@ class PyrenderRenderer:
             # Samples beside the character were averaged as black.
             fine[..., :3] = srgb_to_linear(fine[..., :3] / np.maximum(fine[..., 3:], 1e-6)) * fine[..., 3:]
             mean = fine.reshape(camera.size, GRID, camera.size, GRID, 4).mean(axis=(1, 3))
-            # It takes every camera for a perspective one, so its depths are turned back into the buffer's
-            # first.
+            # It takes all cameras for perspective ones, so its depths are turned back into the buffer's.
             covered = depths > 0
             buffer = _FAR + _NEAR - 2 * _NEAR * _FAR / np.where(covered, depths, 1.0).astype(np.float64)
             depth = (buffer + _FAR + _NEAR) / 2
@@ -94,8 +91,7 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
 
 
 def _look(mesh: Mesh, material: Material) -> dict[str, Any]:
-    """Colours, texture coordinates and material of a primitive; its texture is base colour x factor +
-    emission."""
+    """Colours, UVs and material of a primitive; its texture is base colour x factor + emission."""
     import pyrender
 
     shader = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")

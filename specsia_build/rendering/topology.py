@@ -156,8 +156,7 @@ def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped
 
 @uncounted
 def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untyped-def]
-    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on
-    all sides.
+    """Fill `opposed`, `ends`, `sides` of `Topology`, and `shut` (F,): if each face is bordered on all sides.
 
     `edges` is as of `_list_edges`, and `checked` holds the first three. An edge of more than two half-edges
     loses its second.
@@ -183,8 +182,7 @@ def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untype
 
 @uncounted
 def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyped-def]
-    """Fill `part` (F,) with numbers of connected parts in the order of their first face; `number` (V,) is -1
-    before.
+    """Fill `part` (F,) with numbers of connected parts in order of first faces; `number` (V,) is -1 before.
 
     Returns:
         How many parts there are.
@@ -201,8 +199,7 @@ def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyp
 
 @compiled
 def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
-    """Area and volume, each (P,) float64, of every part; the volume is NaN where a face of it is not
-    `shut`."""
+    """Area and volume of every part, (P,) float64 each; the volume is NaN if a face of it is not `shut`."""
     area, volume = np.zeros(parts), np.zeros(parts)
     origin = np.zeros((parts, 3))
     seen = np.zeros(parts, np.bool_)
@@ -226,13 +223,11 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
 
 
 def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
-    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first
-    half-edge.
+    """Connections of a mesh, vertices at one place taken as one; edges in the order of first half-edges.
 
     Args:
         mesh: at rest, if it moves.
-        bound: (V,) numbers of what moves each vertex: those at the same place that differ in it are not taken
-            as one.
+        bound: (V,) numbers of what moves each vertex; vertices at one place with different ones stay apart.
     """
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
@@ -256,8 +251,7 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
 
 
 def linked_groups(first: NDArray[np.integer], second: NDArray[np.integer], count: int) -> NDArray[np.int32]:
-    """Connected components (count,) of `count` nodes by links (L,) and (L,), numbered in order of their first
-    node."""
+    """Connected components (count,) of `count` nodes, by links (L,) and (L,), in order of first nodes."""
     links = scipy.sparse.coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
     groups: NDArray[np.int32] = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
     return groups

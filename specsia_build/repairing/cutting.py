@@ -26,8 +26,7 @@ _SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
 
 HAZE, HAZE_SHARE = 32, 0.005
-"""Alpha below which pixels away from the figure are haze, and share of the figure's area from which it is
-mentioned."""
+"""Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
 
 LEAST_EDGE, _EDGE = 4.0, 0.006
 """Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
@@ -51,8 +50,7 @@ class Cutout:
     Attributes:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: sentences on what was removed and what may be wrong.
-        boxes: left, top, right and bottom of each separate figure in pixels of the drawing, from left to
-            right.
+        boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
     """
 
     picture: Pixels
@@ -72,8 +70,7 @@ def cut(
         pixel: whether the drawing is known to be pixel art.
 
     Raises:
-        UsageError: if it shows nothing, its background is uneven, the mask does not fit, or there is no such
-            figure.
+        UsageError: if it shows nothing, the background is uneven, the mask does not fit, or no such figure.
     """
     silhouette = None if mask is None else _silhouette(mask, picture.shape[:2])
     step = -(-max(picture.shape[:2]) // MOST_SIDE)
@@ -125,8 +122,7 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
 
 
 def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
-    """Remove all that is not the figure: paper, a scan's rim, shadows, haze and specks; returns warnings
-    too."""
+    """Remove all but the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
     removed = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
@@ -206,8 +202,7 @@ def _clear_haze(figure: Pixels) -> bool:
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     """Remove the colour of the paper (3,) from the outermost pixels of a figure.
 
-    Such a pixel mixes the paper with the next pixel inside; where it lies between the two colours is its
-    coverage.
+    Such a pixel mixes the paper with the next pixel inside; its coverage is its place between the two.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
@@ -225,8 +220,7 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
 
 
 def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[FigureBox, ...], list[str]]:
-    """Keep one of the figures, or all; returns their boxes, whose unit is 1 / `step` pixel, and warnings
-    too."""
+    """Keep one of the figures, or all; returns boxes, whose unit is 1 / `step` pixel, and warnings."""
     labels = figure_labels(figure[..., 3])
     boxes = figure_boxes(labels, figure[..., 3])
     boxes = tuple(

@@ -44,12 +44,10 @@ class DrawingSettings:
 
     Attributes:
         size: pixels on a side of a frame.
-        outline: `keep`, `none`, or the colour of a new contour and its width in pixels of a 512 px frame:
-            `#204080:3`.
+        outline: `keep`, `none`, or a new contour's colour and width in pixels of a 512 px frame: `#204080:3`.
         mask: file of a black-and-white picture of the drawing's size that gives its silhouette.
         figure: number of the only figure to take, from 1 and from left to right; all of them by default.
-        facing: side of the character that the drawing shows: `front`, `left`, `right` or `back`; found by
-            default.
+        facing: side of the character that is drawn: `front`, `left`, `right` or `back`; found by default.
         pixel: whether it is pixel art, which is scaled by whole numbers and not repaired by the network.
     """
 
@@ -67,15 +65,13 @@ class Frontal:
 
     Attributes:
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
-        masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a
-            drawing.
+        masks: (V, S, S) uint8, silhouettes without contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
         bare: (S, S, 4) uint8, the drawing without its contour; the image inside of its silhouette by default.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
-        contour: what was decided about the drawing's contour, for the record of a repair; None for a
-            character.
+        contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
         warnings: sentences on what may be wrong with the drawing.
     """
 
@@ -129,8 +125,7 @@ class Frontal:
 
 
 def read_drawing(path: Path, reading: DrawingSettings) -> Frontal:
-    """Read a drawing and put it into the frame, see `frame_drawing`; raises `UsageError` if it cannot be
-    read."""
+    """Read a drawing and put it into the frame by `frame_drawing`; raises `UsageError` if unreadable."""
     picture, missing = load_drawing(path)
     front = frame_drawing(picture, reading, safe_id(path.stem))
     return replace(front, warnings=(*missing, *front.warnings))
@@ -149,8 +144,7 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
-    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if it is
-    neither."""
+    """Colour and width, in pixels of a 512 px frame, of `COLOUR[:WIDTH]`; raises `UsageError` if neither."""
     name, _, number = text.partition(":")
     try:
         red, green, blue, *alpha = ImageColor.getrgb(name)
@@ -229,8 +223,7 @@ def _record(contour: Contour, image: Pixels, mask: Pixels, scale: float) -> dict
 
 
 def render_front(own: AnimatedCharacter, size: int) -> Frontal:
-    """Render the front of a character as a build does, with its contour; raises `CharacterError` if that is
-    empty."""
+    """Render the front of a character as a build does, with contour; raises `CharacterError` if empty."""
     config = BuildConfig(views=_VIEWS, size=size)
     entry, (mesh, rig) = own.character.entry, in_frame(own, config)
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
@@ -270,8 +263,7 @@ _Box = tuple[float, float, float, float]
 
 
 def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:
-    """Crop and scale a picture (h, w, 4) to (size, size, 4), colours weighed by alpha; the box may reach
-    beyond it."""
+    """Crop and scale a picture (h, w, 4) to (size, size, 4), weighing by alpha; a box may reach beyond it."""
     out = np.array(_crop(Image.fromarray(picture).convert("RGBa"), box, size).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out

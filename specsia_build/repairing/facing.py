@@ -1,5 +1,4 @@
-"""Tell from which side a drawing shows its character, by a small network; ``python -m benchmarks.facing``
-trains it."""
+"""Tell by a small network which side a drawing shows; ``python -m benchmarks.facing`` trains it."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -23,9 +23,8 @@ _BESIDE, ABOVE = 0.01, 0.15
 above the
 other, in heights of the taller: a head may float above its body."""
 
-ALIGNED = (
-    0.5  # Share of the narrower part's width below, or above, the other from which one is above the other
-)
+# Share of the narrower part's width below, or above, the other from which one is above the other
+ALIGNED = 0.5
 
 
 def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
@@ -92,8 +91,7 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
 
 
 def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
-    """Whether two parts in boxes (rows, columns), so many pixels apart, are one figure; `length` is of all
-    figures."""
+    """Whether parts in two boxes, `gap` pixels apart, are one figure; `length` is that of all figures."""
     height, width = (along.stop - along.start for along in box)
     tall, wide = (along.stop - along.start for along in other)
     down, across = (

@@ -1,5 +1,4 @@
-"""Films and sheets of a repair: the repaired figure alone, and drawing, before and after beside each
-other."""
+"""Films and sheets of a repair: the repaired figure, and drawing, before and after beside each other."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ _LEAST_SIDE = 512  # Pixels on a side of a film of pixel art, whose frames may b
 def write_turn(
     path: Path, count: int, frames: Iterator[Pixels], fps: Fraction, ground: Ground = None
 ) -> None:
-    """Write a film of frames (S, S, 4) uint8 with straight alpha, on a ground or transparent, and MP4 then on
-    white."""
+    """Write a film of frames (S, S, 4) uint8, straight alpha, on a ground or transparent (MP4: on white)."""
     if ground is None and path.suffix.lower() == ".mp4":
         ground = WHITE
     if ground is not None:
@@ -36,15 +34,13 @@ def _on_ground(frames: Iterator[Pixels], ground: tuple[int, int, int]) -> Iterat
 
 
 def enlarged(picture: Pixels, least: int = _LEAST_SIDE) -> Pixels:
-    """Repeat the pixels of pixel art, (S, S, 4) uint8, a whole number of times, to at least `least` on a
-    side."""
+    """Repeat pixels of pixel art (S, S, 4) uint8 a whole number of times, to at least `least` on a side."""
     factor = -(-least // len(picture))
     return np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def write_comparison(path: Path, count: int, triples: Iterator[tuple[Pixels, ...]], fps: Fraction) -> None:
-    """Write a film with labels of a drawing, and frames before and after, each (S, S, 4) uint8, side by
-    side."""
+    """Write a labelled film of a drawing, frames before and after, (S, S, 4) uint8 each, side by side."""
     first = next(triples)
     sheet = Sheet(("",), ("",), ("drawing", "before", "after"), tile=len(first[0]))
     write_moving(path, count, map(sheet.draw, chain((first,), triples)), fps)
@@ -57,8 +53,7 @@ def write_sheet(
     pairs: Sequence[tuple[Pixels, Pixels]],
     tile: int = 256,
 ) -> None:
-    """Write a picture of a drawing and of frames before and after, each (S, S, 4) uint8, labelled by their
-    yaws.
+    """Write a picture of a drawing and frames before and after, each (S, S, 4) uint8, labelled by yaw.
 
     Each is scaled to `tile` pixels on a side.
     """

@@ -50,8 +50,7 @@ class WrittenRepairs:
 
 
 def drawings_in(subject: str | Path) -> dict[str, Path] | None:
-    """Drawings of a folder by the names of the folders to write, or None if the subject is one drawing or
-    character.
+    """Drawings of a folder by names of the folders to write, or None for a subject that is no folder.
 
     A folder with characters (3DBiCar or meshes) is not one of drawings. A name is that of the file without
     its suffix, or with it where several files share it.
@@ -83,8 +82,7 @@ def _holds_characters(folder: Path) -> bool:
 def repair_folder(
     drawings: Mapping[str, Path], settings: RepairSettings, out: Path, device: str = "auto"
 ) -> WrittenRepairs:
-    """Repair drawings one after the other, each into the folder of its name; a bad one does not stop the
-    others.
+    """Repair drawings one after the other, each into the folder of its name; a bad one does not stop others.
 
     A drawing that was repaired before, the same bytes with the same settings, is left as it is. Raises
     `UsageError` if an option belongs to one drawing, or the folder holds something else, and `WriteError` if

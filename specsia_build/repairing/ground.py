@@ -1,5 +1,4 @@
-"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, and a soft shadow on the
-ground."""
+"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, a soft shadow below it."""
 
 import numpy as np
 import scipy
@@ -21,17 +20,15 @@ _DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to i
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
 # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
 _HUE, _STEEP = 0.06, 24
-FADING = (
-    0.05  # Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
-)
+# Brightness that lies between the darkest and the palest tenth of it, at least: a pale shoe is even
+FADING = 0.05
 
 LOW = 0.25  # Lowest share of the drawing's height that a shadow on the ground lies in
 _FLAT = 1.5  # Width of such a shadow in heights, at least
 _LEAST = 0.004  # Share of the figure's area that it covers, at least
 
-_FEET = (
-    0.25  # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
-)
+# Share of a shadow's height into which the figure reaches down, at least, unless it floats above
+_FEET = 0.25
 
 
 def scan_rim(picture: Pixels) -> Mask:
@@ -73,8 +70,7 @@ def _slanted(ink: Mask, rim: Mask, depths: tuple[int, int]) -> Mask:
 
 
 def translucent_shadow(figure: Pixels) -> Mask:
-    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; all False if there is
-    none."""
+    """Find a shadow of one translucent colour below a figure (h, w, 4) on transparency; else all False."""
     alpha = figure[..., 3]
     candidates = (alpha > 0) & (alpha < _OPAQUE)
     covered = alpha >= HALF_COVERED
@@ -97,8 +93,7 @@ def translucent_shadow(figure: Pixels) -> Mask:
 
 
 def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
-    """Find a soft shadow on the paper (3,) uint8 beside the feet of a figure (h, w, 4); all False if there is
-    none.
+    """Find a soft shadow on the paper (3,) uint8 beside a figure's feet (h, w, 4); all False if none.
 
     It is a gradient of the paper's hue that the paper runs into without an edge.
     """
@@ -130,8 +125,7 @@ def _ground(covered: Mask) -> slice:
 
 
 def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
-    """Parts of candidates that lie flat on the ground, where the solid figure stands in them or floats
-    above."""
+    """Parts of candidates flat on the ground, where the solid figure stands in them or floats above."""
     top = _ground(covered).start
     # Antialiased edges of the figure may have the shadow's colour, but are thin.
     parts, _ = scipy.ndimage.label(_thick(candidates), np.ones((3, 3)))

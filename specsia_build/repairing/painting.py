@@ -1,5 +1,4 @@
-"""Paint the frames of a turn: the drawing itself from the front, its colours beside it, and a model's
-elsewhere."""
+"""Paint frames of a turn: the drawing itself in front, its colours beside it, and a model's elsewhere."""
 
 from __future__ import annotations
 
@@ -30,15 +29,13 @@ def as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
 
 
 def seen_by_network(front: Frontal, pos: Pixels) -> Drawing:
-    """A drawing in the scale of the reconstruction as a network sees it; `pos` (S, S, 4) uint8 is Zpos of
-    frame 0."""
+    """A drawing in the reconstruction's scale as a network sees it; `pos` (S, S, 4) uint8: frame 0's Zpos."""
     # The line's colour is mixed with the figure's where they meet.
     return Drawing(*visible_places(pos, front.color, front.mask), front.ink or NO_CONTOUR)
 
 
 def with_back(drawing: Drawing, back: Frontal, pos: Pixels) -> Drawing:
-    """A drawing with a drawn back, whose colours are at the positions of the view from behind, Zpos (S, S, 4)
-    uint8."""
+    """A drawing with a drawn back, its colours at positions of the view from behind, Zpos (S, S, 4) uint8."""
     return replace(drawing, back=visible_places(pos, back.color, back.mask))
 
 
@@ -64,7 +61,6 @@ class _Painter:
 
 
 def _share(yaw: float) -> float:
-    """Share of the drawing's colours in a frame: 1 from the front, 0 beyond `_AROUND` degrees, smooth
-    between."""
+    """Share of the drawing's colours in a frame: 1 from the front, 0 beyond `_AROUND` degrees, smoothly."""
     away = min(abs((yaw + 180) % 360 - 180) / _AROUND, 1.0)
     return 1 - away * away * (3 - 2 * away)

@@ -1,5 +1,4 @@
-"""Place a reconstruction in the frame of the drawing, a backend's or a file of any axes and scale, and let it
-turn.
+"""Place a reconstruction in the drawing's frame, a backend's or a file in any axes and scale, and turn it.
 
 The frames to repair show it turning, still or in motion, with its positions at rest.
 """
@@ -75,8 +74,7 @@ class Placed:
 
 
 def read_single(path: Path) -> AnimatedCharacter:
-    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` if there are
-    several."""
+    """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` for several."""
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
@@ -85,8 +83,7 @@ def read_single(path: Path) -> AnimatedCharacter:
 
 
 def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
-    """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the
-    silhouette.
+    """Reconstruct a drawing, and a drawn back if given, by a backend, and register it to the silhouette.
 
     Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and
     there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
@@ -105,8 +102,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Place a mesh by the silhouette and the colours of the drawing; raises `SpecsiaError` if it does not
-    fit."""
+    """Place a mesh by the drawing's silhouette and colours; raises `SpecsiaError` if it does not fit."""
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
@@ -138,8 +134,7 @@ def _preference(turned: Turned) -> float:
 def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """Register a mesh after a turn by right angles; returns its likeness to the drawing, and the
-    similarity."""
+    """Register a mesh after right-angled turns; returns its likeness to the drawing, and the similarity."""
     moved = _turned(mesh, turn)
     similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
@@ -172,10 +167,8 @@ def _placed(
         # The front does not show depth, so the figure turns about the middle of its box.
         low, high = moved.bounds()
         depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
-        moved, matrix[:3, 3] = (
-            moved.with_vertices(moved.vertices - depth.astype(np.float32)),
-            matrix[:3, 3] - depth,
-        )
+        moved = moved.with_vertices(moved.vertices - depth.astype(np.float32))
+        matrix[:3, 3] -= depth
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
     if overlap < _LEAST_IOU:

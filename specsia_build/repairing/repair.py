@@ -1,5 +1,4 @@
-"""Repair a drawing: reconstruct it, and repair its frames with a model; nothing is written but a fitted
-model."""
+"""Repair a drawing: reconstruct it, repair its frames with a model; writes nothing but a fitted model."""
 
 from __future__ import annotations
 

@@ -91,8 +91,7 @@ class RepairSettings:
     def of(options: Mapping[str, Any]) -> RepairSettings:
         """Make settings of options by name, where None stands for the default.
 
-        Raises `UsageError` for an unknown name, a wrong value, and numbers of frames and seconds that
-        contradict each other.
+        Raises `UsageError` for unknown names, wrong values, contradictory numbers of frames and seconds.
         """
         given = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():

@@ -1,5 +1,4 @@
-"""Render an SVG file in a process of its own: ``python -m specsia_build.repairing.svg`` reads it and writes a
-PNG.
+"""Render an SVG file in its own process: ``python -m specsia_build.repairing.svg`` reads it, writes a PNG.
 
 A small file may ask for hours, or for any amount of memory, and may name other files. The process has limits,
 and gets nothing but the drawing itself.
@@ -22,8 +21,7 @@ LINK, TEXT = "an image that it links to", "text, which paths would keep"
 
 
 def render_svg(data: bytes, name: str) -> tuple[bytes, list[str]]:
-    """Render an SVG as a PNG on transparency with a longer side of `_SIDE` pixels, and list what was left
-    out.
+    """Render an SVG as a PNG on transparency with a longer side of `_SIDE` pixels; list what was left out.
 
     `name` is for errors. Raises `UsageError` if it is no SVG, or takes too much time or memory.
     """

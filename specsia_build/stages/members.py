@@ -96,8 +96,7 @@ def member(key: str, backend: str | None, metas: EarlierMeta) -> Member:
 
 
 def has_rows(metas: EarlierMeta) -> bool:
-    """Whether artefacts hold all pictures of a dataset's rows; clips have Y* only if a layout of pairs needs
-    it."""
+    """Whether artefacts hold all pictures of a dataset's rows; clips have Y* only if pairs need it."""
     if project.STAGE in metas:
         return True
     return move.STAGE in metas and frame_file(schema.GT, 0) in metas[draw.STAGE]["files"]

@@ -30,8 +30,7 @@ BYTES_PACKAGES = (
 
 
 def public_settings(config: BuildConfig, source: str, layout: str) -> dict[str, Any]:
-    """Settings that decide what is in a layout, without paths of this machine; `source` is the source's
-    name."""
+    """Settings that decide a layout's content, without paths of this machine; `source` is its name."""
     settings = {
         **result_settings(replace(config, layouts=(PAIRS,))),
         "source": source,

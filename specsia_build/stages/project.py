@@ -56,8 +56,7 @@ def _targets(config: BuildConfig) -> list[str]:
 
 
 def _outlined(config: BuildConfig) -> bool:
-    """Whether reconstructions include the contour, and are registered to silhouettes that do, as in the
-    published set."""
+    """Whether reconstructions, and the silhouettes they are registered to, have the contour, as published."""
     return config.frontal == "outlined"
 
 
@@ -148,10 +147,11 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall, box and
         ``turned_boxes`` (all vertices in the camera's axes); and no files.
 
-    Raises LowQualityError with the pictures if the mean IoU is below `min_iou` and such characters are
-    quarantined.
+    Raises LowQualityError with pictures if the mean IoU is below `min_iou` and low quality is quarantined.
     """
-    config, rendered, reconstructed = job.config, earlier[render.STAGE], earlier[reconstruct.STAGE]
+    config = job.config
+    rendered = earlier[render.STAGE]
+    reconstructed = earlier[reconstruct.STAGE]
     masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
     mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)

@@ -70,8 +70,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
-    """The frontal picture, the files that the backend states, and all of the render if it sees the ground
-    truth."""
+    """The frontal picture, the backend's stated files, and all of the render if it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     inputs = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
     for i, path in enumerate(backend_inputs(backend, job.entry.id)):
@@ -135,8 +134,7 @@ def _run(
     truth: Callable[[], Mesh] | None,
     **context: Any,
 ) -> tuple[Mesh, list[str], dict[str, Any] | None]:
-    """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if it was
-    not."""
+    """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if not."""
     readings, doubts = list[Reading](), list[str]()
     known = Context(
         character_id=name,
@@ -157,12 +155,9 @@ def _run(
 def _refused(
     error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look
 ) -> Exception:
-    """The same error with frontal pictures of the mesh, fitted to the figure, and axes with which it fits
-    better."""
-    image, mask = (
-        png.decode(rendered.files[render.FRONT], 4),
-        png.decode(rendered.files[view_file(GT_MASK, 0)], 1),
-    )
+    """The same error with frontal pictures of the mesh, fitted to the figure, and axes that fit it better."""
+    image = png.decode(rendered.files[render.FRONT], 4)
+    mask = png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
         mesh = compacted(mesh).with_sides(double=True)
         placed = fitted(mesh, mask >= HALF_COVERED)
@@ -186,7 +181,9 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
 
     Raises LowQualityError with the frontal pictures if the mesh does not look like the picture.
     """
-    entry, config, backend = job.entry, job.config, _backend(job)
+    entry = job.entry
+    config = job.config
+    backend = _backend(job)
     image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
 
     def ground_truth() -> Mesh:
@@ -259,8 +256,7 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
 
 
 def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
-    """PNGs of one view by name: Z and its mask from `files`, Y* from `rendered`, and an overlay of
-    silhouettes."""
+    """PNGs of a view by name: Z and its mask from `files`, Y* from `rendered`, and overlaid silhouettes."""
     color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
     ours, theirs = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
     overlay = png.encode(_OVERLAY[2 * (ours >= HALF_COVERED).astype(np.uint8) + (theirs >= HALF_COVERED)])

@@ -47,7 +47,6 @@ def all_stages() -> tuple[Stage, ...]:
 
 
 def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:
-    """The stages of a run, or of every kind of run, that make an artefact of each character, in their
-    order."""
+    """Stages of a run, or of all kinds of run, that make an artefact of each character, in their order."""
     stages = all_stages() if config is None else stages_for(config)
     return tuple(stage for stage in stages if isinstance(stage, CharacterStage))

@@ -1,5 +1,4 @@
-"""Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the
-backend."""
+"""Stage 1, render: a character's clean views Y*, their silhouettes, and the backend's frontal picture."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,9 +28,7 @@ from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, M
 
 FRONT = "front.png"
 
-LEAST_COVERED = (
-    0.002  # Share of the picture that a character must cover in every view; less is an empty or broken file
-)
+LEAST_COVERED = 0.002  # Share of each view that a character must cover; less is an empty or broken file
 
 MOST_OUTLINE = 4
 
@@ -66,8 +63,7 @@ class Outline:
 
 
 def outline(seed: int, character_id: str, rule: str = RANDOM) -> Outline:
-    """A character's contour, 1-4 px thick, drawn from SHA-256(seed, character_id); see
-    `BuildConfig.outline`."""
+    """A character's contour, 1-4 px thick, from SHA-256(seed, character_id); see `BuildConfig.outline`."""
     digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
     thickness = 1 + digest[0] % MOST_OUTLINE
     if rule == COLOURED:

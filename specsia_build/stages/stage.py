@@ -27,8 +27,7 @@ class Artefact:
     Attributes:
         key: the character's or the clip's id.
         files: bytes by name; `META` is not among them.
-        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes,
-            `DIGEST`.
+        meta: JSON; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, `DIGEST`.
     """
 
     key: str
@@ -83,8 +82,7 @@ class Clip:
         id: unique in a run and usable as a file name: the character's id, the motion's name and the camera's
             number, joined by ``-``, which the latter two do not contain.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a
-            turntable.
+        origin: `config.OWN`, or the name of the built-in motion or the file; empty for a turntable.
         index: number of the motion in its origin.
         frames: number of frames.
         view: number of the camera.
@@ -107,8 +105,7 @@ def character_of(clip_id: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless the stage has one of
-    each."""
+    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless it has one of each."""
 
     entry: Entry
     config: BuildConfig
@@ -125,8 +122,7 @@ class Sources:
         root: folder that contains all files.
         prefix: prefix of their names, which no other input of the stage has.
         sample: seed and version of a procedural character, which are the input instead of its files.
-        stated: files that the source itself names, which are always inputs: another file is another
-            character.
+        stated: files that the source names, which are always inputs: another file is another character.
     """
 
     folder: Path
@@ -155,14 +151,11 @@ def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sou
     return Sources(entry.folder, entry.within, prefix, entry.sample, (*mesh, *texture, *more))
 
 
-Earlier: TypeAlias = Mapping[
-    "CharacterStage", Artefact
-]  # A character's artefacts of the stages that a stage reads
+Earlier: TypeAlias = Mapping["CharacterStage", Artefact]  # A character's artefacts that a stage reads
 EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]  # Their meta data
 
 Make: TypeAlias = Callable[[Job, Earlier], tuple[Artefact, tuple[Path, ...]]]
-"""Makes an artefact, and lists the files that were read for it or looked for in vain; raises
-CharacterError."""
+"""Makes an artefact, and lists the files that were read or looked for in vain; raises CharacterError."""
 
 
 def _nothing(*_: object) -> Mapping[str, Any]:

@@ -78,8 +78,7 @@ def _lacking(pair: Comparison, reconstructed: Meta) -> str | None:
 
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta) -> str | None:
-    """End of a sentence about how the colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), or
-    None."""
+    """End of a sentence on how the colours of Z's front and the picture, (s, s, 4), differ, or None."""
     plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         return (

@@ -170,6 +170,7 @@ def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
         "index.sqlite",
         "left-out.json",
         "lock",
+        "packed",
     ]
 
 

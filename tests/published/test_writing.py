@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.frame import Camera
+from specsia_build.published.tree import PICTURE_FILES
 from specsia_build.published.writing import (
     on_ground,
     positions_in_views,
@@ -192,7 +193,7 @@ def test_tree_keeps_alpha() -> None:
     views, pos, boxes = drawn(sphere(0.4))
     color = views[0].color
     files = tree_pictures(color, positions_in_views(pos, YAWS, boxes)[0], color)
-    shapes = {name: picture.shape[2:] for name, picture in files.items()}
+    shapes = {PICTURE_FILES[name]: picture.shape[2:] for name, picture in files.items()}
     rest = "mesh/blender_render/rest_pose"
     assert shapes == {
         "char/texture.png": (4,),
@@ -202,5 +203,5 @@ def test_tree_keeps_alpha() -> None:
         f"{rest}/pos/0001.png": (4,),
         f"{rest}/edge/0001.png": (),
     }
-    assert_array_equal(files["char/texture.png"], color)
-    assert_array_equal(files[f"{rest}/pos/0001.png"][..., 3], color[..., 3])
+    assert_array_equal(files["gt"], color)
+    assert_array_equal(files["pos"][..., 3], color[..., 3])

@@ -27,8 +27,7 @@ from specsia_build.rendering.mesh import Mesh
 
 @dataclass(frozen=True)
 class Fusion(Backend):
-    """Backend that damages and fuses six views of the ground truth; strength 1 imitates Wonder3D with
-    instant-nsr."""
+    """Backend that damages and fuses six views of the truth; strength 1 is like Wonder3D with instant-nsr."""
 
     strength: float = 1.0
 
@@ -62,8 +61,7 @@ class Fusion(Backend):
 
 
 def create(argument: str | None) -> Fusion:
-    """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError unless that is a number from 0
-    to 2."""
+    """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError if that is no number in 0-2."""
     try:
         strength = 1.0 if argument is None else float(argument)
     except ValueError:

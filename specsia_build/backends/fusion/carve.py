@@ -26,9 +26,8 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-_REACH = (
-    3  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
-)
+# Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
+_REACH = 3
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
@@ -88,8 +87,7 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
 
 @compiled
 def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-def]
-    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz)
-    float32."""
+    """Signed distance in units, positive inside, every `cell` from `low` to `high`: (nx, ny, nz) float32."""
     counts = np.ceil((high - low) / cell).astype(np.int64) + 1
     views = len(inside)
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
@@ -183,8 +181,7 @@ def _fitting_cell(
 ) -> float:
     """Units between voxels that give about `_FACES` faces.
 
-    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a
-    vertex.
+    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, two faces to a vertex.
     """
     low = low - PROBE
     volume = _carved(views.inside, views.depth, facing, low, high + PROBE, PROBE)

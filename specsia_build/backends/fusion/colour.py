@@ -1,5 +1,4 @@
-"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by how they face
-it."""
+"""Vertex colours of the fused surface: a blend of the views that see a vertex, weighted by their angle."""
 
 import numpy as np
 import scipy
@@ -21,9 +20,8 @@ from specsia_build.rendering.mesh import Mesh
 _SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
 SEEN = 0.012  # Units that a vertex may be behind a view's depth and still be visible
 SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
-PEEK = (
-    0.012  # Error of the depth test in units, at strength 1: colours land on surfaces behind, and the reverse
-)
+# Error of the depth test in units, at strength 1: colours land on surfaces behind, and the reverse
+PEEK = 0.012
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
 """Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share
@@ -33,9 +31,8 @@ between R, G and B: a colour network is fitted at random points and keeps a patt
 GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
 _PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
 FRINGE = 1.2  # Pixels beyond the outline over which a view's colours turn to paper
-_FEWEST = (
-    0.02  # Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
-)
+# Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
+_FEWEST = 0.02
 NEIGHBOURS = 4
 
 
@@ -78,8 +75,7 @@ def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-
 def colours_of(
     mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
 ) -> Floats:
-    """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and
-    grain."""
+    """Colour of each vertex (V, 3) float32 sRGB 0-1, by unit normals (V, 3), with speckle and grain."""
     rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)
     depths = np.stack([depth_along(camera, layers, np.inf) for camera, layers in rendered])
     shape = (len(mesh.vertices), len(CAMERAS))

@@ -2,8 +2,7 @@
 
 Lengths are pixels of a `VIEW_SIZE` image, colours are sRGB-encoded 0-1. The constants hold at strength 1;
 every one that is an amplitude grows in proportion to the strength. They are set by eye against pictures that
-Wonder3D, and the drawing tools built on it, publish, and so that the fused figures keep a novel-view IoU of
-0.90.
+Wonder3D and drawing tools built on it publish, and so that the fused figures keep a novel-view IoU of 0.90.
 """
 
 import numpy as np
@@ -53,16 +52,14 @@ def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64
 def damaged(
     pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
 ) -> DrawnViews:
-    """Damage one of `true_views` as the network would: the front is close to the picture, the back mostly
-    made up.
+    """Damage one of `true_views` as the network would: the front is near the picture, the back made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
     share = strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0)
     bend = _similarity(generator, share)
     bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
-    # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from
-    # behind.
+    # The nearer surface wins at a step in depth: else blurring and resampling would eat thin parts.
     nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), _NEARER)
     moved = warped(np.dstack([pixels, nearer]), bend)
     alpha = moved[..., 3]
@@ -170,8 +167,7 @@ def _spline(grid, size, step):  # type: ignore[no-untyped-def]
 
 
 def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
-    """Noise (H, H) float32 of mean 0 and standard deviation 1, without detail finer than a wavelength in
-    pixels.
+    """Noise (H, H) float32, mean 0 and standard deviation 1, without detail finer than a wavelength (pixels).
 
     The coefficients lie half a wavelength apart.
     """
@@ -188,8 +184,7 @@ def smooth_vectors(generator: np.random.Generator, wavelength: float) -> Floats:
 
 @compiled
 def warped(image, shift):  # type: ignore[no-untyped-def]
-    """Bilinear image(p + shift(p)), the border repeated: (H, H, C) float32; shift (2, H, H) pixels, across
-    and down."""
+    """Bilinear image(p + shift(p)), border repeated: (H, H, C) float32; shift (2, H, H) pixels, x and y."""
     out = np.empty_like(image)
     for y in range(VIEW_SIZE):
         for x in range(VIEW_SIZE):
@@ -218,8 +213,7 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @compiled
 def _crossings(level):  # type: ignore[no-untyped-def]
-    """Distance of nodes beside the zero contour of `level` (h, w); infinity for other nodes and at the
-    border."""
+    """Distance of nodes beside the zero contour of `level` (h, w); infinity at other nodes and the border."""
     distance = np.full(level.shape, np.inf)
     for r in range(1, level.shape[0] - 1):
         for c in range(1, level.shape[1] - 1):

@@ -45,8 +45,7 @@ class DrawnViews(NamedTuple):
     depth: Floats
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Smallest and largest x, y, z of what the front, the back and the sides show; a CharacterError if
-        nothing."""
+        """Smallest and largest x, y, z of what front, back and sides show; a CharacterError if nothing."""
         if not (self.inside[FRONT_VIEW] > 0).any():
             raise CharacterError("all of the character is too thin to be reconstructed")
         points = []
@@ -70,8 +69,7 @@ def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
 def true_views(
     mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64]
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Views of the ground truth, each turned by degrees from its camera; the front's colour is the picture
-    (S, S, 4).
+    """Views of the ground truth, turned by degrees from their cameras; the front shows the picture (S, S, 4).
 
     Yields:
         Of each view the colour and coverage (H, H, 4), sRGB-encoded 0-1 and premultiplied, and the depth (H,
@@ -89,8 +87,7 @@ def true_views(
 
 @inlined
 def seen_from(k, x, y):  # type: ignore[no-untyped-def]
-    """Column in pixels and depth in units of a point in view `k`. As all cameras are upright, its row depends
-    on z."""
+    """Column in pixels and depth in units of a point in view `k`; its row needs z, cameras are upright."""
     return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE, BASES[k, 2, 0] * x + BASES[
         k, 2, 1
     ] * y
@@ -98,8 +95,7 @@ def seen_from(k, x, y):  # type: ignore[no-untyped-def]
 
 @inlined
 def between(at):  # type: ignore[no-untyped-def]
-    """Index of the pixel before a coordinate, with pixel centres at halves, and the fraction to the next one,
-    0-1."""
+    """Index of the pixel before a coordinate (centres at halves), and the fraction to the next one, 0-1."""
     x = min(max(at - 0.5, 0.0), VIEW_SIZE - 1.0)
     i = min(int(x), VIEW_SIZE - 2)
     return i, x - i
@@ -107,8 +103,7 @@ def between(at):  # type: ignore[no-untyped-def]
 
 @inlined
 def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
-    """Value of an image (H, H) at fraction `t` from row `j` to the next, and `s` from column `i` to the
-    next."""
+    """Value of an image (H, H) at fraction `t` from row `j` to the next, and `s` from column `i` on."""
     top = image[j, i] + s * (image[j, i + 1] - image[j, i])
     low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
     return top + t * (low - top)

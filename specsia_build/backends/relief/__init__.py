@@ -1,2 +1,1 @@
-"""The default backend: `net` predicts a figure's depth and back, `backend` makes the mesh, and `train` the
-weights."""
+"""The default backend: `net` predicts a figure's depth and back; `backend` makes the mesh; `train` trains."""

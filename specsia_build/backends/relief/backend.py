@@ -1,9 +1,7 @@
-"""The default backend: a small network predicts from one picture the depth of its figure and the colours of
-its back.
+"""The default backend: a small network predicts the depth and the back's colours of a figure in a picture.
 
 The network sees a crop of 128 px. Front and back become two sheets that meet on the silhouette's contour. The
-picture colours the front; each pixel of the back takes one of the picture's own colours, or that of the
-front's pixel.
+picture colours the front; each pixel of the back takes one of the picture's colours or the front pixel's own.
 """
 
 import hashlib

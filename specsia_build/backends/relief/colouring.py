@@ -24,9 +24,8 @@ from specsia_build.pictures.palettes import COLOURS
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
 _ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
-_FLATTEST = (
-    1.0  # Grain of a drawing at which rules begin to count; the network knows renders, which have less
-)
+# Grain of a drawing at which rules begin to count; the network knows renders, which have less
+_FLATTEST = 1.0
 _SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
 INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
 _NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
@@ -75,8 +74,7 @@ def back_of(drawn: DrawnFront, logits: Floats, crop: Crop) -> Pixels:
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
-    """Whether a figure (S, S), in the middle of its crop, is about its own mirror image, in shape and in
-    materials."""
+    """Whether a figure (S, S), centred in its crop, is about symmetric in shape and in materials."""
     inside, mirrored = material < COLOURS, material[:, ::-1]
     either = inside | (mirrored < COLOURS)
     return bool(np.mean((material == mirrored)[either]) >= _SYMMETRIC)
@@ -132,8 +130,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
 
 
 def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:
-    """Smooth colours (COLOURS, S, S, 3) float32 of each label (S, S) of a picture (S, S, 3), continued
-    everywhere."""
+    """Smooth colours (COLOURS, S, S, 3) float32 by label (S, S) of a picture (S, S, 3), on all pixels."""
     out = np.zeros((COLOURS, *colours.shape), np.float32)
     for number in range(COLOURS):
         known = (labels == number).astype(np.float32)
@@ -148,8 +145,7 @@ def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats
 
 
 def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
-    """Colours (H, W, 3) float32 of a picture `where` (H, W): in each pixel those of its likeliest material;
-    else 0."""
+    """Colours (H, W, 3) float32 of a picture `where` (H, W), by each pixel's likeliest material; else 0."""
     shape = (where.shape[0], where.shape[1])
     best, index = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.intp)
     for number, values in enumerate(likely):

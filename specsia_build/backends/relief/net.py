@@ -1,5 +1,4 @@
-"""The network of `relief` without torch, and its input: a square crop of a drawing with a palette, both at
-128 px.
+"""The network of `relief` without torch, and its input: a square crop of a drawing and a palette, at 128 px.
 
 A U-net of 3 x 3 convolutions, compiled, whose sums have one order.
 """
@@ -31,9 +30,8 @@ BOUND = 8.0  # Bound of the network's output, by a hyperbolic tangent
 THICKNESS = 0.15  # Half thickness, in lengths of the figure's longest side, per unit of the network's output
 CROP_SAMPLES, CROP_ROUNDS = 1000, 6  # Pixels that a palette is made of, and rounds of k-means
 _FARTHEST = 16.0  # Pixels of a crop from the contour that are one unit of the network's input
-CHANNELS = (
-    8  # Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
-)
+# Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour
+CHANNELS = 8
 RIM = 4.0  # Pixels of a crop from the contour within which a colour is one of the rim
 _AROUND, _ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
 
@@ -44,11 +42,9 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
-    """The network's input (SIZE, SIZE, CHANNELS) float32, mostly within -1 and 1, of a crop (SIZE, SIZE, 4)
-    on white.
+    """The network's input (SIZE, SIZE, CHANNELS) float32, about -1 to 1, of a crop (SIZE, SIZE, 4) on white.
 
-    `length` is the longest side of the figure's box in the picture, over that in space; 0 where it is not
-    known.
+    `length` is the longest side of the figure's box in the picture, over that in space; 0 if not known.
     """
     channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
     channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
@@ -62,8 +58,7 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
 
 
 def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Likely colours of each pixel of the back, (3, S, S): the front's, and the nearest rim's by `_AROUND`
-    and `_ALONG`.
+    """Likely colours of pixels of the back (3, S, S): the front's, and the rim's by `_AROUND` and `_ALONG`.
 
     `labels` (S, S) are indices of colours in the palette, `COLOURS` where a pixel has none.
     """

@@ -67,8 +67,7 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
 
 
 def _materials(areas: NDArray[np.intp], labels: NDArray[np.intp], alike: Mask) -> NDArray[np.intp]:
-    """Join colours (N,) that are alike and lie in the same areas (N,), as shades do; see
-    `Regions.of_colour`."""
+    """Join colours (N,) that are alike and in the same areas (N,), as shades do; see `Regions.of_colour`."""
     counts = np.zeros((areas.max() + 1, COLOURS))
     np.add.at(counts, (areas, labels), 1)
     mixed = counts.T @ (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))

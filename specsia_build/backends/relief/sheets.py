@@ -24,9 +24,8 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 SIZE = 128  # Width and height of a crop in pixels
 FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
 FULLY_COVERED = 250  # Coverage from which a pixel's colour is the figure's alone
-_MARGIN = (
-    0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
-)
+# Share of the figure's longest side that is kept around it; the network was trained with as much
+_MARGIN = 0.032
 _SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
 _NEAR = 0.3  # Cells from the contour within which a node is moved onto it
@@ -148,10 +147,8 @@ class ClosedSurface:
     """A closed surface over a picture.
 
     Attributes:
-        points: (V, 3) float64, column, row and height in pixels of the picture; height grows towards the
-            viewer.
-        faces: (F, 3) int64, counter-clockwise seen from outside when columns grow to the right and rows
-            downwards.
+        points: (V, 3) float64, column, row, height in pixels of the picture; height grows towards the viewer.
+        faces: (F, 3) int64, counter-clockwise from outside if columns grow to the right and rows downwards.
         front: (F,) bool, whether the face belongs to the front.
     """
 
@@ -167,8 +164,7 @@ def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[
 
 
 def _lattice(covered: Mask, distance: Doubles) -> tuple[Doubles, Doubles, float]:
-    """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in
-    pixels."""
+    """Columns and rows (h, w) of the coarsest lattice that keeps thin parts, and its cell in pixels."""
     box = box_around(covered)
     cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
     while True:
@@ -188,8 +184,7 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
 
     Args:
         figure: in its picture.
-        depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the
-            figure.
+        depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer, in figure lengths.
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
 
     Raises:
@@ -273,8 +268,7 @@ def _sheets(
 def textured(
     figure: FigureCut, surface: ClosedSurface, front: NDArray[np.uint8], back: NDArray[np.uint8]
 ) -> Mesh:
-    """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one
-    texture.
+    """The surface in units of the frame, with front and back (H, W, 3) uint8 side by side in one texture.
 
     Both are colours of the figure's window, as seen from the front.
     """

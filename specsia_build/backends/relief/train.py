@@ -1,8 +1,7 @@
 """Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out
 FOLDER``.
 
-Needs torch. Characters are drawn from the front and from behind, in poses of their own clips and a little
-turned.
+Needs torch. Characters are drawn from front and behind, in poses of their own clips and a little turned.
 """
 
 import hashlib
@@ -155,8 +154,7 @@ def _cut(picture: _Picture) -> _Picture:
 
 
 def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Permute and mix the channels of pictures (..., 3), 0 to 255, and change their gamma, all in the same
-    way."""
+    """Permute and mix channels of pictures (..., 3), 0 to 255, and change their gamma, all the same way."""
     order = rng.permutation(3)
     gamma, mix = np.exp(rng.normal(0, 0.3, 3)), np.eye(3) + rng.normal(0, 0.12, (3, 3))
     if rng.random() < 0.08:
@@ -245,8 +243,7 @@ def example(picture: _Picture, rng: np.random.Generator) -> dict[str, NDArray[An
 def losses(
     predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]
 ) -> tuple[Tensor, ...]:
-    """Losses of depth, its slope and colour, means over pixels that show both sides; colour in every other
-    pixel."""
+    """Losses of depth, slope, colour: means over pixels that show both sides; colour at every other one."""
     half = functional.softplus(predicted[:, 1:2]) * net.THICKNESS
     depth = (
         torch.cat([predicted[:, :1] + half, predicted[:, :1] - half], 1)
@@ -282,8 +279,7 @@ def losses(
 
 
 class Batches(Dataset[dict[str, NDArray[Any]]]):
-    """Batches of examples of weighted pictures. Each batch depends only on the seed and the number of its
-    step."""
+    """Batches of examples of weighted pictures; each depends only on the seed and the number of its step."""
 
     def __init__(self, drawn: Sequence[tuple[_Picture, float]], steps: int, seed: int) -> None:
         self._pictures = [picture for picture, _ in drawn]
@@ -308,8 +304,7 @@ def train(
     """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
     It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples
-    are made by `workers` processes; with 0 the training process makes them itself. `device` is `cpu` or
-    `cuda`.
+    are made by `workers` processes; with 0 the training process makes them. `device` is `cpu` or `cuda`.
     """
     torch.set_num_threads(1)
     torch.manual_seed(batches.seed)

@@ -70,8 +70,7 @@ class Bridged(Backend):
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The worker's mesh in the frame; a CharacterError if the worker failed, or its mesh cannot be
-        read."""
+        """The worker's mesh in the frame; a CharacterError if the worker fails or its mesh is unreadable."""
         supervisor, pins = self._supervisor or self._start(), self._pins
         with tempfile.TemporaryDirectory(
             prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
@@ -148,13 +147,10 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 
 
 def create(name: str, argument: str | None) -> Bridged:
-    """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without a checkout or its
-    interpreter."""
+    """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without checkout or interpreter."""
     installed = find_installation(name, root=None if not argument else Path(argument))
-    variable, doctor = (
-        f"SPECSIA_{name.upper()}",
-        f"`specsia backends doctor {name}` lists what else is missing",
-    )
+    variable = f"SPECSIA_{name.upper()}"
+    doctor = f"`specsia backends doctor {name}` lists what else is missing"
     root, python = installed.root, installed.python
     if root is None or not root.is_dir():
         raise UsageError(

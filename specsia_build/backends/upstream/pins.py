@@ -20,8 +20,7 @@ NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights from the Hugging Face Hub (`source`, `revision`, `files`; all files if empty), or a file at
-    `path`.
+    """Weights from the Hugging Face Hub (`source`, `revision`, `files`; all if empty), or a file at `path`.
 
     `path` is relative to the checkout or in the home folder, and `fetch` the command that fetches it.
     """
@@ -94,11 +93,9 @@ def read_pins(name: str) -> Pins:
 
 
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
-    """Find a project by the arguments, then ``SPECSIA_NAME_ROOT``, ``_PYTHON`` and ``_DEVICES``, then the
-    settings.
+    """Find a project by arguments, else ``SPECSIA_NAME_ROOT``, ``_PYTHON``, ``_DEVICES``, else settings.
 
-    The interpreter is that of a ``.venv`` in the checkout by default. Raises a UsageError for unusable
-    settings.
+    The interpreter is that of the checkout's ``.venv`` by default. Raises a UsageError for unusable settings.
     """
     settings = dict(all_settings().get(name, {}))
     for key, path in (("root", root), ("python", python), ("devices", None)):

@@ -1,5 +1,4 @@
-"""One worker process: started on demand, limited in time, restarted after a fault, ended with all that it
-started."""
+"""One worker process: started on demand, limited in time, restarted after a fault, ended with children."""
 
 import subprocess
 from collections.abc import Mapping

@@ -100,8 +100,7 @@ def serve(load: Load) -> None:
 
 
 def enter(*folders: str) -> str:
-    """Make a folder of a checkout the working directory and the first place of imports; returns its absolute
-    path."""
+    """Make a checkout's folder the working directory and first place of imports; returns its full path."""
     root = os.path.abspath(os.path.join(*folders))
     os.chdir(root)
     sys.path.insert(0, root)

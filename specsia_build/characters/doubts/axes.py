@@ -16,9 +16,8 @@ LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
 # Difference of logits that is one vote, and votes of a format beside the networks'.
 VOTE, OF_FORMAT = 0.75, 1
-AGAINST_FORMAT = (
-    2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
-)
+# Votes of a format against the opposite: left and right may be named as a viewer sees them
+AGAINST_FORMAT = 2
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
 
 # Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that
@@ -75,8 +74,7 @@ class Evidence:
 
 
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
-    """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints
-    vote."""
+    """Find a Z-up character's front, `usual` for its format; by joints alone if `taken`, of a manifest."""
     votes = Votes()
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")

@@ -172,8 +172,7 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether names differ in a number, a letter, a level of detail or ``collider`` as their last or first
-    word."""
+    """Whether names differ in a number, letter, level of detail, or ``collider`` as last or first word."""
     first, second = sorted((tuple(first), tuple(second)), key=len)
     if len(first) == len(second) > 1:
         pairs = (
@@ -204,8 +203,7 @@ def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
 
 
 def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
-    """Warn about a garment or a body without head: two of head, hands and feet have joints far from any
-    surface."""
+    """Warn of a garment or headless body: two of head, hands, feet have joints far from any surface."""
     if not len(probe.points):
         return
     bare = []
@@ -242,8 +240,7 @@ def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
 
 
 def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Doubt:
-    """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the
-    largest"."""
+    """A warning that leaving out parts resolves; `effect` ends its sentence, such as "keeps the largest"."""
     names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
     others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
     if "" in names or not others.isdisjoint(names):

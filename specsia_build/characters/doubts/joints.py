@@ -19,9 +19,8 @@ _FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
 
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
-LEAST_AGREEMENT = (
-    0.8  # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round.
-)
+# Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round
+LEAST_AGREEMENT = 0.8
 MOST_OFF_AXIS = 30.0  # Degrees between the front and an axis; a walking figure's shoulders turn by 20.
 MOST_OFF_UP = 36.0  # Degrees between up and an axis; a standing rig leans by 18 at most.
 LEAST_AHEAD = 0.01  # Heights of eyes ahead of the head and of toes ahead of ankles; rigs have 0.02 to 0.1.
@@ -85,8 +84,7 @@ def front_axis(landmarks: Sequence[Landmark]) -> str | None:
 
 
 def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Doubles]:
-    """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long
-    enough."""
+    """Horizontal directions (2,) ahead by eyes, toe joints and a tail, in heights, if long enough."""
     head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
     ahead = {
         "eye joints": (LEAST_AHEAD, middle(landmarks, FACE - {"face"}) - head),

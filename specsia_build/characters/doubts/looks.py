@@ -20,8 +20,7 @@ LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative 
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
 # Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the
-# figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides
-# 0.73.
+# figure fills: hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a body hides 0.73.
 HULL_HIDES = 0.9
 HULL_NEAR = 0.7
 HULL_FITS = 0.5
@@ -36,8 +35,7 @@ _NOTHING = 100.0
 
 
 def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
-    """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50,`` or None for
-    several."""
+    """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50``; else None."""
     levels = color[..., :3][coverage == _FULL].astype(np.int16)
     if len(levels) == 0:
         return None
@@ -96,8 +94,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
 
 
 def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-    """(F,) whether a face's component or material is wound inwards, its area, whether its component is
-    closed."""
+    """(F,) if a face's component or material is wound inwards, its area, and if the component is closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
     connected = topology(mesh)
@@ -113,8 +110,7 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
 
 @compiled
 def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-untyped-def]
-    """How much the faces (F, 3) of each group look away from their middle, by area: 1 on a ball, -1 inside
-    one."""
+    """How much the faces (F, 3) of groups look away from their middle, by area: 1 on a ball, -1 inside it."""
     count = group.max() + 1
     middle = np.zeros((count, 3))
     weight = np.zeros(count)

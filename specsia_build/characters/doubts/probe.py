@@ -71,8 +71,7 @@ class Probe:
 
     @cached_property
     def mirror_distance(self) -> Doubles:
-        """(3,) mean distance of the points from themselves mirrored across the best plane square to x, y and
-        z."""
+        """(3,) mean distance of points from themselves mirrored in the best plane square to x, y and z."""
         return np.array([self._mirrored(axis) for axis in range(3)])
 
     @cached_property

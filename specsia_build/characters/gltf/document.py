@@ -152,8 +152,7 @@ class Document:
         return self._bytes[key]
 
     def accessor(self, index: int) -> NDArray[Any]:
-        """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled
-        in."""
+        """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in."""
         entry = self.entry(Accessor, index)
         code, width = COMPONENTS.get(entry.component_type), _WIDTHS.get(entry.type or "")
         if code is None or width is None:
@@ -244,8 +243,7 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in the types that Draco
-    stores.
+    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in types of Draco.
 
     Raises ValueError if it is damaged or lacks an attribute.
     """
@@ -278,8 +276,7 @@ def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def load_document(path: Path, within: Path) -> Document:
-    """Open a .glb, .gltf or .vrm file, which its first bytes decide; no file of it may lie outside of
-    `within`."""
+    """Open a .glb, .gltf or .vrm file, told by its first bytes; no file of it may lie outside `within`."""
     return parse_document(path, read_source(path, within), SideFiles(path, within))
 
 
@@ -321,8 +318,7 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
 
 
 def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
-    """Decode the root object of UTF-8 JSON, with or without a byte order mark, and split its lists into
-    entries."""
+    """Decode the root object of UTF-8 JSON, with or without byte order mark, and split lists into entries."""
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{"):
         raise CharacterError(f"{name} is not a glTF file that can be read: copy or export it again")
@@ -331,10 +327,8 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    stored, keys = (
-        _decode(text, dict[str, Raw], f"{name}:"),
-        [kind.key for kind in GltfEntry.__subclasses__()],
-    )
+    stored = _decode(text, dict[str, Raw], f"{name}:")
+    keys = [kind.key for kind in GltfEntry.__subclasses__()]
     rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
     root = _decode(rest, schema.Root, f"{name}:")
     version = str((root.asset or {}).get("version") or "unknown")

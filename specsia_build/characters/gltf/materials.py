@@ -42,8 +42,7 @@ _GAMMA_UNTIL = (0, 54)
 
 
 class Placement(NamedTuple):
-    """Where a texture is looked up: n of ``TEXCOORD_n``, and the values of KHR_texture_transform, in
-    radians."""
+    """Where a texture is looked up: n of ``TEXCOORD_n``, KHR_texture_transform's values, in radians."""
 
     uv_set: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
@@ -75,8 +74,7 @@ class ConvertedMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once; those without a base-colour texture show the `fallback`, if
-    any.
+    """The materials of one file, each built once; those without a base-colour texture show any `fallback`.
 
     A damaged material, texture or image costs that alone, with a warning.
     """
@@ -103,8 +101,7 @@ class Materials:
         return self._built[index]
 
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
-        """The material for a primitive with or without UVs, whose vertex colours are opaque or not; built
-        once each."""
+        """The material for a primitive with or without UVs, of opaque vertex colours or not; built once."""
         built = self.material(index)
         bare = not textured and built.is_textured
         material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material

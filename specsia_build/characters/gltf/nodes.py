@@ -143,8 +143,7 @@ def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
-    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports
-    them.
+    """Add the joints and bind poses of skins; damaged ones are skipped, as reading their mesh reports them.
 
     Of bind poses that differ those of the skin of most joints count, with others that agree with it.
     """

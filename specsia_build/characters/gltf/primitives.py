@@ -25,8 +25,7 @@ MODE_FAN = 6
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
 MOST_OUTSIDE = 0.01
-"""Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another
-mesh's."""
+"""Share of a primitive's vertices that may name joints its skin lacks; with more, it is another mesh's."""
 
 INSTANCE_COST = 2000  # Bytes of memory for a mesh at a node
 _SKIN_COST = 400  # Bytes of memory of a vertex while a skin poses it
@@ -103,8 +102,7 @@ class Vertices:
         return None
 
     def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at weight
-        1."""
+        """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at 1."""
         for index, target in enumerate(self.primitive.targets or ()):
             if name in target:
                 stored, is_normalised = self._stored(name, widths, target)
@@ -145,8 +143,7 @@ class Vertices:
     def _stored(
         self, name: str, widths: tuple[int, ...], target: Mapping[str, int] | None = None
     ) -> tuple[NDArray[Any], bool]:
-        """Rows of an attribute, or of a morph target's, as stored, and whether their integers are
-        normalised."""
+        """Rows of an attribute or a morph target's, as stored, and whether their integers are normalised."""
         accessor = self.attributes[name] if target is None else target[name]
         if target is None and name in self.unpacked:
             values = self.unpacked[name]
@@ -164,8 +161,7 @@ class Vertices:
 
 @dataclass(frozen=True)
 class PlacedPrimitive:
-    """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves
-    it)."""
+    """A primitive in the file's coordinates, its attributes and its skinning (None if the node moves it)."""
 
     mesh: Mesh
     source: Vertices
@@ -174,8 +170,7 @@ class PlacedPrimitive:
 
 @dataclass(frozen=True)
 class _Part:
-    """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh without
-    vertices."""
+    """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh of no vertices."""
 
     source: Vertices
     points: NDArray[np.float64]
@@ -186,8 +181,7 @@ class _Part:
 
 @dataclass
 class MeshReader:
-    """Reads the mesh instances of one file, whose nodes have transforms `worlds` (N, 4, 4) to its
-    coordinates."""
+    """Reads a file's mesh instances, whose nodes have transforms `worlds` (N, 4, 4) to its coordinates."""
 
     document: Document
     worlds: NDArray[np.float64]

@@ -36,8 +36,7 @@ _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
 
 
 def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read the default scene of a glTF file, at rest or in a pose, in the file's own coordinates (+Y up,
-    metres).
+    """Read the default scene of a glTF file, at rest or in a pose, in the file's coordinates (+Y up, metres).
 
     Skins are applied from the transforms of their joints, morph targets with their default weights or the
     pose's. Lines, points, cameras and lights are left out. Buffers and images are read from the file, from
@@ -91,8 +90,7 @@ def _rig_of(
     instances: Sequence[Instance],
     primitives: Iterable[tuple[int, PlacedPrimitive]],
 ) -> Rig:
-    """The rig of the vertices of primitives and the numbers of their instances, in the file's own
-    coordinates."""
+    """The rig of primitives' vertices and the numbers of their instances, in the file's own coordinates."""
     first: dict[tuple[str, int], int] = {}
     nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
     morphs: list[Morph] = []
@@ -200,8 +198,7 @@ def _read_scene(
 
 
 def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) -> Collection[int]:
-    """Nodes above and below joints and visible meshes; all nodes if no mesh has a skin, which may have been
-    lost.
+    """Nodes above and below joints and visible meshes; all if no mesh has a skin, which may have been lost.
 
     A file may carry skeletons that nothing visible hangs on.
     """

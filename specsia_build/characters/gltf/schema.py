@@ -1,5 +1,4 @@
-"""Typed structs of a glTF document, named as in the specification; keys that no reader needs are skipped
-undecoded."""
+"""Typed structs of a glTF document, named as in the specification; keys that no reader needs are skipped."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ class Root(Struct):
 
 
 class GltfEntry(Struct, kw_only=True):
-    """An entry of one of the document's lists; `key` names the list. A name that is not text counts as
-    none."""
+    """An entry of one of the document's lists, which `key` names. A name that is not text counts as none."""
 
     key: ClassVar[str]
     name: Any = None

@@ -1,5 +1,4 @@
-"""The shape of a character: its measures, its body and clothes, and the features that ``tables.json``
-describes."""
+"""The shape of a character: measures, body and clothes, and the features that ``tables.json`` describes."""
 
 from collections.abc import Sequence
 
@@ -41,8 +40,7 @@ def vector(x: float, y: float, z: float) -> Doubles:
 
 
 class Body:
-    """A character with the floor at 0 and the top of its head at 1.8; whatever has two sides is given for the
-    left.
+    """A character with the floor at 0, the top of its head at 1.8; what has two sides is given for the left.
 
     `tint` has a colour for every look; `marks` are painted on the `pieces`, each in a colour, the lowest
     first. `profile` has height, half width, half depth and z of the middle of the torso, (7, 4), from below;
@@ -112,10 +110,8 @@ class Body:
 
         upper, self.drop = between(*figure["arm"]), between(-0.14, 0.23)
         wrist = upper * between(*figure["wrist"])
-        self.arm, self.hand = (
-            np.array([upper, (upper + wrist) / 2, wrist]),
-            max(wrist * 1.2, 0.3 * upper + 0.03),
-        )
+        self.arm = np.array([upper, (upper + wrist) / 2, wrist])
+        self.hand = max(wrist * 1.2, 0.3 * upper + 0.03)
         self.along = vector(np.cos(self.drop), -np.sin(self.drop), 0)
         self.shoulder = vector(self.chest * 0.86, self.neck - max(upper * 1.1, 0.13 * self.span), 0)
         self.wrist = self.shoulder + self.along * between(*figure["reach"])
@@ -124,10 +120,8 @@ class Body:
         between, (width, half, _) = self.chance.between, self.head[1]
         wide = width * (between(0.2, 0.28) if self.chance.true(0.5) else between(0.13, 0.19))
         high = min(wide * between(1.0, 1.4), 0.34 * half)
-        apart, level = (
-            between(0.36, 0.46),
-            between(-0.06, 0.1) + TRAIT_TABLES.species[self.traits.species].eye_level,
-        )
+        apart = between(0.36, 0.46)
+        level = between(-0.06, 0.1) + TRAIT_TABLES.species[self.traits.species].eye_level
         chest_width, chest_depth, chest_middle = self.girth(self.trunk(0.6))
         waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(
             2 * CLOTH, 2 * CLOTH, 0
@@ -170,8 +164,7 @@ class Body:
         return np.asarray(self.head[0] + self.head[1] * (x, y, depth))
 
     def cap(self, edges: Sequence[float], scale: float) -> Doubles:
-        """The head's surface down to an edge in front, at the sides and behind, in half turns from the
-        top."""
+        """The head's surface down to edges in front, at the sides and behind, in half turns from the top."""
         front, side, back = edges
         ahead = np.cos(np.linspace(-np.pi, np.pi, 33))
         edge = np.pi * (side + np.where(ahead > 0, front - side, back - side) * ahead**2)
@@ -194,10 +187,8 @@ class Body:
     def _add_mark(self, mark: Mark) -> None:
         middle, unit = self.places[mark.on]
         x, y = (float(middle[k] + unit[k] * mark.at[k]) for k in (0, 1))
-        size, bend = (
-            (float(unit[0] * mark.size[0]), float(unit[1] * mark.size[1])),
-            float(mark.bend * unit[1]),
-        )
+        size = (float(unit[0] * mark.size[0]), float(unit[1] * mark.size[1]))
+        bend = float(mark.bend * unit[1])
         mark = replace(mark, at=(x, y), size=size, bend=bend, looks=mark.looks or _LOOKS[mark.on])
         colour = shade(self.tint[mark.colour], mark.shade)
         self.marks.append((mark, colour))

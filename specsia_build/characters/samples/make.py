@@ -56,12 +56,9 @@ def make_sample(seed: int, index: int) -> SampleMesh:
 
 
 def draw_front(sample: SampleMesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, and its mask (SIZE,
-    SIZE)."""
-    vertices, camera = (
-        (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
-        frame.Camera(0.0, _SIZE),
-    )
+    """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, mask (SIZE, SIZE)."""
+    vertices = (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32)
+    camera = frame.Camera(0.0, _SIZE)
     texture = Texture(np.pad(sample.image, ((0, 0), (0, 0), (0, 1)), constant_values=255))
     mesh = Mesh(
         vertices=frame.normalise(vertices, (camera,), _LINE + 1).apply(vertices),
@@ -88,8 +85,7 @@ _SEAM = 0.05  # How much farther than the nearest bone another may be to have a 
 
 
 def make_rig(seed: int, index: int) -> Rig:
-    """The rig of a character's vertices: joints that are not turned at rest, and shares of the nearest of
-    them."""
+    """The rig of a character's vertices: joints not turned at rest, and shares of the nearest of them."""
     body = Body(seed, index)
     heights = (*(body.trunk(share) for share in (0.2, 0.36, 0.6, 0.96)), body.head[0][1] - body.head[1][1])
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,

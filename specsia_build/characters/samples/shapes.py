@@ -63,8 +63,7 @@ class Piece:
 
 
 def section(columns: int, power: float = 2.0) -> Doubles:
-    """A closed superellipse (C, 2) of x and z, counter-clockwise from the back; power 2 is round, more is
-    squarer."""
+    """A closed superellipse (C, 2) of x, z, counter-clockwise from the back; power 2 is round, 4 squarer."""
     angle = np.linspace(-np.pi, np.pi, columns)
     flat = np.stack([np.sin(angle), np.cos(angle)], axis=1)
     flat[-1] = flat[0]
@@ -79,8 +78,7 @@ def turned(x_deg: float, y_deg: float, z_deg: float) -> Doubles:
 def superellipsoid(polar: Doubles, columns: int, power: float = 2.0, jaw: float = 0.0) -> Doubles:
     """Points (R, C, 3) of a superellipsoid of unit radii: `polar` is radians from the top, (R, C) or (R, 1).
 
-    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1, or wider if it is
-    negative.
+    Power 2 is round, 4 and more a rounded block. The lower half is narrower by `jaw`, 0-1; wider if negative.
     """
     polar = np.broadcast_to(polar, (len(polar), columns))
     height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))
@@ -96,8 +94,7 @@ def blob(centre: Vector, radii: Vector, power: float, turn: Doubles) -> Doubles:
 
 
 def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Doubles) -> Doubles:
-    """A ring about Y, turned about its centre: radii of its middle line; half thickness and half height over
-    these."""
+    """A ring about Y, turned about its centre: middle radii; half thickness and half height over these."""
     middle, round_ = section(21), section(9)[::-1]
     outwards = middle[:, None, :] * (1 + thick * round_[:, :1])
     grid = np.stack(

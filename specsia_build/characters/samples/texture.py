@@ -35,8 +35,7 @@ def choose_prints(body: Body) -> Prints:
 
 
 def _printed(kind: str, x: Doubles, y: Doubles, repeat: float) -> Doubles:
-    """How much of a surface a print covers, 0-1, (R, C): x (C,) around it and y (R, C) along it in
-    lengths."""
+    """Share 0-1 of a surface that a print covers, (R, C): x (C,) around it, y (R, C) along it in lengths."""
 
     def cut(distance: Doubles) -> Doubles:
         return np.clip(0.5 - distance / _EDGE, 0.0, 1.0)

@@ -195,8 +195,7 @@ class Traits:
 
 
 def tone(lightness: float, saturation: float, hue_deg: float) -> Colour:
-    """A colour by hue, saturation and lightness; yellow and green hues look lighter, so they are made
-    darker."""
+    """A colour by hue, saturation, lightness; yellow and green look lighter, so they are made darker."""
     hue = (hue_deg / 360) % 1.0
     bright = 0.12 * np.cos(2 * np.pi * (hue - 0.22))
     return colorsys.hls_to_rgb(
@@ -217,10 +216,8 @@ def shade(colour: Colour, amount: float) -> Colour:
 def colours(chance: Chance, traits: Traits) -> dict[str, Colour]:
     """A colour for every look and every mark."""
     hue, steps = chance.between(0, 360), chance.choice(TRAIT_TABLES.hues)
-    mood, lights = (
-        chance.choice((0.08, 0.7, 0.9, 1.1, 1.3)),
-        chance.rng.permutation(np.array([0.33, 0.52, 0.76])),
-    )
+    mood = chance.choice((0.08, 0.7, 0.9, 1.1, 1.3))
+    lights = chance.rng.permutation(np.array([0.33, 0.52, 0.76]))
     top, bottom, third = (tone(lights[k], mood * chance.between(0.3, 0.6), hue + steps[k]) for k in range(3))
     if chance.true(0.35):
         bottom = tone(chance.choice((0.2, 0.3, 0.4, 0.92)), 0.12, hue + 180)

@@ -17,8 +17,7 @@ from specsia_build.folders import remove_empty
 
 _MESH = "tpose/m.obj"
 FILES = ("image/image_reshape512.jpeg", "image/mask512.png", "tpose/m.png", "tpose/m.mtl", _MESH, METADATA)
-"""Every file of a complete character, relative to its folder; the one that says whose folder it is goes
-last."""
+"""Every file of a complete character, relative to its folder; that which says whose it is goes last."""
 
 
 def provide(entry: Entry) -> None:

@@ -40,8 +40,7 @@ Part = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
 def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
     """Check a packed dataset of this project's schema or of the published one, or the published tree.
 
-    The report does not depend on `workers`. `progress` is called with the numbers of rows checked and of all
-    rows.
+    The report does not depend on `workers`. `progress` gets the numbers of rows checked and of all rows.
     """
     place = find_place(where)
     if place.folder is not None and is_tree(place.folder):
@@ -174,7 +173,10 @@ class Comparison:
     def __init__(self, settings: files.Settings, kind: Kind, several: bool, findings: Findings) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
-        self._settings, self._kind, self._several, self._add = settings, kind, several, findings.add
+        self._settings = settings
+        self._kind = kind
+        self._several = several
+        self._add = findings.add
         self.findings = findings
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
@@ -245,8 +247,7 @@ class Comparison:
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
-        """Check splits against the frozen ones and, if all rows were compared, for missing views and
-        images."""
+        """Check splits against the frozen ones and, with all rows compared, for missing views and images."""
         splits_of: dict[str, set[str]] = {}
         most = (
             max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1

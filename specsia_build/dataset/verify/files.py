@@ -59,8 +59,7 @@ def machine_path(text: str) -> str | None:
 
 
 def list_files(place: Place, findings: Findings) -> list[str]:
-    """Names of a dataset's files; report names that are unsafe and links that lead out, and leave these
-    out."""
+    """Names of a dataset's files; reports and leaves out unsafe names and links that lead out."""
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         raise UsageError(no_dataset(place.where, names))
@@ -77,8 +76,7 @@ def list_files(place: Place, findings: Findings) -> list[str]:
 
 
 def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findings) -> dict[str, str]:
-    """Check which files there are, and that texts hold no path of this machine; returns texts by file
-    name."""
+    """Check which files there are, and that texts hold no path of this machine; returns texts by name."""
     texts = {}
     for name in sorted({schema.CARD} if kind == "published" else _NEEDED):
         if name not in names:
@@ -105,8 +103,7 @@ def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findin
 def read_footers(
     place: Place, names: Sequence[str], findings: Findings
 ) -> dict[Shard, pq.FileMetaData | None]:
-    """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are
-    missing."""
+    """Footer of each shard in order, None if it cannot be read; reports these, and missing shards."""
     shards = [shard for name in names if (shard := schema.parse_shard_name(name, own=True)) is not None]
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
         findings.add("files", name, problem)
@@ -161,8 +158,7 @@ def check_sum(name: str, listed: str, actual: str | None, findings: Findings) ->
 
 
 def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
-    """The card's YAML, None if it cannot be read; its configurations must name every shard and nothing
-    else."""
+    """The card's YAML, None if unreadable; its configurations must name every shard and nothing else."""
     fields: dict[str, Any] = {}
     entries: list[tuple[str, str, str]] = []
     with findings.catching("files", schema.CARD):
@@ -248,8 +244,7 @@ def read_build(text: str | None, findings: Findings) -> Settings:
 def check_shard(
     shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings
 ) -> tuple[int, ...] | None:
-    """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be
-    checked."""
+    """Check a shard's row groups and columns; returns the rows of each group, None if not checkable."""
     stored = footer.schema.to_arrow_schema()
     expected = schema.arrow_schema(schema.columns_of(kind, stored.names))
     problems = []

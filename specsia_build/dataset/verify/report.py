@@ -50,8 +50,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Report:
-    """Size of a dataset in rows (or another `unit`), verdicts, the first problems of each check, and
-    notes."""
+    """Size of a dataset in rows (or another `unit`), verdicts, first problems of each check, and notes."""
 
     rows: int
     characters: int

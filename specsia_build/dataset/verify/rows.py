@@ -30,21 +30,16 @@ from specsia_build.rendering.contour import MOST_THICKNESS
 from specsia_build.rendering.ink import MOST_OFF_COLOUR, contour_colour, luma, off_colour
 from specsia_build.rendering.positions import edge_image
 
-Values = Mapping[
-    str, Any
-]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
-TURNTABLE = (
-    "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
-)
+Values = Mapping[str, Any]  # A row of pyarrow: value by column, an image as a mapping of `bytes` and `path`
+TURNTABLE = "turntable"  # Action of clips of a character at rest, whose positions are where they are seen
 Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
 
-LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
-"""Largest median distance of a position from its own pixel, and along rows or columns, in pixels of images of
-up to 512 pixels (in larger ones a step of 8-bit colours spans more pixels); and fewest pixels to check."""
+LANDING_PX = 1.5  # Largest median distance of a position from its own pixel
+DRIFT_PX = 0.6  # The same along rows or columns
+LANDING_SIZE = 512  # Largest side these are for: in larger images a step of 8-bit colours spans more pixels
+FEW_PIXELS = 64  # Fewest pixels to check
 
-MOST_STRAYS = (
-    0.002  # Largest share of fully covered pixels that land farther off than twice the largest median
-)
+MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land beyond twice the largest median
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
@@ -54,7 +49,9 @@ IOU_TOLERANCE = 1e-6
 
 def extra_chunks(data: bytes) -> list[str]:
     """Names of a PNG's chunks beyond header, pixels and end; `trailing bytes` for what follows the end."""
-    extra, at, kind = list[str](), 8, b""
+    extra: list[str] = []
+    at = 8
+    kind = b""
     while at + 12 <= len(data) and kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 12 + length
@@ -112,8 +109,7 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     """Distance of each fully covered pixel's position, projected by the camera, from its own pixel.
 
     The colours of `pos` (H, W, 4) span the box; with `pos_frame` `view` positions are taken after the view's
-    turn (x
-    right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
+    turn (x right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
     """
     codes = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
     corners = decode_position(codes, *box, POSITION_CHANNELS[pos_frame])
@@ -185,7 +181,9 @@ class RowFacts:
 def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     """Check one row group; any problem, including unreadable bytes, is returned as a finding."""
     facts: list[RowFacts] = []
-    findings, name, rows = Findings(), group.shard.name, pa.table({})
+    findings = Findings()
+    name = group.shard.name
+    rows = pa.table({})
     with (
         findings.catching("files", f"{name}, row group {group.number}"),
         open_shard(group.place, name) as opened,
@@ -292,5 +290,4 @@ PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
 )
-"""Name of each check of a row's pixels, the image columns that it needs, and its function of row, group and
-these."""
+"""Each check of a row's pixels: its name, its image columns, and its function of row, group and images."""

@@ -39,14 +39,11 @@ FRONTAL_PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
 BLEND_SHARE = 0.25
 """Share of the last layer's change that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot
-models*). With it 23 of 25 held-out characters gained on novel views by `fusion`, and none lost more than
-0.0008 of L1; with half 22 gained, and one lost 0.002. A quarter of the change of all layers made 8 worse, by
-up to 0.005."""
+models*). With it 23 of 25 held-out characters gained on novel views by `fusion`, none lost over 0.0008 of L1;
+with half 22 gained, one lost 0.002. A quarter of the change of all layers made 8 worse, by up to 0.005."""
 
 _SLACK = 2  # Largest distance in pixels between silhouettes that agree
-LEAST_AGREED = (
-    0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
-)
+LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below, patches are drawn from all
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
 # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
 DISC, BAND = 0.25, 0.15
@@ -66,8 +63,7 @@ def adapt_generator(
     withheld (`withheld_frames`), and `BLEND_SHARE` of its change is kept, or none if that does not improve
     the frontal view. It stays as it is where that view shows no damage to learn (`is_copy`).
 
-    `advance` is called after each step. Raises `SpecsiaError` if the pair shows nothing, or a loss is not
-    finite.
+    Calls `advance` after each step. Raises `SpecsiaError` if the pair shows nothing or a loss is not finite.
     """
     network, config, device = generator
     informed = config.sees_drawing and len(front.drawing.places) > 0
@@ -93,8 +89,7 @@ def adapt_generator(
 
 
 def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) -> Generator:
-    """Return a network like the generator's, trained from scratch on the frontal pair; see
-    `adapt_generator`."""
+    """Train a network like the generator's from scratch on the frontal pair; see `adapt_generator`."""
     settings = replace(settings, **asdict(generator.config))
     trainer = Trainer(settings, find_perceptual_loss(settings.perceptual), generator.device)
     return _fitted(trainer, [frames_of([front.pair], front.drawing)])
@@ -127,8 +122,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
 
 
 def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
-    """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that
-    part.
+    """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred there.
 
     A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to
     paint what the drawing does not show in this character's colours.
@@ -154,8 +148,7 @@ def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
 
 
 class Adapted(NamedTuple):
-    """Result of an adaptation; `frontal` names the view whose mean absolute error fell from `l1_before` to
-    `l1`."""
+    """Result of an adaptation; the mean absolute error of view `frontal` fell from `l1_before` to `l1`."""
 
     run: Path
     frontal: str
@@ -198,8 +191,7 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
 def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
     """Read a frame of a folder, by default the first, and lay a drawing onto it.
 
-    Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not
-    fit.
+    Raises `UsageError` without such a frame, `SpecsiaError` if the drawing cannot be read or does not fit.
     """
     frames = list_frames(folder)
     name = next(iter(frames)) if name is None else name
@@ -212,8 +204,7 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
 
 
 def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
-    """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does
-    not fit."""
+    """Replace a pair's Y* by a drawing laid onto Zmask; `SpecsiaError` if it cannot be read or placed."""
     pair, warnings = frontal.pair, frontal.warnings
     try:
         # Links to drawings may lead anywhere.
@@ -237,8 +228,7 @@ def load_frontal(
     frame: str | None,
     drawing: Path | None,
 ) -> FrontalPair:
-    """Load the frontal pair that the options of `specsia adapt` name: a dataset's, or a frame with a
-    drawing."""
+    """Load the frontal pair that `specsia adapt` names: a dataset's, or a frame with a drawing."""
     if dataset and character and not (frames or frame):
         frontal = find_frontal(open_dataset(dataset), character, config_name)
         return frontal if drawing is None else with_drawing(frontal, drawing)

@@ -17,9 +17,7 @@ PAPER_BORDER = 0.5  # Least share of its border that is background
 FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
 _LINES = (0, 1, 2, 3, 4)  # Thicknesses of the contour that are tried, in pixels of a frame of 512
 TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
-INSIDE = (
-    3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
-)
+INSIDE = 3  # Pixels from where either picture ends in which no colours are compared: there is Y*'s contour
 
 _FOREIGN = 0.15
 """Mean difference of colours, 0…1, from which a drawing and its view show different things. Of 12 matching
@@ -51,8 +49,7 @@ def cut_out(drawing: Pixels) -> Pixels:
 
 
 def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
-    """Lay a drawing (h, w, 4), see `cut_out`, onto a silhouette (H, W) by the similarity with the best
-    overlap.
+    """Lay a drawing (h, w, 4) of `cut_out` onto a silhouette (H, W) by the similarity with the best overlap.
 
     Returns the drawing in the frame of the view, (H, W, 4) uint8 with straight alpha, and the IoU it reaches.
     Raises `SpecsiaError` if no similarity reaches an IoU of `_LEAST_IOU`.
@@ -81,15 +78,13 @@ def _differences(z: Pixels, placed: Pixels) -> NDArray[np.float64]:
 
 
 def differs_in_colour(z: Pixels, placed: Pixels) -> bool:
-    """Return whether a drawing differs much in colour from the view Z that it was laid onto, as a sketch
-    does."""
+    """Return whether a drawing differs much in colour from the view Z that it lies on, as a sketch does."""
     difference = _differences(z, placed)
     return bool(len(difference) and difference.mean() > _FOREIGN)
 
 
 def is_copy(z: Pixels, placed: Pixels) -> bool:
-    """Return whether a view Z shows the drawing laid onto it, and so nothing of the damage that other views
-    have."""
+    """Return whether a view Z shows the drawing laid onto it, and so none of the damage of other views."""
     difference = _differences(z, placed)
     return bool(len(difference) and np.median(difference) < LEAST_DAMAGE)
 

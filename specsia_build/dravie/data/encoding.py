@@ -7,12 +7,10 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 | 0-3 | Z on white (R, G, B), Zmask | always |
 | 4-6 | Zpos (x, z, -y) | always |
 | 7-18 | the drawing looked up by position and colour, see `look_up` | with the drawing as reference |
-| 19-22 | thickness of the drawing's contour, and its colour there, see `Ink` | with the drawing as reference
-|
+| 19-22 | thickness and colour of the drawing's contour there, see `Ink` | with the drawing as reference |
 
-where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
-which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is everything outside a
-frame.
+where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha, which covers the
+contour. Nothing at all is white with alpha 0 on both sides, and so is everything outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
 """
@@ -33,8 +31,7 @@ _PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the draw
 GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
 CANDIDATES = (0, *range(_PLAIN, _PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
-"""First of the three channels of each colour that a pixel may take: Z's, those looked up, and the
-contour's."""
+"""First of the three channels of each colour that a pixel may take: Z's, those looked up, the contour's."""
 
 TARGET_CHANNELS = 4  # Y* on white, and its alpha; also what the network paints
 NO_CODE = np.float32(-1)  # Code of level 0
@@ -68,8 +65,7 @@ def put_picture(out, pixel):  # type: ignore[no-untyped-def]
 
 @inlined
 def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z (4,), Zpos (3,), the drawing (12,) and its style (4,) into `out`, (7,) or (23,)
-    float32."""
+    """Encode a pixel of Z (4,), Zpos (3,), drawing (12,), style (4,) into `out`, (7,) or (23,) float32."""
     put_picture(out, pixel)
     covered = pixel[3] > 0
     for c in range(POSITION_CHANNELS):

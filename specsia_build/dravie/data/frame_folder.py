@@ -22,9 +22,7 @@ _ALIKE = 4.0
 place are tens of levels apart."""
 
 
-FrameFiles = Mapping[
-    str, Path
-]  # Pictures of a frame by layer: `color`, `pos` and, where there are such, `mask`
+FrameFiles = Mapping[str, Path]  # Pictures of a frame by layer: `color`, `pos` and, if there is one, `mask`
 
 
 def list_frames(folder: Path) -> dict[str, FrameFiles]:
@@ -82,8 +80,7 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     """Read Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
 
     A mask may be grey, colour or alpha. A colour without alpha that was rendered on one background loses it
-    where the mask is partly covered. Raises `SpecsiaError` if a picture cannot be read, or they differ in
-    size.
+    where the mask is partly covered. Raises `SpecsiaError` if a picture is unreadable or sizes differ.
     """
     # Links to pictures may lead anywhere.
     pictures = {layer: load_texture(path, str(path), Path("/")) for layer, path in frame.items()}

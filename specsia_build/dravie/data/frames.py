@@ -1,5 +1,4 @@
-"""A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any
-decoding.
+"""A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut.
 
 A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the
 silhouette of Y*, the drawing looked up by position (12) and the colour of its contour (RGB). Outside the box
@@ -41,7 +40,9 @@ VERSION = 8  # Of the files' layout and of what rows are decoded to; part of the
 PIXEL_BYTES = 27
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
-PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
+PIXELS = "pixels.bin"
+RUNS = "runs.bin"
+INDEX = "index.json"
 
 
 def frontal_rows(dataset: OpenedDataset, config: str, splits: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -133,8 +134,7 @@ class Frames:
 
 
 class _Index(msgspec.Struct):
-    """Index of a cache: its files' sizes in bytes, its rows (see `Frames`), and the uids of rows that show
-    nothing."""
+    """Index of a cache: file sizes in bytes, rows (see `Frames`), and uids of rows that show nothing."""
 
     sizes: dict[str, int]
     views: list[tuple[str, str]]

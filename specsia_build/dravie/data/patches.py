@@ -1,8 +1,7 @@
 """Training patches, sampled, cut, augmented and encoded by compiled code.
 
-A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in
-the batch and of the choice's number. A resumed training therefore needs no state of the loader, and threads
-change nothing.
+A batch is a pure function of the seed and the step: every choice is a hash of them, the patch's number in the
+batch and the choice's. A resumed training therefore needs no state of the loader, and threads change nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -84,8 +83,7 @@ def _around(key, choice, most):  # type: ignore[no-untyped-def]
 
 @inlined
 def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-def]
-    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, scale its value, and fade it
-    to grey.
+    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of a circle, scale its value; fade to grey.
 
     A contrast below 1 scales the differences from the grey level `pivot`.
     """
@@ -145,8 +143,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
         frames: pixels, runs and extents, see `Frames`.
         place: number of the first row, and number of all rows.
         draw: seed and step.
-        augmentation: whether it recolours and whether it turns, and the shares `no_drawing`, `no_contour` and
-            `redrawn`.
+        augmentation: whether to recolour and to turn, and shares `no_drawing`, `no_contour` and `redrawn`.
         out: inputs and targets.
     """
     pixels, runs, extents = frames
@@ -262,8 +259,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
 
 @dataclass(frozen=True)
 class PatchSampler:
-    """Patches centred on foreground pixels: a row of `frames` with equal chances, then one of its foreground
-    pixels."""
+    """Patches centred on foreground pixels: a row of `frames` drawn uniformly, then one of its pixels."""
 
     frames: Sequence[Frames]
     config: TrainConfig
@@ -285,7 +281,6 @@ class PatchSampler:
 
 
 def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
-    """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in
-    threads."""
+    """Yield the batches of steps `start` to `stop` - 1 in order; threads draw them ahead of their use."""
     with ThreadPoolExecutor(threads) as pool:
         yield from map_ahead(pool, sampler.batch, range(start, stop), _AHEAD)

@@ -155,8 +155,7 @@ def choose_methods(
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
 ) -> list[Method]:
-    """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are
-    repeats.
+    """List an evaluation's methods in the order of a table's rows; runs that differ in the seed are repeats.
 
     `baselines` are of `BASELINES`, and `repeats` is the least number of seeds of adaptations and sample-wise
     fits. Each model is compared as it is and adapted, and `without_drawing` as it is without the drawing.
@@ -225,8 +224,7 @@ class Evaluation:
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
     """Yield the views of each character, or the frames of each clip, with the numbers of their rows.
 
-    Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand
-    together.
+    Raises `SpecsiaError` if a row cannot be decoded, or a character's or clip's rows are not adjacent.
     """
     rows = enumerate(dataset.stream(config, split, pair_columns(dataset)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
@@ -318,8 +316,7 @@ def _write_pictures(
 def _refuse_seen(
     dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
 ) -> None:
-    """Raise `UsageError` if a model has seen a character of the split, by its id or by what its views
-    show."""
+    """Raise `UsageError` if a model has seen a character of the split, by its id or its views' content."""
     trained = [(method.label, method.seen) for method in methods if method.seen is not None]
     if not any(record.training or record.adaptation for _, record in trained):
         return

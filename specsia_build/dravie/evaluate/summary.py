@@ -137,8 +137,7 @@ class Difference(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few
-        characters`."""
+        """`better` or `worse` if the interval excludes 0, else `not significant`; or `too few characters`."""
         value = self.value
         if len(value.characters) < FEWEST:
             return "too few characters"

@@ -127,10 +127,8 @@ def load_drawing(run: Path) -> Drawing | None:
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
         width = tensors.pop("width")
         places, colours, beside, inks = (tensors[name] for name in ("places", "colours", "beside", "inks"))
-        fits = places.shape == colours.shape == (len(places), 3) and beside.shape == inks.shape == (
-            len(beside),
-            3,
-        )
+        fits = places.shape == colours.shape == (len(places), 3)
+        fits = fits and beside.shape == inks.shape == (len(beside), 3)
         if not fits or width.shape != (1,) or not len(beside) or not 0 <= width[0] <= WIDEST:
             raise ValueError("its arrays have other shapes or values")
         if any(array.dtype != np.uint8 for array in tensors.values()):
@@ -139,8 +137,7 @@ def load_drawing(run: Path) -> Drawing | None:
 
 
 def _coloured(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert weights that see a contour's grey, the last channel of the input, into ones that see its
-    colour.
+    """Convert weights that see a contour's grey, the input's last channel, into ones that see its colour.
 
     Each of the three channels has a third of the weight, so that a grey gives the same output.
     """

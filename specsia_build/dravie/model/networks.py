@@ -102,16 +102,14 @@ class Tiny(_Padded):
 
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
-    """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and
-    weights."""
+    """Colour on white and alpha (N, 4, H, W) from an input and the head's output: change, alpha, weights."""
     output = _BOUND * torch.tanh(output / _BOUND)
     weights = torch.softmax(_SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
         colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
-    # Beside Z lies the line, of which networks blend a grey from white and black. This makes it the contour's
-    # colour.
+    # Beside Z lies the line, for which networks blend white and black to grey: give it the contour's colour.
     ink = x[:, CANDIDATES[-1] : CANDIDATES[-1] + 3]
     colour = colour + (1 - x[:, 3:4]) / 2 * (ink - ink.mean(1, keepdim=True))
     alpha = torch.sigmoid(output[:, 3:4] + MASK_PULL * x[:, 3:4])
@@ -123,8 +121,7 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
 
 
 class Enlarging(nn.Conv2d):
-    """A 3×3 convolution after nearest-neighbour upsampling by 2, as one transposed convolution of 2.25 times
-    less work.
+    """A 3×3 convolution after nearest upsampling by 2, as one transposed convolution of 2.25 times less work.
 
     Several of the nine taps meet the same pixel of the input, so their weights are summed first.
     """
@@ -227,12 +224,10 @@ def build_discriminator() -> nn.Module:
 
 
 def on_both_grounds(patches: Tensor) -> Tensor:
-    """Turn colour on white and alpha (N, 4, H, W) into colour on white and on black (N, 6, H, W), all in [-1,
-    1].
+    """Turn colour on white and alpha (N, 4, H, W) into colour on white and black (N, 6, H, W), in [-1, 1].
 
     Where both are right, RGBA is right on any background. If colour and alpha were compared separately, an
-    uncertain
-    edge would become pale and opaque: it would get the colour of an empty pixel and the alpha of a line.
+    uncertain edge would become pale and opaque, with the colour of an empty pixel and the alpha of a line.
     """
     white, alpha = patches[:, :3], patches[:, 3:]
     return torch.cat((white, white + alpha - 1), 1)

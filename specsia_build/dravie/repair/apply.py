@@ -85,9 +85,8 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
     """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
     Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent
-    farther than
-    `FARTHEST_PAINT` from Z, and farther than `SOFT` from the figure: Z and connected paint of at least half
-    coverage. A contour of Z in the drawing's ink lies below it and closes gaps.
+    farther than `FARTHEST_PAINT` from Z, and farther than `SOFT` from the figure: Z and connected paint of at
+    least half coverage. A contour of Z in the drawing's ink lies below it and closes gaps.
     """
     out, config = np.zeros_like(z), generator.config
     if not z[..., 3].any():

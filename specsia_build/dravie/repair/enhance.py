@@ -77,8 +77,7 @@ class Enhanced:
 
 
 def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
-    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one
-    drawing."""
+    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all share a drawing."""
     listed = list_frames(folder)
     ink = drawing.ink
     parts = (drawing.places, drawing.colours, np.float32(ink.width), ink.beside, ink.colours)

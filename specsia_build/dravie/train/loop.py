@@ -1,7 +1,6 @@
 """The training loop, shared by training and adaptation.
 
-`Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the
-generator.
+`Trainer.learn` draws patches; `Trainer.step` updates both networks from one forward of the generator.
 """
 
 import math
@@ -56,8 +55,7 @@ def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 class Adam:
     """Adam (Kingma and Ba, 2015) in torch's fused form, with weight decay added to the gradients.
 
-    `torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes longer than torch
-    itself.
+    `torch.optim.Adam` computes the same, but imports torch's compiler, which takes longer than torch itself.
     """
 
     def __init__(self, weights: Iterable[Tensor], weight_decay: float = 0.0) -> None:
@@ -154,8 +152,7 @@ class Trainer:
         return state
 
     def restore(self, checkpoint: Path) -> int:
-        """Load the result of `state`, and the running average, from a checkpoint; return its number of
-        updates.
+        """Load the result of `state` and the running average of a checkpoint; return its number of updates.
 
         Raises `SpecsiaError` if it cannot be read, or is of other networks.
         """
@@ -225,9 +222,8 @@ class Trainer:
     ) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
         """Train up to `config.steps`, from step `start`.
 
-        Yields after each step its number, from 1, and a function that returns the means of `TERMS` since its
-        last call. Raises `SpecsiaError` at most `CHECK_EVERY` steps after a loss or a gradient that is not
-        finite.
+        Yields after each step its number, from 1, and a function for the means of `TERMS` since its last
+        call. Raises `SpecsiaError` at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
         """
         pending: list[Tensor] = []
 

@@ -44,8 +44,7 @@ class Trained:
     Attributes:
         rows: number of rows that it was trained on.
         seconds, patches_per_second: duration and speed of this call.
-        l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without
-            any.
+        l1, raw_l1: mean absolute error over Z ∪ Y* of results and Z on validation frames; None without any.
     """
 
     run: Path
@@ -68,8 +67,7 @@ def train(
     device_name: str = "auto",
     checkpoint_every: int = CHECKPOINT_EVERY,
 ) -> Trained:
-    """Train a generator on the train split of a dataset (see `open_dataset`) and write a run folder, or
-    `resume` it.
+    """Train a generator on a dataset's train split (see `open_dataset`); write a run folder, or `resume` it.
 
     Raises `UsageError` if the folder holds another run, or none to resume, and `SpecsiaError` if the dataset
     or a checkpoint cannot be read, or a loss is not finite.

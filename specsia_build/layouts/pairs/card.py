@@ -1,5 +1,4 @@
-"""The card of a dataset of pairs: front matter that loads its shards, a template filled in with facts, and a
-picture."""
+"""The card of a dataset of pairs: front matter that loads its shards, a template with facts, a picture."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,9 +32,12 @@ from specsia_build.png import decode_rgba
 
 _MOST_ACTIONS = 30  # Actions that a card lists, those with the most clips first
 
-_ITEMS, _VIEWS, _CONFIGS, _ACROSS, _TILE = 4, 4, 4, 2, 96
-"""Layout of the teaser: at most so many characters or clips, views or frames of each, and configurations;
-characters or clips side by side; and the size of each picture in pixels."""
+# The teaser
+_ITEMS = 4  # Most characters or clips
+_VIEWS = 4  # Most views or frames of each
+_CONFIGS = 4  # Most configurations
+_ACROSS = 2  # Characters or clips side by side
+_TILE = 96  # Pixels on a side of a picture
 
 Rows = Mapping[str, Mapping[str, int]]
 """Number of rows (or characters, or clips) by configuration, or backend, and split."""
@@ -102,7 +104,9 @@ def front_matter(title: str, licenses: Collection[str | None], rows: Rows, folde
     """YAML for the head of a card: its shards by configuration, and `dataset_info` of those in `folder`."""
     from huggingface_hub import DatasetCardData
 
-    several, configs, infos = len(rows) > 1, list[dict[str, Any]](), list[dict[str, Any]]()
+    several = len(rows) > 1
+    configs: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
     for backend, by_split in rows.items():
         counts = {split: by_split[split] for split in schema.SPLITS if by_split.get(split)}
         # The Hub refuses a configuration without files.
@@ -121,9 +125,10 @@ def front_matter(title: str, licenses: Collection[str | None], rows: Rows, folde
 
 
 def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
-    """`dataset_info` of a configuration as `datasets` writes it, from its shards and the number of rows by
-    split."""
-    splits, size, features = [], 0, list[dict[str, Any]]()
+    """`dataset_info` of a configuration as `datasets` writes it, from its shards and rows by split."""
+    splits = []
+    size = 0
+    features: list[dict[str, Any]] = []
     for split, count in counts.items():
         paths = sorted(folder.glob(f"{split}-*.parquet"))
         footers = [pq.read_metadata(local_path(path)) for path in paths]
@@ -207,8 +212,7 @@ def _quality(facts: Facts, moving: bool) -> str:
 
 
 def write_pairs_teaser(folder: Path, configs: Sequence[str]) -> bytes:
-    """Write `teaser.webp`: a few characters or clips of each configuration in `configs`, in their
-    order; returns its bytes."""
+    """Write `teaser.webp`: a few characters or clips of each of `configs`, in order; returns its bytes."""
     dataset = open_dataset(folder)
     named = [config for config in dict.fromkeys(configs) if config in dataset.configs] or [*dataset.configs]
     named, several = named[:_CONFIGS], len(named) > 1

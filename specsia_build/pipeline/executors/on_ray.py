@@ -32,12 +32,10 @@ ATTEMPTS = 3  # Number of times that an item is tried if its worker or node ends
 ITEMS_PER_PROCESS = 500  # Items after which a worker is replaced, to bound what libraries leak
 
 _TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
-"""Memory that a task requests (this package, and a usual character), and the object store of a cluster of our
-own."""
+"""Memory of a task (this package and a usual character), and of the object store of our own cluster."""
 
 _CONNECT_SECONDS, _GRACE_SECONDS = 10.0, 30.0
-"""Time to reach a cluster; and from an item's time limit until its process is killed, if it stays in native
-code."""
+"""Time to reach a cluster; from an item's time limit until its process, if in native code, is killed."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -50,8 +48,7 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Here:
-    """Folder and variables that a worker takes over from the build, and what it must find: version, run,
-    source."""
+    """Folder and variables that workers take over from the build; version, run and source they must find."""
 
     folder: Path
     version: str
@@ -82,8 +79,7 @@ class _GivenUp(BaseException):
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise `_GivenUp` in the main thread after so many seconds, and kill the process if it does not
-    react."""
+    """Raise `_GivenUp` in the main thread after so many seconds; kill the process if it does not react."""
 
     def give_up(*_: object) -> None:
         raise _GivenUp
@@ -269,8 +265,7 @@ def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
     if needs.gpus and _total("GPU") < needs.gpus:
         raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
     slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
-    # Actors mostly wait for a process of their own; without CPUs, a node with more GPUs than CPUs is used
-    # fully.
+    # Actors mostly wait for a process of their own. They reserve no CPUs, so all GPUs of a node are used.
     kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(
         Holder
     )

@@ -1,5 +1,4 @@
-"""Import once, before workers are forked, what each would load at its first call of numba, scipy or
-skimage."""
+"""Import before workers are forked what each would load at its first call of numba, scipy or skimage."""
 
 from importlib import import_module
 

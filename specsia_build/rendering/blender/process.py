@@ -53,8 +53,7 @@ def how_to_get(what: str) -> str:
 
 
 def find_command(script: str) -> list[str] | None:
-    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or a ``blender`` on the path; None
-    without.
+    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or ``blender`` on the path, or None.
 
     Raises:
         UsageError: if `SPECSIA_BLENDER` names nothing that can be run.
@@ -107,8 +106,7 @@ class BlenderProcess:
             ) from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a job, which is JSON, and return the script's answer; the process is killed after so many
-        seconds.
+        """Send a job, which is JSON, and return the script's answer; kills the process after some seconds.
 
         Raises:
             CharacterError: if the script gives a reason why it cannot be done.

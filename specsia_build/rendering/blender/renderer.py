@@ -23,9 +23,8 @@ _SCRIPT = "render_views.py"
 _SAMPLES = 256  # Samples per pixel: coverage is then known to about 1/256
 CHARACTERS_PER_PROCESS = 50  # Jobs after which a Blender is replaced: its memory grows with every scene
 VIEW_SECONDS = 120.0  # Time limit of a view, all its passes together
-SHADER_SECONDS = (
-    60.0  # Additional time for a material's shaders, compiled for the processor without a graphics card
-)
+# Additional time for a material's shaders, compiled for the processor without a graphics card
+SHADER_SECONDS = 60.0
 
 
 class CyclesRenderer:

@@ -1,7 +1,6 @@
 """Translucent faces over an opaque picture, averaged in linear light, a tile at a time.
 
-A tile's surfaces are put in order of depth sample by sample, and laid layer by layer, each face of a layer at
-once.
+A tile's surfaces are put in order of depth sample by sample, and laid layer by layer, a face at once.
 """
 
 from typing import NamedTuple
@@ -50,8 +49,7 @@ LEAST_LIGHT = np.float32(1 / 8192)  # Share of light that cannot change a byte: 
 STEEPEST, MOST_TEXELS = 1 / 64, 1.0
 """Change of a colour, an opacity or a normal within a pixel, and texels of a texture that is not rough, up to
 which one
-look stands for all samples: they would else be mixed in other proportions where something else covers some of
-them."""
+look stands for all samples: they would else mix in other proportions where something else covers some."""
 
 
 class Mixture(NamedTuple):
@@ -115,8 +113,7 @@ def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-untyped-def]
-    """Put the face in row `i` behind the known surfaces of the samples of `mask`: at once where its colour is
-    even."""
+    """Put row `i`'s face behind the known surfaces of `mask`'s samples, at once if its colour is even."""
     mask &= mixture.bright[0]
     even = mask != 0 and _is_even(i, shading[0], shading[1])
     while mask != 0:
@@ -177,8 +174,7 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Mix the surfaces of a tile's stack and the opaque one behind them, write their pixels, and empty the
-    stack."""
+    """Mix a tile's stacked surfaces and the opaque one behind, write their pixels, and empty the stack."""
     for p in range(TILE_PIXELS):
         if stack.height[p] == 0:
             continue
@@ -246,8 +242,7 @@ def compose(
     The nearest `MOST_LAYERS` surfaces at each sample count, so that memory is bounded.
 
     Args:
-        touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into
-            lower rows.
+        touching: the translucent faces, nearest first, all loaded, those with lower numbers into lower rows.
         close: pixels, among them all that the faces touch in front of opaque surfaces.
         far: (H, W) float32, `padded`, the depth behind which nothing can be seen in these.
         fragments: opaque surfaces in these, all of them loaded.

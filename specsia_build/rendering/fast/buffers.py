@@ -23,8 +23,7 @@ WORD = 1 << WORD_BITS
 class PaddedPicture(NamedTuple):
     """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`.
 
-    `face` and `sample` are undefined where nothing was drawn, unless the renderer is asked for the visible
-    points.
+    `face` and `sample` are undefined where nothing was drawn, unless a renderer is asked for visible points.
     """
 
     color: NDArray[np.uint8]

@@ -66,9 +66,8 @@ BITS = np.array(
     [1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64
 )  # Each sample's bit in a mask
 _BYTES = (PIXEL_SAMPLES + 7) // 8  # Bytes of a mask that can be set
-SUM_BITS = (
-    16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
-)
+# Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
+SUM_BITS = 16
 
 SUM_MASK = (1 << SUM_BITS) - 1
 
@@ -89,8 +88,7 @@ holds, and in 1/256 pixel how far they lie from the pixel's left and upper borde
 
 @inlined
 def sample_sums(mask):  # type: ignore[no-untyped-def]
-    """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border,
-    in 1/256 pixel."""
+    """Count of samples in a mask; sums of their distances from the pixel's left and top, in 1/256 pixel."""
     total = np.int64(0)
     for b in range(_BYTES):
         total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
@@ -123,8 +121,7 @@ class Fragments(NamedTuple):
 
 @inlined
 def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
-    """The samples of `won` at which a surface is in front of all fragments of the list `g`; at ties those
-    stay."""
+    """The samples of `won` where a surface is in front of all fragments of the list `g`; those win ties."""
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
@@ -222,8 +219,7 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
 
 @inlined
 def edges_at(corners, right, down, x, y):  # type: ignore[no-untyped-def]
-    """Edge functions ab, bc and ca of a face at a pixel's centre, by what they grow per 1/256 pixel right and
-    down."""
+    """Edge functions ab, bc, ca of a face at a pixel's centre, by growth per 1/256 pixel right and down."""
     ax, ay, bx, by, cx, cy = corners
     px, py = (x << SUBPIXEL_BITS) + HALF, (y << SUBPIXEL_BITS) + HALF
     return (
@@ -249,10 +245,8 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
     ca_x = right[2] * SUBPIXEL
     count = np.int32(last + 1 - x)
     if narrow:
-        start, steps = (
-            (np.int32(ab), np.int32(bc), np.int32(ca)),
-            (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)),
-        )
+        start = (np.int32(ab), np.int32(bc), np.int32(ca))
+        steps = (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x))
         return reaching(far, y * far.shape[0] + x, count, start, steps, front, z, z_x)
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
@@ -264,8 +258,7 @@ def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type:
 
 @inlined
 def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped-def]
-    """The samples of a pixel that lie in a face by its edge functions; 1 in `taken` for an edge that is
-    another's."""
+    """A pixel's samples that lie in a face by its edge functions; 1 in `taken`: the edge is another's."""
     # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
     at = (
         np.int32(min(edges[0], reach[0]) - taken[0]),
@@ -360,8 +353,7 @@ def visible_fragments(
 ) -> Fragments:
     """Find the visible OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
 
-    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible
-    in them.
+    `far` (H, W) float32, `padded`, is infinite in those, and becomes a depth behind which nothing is visible.
     """
     solid = [kind for kind in (ALPHA_OPAQUE, ALPHA_MASK) if kind in kinds]
     touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]

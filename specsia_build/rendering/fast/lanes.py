@@ -122,8 +122,7 @@ def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
 
 
 equal: Any = intrinsic(_equal)
-"""The lanes, as uint64, of `LANES` int32 from a flat index on that hold a value: `equal(values, at,
-wanted)`."""
+"""The lanes, as uint64, of `LANES` int32 from a flat index that hold a value: `equal(values, at, wanted)`."""
 
 
 def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:

@@ -1,5 +1,4 @@
-"""Compiled look-ups in textures: between texels, for one pixel or several, and the means that make mip
-levels."""
+"""Compiled look-ups in textures: between texels, for one pixel or several, and the means of mip levels."""
 
 from typing import Any
 
@@ -47,8 +46,7 @@ _mixed: Any = intrinsic(_mix)
 
 @inlined
 def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255, float32, between the four texels around column u, row v of an image `width` wide at
-    `offset`.
+    """Encoded RGBA 0-255, float32, between the four texels around (u, v) of an image of `width` at `offset`.
 
     `texels` is (N, 4) uint8; u and v are float32, not negative, and less than the last column and row.
     """
@@ -68,8 +66,7 @@ def _each(builder: Any, value: Any) -> Any:
 
 
 def _pixels(builder: Any, room: Any) -> Any:
-    """Numbers 0, 1 … of `LOOKS` pixels, float32. Those that are none repeat the last one: what they would
-    read may be no texel."""
+    """Numbers 0, 1 … of `LOOKS` pixels, float32; those past the last repeat it, so only texels are read."""
     lanes = ir.Constant(ints(LOOKS), list(range(LOOKS)))
     last = _each(builder, builder.sub(room, ir.Constant(LANE_INDEX, 1)))
     return builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), floats(LOOKS))
@@ -111,8 +108,7 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
 def _show(
     context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any
 ) -> None:
-    """Write up to `LOOKS` opaque pixels of `color` from flat index `first` on: RGB of float32 `levels`,
-    rounded."""
+    """Write up to `LOOKS` opaque pixels of `color` from flat index `first`: RGB, float32 `levels` rounded."""
     rounded = builder.fadd(levels, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
     texels = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
     opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)

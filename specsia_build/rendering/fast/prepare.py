@@ -63,8 +63,7 @@ class Prepared:
     edges: Edges
 
     def moved(self, mesh: Mesh, lit: bool) -> Prepared:
-        """Return the preparation of the same surface with other vertices, and other normals where it is
-        lit."""
+        """Return the preparation of this surface with other vertices, and other normals where it is lit."""
         surface = self.surface._replace(normals=lit_normals(mesh)) if lit else self.surface
         return replace(self, vertices=ready(mesh.vertices, np.float32), surface=surface)
 
@@ -171,8 +170,7 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
 
 
 def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) -> NDArray[np.int8]:
-    """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not
-    drawn."""
+    """(F,) int8: faces whose opacity cannot matter are drawn opaque, those nowhere visible not at all."""
     modes = {"opaque": ALPHA_OPAQUE, "mask": ALPHA_MASK, "blend": ALPHA_BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
@@ -189,8 +187,7 @@ def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) ->
 
 
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
-    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or
-    mirror.
+    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where no repeat or mirror is lost.
 
     A face that is textured far from 0 would else be looked up with too few digits.
     """

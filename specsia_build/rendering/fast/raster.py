@@ -22,9 +22,8 @@ SUBPIXEL_BITS = SUBPIXEL.bit_length() - 1
 HALF = SUBPIXEL // 2
 
 MAX_COORDINATE = 1 << 20  # Largest screen coordinate, in 1/256 pixel, for which 32-bit products are exact
-NEAR_EDGE = (
-    0.02  # Depth by which an edge may lie behind the surface at its pixel's centre and still be sampled
-)
+# Depth by which an edge may lie behind the surface at its pixel's centre and still be sampled
+NEAR_EDGE = 0.02
 
 NO_FACE = -1
 
@@ -71,8 +70,7 @@ class Drawn(NamedTuple):
 @compiled
 def set_up(sx, sy, depth, faces, one_sided, alpha_class):  # type: ignore[no-untyped-def]
     """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`:
-    invisible, or one-sided and not seen from outside; and the `Drawn` ones, which are neither hidden nor edge
-    on."""
+    invisible, or one-sided and not seen from outside; and the `Drawn` ones: neither hidden nor edge on."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
@@ -167,8 +165,7 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 @inlined
 def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
-    """The part of the columns first … last in which an edge function is not negative, given at column 0, per
-    column."""
+    """The part of columns first … last where an edge function, given at column 0 and per column, is >= 0."""
     if step > 0:
         if edge < 0:
             first = max(first, -(edge // step))
@@ -181,8 +178,7 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
 
 @uncounted
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw faces of one alpha class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) at pixel centres into `nearest`
-    and `ids`.
+    """Draw faces of a class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) at pixel centres to `nearest`, `ids`.
 
     Both arrays are `padded`.
     """
@@ -287,8 +283,7 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 
 @uncounted
 def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
-    """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of
-    colour."""
+    """Mark pixels under edges where the picture may change within: outlines, borders, jumps of colour."""
     ends = edges.ends
     sides = edges.sides
     jump = edges.jump
@@ -321,8 +316,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
 
 @compiled
 def find_runs(ids, box):  # type: ignore[no-untyped-def]
-    """Neighbours in a row inside the box that show the same face: (N, 4) int32 row, first and end column,
-    face.
+    """Neighbours in a row of the box that show the same face: (N, 4) int32 row, first and end column, face.
 
     `ids` is `padded`.
     """

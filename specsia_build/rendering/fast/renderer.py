@@ -91,8 +91,7 @@ class FastRenderer:
 
         Args:
             still: the mesh at rest.
-            moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost
-                more.
+            moved: the same mesh in each pose, with its rest positions; faces wound otherwise cost more.
             cameras: none finer than `still` is prepared for.
             seen: also give the visible points.
 
@@ -201,8 +200,7 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
     """Depth at each pixel's centre in each view, (V, H, W) float32, infinite without a surface.
 
     Quick, as no colour is needed. Surfaces that are less than half opaque do not count. The mesh is finite
-    and has a face; cameras have one size. Raises a CharacterError if the mesh reaches absurdly far out of the
-    frame.
+    and has a face; cameras have one size. Raises a CharacterError for a mesh absurdly far out of the frame.
     """
     mesh = replace(mesh, materials=tuple(map(_solid, mesh.materials)))
     surface, textures = laid_out(mesh, max(c.pixels_per_unit for c in cameras), lit=False)

@@ -68,8 +68,7 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
 
 @inlined
 def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
-    """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both
-    neighbours."""
+    """Whether look-ups from texel `low` to `high`, however rounded between, have both neighbours."""
     return low >= _ROUNDED and high < size - 1 - _ROUNDED
 
 
@@ -286,8 +285,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
 
 @inlined
 def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
-    """Stride of the samples at which a face is looked up in a pixel; smaller where its texture changes
-    more."""
+    """Stride of the samples at which a pixel looks up a face; smaller where its texture changes more."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
         return PIXEL_SAMPLES
     if facts[i, NEAREST]:
@@ -325,8 +323,7 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 @uncounted
 def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
-    """Replace each numbered pixel of a `PaddedPicture` by the mean of its samples in linear light; all faces
-    must be loaded."""
+    """Set each numbered pixel of a `PaddedPicture` to its samples' linear mean; all faces must be loaded."""
     color, coverage, position, seen, sample = out
     size = color.shape[0]
     first, following = fragments.first, fragments.following

@@ -25,8 +25,7 @@ ROW = 16
 
 
 def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:
-    """Zeros, or anything, with `ROW` more entries of the first two axes behind them in memory, which may be
-    read and written back."""
+    """Zeros, or anything, with `ROW` spare entries of the first two axes behind, to read and write back."""
     count, entry = math.prod(shape), math.prod(shape[2:])
     return (np.zeros if clear else np.empty)(count + ROW * entry, dtype)[:count].reshape(shape)
 
@@ -38,8 +37,7 @@ def first_bits(count):  # type: ignore[no-untyped-def]
 
 
 def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
-    """Lanes that are negative where one of three edge functions is, given at the first pixel and per
-    pixel."""
+    """Lanes that are negative where one of three edge functions is, given at the first and per pixel."""
     signs = ir.Constant(ints(ROW), [0] * ROW)
     for k in range(3):
         first = spread(builder, builder.extract_value(edges, k), ROW)
@@ -159,8 +157,7 @@ def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
 
 
 marked_as: Any = intrinsic(_marked_as)
-"""Bits of the pixels among `ROW` from flat index `at` on whose uint8 mark is `mark`: `marked_as(marked, at,
-mark)`."""
+"""Bits of pixels among `ROW` from flat index `at` with the uint8 `mark`: `marked_as(marked, at, mark)`."""
 
 
 def _lowest(typing: Any, bits: Any) -> Any:
@@ -202,8 +199,7 @@ reaching: Any = intrinsic(_reaching)
 """Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
 
 `reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel
-and with `steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel)
-exceeds `far`.
+and with `steps` per pixel, is negative, and neither `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
 """
 
 

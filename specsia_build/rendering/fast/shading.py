@@ -185,16 +185,14 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
 
 @inlined
 def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
-    """Write the position attribute of the face in row `i` at a screen point into `out` (H, W, 3) at a
-    pixel."""
+    """Write the position of the face in row `i` at a screen point into `out` (H, W, 3) at a pixel."""
     for k in range(3):
         out[row, column, k] = at(planes, i, X + k, x, y)
 
 
 @inlined
 def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255 of the texture of the face in row `i` (`k`: TEXTURE or GLOW_TEXTURE) at a screen
-    point."""
+    """RGBA 0-255, encoded, of texture `k` (TEXTURE or GLOW_TEXTURE) of row `i`'s face at a screen point."""
     return sample(
         texels,
         facts[i, k],
@@ -227,15 +225,13 @@ def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
 
 @inlined
 def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
-    """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its
-    inside."""
+    """Linear light on the face in row `i` at a screen point, at most 1; `side` -1 looks at its inside."""
     nx, ny = at(planes, i, NX, x, y), at(planes, i, NY, x, y)
     nz = at(planes, i, NZ, x, y)
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
-        # The side that is seen decides, not the bent normal: a surface point has the same light in every
-        # view.
+        # The side that is seen decides, not the bent normal: a surface point has equal light in all views.
         length *= side
         for k in range(len(LIGHTS)):
             total += LIGHTS[k, 3] * max(

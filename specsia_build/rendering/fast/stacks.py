@@ -82,8 +82,7 @@ def clear(p, stack):  # type: ignore[no-untyped-def]
 
 @inlined
 def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
-    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other
-    way."""
+    """0 if points on an edge of this direction belong to the face, 1 if to its neighbour (edge reversed)."""
     return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
 
 
@@ -126,8 +125,7 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
 @uncounted
 def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
-    """Fill `stack` with the faces `which` of `touching` in a tile's close pixels, in front of the opaque
-    `fragments`.
+    """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque `fragments`.
 
     A sample on the edge between two faces is in one of them only; it would else count as two layers.
 

@@ -18,9 +18,8 @@ _WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
 ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
 SMOOTH_BEND = 6  # Second difference of texels in 8-bit levels up to which one look-up stands for a pixel
-MOST_TAPS = (
-    4  # Texels along a pixel's side beyond which a coarser level is taken, if half a texel remains across
-)
+# Texels along a pixel's side beyond which a coarser level is taken, if half a texel remains across
+MOST_TAPS = 4
 MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
@@ -32,8 +31,7 @@ class ShadedSurface(NamedTuple):
     linear, `emissive` (M, 3) linear, `texture` and `glow` (M,) index the texture table or are -1, `cutoff`
     (M,), and
     `plain` (M,) says that a texel is shown as it is: no factor, no emission. `rough` (F,) says that the
-    texture on the face is not locally linear, so that a pixel that spans several texels needs several
-    look-ups.
+    texture on the face is not locally linear, so that a pixel of several texels needs several look-ups.
     """
 
     faces: NDArray[np.int32]
@@ -100,8 +98,7 @@ def _halve_into(image, out):  # type: ignore[no-untyped-def]
 
 
 def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay
-    hidden."""
+    """Next mip level: linear means of 2 x 2 texels, weighted by opacity: hidden colours stay hidden."""
     out = np.empty((max(1, image.shape[0] // 2), max(1, image.shape[1] // 2), 4), np.uint8)
     _halve_into(image, out)
     return out
@@ -162,8 +159,7 @@ def pack_textures(
 
 
 def _levels(image: Texture, last: int) -> list[NDArray[np.uint8]]:
-    """A texture and its mip levels up to `last`, which are computed once: characters are drawn several
-    times."""
+    """A texture and its mip levels up to `last`, computed once, as characters are drawn several times."""
     levels = [*image.kept.get("levels", [ready(image.pixels)])]
     while len(levels) <= last:
         levels.append(halve(levels[-1]))
@@ -173,8 +169,7 @@ def _levels(image: Texture, last: int) -> list[NDArray[np.uint8]]:
 
 
 def _last_level(density: float, longest: int) -> int:
-    """The coarsest level that an image of so many texels along its longer side needs, for so many on a
-    pixel's side."""
+    """The coarsest level that an image needs, by texels along its longer side and those across a pixel."""
     level = 0
     while density > MOST_TAPS and longest >> level > 1:
         level, density = level + 1, density / 2
@@ -195,8 +190,7 @@ def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
 
 @uncounted
 def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore[no-untyped-def]
-    """Bilinear sRGB-encoded RGBA, each 0-255, of the w x h texels at `offset`; u, v are 0-1 over the image, v
-    down."""
+    """Bilinear sRGB-encoded RGBA 0-255 of the w x h texels at `offset`; u, v are 0-1 over it, v down."""
     if nearest:
         k = offset + _wrapped(int(np.floor(v * h)), h, wrap_v) * w + _wrapped(int(np.floor(u * w)), w, wrap_u)
         return (
@@ -251,8 +245,7 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     wrap_u, wrap_v = table.wrap[texture]
     flat = table.texels.reshape(-1)
     blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
-    # A row with its neighbours on both sides, and the largest bend of each column in the current row of
-    # blocks.
+    # A row with its neighbours on both sides, and the largest bend of each column in this row of blocks.
     padded, worst = np.empty(4 * w + 8, np.int16), np.empty(4 * w, np.int16)
     first, last = 4 * _wrapped(-1, w, wrap_u), 4 * _wrapped(w, w, wrap_u)
     for y in range(h):
@@ -321,8 +314,7 @@ def _block_bounds(
     low: NDArray[np.uint8],
     high: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least of `low` and the most of `high` over the blocks of a level that each of the given faces
-    touches."""
+    """The least of `low` and the most of `high` over the blocks of a level that each given face touches."""
     _, w, h = table.levels[texture, level]
     ranges = np.empty(len(faces)), np.empty(len(faces))
     _range_of_faces(faces, uv, w, h, *table.wrap[texture], low, high, low.min(), high.max(), *ranges)
@@ -332,8 +324,7 @@ def _block_bounds(
 def rough_faces(
     surface: ShadedSurface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
 ) -> NDArray[np.bool_]:
-    """Which faces (F,) carry texture that is not locally linear, at any level that a pixel of theirs may
-    span."""
+    """Which faces (F,) carry texture that is not locally linear, at any level that their pixels may span."""
     rough = np.zeros(len(surface.faces), np.bool_)
     for kind in (surface.texture, surface.glow):
         for texture in np.unique(kind):

@@ -26,13 +26,9 @@ from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
 
-SEAM = (
-    1.5  # Largest distance from the last frame to the first of a looping motion, in units of its longest step
-)
+SEAM = 1.5  # Largest distance from last to first frame of a looping motion, in units of its longest step
 _WATCHED = 100  # Rough number of vertices compared to decide whether a motion loops
-NEARLY_ALL = (
-    0.9  # Share of the vertices below a node that the figure below it must have, the rest being props
-)
+NEARLY_ALL = 0.9  # Share of the vertices below a node that the figure must have, the rest being props
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory per node and frame, and pixels of a frame per byte once it is encoded."""
@@ -49,8 +45,7 @@ def origin_of(name: str) -> str:
 
 
 def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """Motions of an origin, by number, whose name, or file's and own name, a pattern of the settings
-    matches."""
+    """Motions of an origin by number whose name, or file's and own name, a pattern of `settings` matches."""
     numbers, names = list(motions), [motion.name for motion in motions.values()]
     named_after = _after(origin, names) if is_file_name(origin) else []
     matched = {
@@ -64,8 +59,7 @@ def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipS
 def distinct_names(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Make names of motions distinct across origins, as some programs give all motions one name.
 
-    The only motion of a file gets the file's name; one of several gets both names if another origin has its
-    name.
+    A file's only motion gets the file's name; one of several gets both names if another origin has its name.
     """
     shared = Counter(name for names in offered.values() for name in set(names))
     distinct = {}
@@ -174,11 +168,9 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
 
 
 def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
-    """Pose of a character's skeleton as its entry states; the rest pose if no playable motion has that
-    name."""
-    indices, frame = (
-        ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
-    )
+    """Pose of a skeleton that its character's entry states; at rest if no playable motion has that name."""
+    names = [motion.name for motion in animated.motions]
+    indices, frame = ([], None) if pose == "rest" else chosen(names, pose)
     motions = [animated.motions[index] for index in indices]
     start = min((motion.start for motion in motions), default=0.0)
     time = start if frame is None else frame / FRAMES
@@ -199,8 +191,7 @@ def _motion_file(path: Path, _: object) -> MotionFile:
 def _from_file(
     animated: AnimatedCharacter, file: MotionFile, motions: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Retarget motions of a file to a character; returns those that can be played, by number, and
-    warnings."""
+    """Retarget a file's motions to a character; returns the playable ones by number, and warnings."""
     playable, notes = {}, _unplayed(file.spoilt)
     if not (file.motions or file.spoilt):
         notes.append(f"{file.name} holds no motion")
@@ -221,8 +212,7 @@ def motion_files(config: BuildConfig) -> list[Path]:
 def check_settings(config: BuildConfig) -> None:
     """Check a run's clip settings, before any character is read.
 
-    Raises UsageError if a motion does not exist, two files have the same name, or a setting is for stills
-    only.
+    Raises UsageError if a motion does not exist, two files share a name, or a setting is for stills only.
     """
     settings = clip_settings(config)
     for name, required in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
@@ -292,8 +282,7 @@ def shot_again(
     width: float = ORTHO_WIDTH,
     shift: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Shot:
-    """The shot of a drawn clip, by its `width` and the first of its `shifts`; by default in the frame of the
-    stills."""
+    """Shot of a drawn clip by its `width` and first of its `shifts`; by default that of the stills."""
     settings, skeleton = clip_settings(config), actor.rig.skeleton
     if not clip.origin:
         steps = np.arange(clip.frames)
@@ -333,8 +322,7 @@ def _moves_in_place(rig: Rig, acted: Poses) -> NDArray[np.float64]:
 
 
 def _root(rig: Rig, acted: Poses) -> int:
-    """Root node of the figure, usually the hips: at each branching, follow the node with most vertices below
-    it.
+    """Root node of the figure, usually the hips: follow the node with most vertices below at each branching.
 
     A node that does not move is skipped for a child with nearly all vertices, as a scene may hold props.
     """

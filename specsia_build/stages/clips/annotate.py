@@ -45,8 +45,7 @@ def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Properties of a character's surface that all its clips share; `region` (F,) int32 is empty if not
-    needed."""
+    """Surface properties that all clips of a character share; `region` (F,) int32 is empty if not needed."""
 
     actor: Actor
     region: NDArray[np.int32]
@@ -68,8 +67,7 @@ class Surface:
 
 @lru_cache(maxsize=2)
 def surface_of(actor: Actor, stored: bytes | None) -> Surface:
-    """Return the cached surface of an actor, with the regions that `stored_regions` wrote if a layer needs
-    them."""
+    """Return an actor's cached surface, with the regions of `stored_regions` if a layer needs them."""
     return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
 
 
@@ -119,8 +117,7 @@ def _of_pair(
 def annotated(
     frames: Iterable[Layers], surface: Surface, layers_wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
-    """Yield, for each frame, the annotations of it and of the pair with the previous one, by layer and frame
-    number.
+    """Yield the annotations of each frame and of the pair with the previous one, by layer and frame number.
 
     Args:
         frames: rendered with `seen`; each must stay valid until the frame after the next.

@@ -114,7 +114,10 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     Returns an artefact with the layers that layouts need, such as ``color_KKKK.png``, and no files. Raises
     CharacterError if no frame shows anything.
     """
-    entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
+    entry = job.entry
+    config = job.config
+    clip = clip_of(job)
+    settings = clip_settings(job.config)
     actor = actor_of(job)
     contour = outline(config.seed, entry.id, config.outline)
     shot = shot_of(clip, actor, config, contour.thickness + 1)

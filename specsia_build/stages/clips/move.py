@@ -36,7 +36,9 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and
     ``edge_KKKK.png``; no files.
     """
-    clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
+    clip = draw.clip_of(job)
+    config = job.config
+    clean = earlier[draw.STAGE]
     actor = actor_of(job)
     mesh = carry.registered(earlier)
     own = carry.own_clip(job, earlier, clip.action) if clip.origin else None

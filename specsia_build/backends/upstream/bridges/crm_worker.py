@@ -29,8 +29,7 @@ SCHEDULE: dict[str, Any] = {
 
 
 def without_downloads() -> None:
-    """Replace a background remover that three modules open at import, and a scheduler whose repository left
-    the Hub."""
+    """Replace a background remover that three modules open at import, and a scheduler that left the Hub."""
     import diffusers
     import rembg
 

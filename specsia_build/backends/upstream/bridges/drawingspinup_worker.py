@@ -63,10 +63,8 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     # The script sets this global only where it is run by itself.
     mv.args = argparse.Namespace(img_fn=PICTURE, save_folder="mv")
     mv.DiffusionPipeline = pinned(mv.DiffusionPipeline, settings)
-    trainer, plain = (
-        recon.Trainer,
-        {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False},
-    )
+    trainer = recon.Trainer
+    plain = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     recon.Trainer = lambda strategy=None, **options: trainer(**dict(options, **plain))
     views = mv.load_config(VIEWS_CONFIG)
     views.pretrained_model_name_or_path = weights(settings, "wonder3d")

@@ -11,8 +11,7 @@ CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
 
 
 def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:
-    """Fit the surface of a scene in a folder of data by ``instant-nsr-pl`` at `root`, and write it as OBJ
-    `mesh`."""
+    """Fit a scene's surface in a folder of data by ``instant-nsr-pl`` at `root`; write it as OBJ `mesh`."""
     work = os.getcwd()
     os.chdir(root)
     sys.path.insert(0, root)
