@@ -1,17 +1,21 @@
 """The interface of a reconstruction backend: one image in, one mesh in the project's frame out."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
+
+if TYPE_CHECKING:
+    from specsia_build.characters.read import AnimatedCharacter
 
 SMALLEST = 64  # Minimum width of a picture in pixels
 

@@ -12,7 +12,6 @@ from specsia_build import png
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
 from specsia_build.characters.character import OWN_AXIS, Character, Entry
-from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, some
 from specsia_build.frame import ORTHO_WIDTH, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.pictures.masks import box_around
@@ -100,6 +99,9 @@ def read_foreign(
     Raises:
         CharacterError: if it cannot be read or drawn.
     """
+    # Most commands read no mesh, and start faster without all readers.
+    from specsia_build.characters.read import read_character
+
     # With stated axes, the format's convention must not turn the mesh, too.
     up, front = (entry.up or OWN_AXIS, entry.front or OWN_AXIS) if axes is None else ("+z", "-y")
     character = read_character(msgspec.structs.replace(entry, up=up, front=front, sides="both"))
