@@ -14,8 +14,8 @@ from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.model.devices import computes_in_bf16, find_device
 from specsia_build.dravie.model.networks import PerceptualLoss, VggFeatures, find_perceptual_loss
-from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.train.loop import Trainer, to_device
 
 TURNS = 5

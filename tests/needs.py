@@ -67,7 +67,12 @@ def has_libraries() -> bool:
     return not (has_bpy() and lacks_library(sys.executable, "-P", "-c", "import bpy"))
 
 
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
 TOOLS = {
+    "torch": Tool("torch", has_torch, "pip install 'specsia[train]'"),
     "chromium": Tool("Chromium", has_chromium, "apt-get install chromium libatomic1"),
     "bpy": Tool("the package bpy", has_bpy, "with Python 3.11, make test installs it"),
     "blender": Tool("Blender", has_blender, how_to_install()),

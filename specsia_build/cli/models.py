@@ -138,7 +138,8 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     front. The run keeps the drawing, which the model sees when it repairs.
     """
     need_torch()
-    from specsia_build.dravie.adapt.adapt import FRONTAL_PICTURE, adapt_run, load_frontal
+    from specsia_build.dravie.adapt.adapt import FRONTAL_PICTURE, adapt_run
+    from specsia_build.dravie.adapt.frontal import load_frontal
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
     result = adapt_run(run, out, settings, device, load_frontal(**of_frontal))
@@ -194,17 +195,15 @@ def enhance(
     command continues. The model sees the drawing of --drawing, else the one that RUN was adapted to; of a
     dataset it sees Y* of each character's frontal view.
     """
-    need_torch()
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie.adapt.adapt import frontal_frame
+    from specsia_build.dravie.adapt.frontal import frontal_frame
     from specsia_build.dravie.data.frame_folder import COLOR_FOLDER
     from specsia_build.dravie.drawing import NO_DRAWING
-    from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
+    from specsia_build.dravie.model.checkpoint import load_drawing, load_predictor
     from specsia_build.dravie.repair import enhance as work
-    from specsia_build.dravie.repair.apply import find_device
 
-    generator = load_generator(run, find_device(options["device"]))
-    config = generator.config
+    predictor = load_predictor(run, options["device"])
+    config = predictor.config
     reference = load_drawing(run)
     warnings: tuple[str, ...] = ()
     of_folder = (Path(source) / COLOR_FOLDER).is_dir()
@@ -223,7 +222,7 @@ def enhance(
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
         frames = work.folder_frames(Path(source), reference or NO_DRAWING)
-    result = work.enhance(generator, frames, out, options["video"])
+    result = work.enhance(predictor, frames, out, options["video"])
     up_to_date = f", {result.kept} were already there" if result.kept else ""
     lines = [f"{plural(result.repaired, 'frame')} repaired{up_to_date}: {out}"]
     lines += [] if result.film is None else [f"film{'s' * result.film.is_dir()}: {result.film}"]
@@ -283,7 +282,7 @@ def evaluate(
     from specsia_build.dravie.evaluate import evaluate as work
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.metrics import find_perceptual
-    from specsia_build.dravie.repair.apply import find_device
+    from specsia_build.dravie.model.devices import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, SCORE_TABLES
     from specsia_build.look.open import open_gallery
@@ -378,7 +377,6 @@ def repair(subject: str, out: Path, device: str, **options: Any) -> None:
     Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the
     frames (color/, mask/, pos/, repaired/) to --out.
     """
-    need_torch()
     from specsia_build.repairing.folder import drawings_in, repair_folder
     from specsia_build.repairing.settings import RepairSettings
     from specsia_build.repairing.writing import run_repair

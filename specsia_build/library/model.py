@@ -116,12 +116,10 @@ class Model:
     def __init__(
         self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None
     ) -> None:
-        need_torch()
-        from specsia_build.dravie.model.checkpoint import load_generator
-        from specsia_build.dravie.repair.apply import find_device
+        from specsia_build.dravie.model.checkpoint import load_predictor
 
         self.run, self._keep = find_run(run), _keep
-        self._generator = load_generator(self.run, find_device(str(device)))
+        self._predictor = load_predictor(self.run, str(device))
         self._last: tuple[Pair, Drawing] | None = None
 
     def __repr__(self) -> str:
@@ -158,13 +156,13 @@ class Model:
             )
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
-        return repair(self._generator, z, pos, self._drawing(frontal))
+        return repair(self._predictor, z, pos, self._drawing(frontal))
 
     def _drawing(self, frontal: Pair | None) -> Drawing:
         """The drawing of a frontal pair; the last one is kept for the frames that follow."""
         from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 
-        if frontal is None or not self._generator.config.sees_drawing:
+        if frontal is None or not self._predictor.config.sees_drawing:
             return NO_DRAWING
         if self._last is None or self._last[0] is not frontal:
             self._last = frontal, Drawing.of(frontal)

@@ -14,7 +14,6 @@ from PIL import Image, ImageOps
 
 from specsia_build.arrays import Pixels
 from specsia_build.characters.images import rgba_of
-from specsia_build.dravie.config import need_torch
 from specsia_build.errors import ByShape
 from specsia_build.frame import front_rotation
 from specsia_build.library.checks import check_pixels, plain
@@ -81,7 +80,6 @@ def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Re
 
     Raises: UsageError for wrong options and unreadable pictures; SpecsiaError if a mesh does not fit.
     """
-    need_torch()
     from specsia_build.repairing.drawing import DrawingSettings
     from specsia_build.repairing.repair import prepare
     from specsia_build.repairing.settings import RepairSettings

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import scipy
 
 from specsia_build.arrays import Pixels
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
-from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.repair.apply import find_device, repair
+from specsia_build.dravie.model.predictor import Predictor
+from specsia_build.dravie.repair.apply import repair
 from specsia_build.repairing.drawing import Frontal
 
 Painter = Callable[[Pixels, Pixels, float], Pixels]
@@ -39,20 +37,20 @@ def with_back(drawing: Drawing, back: Frontal, pos: Pixels) -> Drawing:
     return replace(drawing, back=visible_places(pos, back.color, back.mask))
 
 
-def painter(run: Path, device: str, drawing: Drawing) -> Painter:
-    """Return a function that repairs the frames of a drawing with the model of a run."""
-    return _Painter(load_generator(run, find_device(device)), drawing)
+def painter(predictor: Predictor, drawing: Drawing) -> Painter:
+    """Return a function that repairs the frames of a drawing with a model."""
+    return _Painter(predictor, drawing)
 
 
 @dataclass(frozen=True, eq=False)
 class _Painter:
     """Repairs frames so that they do not jump where the film passes the drawing."""
 
-    generator: Generator
+    predictor: Predictor
     drawing: Drawing
 
     def __call__(self, z: Pixels, pos: Pixels, yaw: float) -> Pixels:
-        out = repair(self.generator, z, pos, self.drawing)
+        out = repair(self.predictor, z, pos, self.drawing)
         share = _share(yaw)
         if share == 0:
             return out

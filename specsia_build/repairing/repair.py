@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from specsia_build import terminal
 from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.adapt import Adapted, FrontalPair, adapt_run
+from specsia_build.dravie.adapt.frontal import FrontalPair
 from specsia_build.dravie.config import ADAPTATION
+from specsia_build.dravie.model.checkpoint import load_predictor
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
@@ -31,6 +32,9 @@ from specsia_build.repairing.reconstruction import (
     with_nearest_texels,
 )
 from specsia_build.repairing.settings import RepairSettings
+
+if TYPE_CHECKING:
+    from specsia_build.dravie.adapt.adapt import Adapted
 
 BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
 
@@ -133,6 +137,7 @@ def prepare(
     """
     reading, mesh = settings.reading, settings.mesh
     run = find_run(settings.model)
+    predictor = None if reading.pixel else load_predictor(run, device)
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
         if back is None and settings.back is not None:
@@ -152,18 +157,21 @@ def prepare(
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back
     result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
-    if reading.pixel:
+    if predictor is None:
         return result
     # The drawing is Y* of the frontal pair.
     z, pos = next(turntable(placed, 1, reading.size))
     pair = Pair("front", front.name, 0, z, pos, front.image, front.mask, placed.iou)
     drawing = seen_by_network(front, pos)
     if settings.adapt:
+        # Of all the steps this one alone needs torch.
+        from specsia_build.dravie.adapt.adapt import adapt_run
+
         adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair, known=drawing))
         helped = adapted.l1 < adapted.l1_before
-        run = scratch if helped else run
+        predictor = load_predictor(scratch, device) if helped else predictor
         result = replace(result, adapted=adapted, model=scratch if helped else None)
     if back is not None:
         _, (_, behind) = turntable(placed, 2, reading.size)
         drawing = with_back(drawing, back, behind)
-    return replace(result, paint=painter(run, device, drawing))
+    return replace(result, paint=painter(predictor, drawing))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from specsia_build.config import BuildConfig, checked
+from specsia_build.dravie.config import need_torch
 from specsia_build.dravie.runs import NAME, checkpoints, find_run
 from specsia_build.errors import UsageError, no_such
 from specsia_build.files.digests import file_digest
@@ -91,7 +92,8 @@ class RepairSettings:
     def of(options: Mapping[str, Any]) -> RepairSettings:
         """Make settings of options by name, where None stands for the default.
 
-        Raises `UsageError` for unknown names, wrong values, contradictory numbers of frames and seconds.
+        Raises `UsageError` for unknown names, wrong values, contradictory numbers of frames and seconds, and
+        `adapt` without torch.
         """
         given = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():
@@ -103,6 +105,8 @@ class RepairSettings:
         if "ground" in given:
             given["ground"] = parse_ground(given["ground"])
         read = {entry.name: given.pop(entry.name) for entry in fields(DrawingSettings) if entry.name in given}
+        if given.get("adapt"):
+            need_torch()
         views, seconds = frames_and_seconds(*timing)
         return RepairSettings(DrawingSettings(**read), views=views, seconds=seconds, **given)
 

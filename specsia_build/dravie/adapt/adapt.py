@@ -15,22 +15,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build import __version__, terminal
-from specsia_build.characters.images import load_texture
-from specsia_build.dataset.pairs import Pair, pair_at
-from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.dravie.adapt.overlay import differs_in_colour, is_copy, place_drawing
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.adapt.frontal import FrontalPair
+from specsia_build.dravie.adapt.overlay import is_copy
 from specsia_build.dravie.config import PATCH, TrainConfig, to_json
-from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
+from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
+from specsia_build.dravie.model.devices import find_device
 from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
-from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.dravie.train.train import validate
-from specsia_build.errors import SpecsiaError, UsageError, some, spelled
+from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
 from specsia_build.rendering.layers import HALF_COVERED
@@ -157,87 +155,6 @@ class Adapted(NamedTuple):
     l1: float
     iou: float | None = None
     warnings: tuple[str, ...] = ()
-
-
-class FrontalPair(NamedTuple):
-    """A frontal pair; `places` says whether a position is one place in every view, `iou` how a drawing fits.
-
-    `known` is the drawing where it is not to be read off the pair.
-    """
-
-    pair: Pair
-    warnings: tuple[str, ...] = ()
-    places: bool = True
-    iou: float | None = None
-    known: Drawing | None = None
-
-    def drawn(self) -> DrawnPair:
-        return DrawnPair(self.pair, self.known or Drawing.of(self.pair, self.places))
-
-
-def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> FrontalPair:
-    """Find the frontal pair of a character in any split of a configuration, by default the first.
-
-    Raises `UsageError` if there is no such character or configuration.
-    """
-    name = config or dataset.configs[0]
-    rows = frontal_rows(dataset, name, dataset.splits(name))
-    if character not in rows:
-        names = some(sorted(rows))
-        raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {names}")
-    return FrontalPair(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places(name, character))
-
-
-def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
-    """Read a frame of a folder, by default the first, and lay a drawing onto it.
-
-    Raises `UsageError` without such a frame, `SpecsiaError` if the drawing cannot be read or does not fit.
-    """
-    frames = list_frames(folder)
-    name = next(iter(frames)) if name is None else name
-    if name not in frames:
-        raise UsageError(f"{folder} has no frame '{name}': the first is '{next(iter(frames))}'")
-    z, pos = read_frame(frames[name])
-    warning = frame_warning(z, pos)
-    pair = Pair(name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
-    return with_drawing(FrontalPair(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
-
-
-def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
-    """Replace a pair's Y* by a drawing laid onto Zmask; `SpecsiaError` if it cannot be read or placed."""
-    pair, warnings = frontal.pair, frontal.warnings
-    try:
-        # Links to drawings may lead anywhere.
-        image, iou = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
-    except SpecsiaError as error:
-        raise SpecsiaError(f"{path}: {error}") from error
-    if differs_in_colour(pair.z, image):
-        question = "is it this character, in colour, upright and from the front?"
-        warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
-    laid = replace(
-        pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None
-    )
-    return frontal._replace(pair=laid, warnings=warnings, iou=iou)
-
-
-def load_frontal(
-    dataset: str | None,
-    character: str | None,
-    config_name: str | None,
-    frames: Path | None,
-    frame: str | None,
-    drawing: Path | None,
-) -> FrontalPair:
-    """Load the frontal pair that `specsia adapt` names: a dataset's, or a frame with a drawing."""
-    if dataset and character and not (frames or frame):
-        frontal = find_frontal(open_dataset(dataset), character, config_name)
-        return frontal if drawing is None else with_drawing(frontal, drawing)
-    if frames and drawing and not (dataset or character or config_name):
-        return frontal_frame(frames, frame, drawing)
-    raise UsageError(
-        "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
-        "or as --frames DIR --drawing PNG [--frame NAME]"
-    )
 
 
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: FrontalPair) -> Adapted:

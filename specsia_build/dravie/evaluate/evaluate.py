@@ -30,6 +30,7 @@ from specsia_build.dravie.metrics import (
     view_scores,
 )
 from specsia_build.dravie.model.checkpoint import load_generator
+from specsia_build.dravie.model.devices import predictor_of
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import SeenCharacters, group_contents, read_run_config, read_seen
@@ -121,8 +122,8 @@ def _trained(
     """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
 
     def fit(front: DrawnPair) -> _Painter:
-        generator = run.generator if fitted is None else fitted(front=front)
-        return lambda view: repair(generator, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
+        predictor = predictor_of(run.generator if fitted is None else fitted(front=front))
+        return lambda view: repair(predictor, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
 
     return Method(label, fit, repeat, run.seen)
 

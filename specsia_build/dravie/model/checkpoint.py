@@ -1,26 +1,31 @@
-"""Checkpoints of a training, written atomically as safetensors and JSON."""
+"""Checkpoints of a training, written atomically as safetensors and JSON.
+
+torch is imported where networks are saved or loaded for training; `load_predictor` runs `tiny` without it.
+"""
+
+from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors import numpy as arrays
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
 
 from specsia_build import __version__
-from specsia_build.dravie.config import ModelConfig
+from specsia_build.config import checked
+from specsia_build.dravie.config import Device, ModelConfig, need_torch
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.networks import CPU, Generator, build_generator
+from specsia_build.dravie.model.predictor import Predictor, Weights, tiny_predictor, tiny_shapes
 from specsia_build.dravie.runs import CHECKPOINTS_FOLDER, NAME, STATE_FILE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
@@ -28,9 +33,17 @@ from specsia_build.files.writing import replacing
 from specsia_build.rendering.contour import WIDEST
 from specsia_build.rendering.ink import Ink
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from specsia_build.dravie.model.networks import Generator
+
 MODEL_FILE = "model.safetensors"
 TRAINING = "training.safetensors"
 DRAWING_FILE = "drawing.safetensors"
+# One of them is there wherever a driver of CUDA or ROCm runs, on WSL too
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _KEPT = 2  # Number of checkpoints that a run keeps
 
 
@@ -53,6 +66,9 @@ def save_model(
     `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the
     character that the model is adapted to.
     """
+    import torch
+    from safetensors.torch import save
+
     path = run / CHECKPOINTS_FOLDER / f"{step:07d}"
     state = {
         "step": step,
@@ -136,28 +152,66 @@ def load_drawing(run: Path) -> Drawing | None:
         return Drawing(places, colours, Ink(float(width[0]), beside, inks))
 
 
-def _coloured(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert weights that see a contour's grey, the input's last channel, into ones that see its colour.
+def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+    """Read finite weights of the right names and shapes; raises `ValueError` for others.
 
-    Each of the three channels has a third of the weight, so that a grey gives the same output.
+    Weights that see a contour's grey, the last channel of the input, are turned into ones that see its
+    colour: each of three channels has a third of the weight, so that a grey gives the same output.
     """
-    converted = dict(weights)
-    for name, expected in module.state_dict().items():
-        weight = weights.get(name)
-        if weight is not None and weight.ndim == 4 and weight.shape[1] == expected.shape[1] - 2:
-            converted[name] = torch.cat([weight[:, :-1], *[weight[:, -1:] / 3] * 3], 1)
-    return converted
+    weights = arrays.load_file(path)
+    if other := sorted(weights.keys() ^ shapes.keys()):
+        raise ValueError(f"weights of '{other[0]}' are missing or unknown")
+    for name, shape in shapes.items():
+        weight = weights[name]
+        if weight.ndim == 4 and weight.shape[1] == shape[1] - 2:
+            weight = weights[name] = np.concatenate([weight[:, :-1], *[weight[:, -1:] / 3] * 3], axis=1)
+        if weight.shape != shape:
+            raise ValueError(f"weights of '{name}' have the shape {weight.shape}, not {shape}")
+        if not np.isfinite(weight).all():
+            raise ValueError(f"weights of '{name}' are not finite")
+    return weights
 
 
-def load_generator(run: Path, device: torch.device = CPU) -> Generator:
-    """Load the model of a checkpoint, or of a run's last one, onto a device.
+def load_generator(run: Path, device: torch.device | None = None) -> Generator:
+    """Load the model of a checkpoint, or of a run's last one, onto a device, by default the CPU.
 
     Raises `UsageError` if there is none, `SpecsiaError` if it is damaged.
     """
+    import torch
+
+    from specsia_build.dravie.model.networks import CPU, Generator, build_generator
+
     checkpoint = _last(run)
     config = read_state(checkpoint).model
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
     with reading(checkpoint / MODEL_FILE) as path:
-        load_weights(model, _coloured(model, load_file(path)))
-    return Generator(model.eval().to(device), config, device)
+        shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+        weights = _read_weights(path, shapes)
+        model.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
+    return Generator(model.eval().to(device or CPU), config, device or CPU)
+
+
+def load_predictor(run: Path, device: str = "auto") -> Predictor:
+    """Load the model of a checkpoint, or of a run's last one, to repair on `auto`, `cpu` or `cuda`.
+
+    Raises `UsageError` if there is none, or it needs torch or a device that is missing, and `SpecsiaError` if
+    it is damaged.
+    """
+    checkpoint = _last(run)
+    config = read_state(checkpoint).model
+    if config.architecture != "tiny" or _wants_gpu(device):
+        need_torch()
+        from specsia_build.dravie.model.devices import find_device, predictor_of
+
+        return predictor_of(load_generator(checkpoint, find_device(device)))
+    with reading(checkpoint / MODEL_FILE) as path:
+        return tiny_predictor(config, _read_weights(path, tiny_shapes(config)))
+
+
+def _wants_gpu(device: str) -> bool:
+    """Whether a device is, or with `auto` may be, a GPU; torch takes seconds to import, and may be absent."""
+    checked("device", device, Device)
+    if device != "auto" or not any(map(os.path.exists, _DRIVERS)):
+        return device == "cuda"
+    return find_spec("torch") is not None

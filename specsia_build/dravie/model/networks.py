@@ -15,19 +15,9 @@ from torch.nn import functional
 
 from specsia_build.dravie.config import ModelConfig, Perceptual
 from specsia_build.dravie.data.encoding import CANDIDATES, TARGET_CHANNELS, input_channels
+from specsia_build.dravie.model.predictor import BOUND, GEOMETRY, MASK_PULL, SHARPNESS, tiny_channels
 from specsia_build.errors import UsageError, brief
 
-
-class Geometry(NamedTuple):
-    """Sides are padded to a `multiple`, and pixels farther away than `reach` have no influence."""
-
-    multiple: int
-    reach: int
-
-
-GEOMETRY = {"tiny": Geometry(8, 56), "paper": Geometry(4, 80)}
-
-TINY_WIDTHS = (20, 36, 64, 96)
 PAPER_FILTERS, PAPER_BLOCKS = (32, 64, 128, 128, 128, 64), 7
 DISCRIMINATOR_WIDTH = 12
 
@@ -61,13 +51,6 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(first, nn.LeakyReLU(0.2, inplace=True), second, nn.LeakyReLU(0.2, inplace=True))
 
 
-_SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
-MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
-_BOUND = 6.0
-"""Outputs before a blend are kept within ±`_BOUND`. Far outside, alpha and weights have almost no gradient,
-so that a training that gets there cannot return."""
-
-
 class Tiny(_Padded):
     """U-net of four levels.
 
@@ -79,14 +62,14 @@ class Tiny(_Padded):
 
     multiple = GEOMETRY["tiny"].multiple
 
-    def __init__(self, channels: int, blends: bool) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.blends = blends
-        a, b, c, d = TINY_WIDTHS
-        self.first = _double(channels, a)
-        self.down = nn.ModuleList((_double(a, b, 2), _double(b, c, 2), _double(c, d, 2)))
-        self.up = nn.ModuleList((_double(d + c, c), _double(c + b, b), _double(b + a, a)))
-        self.head = nn.Conv2d(a, TARGET_CHANNELS + (len(CANDIDATES) if blends else 0), 3, 1, 1)
+        self.blends = config.sees_drawing
+        parts = tiny_channels(config)
+        self.first = _double(*parts["first"])
+        self.down = nn.ModuleList(_double(*parts[f"down.{level}"], 2) for level in range(3))
+        self.up = nn.ModuleList(_double(*parts[f"up.{level}"]) for level in range(3))
+        self.head = nn.Conv2d(*parts["head"], 3, 1, 1)
 
     def paint(self, x: Tensor) -> Tensor:
         levels = [self.first(x)]
@@ -103,8 +86,8 @@ class Tiny(_Padded):
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
     """Colour on white and alpha (N, 4, H, W) from an input and the head's output: change, alpha, weights."""
-    output = _BOUND * torch.tanh(output / _BOUND)
-    weights = torch.softmax(_SHARPNESS * output[:, TARGET_CHANNELS:], 1)
+    output = BOUND * torch.tanh(output / BOUND)
+    weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
@@ -196,8 +179,7 @@ def build_generator(config: ModelConfig) -> nn.Module:
 
     It maps (N, `input_channels`, H, W) to (N, 4, H, W), both in [-1, 1]; `tiny` may overshoot in training.
     """
-    channels = input_channels(config)
-    model = Tiny(channels, config.sees_drawing) if config.architecture == "tiny" else Paper(channels)
+    model = Tiny(config) if config.architecture == "tiny" else Paper(input_channels(config))
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -5,16 +5,12 @@ from itertools import product
 
 import numpy as np
 import scipy
-import torch
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
-from specsia_build.config import checked
-from specsia_build.dravie.config import PATCH, REACH, Device
+from specsia_build.arrays import Floats, Pixels
+from specsia_build.dravie.config import PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
-from specsia_build.dravie.model.networks import GEOMETRY, Generator, Geometry
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.dravie.model.predictor import GEOMETRY, Geometry, Predictor
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
@@ -31,25 +27,6 @@ SOFT = 2
 white sees: without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 
-def find_device(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`; raises `UsageError` if there is none."""
-    checked("device", name, Device)
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError(
-            "--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA"
-        )
-    return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
-
-
-def computes_in_bf16(device: torch.device, precision: str = "auto") -> bool:
-    """Return whether a device computes in bfloat16 at a precision, see `TrainConfig`."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
 def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, slice, slice]]:
     """Yield the input of each tile along a side, the part of its output to keep, and where that belongs."""
     overlap = -(-geometry.reach // geometry.multiple) * geometry.multiple
@@ -59,36 +36,29 @@ def _spans(length: int, tile: int, geometry: Geometry) -> Iterator[tuple[slice, 
         yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
 
 
-def paint(generator: Generator, encoded: NDArray[np.float32], tile: int = _TILE) -> NDArray[np.float32]:
-    """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
+def paint(predictor: Predictor, encoded: Floats, tile: int = _TILE) -> Floats:
+    """Run a predictor on an encoded picture (H, W, C): (H, W, 4) float32 in [-1, 1].
 
-    Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W,
-    4) float32 in [-1, 1], by rounding only.
+    Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result by
+    rounding only.
     """
     height, width = encoded.shape[:2]
-    network, config, device = generator
-    spans = (_spans(side, tile, GEOMETRY[config.architecture]) for side in (height, width))
+    geometry = GEOMETRY[predictor.config.architecture]
+    spans = (_spans(side, tile, geometry) for side in (height, width))
     painted = np.empty((height, width, 4), np.float32)
-    whole = torch.from_numpy(encoded).permute(2, 0, 1)[None]
     for (in_y, keep_y, to_y), (in_x, keep_x, to_x) in product(*spans):
-        piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16(device)),
-        ):
-            output = network(piece)[0, :, keep_y, keep_x]
-        painted[to_y, to_x] = output.float().permute(1, 2, 0).cpu().numpy()
+        painted[to_y, to_x] = predictor.predict(encoded[in_y, in_x])[keep_y, keep_x]
     return painted
 
 
-def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_DRAWING) -> Pixels:
+def repair(predictor: Predictor, z: Pixels, pos: Pixels, drawing: Drawing = NO_DRAWING) -> Pixels:
     """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
     Z, Zpos and the result are (H, W, 4) uint8 with straight alpha, of any size. The result is transparent
     farther than `FARTHEST_PAINT` from Z, and farther than `SOFT` from the figure: Z and connected paint of at
     least half coverage. A contour of Z in the drawing's ink lies below it and closes gaps.
     """
-    out, config = np.zeros_like(z), generator.config
+    out, config = np.zeros_like(z), predictor.config
     if not z[..., 3].any():
         return out
     # Aligned to the network's grid; slices may end beyond the frame.
@@ -96,13 +66,7 @@ def repair(generator: Generator, z: Pixels, pos: Pixels, drawing: Drawing = NO_D
     sides = box_around(z[..., 3] > 0, _MARGIN)
     window = tuple(slice(side.start // grid * grid, -(-side.stop // grid) * grid) for side in sides)
     encoded = encode_input(z[window], pos[window], config, drawing)
-    try:
-        painted = paint(generator, encoded)
-    except torch.OutOfMemoryError as error:
-        raise SpecsiaError(
-            "the device has too little free memory to repair a frame: say --device cpu"
-        ) from error
-    result, covered = decode_output(painted), z[window][..., 3] > 0
+    result, covered = decode_output(paint(predictor, encoded)), z[window][..., 3] > 0
     result *= near(covered, FARTHEST_PAINT)[..., None]
     dense = result[..., 3] >= HALF_COVERED
     figure = scipy.ndimage.binary_propagation(covered, np.ones((3, 3), np.bool_), mask=covered | dense)

@@ -19,7 +19,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Drawings
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
-from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.model.predictor import Predictor
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.errors import SpecsiaError, UsageError, no_such, plural
 from specsia_build.files.names import folded_name, relative_name
@@ -121,11 +121,11 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(chosen.values()), DATASET_FPS, each)
 
 
-def _check_folder(out: Path, generator: Generator, identity: str) -> None:
+def _check_folder(out: Path, predictor: Predictor, identity: str) -> None:
     """Record the model and the input, or check that the folder's results come from the same."""
-    digest = hashlib.sha256(repr(generator.config).encode())
-    for name, tensor in sorted(generator.network.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    digest = hashlib.sha256(repr(predictor.config).encode())
+    for name, weight in sorted(predictor.weights.items()):
+        digest.update(name.encode() + weight.tobytes())
     record = {"model": digest.hexdigest(), "input": identity, "specsia": __version__}
     refuse_foreign_folder(out, "results of `specsia enhance`", _RECORD)
     if not (out / _RECORD).is_file():
@@ -134,13 +134,13 @@ def _check_folder(out: Path, generator: Generator, identity: str) -> None:
         raise UsageError(f"{out} holds results of another model, input or version: name another --out")
 
 
-def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
+def enhance(predictor: Predictor, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
     """Repair frames and write RGBA PNGs; results that are younger than their frames stay as they are.
 
     With `film`, also write Z beside the result as a film; for clips a film each, with Y*. Raises `UsageError`
     if the folder holds something else, `SpecsiaError` if a frame cannot be read or two have one name.
     """
-    _check_folder(out, generator, frames.identity)
+    _check_folder(out, predictor, frames.identity)
     warned: dict[str, list[str]] = {}
     written = 0
     with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
@@ -167,7 +167,7 @@ def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = F
                 warning = frame_warning(z, pos)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
-                yield _target(out, frame), repair(generator, z, pos, frame.drawing())
+                yield _target(out, frame), repair(predictor, z, pos, frame.drawing())
 
         for _ in map_ahead(
             pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), _AHEAD

@@ -20,7 +20,7 @@ from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import networks
 from specsia_build.dravie.model.checkpoint import MODEL_FILE, TRAINING, load_weights, read_state, reading
-from specsia_build.dravie.repair.apply import computes_in_bf16
+from specsia_build.dravie.model.devices import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")

@@ -22,8 +22,9 @@ from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
+from specsia_build.dravie.model.devices import computes_in_bf16, find_device, predictor_of
 from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
-from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
+from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
@@ -196,9 +197,9 @@ def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float,
     the result and Y*.
     """
     height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0).tolist()
-    rows, errors = [], []
+    predictor, rows, errors = predictor_of(generator), [], []
     for pair, drawing in watched:
-        result = repair(generator, pair.z, pair.pos, drawing)
+        result = repair(predictor, pair.z, pair.pos, drawing)
         rows.append(side_by_side((pair.z, result, pair.gt), (height, width)))
         gt, pixels = on_white(pair.gt), region(pair)
         errors.append([float(np.abs(on_white(picture) - gt)[pixels].mean()) for picture in (result, pair.z)])

@@ -18,14 +18,8 @@ from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
-from specsia_build.dravie.adapt.adapt import (
-    FrontalPair,
-    adapt_generator,
-    agreed,
-    find_frontal,
-    with_drawing,
-    withheld_frames,
-)
+from specsia_build.dravie.adapt.adapt import adapt_generator, agreed, withheld_frames
+from specsia_build.dravie.adapt.frontal import FrontalPair, find_frontal, with_drawing
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
 from specsia_build.dravie.data.frames import PIXEL_BYTES, DrawnPair, Extent

@@ -22,8 +22,8 @@ from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import on_black, on_white, view_scores
 from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator, save_model
+from specsia_build.dravie.model.devices import predictor_of
 from specsia_build.dravie.model.networks import (
-    GEOMETRY,
     SSIM_WINDOW,
     Paper,
     SimilarityLoss,
@@ -35,6 +35,7 @@ from specsia_build.dravie.model.networks import (
     gradient_loss,
     on_both_grounds,
 )
+from specsia_build.dravie.model.predictor import GEOMETRY
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import CHECKPOINTS_FOLDER
 from specsia_build.dravie.train.loop import Trainer
@@ -205,7 +206,8 @@ def interior(pairs: list[Pair], training: list[Pair]) -> float:
     for _ in trainer.learn(PatchSampler((frames_of(training),), config)):
         pass
     trainer.result.network.eval()
-    scores = [view_scores(repair(trainer.result, p.z, p.pos), p)["l1_interior"] for p in pairs]
+    predictor = predictor_of(trainer.result)
+    scores = [view_scores(repair(predictor, p.z, p.pos), p)["l1_interior"] for p in pairs]
     return float(np.mean(scores))
 
 

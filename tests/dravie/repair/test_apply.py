@@ -11,11 +11,14 @@ import scipy
 import torch
 from numpy.testing import assert_array_equal
 
+from specsia_build.arrays import Floats
 from specsia_build.dravie.config import Architecture, ModelConfig, Reference
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.drawing import NOWHERE, Drawing
+from specsia_build.dravie.model import devices
+from specsia_build.dravie.model.devices import predictor_of
 from specsia_build.dravie.model.networks import Generator, build_generator
-from specsia_build.dravie.repair import apply
+from specsia_build.dravie.model.predictor import Predictor
 from specsia_build.dravie.repair.apply import FARTHEST_PAINT, SOFT, paint, repair
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
@@ -23,34 +26,26 @@ from specsia_build.rendering.ink import Ink
 from tests.dravie.pairs import drawn_pair
 
 
-def generator(config: ModelConfig) -> Generator:
-    """Lively weights, so that what a pixel sees matters."""
+def lively(config: ModelConfig) -> Predictor:
+    """A model of large weights, so that what a pixel sees matters."""
     torch.manual_seed(0)
     network = build_generator(config).eval()
     for name, weight in network.named_parameters():
         if weight.ndim == 4 and not name.startswith("head"):
             torch.nn.init.kaiming_normal_(weight)
     torch.nn.init.normal_(network.get_parameter("head.weight"), std=0.02)
-    return Generator(network, config)
+    return predictor_of(Generator(network, config))
 
 
-class Painter(torch.nn.Module):
-    """Gives what a function makes of its input (1, C, H, W)."""
-
-    def __init__(self, paint: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.forward = paint
-
-
-def painter(paint: Callable[[torch.Tensor], torch.Tensor], reference: Reference = "none") -> Generator:
-    return Generator(Painter(paint), ModelConfig(reference=reference))
+def painter(predict: Callable[[Floats], Floats], reference: Reference = "none") -> Predictor:
+    return Predictor(ModelConfig(reference=reference), predict, {})
 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
 def test_tiles_without_seams(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "computes_in_bf16", lambda device: False)
+    monkeypatch.setattr(devices, "computes_in_bf16", lambda device: False)
     config = ModelConfig(architecture)
-    model = generator(config)
+    model = lively(config)
     pair = drawn_pair(size=200)
     seen = encode_input(pair.z, pair.pos, config)[70:118, 3:]
     whole = paint(model, seen, tile=400)
@@ -61,7 +56,7 @@ def test_tiles_without_seams(architecture: Architecture, monkeypatch: pytest.Mon
 
 def test_any_size_with_and_without_drawing() -> None:
     for reference in get_args(Reference):
-        model = generator(ModelConfig("tiny", reference))
+        model = lively(ModelConfig("tiny", reference))
         for shape in ((33, 47), (64, 9), (1, 1)):
             assert not repair(model, *np.zeros((2, *shape, 4), np.uint8)).any()
             z = np.full((*shape, 4), 200, np.uint8)
@@ -72,7 +67,7 @@ def test_any_size_with_and_without_drawing() -> None:
 
 def test_distant_pixels_do_not_matter() -> None:
     config = ModelConfig("tiny")
-    model, pair = generator(config), drawn_pair()
+    model, pair = lively(config), drawn_pair()
     large = np.zeros((400, 500, 4), np.uint8)
     pos = large.copy()
     large[160:256, 240:336], pos[160:256, 240:336] = pair.z, pair.pos
@@ -92,14 +87,14 @@ def test_painting_stays_near_the_figure() -> None:
     near = np.zeros((120, 200), np.bool_)
     near[50 - FARTHEST_PAINT : 60 + FARTHEST_PAINT, 30 - FARTHEST_PAINT : 40 + FARTHEST_PAINT] = True
     near[55 - FARTHEST_PAINT : 56 + FARTHEST_PAINT, 150 - FARTHEST_PAINT : 151 + FARTHEST_PAINT] = True
-    result = repair(painter(lambda x: torch.ones_like(x[:, :4])), z, z)
+    result = repair(painter(lambda x: np.ones_like(x[..., :4])), z, z)
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 
 
 def test_no_haze_around_figure() -> None:
-    def haze(x: torch.Tensor) -> torch.Tensor:
-        out = torch.full_like(x[:, :4], -0.4)
-        out[:, :, 20:23, 40:50] = out[:, :, 44:48, 36:46] = 1.0
+    def haze(x: Floats) -> Floats:
+        out = np.full_like(x[..., :4], -0.4)
+        out[20:23, 40:50] = out[44:48, 36:46] = 1.0
         return out
 
     z = np.zeros((80, 80, 4), np.uint8)
@@ -113,9 +108,12 @@ def test_no_haze_around_figure() -> None:
 
 
 def test_missing_line_in_drawings_style() -> None:
-    grey = painter(
-        lambda x: torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0), "drawing"
-    )
+    def left_half(x: Floats) -> Floats:
+        out = np.full_like(x[..., :4], -0.2)
+        out[:, 40:] = -1
+        return out
+
+    grey = painter(left_half, "drawing")
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
     result = repair(grey, pair.z, pair.pos, Drawing(*NOWHERE, Ink.of_one(2, (20, 20, 20))))
@@ -130,11 +128,11 @@ def test_missing_line_in_drawings_style() -> None:
 def test_wide_line_of_several_colours() -> None:
     """At its full width, though the network is told of 4 pixels, and in the colour of the figure beside
     it."""
-    told: list[torch.Tensor] = []
+    told: list[Floats] = []
 
-    def nothing(x: torch.Tensor) -> torch.Tensor:
+    def nothing(x: Floats) -> Floats:
         told.append(x)
-        return torch.cat((0 * x[:, :3] + 1, 0 * x[:, :1] - 1), 1)
+        return np.ones_like(x[..., :4]) * (1, 1, 1, -1)
 
     z = np.zeros((100, 100, 4), np.uint8)
     z[40:60, 40:50] = (200, 0, 0, 255)
@@ -145,14 +143,16 @@ def test_wide_line_of_several_colours() -> None:
     assert_array_equal(result[50, 28:40, :3], np.repeat([[90, 0, 0]], 12, 0))
     assert_array_equal(result[50, 60:72, :3], np.repeat([[0, 0, 90]], 12, 0))
     (x,) = told
-    assert torch.allclose(x[0, 19], torch.tensor(4 * 60 / 127.5 - 1))
-    assert torch.allclose(x[0, 20:, :, 0].mT, torch.tensor([90, 0, 0]) / 127.5 - 1)
+    np.testing.assert_allclose(x[..., 19], 4 * 60 / 127.5 - 1, rtol=1e-6)
+    np.testing.assert_allclose(x[:, 0, 20:] + 1, np.array([[90, 0, 0]] * len(x)) / 127.5, atol=1e-6)
 
 
 def test_too_little_memory() -> None:
-    def short(_: torch.Tensor) -> torch.Tensor:
-        raise torch.OutOfMemoryError
+    class Short(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError
 
     pair = drawn_pair()
+    model = predictor_of(Generator(Short(), ModelConfig("paper")))
     with pytest.raises(SpecsiaError, match="--device cpu"):
-        repair(painter(short), pair.z, pair.pos)
+        repair(model, pair.z, pair.pos)
