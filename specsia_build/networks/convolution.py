@@ -15,9 +15,10 @@ from specsia_build.jit import compiled, intrinsic, ready, types
 from specsia_build.rendering.fast.lanes import LONG, floats, spread
 
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but a network's last
-LANES, VECTORS = 16, 2  # Channels in a vector, and vectors in a tile
-BLOCK = LANES * VECTORS  # Channels in a tile
-PIXELS = 4  # Neighbouring pixels of a row in a tile
+_LANES = 16  # Channels in a vector
+_VECTORS = 2  # Vectors in a block
+BLOCK = _LANES * _VECTORS  # Channels in a tile
+TILE_WIDTH = 4  # Neighbouring pixels of a row in a tile
 
 
 class Kernel(NamedTuple):
@@ -56,7 +57,7 @@ def convolved(x: Floats, kernel: Kernel, stride: int = 1, leak: float = LEAK) ->
     multiples of the stride, 1 or 2.
     """
     height, width = (x.shape[0] - 2) // stride, (x.shape[1] - 2) // stride
-    lacking = max(0, PIXELS - width)
+    lacking = max(0, TILE_WIDTH - width)
     if lacking:
         x = np.pad(x, ((0, 0), (0, lacking * stride), (0, 0)))
     out = bordered(height, width + lacking, kernel.outputs)
@@ -72,16 +73,16 @@ def _at(builder: Any, index: Any, step: int) -> Any:
 
 
 def _vector(builder: Any, array: Any, index: Any) -> Any:
-    return builder.bitcast(builder.gep(array, [index]), floats(LANES).as_pointer())
+    return builder.bitcast(builder.gep(array, [index]), floats(_LANES).as_pointer())
 
 
 def _store(builder: Any, vector: Any, out: Any, index: Any, count: Any) -> None:
     """Write the first `count` lanes of a vector, which may be none or more than it has."""
     from numba.core.cgutils import alloca_once, for_range
 
-    part = alloca_once(builder, floats(LANES))
+    part = alloca_once(builder, floats(_LANES))
     lanes = builder.bitcast(part, ir.FloatType().as_pointer())
-    with builder.if_else(builder.icmp_signed(">=", count, ir.Constant(LONG, LANES))) as (whole, partly):
+    with builder.if_else(builder.icmp_signed(">=", count, ir.Constant(LONG, _LANES))) as (whole, partly):
         with whole:
             builder.store(vector, _vector(builder, out, index), align=4)
         with partly:
@@ -93,7 +94,7 @@ def _store(builder: Any, vector: Any, out: Any, index: Any, count: Any) -> None:
 
 @intrinsic
 def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
-    """``_tile((x, packed, out), first, steps, leak)``: compute a tile of `PIXELS` pixels by `BLOCK` channels.
+    """``_tile((x, packed, out), first, steps, leak)``: compute `TILE_WIDTH` pixels by `BLOCK` channels.
 
     `first` are flat indices of its first input, weight and output. `steps` are the inputs of three pixels, of
     a row and from a pixel to the next, the outputs from a pixel to the next, and the number of channels to
@@ -110,17 +111,20 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
         )
         x_at, packed_at, out_at = unpack_tuple(builder, arguments[1])
         run, x_row, x_step, out_step, count = unpack_tuple(builder, arguments[2])
-        slope, zero = spread(builder, arguments[3], LANES), ir.Constant(floats(LANES), [0.0] * LANES)
+        slope, zero = spread(builder, arguments[3], _LANES), ir.Constant(floats(_LANES), [0.0] * _LANES)
 
         def weights_at(row: Any) -> list[Any]:
             start = builder.add(packed_at, builder.mul(row, ir.Constant(LONG, BLOCK)))
-            places = (_vector(builder, packed, _at(builder, start, LANES * k)) for k in range(VECTORS))
+            places = (_vector(builder, packed, _at(builder, start, _LANES * k)) for k in range(_VECTORS))
             return [builder.load(place, align=4) for place in places]
 
-        sums = [[alloca_once(builder, floats(LANES)) for _ in range(VECTORS)] for _ in range(PIXELS)]
-        for pixel in sums:
-            for total, bias in zip(pixel, weights_at(ir.Constant(LONG, 0)), strict=True):
-                builder.store(bias, total)
+        def begun(value: Any) -> Any:
+            total = alloca_once(builder, floats(_LANES))
+            builder.store(value, total)
+            return total
+
+        biases = weights_at(ir.Constant(LONG, 0))
+        sums = [list(map(begun, biases)) for _ in range(TILE_WIDTH)]
         with for_range(builder, ir.Constant(LONG, 3)) as row:
             row_at = builder.add(x_at, builder.mul(row.index, x_row))
             before = _at(builder, builder.mul(row.index, run), 1)
@@ -128,7 +132,7 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
                 weights = weights_at(builder.add(before, tap.index))
                 value_at = builder.add(row_at, tap.index)
                 for pixel in sums:
-                    value = spread(builder, builder.load(builder.gep(x, [value_at])), LANES)
+                    value = spread(builder, builder.load(builder.gep(x, [value_at])), _LANES)
                     value_at = builder.add(value_at, x_step)
                     for total, weight in zip(pixel, weights, strict=True):
                         product = builder.fmul(value, weight)
@@ -138,7 +142,7 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
                 value = builder.load(total)
                 positive = builder.fcmp_ordered(">", value, zero)
                 value = builder.select(positive, value, builder.fmul(value, slope))
-                here, left = _at(builder, out_at, LANES * k), _at(builder, count, -LANES * k)
+                here, left = _at(builder, out_at, _LANES * k), _at(builder, count, -_LANES * k)
                 _store(builder, value, out, here, left)
             out_at = builder.add(out_at, out_step)
         return context.get_dummy_value()
@@ -149,16 +153,16 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
 
 @compiled
 def _convolve(x, packed, out, stride, leak):  # type: ignore[no-untyped-def]
-    """Fill the inside of `out` (h + 2, w + 2, D) from x (H + 2, W + 2, C), see `convolved`; w >= `PIXELS`."""
+    """Fill the inside of `out` (h + 2, w + 2, D) from x (H + 2, W + 2, C), where w >= `TILE_WIDTH`."""
     channels, outputs = x.shape[2], out.shape[2]
     row_length = x.shape[1] * channels
     width = out.shape[1] - 2
     for row in range(out.shape[0] - 2):
         for number in range(packed.shape[0]):
             steps = 3 * channels, row_length, stride * channels, outputs, outputs - number * BLOCK
-            for start in range(0, width, PIXELS):
+            for start in range(0, width, TILE_WIDTH):
                 # The last tile of a row computes some pixels of the one before again.
-                column = min(start, width - PIXELS)
+                column = min(start, width - TILE_WIDTH)
                 first = (
                     row * stride * row_length + column * stride * channels,
                     number * packed.shape[1] * BLOCK,

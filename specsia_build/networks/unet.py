@@ -1,6 +1,6 @@
 """The U-net that `relief` and DraViE's `tiny` share.
 
-Layers are named as in a checkpoint: `first.0` and `first.2`; `down.K.0`, of stride 2, and `down.K.2` of each
+Kernels are named as in a checkpoint: `first.0` and `first.2`; `down.K.0`, of stride 2, and `down.K.2` of each
 level below; `up.K.0` and `up.K.2` on the way back, which also see the features of their level; and `head`.
 """
 
@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from specsia_build.arrays import Floats
 from specsia_build.networks.convolution import Kernel, bordered, convolved, kernel_of
 
-Layers = Mapping[str, Kernel]
+Kernels = Mapping[str, Kernel]
 
 
 def read_tensors(path: Path) -> dict[str, Floats]:
@@ -21,13 +21,13 @@ def read_tensors(path: Path) -> dict[str, Floats]:
     return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
 
 
-def layers_of(tensors: Mapping[str, Floats]) -> Layers:
-    """Layers of a U-net from its tensors `NAME.weight` (3, 3, in, out) and `NAME.bias` (out,)."""
+def layers_of(tensors: Mapping[str, Floats]) -> Kernels:
+    """Kernels of a U-net from its tensors `NAME.weight` (3, 3, in, out) and `NAME.bias` (out,)."""
     names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight")]
     return {name: kernel_of(tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
 
 
-def run(x: Floats, layers: Layers) -> Floats:
+def run(x: Floats, layers: Kernels) -> Floats:
     """Run a U-net on x (H, W, C) float32: outputs of its head (H, W, D) float32.
 
     H and W are multiples of 2 to the power of the levels below the first.

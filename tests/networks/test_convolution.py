@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.networks.convolution import BLOCK, LEAK, PIXELS, convolved, kernel_of
+from specsia_build.networks.convolution import BLOCK, LEAK, TILE_WIDTH, convolved, kernel_of
 
 Array = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ def plain(x: Array, weight: Array, bias: Array, stride: int, leak: float) -> Arr
 @pytest.mark.parametrize("leak", [LEAK, 1.0])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("outputs", [1, 9, 16, 20, BLOCK, BLOCK + 4, 2 * BLOCK])
-@pytest.mark.parametrize("size", [(2, 2, 3), (4, 2 * PIXELS, 1), (6, 2 * PIXELS + 2, 7), (2, 26, 40)])
+@pytest.mark.parametrize("size", [(2, 2, 3), (4, 2 * TILE_WIDTH, 1), (6, 2 * TILE_WIDTH + 2, 7), (2, 26, 40)])
 def test_sums_to_the_bit(size: tuple[int, int, int], outputs: int, stride: int, leak: float) -> None:
     x, weight, bias = case((*size, outputs))
     found = convolved(x, kernel_of(weight, bias), stride, leak)

@@ -14,7 +14,7 @@ from specsia_build.arrays import Floats
 from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.jit import compiled, ready
 from specsia_build.networks import unet
-from specsia_build.networks.unet import Layers
+from specsia_build.networks.unet import Kernels
 from specsia_build.pictures.films import over
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS
@@ -68,12 +68,12 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
 
 
 @cache
-def layers_of(path: Path) -> Layers:
+def layers_of(path: Path) -> Kernels:
     """The network's layers from a file of weights, whose convolutions are (3, 3, in, out)."""
     return unet.layers_of(unet.read_tensors(path))
 
 
-def forward(x: Floats, layers: Layers) -> tuple[Floats, Floats]:
+def forward(x: Floats, layers: Kernels) -> tuple[Floats, Floats]:
     """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY_CHANNELS`) float32.
 
     Args:
@@ -96,7 +96,8 @@ def _palette_logits(predicted, key, labels, guided, out):  # type: ignore[no-unt
     A colour's key is the mean of `key` over its pixels. Its logit is a pixel's query times that, and what the
     network trusts of the guides that say this colour. Sums have one order.
     """
-    sums, counts, here = np.zeros((COLOURS, KEY_CHANNELS)), np.zeros(COLOURS), np.zeros(COLOURS + 1)
+    sums, counts = np.zeros((COLOURS, KEY_CHANNELS)), np.zeros(COLOURS)
+    here = np.zeros(COLOURS + 1)  # Pixels of each colour, and of none, in a square of four
     for row in range(key.shape[0]):
         for column in range(key.shape[1]):
             here[:] = 0

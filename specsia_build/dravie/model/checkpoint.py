@@ -25,7 +25,7 @@ from specsia_build import __version__
 from specsia_build.config import checked
 from specsia_build.dravie.config import Device, ModelConfig, need_torch
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.predictor import Predictor, Weights, tiny_predictor, tiny_shapes
+from specsia_build.dravie.model.predictor import NamedWeights, Predictor, tiny_predictor, tiny_shapes
 from specsia_build.dravie.runs import CHECKPOINTS_FOLDER, NAME, STATE_FILE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
@@ -152,10 +152,10 @@ def load_drawing(run: Path) -> Drawing | None:
         return Drawing(places, colours, Ink(float(width[0]), beside, inks))
 
 
-def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> NamedWeights:
     """Read finite weights of the right names and shapes; raises `ValueError` for others.
 
-    Weights that see a contour's grey, the last channel of the input, are turned into ones that see its
+    NamedWeights that see a contour's grey, the last channel of the input, are turned into ones that see its
     colour: each of three channels has a third of the weight, so that a grey gives the same output.
     """
     weights = arrays.load_file(path)

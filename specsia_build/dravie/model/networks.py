@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from specsia_build.dravie.config import ModelConfig, Perceptual
 from specsia_build.dravie.data.encoding import CANDIDATES, TARGET_CHANNELS, input_channels
-from specsia_build.dravie.model.predictor import BOUND, GEOMETRY, MASK_PULL, SHARPNESS, tiny_channels
+from specsia_build.dravie.model.predictor import BLEND_BOUND, GEOMETRY, MASK_PULL, SHARPNESS, tiny_channels
 from specsia_build.errors import UsageError, brief
 
 PAPER_FILTERS, PAPER_BLOCKS = (32, 64, 128, 128, 128, 64), 7
@@ -86,7 +86,7 @@ class Tiny(_Padded):
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
     """Colour on white and alpha (N, 4, H, W) from an input and the head's output: change, alpha, weights."""
-    output = BOUND * torch.tanh(output / BOUND)
+    output = BLEND_BOUND * torch.tanh(output / BLEND_BOUND)
     weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])

@@ -11,8 +11,8 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import CANDIDATES, TARGET_CHANNELS, input_channels
 from specsia_build.networks import unet
 
-Weights = Mapping[str, NDArray[Any]]
-"""Weights by the names of torch; those of convolutions are (out, in, height, width)."""
+NamedWeights = Mapping[str, NDArray[Any]]
+"""NamedWeights by the names of torch; those of convolutions are (out, in, height, width)."""
 
 
 class Predictor(NamedTuple):
@@ -25,7 +25,7 @@ class Predictor(NamedTuple):
 
     config: ModelConfig
     predict: Callable[[Floats], Floats]
-    weights: Weights
+    weights: NamedWeights
 
 
 class Geometry(NamedTuple):
@@ -40,9 +40,9 @@ GEOMETRY = {"tiny": Geometry(8, 56), "paper": Geometry(4, 80)}
 TINY_WIDTHS = (20, 36, 64, 96)
 SHARPNESS = 2.0  # Factor of a blend's logits: a network of small weights soon chooses between colours
 MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
-BOUND = 6.0
-"""Outputs before a blend are kept within ±`BOUND`. Far outside, alpha and weights have almost no gradient,
-so that a training that gets there cannot return."""
+BLEND_BOUND = 6.0
+"""Outputs before a blend are kept within this, positive and negative. Far outside, alpha and weights have
+almost no gradient, so that a training that gets there cannot return."""
 
 
 def tiny_channels(config: ModelConfig) -> dict[str, tuple[int, int]]:
@@ -70,7 +70,7 @@ def tiny_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def tiny_predictor(config: ModelConfig, weights: Weights) -> Predictor:
+def tiny_predictor(config: ModelConfig, weights: NamedWeights) -> Predictor:
     """Make a predictor of the weights of `tiny_shapes`, which runs on one core of the CPU in float32."""
     tensors = {name: tensor.astype(np.float32) for name, tensor in weights.items()}
     layers = unet.layers_of({n: t.transpose(2, 3, 1, 0) if t.ndim == 4 else t for n, t in tensors.items()})
@@ -90,7 +90,7 @@ def _blend(x: Floats, output: Floats) -> Floats:
     """Colour on white and alpha (H, W, 4) from an input and the head's output; see `networks.Tiny`."""
     # Planes are as fast as memory; rows of three numbers are not.
     seen, told = (np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (x, output))
-    told = np.float32(BOUND) * np.tanh(told / np.float32(BOUND))
+    told = np.float32(BLEND_BOUND) * np.tanh(told / np.float32(BLEND_BOUND))
     weights = np.exp(np.float32(SHARPNESS) * (told[TARGET_CHANNELS:] - told[TARGET_CHANNELS:].max(axis=0)))
     weights /= weights.sum(axis=0)
     colour = np.tanh(told[:3])

@@ -197,7 +197,8 @@ def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float,
     the result and Y*.
     """
     height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0).tolist()
-    predictor, rows, errors = predictor_of(generator), [], []
+    predictor = predictor_of(generator)
+    rows, errors = [], []
     for pair, drawing in watched:
         result = repair(predictor, pair.z, pair.pos, drawing)
         rows.append(side_by_side((pair.z, result, pair.gt), (height, width)))
