@@ -87,11 +87,8 @@ def _rows(part: Part) -> Iterator[schema.Row]:
     skipped, left = part.options["first"], part.options["rows"]
     for number, pictures in zip(part.options["numbers"], part, strict=True):
         views = range(skipped, min(pictures.frames, skipped + left))
-        color, pos, gt = views_of(pictures)
-        for view in views:
-            encoded = {
-                name: png.encode(picture)
-                for name, picture in row_pictures(color[view], pos[view], gt[view]).items()
-            }
-            yield schema.Row({"uid": view_uid(number, view)}, encoded)
+        for view, layers in enumerate(views_of(pictures)):
+            if view in views:
+                encoded = {name: png.encode(picture) for name, picture in row_pictures(*layers).items()}
+                yield schema.Row({"uid": view_uid(number, view)}, encoded)
         skipped, left = 0, left - len(views)

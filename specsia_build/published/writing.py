@@ -80,12 +80,11 @@ def silhouette(gt: Pixels) -> Pixels:
     return mask
 
 
-def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a row by column, from Z, positions in the view, and Y*, each (S, S, 4).
+def row_pictures(color: Pixels, pos: Pixels, gt: Pixels, edge: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a row by column, from Z, positions in the view and Y*, each (S, S, 4), and edges (S, S).
 
     `color` and `pos` lose their alpha without being laid on anything, and so lie on black; `gt` lies on grey.
     """
-    edge = edge_image(pos)
     return {
         "color": color[..., :3],
         "pos": pos[..., :3],
