@@ -261,9 +261,9 @@ def main(
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4. Without any,
     pictures that an earlier command kept are taken, so that a machine with a GPU needs no characters.
     """
+    shares = [_with_share(argument) for argument in manifests]
     out.mkdir(parents=True, exist_ok=True)
-    if manifests:
-        shares = [_with_share(argument) for argument in manifests]
+    if shares:
         try:
             weighted = [(share, pictures(path)) for path, share in shares]
         except SpecsiaError as error:
