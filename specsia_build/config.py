@@ -28,11 +28,15 @@ RendererName = Literal["cycles", "fast", "pyrender"]
 
 NONE: Keep = "none"
 
-RANDOM, DARK, COLOURED = OUTLINES = ("random", "dark", "coloured")
+RANDOM = "random"
+DARK = "dark"
+COLOURED = "coloured"
+OUTLINES = (RANDOM, DARK, COLOURED)
 """Rules of the contour's colour, which may also be a grey or `#rrggbb`: any grey, one of the darkest quarter,
 or a darker shade of the figure's colour beside it."""
 
-DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
+DEFAULT_SOURCE = "sample:24"
+DEFAULT_OUT, DEFAULT_CLIPS_OUT = "specsia-out", "specsia-clips"
 
 FRAMES, PAIRS = "frames", "pairs"  # Default layouts of clips and of stills; entry points add others
 

@@ -98,8 +98,12 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
             else plural(summary.clips, "clip")
         )
         trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {layout.failures}"
-    counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
-    counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
+    counts = []
+    if summary.failed:
+        counts.append(f"{summary.failed:,} failed")
+    if summary.low_quality:
+        counts.append(f"{summary.low_quality:,} quarantined for their looks")
+    freed = f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"
     pictures = f"{layout.root / 'quarantine'} shows why"
     if any(failure.may_be_kept for failure in summary.failures):
         pictures += "; --min-iou lowers what is asked, --low-iou keep packs them"
@@ -107,13 +111,13 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     facts = {
         "built": _counts(summary.stages, "built") or ["nothing" if trouble else "nothing: all is up to date"],
         "up to date": _counts(summary.stages, "kept"),
-        "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
+        "freed": [freed] if summary.freed else [],
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
         "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
         "splits": most([*summary.empty_splits, *summary.doubles], f"{config.command} --out {run} --json"),
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
-        "failures": [str(layout.failures)] * bool(summary.failures),
-        "pictures": [pictures] * bool(summary.low_quality),
+        "failures": [str(layout.failures)] if summary.failures else [],
+        "pictures": [pictures] if summary.low_quality else [],
         "logs": [str(layout.log.parent)],
         "load": load,
         "next": follows,

@@ -114,10 +114,11 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _look_up(  # type: ignore[no-untyped-def]
-    out, pos, z, places, colours, first, cells, flat, palette, distances, columns
-):
-    """Fill (H, W, 12) zeros; see the module. Tables are those of a `Reference`, `columns` is `_COLUMNS`."""
+def _look_up(out, pos, z, reference, columns):  # type: ignore[no-untyped-def]
+    """Fill (H, W, 12) zeros from a `Reference`; see the module. `columns` is `_COLUMNS`."""
+    places = reference.places
+    first = reference.first
+    palette = reference.palette
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
@@ -125,7 +126,7 @@ def _look_up(  # type: ignore[no-untyped-def]
             px = np.int64(pos[row, at, 0])
             pz = np.int64(pos[row, at, 1])
             py = np.int64(pos[row, at, 2])
-            best = cells[px >> 1, pz >> 1, py >> 1]
+            best = reference.cells[px >> 1, pz >> 1, py >> 1]
             least = _square(places, best, px, pz, py)
             if least <= _EXACT_SQUARE:
                 for column in range(len(columns)):
@@ -142,12 +143,12 @@ def _look_up(  # type: ignore[no-untyped-def]
             if near:
                 out[row, at, 3] = np.uint8(255.0 * np.exp(-np.sqrt(np.float64(least)) / FALLOFF))
             for c in range(3):
-                out[row, at, c] = colours[best, c] if near else 255
+                out[row, at, c] = reference.colours[best, c] if near else 255
             for c in range(4):
-                out[row, at, 4 + c] = flat[px, pz, c]
+                out[row, at, 4 + c] = reference.flat[px, pz, c]
             cost, chosen = np.float32(1e9), 0
             for number in range(len(palette)):
-                candidate = np.float32(distances[px, pz, number])
+                candidate = np.float32(reference.distances[px, pz, number])
                 for c in range(3):
                     candidate += abs(palette[number, c] - np.float32(z[row, at, c]))
                 if candidate < cost:
@@ -248,5 +249,5 @@ class Reference(NamedTuple):
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8, in the drawing: (H, W, 12) uint8, see the module."""
         out = np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
-        _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
+        _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), self, ready(_COLUMNS))
         return _keep_even_colours(out, z)

@@ -1,7 +1,7 @@
 """The layout `animeinbet`: line art, and the graph of surface points that it is drawn from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,7 +82,7 @@ main.py --config configs/vtx_corr.yaml --train`.
             (pictures / f"Image{k + 1:04d}.png").write_bytes(clip.raw(LINE, k))
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             last = clip.meta["size"] - 1
-            places = [[min(max(int(along // 1), 0), last) for along in place] for place in graph[PLACES]]
+            places = [_whole(place, last) for place in graph[PLACES]]
             text = json.dumps(
                 {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}, separators=(",", ":")
             )
@@ -97,6 +97,11 @@ main.py --config configs/vtx_corr.yaml --train`.
             for k in numbers
             for name in (f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json")
         }
+
+
+def _whole(place: Sequence[float], last: int) -> list[int]:
+    """The pixel of a place in a picture whose last pixel is `last`."""
+    return [min(max(int(along // 1), 0), last) for along in place]
 
 
 def _folders(part: Part | Written) -> tuple[str, str]:

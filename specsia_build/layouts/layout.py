@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.schema import CARD, RECORD_FILE, SPLITS, SPLITS_FILE, TEASER
+from specsia_build.dataset.splits import ids_in
 from specsia_build.dataset.verify.report import Report
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.card import Counts, counted, folder_card
@@ -110,9 +111,8 @@ class Layout(ABC):
         yield CARD, self.card(counts, facts, teaser is not None).encode()
         if teaser is not None:
             yield TEASER, teaser
-        characters = sorted(counts.characters, key=id_order_key)
-        by_split = {split: [c for c in characters if counts.characters[c] == split] for split in SPLITS}
-        yield SPLITS_FILE, json_text(by_split)
+        splits = {name: counts.characters[name] for name in sorted(counts.characters, key=id_order_key)}
+        yield SPLITS_FILE, json_text({split: ids_in(splits, split) for split in SPLITS})
         record = {"kind": KIND, "layout": self.name, "version": self.version, **facts.build}
         record |= {"backend": facts.backend, "planned": facts.planned}
         record |= {"quarantined": sum(facts.quarantined.values()), "left_out": facts.left_out}

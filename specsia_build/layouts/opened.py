@@ -39,7 +39,7 @@ class LoadRows:
     def __call__(self, member: Member) -> Pictures:
         dataset, place = self.dataset, self.places[member.id, member.backend]
         rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
-        scalars = [{name: row[name] for name in row if name not in schema.IMAGE_COLUMNS} for row in rows]
+        scalars = [_scalars(row) for row in rows]
         files = {
             frame_file(column, k): row[column]
             for k, row in enumerate(rows)
@@ -50,6 +50,10 @@ class LoadRows:
         meta |= {"license": member.license, "source": member.credit, "rows": scalars}
         meta |= {"pos_frame": self.pos_frame}
         return Pictures({**meta, "yaws": [row["yaw_deg"] for row in scalars]}, files)
+
+
+def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in schema.IMAGE_COLUMNS}
 
 
 def open_parts(

@@ -256,8 +256,11 @@ class _Attempt:
                 self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
         if len(suspects) <= 1:
             return []
-        groups = [tuple(step for step in unfinished if step == s or step.needs(s)) for s in suspects]
-        return [replace(unit, steps=steps) for steps in groups]
+        units = []
+        for suspect in suspects:
+            steps = tuple(step for step in unfinished if step == suspect or step.needs(suspect))
+            units.append(replace(unit, steps=steps))
+        return units
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         build, step = self._build, task.step

@@ -102,7 +102,10 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
     stages = [
         result.stage for result in every if result.stage is not None and result.stage.stage == PACK.name
     ]
-    counts = {name: sum(result.parts for result in of) for name, of in results.items() if name != PAIRS}
+    counts: dict[str, int] = {}
+    for name, of_layout in results.items():
+        if name != PAIRS:
+            counts[name] = sum(result.parts for result in of_layout)
     summary = replace(summary, stages=[*summary.stages, *stages], layouts=counts or None)
     if PAIRS not in results or any(result.stopped for result in results[PAIRS]):
         return summary

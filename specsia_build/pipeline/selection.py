@@ -127,9 +127,12 @@ def duplicates_across_splits(
     entries: Sequence[Entry], splits: Mapping[str, str], digest_of: DigestOf
 ) -> list[str]:
     """A sentence for each mesh file that characters in different splits share."""
-    return [
-        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of "
-        "them, or give them the same `split` in a manifest"
-        for ids in same_files(entries, digest_of)
-        if len({splits[i] for i in ids}) > 1
-    ]
+    sentences = []
+    for ids in same_files(entries, digest_of):
+        names = sorted({splits[i] for i in ids})
+        if len(names) > 1:
+            sentences.append(
+                f"{some(ids)} are one file and lie in {' and '.join(names)}: keep one of them, or give them "
+                "the same `split` in a manifest"
+            )
+    return sentences

@@ -47,10 +47,11 @@ def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
         only = layout.shows == "pairs" and run.backends == list(sources)
         alone = sources[0] is None or layout.joins_backends or only
         folder = run.layout.packed(layout.folder or layout.name, None if alone else sources[0])
-        members = [member for name in sources for state in states.values() for member in state.members[name]]
-        waiting = {
-            name: [key for state in states.values() for key in state.waiting[name]] for name in sources
-        }
+        members = []
+        waiting: dict[str | None, list[str]] = {}
+        for name in sources:
+            members += [member for state in states.values() for member in state.members[name]]
+            waiting[name] = [key for state in states.values() for key in state.waiting[name]]
         target = Target(layout, folder, run.layout.packed_state(folder.name))
         sets.append(PlannedSet(layout, sources, target, members, waiting))
     return sets
@@ -130,12 +131,12 @@ def part_writer(run: Run, execute: Executor, advance: Callable[[int], None]) -> 
     """
 
     def write(tasks: Sequence[PartTask]) -> Generator[tuple[int, PartDone], None, None]:
-        sizes = [sum(member.image_bytes for member in task.part.members) for task in tasks]
+        size = sum(member.image_bytes for task in tasks for member in task.part.members)
         members = max((len(task.part.members) for task in tasks), default=1)
         needs = Needs(run.config.timeout * members)
         here = ((number, write_part(task)) for number, task in enumerate(tasks))
         # One process packs that much before a pool has started.
-        is_small = sum(sizes) <= SHARD_BYTES and all(task.layout == PAIRS for task in tasks)
+        is_small = size <= SHARD_BYTES and all(task.layout == PAIRS for task in tasks)
         with closing(here if is_small else execute(write_part, tasks, needs)) as results:
             for number, done in results:
                 advance(1)

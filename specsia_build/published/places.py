@@ -272,11 +272,10 @@ def _refined(
 def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Pairs of views of which the second may show points of the first."""
     present = sorted(views)
+    steps = [*range(-_PARTNERS, 0), *range(1, _PARTNERS + 1)]
     for at, number in enumerate(present):
-        steps = (step for step in range(-_PARTNERS, _PARTNERS + 1) if step)
-        yield from (
-            (number, other) for other in {present[(at + step) % len(present)] for step in steps} - {number}
-        )
+        others = {present[(at + step) % len(present)] for step in steps} - {number}
+        yield from ((number, other) for other in others)
 
 
 def _equations(

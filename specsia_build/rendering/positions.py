@@ -26,8 +26,12 @@ def _encode(position, alpha, gain, offset, axes):  # type: ignore[no-untyped-def
     out = np.zeros((height, width, 4), np.uint8)
     # Outside of the loop, where they would be loaded again for every pixel.
     first, second, third = axes
-    by_first, by_second, by_third = gain[0], gain[1], gain[2]
-    at_first, at_second, at_third = offset[0], offset[1], offset[2]
+    by_first = gain[0]
+    by_second = gain[1]
+    by_third = gain[2]
+    at_first = offset[0]
+    at_second = offset[1]
+    at_third = offset[2]
     for y in range(height):
         any_alpha = np.uint8(0)
         for x in range(width):
@@ -86,7 +90,10 @@ def _edge(pos):  # type: ignore[no-untyped-def]
                 to[x + 1] = _level(row[x], c)
             to[0], to[width + 1] = to[_mirrored(-1, width) + 1], to[_mirrored(width, width) + 1]
         for y in range(height):
-            upper, middle, lower, to = padded[y], padded[y + 1], padded[y + 2], largest[y]
+            upper = padded[y]
+            middle = padded[y + 1]
+            lower = padded[y + 2]
+            to = largest[y]
             for x in range(width):
                 # In 16 bits as far as they fit: twice as many then fit a register.
                 west = np.int16(upper[x] + 2 * middle[x] + lower[x])

@@ -68,7 +68,9 @@ class Pairs(Layout):
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
         groups = by_backend(facts.members)
-        members = {backend: [member.values for member in group] for backend, group in groups.items()}
+        members = {}
+        for backend, group in groups.items():
+            members[backend] = [member.values for member in group]
         record = {**facts.build, "schema_version": schema.SCHEMA_VERSION}
         record |= {"planned": facts.planned, "quarantined": dict(facts.quarantined)}
         content = {"members": members, "record": record, "splits": splits.to_json(facts.splits)}

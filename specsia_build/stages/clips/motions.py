@@ -108,9 +108,11 @@ def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> lis
         f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes "
         "others": still,
     }
-    return [
-        f"motions {kind}: {_listed([m.name for m in motions])}" for kind, motions in kinds.items() if motions
-    ]
+    sentences = []
+    for kind, motions in kinds.items():
+        if names := [motion.name for motion in motions]:
+            sentences.append(f"motions {kind}: {_listed(names)}")
+    return sentences
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
