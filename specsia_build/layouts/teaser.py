@@ -4,10 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.schema import TEASER
 from specsia_build.layouts.part import Parts, Written
 from specsia_build.pictures.files import write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import Sheet, rgba, spread
 
 _ROWS = 4  # Most parts in the teaser

@@ -169,7 +169,7 @@ class TurnedReader:
         """The character, or its registered reconstruction by the backend of this name."""
         if side == TARGET:
             return render.in_frame(read_character(self.entries[item]), self.config)[0]
-        stages = reconstruct.STAGE, project.STAGE
+        stages = reconstruct.RECONSTRUCT, project.PROJECT
         return registered({s: read_artefact(self.layout.artefact(s, side, item), item) for s in stages})
 
     def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:

@@ -74,7 +74,7 @@ class RunReader:
     def read(
         self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
     ) -> dict[str, list[bytes]]:
-        clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        clean, result = (draw.DRAW, move.MOVE) if self.moving else (render.RENDER, project.PROJECT)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file
         names = {}
@@ -151,12 +151,12 @@ class _Survey:
         """Rendered characters, with the reconstructions that are up to date."""
         views = self.run.config.views
         for key in self.look_at(ids):
-            rendered = self.meta(render.STAGE, None, key)
+            rendered = self.meta(render.RENDER, None, key)
             if rendered is None:
                 continue
             sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, list(rendered["warnings"])
             for name in self.run.backends:
-                projected = self.meta(project.STAGE, name, key)
+                projected = self.meta(project.PROJECT, name, key)
                 if projected is not None:
                     sides[name] = _projected(name, projected)
                     warnings += projected["warnings"]
@@ -179,22 +179,22 @@ class _Survey:
         settings = self.run.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
         for character in self.look_at(ids):
-            plan = self.meta(motions.STAGE, None, character)
+            plan = self.meta(motions.MOTIONS, None, character)
             if plan is None:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
             carried = [
-                meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None
+                meta for name in backends if (meta := self.meta(carry.CARRY, name, character)) is not None
             ]
             warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
             for clip in clips:
-                clean = self.meta(draw.STAGE, None, clip.id)
+                clean = self.meta(draw.DRAW, None, clip.id)
                 if clean is None:
                     continue
                 sides = {TARGET: Side(TARGET, _layers(clean))}
                 for name in backends:
-                    moved = self.meta(move.STAGE, name, clip.id)
+                    moved = self.meta(move.MOVE, name, clip.id)
                     if moved is not None:
                         sides[name] = Side(name, RESULT_LAYERS, {IOU.key: tuple(moved["iou"])})
                 yield Item(
@@ -311,7 +311,7 @@ def _missing(
 ) -> Iterator[str]:
     """Sentences on what a complete run would also have."""
     config = facts.config
-    noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
+    noun, first = ("character", render.RENDER) if config.clips is None else ("clip", draw.DRAW)
     for name, count in survey.outdated.items():
         yield (
             f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes "

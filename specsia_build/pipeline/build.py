@@ -23,7 +23,7 @@ from specsia_build.pipeline.selection import find_characters, named
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.layers import load_renderer
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 from specsia_build.stages.registry import character_stages
 
 

@@ -10,7 +10,7 @@ from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.errors import UsageError, argument, no_such, some
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
-from specsia_build.layouts.packing import Target, in_processes, pack
+from specsia_build.layouts.packing import PackTarget, in_processes, pack
 from specsia_build.layouts.part import Facts, Part
 from specsia_build.layouts.registry import check_layouts, layers_of, load_layout
 from specsia_build.layouts.writing import NotWritten
@@ -51,7 +51,7 @@ def export(
         raise UsageError(f"{out} already exists: give --out a new folder")
     from_run = "://" not in where and layout_of(where).config.is_file()
     parts, facts = (_of_run if from_run else _of_dataset)(where, layout, backend)
-    packed = pack(Target(layout, out), parts, in_processes(workers, advance), facts)
+    packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
     rows = sum(member.rows for member in facts.members)
     return Export(layout, packed.written + packed.kept, rows, packed.missed)
 

@@ -46,7 +46,7 @@ class Failure:
     @property
     def may_be_kept(self) -> bool:
         """Whether another `min_iou`, or `low_iou: keep`, would pack it; a refused mesh has no pairs."""
-        return self.low_quality and self.clip is None and self.stage == project.STAGE.name
+        return self.low_quality and self.clip is None and self.stage == project.PROJECT.name
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:

@@ -24,7 +24,7 @@ from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
-KIND = "specsia run"
+_KIND = "specsia run"
 FORMAT = 1
 
 _BUILT = {
@@ -37,7 +37,7 @@ _BUILT = {
 
 def write_mark(layout: RunLayout, source: str) -> None:
     """Write the file that marks a folder as a run's."""
-    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
+    mark = {"kind": _KIND, "format": FORMAT, "specsia": __version__, "source": source}
     write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
 
 
@@ -48,7 +48,7 @@ def check_folder(layout: RunLayout) -> None:
     # A damaged mark is written again.
     if layout.mark.is_file():
         mark = remembered_json(layout.mark)
-        if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
+        if isinstance(mark, dict) and mark.get("kind") == _KIND and mark.get("format", FORMAT) != FORMAT:
             raise UsageError(
                 f"{layout.root} holds a run of a newer version of specsia: use that, or another --out"
             )
@@ -101,7 +101,7 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
     config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
+    metas = ((entry, run.meta(render.RENDER, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
     others = rendered and not any(
         inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered

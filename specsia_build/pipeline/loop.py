@@ -27,7 +27,7 @@ from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, CharacterState, 
 from specsia_build.pipeline.run import Run, Step, steps_of
 from specsia_build.pipeline.selection import Characters, duplicates_across_splits, named
 from specsia_build.pipeline.store import discard
-from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
+from specsia_build.pipeline.worker import Outcome, Phase, Work, WorkUnit, failed, phases, work
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
@@ -130,7 +130,7 @@ class Build:
         if (
             self.config.clips is not None
             and ids is None
-            and motions.STAGE not in {step.stage for step in steps}
+            and motions.MOTIONS not in {step.stage for step in steps}
         ):
             self._count_clips()
         for phase in phases(steps, self.config):
@@ -143,7 +143,7 @@ class Build:
                     )
                 stages = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in stages])
-            if ids is None and motions.STAGE in of_phase:
+            if ids is None and motions.MOTIONS in of_phase:
                 self._count_clips()
             if ids is None and self.over_limit():
                 return
@@ -183,7 +183,7 @@ class Build:
         return attempt.damaged
 
     def _count_clips(self) -> None:
-        metas = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
+        metas = (self.run.meta(motions.MOTIONS, None, entry.id) for entry in self.entries)
         clips = sum(len(motions.clips_of(meta)) for meta in metas if meta is not None)
         self.summary = replace(
             self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips
@@ -215,9 +215,9 @@ class _Attempt:
         self.damaged: Keys = {}
         self.touched: set[str] = set()
 
-    def plan(self, entries: Sequence[Entry]) -> list[Unit]:
+    def plan(self, entries: Sequence[Entry]) -> list[WorkUnit]:
         """Return units of the characters that are not up to date, and count the others."""
-        units, apart = list[Unit](), self._build.run.apart()
+        units, apart = list[WorkUnit](), self._build.run.apart()
         for entry in entries:
             state = self._build.state_of(entry)
             if state.is_done(self._phase.steps):
@@ -226,11 +226,11 @@ class _Attempt:
                     self.kept[step] += len(state.states[step.name])
             else:
                 clips: Sequence[Clip | None] = state.clips if self._phase.per_clip else [None]
-                units += [Unit(apart, entry, clip, self._phase.steps) for clip in clips]
+                units += [WorkUnit(apart, entry, clip, self._phase.steps) for clip in clips]
                 self.touched.add(entry.id)
         return units
 
-    def take(self, unit: Unit, result: Work | Lost) -> list[Unit]:
+    def take(self, unit: WorkUnit, result: Work | Lost) -> list[WorkUnit]:
         """Record the result of a unit; returns the units to do next."""
         if isinstance(result, Lost):
             return self._lost(unit, result.reason)
@@ -241,7 +241,7 @@ class _Attempt:
             self._note(task, outcome)
         return []
 
-    def _lost(self, unit: Unit, reason: str) -> list[Unit]:
+    def _lost(self, unit: WorkUnit, reason: str) -> list[WorkUnit]:
         """Record a failure of the step at which a worker was lost.
 
         If several steps come into question, each gets a unit of its own, with the steps that need it.

@@ -33,7 +33,7 @@ from specsia_build.pipeline.sets import (
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.stages.clips import motions
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 
 
 class SetResult(NamedTuple):
@@ -80,10 +80,10 @@ def _pack_all(build: Build) -> BuildSummary:
     failures = build.failures_before()
     if build.config.clips is not None and not build.summary.clips:
         has_motions = any(
-            build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries
+            build.run.meta(motions.MOTIONS, None, entry.id) is not None for entry in build.entries
         )
         if not failures and not has_motions:
-            stage = motions.STAGE.name
+            stage = motions.MOTIONS.name
             raise UsageError(f"pack has no clips to pack: run `{build.config.command} --stage {stage}` first")
         return build.finished(stopped="no character has a clip: its failure or warning says why")
     states = {entry.id: build.state_of(entry) for entry in build.entries}

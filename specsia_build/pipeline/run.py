@@ -28,7 +28,7 @@ from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.registry import defaults_of, load_layouts
 from specsia_build.pipeline.store import Index, open_index
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Meta, character_of
 
@@ -301,7 +301,7 @@ class Run:
         """The stages whose artefacts hold the pictures of a source, see `sources`."""
         if self.config.clips is None:
             return PACK.earlier
-        return (draw.STAGE,) if source is None else (draw.STAGE, move.STAGE)
+        return (draw.DRAW,) if source is None else (draw.DRAW, move.MOVE)
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         return self.index.meta(self.layout.artefact(stage, backend, key))

@@ -9,7 +9,7 @@ from specsia_build.config import PAIRS, backend_name
 from specsia_build.dataset.parquet import SHARD_BYTES
 from specsia_build.errors import UsageError
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.packing import RunTasks, Target
+from specsia_build.layouts.packing import PackTarget, RunTasks
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 from specsia_build.layouts.writing import NotWritten, PartDone, PartTask, write_part
 from specsia_build.pipeline.executors import Executor, Lost, Needs
@@ -35,7 +35,7 @@ class PlannedSet:
 
     layout: Layout
     sources: tuple[str | None, ...]
-    target: Target
+    target: PackTarget
     members: Sequence[Member]
     waiting: Mapping[str | None, Sequence[str]]
 
@@ -52,7 +52,7 @@ def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
         for name in sources:
             members += [member for state in states.values() for member in state.members[name]]
             waiting[name] = [key for state in states.values() for key in state.waiting[name]]
-        target = Target(layout, folder, run.layout.packed_state(folder.name))
+        target = PackTarget(layout, folder, run.layout.packed_state(folder.name))
         sets.append(PlannedSet(layout, sources, target, members, waiting))
     return sets
 

@@ -21,7 +21,7 @@ from specsia_build.memory import counting, exhausted, is_exhaustion, memory_byte
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import Run, Step, backend_of
-from specsia_build.pipeline.store import Row, read_artefact, write_artefact
+from specsia_build.pipeline.store import IndexRow, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, seal
 
 
@@ -69,7 +69,7 @@ def work_on(spec: str, device: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class WorkUnit:
     """Steps of one character or clip, in a run `apart`."""
 
     run: Run
@@ -107,11 +107,11 @@ class Outcome:
     peak_mb: float = 0.0
 
 
-Work = tuple[Sequence[Outcome], Mapping[str, Row]]
+Work = tuple[Sequence[Outcome], Mapping[str, IndexRow]]
 """Result of a unit: the outcome of each step, and rows for the run's index."""
 
 
-def work(unit: Unit) -> Work:
+def work(unit: WorkUnit) -> Work:
     """Do the steps of a unit that are not up to date, each judged when its turn comes.
 
     Raises WriteError if a file cannot be written, as every later character would fail likewise.

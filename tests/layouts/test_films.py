@@ -19,7 +19,7 @@ from specsia_build.dataset import places
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.anidoc import AniDoc
 from specsia_build.layouts.checks import MOST_BYTES, form_of
-from specsia_build.layouts.control_video import COLUMNS, ControlVideo
+from specsia_build.layouts.control_video import TABLE_COLUMNS, ControlVideo
 from specsia_build.layouts.flipsketch import FlipSketch
 from specsia_build.layouts.media import caption, played, rgb
 from specsia_build.layouts.part import Pictures, Written, read_parts
@@ -130,7 +130,10 @@ def test_tables_by_split(tmp_path: Path) -> None:
     }
     said = "a hero character walks, on a white background"
     a, b, c = ([f"videos/{k}.mp4", f"control/{k}.mp4", f"reference/{k}.png", said] for k in splits)
-    assert tables == {"metadata.csv": [list(COLUMNS), a], "metadata_test.csv": [list(COLUMNS), b, c]}
+    assert tables == {
+        "metadata.csv": [list(TABLE_COLUMNS), a],
+        "metadata_test.csv": [list(TABLE_COLUMNS), b, c],
+    }
     assert all((tmp_path / name).is_file() for name in a[:3])
 
 

@@ -70,7 +70,7 @@ def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path
         assert item["numbers"]["seconds"] == pytest.approx(
             sum(t.seconds for t in facts.times if t.id == made.id), 1e-3
         )
-        meta = read_artefact(whole[1].artefact(project.STAGE, "relief", made.id), made.id).meta
+        meta = read_artefact(whole[1].artefact(project.PROJECT, "relief", made.id), made.id).meta
         assert item["sides"]["relief"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
     anchors = [section["anchor"] for section in document["sections"]]
     assert anchors == ["counts", "registration", "times", "dataset", "settings"]
@@ -78,8 +78,8 @@ def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path
 
 def test_strips_show_artefact_pictures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, page = shown
-    clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
-    made = read_artefact(whole[1].artefact(project.STAGE, "relief", STRANGE_ID), STRANGE_ID).files
+    clean = read_artefact(whole[1].artefact(render.RENDER, None, STRANGE_ID), STRANGE_ID).files
+    made = read_artefact(whole[1].artefact(project.PROJECT, "relief", STRANGE_ID), STRANGE_ID).files
     sides = item_of(document, STRANGE_ID)["sides"]
     of_side = {"Y*": (clean, ("gt", "gt_mask")), "relief": (made, ("color", "mask", "pos", "edge"))}
     for side, (files, layers) in of_side.items():
@@ -141,7 +141,7 @@ def test_changed_character_is_outdated(copied: Run, tmp_path: Path) -> None:
 
 
 def test_damage_costs_its_own_pictures(copied: Run, tmp_path: Path) -> None:
-    path = copied[1].artefact(project.STAGE, "relief", "1")
+    path = copied[1].artefact(project.PROJECT, "relief", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.cli.runs import STAGES
+from specsia_build.cli.runs import STAGE_NAMES
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, WriteError
@@ -30,7 +30,7 @@ def test_foreign_folder_is_refused(tmp_path: Path, name: str, fresh: bool) -> No
     write_bytes(home / name, b"mine: 1")
     config = BuildConfig(source=str(write_figure(tmp_path / "a.obj")))
     with pytest.raises(UsageError, match="name another --out"):
-        building.build(config, RunLayout(home), STAGES, fresh)
+        building.build(config, RunLayout(home), STAGE_NAMES, fresh)
     assert contents(home) == {name: b"mine: 1"}
 
 
@@ -61,7 +61,7 @@ def test_stopped_first_build_keeps_settings(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(building, "compile_once", stopped)
     with pytest.raises(KeyboardInterrupt):
-        building.build(config, layout, STAGES, False)
+        building.build(config, layout, STAGE_NAMES, False)
     assert effective(None, out, None, {}, False) == (config, layout)
 
 
@@ -93,7 +93,7 @@ def test_fresh_removes_what_builds_write(tmp_path: Path) -> None:
     for name in (*own, *foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json"):
         write_bytes(layout.root / name, b"x")
     made = seal(Artefact("lost", {}, {}), "render", "mark", {})
-    write_artefact(layout.artefact(render.STAGE, None, "lost"), made)
+    write_artefact(layout.artefact(render.RENDER, None, "lost"), made)
     write_bytes(layout.dataset / "SHA256SUMS", f"{'0' * 64}  README.md\n".encode())
     assert sorted(forget(layout)) == sorted(foreign)
     left = set(contents(layout.root))

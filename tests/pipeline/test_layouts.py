@@ -12,7 +12,7 @@ import pytest
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.layouts import writing
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.packing import Packed, Target, in_processes, pack
+from specsia_build.layouts.packing import Packed, PackTarget, in_processes, pack
 from specsia_build.layouts.part import Part, read_parts
 from specsia_build.layouts.writing import NotWritten
 from tests.clips import clips_config, run_clips, write_figures
@@ -54,7 +54,9 @@ def pack_picky(names: Sequence[str], top: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(writing, "load_layout", lambda _: Picky())
     clip = clip_frames("a-go-00", {"color": [disc(8, 3)]})
     parts = [(part_of(name, [clip]), name) for name in names]
-    return pack(Target(Picky(), top / "picky", top / "state"), parts, in_processes(1, lambda _: None), FACTS)
+    return pack(
+        PackTarget(Picky(), top / "picky", top / "state"), parts, in_processes(1, lambda _: None), FACTS
+    )
 
 
 def test_failed_part_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

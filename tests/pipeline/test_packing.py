@@ -13,7 +13,7 @@ from specsia_build.config import PAIRS
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.errors import DamagedError
-from specsia_build.layouts.packing import Packed, Target, pack
+from specsia_build.layouts.packing import Packed, PackTarget, pack
 from specsia_build.layouts.registry import load_layout
 from specsia_build.pipeline import sets
 from specsia_build.pipeline.executors import Needs
@@ -58,7 +58,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
     """A run of characters that nobody rendered, whose dataset has several shards."""
     store, layout = Store(), RunLayout(tmp_path / "run")
     for character_id in IDS:
-        for stage in (render.STAGE, project.STAGE):
+        for stage in (render.RENDER, project.PROJECT):
             write_artefact(layout.artefact(stage, "relief", character_id), store.make(stage, character_id))
     size = 4 * Store().member("0").image_bytes
     for module in (parquet, sets):
@@ -72,7 +72,7 @@ FACTS = facts_of(Store(), splits.assign(IDS, {}))
 def packed(layout: RunLayout, execute: Any) -> tuple[Packed, list[int]]:
     advanced: list[int] = []
     pairs = load_layout(PAIRS)
-    target = Target(pairs, layout.dataset, layout.packed_state("dataset"))
+    target = PackTarget(pairs, layout.dataset, layout.packed_state("dataset"))
     with open_run(CONFIG, layout) as opened:
         parts = sets.parts_of(
             opened, sets.PlannedSet(pairs, ("relief",), target, FACTS.members, {}), FACTS.splits
@@ -95,7 +95,7 @@ def test_damaged_artefact_keeps_old_dataset(layout: RunLayout, workers: Workers)
     packed(layout, workers)
     before = sums(layout.dataset)
     layout.packed_state("dataset").unlink()
-    path = layout.artefact(project.STAGE, "relief", "3")
+    path = layout.artefact(project.PROJECT, "relief", "3")
     whole = path.read_bytes()
     path.write_bytes(whole[:3000])
     with pytest.raises(DamagedError):

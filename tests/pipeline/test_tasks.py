@@ -31,7 +31,7 @@ def task(tmp_path: Path) -> Task:
     path = write_figure(tmp_path / "figure.obj")
     config = BuildConfig(source=str(path), views=2, size=64)
     (entry,) = open_source(config.source, tmp_path).entries
-    return Task(Run(config, RunLayout(tmp_path / "out")), Step(render.STAGE), entry)
+    return Task(Run(config, RunLayout(tmp_path / "out")), Step(render.RENDER), entry)
 
 
 @pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
@@ -39,12 +39,12 @@ def test_file_changed_during_the_work(task: Task, name: str) -> None:
     """One that is saved, or turns up, after it was read and before its digest was taken."""
 
     def saved(*given: Any) -> Any:
-        made = render.STAGE.make(*given)
+        made = render.RENDER.make(*given)
         write_figure(task.entry.path.with_name(name), 1.5)
         return made
 
     task.entry.path.write_text(f"mtllib figure.mtl\n{task.entry.path.read_text()}")
-    slow = replace(task, step=Step(replace(render.STAGE, make=saved)))
+    slow = replace(task, step=Step(replace(render.RENDER, make=saved)))
     assert perform(slow).reason == f"{name} changed while it was read: build again once it is complete"
     assert read_meta(task.path) is None
     assert perform(task).reason is None
@@ -86,11 +86,11 @@ def test_changed_texture_makes_stale(tmp_path: Path) -> None:
     def paint(level: int) -> None:
         Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")
 
-    for step in (render.STAGE, reconstruct.STAGE):
+    for step in (render.RENDER, reconstruct.RECONSTRUCT):
         assert do(step) == MISSING
-    assert do(reconstruct.STAGE) == DONE
+    assert do(reconstruct.RECONSTRUCT) == DONE
     for level in (10, 200):
         # It was looked for in vain at first, and is another one then.
         paint(level)
-        assert do(reconstruct.STAGE) == STALE
-        assert do(reconstruct.STAGE) == DONE
+        assert do(reconstruct.RECONSTRUCT) == STALE
+        assert do(reconstruct.RECONSTRUCT) == DONE

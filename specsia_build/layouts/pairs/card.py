@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import RANDOM
 from specsia_build.dataset import schema
@@ -26,7 +27,6 @@ from specsia_build.layouts.card import (
 )
 from specsia_build.layouts.part import Facts, Member
 from specsia_build.pictures.files import write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import WHITE, Sheet, spread
 from specsia_build.png import decode_rgba
 

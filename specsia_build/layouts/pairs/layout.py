@@ -11,12 +11,11 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import GT, MASK
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.verify.check import verify as verify_rows
-from specsia_build.dataset.verify.report import Report
+from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.pairs.card import by_backend, write_card, write_pairs_teaser
 from specsia_build.layouts.part import Facts, Member, Part, Parts
-from specsia_build.layouts.verify_folder import Progress
 
 
 class Pairs(Layout):
