@@ -133,8 +133,8 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     from specsia_build.pipeline.run import effective, named_settings
 
     name = settings.pop("config_name")
-    config, layout = effective(source, out, None if name is None else named_settings(name), settings, fresh)
-    end(run_build(config, layout, stages or STAGE_NAMES, fresh), config, layout)
+    config, paths = effective(source, out, None if name is None else named_settings(name), settings, fresh)
+    end(run_build(config, paths, stages or STAGE_NAMES, fresh), config, paths)
 
 
 @command(
@@ -189,7 +189,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
             str(expanded(name).absolute()) if is_file_name(name) else name for name in motions
         ]
     config_file = None if name is None else named_settings(name)
-    config, layout = effective(
+    config, paths = effective(
         source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh
     )
     assert config.clips is not None
@@ -201,7 +201,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
         )
     check_settings(config)
     refuse_unused_stages(stages, config)
-    end(run_build(config, layout, stages or CLIP_STAGE_NAMES, fresh), config, layout)
+    end(run_build(config, paths, stages or CLIP_STAGE_NAMES, fresh), config, paths)
 
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
@@ -219,12 +219,12 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.build import merge as merge_runs
-    from specsia_build.pipeline.run import layout_of
+    from specsia_build.pipeline.run import paths_of
 
     check_failures(max_failures)
-    layout = layout_of(out)
-    config = replace(merge_runs([Path(run) for run in runs], layout), max_failures=max_failures)
-    end(run_build(config, layout, STAGE_NAMES[-1:], False), config, layout)
+    paths = paths_of(out)
+    config = replace(merge_runs([Path(run) for run in runs], paths), max_failures=max_failures)
+    end(run_build(config, paths, STAGE_NAMES[-1:], False), config, paths)
 
 
 @command("specsia status my-run", "specsia status my-run --json")

@@ -44,8 +44,8 @@ class Build:
         self.execute = execute
         self.entries = characters.entries
         self.config = run.config
-        self.layout = run.layout
-        self.record = Record(run.layout)
+        self.paths = run.paths
+        self.record = Record(run.paths)
         self.tallies: dict[Step, StageTally] = {}
         self._states: dict[str, CharacterState] = {}
         self.summary = BuildSummary(
@@ -56,10 +56,10 @@ class Build:
 
     def begin(self) -> None:
         """Write the run's mark, settings and splits."""
-        write_mark(self.layout, self.config.source)
-        write_settings(self.config, self.layout.config)
-        write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
-        write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
+        write_mark(self.paths, self.config.source)
+        write_settings(self.config, self.paths.config)
+        write_bytes(self.paths.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
+        write_bytes(self.paths.left_out, json.dumps(self.characters.left_out).encode())
         for remark in self.characters.remarks:
             terminal.say(remark)
 
@@ -93,7 +93,7 @@ class Build:
         clips, allowed = self.summary.clips, self.summary.allowed_failures
         total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
-            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; "
+            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.paths.failures}; "
             f"fix them, or {hint}"
         )
 
@@ -116,7 +116,7 @@ class Build:
             earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
             if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, earlier))):
                 raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.layout.root}: run "
+                    f"{stage.name} has nothing to start from in {self.paths.root}: run "
                     f"`{self.config.command} --stage {stage.earlier[-1].name}` first"
                 )
 
@@ -139,7 +139,7 @@ class Build:
                 if again:
                     raise SpecsiaError(
                         f"artefacts change after they are written ({named(_characters(damaged))}): check the "
-                        f"disk of {self.layout.root}, then run the same command again"
+                        f"disk of {self.paths.root}, then run the same command again"
                     )
                 stages = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in stages])
@@ -153,7 +153,7 @@ class Build:
         for step, keys in damaged.items():
             terminal.say(f"{step.label}: damaged and made again: {named(keys)}")
             for key in keys:
-                discard(self.layout.artefact(step.stage, step.name[1], key))
+                discard(self.paths.artefact(step.stage, step.name[1], key))
         ids = _characters(damaged)
         for character in ids:
             self._states.pop(character, None)

@@ -61,7 +61,7 @@ class Task:
         return self.clip.id if stage.per_clip and self.clip is not None else self.entry.id
 
     def path_in(self, stage: CharacterStage) -> Path:
-        return self.run.layout.artefact(stage, self.backend, self.key_in(stage))
+        return self.run.paths.artefact(stage, self.backend, self.key_in(stage))
 
     def fingerprint(self, inputs: Digests) -> str:
         return fingerprint(self.stage.name, self.stage.version, self.stage.settings(self.job), inputs)

@@ -46,13 +46,13 @@ def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
     for sources in sources_of(layout, run.config):
         only = layout.shows == "pairs" and run.backends == list(sources)
         alone = sources[0] is None or layout.joins_backends or only
-        folder = run.layout.packed(layout.folder or layout.name, None if alone else sources[0])
+        folder = run.paths.packed(layout.folder or layout.name, None if alone else sources[0])
         members = []
         waiting: dict[str | None, list[str]] = {}
         for name in sources:
             members += [member for state in states.values() for member in state.members[name]]
             waiting[name] = [key for state in states.values() for key in state.waiting[name]]
-        target = PackTarget(layout, folder, run.layout.packed_state(folder.name))
+        target = PackTarget(layout, folder, run.paths.packed_state(folder.name))
         sets.append(PlannedSet(layout, sources, target, members, waiting))
     return sets
 
@@ -71,7 +71,7 @@ def parts_of(run: Run, planned: PlannedSet, splits: Mapping[str, str]) -> list[t
 def _load(run: Run, member: Member) -> Pictures:
     reads = run.read_by_pack(member.backend)
     parts = {
-        stage: read_artefact(run.layout.artefact(stage, member.backend, member.id), member.id)
+        stage: read_artefact(run.paths.artefact(stage, member.backend, member.id), member.id)
         for stage in reads
     }
     return pictures(member.id, member.backend, parts)
@@ -105,7 +105,7 @@ def missing_reason(
         if len(characters.entries) == len({failure.id for failure in of_backend}):
             return (
                 f"all characters failed or are quarantined, so {name} cannot be packed: "
-                f"see {run.layout.failures}"
+                f"see {run.paths.failures}"
             )
         has_some = any(member.backend == name for member in planned.members)
         if not has_some and (planned.layout.shows == "pairs" or not any(planned.waiting.values())):
@@ -117,7 +117,7 @@ def missing_reason(
         if missed := [key for key in keys if key not in failed]:
             return (
                 f"{len(missed):,}{f' of {source}' if source else ''} are neither built up to date nor on "
-                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.layout.out}` "
+                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.paths.out}` "
                 "with all its stages"
             )
     return None

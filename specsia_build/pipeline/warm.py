@@ -13,7 +13,7 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
-from specsia_build.pipeline.run import Run, RunLayout, backend_of
+from specsia_build.pipeline.run import Run, RunPaths, backend_of
 from specsia_build.pipeline.worker import WorkUnit, work
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
@@ -62,8 +62,8 @@ def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
     """Run stages of a build, and those they rest on, in a temporary folder; returns reasons of failures."""
     config, names = job
     with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
-        run = Run(config, RunLayout(Path(folder)))
-        (entry,) = open_source(config.source, run.layout.source).entries
+        run = Run(config, RunPaths(Path(folder)))
+        (entry,) = open_source(config.source, run.paths.source).entries
         requested = [step.stage for step in run.steps if step.stage.name in names]
         needed = {stage for last in requested for stage in (*last.rests_on, last)}
         steps = [step for step in run.steps if step.stage in needed]

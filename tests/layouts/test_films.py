@@ -191,13 +191,13 @@ def test_drawn_clips_pass(tmp_path: Path) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     settings = {"layouts": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
     config = clips_config(write_figures(tmp_path / "figures", 1), **settings)
-    layout, summary = run_clips(tmp_path / "run", config)
+    paths, summary = run_clips(tmp_path / "run", config)
     assert summary.layouts == dict.fromkeys(names, 1)
     for name in names:
-        (part,) = read_parts(layout.root / name / "parts.jsonl")
+        (part,) = read_parts(paths.root / name / "parts.jsonl")
         assert part.facts["drawn"] == 4
-        places.refuse_other_files(layout.root / name)
-        assert list(load_layout(name).check_part(layout.root / name, part)) == []
+        places.refuse_other_files(paths.root / name)
+        assert list(load_layout(name).check_part(paths.root / name, part)) == []
 
 
 @pytest.mark.parametrize(

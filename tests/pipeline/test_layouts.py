@@ -45,9 +45,9 @@ def keys(folder: Path) -> list[str]:
 def test_clips_without_pairs(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, layouts=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
-    layout, summary = run_clips(tmp_path / "run", config)
+    paths, summary = run_clips(tmp_path / "run", config)
     assert (summary.stopped, summary.layouts) == (None, {"frames": 4})
-    assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
+    assert keys(paths.root / "frames-relief") == keys(paths.root / "frames") == ["a-sway-00", "a-walk-00"]
 
 
 def pack_picky(names: Sequence[str], top: Path, monkeypatch: pytest.MonkeyPatch) -> Packed:

@@ -17,7 +17,7 @@ from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pool import never
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.stage import Artefact, CharacterStage
@@ -91,7 +91,7 @@ def config(tmp_path: Path) -> BuildConfig:
 
 
 def run(config: BuildConfig, out: Path) -> BuildSummary:
-    return building.build(config, RunLayout(out), STAGE_NAMES, False)
+    return building.build(config, RunPaths(out), STAGE_NAMES, False)
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:

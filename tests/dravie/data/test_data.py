@@ -25,7 +25,7 @@ from specsia_build.dravie.data.patches import _recoloured, prefetched
 from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
 from tests.dataset.small import change, pixels, put
@@ -149,7 +149,7 @@ def test_empty_rows_are_named(dataset: Path, tmp_path: Path, capsys: pytest.Capt
         frames_of([pair, replace(pair, z=np.zeros_like(pair.z))])
 
 
-def test_clip_frames_give_patches(clips_run: RunLayout, tmp_path: Path) -> None:
+def test_clip_frames_give_patches(clips_run: RunPaths, tmp_path: Path) -> None:
     opened = open_dataset(clips_run.dataset)
     frames = _open(opened, tmp_path, "default")
     assert len(frames) == opened.splits("default")["train"]
