@@ -56,7 +56,7 @@ class LoadRows:
         for k, row in enumerate(rows):
             images = (column for column in schema.IMAGE_COLUMNS if column in row)
             files |= {frame_file(column, k): row[column] for column in images}
-        scalars = [{name: row[name] for name in row if name not in schema.IMAGE_COLUMNS} for row in rows]
+        scalars = [_scalars(row) for row in rows]
         return Pictures({**meta, "rows": scalars, "yaws": [row["yaw_deg"] for row in scalars]}, files)
 
 
@@ -66,6 +66,10 @@ def _published_files(row: Mapping[str, Any], channels: Mapping[str, int]) -> dic
     pos = np.dstack([planes.pos, planes.color[..., 3]])
     pictures = {schema.COLOR: planes.color, schema.POS: pos, schema.EDGE: planes.edge, schema.GT: planes.gt}
     return {name: png.encode(picture) for name, picture in pictures.items() if picture is not None}
+
+
+def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in schema.IMAGE_COLUMNS}
 
 
 def open_parts(

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
 from specsia_build.errors import UsageError
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
 from specsia_build.published.tree import PICTURE_FILES
 from specsia_build.published.writing import positions_in_views, tree_pictures

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.rows import Y_GROUND
 from specsia_build.rendering.positions import edge_image
 

@@ -101,10 +101,10 @@ def test_what_cannot_be_exported(run: Path, tmp_path: Path) -> None:
 def test_clips_in_another_layout(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, layouts=["frames", "conr"], views=1, frames=2, turntable=False)
-    layout, _ = run_clips(tmp_path / "run", config)
-    export(layout.root, "frames", tmp_path / "frames")
-    theirs = file_sums(layout.root / "frames")
+    paths, _ = run_clips(tmp_path / "run", config)
+    export(paths.root, "frames", tmp_path / "frames")
+    theirs = file_sums(paths.root / "frames")
     assert file_sums(tmp_path / "frames") == theirs
     # It was drawn without tracks, and holds no views of stills.
-    export(layout.root, "anidoc", tmp_path / "other", code=2)
-    export(layout.root, "specsia-15k", tmp_path / "other", code=2)
+    export(paths.root, "anidoc", tmp_path / "other", code=2)
+    export(paths.root, "specsia-15k", tmp_path / "other", code=2)

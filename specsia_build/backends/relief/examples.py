@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, on_white
 from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
-from specsia_build.characters.actions import FRAMES
+from specsia_build.characters.actions import FRAME_RATE
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_animated, read_character
 from specsia_build.characters.sources import read_manifest
@@ -66,7 +66,7 @@ def pictures_of(entry: Entry) -> Iterator[Picture]:
     todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
     for _ in range(_POSES if motions else 0):
         motion = motions[int(rng.integers(len(motions)))]
-        frame = int(FRAMES * (motion.start + motion.duration * rng.random()))
+        frame = int(FRAME_RATE * (motion.start + motion.duration * rng.random()))
         todo.append((f"{motion.name}@{frame}", float(rng.normal(0, 12)) * (rng.random() < 0.5)))
     for pose, yaw in todo:
         mesh = compacted(read_character(replace(entry, pose=pose)).mesh).rotated(Camera(yaw, DRAWN).turn())

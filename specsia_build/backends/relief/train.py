@@ -95,7 +95,7 @@ def silhouette_loss(depth: Tensor, target: Tensor, both: Tensor, yaws: Tensor) -
         both: (N, 1, H, W), 1 where a pixel shows both sides.
         yaws: (T,) radians.
     """
-    width = 1 / FILLED / SIZE
+    width = 1 / FILLED
     rows, columns = slice(2, None, 4), slice(None, None, 2)
     seen = both[:, 0, rows, columns]
     steps = (torch.arange(seen.shape[2], device=seen.device) * 2 + 0.5 - SIZE / 2) * width

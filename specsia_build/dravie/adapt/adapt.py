@@ -21,7 +21,7 @@ from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, is_copy, place_drawing
 from specsia_build.dravie.config import PATCH, TrainConfig, to_json
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
-from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of, frontal_rows
+from specsia_build.dravie.data.frames import DrawnPair, FrameArrays, frames_of, frontal_rows
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
@@ -96,7 +96,7 @@ def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) ->
 
 
 def _fitted(
-    trainer: Trainer, frames: list[Frames], advance: Callable[[int], object] = lambda _: None
+    trainer: Trainer, frames: list[FrameArrays], advance: Callable[[int], object] = lambda _: None
 ) -> Generator:
     """Train on a character's frames; return the result in evaluation mode."""
     for _ in trainer.learn(PatchSampler(frames, trainer.config)):
@@ -121,7 +121,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     return mask
 
 
-def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
+def withheld_frames(front: DrawnPair, seed: int) -> list[FrameArrays]:
     """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred there.
 
     A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to
