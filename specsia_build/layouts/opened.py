@@ -50,7 +50,12 @@ class LoadRows:
             stored = dataset.take_stored(place.config, place.split, place.rows, dataset.columns)
             channels = channels_of(dataset)
             for k, row in enumerate(stored):
-                files |= {frame_file(name, k): data for name, data in _published_files(row, channels).items()}
+                try:
+                    own = _published_files(row, channels)
+                except ValueError as error:
+                    where = f"the row {row['uid']} of {dataset.where}"
+                    raise SpecsiaError(f"{where} cannot be read: {error}") from error
+                files |= {frame_file(name, k): data for name, data in own.items()}
             return Pictures({**meta, "yaws": view_yaws(len(stored))}, files)
         rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
         for k, row in enumerate(rows):

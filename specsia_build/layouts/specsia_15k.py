@@ -10,7 +10,7 @@ from specsia_build import png
 from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
@@ -131,4 +131,7 @@ def views_of(pictures: Pictures) -> Iterator[tuple[Pixels, Pixels, Pixels, Pixel
 
 def _stacked(pictures: Pictures, layer: str) -> Pixels:
     channels = len(schema.IMAGE_COLUMNS[layer])
-    return np.stack([png.decode(pictures.raw(layer, view), channels) for view in range(pictures.frames)])
+    try:
+        return np.stack([png.decode(pictures.raw(layer, view), channels) for view in range(pictures.frames)])
+    except ValueError as error:
+        raise SpecsiaError(f"a view of {pictures.meta.get('id')} cannot be read: {layer} {error}") from error
