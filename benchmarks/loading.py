@@ -17,7 +17,7 @@ from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.config import PRESETS
-from specsia_build.dravie.data.frames import Frames, frames_of
+from specsia_build.dravie.data.frames import FrameArrays, frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 
 ROWS = 100  # Most rows that are drawn from, so that little of a large dataset is decoded
@@ -29,7 +29,7 @@ THREADS = 2
 SECONDS = 2.0
 
 
-def open_frames(where: str | Path) -> Frames:
+def open_frames(where: str | Path) -> FrameArrays:
     """The first rows of the train split of a dataset's first configuration, decoded in memory.
 
     Raises:
@@ -61,7 +61,7 @@ def time_of(steps: Iterator[object], seconds: float, wait: Callable[[], None] = 
     return Taken((time.perf_counter() - start) / count, (time.process_time() - spent) / count)
 
 
-def measure_loader(frames: Frames) -> dict[str, Any]:
+def measure_loader(frames: FrameArrays) -> dict[str, Any]:
     """How fast patches are drawn, cut, augmented and encoded.
 
     Returns:

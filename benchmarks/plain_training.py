@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.dravie.config import ModelConfig, TrainConfig
 from specsia_build.dravie.data.encoding import TARGET_CHANNELS, encode_input
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays
 from specsia_build.dravie.model.networks import (
     Enlarging,
     PerceptualLoss,
@@ -31,7 +31,7 @@ from specsia_build.dravie.model.networks import (
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Patches cut from arrays in memory, one in each call."""
 
-    def __init__(self, frames: Frames, size: int, model: ModelConfig) -> None:
+    def __init__(self, frames: FrameArrays, size: int, model: ModelConfig) -> None:
         self.size = size
         self.rows = []
         margin = ((size, size), (size, size), (0, 0))
@@ -72,7 +72,7 @@ def plain(network: nn.Module) -> nn.Module:
 
 
 def reference_steps(
-    frames: Frames, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
+    frames: FrameArrays, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
 ) -> Iterator[None]:
     """Train without end; each item is a step that is done.
 

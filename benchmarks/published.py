@@ -22,7 +22,7 @@ from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.layouts.packing import Target, pack
+from specsia_build.layouts.packing import PackTarget, pack
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
 from specsia_build.layouts.writing import PartDone, PartTask, write_part
@@ -82,7 +82,7 @@ def main(characters: int) -> None:
         shards[part.split] += 1
     facts = Facts({"specsia": __version__, "config": {}}, "stubs", characters, {}, split_of, members)
     with tempfile.TemporaryDirectory(prefix="specsia-published-") as folder:
-        target = Target(layout, Path(folder) / "rows", Path(folder) / "state.jsonl")
+        target = PackTarget(layout, Path(folder) / "rows", Path(folder) / "state.jsonl")
         pack(target, parts, write_here, facts)
         rows = open_dataset(target.folder).splits(schema.DEFAULT_CONFIG)
     lists = dict(split_lists(split_of, dict.fromkeys(ids, VIEWS), numbered(ids)))

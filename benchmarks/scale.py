@@ -32,7 +32,7 @@ from specsia_build.pipeline.build import open_executor
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import Task, character_state
-from specsia_build.pipeline.run import Run, RunLayout, Step, existing_run, open_run, steps_of
+from specsia_build.pipeline.run import Run, RunPaths, Step, existing_run, open_run, steps_of
 from specsia_build.pipeline.selection import Characters, source_of
 from specsia_build.pipeline.sets import PlannedSet, facts_of, parts_of, plan_sets
 from specsia_build.pipeline.store import read_meta
@@ -66,11 +66,11 @@ def forge(run: Path, out: Path, count: int) -> None:
     for number in range(count):
         original = files[number % len(files)]
         os.link(original, folder / f"c{number:06d}{original.suffix}")
-    config, layout = replace(config, source=str(folder)), RunLayout(out / "run")
-    entries = open_source(config.source, layout.source).entries
-    write_mark(layout, config.source)
-    write_settings(config, layout.config)
-    layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
+    config, paths = replace(config, source=str(folder)), RunPaths(out / "run")
+    entries = open_source(config.source, paths.source).entries
+    write_mark(paths, config.source)
+    write_settings(config, paths.config)
+    paths.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
     metas: dict[Path, Meta | None] = {}
     for number, entry in enumerate(entries):
         original, earlier = files[number % len(files)], dict[CharacterStage, Meta]()
@@ -80,7 +80,7 @@ def forge(run: Path, out: Path, count: int) -> None:
                 metas[path] = read_meta(path)
             meta = metas[path]
             assert meta is not None, f"{path} does not read"
-            task = Task(Run(config, layout), Step(stage, spec), entry)
+            task = Task(Run(config, paths), Step(stage, spec), entry)
             inputs = stage.inputs(task.job, earlier, lambda *_: None)
             if stage.sources(task.job) is not None and not earlier:
                 inputs = {entry.path.name: digests[original]}
@@ -88,9 +88,9 @@ def forge(run: Path, out: Path, count: int) -> None:
             fields |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": task.fingerprint(inputs)}
             earlier[stage] = fields | {DIGEST: meta_digest(fields)}
             _write_hollow(task.path, entry.id, earlier[stage])
-    with open_run(config, layout, writes=True) as opened:
+    with open_run(config, paths, writes=True) as opened:
         done = sum(character_state(opened, entry).is_done(opened.steps) for entry in entries)
-    click.echo(f"{done} of {len(entries)} characters are up to date in {layout.root}")
+    click.echo(f"{done} of {len(entries)} characters are up to date in {paths.root}")
 
 
 def _write_hollow(path: Path, key: str, meta: Mapping[str, Any]) -> None:
@@ -115,10 +115,10 @@ def _padded(size: int) -> int:
 def idle(run: Path) -> None:
     """Processor time of each part of planning RUN, whose characters are all settled, and the largest
     memory."""
-    config, layout = existing_run(run)
-    source = _timed("list the source", lambda: source_of(config, layout))
-    frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
-    with open_run(config, layout) as opened:
+    config, paths = existing_run(run)
+    source = _timed("list the source", lambda: source_of(config, paths))
+    frozen = _timed("read the splits", lambda: splits.from_json(paths.splits))
+    with open_run(config, paths) as opened:
         states = _timed(
             "look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries}
         )
@@ -127,7 +127,7 @@ def idle(run: Path) -> None:
         _timed("its fingerprint", lambda: _digest(opened, planned, characters))
     done = sum(state.is_done(opened.steps) for state in states.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = layout.index.stat().st_size / len(source.entries) / 1024
+    size = paths.index.stat().st_size / len(source.entries) / 1024
     click.echo(
         f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character"
     )
@@ -153,9 +153,9 @@ def driver(count: int, workers: int, executor: ExecutorName) -> None:
     """Hand out COUNT items of which nothing is done."""
     config = BuildConfig(source="sample:1", workers=workers, executor=executor)
     with tempfile.TemporaryDirectory() as folder:
-        layout = RunLayout(Path(folder))
-        layout.lock.parent.mkdir(parents=True)
-        with open_executor(config, layout, click.echo) as run:
+        paths = RunPaths(Path(folder))
+        paths.lock.parent.mkdir(parents=True)
+        with open_executor(config, paths, click.echo) as run:
             results = run(abs, range(count), Needs(timeout=60.0))
             next(results)
             begun, own = time.perf_counter(), time.process_time()

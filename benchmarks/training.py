@@ -12,7 +12,7 @@ import torch
 from benchmarks.loading import measure_loader, time_of
 from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.config import PRESETS, TrainConfig
-from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.data.frames import FrameArrays
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model.devices import computes_in_bf16, find_device
 from specsia_build.dravie.model.networks import PerceptualLoss, VggFeatures, find_perceptual_loss
@@ -24,7 +24,7 @@ TURN_SECONDS = 1.0  # Least time of a turn; a step that takes longer is a turn o
 TRAINING, REFERENCE = "training", "reference"
 
 
-def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
+def measure(frames: FrameArrays, preset: str, device: str) -> dict[str, Any]:
     """Train for a few steps in turns with the plain step, with random weights of VGG-19.
 
     Returns:
@@ -69,7 +69,7 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
 
 
 def _training_steps(
-    frames: Frames, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
+    frames: FrameArrays, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
     trainer = Trainer(config, perceptual, device, compiled=True)

@@ -16,7 +16,7 @@ import torch
 from specsia_build import __version__, terminal
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import to_json, train_config
-from specsia_build.dravie.data.frames import Frames, open_frames
+from specsia_build.dravie.data.frames import FrameArrays, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import load_generator, read_state, save_model
 from specsia_build.dravie.model.networks import find_perceptual_loss
@@ -52,7 +52,7 @@ def main(
     generator = load_generator(start)
     settings = read_run_config(start) or train_config("tiny", {})
     settings = replace(settings, steps=steps, learning_rate=learning_rate, batch=batch, seed=seed)
-    frames: dict[str, list[Frames]] = {}
+    frames: dict[str, list[FrameArrays]] = {}
     digests = []
     for where in datasets:
         dataset = open_dataset(where)

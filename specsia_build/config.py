@@ -18,7 +18,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
 Look = Literal["unlit", "lit"]
-Frontal = Literal["render", "outlined", "drawing"]
+FrontalPicture = Literal["render", "outlined", "drawing"]
 PosFrame = Literal["character", "view"]
 LowIou = Literal["quarantine", "keep"]
 ExecutorName = Literal["local", "ray"]
@@ -45,7 +45,7 @@ _FORMER = {"dravie": PAIRS}  # Former names of layouts
 MAX_FAILURES = "1%"  # Failed characters that a build tolerates by default
 OWN = "own"  # Name for the motions of the character's own file
 
-Views = Annotated[int, msgspec.Meta(ge=1, le=360)]
+_Views = Annotated[int, msgspec.Meta(ge=1, le=360)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 
@@ -103,7 +103,7 @@ class ClipSettings:
     patterns: tuple[str, ...] = ()
     fps: Annotated[float, msgspec.Meta(ge=0.1, le=240)] = 12.0
     frames: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
-    views: Views = 4
+    views: _Views = 4
     in_place: bool = False
     turntable: bool = False
     reconstructed: bool = False
@@ -149,12 +149,12 @@ class BuildConfig:
     like: str | None = None
     backends: tuple[str, ...] = ("relief",)
     renderer: RendererName = "fast"
-    views: Views = 10
+    views: _Views = 10
     size: Annotated[int, msgspec.Meta(ge=32, le=2048)] = 512
     look: Look = "unlit"
     outline: str = RANDOM
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 42
-    frontal: Frontal = "render"
+    frontal: FrontalPicture = "render"
     pos_frame: PosFrame = "character"
     min_iou: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     low_iou: LowIou = "quarantine"

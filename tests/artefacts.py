@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from specsia_build.config import PAIRS
-from specsia_build.layouts.packing import Packed, Target, in_processes, pack
+from specsia_build.layouts.packing import Packed, PackTarget, in_processes, pack
 from specsia_build.layouts.part import Facts, Load, Part
 from specsia_build.layouts.registry import load_layout
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.stages.registry import character_stages
 
 
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:
     """The tar of a stage by its name, of a character or clip."""
     by_name = {entry.name: entry for entry in character_stages()}
-    return RunLayout(run).artefact(by_name[stage], backend, key)
+    return RunPaths(run).artefact(by_name[stage], backend, key)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -37,5 +37,5 @@ def pairs_of(facts: Facts, load: Load) -> list[tuple[Part, str]]:
 
 def pack_pairs(facts: Facts, load: Load, folder: Path, state: Path | None = None) -> Packed:
     """Pack a dataset of stills in this process."""
-    target = Target(load_layout(PAIRS), folder, state)
+    target = PackTarget(load_layout(PAIRS), folder, state)
     return pack(target, pairs_of(facts, load), in_processes(1, lambda _: None), facts)

@@ -15,7 +15,7 @@ import trimesh
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.run import RunLayout, layout_of
+from specsia_build.pipeline.run import RunPaths, paths_of
 from specsia_build.stages.registry import character_stages
 from tests.characters.gltf.writer import GltfWriter
 
@@ -125,9 +125,9 @@ def at_once(*_: Any) -> Iterator[Any]:
     yield run_here
 
 
-def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:
+def run_clips(out: Path, config: BuildConfig) -> tuple[RunPaths, BuildSummary]:
     """Make the clips of a configuration, in this process."""
-    layout = layout_of(out)
+    paths = paths_of(out)
     stages = [*(stage.name for stage in character_stages(config)), "pack"]
     with patch("specsia_build.pipeline.build.open_executor", at_once):
-        return layout, build(config, layout, stages, False)
+        return paths, build(config, paths, stages, False)

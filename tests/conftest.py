@@ -25,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
-    from specsia_build.pipeline.run import RunLayout
+    from specsia_build.pipeline.run import RunPaths
     from tests.hub_server import HubServer
 
 # The same examples on every machine and in every run, however slow the machine is.
@@ -117,7 +117,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
+def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
     """A read-only run of three figures in motion, one for each split, with frames and a dataset."""
     from tests.clips import clips_config, run_clips, write_figures
 

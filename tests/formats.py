@@ -63,7 +63,7 @@ def formats() -> dict[str, Any]:
     return {
         "columns": _digest(str(schema.arrow_schema().remove_metadata())),
         "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),
-        "frames cache": frames.VERSION,
+        "frames cache": frames.CACHE_VERSION,
         "registration": REGISTRATION,
         "run mark": folder.FORMAT,
         "samples": samples.SAMPLES_VERSION,

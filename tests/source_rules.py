@@ -57,10 +57,14 @@ def dicts_of_lambdas(tree: ast.Module) -> Iterator[int]:
 def parameters(tree: ast.Module) -> Iterator[int]:
     """Lines of functions with more than `MOST_PARAMETERS` parameters, ``self`` and ``cls`` not counted.
 
-    Commands of click, which have a parameter for each option, may have more.
+    Commands of click, which have a parameter for each option, may have more, and so may numba's intrinsics,
+    whose parameters are the operands of what they generate.
     """
+    intrinsics = set(_intrinsics(tree))
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_command(node):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if _is_command(node) or node.name in intrinsics:
+                continue
             listed = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             names = [parameter.arg for parameter in listed]
             if len([name for name in names if name not in ("self", "cls")]) > MOST_PARAMETERS:
@@ -90,6 +94,13 @@ def _is_condition(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "bool"
     return isinstance(node, ast.Compare | ast.BoolOp)
+
+
+def _intrinsics(tree: ast.Module) -> Iterator[str]:
+    """Names of functions that a module gives to `specsia_build.jit.intrinsic`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "intrinsic":
+            yield from map(ast.unparse, node.args)
 
 
 def _is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

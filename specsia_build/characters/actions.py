@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from specsia_build.errors import some
 
-FRAMES = 24.0  # Frames per second where a file counts in seconds, as in Blender
+FRAME_RATE = 24.0  # Frames per second where a file counts in seconds, as in Blender
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:

@@ -13,7 +13,7 @@ from specsia_build.errors import argument, plural, some
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary
-    from specsia_build.pipeline.run import RunLayout
+    from specsia_build.pipeline.run import RunPaths
 
 _MOST_LINES, _MOST_NAMES = 8, 3  # Lines and names that are listed
 
@@ -83,10 +83,10 @@ def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
     return sentences
 
 
-def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
+def end(summary: BuildSummary, config: BuildConfig, paths: RunPaths) -> None:
     """Print what a build did; exit with an error if it failed."""
-    results, load, follows = _results(summary, config, layout)
-    trouble, run = None, argument(layout.out)
+    results, load, follows = _results(summary, config, paths)
+    trouble, run = None, argument(paths.out)
     if summary.stopped is not None:
         trouble = (
             f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
@@ -97,24 +97,28 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
             if summary.clips is None
             else plural(summary.clips, "clip")
         )
-        trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {layout.failures}"
-    counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
-    counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
-    pictures = f"{layout.root / 'quarantine'} shows why"
+        trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {paths.failures}"
+    counts = []
+    if summary.failed:
+        counts.append(f"{summary.failed:,} failed")
+    if summary.low_quality:
+        counts.append(f"{summary.low_quality:,} quarantined for their looks")
+    freed = f"{summary.freed:,} bytes of {paths.root}, by --keep {config.keep}"
+    pictures = f"{paths.root / 'quarantine'} shows why"
     if any(failure.may_be_kept for failure in summary.failures):
         pictures += "; --min-iou lowers what is asked, --low-iou keep packs them"
     failures = failure_sentences(summary.failures)
     facts = {
         "built": _counts(summary.stages, "built") or ["nothing" if trouble else "nothing: all is up to date"],
         "up to date": _counts(summary.stages, "kept"),
-        "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
+        "freed": [freed] if summary.freed else [],
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
         "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
         "splits": most([*summary.empty_splits, *summary.doubles], f"{config.command} --out {run} --json"),
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
-        "failures": [str(layout.failures)] * bool(summary.failures),
-        "pictures": [pictures] * bool(summary.low_quality),
-        "logs": [str(layout.log.parent)],
+        "failures": [str(paths.failures)] if summary.failures else [],
+        "pictures": [pictures] if summary.low_quality else [],
+        "logs": [str(paths.log.parent)],
         "load": load,
         "next": follows,
     }
@@ -130,7 +134,7 @@ def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
 
 
 def _results(
-    summary: BuildSummary, config: BuildConfig, layout: RunLayout
+    summary: BuildSummary, config: BuildConfig, paths: RunPaths
 ) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written and where, lines that load it, and the next commands."""
     from specsia_build.dataset.schema import CARD, load_lines
@@ -140,13 +144,13 @@ def _results(
     load = []
     follows = []
     rows = summary.rows or {}
-    run = argument(layout.out)
+    run = argument(paths.out)
     for name, count in (summary.layouts or {}).items():
-        folder = damaged = layout.packed(name)
+        folder = damaged = paths.packed(name)
         line = f"{_are(count, load_layout(name).unit, summary.source)} in {folder}"
         if name == FRAMES:
             moved = config.backends if config.clips is not None and config.clips.pairs else ()
-            folders = {backend_name(spec): layout.packed(name, backend_name(spec)) for spec in moved}
+            folders = {backend_name(spec): paths.packed(name, backend_name(spec)) for spec in moved}
             line += "".join(f" and, by {backend}, in {where}" for backend, where in folders.items())
             damaged = next(iter(folders.values()), folder)
             follows.append(f"specsia enhance pretrained {argument(damaged)}/CLIP --out repaired")
@@ -160,14 +164,12 @@ def _results(
     if summary.stopped is not None:
         follows = [f"specsia status {run}"]
     elif not lines:
-        lines = [
-            f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"
-        ]
+        lines = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {paths.root}"]
     if summary.stopped is None and summary.dataset is None and not summary.layouts:
         follows = [f"{config.command} --out {run}"]
     elif summary.stopped is None:
         packed = [] if summary.dataset is None else [argument(summary.dataset)]
-        pictured = packed if config.keep == NONE and layout.url is None else [run]
+        pictured = packed if config.keep == NONE and paths.url is None else [run]
         follows += [
             *(f"specsia report {where}" for where in pictured),
             *(f"specsia verify {where}" for where in packed),

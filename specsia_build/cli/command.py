@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
+from importlib.metadata import entry_points
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +17,6 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.terminal import Table, close, complain, show
 
 # Exit codes
-DONE = 0
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
@@ -24,6 +24,8 @@ INTERRUPTED = 130
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+LAYOUTS = sorted({point.name for point in entry_points(group="specsia.layouts")})
 
 STOPPED, RESUMABLE = "stopped; the same command starts over", "stopped; the same command continues from here"
 """Messages after Ctrl-C."""

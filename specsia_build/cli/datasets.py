@@ -116,18 +116,17 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         if not dry_run:
             plan = hub.push(api, plan, local)
     added, deleted = plan.of("add", "replace"), plan.of("delete")
-    parts = [f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"] * bool(added)
-    parts += [f"{plural(len(deleted), 'file')} removed"] * bool(deleted)
+    parts = []
+    if added:
+        parts.append(f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}")
+    if deleted:
+        parts.append(f"{plural(len(deleted), 'file')} removed")
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
-    again = [
-        "specsia",
-        "push",
-        str(folder),
-        "--repo",
-        repo,
-        *["--public"] * (not private),
-        *["--prune"] * prune,
-    ]
+    again = ["specsia", "push", str(folder), "--repo", repo]
+    if not private:
+        again.append("--public")
+    if prune:
+        again.append("--prune")
     facts = {
         "to send" if dry_run else "sent": [changes or "nothing: all is up to date"],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 
 from specsia_build import terminal
-from specsia_build.cli.command import command, conclude, json_option, options, processes
+from specsia_build.cli.command import LAYOUTS, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import argument, plural
-
-LAYOUTS = sorted({point.name for point in entry_points(group="specsia.layouts")})
 
 PUBLISHED = "specsia-15k-rows"  # Layout of the published rows
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from specsia_build.cli.closing import end, failure_sentences, folded_warnings
-from specsia_build.cli.command import choice, command, json_option, options, tell
+from specsia_build.cli.command import LAYOUTS, choice, command, json_option, options, tell
 from specsia_build.config import (
     DEFAULT_CLIPS_OUT,
     FRAMES,
     ClipSettings,
     ExecutorName,
-    Frontal,
+    FrontalPicture,
     Keep,
     Look,
     LowIou,
@@ -32,14 +31,13 @@ if TYPE_CHECKING:
     from specsia_build.pipeline.status import RunStatus
 
 # Help lists these without importing what they name.
-STAGES = ("render", "reconstruct", "project", "pack")
-CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
-MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
+STAGE_NAMES = ("render", "reconstruct", "project", "pack")
+CLIP_STAGE_NAMES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
+MOTION_NAMES = ("idle", "walk", "run", "jump", "wave", "turn")
 MOTION_HELP = (
-    f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
+    f"The characters' own motions, a built-in one ({', '.join(MOTION_NAMES)}), or those of a file made for "
     "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]"
 )
-LAYOUTS = sorted({point.name for point in entry_points(group="specsia.layouts")})
 
 source = click.argument("source", required=False)
 
@@ -76,7 +74,7 @@ _SHARED = options(
     ),
     click.option(
         "--frontal",
-        type=choice(Frontal),
+        type=choice(FrontalPicture),
         help="What backends see: the frontal view without its contour or with it, or the character's own "
         "drawing.  [default: render]",
     ),
@@ -110,7 +108,7 @@ _SHARED = options(
 @click.option(
     "--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]"
 )
-@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
 @click.option(
     "--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits."
@@ -135,8 +133,8 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     from specsia_build.pipeline.run import effective, named_settings
 
     name = settings.pop("config_name")
-    config, layout = effective(source, out, None if name is None else named_settings(name), settings, fresh)
-    end(run_build(config, layout, stages or STAGES, fresh), config, layout)
+    config, paths = effective(source, out, None if name is None else named_settings(name), settings, fresh)
+    end(run_build(config, paths, stages or STAGE_NAMES, fresh), config, paths)
 
 
 @command(
@@ -164,7 +162,9 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @backends(
     "Move reconstructions by it too; may be repeated.  [default: build's with --layout pairs, else none]"
 )
-@click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
+@click.option(
+    "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGE_NAMES), help="Run only this stage."
+)
 @_SHARED
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
@@ -189,7 +189,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
             str(expanded(name).absolute()) if is_file_name(name) else name for name in motions
         ]
     config_file = None if name is None else named_settings(name)
-    config, layout = effective(
+    config, paths = effective(
         source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh
     )
     assert config.clips is not None
@@ -201,7 +201,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
         )
     check_settings(config)
     refuse_unused_stages(stages, config)
-    end(run_build(config, layout, stages or CLIP_STAGES, fresh), config, layout)
+    end(run_build(config, paths, stages or CLIP_STAGE_NAMES, fresh), config, paths)
 
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
@@ -219,12 +219,12 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.build import merge as merge_runs
-    from specsia_build.pipeline.run import layout_of
+    from specsia_build.pipeline.run import paths_of
 
     check_failures(max_failures)
-    layout = layout_of(out)
-    config = replace(merge_runs([Path(run) for run in runs], layout), max_failures=max_failures)
-    end(run_build(config, layout, STAGES[-1:], False), config, layout)
+    paths = paths_of(out)
+    config = replace(merge_runs([Path(run) for run in runs], paths), max_failures=max_failures)
+    end(run_build(config, paths, STAGE_NAMES[-1:], False), config, paths)
 
 
 @command("specsia status my-run", "specsia status my-run --json")

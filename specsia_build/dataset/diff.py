@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pictures.films import Pixels
 from specsia_build.published import rows as published
 
-MOST_LISTED, _DIGEST = 10, 16
+_MOST_LISTED, _DIGEST = 10, 16
 """Rows listed for each kind of difference as text (JSON lists all), and bytes of the digest of a value."""
 
 _DERIVED = ("fingerprint", "shards")
@@ -47,7 +47,7 @@ class ConfigDiff:
                 groups.setdefault(f"{name} in {{}}", []).append(uid)
         for text, uids in groups.items():
             if uids:
-                yield f"  {text.format(plural(len(uids), 'row'))}: {some(uids, MOST_LISTED)}"
+                yield f"  {text.format(plural(len(uids), 'row'))}: {some(uids, _MOST_LISTED)}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from specsia_build.published.places import (
     FEWEST_VIEWS,
     LEAST_AGREEING,
     PUBLISHED_VIEWS,
-    Placement,
+    FittedTurns,
     fit_places,
 )
 from specsia_build.published.views import AxesError, read_view
@@ -29,14 +29,14 @@ _Take = Callable[[str, Sequence[int], Sequence[str]], list[_Row]]
 
 MOST_KEPT = 4096  # Characters whose fits are kept, of about 3 kB each
 _Z = (schema.COLOR, schema.POS)
-NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
+_NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
 """Published pictures that `Foreign` needs for any picture but `edge`."""
 
 
 class _Fit(NamedTuple):
     """How a character's positions are turned; None if that could not be told."""
 
-    placement: Placement | None
+    placement: FittedTurns | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Foreign:
             self._numbers[split] = numbers
         return self._numbers[split]
 
-    def placement(self, split: str, character_id: str, rows: Sequence[_Row] = ()) -> Placement | None:
+    def placement(self, split: str, character_id: str, rows: Sequence[_Row] = ()) -> FittedTurns | None:
         """How the positions of a character are turned; None if it has too few views to tell.
 
         `rows`, if given, are all of its rows, with their pictures.
@@ -86,7 +86,7 @@ class Foreign:
         self._kept[key] = _Fit(placement)
         return placement
 
-    def _fit(self, character_id: str, rows: Sequence[_Row]) -> Placement | None:
+    def _fit(self, character_id: str, rows: Sequence[_Row]) -> FittedTurns | None:
         placement = fit_rows(rows, self.channels, self.where)
         if placement is None and not self._warned:
             self._warned.append(character_id)
@@ -114,7 +114,7 @@ class Foreign:
                     yield _named(row, self._pictures(row, placement, pictures), columns)
 
     def _pictures(
-        self, row: _Row, placement: Placement | None, names: Collection[str]
+        self, row: _Row, placement: FittedTurns | None, names: Collection[str]
     ) -> Mapping[str, bytes]:
         """PNG bytes of a row's pictures in this project's schema."""
         view = schema.split_uid(row["uid"])[1]
@@ -130,13 +130,13 @@ class Foreign:
 def stored_columns(columns: Sequence[str], stored: Collection[str]) -> tuple[str, ...]:
     """Published columns that are read for columns of this project's schema."""
     pictures = [name for name in columns if name in schema.IMAGE_COLUMNS]
-    wanted = {"uid", *pictures, *(NEEDED if pictures else ())}
+    wanted = {"uid", *pictures, *(_NEEDED if pictures else ())}
     if missing := [name for name in columns if name not in {*stored, "character_id", "view"}]:
         raise SpecsiaError(f"the published schema has no column '{missing[0]}'")
     return tuple(name for name in stored if name in wanted)
 
 
-def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> Placement | None:
+def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> FittedTurns | None:
     """Fit how the positions of a character's rows are turned; None if they are too few.
 
     Raises SpecsiaError if they are not positions as published.

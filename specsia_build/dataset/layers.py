@@ -28,7 +28,7 @@ BACK_UNMATCHED = "back_unmatched"
 
 
 @dataclass(frozen=True)
-class Kind:
+class LayerFormat:
     """File format of a layer: suffix and codec, which raises ValueError for damaged bytes."""
 
     suffix: str
@@ -36,8 +36,8 @@ class Kind:
     decode: Callable[[bytes], Any]
 
 
-_GREY = Kind(".png", png.encode, lambda data: png.decode(data, 1))
-_RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
+_GREY = LayerFormat(".png", png.encode, lambda data: png.decode(data, 1))
+_RGBA = LayerFormat(".png", png.encode, lambda data: png.decode(data, 4))
 
 
 def _encode_numbers(numbers: NDArray[np.int32]) -> bytes:
@@ -50,17 +50,17 @@ def _decode_numbers(data: bytes) -> NDArray[np.int32]:
     return padded.view(">u4")[..., 0].astype(np.int32) - 1
 
 
-_NUMBERS = Kind(".png", _encode_numbers, _decode_numbers)
-_ARRAY = Kind(".npz", npz.encode, npz.decode)
-_SPARSE = Kind(".npz", npz.encode_sparse, npz.decode_sparse)
-_FLAGS = Kind(
+_NUMBERS = LayerFormat(".png", _encode_numbers, _decode_numbers)
+_ARRAY = LayerFormat(".npz", npz.encode, npz.decode)
+_SPARSE = LayerFormat(".npz", npz.encode_sparse, npz.decode_sparse)
+_FLAGS = LayerFormat(
     ".png",
     lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))),
     lambda data: png.decode(data, 1) > 0,
 )
-_RECORD = Kind(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)
+_RECORD = LayerFormat(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)
 
-LAYERS: dict[str, Kind] = {
+LAYERS: dict[str, LayerFormat] = {
     COLOR: _RGBA,
     MASK: _GREY,
     POS: _RGBA,

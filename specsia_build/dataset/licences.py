@@ -16,7 +16,7 @@ from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, DATA, PARTS_FILE
 from specsia_build.errors import SpecsiaError, brief, plural
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(encoding="utf-8"))
 
@@ -147,6 +147,6 @@ def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
     }
 
 
-def commonest(counted: Mapping[T, int]) -> list[tuple[T, int]]:
+def commonest(counted: Mapping[_T, int]) -> list[tuple[_T, int]]:
     """Values and their counts, the most frequent first."""
     return sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))

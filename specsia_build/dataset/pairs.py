@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.errors import ByShape, SpecsiaError
-from specsia_build.pictures.films import Pixels
 
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset

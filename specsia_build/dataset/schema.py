@@ -57,6 +57,8 @@ COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
+TURNTABLE = "turntable"  # Action of clips of a character at rest, whose positions are where they are seen
+
 PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
 """Columns of SPECSIA-15K, in its order, see `published.rows`."""
 

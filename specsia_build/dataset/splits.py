@@ -49,9 +49,14 @@ def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str
     return {**kept, **{i: fixed.get(i, "train") for i in new}}
 
 
+def ids_in(splits: Mapping[str, str], name: str) -> list[str]:
+    """Ids of a split, in the order of the mapping."""
+    return [i for i, split in splits.items() if split == name]
+
+
 def to_json(splits: Mapping[str, str]) -> str:
     """Text of `splits.json`; the ids of a split are in the order of the mapping."""
-    by_split = {name: [i for i, split in splits.items() if split == name] for name in SPLITS}
+    by_split = {name: ids_in(splits, name) for name in SPLITS}
     return json.dumps({"seed": SPLIT_SEED, "rule": RULE, **by_split}, indent=1, ensure_ascii=False) + "\n"
 
 

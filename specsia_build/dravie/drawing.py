@@ -14,7 +14,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Pixels
-from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
+from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, ColourTables
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
 
@@ -87,12 +87,12 @@ class Drawing:
         return STYLE_STEP * min(MOST_WIDTH, max(1, round(self.ink.width)))
 
     @cached_property
-    def reference(self) -> Reference | None:
+    def reference(self) -> ColourTables | None:
         """The colours, ready for looking up."""
-        return Reference.from_places(self.places, self.colours, self.back) if len(self.places) else None
+        return ColourTables.from_places(self.places, self.colours, self.back) if len(self.places) else None
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
-        """See `Reference.look_up`; 0 where nothing is known."""
+        """See `ColourTables.look_up`; 0 where nothing is known."""
         if self.reference is None:
             return np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         looked_up = self.reference.look_up(pos, z)

@@ -1,6 +1,6 @@
 """The drawing's colours, looked up for each pixel of a view by its position on the character.
 
-`Reference.look_up` gives twelve channels for a view or frame of a character, from its Zpos and Z:
+`ColourTables.look_up` gives twelve channels for a view or frame of a character, from its Zpos and Z:
 
 - 0-2: colour of the nearest frontal pixel by position (x, z, -y), white where it is farther than `FARTHEST`;
 - 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
@@ -29,8 +29,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.pictures.palettes import COLOURS, palette_of
 
@@ -114,10 +114,11 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _look_up(  # type: ignore[no-untyped-def]
-    out, pos, z, places, colours, first, cells, flat, palette, distances, columns
-):
-    """Fill (H, W, 12) zeros; see the module. Tables are those of a `Reference`, `columns` is `_COLUMNS`."""
+def _look_up(out, pos, z, reference, columns):  # type: ignore[no-untyped-def]
+    """Fill (H, W, 12) zeros from a `ColourTables`; see the module. `columns` is `_COLUMNS`."""
+    places = reference.places
+    first = reference.first
+    palette = reference.palette
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
@@ -125,7 +126,7 @@ def _look_up(  # type: ignore[no-untyped-def]
             px = np.int64(pos[row, at, 0])
             pz = np.int64(pos[row, at, 1])
             py = np.int64(pos[row, at, 2])
-            best = cells[px >> 1, pz >> 1, py >> 1]
+            best = reference.cells[px >> 1, pz >> 1, py >> 1]
             least = _square(places, best, px, pz, py)
             if least <= _EXACT_SQUARE:
                 for column in range(len(columns)):
@@ -142,12 +143,12 @@ def _look_up(  # type: ignore[no-untyped-def]
             if near:
                 out[row, at, 3] = np.uint8(255.0 * np.exp(-np.sqrt(np.float64(least)) / FALLOFF))
             for c in range(3):
-                out[row, at, c] = colours[best, c] if near else 255
+                out[row, at, c] = reference.colours[best, c] if near else 255
             for c in range(4):
-                out[row, at, 4 + c] = flat[px, pz, c]
+                out[row, at, 4 + c] = reference.flat[px, pz, c]
             cost, chosen = np.float32(1e9), 0
             for number in range(len(palette)):
-                candidate = np.float32(distances[px, pz, number])
+                candidate = np.float32(reference.distances[px, pz, number])
                 for c in range(3):
                     candidate += abs(palette[number, c] - np.float32(z[row, at, c]))
                 if candidate < cost:
@@ -158,7 +159,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 
 def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.float32], Pixels]:
-    """Main colours of `colours` (M, 3) at the columns x * 256 + z (M,), and distances; see `Reference`."""
+    """Main colours of `colours` (M, 3) at the columns x * 256 + z (M,), and distances; see `ColourTables`."""
     centres, label = palette_of(colours, SAMPLES, ROUNDS)
     distances = np.full((256, 256, COLOURS), 255, np.uint8)
     for number in np.unique(label):
@@ -198,7 +199,7 @@ def _keep_even_colours(looked_up: Pixels, z: Pixels) -> Pixels:
     return looked_up
 
 
-class Reference(NamedTuple):
+class ColourTables(NamedTuple):
     """Colours of a character's drawing by position, prepared for look-ups.
 
     Attributes:
@@ -219,7 +220,9 @@ class Reference(NamedTuple):
     distances: Pixels
 
     @staticmethod
-    def from_places(places: Pixels, colours: Pixels, back: tuple[Pixels, Pixels] | None = None) -> Reference:
+    def from_places(
+        places: Pixels, colours: Pixels, back: tuple[Pixels, Pixels] | None = None
+    ) -> ColourTables:
         """Prepare at least one position and colour (N, 3) uint8 of the front, and those of a drawn back."""
         front = places.astype(np.int64)
         codes, all_colours = front, colours
@@ -241,12 +244,12 @@ class Reference(NamedTuple):
         distance, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
         confidence = 255 * np.exp(-np.sqrt(np.rint(distance**2)) / FALLOFF)
         flat = np.dstack([column_colours[numbers[x, z]], confidence.astype(np.uint8)])
-        return Reference(
+        return ColourTables(
             ready(distinct), ready(means), ready(first), cells, flat, *_palette(columns, column_colours)
         )
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8, in the drawing: (H, W, 12) uint8, see the module."""
         out = np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
-        _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
+        _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), self, ready(_COLUMNS))
         return _keep_even_colours(out, z)

@@ -1,7 +1,7 @@
 """The layout `animeinbet`: line art, and the graph of surface points that it is drawn from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,16 +11,16 @@ from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Written
 
-FRAMES, LABELS = "frames", "labels"
+_FRAMES, _LABELS = "frames", "labels"
 
 PLACES = "vertex location"
 JOINED = "connection"
 POINTS = "original index"
 
-SIDE = 720  # Largest frame: the loader moves points into this many pixels
-GAP = 5  # Frames between the two of a pair, in the training as it was published
+_SIDE = 720  # Largest frame: the loader moves points into this many pixels
+_GAP = 5  # Frames between the two of a pair, in the training as it was published
 
-FEWEST_POINTS, MOST_POINTS = 66, 3050
+_FEWEST_POINTS, _MOST_POINTS = 66, 3050
 """Points of a frame: the network takes 64 values of the graph's spectrum, the loader at most 3,050 points."""
 
 
@@ -30,9 +30,9 @@ class Animeinbet(Layout):
     name = "animeinbet"
     title = "line art with the graph of surface points that it is drawn from, as AnimeInbet reads it"
     layers = (LINE, STROKES)
-    defaults: ClassVar[Mapping[str, Any]] = {"size": SIDE, "fps": 24.0}
+    defaults: ClassVar[Mapping[str, Any]] = {"size": _SIDE, "fps": 24.0}
     loading = f"""\
-`SPLIT/{FRAMES}/CLIP/Image0001.png` … are black lines on white, `SPLIT/{LABELS}/CLIP/Line0001.json` … the \
+`SPLIT/{_FRAMES}/CLIP/Image0001.png` … are black lines on white, `SPLIT/{_LABELS}/CLIP/Line0001.json` … the \
 graphs that they are drawn from: `{PLACES}` in pixels, x to the right and y down; `{JOINED}`, the \
 neighbours of each point; `{POINTS}`, the vertex of the character, the same in all frames of all its clips. \
 CLIP is ACTION-CHARACTER-VIEW, so that the reader's `model` and `action` exclude what they name.
@@ -41,7 +41,7 @@ CLIP is ACTION-CHARACTER-VIEW, so that the reader's `model` and `action` exclude
 # in the folder corr of a checkout of lisiyao21/AnimeInbet; FOLDER is the folder of this card
 from datasets.ml_dataset import MixamoLineArt
 
-dataset = MixamoLineArt(root="FOLDER", gap={GAP}, split="train", mode="train")
+dataset = MixamoLineArt(root="FOLDER", gap={_GAP}, split="train", mode="train")
 print(len(dataset), dataset[0]["keypoints0"].shape)
 ```
 
@@ -50,22 +50,22 @@ main.py --config configs/vtx_corr.yaml --train`.
 """
 
     def check(self, config: BuildConfig) -> None:
-        if config.size > SIDE:
+        if config.size > _SIDE:
             raise UsageError(
-                f"AnimeInbet reads frames of at most {SIDE} pixels, not {config.size}: --size {SIDE}"
+                f"AnimeInbet reads frames of at most {_SIDE} pixels, not {config.size}: --size {_SIDE}"
             )
         frames = config.clips.frames if config.clips is not None else None
-        if frames is not None and frames < GAP + 2:
+        if frames is not None and frames < _GAP + 2:
             raise UsageError(
-                f"AnimeInbet pairs frames {GAP + 1} apart, so a clip needs {GAP + 2}: --frames {GAP + 2}"
+                f"AnimeInbet pairs frames {_GAP + 1} apart, so a clip needs {_GAP + 2}: --frames {_GAP + 2}"
             )
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
-        if clip.frames < GAP + 2:
+        if clip.frames < _GAP + 2:
             raise CharacterError(
-                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those {GAP + 1} apart: "
-                "a higher --fps makes more"
+                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those "
+                f"{_GAP + 1} apart: a higher --fps makes more"
             )
         pictures, graphs = (out / folder for folder in _folders(part))
         pictures.mkdir(parents=True)
@@ -74,15 +74,15 @@ main.py --config configs/vtx_corr.yaml --train`.
         for k in range(clip.frames):
             graph = clip.frame(STROKES, k)
             count = len(graph[PLACES])
-            if not FEWEST_POINTS <= count <= MOST_POINTS:
+            if not _FEWEST_POINTS <= count <= _MOST_POINTS:
                 raise CharacterError(
                     f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes "
-                    f"{FEWEST_POINTS} to {MOST_POINTS}"
+                    f"{_FEWEST_POINTS} to {_MOST_POINTS}"
                 )
             (pictures / f"Image{k + 1:04d}.png").write_bytes(clip.raw(LINE, k))
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             last = clip.meta["size"] - 1
-            places = [[min(max(int(along // 1), 0), last) for along in place] for place in graph[PLACES]]
+            places = [_whole(place, last) for place in graph[PLACES]]
             text = json.dumps(
                 {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}, separators=(",", ":")
             )
@@ -99,10 +99,15 @@ main.py --config configs/vtx_corr.yaml --train`.
         }
 
 
+def _whole(place: Sequence[float], last: int) -> list[int]:
+    """The pixel of a place in a picture whose last pixel is `last`."""
+    return [min(max(int(along // 1), 0), last) for along in place]
+
+
 def _folders(part: Part | Written) -> tuple[str, str]:
     # Actions hold no hyphen, so that no two clips get one name.
     character, action, view = part.key.rsplit("-", 2)
     return (
-        f"{part.split}/{FRAMES}/{action}-{character}-{view}",
-        f"{part.split}/{LABELS}/{action}-{character}-{view}",
+        f"{part.split}/{_FRAMES}/{action}-{character}-{view}",
+        f"{part.split}/{_LABELS}/{action}-{character}-{view}",
     )

@@ -19,16 +19,16 @@ from specsia_build.layouts.media import rgb
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.films import on_white
 
-MOST_FRAMES = 9999  # names have four digits
+_MOST_FRAMES = 9999  # names have four digits
 
-PICTURE = "Frame_Anime/{}/original/{}.png"
-CONTOUR = "contour/{}/{}.png"
-SEGMENT = "Segment/{}/{}.npy"
-FORWARD = "Flow/{}/forward/{}.flo"
-MATCHED = "UnmatchedForward/{}/{}.npy"
-PAPER = "LineArea/{}/{}.npy"
-BACKWARD = "Flow/{}/backward/{}.flo"
-NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
+_PICTURE = "Frame_Anime/{}/original/{}.png"
+_CONTOUR = "contour/{}/{}.png"
+_SEGMENT = "Segment/{}/{}.npy"
+_FORWARD = "Flow/{}/forward/{}.flo"
+_MATCHED = "UnmatchedForward/{}/{}.npy"
+_PAPER = "LineArea/{}/{}.npy"
+_BACKWARD = "Flow/{}/backward/{}.flo"
+_NEXT, _LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
 
 
 class _View(NamedTuple):
@@ -72,9 +72,9 @@ argument, and `dstype="contour"` for line art. To train, replace `root` in those
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
-        if not 2 <= clip.frames <= MOST_FRAMES:
+        if not 2 <= clip.frames <= _MOST_FRAMES:
             raise CharacterError(
-                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {MOST_FRAMES}: "
+                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {_MOST_FRAMES}: "
                 "--fps says how many there are of a second, --frames how many at most"
             )
 
@@ -89,8 +89,8 @@ argument, and `dstype="contour"` for line art. To train, replace `root` in those
                 files |= _to_next(clip, k, view(k), view(k + 1))
             if k:
                 flow = clip.frame(BACK, k)
-                files[BACKWARD] = flo(flow)
-                files[LAST] = _matches(view(k), view(k - 1), flow, clip.frame(BACK_UNMATCHED, k))
+                files[_BACKWARD] = flo(flow)
+                files[_LAST] = _matches(view(k), view(k - 1), flow, clip.frame(BACK_UNMATCHED, k))
             for place, data in files.items():
                 path = out / name_of(part, k, place)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,28 +109,28 @@ def name_of(part: Part | Written, frame: int, place: str) -> str:
 
 def _places(k: int, count: int) -> list[str]:
     """Kinds of files of frame `k`; the last frame has no next one, the first none before."""
-    forward, backward = [FORWARD, MATCHED, PAPER, NEXT], [BACKWARD, LAST]
-    return [PICTURE, CONTOUR, SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
+    forward, backward = [_FORWARD, _MATCHED, _PAPER, _NEXT], [_BACKWARD, _LAST]
+    return [_PICTURE, _CONTOUR, _SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
 
 
 def _of_frame(clip: Pictures, k: int, view: _View) -> dict[str, bytes]:
     line = rgb(clip.frame(LINE, k))
     picture = (on_white(clip.frame(COLOR, k)) * line.astype(np.uint16) + 127) // 255
     return {
-        PICTURE: png.encode(picture.astype(np.uint8)),
-        CONTOUR: png.encode(line),
-        SEGMENT: npy(np.searchsorted(view.numbers, view.seg).astype(np.int32)),
+        _PICTURE: png.encode(picture.astype(np.uint8)),
+        _CONTOUR: png.encode(line),
+        _SEGMENT: npy(np.searchsorted(view.numbers, view.seg).astype(np.int32)),
     }
 
 
 def _to_next(clip: Pictures, k: int, here: _View, there: _View) -> dict[str, bytes]:
     flow, unmatched = clip.frame(FLOW, k), clip.frame(UNMATCHED, k)
     return {
-        FORWARD: flo(flow),
+        _FORWARD: flo(flow),
         # In spite of the folder's name 1 is matched, and so is the background.
-        MATCHED: npy((~unmatched | (here.label < 0)).astype(np.uint8)),
-        PAPER: npy((here.seg != LINES).astype(np.uint8)),
-        NEXT: _matches(here, there, flow, unmatched),
+        _MATCHED: npy((~unmatched | (here.label < 0)).astype(np.uint8)),
+        _PAPER: npy((here.seg != LINES).astype(np.uint8)),
+        _NEXT: _matches(here, there, flow, unmatched),
     }
 
 

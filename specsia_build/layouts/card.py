@@ -40,9 +40,11 @@ class Described(Protocol):
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; no text can end its cell or row."""
-    cells = ([" ".join(str(value).split()).replace("|", "\\|") for value in row] for row in rows)
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in cells)])
+    for row in rows:
+        cells = [" ".join(str(value).split()).replace("|", "\\|") for value in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def asked_for(characters: int) -> str:
@@ -79,11 +81,15 @@ def backend_note(backend: str, sees_ground_truth: bool) -> str:
     return note + (f" with the weights {weights}." if weights else ".")
 
 
+def _versions(versions: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
 def how_built(build: Mapping[str, Any]) -> str:
     """Versions and settings of a build record, the settings as YAML that `--config` accepts."""
     settings = yaml.safe_dump(dict(build["config"]), sort_keys=False, allow_unicode=True).rstrip()
-    parts = (build.get("stages", {}), build.get("packages", {}))
-    stages, packages = (", ".join(f"{name} {version}" for name, version in part.items()) for part in parts)
+    stages = _versions(build.get("stages", {}))
+    packages = _versions(build.get("packages", {}))
     python = f"Python {build['python']} on {build['machine']}" if "python" in build else ""
     versions = [f"specsia {build['specsia']}", python, f"stages {stages}" if stages else "", packages]
     return f"{'; '.join(filter(None, versions))}. The settings:\n\n```yaml\n{settings}\n```"

@@ -28,9 +28,9 @@ RECORD = "clips.json"  # File that maps frame numbers to clips
 
 SHEETS = 4
 
-LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
+_LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
 
-MOST_FILLED = 0.95
+_MOST_FILLED = 0.95
 """Share of a figure's box from which CoNR's renderer takes the picture for one without transparency."""
 
 PICTURES = 32  # Number of backgrounds
@@ -101,7 +101,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
             count, size = count + clip.frames, meta["size"]
         # Pick frames that differ most in view and action; hashes break ties.
         candidates = sorted(
-            (frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw
+            (frame for frame in frames if frame.filled < _MOST_FILLED), key=lambda frame: frame.draw
         )
         sheet: list[_Frame] = []
         while candidates and len(sheet) < SHEETS:
@@ -133,7 +133,7 @@ def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_Frame]:
     """Write the frames of a clip that show something, numbered from `first`."""
     for k in range(clip.frames):
         alpha = clip.frame(COLOR, k)[..., 3]
-        if np.count_nonzero(alpha >= HALF_COVERED) < LEAST_SHOWN * alpha.size:
+        if np.count_nonzero(alpha >= HALF_COVERED) < _LEAST_SHOWN * alpha.size:
             continue
         (folder / IMAGES / _name(first + k)).write_bytes(clip.raw(COLOR, k))
         (folder / POSES / _name(first + k, ".npz")).write_bytes(clip.raw(UDP, k))

@@ -16,17 +16,17 @@ from specsia_build.layouts.media import caption, played, require_first, write_li
 from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import on_white, write_mp4
 
-VIDEOS = "videos"
-CONTROL = "control"
-REFERENCE = "reference"
+_VIDEOS = "videos"
+_CONTROL = "control"
+_REFERENCE = "reference"
 
-COLUMNS = ("video", "control_video", "reference_image", "prompt")
+TABLE_COLUMNS = ("video", "control_video", "reference_image", "prompt")
 
-TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
+_TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
 """The trainers read the first; `validation` is in the second."""
 
 # Sides are multiples of the first; numbers of frames are one more than a multiple of the second
-SIDE, STEP = 32, 8
+_SIDE, _STEP = 32, 8
 
 
 class ControlVideo(Layout):
@@ -40,34 +40,36 @@ class ControlVideo(Layout):
     layers = (COLOR, LINE)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 512, "fps": 16.0, "frames": 49}
     loading = f"""\
-`{TABLES["train"]}` has a row for each clip of the split `train`, `{TABLES["test"]}` for all others: the \
-film in `{VIDEOS}/`, on white; the line film in `{CONTROL}/`, black on white; its first frame in \
-`{REFERENCE}/`; and a prompt made from the names of the character and the motion. All films have one size \
+`{_TABLES["train"]}` has a row for each clip of the split `train`, `{_TABLES["test"]}` for all others: the \
+film in `{_VIDEOS}/`, on white; the line film in `{_CONTROL}/`, black on white; its first frame in \
+`{_REFERENCE}/`; and a prompt made from the names of the character and the motion. All films have one size \
 and one length; shorter motions are repeated. FOLDER is the folder of this card, SIZE and FRAMES are below.
 
 ```bash
 # in a checkout of modelscope/DiffSynth-Studio. Add the arguments of a model, as in
 # examples/wanvideo/model_training/lora/Wan2.1-Fun-V1.1-1.3B-Control.sh
 accelerate launch examples/wanvideo/model_training/train.py --dataset_base_path FOLDER \\
-  --dataset_metadata_path FOLDER/{TABLES["train"]} --data_file_keys "video,control_video,reference_image" \\
+  --dataset_metadata_path FOLDER/{_TABLES["train"]} --data_file_keys "video,control_video,reference_image" \\
   --extra_inputs "control_video,reference_image" --height SIZE --width SIZE --num_frames FRAMES
 ```
 
 ```bash
 # in a checkout of Lightricks/LTX-Video-Trainer
-python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-buckets SIZExSIZExFRAMES \\
+python scripts/preprocess_dataset.py FOLDER/{_TABLES["train"]} --resolution-buckets SIZExSIZExFRAMES \\
   --caption-column prompt --video-column video --reference-column control_video
 ```
 """
 
     def check(self, config: BuildConfig) -> None:
-        if config.size % SIDE:
-            near = max(SIDE, round(config.size / SIDE) * SIDE)
-            raise UsageError(f"{self.name}'s sides are multiples of {SIDE}, not {config.size}: --size {near}")
-        frames = None if config.clips is None else config.clips.frames
-        if frames is None or frames < 1 + STEP or (frames - 1) % STEP:
+        if config.size % _SIDE:
+            near = max(_SIDE, round(config.size / _SIDE) * _SIDE)
             raise UsageError(
-                f"{self.name}'s films are all of one length, a multiple of {STEP} frames and one more, not "
+                f"{self.name}'s sides are multiples of {_SIDE}, not {config.size}: --size {near}"
+            )
+        frames = None if config.clips is None else config.clips.frames
+        if frames is None or frames < 1 + _STEP or (frames - 1) % _STEP:
+            raise UsageError(
+                f"{self.name}'s films are all of one length, a multiple of {_STEP} frames and one more, not "
                 f"{frames}: --frames 25, 49 or 81"
             )
 
@@ -79,18 +81,18 @@ python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-bucke
         order, fps = played(clip, part.options["frames"]), clip.meta["fps"]
         first = clip.frame(COLOR, 0)
         require_first(first[..., 3].any(), part.key, "reference")
-        write_mp4(out / VIDEOS / f"{part.key}.mp4", (on_white(clip.frame(COLOR, k)) for k in order), fps)
-        write_line_film(out / CONTROL / f"{part.key}.mp4", partial(clip.frame, LINE), order, fps)
-        (out / REFERENCE).mkdir()
-        (out / REFERENCE / f"{part.key}.png").write_bytes(png.encode(on_white(first)))
+        write_mp4(out / _VIDEOS / f"{part.key}.mp4", (on_white(clip.frame(COLOR, k)) for k in order), fps)
+        write_line_film(out / _CONTROL / f"{part.key}.mp4", partial(clip.frame, LINE), order, fps)
+        (out / _REFERENCE).mkdir()
+        (out / _REFERENCE / f"{part.key}.png").write_bytes(png.encode(on_white(first)))
         prompt = f"{caption(clip.meta)}, on a white background"
         return {"frames": len(order), "drawn": clip.frames, "prompt": prompt, "size": clip.meta["size"]}
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
-        rows = {split: [COLUMNS] for split in TABLES}
+        rows = {split: [TABLE_COLUMNS] for split in _TABLES}
         for part in parts:
             rows["train" if part.split == "train" else "test"].append(_row(part))
-        for split, name in TABLES.items():
+        for split, name in _TABLES.items():
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows[split])
             yield name, text.getvalue().encode()
@@ -102,4 +104,4 @@ python scripts/preprocess_dataset.py FOLDER/{TABLES["train"]} --resolution-bucke
 
 def _row(part: Written) -> tuple[str, str, str, str]:
     key = part.key
-    return f"{VIDEOS}/{key}.mp4", f"{CONTROL}/{key}.mp4", f"{REFERENCE}/{key}.png", part.facts["prompt"]
+    return f"{_VIDEOS}/{key}.mp4", f"{_CONTROL}/{key}.mp4", f"{_REFERENCE}/{key}.png", part.facts["prompt"]

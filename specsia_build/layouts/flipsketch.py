@@ -13,7 +13,7 @@ from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.media import caption, played, require_first, rgb, write_line_film
 from specsia_build.layouts.part import Part, Written
 
-FRAMES, FPS = 16, 8  # Frames of an item, and frames a second at which the loader samples a film
+_FRAMES, _FPS = 16, 8  # Frames of an item, and frames a second at which the loader samples a film
 
 
 class FlipSketch(Layout):
@@ -23,16 +23,16 @@ class FlipSketch(Layout):
     version = 4
     title = "sketched films with captions, as Text-To-Video-Finetuning reads them to teach FlipSketch"
     layers = (LINE,)
-    defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(FPS), "line_px": 1.5}
+    defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(_FPS), "line_px": 1.5}
     loading = f"""\
 `SPLIT/CLIP.mp4` is a film of black strokes on white, `CLIP.txt` a caption made from the names of the \
 character and the motion, and `CLIP.png` the first frame; FlipSketch's `app.py` takes the latter two. The \
-loader takes {FRAMES} frames at {FPS} a second; shorter motions are repeated.
+loader takes {_FRAMES} frames at {_FPS} a second; shorter motions are repeated.
 
 ```yaml
 # in a checkout of ExponentialML/Text-To-Video-Finetuning: configs/v2/lora_training_config.yaml
 dataset_types: ["folder"]
-train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {FRAMES}, fps: {FPS}, \
+train_data: {{width: 256, height: 256, use_bucketing: False, n_sample_frames: {_FRAMES}, fps: {_FPS}, \
 path: FOLDER/train}}
 ```
 
@@ -51,7 +51,7 @@ FOLDER is the folder of this card. To train, run `python train.py \
         fps = clip.meta["fps"]
         folder = out / part.split
         text = caption(clip.meta)
-        order, line = played(clip, FRAMES * max(1, round(fps / FPS))), partial(clip.frame, LINE)
+        order, line = played(clip, _FRAMES * max(1, round(fps / _FPS))), partial(clip.frame, LINE)
         require_first(line(0).min() < 255, part.key, "sketch to move")
         folder.mkdir()
         write_line_film(folder / f"{part.key}.mp4", line, order, fps)

@@ -17,11 +17,11 @@ from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import side_by_side
 
-RECORD = "clip.json"  # Description of a clip, in its folder
+_RECORD = "clip.json"  # Description of a clip, in its folder
 
-KIND = "specsia clip"
+_KIND = "specsia clip"
 
-PREVIEW = "preview"
+_PREVIEW = "preview"
 
 
 class Frames(Layout):
@@ -51,19 +51,19 @@ specsia enhance RUN CLIP --out repaired
             for frame in range(clip.frames):
                 (folder / layer / f"{frame:04d}.png").write_bytes(clip.raw(layer, frame))
         if part.options["preview"]:
-            _write_preview(clip, folder / PREVIEW)
+            _write_preview(clip, folder / _PREVIEW)
         fields = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
-        record = {name: clip.meta.get(name) for name in fields} | {"kind": KIND, "clip": clip.meta["id"]}
+        record = {name: clip.meta.get(name) for name in fields} | {"kind": _KIND, "clip": clip.meta["id"]}
         record |= {name: clip.meta["clip"][name] for name in ("action", "view")}
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-        (folder / RECORD).write_text(text, encoding="utf-8")
+        (folder / _RECORD).write_text(text, encoding="utf-8")
         return {"frames": clip.frames}
 
     def expected(self, part: Written) -> Mapping[str, int]:
         frames = range(part.facts["frames"])
         names = [f"{part.key}/{layer}/{frame:04d}.png" for layer in self.layers for frame in frames]
-        previews = [name for name in part.files if Path(name).stem == PREVIEW]
-        return dict.fromkeys([*names, *previews, f"{part.key}/{RECORD}"], 0)
+        previews = [name for name in part.files if Path(name).stem == _PREVIEW]
+        return dict.fromkeys([*names, *previews, f"{part.key}/{_RECORD}"], 0)
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
         problems = list(super().check_part(folder, part))

@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.schema import CARD, RECORD_FILE, SPLITS, SPLITS_FILE, TEASER
-from specsia_build.dataset.verify.report import Report
+from specsia_build.dataset.splits import ids_in
+from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.card import Counts, counted, folder_card
 from specsia_build.layouts.checks import MOST_PICTURES, check_part
 from specsia_build.layouts.part import Facts, Member, Part, Parts, Unit, Written
 from specsia_build.layouts.teaser import write_teaser
-from specsia_build.layouts.verify_folder import KIND, Progress, verify_folder
+from specsia_build.layouts.verify_folder import FOLDER_KIND, verify_folder
 
 
 class Group(NamedTuple):
@@ -110,10 +111,9 @@ class Layout(ABC):
         yield CARD, self.card(counts, facts, teaser is not None).encode()
         if teaser is not None:
             yield TEASER, teaser
-        characters = sorted(counts.characters, key=id_order_key)
-        by_split = {split: [c for c in characters if counts.characters[c] == split] for split in SPLITS}
-        yield SPLITS_FILE, json_text(by_split)
-        record = {"kind": KIND, "layout": self.name, "version": self.version, **facts.build}
+        splits = {name: counts.characters[name] for name in sorted(counts.characters, key=id_order_key)}
+        yield SPLITS_FILE, json_text({split: ids_in(splits, split) for split in SPLITS})
+        record = {"kind": FOLDER_KIND, "layout": self.name, "version": self.version, **facts.build}
         record |= {"backend": facts.backend, "planned": facts.planned}
         record |= {"quarantined": sum(facts.quarantined.values()), "left_out": facts.left_out}
         yield RECORD_FILE, json_text(record)

@@ -10,9 +10,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.part import Pictures
-from specsia_build.pictures.films import Pixels, write_mp4
+from specsia_build.pictures.films import write_mp4
 
 MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off longer ones
 

@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from specsia_build import __version__
+import numpy as np
+
+from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.verify.published import channels_of
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.digests import canonical_json, sha256
+from specsia_build.frame import view_yaws
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
+from specsia_build.published import rows as published
 
 _NO_RESULT = ("fingerprint", "shards", "planned", "quarantined", "schema_version")
 """What a dataset's build record says of its own files."""
@@ -38,24 +43,46 @@ class LoadRows:
 
     def __call__(self, member: Member) -> Pictures:
         dataset, place = self.dataset, self.places[member.id, member.backend]
-        rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
-        scalars = [{name: row[name] for name in row if name not in schema.IMAGE_COLUMNS} for row in rows]
-        files = {
-            frame_file(column, k): row[column]
-            for k, row in enumerate(rows)
-            for column in schema.IMAGE_COLUMNS
-            if column in row
-        }
         meta: dict[str, Any] = {"id": member.id, "character": member.character, "backend": member.backend}
-        meta |= {"license": member.license, "source": member.credit, "rows": scalars}
-        meta |= {"pos_frame": self.pos_frame}
-        return Pictures({**meta, "yaws": [row["yaw_deg"] for row in scalars]}, files)
+        meta |= {"license": member.license, "source": member.credit, "pos_frame": self.pos_frame}
+        files: dict[str, bytes] = {}
+        if dataset.kind == "published":
+            stored = dataset.take_stored(place.config, place.split, place.rows, dataset.columns)
+            channels = channels_of(dataset)
+            for k, row in enumerate(stored):
+                try:
+                    own = _published_files(row, channels)
+                except ValueError as error:
+                    where = f"the row {row['uid']} of {dataset.where}"
+                    raise SpecsiaError(f"{where} cannot be read: {error}") from error
+                files |= {frame_file(name, k): data for name, data in own.items()}
+            return Pictures({**meta, "yaws": view_yaws(len(stored))}, files)
+        rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
+        for k, row in enumerate(rows):
+            images = (column for column in schema.IMAGE_COLUMNS if column in row)
+            files |= {frame_file(column, k): row[column] for column in images}
+        scalars = [_scalars(row) for row in rows]
+        return Pictures({**meta, "rows": scalars, "yaws": [row["yaw_deg"] for row in scalars]}, files)
+
+
+def _published_files(row: Mapping[str, Any], channels: Mapping[str, int]) -> dict[str, bytes]:
+    """Z, its positions in the view, their edges and Y* of a published row or view, as PNGs of our modes."""
+    planes = published.planes(published.decode(row, channels))
+    pos = np.dstack([planes.pos, planes.color[..., 3]])
+    pictures = {schema.COLOR: planes.color, schema.POS: pos, schema.EDGE: planes.edge, schema.GT: planes.gt}
+    return {name: png.encode(picture) for name, picture in pictures.items() if picture is not None}
+
+
+def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in schema.IMAGE_COLUMNS}
 
 
 def open_parts(
     dataset: OpenedDataset, layout: Layout, configs: Sequence[str]
 ) -> tuple[list[tuple[Part, str]], Facts]:
     """Parts of a layout that hold a dataset's configurations, with fingerprints, and the facts about all."""
+    if dataset.kind == "published" and not layout.name.startswith("specsia-15k"):
+        raise UsageError(f"{dataset.where} is in the published schema, which lacks columns of {layout.name}")
     if layout.shows != "pairs":
         raise UsageError(
             f"{layout.name} shows characters without reconstructions, which {dataset.where} "
@@ -83,6 +110,8 @@ def open_parts(
 
 def _pos_frame(dataset: OpenedDataset) -> str:
     """The frame of a dataset's positions; UsageError if it is that of an earlier version."""
+    if dataset.kind == "published":
+        return "view"
     record = dataset.build()
     settings, stages = record.get("config"), record.get("stages")
     frame = str(settings.get("pos_frame", "character")) if isinstance(settings, dict) else "character"

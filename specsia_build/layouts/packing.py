@@ -37,7 +37,7 @@ from specsia_build.pool import results
 
 
 @dataclass(frozen=True)
-class Target:
+class PackTarget:
     """A folder of a layout.
 
     Attributes:
@@ -76,7 +76,7 @@ def plan_digest(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts)
     return sha256(canonical_json([layout.name, layout.version, facts.build, *counts, listed]).encode())
 
 
-def is_current(target: Target, digest: str) -> Mapping[str, NotWritten] | None:
+def is_current(target: PackTarget, digest: str) -> Mapping[str, NotWritten] | None:
     """The parts that were left out of a folder that is as planned and looks whole; None if it is not."""
     places.recover(target.folder)
     header = _header(target.state)
@@ -122,7 +122,7 @@ def _records(state: Path | None) -> Iterator[tuple[Written, int]]:
             start = stream.tell()
 
 
-def pack(target: Target, parts: Sequence[tuple[Part, str]], run: RunTasks, facts: Facts) -> Packed:
+def pack(target: PackTarget, parts: Sequence[tuple[Part, str]], run: RunTasks, facts: Facts) -> Packed:
     """Write a target's folder from parts with fingerprints, replacing an earlier one once all is written.
 
     Raises WriteError if it cannot be written, and SpecsiaError as `run` does, if the folder holds other
@@ -170,7 +170,7 @@ def _keep_only(collected: Path, parts: Collection[tuple[str, str]]) -> None:
     remove_empty(collected)
 
 
-def _task(target: Target, collected: Path, part: tuple[Part, str], starts: Mapping[str, int]) -> PartTask:
+def _task(target: PackTarget, collected: Path, part: tuple[Part, str], starts: Mapping[str, int]) -> PartTask:
     start, state = starts.get(part[1]), target.state
     old = None if start is None or state is None else (target.folder, state, start)
     return PartTask(target.layout.name, *part, collected, old)
@@ -190,7 +190,7 @@ def _run(layout: Layout, tasks: Sequence[PartTask], run: RunTasks) -> Packed:
     return Packed(len(tasks) - kept - len(missed), kept, missed)
 
 
-def _finish(target: Target, collected: Path, packed: Packed, facts: Facts, digest: str) -> None:
+def _finish(target: PackTarget, collected: Path, packed: Packed, facts: Facts, digest: str) -> None:
     """Write the files about all parts, put the folder in place, and note the records for the next run."""
     records = sorted((collected / RECORDS).iterdir(), key=_key_of)
 

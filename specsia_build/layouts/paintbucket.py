@@ -16,15 +16,15 @@ from specsia_build.errors import CharacterError
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Pictures, Written
 
-TOP, REF = "PaintBucket_Char", "ref"
+TOP, _REF = "PaintBucket_Char", "ref"
 
-SHEETS = 4  # Frames of the turntable; the reader draws one of four
-PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
+TURNTABLE_SHEETS = 4  # Frames of the turntable; the reader draws one of four
+_PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
 
-REACH = 0.39
+_REACH = 0.39
 """Distance from the middle, in widths, up to which the trainer's rotation keeps pixels in the picture."""
 
-INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
+_INK, _PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
 class PaintBucket(Layout):
@@ -42,8 +42,8 @@ class PaintBucket(Layout):
 `train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as \
 PaintBucket-Character v1. Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` \
 gives the first number and the count of each clip. `test/` and `validation/` have `gt`, `line` and `seg` \
-with its colours. `{REF}/` holds {SHEETS} evenly spaced frames of the turntable. Numbers of `label` count \
-the character's regions from 1, the same in all its frames.
+with its colours. `{_REF}/` holds {TURNTABLE_SHEETS} evenly spaced frames of the turntable. Numbers of \
+`label` count the character's regions from 1, the same in all its frames.
 
 ```bash
 # in a checkout of ykdai/BasicPBC; FOLDER is the folder of this card
@@ -53,7 +53,7 @@ python basicsr/train.py -opt mine.yml
 ```
 
 Frames without lines and a segment near the middle, or without background, are left out (`left_out` in \
-`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have \
+`parts.jsonl`), as training would search them forever. In names of characters {", ".join(_PATH_WORDS)} have \
 a capital (`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above \
 FOLDER may have one of them in its name.
 """
@@ -65,10 +65,10 @@ FOLDER may have one of them in its name.
         for clip in part:
             usable = [k for k in range(clip.frames) if is_usable(clip.frame(SEG, k))]
             if len(set(clip.meta["yaws"])) > 1:
-                sheets = SHEETS if len(usable) >= SHEETS else 0
+                sheets = TURNTABLE_SHEETS if len(usable) >= TURNTABLE_SHEETS else 0
                 for sheet in range(sheets):
-                    names = names_of(f"{folder}/{REF}", sheet, part.split)
-                    write_frame(out, names, clip, usable[sheet * len(usable) // SHEETS])
+                    names = names_of(f"{folder}/{_REF}", sheet, part.split)
+                    write_frame(out, names, clip, usable[sheet * len(usable) // TURNTABLE_SHEETS])
                 continue
             for number, k in enumerate(usable, count):
                 write_frame(out, names_of(folder, number, part.split), clip, k)
@@ -89,15 +89,15 @@ FOLDER may have one of them in its name.
 
     def expected(self, part: Written) -> Mapping[str, int]:
         top = f"{part.split}/{TOP}/{folder_name(part.character)}"
-        sheets = SHEETS if part.facts["sheets"] else 0
+        sheets = TURNTABLE_SHEETS if part.facts["sheets"] else 0
         frames = [names_of(top, number, part.split) for number in range(part.facts["frames"])]
-        frames += [names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(sheets)]
+        frames += [names_of(f"{top}/{_REF}", sheet, part.split) for sheet in range(sheets)]
         return {name: 0 for names in frames for name in names.values()}
 
 
 def folder_name(character: str) -> str:
-    """Id of a character with a capital in each of `PATH_WORDS`; ids differ in more than case."""
-    for word in PATH_WORDS:
+    """Id of a character with a capital in each of `_PATH_WORDS`; ids differ in more than case."""
+    for word in _PATH_WORDS:
         character = character.replace(word, word.capitalize())
     return character
 
@@ -116,7 +116,7 @@ def names_of(folder: str, number: int, split: str) -> dict[str, str]:
 def is_usable(seg: NDArray[np.int32]) -> bool:
     """Whether lines, a segment and background remain however the trainer rotates and crops a frame (H, W)."""
     rows, columns = (np.arange(side) + 0.5 - side / 2 for side in seg.shape)
-    middle = seg[np.hypot(rows[:, None], columns) <= REACH * len(seg)]
+    middle = seg[np.hypot(rows[:, None], columns) <= _REACH * len(seg)]
     return bool((middle == LINES).any() and (middle > BACKGROUND).any() and (seg == BACKGROUND).any())
 
 
@@ -152,8 +152,8 @@ def _pictures(
 ) -> dict[str, NDArray[np.uint8]]:
     """Draw a frame from segments (H, W), their colours (N, 4) and regions (N,), from 1, -1 for background."""
     colors, index = colors.copy(), index.copy()
-    colors[LINES], index[LINES] = INK, 0
-    line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)
+    colors[LINES], index[LINES] = _INK, 0
+    line = np.array([_INK, *[_PAPER] * (len(index) - 1)], np.uint8)
     coded = np.ascontiguousarray(_coded(np.arange(len(index)))[seg][..., :3])
     return {"gt": colors[seg], "line": line[seg], "label": _coded(index)[seg], "seg": coded}
 

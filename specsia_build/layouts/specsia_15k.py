@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
 from specsia_build.published.tree import PICTURE_FILES
 from specsia_build.published.writing import positions_in_views, tree_pictures
+from specsia_build.rendering.positions import edge_image
 
 
 class Specsia15K(Layout):
@@ -51,8 +52,8 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (pictures,) = part
         number = part.options["number"]
-        for view, layers in enumerate(zip(*views_of(pictures), strict=True)):
-            for name, picture in tree_pictures(*layers).items():
+        for view, layers in enumerate(views_of(pictures)):
+            for name, picture in tree_pictures(*layers[:3]).items():
                 path = out / view_uid(number, view) / PICTURE_FILES[name]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(png.encode(picture))
@@ -114,16 +115,23 @@ def refuse_clips(config: BuildConfig, name: str) -> None:
         raise UsageError(f"{name} holds views of still characters: use it with `specsia build`")
 
 
-def views_of(pictures: Pictures) -> tuple[Pixels, Pixels, Pixels]:
-    """Z, positions in each view, and Y* of a character's views, each (V, S, S, 4)."""
+def views_of(pictures: Pictures) -> Iterator[tuple[Pixels, Pixels, Pixels, Pixels]]:
+    """Yield Z, positions in the view and Y*, each (S, S, 4), and edges (S, S) of each view of a character."""
     color, pos, gt = (_stacked(pictures, layer) for layer in (schema.COLOR, schema.POS, schema.GT))
     meta = pictures.meta
     if meta.get("pos_frame") == "view":
-        return color, pos, gt
+        # Rows have lost the alpha that their edges follow from.
+        yield from zip(color, pos, gt, _stacked(pictures, schema.EDGE), strict=True)
+        return
     boxes = np.array([(row["bbox_min"], row["bbox_max"]) for row in meta["rows"]])
     turned = np.array(meta["turned_boxes"]) if "turned_boxes" in meta else None
-    return color, positions_in_views(pos, meta["yaws"], boxes, turned), gt
+    pos = positions_in_views(pos, meta["yaws"], boxes, turned)
+    yield from zip(color, pos, gt, map(edge_image, pos), strict=True)
 
 
 def _stacked(pictures: Pictures, layer: str) -> Pixels:
-    return np.stack([pictures.frame(layer, view) for view in range(pictures.frames)])
+    channels = len(schema.IMAGE_COLUMNS[layer])
+    try:
+        return np.stack([png.decode(pictures.raw(layer, view), channels) for view in range(pictures.frames)])
+    except ValueError as error:
+        raise SpecsiaError(f"a view of {pictures.meta.get('id')} cannot be read: {layer} {error}") from error

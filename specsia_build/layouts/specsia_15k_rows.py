@@ -10,13 +10,12 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.verify.check import verify as verify_rows
-from specsia_build.dataset.verify.report import Report
+from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.layouts.card import how_built, licences_text
 from specsia_build.layouts.layout import Group, Layout, json_text
 from specsia_build.layouts.pairs.card import filled, front_matter, write_pairs_teaser
 from specsia_build.layouts.part import Facts, Member, Part, Parts
 from specsia_build.layouts.specsia_15k import refuse_clips, views_of
-from specsia_build.layouts.verify_folder import Progress
 from specsia_build.published.ids import IDS_FILE, ids_text, in_order, numbered, shards, view_uid
 from specsia_build.published.writing import row_pictures
 
@@ -87,11 +86,8 @@ def _rows(part: Part) -> Iterator[schema.Row]:
     skipped, left = part.options["first"], part.options["rows"]
     for number, pictures in zip(part.options["numbers"], part, strict=True):
         views = range(skipped, min(pictures.frames, skipped + left))
-        color, pos, gt = views_of(pictures)
-        for view in views:
-            encoded = {
-                name: png.encode(picture)
-                for name, picture in row_pictures(color[view], pos[view], gt[view]).items()
-            }
-            yield schema.Row({"uid": view_uid(number, view)}, encoded)
+        for view, layers in enumerate(views_of(pictures)):
+            if view in views:
+                encoded = {name: png.encode(picture) for name, picture in row_pictures(*layers).items()}
+                yield schema.Row({"uid": view_uid(number, view)}, encoded)
         skipped, left = 0, left - len(views)

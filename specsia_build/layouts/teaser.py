@@ -4,10 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.schema import TEASER
 from specsia_build.layouts.part import Parts, Written
 from specsia_build.pictures.files import write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import Sheet, rgba, spread
 
 _ROWS = 4  # Most parts in the teaser
@@ -51,10 +51,11 @@ def _pictures(part: Written) -> list[tuple[str, str]]:
         if name.endswith(".png"):
             by_folder.setdefault(PurePosixPath(name).parent, []).append(name)
     own = {part.split, part.key, part.character}
-    return [
-        (next((word for word in reversed(folder.parts) if word not in own), ""), names[len(names) // 2])
-        for folder, names in sorted(by_folder.items(), key=lambda item: -len(item[1]))
-    ]
+    pictures = []
+    for folder, names in sorted(by_folder.items(), key=lambda item: -len(item[1])):
+        words = [word for word in folder.parts if word not in own]
+        pictures.append((words[-1] if words else "", names[len(names) // 2]))
+    return pictures
 
 
 def _tile(folder: Path, name: str) -> Pixels | str:

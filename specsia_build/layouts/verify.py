@@ -5,10 +5,10 @@ from pathlib import Path
 
 from specsia_build.dataset.schema import RECORD_FILE
 from specsia_build.dataset.verify.check import verify as verify_rows
-from specsia_build.dataset.verify.report import Report
+from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.layouts.registry import load_layout
-from specsia_build.layouts.verify_folder import Progress, folder_record, verify_folder
+from specsia_build.layouts.verify_folder import folder_record, verify_folder
 
 
 def verify(where: str, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:

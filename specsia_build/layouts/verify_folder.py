@@ -13,7 +13,7 @@ from specsia_build.dataset.push import unfit
 from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECORD_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
-from specsia_build.dataset.verify.report import Findings, Report
+from specsia_build.dataset.verify.report import Findings, Progress, Report
 from specsia_build.dataset.verify.rows import extra_chunks
 from specsia_build.errors import CharacterError, SpecsiaError, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
@@ -22,7 +22,7 @@ from specsia_build.layouts.card import Counts
 from specsia_build.layouts.part import Written, read_parts
 from specsia_build.pool import results
 
-KIND = "specsia layout"  # Kind of `specsia.json`
+FOLDER_KIND = "specsia layout"  # Kind of `specsia.json`
 
 OWN_FILES = (CARD, SPLITS_FILE, RECORD_FILE, PARTS_FILE, SUMS_FILE)
 """Files about all parts, in every folder of files."""
@@ -31,8 +31,6 @@ OWN_FILES = (CARD, SPLITS_FILE, RECORD_FILE, PARTS_FILE, SUMS_FILE)
 _TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")
 
 _BLOCK = 1 << 23
-
-Progress = Callable[[int, int], None]
 
 CheckPart = Callable[[Path, Written], Iterator[str]]
 
@@ -43,7 +41,7 @@ def folder_record(folder: Path) -> Mapping[str, Any] | None:
         record = read_json(folder / RECORD_FILE) if _exists(folder, RECORD_FILE) else None
     except (SpecsiaError, OSError):
         return None
-    return record if isinstance(record, dict) and record.get("kind") == KIND else None
+    return record if isinstance(record, dict) and record.get("kind") == FOLDER_KIND else None
 
 
 def verify_folder(

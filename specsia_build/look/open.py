@@ -28,7 +28,7 @@ from specsia_build.look.sections import (
     sections_of_repairs,
     sections_of_run,
 )
-from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
+from specsia_build.pipeline.run import RunPaths, existing_run, paths_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.published.tree import is_tree
 from specsia_build.rendering.layers import Layers, load_renderer
@@ -43,14 +43,14 @@ STEPS = 36  # Angles of a turn that looks smooth
 def _is_run(where: str) -> bool:
     """Whether a place is a run, or a folder without any Parquet file, for which the error about runs fits."""
     if "://" in where:
-        return layout_of(where).config.is_file()
+        return paths_of(where).config.is_file()
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
         raise UsageError(
             f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or "
             "OWNER/NAME on the Hub"
         )
-    if RunLayout(folder).config.is_file():
+    if RunPaths(folder).config.is_file():
         return True
     return folder.is_dir() and not is_tree(folder) and not any(folder.rglob("*.parquet"))
 
@@ -148,7 +148,7 @@ class TurnedReader:
     """Renders a run's characters at `STEPS` angles."""
 
     config: BuildConfig
-    layout: RunLayout
+    paths: RunPaths
     entries: Mapping[str, Entry]
 
     def read(
@@ -167,8 +167,8 @@ class TurnedReader:
         """The character, or its registered reconstruction by the backend of this name."""
         if side == TARGET:
             return render.in_frame(read_character(self.entries[item]), self.config)[0]
-        stages = reconstruct.STAGE, project.STAGE
-        return registered({s: read_artefact(self.layout.artefact(s, side, item), item) for s in stages})
+        stages = reconstruct.RECONSTRUCT, project.PROJECT
+        return registered({s: read_artefact(self.paths.artefact(s, side, item), item) for s in stages})
 
     def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
         if layer == GT:
@@ -181,15 +181,15 @@ class TurnedReader:
         return pos if layer == POS else edge_image(pos)
 
 
-def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
+def smooth(gallery: Gallery, config: BuildConfig, paths: RunPaths) -> Gallery:
     """Show a run of stills at `STEPS` angles; the same gallery if it has as many or its source is gone."""
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:
-        entries = entries_of(config, layout)
+        entries = entries_of(config, paths)
     except SpecsiaError:
         return gallery
     if not {item.id for item in gallery.items} <= entries.keys():
         return gallery
     items = tuple(replace(item, frames=STEPS, yaws=tuple(view_yaws(STEPS))) for item in gallery.items)
-    return replace(gallery, items=items, reader=TurnedReader(config, layout, entries))
+    return replace(gallery, items=items, reader=TurnedReader(config, paths, entries))

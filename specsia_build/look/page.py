@@ -181,7 +181,7 @@ def _sweep_pictures(folder: Path, keep: Collection[str]) -> None:
             remove_empty(folder)
 
 
-class Pictures:
+class PagePictures:
     """Pictures of a page: in memory while they fit into the page, else in a folder beside it.
 
     Names are digests of content, so that an earlier page stays whole until this one takes its place.
@@ -246,7 +246,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     Pictures that cannot be read are named on the page. `sections` are tables of the overview.
     """
     refuse_other_file(path)
-    pictures, tile = Pictures(path), tile_of(gallery)
+    pictures, tile = PagePictures(path), tile_of(gallery)
     names: list[dict[str, dict[str, str]]] = []
     problems: list[Mapping[str, str]] = []
     with terminal.bar("report", len(gallery.items) + len(gallery.failed)) as advance:

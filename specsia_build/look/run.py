@@ -25,7 +25,7 @@ from specsia_build.look.items import (
 )
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.plan import judge_character
-from specsia_build.pipeline.run import Run, RunLayout, open_run
+from specsia_build.pipeline.run import Run, RunPaths, open_run
 from specsia_build.pipeline.selection import source_of
 from specsia_build.pipeline.store import read_artefact, stamp_of
 from specsia_build.stages import project, render
@@ -59,7 +59,7 @@ class RunFacts:
     """Facts about a run besides its pictures."""
 
     config: BuildConfig
-    layout: RunLayout
+    paths: RunPaths
     times: tuple[TaskTime, ...]
     packed: bool
 
@@ -68,20 +68,20 @@ class RunFacts:
 class RunReader:
     """Reads pictures of a run's artefacts, and those kept of quarantined characters."""
 
-    layout: RunLayout
+    paths: RunPaths
     moving: bool
 
     def read(
         self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
     ) -> dict[str, list[bytes]]:
-        clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        clean, result = (draw.DRAW, move.MOVE) if self.moving else (render.RENDER, project.PROJECT)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file
         names = {}
         for layer in layers:
             stem = CLIP_FILES[layer] if self.moving and backend is None else layer
             names[layer] = [file_of(stem, k) for k in frames]
-        path = self.layout.artefact(clean if backend is None else result, backend, item)
+        path = self.paths.artefact(clean if backend is None else result, backend, item)
         if stamp_of(path) is not None:
             files = read_artefact(path, item).files
             try:
@@ -89,7 +89,7 @@ class RunReader:
             except KeyError as error:
                 raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
         for stage in character_stages():
-            if (folder := self.layout.pictures(stage.name, backend, item)).is_dir():
+            if (folder := self.paths.pictures(stage.name, backend, item)).is_dir():
                 try:
                     return {k: _read_all(folder, of_layer) for k, of_layer in names.items()}
                 except OSError as error:
@@ -97,9 +97,9 @@ class RunReader:
         raise DamagedError(f"the artefact {path} is not there: build again")
 
 
-def entries_of(config: BuildConfig, layout: RunLayout) -> dict[str, Entry]:
+def entries_of(config: BuildConfig, paths: RunPaths) -> dict[str, Entry]:
     """Characters of a run's source whose files are there, by id. Raises SpecsiaError without the source."""
-    entries = [entry for entry in source_of(config, layout).entries if entry.problem is None]
+    entries = [entry for entry in source_of(config, paths).entries if entry.problem is None]
     return {entry.id: entry for entry in entries if entry.sample is not None or entry.path.exists()}
 
 
@@ -134,7 +134,7 @@ class _Survey:
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         """Metadata of an artefact that is readable and not outdated."""
-        path = self.run.layout.artefact(stage, backend, key)
+        path = self.run.paths.artefact(stage, backend, key)
         meta = self.run.index.meta(path)
         if meta is None:
             if self.run.index.exists(path):
@@ -149,12 +149,12 @@ class _Survey:
         """Rendered characters, with the reconstructions that are up to date."""
         views = self.run.config.views
         for key in self.look_at(ids):
-            rendered = self.meta(render.STAGE, None, key)
+            rendered = self.meta(render.RENDER, None, key)
             if rendered is None:
                 continue
             sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, list(rendered["warnings"])
             for name in self.run.backends:
-                projected = self.meta(project.STAGE, name, key)
+                projected = self.meta(project.PROJECT, name, key)
                 if projected is not None:
                     sides[name] = _projected(name, projected)
                     warnings += projected["warnings"]
@@ -176,22 +176,22 @@ class _Survey:
         settings = self.run.config.clips
         backends = self.run.backends if settings is not None and settings.pairs else []
         for character in self.look_at(ids):
-            plan = self.meta(motions.STAGE, None, character)
+            plan = self.meta(motions.MOTIONS, None, character)
             if plan is None:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
             carried = [
-                meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None
+                meta for name in backends if (meta := self.meta(carry.CARRY, name, character)) is not None
             ]
             warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
             for clip in clips:
-                clean = self.meta(draw.STAGE, None, clip.id)
+                clean = self.meta(draw.DRAW, None, clip.id)
                 if clean is None:
                     continue
                 sides = {TARGET: Side(TARGET, _layers(clean))}
                 for name in backends:
-                    moved = self.meta(move.STAGE, name, clip.id)
+                    moved = self.meta(move.MOVE, name, clip.id)
                     if moved is not None:
                         sides[name] = Side(name, RESULT_LAYERS, {IOU.key: tuple(moved["iou"])})
                 yield Item(
@@ -228,10 +228,10 @@ def _layers(clean: Meta) -> tuple[str, ...]:
     return tuple(layer for layer, file in CLIP_FILES.items() if file in files and layer not in hidden)
 
 
-def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
+def gallery_of_run(config: BuildConfig, paths: RunPaths) -> tuple[Gallery, RunFacts]:
     """Open the gallery of a run, and collect facts for its report."""
-    split_of = splits.from_json(layout.splits)
-    left_out = remembered_json(layout.left_out)
+    split_of = splits.from_json(paths.splits)
+    left_out = remembered_json(paths.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
     ids = [key for key in sorted(split_of, key=id_order_key) if key not in without]
     moving, planned = config.clips is not None, list[Clip]()
@@ -240,10 +240,10 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
         missing.append(
             f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard."
         )
-    with open_run(config, layout) as run:
+    with open_run(config, paths) as run:
         survey = _Survey(run)
         try:
-            survey.entries = entries_of(config, layout)
+            survey.entries = entries_of(config, paths)
         except SpecsiaError as error:
             survey.reason = str(error)
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
@@ -252,28 +252,28 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
             f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason})."
         )
     failures = concerning(
-        read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends]
+        read_failures(paths.failures), ids, [backend_name(spec) for spec in config.backends]
     )
-    times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
+    times = read_times(paths.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
     for time in times:
         seconds[time.id] += time.seconds  # type: ignore[assignment]
     timed = [
         replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items
     ]
-    facts = RunFacts(config, layout, times, (layout.dataset / schema.BUILD_FILE).is_file())
-    command = f"{config.command} --out {argument(layout.out)}"
+    facts = RunFacts(config, paths, times, (paths.dataset / schema.BUILD_FILE).is_file())
+    command = f"{config.command} --out {argument(paths.out)}"
     expected = [clip.id for clip in planned] if moving else ids
     gallery = Gallery(
         kind="run",
-        where=str(layout.root),
+        where=str(paths.root),
         title=source_name(config),
         lead=_lead(config, items),
         moving=moving,
         items=tuple(timed),
-        failed=tuple(_failed_item(failure, layout, command) for failure in failures),
+        failed=tuple(_failed_item(failure, paths, command) for failure in failures),
         measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
-        reader=RunReader(layout, moving),
+        reader=RunReader(paths, moving),
         missing=(*missing, *_missing(survey, items, expected, failures, facts)),
         go_on=command,
     )
@@ -308,7 +308,7 @@ def _missing(
 ) -> Iterator[str]:
     """Sentences on what a complete run would also have."""
     config = facts.config
-    noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
+    noun, first = ("character", render.RENDER) if config.clips is None else ("clip", draw.DRAW)
     for name, count in survey.outdated.items():
         yield (
             f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes "
@@ -325,7 +325,7 @@ def _missing(
         if without:
             yield f"{plural(len(without), noun)} without a result of {name} yet."
     if config.keep == NONE:
-        dataset = argument(facts.layout.dataset)
+        dataset = argument(facts.paths.dataset)
         yield f"Pictures are not kept (--keep none): specsia report {dataset} shows what is packed."
     if survey.damaged:
         yield f"Damaged, made again by the next build: {some(survey.damaged)}"
@@ -333,11 +333,11 @@ def _missing(
         yield "Nothing is packed yet, so there is no dataset to load."
 
 
-def _failed_item(failure: Failure, layout: RunLayout, command: str) -> FailedItem:
+def _failed_item(failure: Failure, paths: RunPaths, command: str) -> FailedItem:
     side, frames = None, 0
     if failure.backend is not None and failure.details is not None:
-        folder = layout.pictures(failure.stage, failure.backend, failure.id)
-        if layout.root / failure.details == folder:
+        folder = paths.pictures(failure.stage, failure.backend, failure.id)
+        if paths.root / failure.details == folder:
             while (folder / view_file(schema.COLOR, frames)).is_file():
                 frames += 1
         layers = tuple(layer for layer in RESULT_LAYERS if (folder / view_file(layer, 0)).is_file())

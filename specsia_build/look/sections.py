@@ -244,7 +244,7 @@ def _times(times: Sequence[TaskTime]) -> Html | None:
 
 
 def _loading(facts: RunFacts) -> Html:
-    folder = facts.layout.dataset
+    folder = facts.paths.dataset
     lines = load_lines(folder, list(map(backend_name, facts.config.backends)))
     return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", join(lines, "\n"))])
 

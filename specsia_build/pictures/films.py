@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from specsia_build.arrays import Pixels as Pixels
+from specsia_build.arrays import Pixels
 from specsia_build.errors import WriteError, brief
 from specsia_build.files.writing import replacing
-
-"""A picture: (H, W) grey, or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA, alpha straight."""
 
 FILM_GAP = 8  # White pixels between two pictures
 HALF_OPAQUE = 128  # Alpha from which a pixel of a GIF is opaque

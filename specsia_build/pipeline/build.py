@@ -18,28 +18,28 @@ from specsia_build.pipeline.executors import Executor, local_executor
 from specsia_build.pipeline.failures import BuildSummary, read_failures, write_failures
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
-from specsia_build.pipeline.run import RunLayout, backend_of, existing_run, open_run, steps_of
+from specsia_build.pipeline.run import RunPaths, backend_of, existing_run, open_run, steps_of
 from specsia_build.pipeline.selection import find_characters, named
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.layers import load_renderer
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 from specsia_build.stages.registry import character_stages
 
 
 @contextmanager
-def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
+def open_executor(config: BuildConfig, paths: RunPaths, say: Callable[[str], None]) -> Iterator[Executor]:
     """Open the executor that the settings name, for one build; for `ray` the run's path must be absolute."""
     if config.executor == "local":
         yield local_executor(config)
         return
     from specsia_build.pipeline.executors.on_ray import ray_executor
 
-    with ray_executor(config, layout, say) as execute:
+    with ray_executor(config, paths, say) as execute:
         yield execute
 
 
-def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
+def build(config: BuildConfig, paths: RunPaths, stages: Sequence[str], fresh: bool) -> BuildSummary:
     """Run the named stages of a build; `fresh` first removes what an earlier build left in the folder."""
     check_layouts(config)
     requested = [stage for stage in character_stages(config) if stage.name in stages]
@@ -48,33 +48,33 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
-    if layout.url is not None:
-        open_target(layout.url)
-        terminal.say(f"the work is kept in {layout.root}, the dataset goes to {layout.url}/dataset")
+    if paths.url is not None:
+        open_target(paths.url)
+        terminal.say(f"the work is kept in {paths.root}, the dataset goes to {paths.url}/dataset")
     if config.executor != "local":
         # Workers of a cluster start in other folders.
-        layout = replace(layout, root=layout.root.absolute())
-    folder.check_folder(layout)
-    before = folder.settings_before(layout)
-    characters = find_characters(config, layout, None if fresh else before)
+        paths = replace(paths, root=paths.root.absolute())
+    folder.check_folder(paths)
+    before = folder.settings_before(paths)
+    characters = find_characters(config, paths, None if fresh else before)
     with (
-        folder.locked(layout),
-        open_executor(config, layout, terminal.say) as execute,
-        open_run(config, layout, writes=True) as run,
+        folder.locked(paths),
+        open_executor(config, paths, terminal.say) as execute,
+        open_run(config, paths, writes=True) as run,
     ):
-        for path in layout.written:
+        for path in paths.written:
             sweep(path)
-        sweep(layout.root, deep=False)
+        sweep(paths.root, deep=False)
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
-            also = ", and its dataset is replaced" if listed_names(layout.dataset) else ""
+            also = ", and its dataset is replaced" if listed_names(paths.dataset) else ""
             terminal.say(
-                f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}"
+                f"{paths.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}"
             )
         if fresh:
             run.index.forget()
-            if foreign := folder.forget(layout):
-                terminal.say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
+            if foreign := folder.forget(paths):
+                terminal.say(f"kept in {paths.root}, because no build wrote it: {named(foreign)}")
         loop = Build(run, characters, execute)
         loop.refuse_unready(requested)
         loop.begin()
@@ -87,7 +87,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             return finish(loop) if PACK.name in stages else loop.finished()
 
 
-def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
+def merge(runs: Sequence[Path], paths: RunPaths) -> BuildConfig:
     """Copy artefacts of runs into another run's folder, which a build then packs; the runs stay as they are.
 
     Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to
@@ -97,37 +97,37 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     """
     shards = [existing_run(run) for run in runs]
     folders = [shard.root.resolve() for _, shard in shards]
-    if len(set(folders)) < len(folders) or layout.root.resolve() in folders:
+    if len(set(folders)) < len(folders) or paths.root.resolve() in folders:
         raise UsageError("the runs to merge and --out must all be different folders")
-    first, first_layout = shards[0]
+    first, first_paths = shards[0]
     sources = [config.source for config, _ in shards]
     usable = (source for source in sources if source.startswith("sample:") or Path(source).exists())
     whole = replace(first, shard=None, source=next(usable, sources[0]))
     for config, shard in shards:
         if differ := folder.changes(result_settings(_portable(first)), _portable(config)):
-            both = f"{shard.root} and {first_layout.root}"
+            both = f"{shard.root} and {first_paths.root}"
             raise UsageError(f"{both} differ in {'; '.join(differ)}: build both with the same settings")
-        if not shard.splits.is_file() or shard.splits.read_bytes() != first_layout.splits.read_bytes():
+        if not shard.splits.is_file() or shard.splits.read_bytes() != first_paths.splits.read_bytes():
             raise UsageError(
-                f"{shard.root} and {first_layout.root} are of different characters, or put them in different "
+                f"{shard.root} and {first_paths.root} are of different characters, or put them in different "
                 "splits: build both from the same source"
             )
-    folder.check_folder(layout)
-    if (before := folder.settings_before(layout)) and (differ := folder.changes(before, whole)):
+    folder.check_folder(paths)
+    if (before := folder.settings_before(paths)) and (differ := folder.changes(before, whole)):
         raise UsageError(
-            f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out"
+            f"{paths.root} holds a run with other settings ({'; '.join(differ)}): name another --out"
         )
-    with folder.locked(layout):
-        folder.write_mark(layout, whole.source)
-        write_settings(whole, layout.config)
-        write_bytes(layout.splits, first_layout.splits.read_bytes())
+    with folder.locked(paths):
+        folder.write_mark(paths, whole.source)
+        write_settings(whole, paths.config)
+        write_bytes(paths.splits, first_paths.splits.read_bytes())
         for _, shard in shards:
             for name in ("artefacts", "quarantine", "logs"):
-                _copy(shard.root, layout.root, name)
+                _copy(shard.root, paths.root, name)
         stages = {stage.name: stage for stage in character_stages()}
         failures = {failure for _, shard in shards for failure in read_failures(shard.failures)}
-        missing = {f for f in failures if not layout.artefact(stages[f.stage], f.backend, f.key).exists()}
-        write_failures(layout.failures, missing)
+        missing = {f for f in failures if not paths.artefact(stages[f.stage], f.backend, f.key).exists()}
+        write_failures(paths.failures, missing)
     return whole
 
 

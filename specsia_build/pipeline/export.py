@@ -10,14 +10,14 @@ from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.errors import UsageError, argument, no_such, some
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
-from specsia_build.layouts.packing import Target, in_processes, pack
+from specsia_build.layouts.packing import PackTarget, in_processes, pack
 from specsia_build.layouts.part import Facts, Part
 from specsia_build.layouts.registry import check_layouts, layers_of, load_layout
 from specsia_build.layouts.writing import NotWritten
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.plan import character_state
-from specsia_build.pipeline.run import existing_run, layout_of, open_run
+from specsia_build.pipeline.run import existing_run, open_run, paths_of
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.sets import facts_of, missing_reason, parts_of, plan_sets
 
@@ -49,27 +49,27 @@ def export(
     layout = load_layout(name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
-    from_run = "://" not in where and layout_of(where).config.is_file()
+    from_run = "://" not in where and paths_of(where).config.is_file()
     parts, facts = (_of_run if from_run else _of_dataset)(where, layout, backend)
-    packed = pack(Target(layout, out), parts, in_processes(workers, advance), facts)
+    packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
     rows = sum(member.rows for member in facts.members)
     return Export(layout, packed.written + packed.kept, rows, packed.missed)
 
 
 def _of_run(where: str, layout: Layout, backend: str | None) -> tuple[list[tuple[Part, str]], Facts]:
-    config, run_layout = existing_run(where)
+    config, paths = existing_run(where)
     names = [backend_name(spec) for spec in config.backends]
     if backend is not None:
         chosen = _choose(names, backend, where)
         config = replace(config, backends=tuple(s for s in config.backends if backend_name(s) == chosen))
     config = _with_layout(config, layout, where)
-    characters = find_characters(config, run_layout, settings_before(run_layout))
-    with open_run(config, run_layout) as run:
+    characters = find_characters(config, paths, settings_before(paths))
+    with open_run(config, paths) as run:
         states = {entry.id: character_state(run, entry) for entry in characters.entries}
         sets = [planned for planned in plan_sets(run, layout, states) if backend in (None, *planned.sources)]
         if layout.shows == "pairs" and len(sets) > 1:
             raise UsageError(_several(where, names))
-        failures = concerning(read_failures(run_layout.failures), {*states}, run.backends)
+        failures = concerning(read_failures(paths.failures), {*states}, run.backends)
         if (reason := missing_reason(run, sets[0], characters, failures)) is not None:
             raise UsageError(reason)
         facts = facts_of(run, sets[0], characters, failures)

@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.folder import forget_failure
-from specsia_build.pipeline.run import RunLayout, Step
+from specsia_build.pipeline.run import RunPaths, Step
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
@@ -46,7 +46,7 @@ class Failure:
     @property
     def may_be_kept(self) -> bool:
         """Whether another `min_iou`, or `low_iou: keep`, would pack it; a refused mesh has no pairs."""
-        return self.low_quality and self.clip is None and self.stage == project.STAGE.name
+        return self.low_quality and self.clip is None and self.stage == project.PROJECT.name
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -178,33 +178,33 @@ class BuildSummary:
 class Record:
     """Failures of a run; and of this build the warnings and the failed keys, without quarantined ones."""
 
-    def __init__(self, layout: RunLayout) -> None:
-        self._layout = layout
-        self.failures = read_failures(layout.failures)
+    def __init__(self, paths: RunPaths) -> None:
+        self._paths = paths
+        self.failures = read_failures(paths.failures)
         self.failed_keys: set[str] = set()
         self.warnings: dict[str, tuple[str, ...]] = {}
 
     def write(self) -> None:
-        write_failures(self._layout.failures, self.failures)
+        write_failures(self._paths.failures, self.failures)
 
     def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
         """Remove the failures of characters to be tried again, with their pictures and logs."""
         names = {step.name for step in steps}
         again = {f for f in self.failures if (f.stage, f.backend) in names and f.id in ids}
         for failure in again:
-            with writing(self._layout.root):
-                forget_failure(self._layout, failure.stage, failure.backend, failure.key)
+            with writing(self._paths.root):
+                forget_failure(self._paths, failure.stage, failure.backend, failure.key)
         self.failures = [failure for failure in self.failures if failure not in again]
         self.write()
 
     def failed(self, failure: Failure, evidence: Mapping[str, bytes]) -> None:
         """Add a failure, with files to look at, by name relative to the run."""
         for name, data in evidence.items():
-            write_bytes(self._layout.root / name, data)
+            write_bytes(self._paths.root / name, data)
         self.failures.append(failure)
         if not failure.low_quality:
             self.failed_keys.add(failure.key)
-        append(self._layout.failures, _line(failure))
+        append(self._paths.failures, _line(failure))
         kind = "quarantined" if failure.low_quality else "failed"
         say(f"{kind}: {failure.key}: {failure.reason}")
 
@@ -215,4 +215,4 @@ class Record:
         """Add a line about the time and memory that a step took, and why it failed."""
         cost = {"seconds": round(outcome.seconds, 4), "peak_mb": round(outcome.peak_mb, 1)}
         line = {"stage": stage, "backend": backend, "id": key, **cost, "reason": outcome.reason}
-        append(self._layout.log, json.dumps(line, ensure_ascii=False) + "\n")
+        append(self._paths.log, json.dumps(line, ensure_ascii=False) + "\n")

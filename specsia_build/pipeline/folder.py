@@ -20,11 +20,11 @@ from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.plan import inputs_now
-from specsia_build.pipeline.run import Run, RunLayout
+from specsia_build.pipeline.run import Run, RunPaths
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
-KIND = "specsia run"
+_KIND = "specsia run"
 FORMAT = 1
 
 _BUILT = {
@@ -35,40 +35,40 @@ _BUILT = {
 """Patterns of the names of files that builds write, by their folder."""
 
 
-def write_mark(layout: RunLayout, source: str) -> None:
+def write_mark(paths: RunPaths, source: str) -> None:
     """Write the file that marks a folder as a run's."""
-    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
-    write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
+    mark = {"kind": _KIND, "format": FORMAT, "specsia": __version__, "source": source}
+    write_bytes(paths.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
 
 
-def check_folder(layout: RunLayout) -> None:
+def check_folder(paths: RunPaths) -> None:
     """Raise UsageError if a folder holds anything but a run, or a run of a newer version."""
-    if is_vacant(layout.root):
+    if is_vacant(paths.root):
         return
     # A damaged mark is written again.
-    if layout.mark.is_file():
-        mark = remembered_json(layout.mark)
-        if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
+    if paths.mark.is_file():
+        mark = remembered_json(paths.mark)
+        if isinstance(mark, dict) and mark.get("kind") == _KIND and mark.get("format", FORMAT) != FORMAT:
             raise UsageError(
-                f"{layout.root} holds a run of a newer version of specsia: use that, or another --out"
+                f"{paths.root} holds a run of a newer version of specsia: use that, or another --out"
             )
     # A build that was killed before it wrote the mark leaves its lock.
-    elif any(path != layout.lock.parent and not is_temporary(path.name) for path in layout.root.iterdir()):
-        refuse_foreign_folder(layout.root, "build of specsia")
+    elif any(path != paths.lock.parent and not is_temporary(path.name) for path in paths.root.iterdir()):
+        refuse_foreign_folder(paths.root, "build of specsia")
 
 
 @contextmanager
-def locked(layout: RunLayout) -> Iterator[None]:
+def locked(paths: RunPaths) -> Iterator[None]:
     """Create a run's folder and keep other builds out of it for as long as the context lasts."""
-    lock = FileLock(layout.lock, timeout=0)
-    with writing(layout.lock):
-        layout.lock.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(paths.lock, timeout=0)
+    with writing(paths.lock):
+        paths.lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
         except Timeout as error:
             raise UsageError(
-                f"another build is running in {layout.root}: wait for it, or use another --out; if there is "
-                f"none, delete {layout.lock}"
+                f"another build is running in {paths.root}: wait for it, or use another --out; if there is "
+                f"none, delete {paths.lock}"
             ) from error
     try:
         yield
@@ -76,9 +76,9 @@ def locked(layout: RunLayout) -> Iterator[None]:
         lock.release()
 
 
-def settings_before(layout: RunLayout) -> dict[str, Any]:
+def settings_before(paths: RunPaths) -> dict[str, Any]:
     """Settings of the build that a folder holds; empty where it holds none."""
-    return read_settings(layout.config) if layout.config.is_file() else {}
+    return read_settings(paths.config) if paths.config.is_file() else {}
 
 
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
@@ -98,10 +98,10 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
     """UsageError if a source of another name has other characters of the same ids, or fewer rows to pack."""
-    config, dataset = run.config, run.layout.dataset
+    config, dataset = run.config, run.paths.dataset
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
+    metas = ((entry, run.meta(render.RENDER, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
     others = rendered and not any(
         inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered
@@ -112,17 +112,17 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
     if others or (config.clips is None and new < old):
         why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
         raise UsageError(
-            f"{run.layout.root} holds a build of another source, {before['source']}, and {config.source} "
+            f"{run.paths.root} holds a build of another source, {before['source']}, and {config.source} "
             f"{why}: give another --out, or --fresh to start over there"
         )
 
 
-def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
+def _remove(paths: RunPaths, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
     """Remove files with matching names below a run's folder; returns the other names and bytes removed."""
     others, freed = [], 0
     for below in listed_below(folder):
         path = folder / below
-        name = path.relative_to(layout.root).as_posix()
+        name = path.relative_to(paths.root).as_posix()
         if names.fullmatch(name) and path.is_file() and not path.is_symlink():
             freed += path.stat().st_size
             path.unlink()
@@ -132,25 +132,25 @@ def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[li
     return others, freed
 
 
-def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str) -> None:
+def forget_failure(paths: RunPaths, stage: str, backend: str | None, key: str) -> None:
     """Remove the log and the pictures of a character or clip that failed, as it is tried again."""
-    layout.details(stage, backend, key).unlink(missing_ok=True)
-    folder = layout.pictures(stage, backend, key)
+    paths.details(stage, backend, key).unlink(missing_ok=True)
+    folder = paths.pictures(stage, backend, key)
     if folder.is_dir() and not folder.is_symlink():
-        _remove(layout, folder, _BUILT["quarantine"])
+        _remove(paths, folder, _BUILT["quarantine"])
 
 
-def forget(layout: RunLayout) -> list[str]:
+def forget(paths: RunPaths) -> list[str]:
     """Remove earlier builds' files except settings, report and samples; returns names of foreign files."""
     foreign = [
-        name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]
+        name for folder, names in _BUILT.items() for name in _remove(paths, paths.root / folder, names)[0]
     ]
-    foreign += [f"{layout.dataset.name}/{name}" for name in places.remove(layout.dataset)]
-    for path in (layout.failures, layout.splits):
+    foreign += [f"{paths.dataset.name}/{name}" for name in places.remove(paths.dataset)]
+    for path in (paths.failures, paths.splits):
         path.unlink(missing_ok=True)
     return foreign
 
 
-def remove_artefacts(layout: RunLayout) -> int:
+def remove_artefacts(paths: RunPaths) -> int:
     """Remove all artefacts, as `--keep none` asks; returns the number of bytes freed."""
-    return _remove(layout, layout.artefacts, _BUILT["artefacts"])[1]
+    return _remove(paths, paths.artefacts, _BUILT["artefacts"])[1]

@@ -27,7 +27,7 @@ from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, CharacterState, 
 from specsia_build.pipeline.run import Run, Step, steps_of
 from specsia_build.pipeline.selection import Characters, duplicates_across_splits, named
 from specsia_build.pipeline.store import discard
-from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
+from specsia_build.pipeline.worker import Outcome, Phase, Work, WorkUnit, failed, phases, work
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
@@ -44,8 +44,8 @@ class Build:
         self.execute = execute
         self.entries = characters.entries
         self.config = run.config
-        self.layout = run.layout
-        self.record = Record(run.layout)
+        self.paths = run.paths
+        self.record = Record(run.paths)
         self.tallies: dict[Step, StageTally] = {}
         self._states: dict[str, CharacterState] = {}
         self.summary = BuildSummary(
@@ -56,10 +56,10 @@ class Build:
 
     def begin(self) -> None:
         """Write the run's mark, settings and splits."""
-        write_mark(self.layout, self.config.source)
-        write_settings(self.config, self.layout.config)
-        write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
-        write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
+        write_mark(self.paths, self.config.source)
+        write_settings(self.config, self.paths.config)
+        write_bytes(self.paths.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
+        write_bytes(self.paths.left_out, json.dumps(self.characters.left_out).encode())
         for remark in self.characters.remarks:
             terminal.say(remark)
 
@@ -93,7 +93,7 @@ class Build:
         clips, allowed = self.summary.clips, self.summary.allowed_failures
         total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
-            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.layout.failures}; "
+            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.paths.failures}; "
             f"fix them, or {hint}"
         )
 
@@ -116,7 +116,7 @@ class Build:
             earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
             if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, earlier))):
                 raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.layout.root}: run "
+                    f"{stage.name} has nothing to start from in {self.paths.root}: run "
                     f"`{self.config.command} --stage {stage.earlier[-1].name}` first"
                 )
 
@@ -130,7 +130,7 @@ class Build:
         if (
             self.config.clips is not None
             and ids is None
-            and motions.STAGE not in {step.stage for step in steps}
+            and motions.MOTIONS not in {step.stage for step in steps}
         ):
             self._count_clips()
         for phase in phases(steps, self.config):
@@ -139,11 +139,11 @@ class Build:
                 if again:
                     raise SpecsiaError(
                         f"artefacts change after they are written ({named(_characters(damaged))}): check the "
-                        f"disk of {self.layout.root}, then run the same command again"
+                        f"disk of {self.paths.root}, then run the same command again"
                     )
                 stages = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in stages])
-            if ids is None and motions.STAGE in of_phase:
+            if ids is None and motions.MOTIONS in of_phase:
                 self._count_clips()
             if ids is None and self.over_limit():
                 return
@@ -153,7 +153,7 @@ class Build:
         for step, keys in damaged.items():
             terminal.say(f"{step.label}: damaged and made again: {named(keys)}")
             for key in keys:
-                discard(self.layout.artefact(step.stage, step.name[1], key))
+                discard(self.paths.artefact(step.stage, step.name[1], key))
         ids = _characters(damaged)
         for character in ids:
             self._states.pop(character, None)
@@ -183,7 +183,7 @@ class Build:
         return attempt.damaged
 
     def _count_clips(self) -> None:
-        metas = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
+        metas = (self.run.meta(motions.MOTIONS, None, entry.id) for entry in self.entries)
         clips = sum(len(motions.clips_of(meta)) for meta in metas if meta is not None)
         self.summary = replace(
             self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips
@@ -215,9 +215,9 @@ class _Attempt:
         self.damaged: Keys = {}
         self.touched: set[str] = set()
 
-    def plan(self, entries: Sequence[Entry]) -> list[Unit]:
+    def plan(self, entries: Sequence[Entry]) -> list[WorkUnit]:
         """Return units of the characters that are not up to date, and count the others."""
-        units, apart = list[Unit](), self._build.run.apart()
+        units, apart = list[WorkUnit](), self._build.run.apart()
         for entry in entries:
             state = self._build.state_of(entry)
             if state.is_done(self._phase.steps):
@@ -226,11 +226,11 @@ class _Attempt:
                     self.kept[step] += len(state.states[step.name])
             else:
                 clips: Sequence[Clip | None] = state.clips if self._phase.per_clip else [None]
-                units += [Unit(apart, entry, clip, self._phase.steps) for clip in clips]
+                units += [WorkUnit(apart, entry, clip, self._phase.steps) for clip in clips]
                 self.touched.add(entry.id)
         return units
 
-    def take(self, unit: Unit, result: Work | Lost) -> list[Unit]:
+    def take(self, unit: WorkUnit, result: Work | Lost) -> list[WorkUnit]:
         """Record the result of a unit; returns the units to do next."""
         if isinstance(result, Lost):
             return self._lost(unit, result.reason)
@@ -241,7 +241,7 @@ class _Attempt:
             self._note(task, outcome)
         return []
 
-    def _lost(self, unit: Unit, reason: str) -> list[Unit]:
+    def _lost(self, unit: WorkUnit, reason: str) -> list[WorkUnit]:
         """Record a failure of the step at which a worker was lost.
 
         If several steps come into question, each gets a unit of its own, with the steps that need it.
@@ -256,8 +256,11 @@ class _Attempt:
                 self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
         if len(suspects) <= 1:
             return []
-        groups = [tuple(step for step in unfinished if step == s or step.needs(s)) for s in suspects]
-        return [replace(unit, steps=steps) for steps in groups]
+        units = []
+        for suspect in suspects:
+            steps = tuple(step for step in unfinished if step == suspect or step.needs(suspect))
+            units.append(replace(unit, steps=steps))
+        return units
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         build, step = self._build, task.step

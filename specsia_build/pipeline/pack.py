@@ -20,7 +20,7 @@ from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary,
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.plan import DONE
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pipeline.sets import (
     PlannedSet,
     States,
@@ -33,7 +33,7 @@ from specsia_build.pipeline.sets import (
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.stages.clips import motions
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 
 
 class SetResult(NamedTuple):
@@ -59,7 +59,7 @@ def finish(build: Build) -> BuildSummary:
     # Other builds need no generator of samples.
     from specsia_build.characters.samples.write import withdraw
 
-    return replace(summary, freed=remove_artefacts(build.layout) + sum(map(withdraw, build.entries)))
+    return replace(summary, freed=remove_artefacts(build.paths) + sum(map(withdraw, build.entries)))
 
 
 def _damaged(build: Build) -> Keys:
@@ -70,7 +70,7 @@ def _damaged(build: Build) -> Keys:
         for step in build.run.steps:
             for key in (key for key, state in states[step.name].items() if state == DONE):
                 try:
-                    read_artefact(build.layout.artefact(step.stage, step.name[1], key), key)
+                    read_artefact(build.paths.artefact(step.stage, step.name[1], key), key)
                 except DamagedError:
                     damaged.setdefault(step, set()).add(key)
     return damaged
@@ -80,10 +80,10 @@ def _pack_all(build: Build) -> BuildSummary:
     failures = build.failures_before()
     if build.config.clips is not None and not build.summary.clips:
         has_motions = any(
-            build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries
+            build.run.meta(motions.MOTIONS, None, entry.id) is not None for entry in build.entries
         )
         if not failures and not has_motions:
-            stage = motions.STAGE.name
+            stage = motions.MOTIONS.name
             raise UsageError(f"pack has no clips to pack: run `{build.config.command} --stage {stage}` first")
         return build.finished(stopped="no character has a clip: its failure or warning says why")
     states = {entry.id: build.state_of(entry) for entry in build.entries}
@@ -102,15 +102,18 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
     stages = [
         result.stage for result in every if result.stage is not None and result.stage.stage == PACK.name
     ]
-    counts = {name: sum(result.parts for result in of) for name, of in results.items() if name != PAIRS}
+    counts: dict[str, int] = {}
+    for name, of_layout in results.items():
+        if name != PAIRS:
+            counts[name] = sum(result.parts for result in of_layout)
     summary = replace(summary, stages=[*summary.stages, *stages], layouts=counts or None)
     if PAIRS not in results or any(result.stopped for result in results[PAIRS]):
         return summary
-    layout, rows = build.layout, dict[str, int]()
+    paths, rows = build.paths, dict[str, int]()
     for name in build.run.backends:
         members = [member for state in states.values() for member in state.members[name]]
         rows[name] = sum(member.rows for member in members)
-    dataset = layout.dataset if layout.url is None else _send(layout, f"{layout.url}/dataset")
+    dataset = paths.dataset if paths.url is None else _send(paths, f"{paths.url}/dataset")
     empty = empty_splits(states, build.characters.splits)
     return replace(summary, rows=rows, dataset=dataset, empty_splits=empty)
 
@@ -159,11 +162,11 @@ def _report(build: Build, parts: Sequence[tuple[Part, str]], missed: Mapping[str
     return [reason for reason, suits in missed.values() if suits]
 
 
-def _send(layout: RunLayout, url: str) -> str:
+def _send(paths: RunPaths, url: str) -> str:
     """Send the packed dataset to a URL, and return it."""
-    files = len(listed_names(layout.dataset)) - 1
+    files = len(listed_names(paths.dataset)) - 1
     with terminal.bar("upload", files, "file") as advance:
-        sent = upload(layout.dataset, url, advance)
+        sent = upload(paths.dataset, url, advance)
     terminal.say(f"upload: {plural(sent, 'file')} sent, {files - sent} already there")
     return url
 

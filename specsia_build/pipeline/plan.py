@@ -16,7 +16,7 @@ from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
 from specsia_build.stages.clips import motions
 from specsia_build.stages.members import member
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 # States of an artefact
@@ -61,7 +61,7 @@ class Task:
         return self.clip.id if stage.per_clip and self.clip is not None else self.entry.id
 
     def path_in(self, stage: CharacterStage) -> Path:
-        return self.run.layout.artefact(stage, self.backend, self.key_in(stage))
+        return self.run.paths.artefact(stage, self.backend, self.key_in(stage))
 
     def fingerprint(self, inputs: Digests) -> str:
         return fingerprint(self.stage.name, self.stage.version, self.stage.settings(self.job), inputs)
@@ -126,12 +126,14 @@ def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, b
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:
             metas = {
-                s: run.index.meta(whole.path_in(s)) for s in (motions.STAGE, *stage.earlier) if not s.per_clip
+                s: run.index.meta(whole.path_in(s))
+                for s in (motions.MOTIONS, *stage.earlier)
+                if not s.per_clip
             }
             if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
                 yield whole, Judgement(BLOCKED), False
                 continue
-            clips = motions.clips_of(metas[motions.STAGE] or {})
+            clips = motions.clips_of(metas[motions.MOTIONS] or {})
         for clip in clips:
             task = whole if clip is None else replace(whole, clip=clip)
             judgement = judge(task, quick=True)

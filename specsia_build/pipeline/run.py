@@ -28,7 +28,7 @@ from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.registry import defaults_of, load_layouts
 from specsia_build.pipeline.store import Index, open_index
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Meta, character_of
 
@@ -37,12 +37,12 @@ class _Below:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __get__(self, layout: RunLayout, _: object = None) -> Path:
-        return layout.root / self._name
+    def __get__(self, paths: RunPaths, _: object = None) -> Path:
+        return paths.root / self._name
 
 
 @dataclass(frozen=True)
-class RunLayout:
+class RunPaths:
     """Paths of a run below `root`; if `--out` is a `url`, the dataset is packed here and then sent there."""
 
     root: Path
@@ -124,26 +124,26 @@ def _id(key: str) -> str:
     return file_name(key, "character's id")
 
 
-def layout_of(out: str | Path) -> RunLayout:
-    """Layout of a folder or an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
+def paths_of(out: str | Path) -> RunPaths:
+    """Paths of a run in a folder, or at an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
     url = str(out).rstrip("/")
     scheme, separator, path = url.partition("://")
     if isinstance(out, Path) or not separator:
-        return RunLayout(Path(out))
+        return RunPaths(Path(out))
     if scheme in ("file", "local"):
-        return RunLayout(Path(path))
+        return RunPaths(Path(path))
     name = re.sub(r"[^A-Za-z0-9._]+", "-", url.rpartition("/")[2]).strip("-.") or "run"
-    return RunLayout(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)
+    return RunPaths(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)
 
 
-def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
-    """Settings and layout of a run; raises UsageError if the folder holds none."""
-    layout = layout_of(folder)
-    if not layout.config.is_file():
+def existing_run(folder: str | Path) -> tuple[BuildConfig, RunPaths]:
+    """Settings and paths of a run; raises UsageError if the folder holds none."""
+    paths = paths_of(folder)
+    if not paths.config.is_file():
         raise UsageError(
-            f"{spelled(layout.root)} holds no build: give the folder that `specsia build --out` wrote"
+            f"{spelled(paths.root)} holds no build: give the folder that `specsia build --out` wrote"
         )
-    return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
+    return with_settings(BuildConfig(), read_settings(paths.config), str(paths.config)), paths
 
 
 def named_settings(name: str) -> Path:
@@ -188,7 +188,7 @@ def effective(
     config_file: Path | None,
     flags: Mapping[str, Any],
     fresh: bool,
-) -> tuple[BuildConfig, RunLayout]:
+) -> tuple[BuildConfig, RunPaths]:
     """Merge settings: defaults, layouts' defaults, the folder's run (unless `fresh`), the file, the flags.
 
     Raises UsageError if a setting cannot be used, or only one of the flags and the run or file has `clips`.
@@ -197,17 +197,17 @@ def effective(
     stated_out = settings.pop("out", None)
     if not isinstance(stated_out, str | None):
         raise UsageError(f"{config_file}: out must be a folder's path")
-    layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
+    paths = paths_of(out if out is not None else stated_out or DEFAULT_OUT)
     before: Mapping[str, Any] = {}
-    if layout.config.is_file():
-        before = read_settings(layout.config)
-        _refuse_other_kind(before.get("clips") is not None, "clips" in flags, spelled(layout.root))
+    if paths.config.is_file():
+        before = read_settings(paths.config)
+        _refuse_other_kind(before.get("clips") is not None, "clips" in flags, spelled(paths.root))
         if fresh:
             before = {name: before[name] for name in ("source",) if name in before}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, config_file)
     stated_flags = stated(flags) | ({} if source is None else {"source": source})
-    levels = ((before, str(layout.config)), (settings, str(config_file)), (stated_flags, "the command line"))
+    levels = ((before, str(paths.config)), (settings, str(config_file)), (stated_flags, "the command line"))
 
     def layered(config: BuildConfig) -> BuildConfig:
         for level, where in levels:
@@ -220,7 +220,7 @@ def effective(
         config = replace(config, source=str(expanded(config.source).absolute()))
     if config.like is not None and expanded(config.like).is_dir():
         config = replace(config, like=str(expanded(config.like).absolute()))
-    return replace(config, backends=tuple(map(absolute_spec, config.backends))), layout
+    return replace(config, backends=tuple(map(absolute_spec, config.backends))), paths
 
 
 @lru_cache(maxsize=8)
@@ -281,7 +281,7 @@ class Run:
     """Settings and paths of a run, and a cache of its artefacts' meta data and its source files' digests."""
 
     config: BuildConfig
-    layout: RunLayout
+    paths: RunPaths
     index: Index = field(default_factory=Index)
 
     @property
@@ -301,10 +301,10 @@ class Run:
         """The stages whose artefacts hold the pictures of a source, see `sources`."""
         if self.config.clips is None:
             return PACK.earlier
-        return (draw.STAGE,) if source is None else (draw.STAGE, move.STAGE)
+        return (draw.DRAW,) if source is None else (draw.DRAW, move.MOVE)
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
-        return self.index.meta(self.layout.artefact(stage, backend, key))
+        return self.index.meta(self.paths.artefact(stage, backend, key))
 
     def at_once(self) -> Run:
         """The same run, which looks at each artefact only once; for a short time in which none changes."""
@@ -312,11 +312,11 @@ class Run:
 
     def apart(self) -> Run:
         """The same run with an empty index, for another process."""
-        return Run(self.config, self.layout)
+        return Run(self.config, self.paths)
 
 
 @contextmanager
-def open_run(config: BuildConfig, layout: RunLayout, *, writes: bool = False) -> Iterator[Run]:
+def open_run(config: BuildConfig, paths: RunPaths, *, writes: bool = False) -> Iterator[Run]:
     """Open a run and its index; see `open_index`."""
-    with open_index(layout.index, layout.artefacts, writes=writes) as index:
-        yield Run(config, layout, index)
+    with open_index(paths.index, paths.artefacts, writes=writes) as index:
+        yield Run(config, paths, index)

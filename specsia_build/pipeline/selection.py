@@ -15,7 +15,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.sources import DigestOf
 from specsia_build.folders import expanded
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 
 
 def named(ids: Collection[str]) -> str:
@@ -42,9 +42,9 @@ class Characters:
     remarks: Sequence[str]
 
 
-def source_of(config: BuildConfig, layout: RunLayout) -> Source:
+def source_of(config: BuildConfig, paths: RunPaths) -> Source:
     """Open the source of a run without reading its characters; raises UsageError if it holds nothing."""
-    source = open_source(config.source, layout.source)
+    source = open_source(config.source, paths.source)
     # Millions of small objects that live to the end would be scanned again and again.
     gc.set_threshold(50_000, 20, 100)
     return source
@@ -60,14 +60,14 @@ def _excluded(path: str | None) -> frozenset[str]:
     return frozenset(map(str.strip, text.split("\n"))) - {""}
 
 
-def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
+def find_characters(config: BuildConfig, paths: RunPaths, before: Mapping[str, Any] | None) -> Characters:
     """Select the characters of a build and their splits: those of its run, of a dataset to follow, or drawn.
 
     `before` are settings of the build that the run holds, or None to ignore it. Nothing is written. Raises
     UsageError if no character is left, or the source contradicts the run or the dataset to follow.
     """
-    source = source_of(config, layout)
-    entries, split_of, remarks = _split(config, layout, source.entries, before)
+    source = source_of(config, paths)
+    entries, split_of, remarks = _split(config, paths, source.entries, before)
     source_ids = {entry.id for entry in source.entries}
     shard = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
     if not shard:
@@ -86,21 +86,21 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
 
 
 def _split(
-    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
+    config: BuildConfig, paths: RunPaths, entries: Sequence[Entry], before: Mapping[str, Any] | None
 ) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
     """Return the characters that have a split, the split of each id, and remarks."""
-    frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
+    frozen = splits.from_json(paths.splits) if paths.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
     again = "give another --out, or --fresh to start over there"
     if frozen is not None and frozen.keys().isdisjoint(ids):
-        raise UsageError(f"{layout.root} holds a build of another source: {again}")
+        raise UsageError(f"{paths.root} holds a build of another source: {again}")
     if config.like is not None:
         same = before is not None and before.get("like") == config.like
         split_of = frozen if frozen and same else splits_of(open_dataset(config.like))
         if any(split_of.get(i, split) != split for i, split in (frozen or {}).items()):
             raise UsageError(
-                f"{layout.root} holds a build whose splits are not those of {config.like}: {again}"
+                f"{paths.root} holds a build whose splits are not those of {config.like}: {again}"
             )
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
@@ -127,9 +127,12 @@ def duplicates_across_splits(
     entries: Sequence[Entry], splits: Mapping[str, str], digest_of: DigestOf
 ) -> list[str]:
     """A sentence for each mesh file that characters in different splits share."""
-    return [
-        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: keep one of "
-        "them, or give them the same `split` in a manifest"
-        for ids in same_files(entries, digest_of)
-        if len({splits[i] for i in ids}) > 1
-    ]
+    sentences = []
+    for ids in same_files(entries, digest_of):
+        names = sorted({splits[i] for i in ids})
+        if len(names) > 1:
+            sentences.append(
+                f"{some(ids)} are one file and lie in {' and '.join(names)}: keep one of them, or give them "
+                "the same `split` in a manifest"
+            )
+    return sentences

@@ -9,7 +9,7 @@ from specsia_build.config import PAIRS, backend_name
 from specsia_build.dataset.parquet import SHARD_BYTES
 from specsia_build.errors import UsageError
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.packing import RunTasks, Target
+from specsia_build.layouts.packing import PackTarget, RunTasks
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 from specsia_build.layouts.writing import NotWritten, PartDone, PartTask, write_part
 from specsia_build.pipeline.executors import Executor, Lost, Needs
@@ -35,7 +35,7 @@ class PlannedSet:
 
     layout: Layout
     sources: tuple[str | None, ...]
-    target: Target
+    target: PackTarget
     members: Sequence[Member]
     waiting: Mapping[str | None, Sequence[str]]
 
@@ -46,12 +46,13 @@ def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
     for sources in sources_of(layout, run.config):
         only = layout.shows == "pairs" and run.backends == list(sources)
         alone = sources[0] is None or layout.joins_backends or only
-        folder = run.layout.packed(layout.folder or layout.name, None if alone else sources[0])
-        members = [member for name in sources for state in states.values() for member in state.members[name]]
-        waiting = {
-            name: [key for state in states.values() for key in state.waiting[name]] for name in sources
-        }
-        target = Target(layout, folder, run.layout.packed_state(folder.name))
+        folder = run.paths.packed(layout.folder or layout.name, None if alone else sources[0])
+        members = []
+        waiting: dict[str | None, list[str]] = {}
+        for name in sources:
+            members += [member for state in states.values() for member in state.members[name]]
+            waiting[name] = [key for state in states.values() for key in state.waiting[name]]
+        target = PackTarget(layout, folder, run.paths.packed_state(folder.name))
         sets.append(PlannedSet(layout, sources, target, members, waiting))
     return sets
 
@@ -70,7 +71,7 @@ def parts_of(run: Run, planned: PlannedSet, splits: Mapping[str, str]) -> list[t
 def _load(run: Run, member: Member) -> Pictures:
     reads = run.read_by_pack(member.backend)
     parts = {
-        stage: read_artefact(run.layout.artefact(stage, member.backend, member.id), member.id)
+        stage: read_artefact(run.paths.artefact(stage, member.backend, member.id), member.id)
         for stage in reads
     }
     return pictures(member.id, member.backend, parts)
@@ -104,7 +105,7 @@ def missing_reason(
         if len(characters.entries) == len({failure.id for failure in of_backend}):
             return (
                 f"all characters failed or are quarantined, so {name} cannot be packed: "
-                f"see {run.layout.failures}"
+                f"see {run.paths.failures}"
             )
         has_some = any(member.backend == name for member in planned.members)
         if not has_some and (planned.layout.shows == "pairs" or not any(planned.waiting.values())):
@@ -116,7 +117,7 @@ def missing_reason(
         if missed := [key for key in keys if key not in failed]:
             return (
                 f"{len(missed):,}{f' of {source}' if source else ''} are neither built up to date nor on "
-                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.layout.out}` "
+                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.paths.out}` "
                 "with all its stages"
             )
     return None
@@ -130,12 +131,12 @@ def part_writer(run: Run, execute: Executor, advance: Callable[[int], None]) -> 
     """
 
     def write(tasks: Sequence[PartTask]) -> Generator[tuple[int, PartDone], None, None]:
-        sizes = [sum(member.image_bytes for member in task.part.members) for task in tasks]
+        size = sum(member.image_bytes for task in tasks for member in task.part.members)
         members = max((len(task.part.members) for task in tasks), default=1)
         needs = Needs(run.config.timeout * members)
         here = ((number, write_part(task)) for number, task in enumerate(tasks))
         # One process packs that much before a pool has started.
-        is_small = sum(sizes) <= SHARD_BYTES and all(task.layout == PAIRS for task in tasks)
+        is_small = size <= SHARD_BYTES and all(task.layout == PAIRS for task in tasks)
         with closing(here if is_small else execute(write_part, tasks, needs)) as results:
             for number, done in results:
                 advance(1)

@@ -20,7 +20,7 @@ from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.pack import empty_splits
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, character_state
-from specsia_build.pipeline.run import Run, RunLayout, open_run
+from specsia_build.pipeline.run import Run, RunPaths, open_run
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.sets import PlannedSet, facts_of, parts_of, plan_sets
 from specsia_build.pipeline.warm import compile_once
@@ -81,14 +81,14 @@ def _is_current(run: Run, planned: PlannedSet, facts: Facts) -> bool | None:
     return is_current(planned.target, digest) is not None
 
 
-def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
+def run_status(config: BuildConfig, paths: RunPaths) -> RunStatus:
     """Inspect a run without changing it."""
-    characters = find_characters(config, layout, settings_before(layout))
+    characters = find_characters(config, paths, settings_before(paths))
     entries = characters.entries
     packed: list[bool | None] = []
     empty: tuple[str, ...] = ()
-    with open_run(config, layout) as run:
-        failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
+    with open_run(config, paths) as run:
+        failures = concerning(read_failures(paths.failures), {entry.id for entry in entries}, run.backends)
         character_states = {entry.id: character_state(run, entry) for entry in entries}
         stages = []
         for stage, name in (step.name for step in run.steps):

@@ -32,7 +32,7 @@ from specsia_build.files.sources import source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest
 
-VERSION = 5  # Version of the cache's table; a cache of another version is discarded
+_VERSION = 5  # Version of the cache's table; a cache of another version is discarded
 _COMMIT_SECONDS = 1.0  # How often new rows are committed
 _PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 
@@ -51,7 +51,9 @@ _DAMAGE = (
 )
 """Errors of reading a damaged tar or the JSON in it."""
 
-Row: TypeAlias = tuple[str, bytes]  # A file's stamp, and what was read from it: packed meta data or a digest
+IndexRow: TypeAlias = tuple[
+    str, bytes
+]  # A file's stamp, and what was read from it: packed meta data or a digest
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
@@ -174,7 +176,7 @@ class Index:
 
     def __init__(self, table: sqlite3.Connection | None = None, folder: Path | None = None):
         """Use a table, or memory if None; names in the table are relative to the artefacts' `folder`."""
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, IndexRow] = {}
         self._table, self._saved = table, time.monotonic()
         self._prefix = "" if folder is None else f"{folder}/"
         self._hidden: set[Path] = set()
@@ -222,7 +224,7 @@ class Index:
             self.learn(name, (stamp, digest.encode()))
         return digest
 
-    def learn(self, name: str, row: Row) -> None:
+    def learn(self, name: str, row: IndexRow) -> None:
         """Store a row, for instance from another index's `rows`."""
         if self._table is None:
             self.rows[name] = row
@@ -293,9 +295,9 @@ def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
         (version,) = table.execute("PRAGMA user_version").fetchone()
         if writes and version == 0:
             table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB)")
-            table.execute(f"PRAGMA user_version = {VERSION}")
+            table.execute(f"PRAGMA user_version = {_VERSION}")
             table.commit()
-        elif version != VERSION:
+        elif version != _VERSION:
             raise sqlite3.DatabaseError(f"it is of version {version}")
         table.execute("SELECT 1 FROM known LIMIT 1")
     except (sqlite3.Error, OSError):

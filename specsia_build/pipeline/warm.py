@@ -13,8 +13,8 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
-from specsia_build.pipeline.run import Run, RunLayout, backend_of
-from specsia_build.pipeline.worker import Unit, work
+from specsia_build.pipeline.run import Run, RunPaths, backend_of
+from specsia_build.pipeline.worker import WorkUnit, work
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage
@@ -30,7 +30,7 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
     if all(entry.problem is not None for entry in entries):
         return
     small = small_config(config, stages)
-    names = [stage.name for stage in stages] or [render.STAGE.name]
+    names = [stage.name for stage in stages] or [render.RENDER.name]
     code = sha256(
         canonical_json(
             [small.look, names, *map(backend_name, small.backends), *small.packed_layouts]
@@ -62,15 +62,15 @@ def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
     """Run stages of a build, and those they rest on, in a temporary folder; returns reasons of failures."""
     config, names = job
     with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
-        run = Run(config, RunLayout(Path(folder)))
-        (entry,) = open_source(config.source, run.layout.source).entries
+        run = Run(config, RunPaths(Path(folder)))
+        (entry,) = open_source(config.source, run.paths.source).entries
         requested = [step.stage for step in run.steps if step.stage.name in names]
         needed = {stage for last in requested for stage in (*last.rests_on, last)}
         steps = [step for step in run.steps if step.stage in needed]
         still = tuple(step for step in steps if not step.stage.per_clip)
-        outcomes, _ = work(Unit(run, entry, None, still))
-        meta = run.meta(motions.STAGE, None, entry.id)
+        outcomes, _ = work(WorkUnit(run, entry, None, still))
+        meta = run.meta(motions.MOTIONS, None, entry.id)
         moving = tuple(step for step in steps if step.stage.per_clip)
         if moving and meta is not None:
-            outcomes = [*outcomes, *work(Unit(run, entry, motions.clips_of(meta)[0], moving))[0]]
+            outcomes = [*outcomes, *work(WorkUnit(run, entry, motions.clips_of(meta)[0], moving))[0]]
     return [outcome.reason for outcome in outcomes if outcome.reason is not None]

@@ -21,7 +21,7 @@ from specsia_build.memory import counting, exhausted, is_exhaustion, memory_byte
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import Run, Step, backend_of
-from specsia_build.pipeline.store import Row, read_artefact, write_artefact
+from specsia_build.pipeline.store import IndexRow, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, seal
 
 
@@ -69,7 +69,7 @@ def work_on(spec: str, device: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class WorkUnit:
     """Steps of one character or clip, in a run `apart`."""
 
     run: Run
@@ -107,11 +107,11 @@ class Outcome:
     peak_mb: float = 0.0
 
 
-Work = tuple[Sequence[Outcome], Mapping[str, Row]]
+Work = tuple[Sequence[Outcome], Mapping[str, IndexRow]]
 """Result of a unit: the outcome of each step, and rows for the run's index."""
 
 
-def work(unit: Unit) -> Work:
+def work(unit: WorkUnit) -> Work:
     """Do the steps of a unit that are not up to date, each judged when its turn comes.
 
     Raises WriteError if a file cannot be written, as every later character would fail likewise.
@@ -170,7 +170,7 @@ def carry_out(
 def _make(task: Task, inputs: Digests, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
     job, stage = task.job, task.stage
     if stage.calls_backend and job.backend is not None:
-        job.backend.logs_to(task.run.layout.worker_logs)
+        job.backend.logs_to(task.run.paths.worker_logs)
     sources = stage.sources(job)
     # A sample is written when it is first read.
     with unchanging() if sources is not None and sources.sample is None else nullcontext():
@@ -192,18 +192,18 @@ def failed(task: Task, reason: str, details: str | None = None) -> Outcome:
     line = brief(reason)
     if details is None and len(line) >= len(reason):
         return Outcome(line)
-    name = _below(task, task.run.layout.details(*task.step.name, task.key))
+    name = _below(task, task.run.paths.details(*task.step.name, task.key))
     return Outcome(line, name, {name: (details or reason).encode(errors="backslashreplace")})
 
 
 def _below(task: Task, path: Path) -> str:
-    return path.relative_to(task.run.layout.root).as_posix()
+    return path.relative_to(task.run.paths.root).as_posix()
 
 
 def _failure(task: Task, error: Exception) -> Outcome:
     """Outcome of an exception that is the character's fault, or this program's on this character."""
     if isinstance(error, LowQualityError):
-        name = _below(task, task.run.layout.pictures(*task.step.name, task.key))
+        name = _below(task, task.run.paths.pictures(*task.step.name, task.key))
         files = {**error.pictures, "why.txt": f"{error}\n".encode()}
         evidence = {f"{name}/{file}": data for file, data in files.items()}
         return Outcome(brief(str(error)), name, evidence, low_quality=True)
@@ -216,7 +216,7 @@ def _failure(task: Task, error: Exception) -> Outcome:
     # The log keeps the traceback for a bug report.
     cause = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
     ours = f"specsia failed on {task.key} ({cause}): please report it with"
-    path = _below(task, task.run.layout.details(*task.step.name, task.key))
+    path = _below(task, task.run.paths.details(*task.step.name, task.key))
     return failed(
         task, f"{f'{error}: see' if isinstance(error, OthersError) else ours} {path}", traceback.format_exc()
     )

@@ -92,7 +92,7 @@ def split_lists(
     yield CHARACTER_LISTS, json.dumps({"seed": SPLIT_SEED, **by_number}, indent=2)
 
 
-class Piece(NamedTuple):
+class ShardRows(NamedTuple):
     """Rows of a shard: of whole characters, less the views that lie in the shards before and after it.
 
     Attributes:
@@ -106,7 +106,7 @@ class Piece(NamedTuple):
     rows: int
 
 
-def shards(views: Sequence[int]) -> list[Piece]:
+def shards(views: Sequence[int]) -> list[ShardRows]:
     """Cut the rows of a split into shards, given the number of views of each character in order.
 
     As `datasets` cuts them: contiguous, by rows and not by characters, the first ones a row longer where the
@@ -120,5 +120,7 @@ def shards(views: Sequence[int]) -> list[Piece]:
     for start, end in pairwise(starts):
         inside = [k for k, last in enumerate(ends) if start < last and last - views[k] < end]
         first = inside[0]
-        pieces.append(Piece(range(first, inside[-1] + 1), start - (ends[first] - views[first]), end - start))
+        pieces.append(
+            ShardRows(range(first, inside[-1] + 1), start - (ends[first] - views[first]), end - start)
+        )
     return pieces

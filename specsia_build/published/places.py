@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.frame import view_yaws
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.views import Levels, ViewPositions, middle_of
 
 PUBLISHED_VIEWS = 10  # Views of each character in the published schema, evenly spaced
@@ -79,7 +79,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Placement:
+class FittedTurns:
     """How the positions of a character's views are turned.
 
     Attributes:
@@ -93,7 +93,7 @@ class Placement:
     agreeing: float
 
 
-def fit_places(views: Sequence[ViewPositions]) -> Placement:
+def fit_places(views: Sequence[ViewPositions]) -> FittedTurns:
     """Fit how the views of a character are turned; at least `FEWEST_VIEWS`, all of one size."""
     by_number = {view.number: view for view in sorted(views, key=lambda view: view.number)}
     boxes = first_guess(by_number)
@@ -106,7 +106,7 @@ def fit_places(views: Sequence[ViewPositions]) -> Placement:
         boxes, distances, compared = _refined(by_number, points, boxes, first, reach * max(scale, 0.25))
     turns = {number: _turn(number, boxes, by_number) for number in by_number}
     error = float(np.median(distances)) if len(distances) else np.inf
-    return Placement(turns, error, len(distances) / max(1, compared))
+    return FittedTurns(turns, error, len(distances) / max(1, compared))
 
 
 def yaw_of(view: int) -> float:
@@ -272,11 +272,10 @@ def _refined(
 def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Pairs of views of which the second may show points of the first."""
     present = sorted(views)
+    steps = [*range(-_PARTNERS, 0), *range(1, _PARTNERS + 1)]
     for at, number in enumerate(present):
-        steps = (step for step in range(-_PARTNERS, _PARTNERS + 1) if step)
-        yield from (
-            (number, other) for other in {present[(at + step) % len(present)] for step in steps} - {number}
-        )
+        others = {present[(at + step) % len(present)] for step in steps} - {number}
+        yield from ((number, other) for other in others)
 
 
 def _equations(

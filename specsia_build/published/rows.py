@@ -13,8 +13,8 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.errors import ByShape
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.places import Turn
 
 PICTURE_COLUMNS = ("color", "pos", "edge", "mask", "gt")

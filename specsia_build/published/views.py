@@ -12,18 +12,18 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.errors import ByShape
-from specsia_build.pictures.films import Pixels
 
 Levels = NDArray[np.float32]
 
-RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
-FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
-MOST_OFF_LINE = 4.0
+_RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
+_FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
+_MOST_OFF_LINE = 4.0
 """Largest difference in levels of R or B from the line through columns or rows; rounding gives 0.5."""
 
 _SAMPLES = 6000  # Pixels that lines are fitted to, about
-MOST_STRAYS = 0.1  # Largest share of pixels that are farther off
+_MOST_STRAYS = 0.1  # Largest share of pixels that are farther off
 STEP_PX, MOST_BEND = 2, 3.0
 """Pixels over which a slope is measured, and the levels by which a smooth surface may bend there."""
 
@@ -83,8 +83,8 @@ def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPo
     neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
-    inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=RIM_PX)
-    if np.count_nonzero(inside) < FEW_PIXELS:
+    inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=_RIM_PX)
+    if np.count_nonzero(inside) < _FEW_PIXELS:
         raise AxesError("it shows too little to tell its axes")
     height, width = inside.shape
     step = max(1, np.count_nonzero(inside) // _SAMPLES)
@@ -108,8 +108,8 @@ def _fit_line(at: NDArray[np.floating], levels: Levels, wrong: str) -> Line:
             raise AxesError(wrong)
         slope, offset = np.polyfit(at[kept], levels[kept], 1)
         error = np.abs(levels - (offset + slope * at))
-        kept = error <= max(MOST_OFF_LINE, float(np.median(error)))
-    if slope <= 0 or np.mean(error > MOST_OFF_LINE) > MOST_STRAYS:
+        kept = error <= max(_MOST_OFF_LINE, float(np.median(error)))
+    if slope <= 0 or np.mean(error > _MOST_OFF_LINE) > _MOST_STRAYS:
         raise AxesError(wrong)
     return Line(float(offset), float(slope))
 

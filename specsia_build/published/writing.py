@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
-from specsia_build.pictures.films import Pixels
 from specsia_build.published.rows import Y_GROUND
 from specsia_build.rendering.positions import edge_image
 
@@ -80,12 +80,11 @@ def silhouette(gt: Pixels) -> Pixels:
     return mask
 
 
-def row_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a row by column, from Z, positions in the view, and Y*, each (S, S, 4).
+def row_pictures(color: Pixels, pos: Pixels, gt: Pixels, edge: Pixels) -> Mapping[str, Pixels]:
+    """Pictures of a row by column, from Z, positions in the view and Y*, each (S, S, 4), and edges (S, S).
 
     `color` and `pos` lose their alpha without being laid on anything, and so lie on black; `gt` lies on grey.
     """
-    edge = edge_image(pos)
     return {
         "color": color[..., :3],
         "pos": pos[..., :3],

@@ -22,22 +22,22 @@ def _origins(
     return {**origins, schema.GT: (truth, schema.GT), schema.GT_MASK: (truth, mask)}
 
 
-_ORIGIN = _origins(project.STAGE, render.STAGE, schema.GT_MASK)
+_ORIGIN = _origins(project.PROJECT, render.RENDER, schema.GT_MASK)
 
-_CLIP_ORIGIN = _origins(move.STAGE, draw.STAGE, schema.MASK)
+_CLIP_ORIGIN = _origins(move.MOVE, draw.DRAW, schema.MASK)
 
-RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
+_RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Values of each row, and by image column the stage's name, the file and SHA-256 of the image."""
 
 
 def _truth_and_result(metas: EarlierMeta) -> tuple[bool, Meta, Meta]:
     """Whether meta data are of a clip, the meta data of the ground truth, and those of the reconstruction."""
-    if draw.STAGE in metas:
-        return True, metas[draw.STAGE], metas.get(move.STAGE, metas[draw.STAGE])
-    return False, metas[render.STAGE], metas[project.STAGE]
+    if draw.DRAW in metas:
+        return True, metas[draw.DRAW], metas.get(move.MOVE, metas[draw.DRAW])
+    return False, metas[render.RENDER], metas[project.PROJECT]
 
 
-def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
+def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
     """Values and images of a clip's frames or of a character's views."""
     is_clip, truth, result = _truth_and_result(metas)
     for k, yaw in enumerate(truth["yaws"] if is_clip else view_yaws(truth["views"])):
@@ -78,7 +78,7 @@ def member(key: str, backend: str | None, metas: EarlierMeta) -> Member:
         images = [listed[stage][file] for _, origin in facts for stage, file, _ in origin.values()]
         rows, digest = len(facts), sha256(canonical_json(facts).encode())
     else:
-        images = list(listed[draw.STAGE.name if backend is None else move.STAGE.name].values())
+        images = list(listed[draw.DRAW.name if backend is None else move.MOVE.name].values())
         rows, digest = len(truth["times"]), result["fingerprint"]
     return Member(
         id=key,
@@ -97,9 +97,9 @@ def member(key: str, backend: str | None, metas: EarlierMeta) -> Member:
 
 def has_rows(metas: EarlierMeta) -> bool:
     """Whether artefacts hold all pictures of a dataset's rows; clips have Y* only if pairs need it."""
-    if project.STAGE in metas:
+    if project.PROJECT in metas:
         return True
-    return move.STAGE in metas and frame_file(schema.GT, 0) in metas[draw.STAGE]["files"]
+    return move.MOVE in metas and frame_file(schema.GT, 0) in metas[draw.DRAW]["files"]
 
 
 def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
@@ -110,7 +110,7 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
     files: dict[str, bytes] = {}
     if is_clip:
         meta |= {"box": result["box"]}
-        last = draw.STAGE if backend is None else move.STAGE
+        last = draw.DRAW if backend is None else move.MOVE
         files |= parts[last].files
     else:
         meta |= {"id": key, "character": key, "yaws": view_yaws(truth["views"])}
@@ -125,5 +125,5 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
             files |= {
                 frame_file(column, k): by_name[stage][file] for column, (stage, file, _) in origin.items()
             }
-    clean = parts[draw.STAGE].files if is_clip and backend is not None else None
+    clean = parts[draw.DRAW].files if is_clip and backend is not None else None
     return Pictures(meta, files, clean)

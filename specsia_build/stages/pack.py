@@ -13,7 +13,7 @@ from specsia_build.dataset import places
 from specsia_build.stages import project, render
 from specsia_build.stages.stage import CharacterStage, Stage
 
-STAGE = Stage("pack", 5, earlier=(render.STAGE, project.STAGE))
+PACK = Stage("pack", 5, earlier=(render.RENDER, project.PROJECT))
 
 BYTES_PACKAGES = (
     "isal",
@@ -54,7 +54,7 @@ def build_record(
     """Settings, and all versions that decide what a layout holds; `reads` are the stages that it reads."""
     stages: dict[Stage, None] = dict.fromkeys(s for stage in reads for s in (*stage.rests_on, stage))
     if layout == PAIRS:
-        stages[STAGE] = None
+        stages[PACK] = None
     return {
         "specsia": __version__,
         "config": public_settings(config, source, layout),

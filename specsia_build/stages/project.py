@@ -62,7 +62,7 @@ def _outlined(config: BuildConfig) -> bool:
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
-    rendered, reconstructed = earlier[render.STAGE], earlier[reconstruct.STAGE]
+    rendered, reconstructed = earlier[render.RENDER], earlier[reconstruct.RECONSTRUCT]
     targets = _targets(job.config)
     names = (*_masks(job.config), *(targets if _outlined(job.config) else targets[:1]))
     truth = {name: rendered["files"][name]["sha256"] for name in names}
@@ -150,8 +150,8 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     Raises LowQualityError with pictures if the mean IoU is below `min_iou` and low quality is quarantined.
     """
     config = job.config
-    rendered = earlier[render.STAGE]
-    reconstructed = earlier[reconstruct.STAGE]
+    rendered = earlier[render.RENDER]
+    reconstructed = earlier[reconstruct.RECONSTRUCT]
     masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
     mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
@@ -209,10 +209,10 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     return Artefact(rendered.key, files, meta), ()
 
 
-STAGE = CharacterStage(
+PROJECT = CharacterStage(
     name="project",
     version=7,
-    earlier=(render.STAGE, reconstruct.STAGE),
+    earlier=(render.RENDER, reconstruct.RECONSTRUCT),
     make=project,
     settings=_settings,
     inputs=_inputs,

@@ -71,7 +71,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     """The frontal picture, the backend's stated files, and all of the render if it sees the ground truth."""
-    backend, rendered = _backend(job), earlier[render.STAGE]
+    backend, rendered = _backend(job), earlier[render.RENDER]
     inputs = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
     for i, path in enumerate(backend_inputs(backend, job.entry.id)):
         inputs[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
@@ -184,7 +184,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     entry = job.entry
     config = job.config
     backend = _backend(job)
-    image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
+    image = png.decode(earlier[render.RENDER].files[render.FRONT], 4)
 
     def ground_truth() -> Mesh:
         return render.in_frame(read_character(entry), config)[0]
@@ -196,7 +196,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:
-        raise _refused(error, mesh, earlier[render.STAGE], reading, config.look) from error
+        raise _refused(error, mesh, earlier[render.RENDER], reading, config.look) from error
     meta = {
         "id": entry.id,
         "backend": backend.name,
@@ -263,10 +263,10 @@ def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, b
     return {color: files[color], mask: files[mask], gt: rendered[gt], view_file(OVERLAY, view): overlay}
 
 
-STAGE = CharacterStage(
+RECONSTRUCT = CharacterStage(
     name="reconstruct",
     version=3,
-    earlier=(render.STAGE,),
+    earlier=(render.RENDER,),
     make=reconstruct,
     settings=_settings,
     inputs=_inputs,

@@ -8,16 +8,21 @@ from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import CharacterStage, Stage
 
-STAGES: tuple[Stage, ...] = (render.STAGE, reconstruct.STAGE, project.STAGE, pack.STAGE)  # Stages of stills
-CLIP_STAGES: tuple[Stage, ...] = (motions.STAGE, draw.STAGE)  # Stages of characters in motion
+STAGES: tuple[Stage, ...] = (
+    render.RENDER,
+    reconstruct.RECONSTRUCT,
+    project.PROJECT,
+    pack.PACK,
+)  # Stages of stills
+CLIP_STAGES: tuple[Stage, ...] = (motions.MOTIONS, draw.DRAW)  # Stages of characters in motion
 
 PAIR_STAGES: tuple[Stage, ...] = (
     *CLIP_STAGES,
-    render.STAGE,
-    reconstruct.STAGE,
-    project.STAGE,
-    carry.STAGE,
-    move.STAGE,
+    render.RENDER,
+    reconstruct.RECONSTRUCT,
+    project.PROJECT,
+    carry.CARRY,
+    move.MOVE,
 )
 """Stages of characters in motion, with reconstructions that move as they do."""
 

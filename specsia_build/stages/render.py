@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.drawing import drawing_files, drawn_frontal
 from specsia_build.characters.read import READING, read_character
@@ -19,7 +20,6 @@ from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Normalisation, normalise, view_cameras
-from specsia_build.pictures.films import Pixels
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import contour_colour, darker_beside, luma
 from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
@@ -185,6 +185,6 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     return Artefact(entry.id, files, meta), character.files
 
 
-STAGE = CharacterStage(
+RENDER = CharacterStage(
     "render", READING + 26, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
 )

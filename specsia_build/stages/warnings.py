@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.scoring import FAR_COLOUR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.stage import Meta
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.figure import Figure, figure_of
-from specsia_build.animation.humanoid import humanoid, part_of
+from specsia_build.animation.humanoid import humanoid
+from specsia_build.animation.joint_names import part_of
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, person, skeleton_of

@@ -69,8 +69,8 @@ def test_help_ends_with_two_examples() -> None:
 
 
 def test_help_names_all_stages() -> None:
-    assert tuple(stage.name for stage in STAGES) == runs.STAGES
-    assert (*(stage.name for stage in PAIR_STAGES), "pack") == runs.CLIP_STAGES
+    assert tuple(stage.name for stage in STAGES) == runs.STAGE_NAMES
+    assert (*(stage.name for stage in PAIR_STAGES), "pack") == runs.CLIP_STAGE_NAMES
 
 
 def test_help_imports_no_command() -> None:

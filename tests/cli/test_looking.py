@@ -62,9 +62,9 @@ def test_wrong_command_lines(
 
 
 def test_turntable_of_a_run(tmp_path: Path) -> None:
-    config, layout = tiny_run(tmp_path)
-    gallery, _ = gallery_of_run(config, layout)
-    turned = smooth(gallery, config, layout)
+    config, paths = tiny_run(tmp_path)
+    gallery, _ = gallery_of_run(config, paths)
+    turned = smooth(gallery, config, paths)
     for side, layer in (
         ("Y*", "gt"),
         ("Y*", "gt_mask"),
@@ -75,9 +75,9 @@ def test_turntable_of_a_run(tmp_path: Path) -> None:
         there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])
         assert turned.reader.read("0", side, [layer], [0, 9, 18, 27]) == there
     options = ("0", "--size", 32, "--out", tmp_path / "turn.webp")
-    assert "36 frames" in specsia("turntable", layout.root, *options).stdout
+    assert "36 frames" in specsia("turntable", paths.root, *options).stdout
     Path(config.source).unlink()
-    assert "4 frames" in specsia("turntable", layout.root, *options).stdout
+    assert "4 frames" in specsia("turntable", paths.root, *options).stdout
     for _ in range(2):
-        specsia("report", layout.root, "--out", tmp_path / "page.html")
-    assert f"did you mean {layout.dataset}?" in specsia("verify", layout.root, code=2).stderr
+        specsia("report", paths.root, "--out", tmp_path / "page.html")
+    assert f"did you mean {paths.dataset}?" in specsia("verify", paths.root, code=2).stderr

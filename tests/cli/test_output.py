@@ -16,7 +16,7 @@ from specsia_build.cli.command import JSON, tell
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.failures import BuildSummary, Failure
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.commands import specsia
 from tests.dataset.small import build_small
 from tests.dravie.pairs import write_run
@@ -91,13 +91,13 @@ def test_next_command_is_suggested(
 
 
 def test_run_is_named_as_in_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    layout = RunLayout(tmp_path, "s3://bucket/run")
+    paths = RunPaths(tmp_path, "s3://bucket/run")
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
         summary = BuildSummary(
             "one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1}
         )
         with suppress(click.exceptions.Exit), click.Context(main):
-            end(summary, BuildConfig(), layout)
+            end(summary, BuildConfig(), paths)
     said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)
     assert set(said) == {"s3://bucket/run"}

@@ -102,14 +102,14 @@ def build_small(
         entry = write(meshes / f"{character_id}.ply", number)
         job = Job(entry, config)
         made, _ = render.render(job, {})
-        rendered[character_id] = seal(made, render.STAGE.name, f"r{character_id}", {})
+        rendered[character_id] = seal(made, render.RENDER.name, f"r{character_id}", {})
         for name in backends:
             guess = _reconstruction(entry, config, name)
-            found, _ = project.project(job, {render.STAGE: made, reconstruct.STAGE: guess})
-            projected[name][character_id] = seal(found, project.STAGE.name, f"p{character_id}{name}", {})
+            found, _ = project.project(job, {render.RENDER: made, reconstruct.RECONSTRUCT: guess})
+            projected[name][character_id] = seal(found, project.PROJECT.name, f"p{character_id}{name}", {})
 
     def earlier(character_id: str, backend: str) -> Earlier:
-        return {render.STAGE: rendered[character_id], project.STAGE: projected[backend][character_id]}
+        return {render.RENDER: rendered[character_id], project.PROJECT: projected[backend][character_id]}
 
     def summary(character_id: str, backend: str) -> Member:
         metas = {stage: made.meta for stage, made in earlier(character_id, backend).items()}
@@ -119,7 +119,7 @@ def build_small(
         return pictures(packed.id, packed.backend, earlier(packed.id, packed.backend or ""))
 
     facts = Facts(
-        build=pack.build_record(config, "boxes", PAIRS, pack.STAGE.earlier),
+        build=pack.build_record(config, "boxes", PAIRS, pack.PACK.earlier),
         source="boxes",
         planned=len(ids) + len(planned),
         quarantined={"": len(planned)} if planned else {},

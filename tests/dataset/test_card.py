@@ -19,7 +19,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.licences import forbids, redistribution_problems, spdx_id
 from specsia_build.layouts.pairs.card import write_card
 from specsia_build.layouts.part import Facts, Member
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.layouts.clip_frames import member
 
 BUILD: dict[str, Any] = {"specsia": "9.9", "config": result_settings(BuildConfig())}
@@ -144,7 +144,7 @@ def test_hub_and_datasets_read_the_yaml(one_backend: Path, two_backends: Path, t
             assert all(split.num_bytes > 0 for split in splits.values())
 
 
-def test_card_of_clips(clips_run: RunLayout) -> None:
+def test_card_of_clips(clips_run: RunPaths) -> None:
     card = (clips_run.dataset / schema.CARD).read_text(encoding="utf-8")
     features = [feature["name"] for feature in fields(card)["dataset_info"]["features"]]
     assert tuple(features) == schema.MOVING_COLUMNS

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.data.frames import FrameArrays
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
@@ -37,7 +37,7 @@ def make_pair(seed: int, size: int = 40, grown: int = 2) -> Pair:
     return Pair(f"c{seed}_00", f"c{seed}", 0, z, pos, gt)
 
 
-def sampler(frames: Sequence[Frames], batch: int, size: int = 32, **settings: Any) -> PatchSampler:
+def sampler(frames: Sequence[FrameArrays], batch: int, size: int = 32, **settings: Any) -> PatchSampler:
     """Patches of a model that sees no drawing, unless `settings` say so."""
     config = replace(TrainConfig(reference="none"), batch=batch, patch=size, **settings)
     return PatchSampler(frames, config)

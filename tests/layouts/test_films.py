@@ -19,7 +19,7 @@ from specsia_build.dataset import places
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.anidoc import AniDoc
 from specsia_build.layouts.checks import MOST_BYTES, form_of
-from specsia_build.layouts.control_video import COLUMNS, ControlVideo
+from specsia_build.layouts.control_video import TABLE_COLUMNS, ControlVideo
 from specsia_build.layouts.flipsketch import FlipSketch
 from specsia_build.layouts.media import caption, played, rgb
 from specsia_build.layouts.part import Pictures, Written, read_parts
@@ -130,7 +130,10 @@ def test_tables_by_split(tmp_path: Path) -> None:
     }
     said = "a hero character walks, on a white background"
     a, b, c = ([f"videos/{k}.mp4", f"control/{k}.mp4", f"reference/{k}.png", said] for k in splits)
-    assert tables == {"metadata.csv": [list(COLUMNS), a], "metadata_test.csv": [list(COLUMNS), b, c]}
+    assert tables == {
+        "metadata.csv": [list(TABLE_COLUMNS), a],
+        "metadata_test.csv": [list(TABLE_COLUMNS), b, c],
+    }
     assert all((tmp_path / name).is_file() for name in a[:3])
 
 
@@ -188,13 +191,13 @@ def test_drawn_clips_pass(tmp_path: Path) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     settings = {"layouts": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
     config = clips_config(write_figures(tmp_path / "figures", 1), **settings)
-    layout, summary = run_clips(tmp_path / "run", config)
+    paths, summary = run_clips(tmp_path / "run", config)
     assert summary.layouts == dict.fromkeys(names, 1)
     for name in names:
-        (part,) = read_parts(layout.root / name / "parts.jsonl")
+        (part,) = read_parts(paths.root / name / "parts.jsonl")
         assert part.facts["drawn"] == 4
-        places.refuse_other_files(layout.root / name)
-        assert list(load_layout(name).check_part(layout.root / name, part)) == []
+        places.refuse_other_files(paths.root / name)
+        assert list(load_layout(name).check_part(paths.root / name, part)) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.animeinbet import JOINED, PLACES, POINTS, Animeinbet
-from specsia_build.layouts.paintbucket import SHEETS, TOP, folder_name, with_holes
+from specsia_build.layouts.paintbucket import TOP, TURNTABLE_SHEETS, folder_name, with_holes
 from specsia_build.layouts.part import Pictures
 from specsia_build.layouts.registry import load_layout
 from tests.layouts.clip_frames import (
@@ -179,13 +179,16 @@ def test_frame_numbers_and_reference(tmp_path: Path) -> None:
     top = tmp_path / "train" / TOP / "hero"
     for layer in ("gt", "line", "label", "seg", "json_color", "json_index"):
         assert stems(top / layer) == [f"{number:05d}" for number in range(5)]
-        assert len(stems(top / "ref" / layer)) == SHEETS
-    left = [numbers(top / "ref/seg" / f"{number:05d}.png").min(axis=0).argmin() for number in range(SHEETS)]
+        assert len(stems(top / "ref" / layer)) == TURNTABLE_SHEETS
+    left = [
+        numbers(top / "ref/seg" / f"{number:05d}.png").min(axis=0).argmin()
+        for number in range(TURNTABLE_SHEETS)
+    ]
     assert left == [8, 10, 12, 14]
     assert part.facts == {
         "frames": 5,
         "left_out": 0,
-        "sheets": SHEETS,
+        "sheets": TURNTABLE_SHEETS,
         "numbers": {SCENE: [0, 2], OTHER: [2, 3]},
     }
 

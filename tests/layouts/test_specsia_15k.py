@@ -21,6 +21,7 @@ from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
 from specsia_build.layouts.specsia_15k import Specsia15K
 from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
+from specsia_build.rendering.positions import edge_image
 from tests.published.rules import problems
 from tests.published.test_writing import YAWS, drawn
 from tests.rendering.scenes import sphere
@@ -146,6 +147,7 @@ def test_positions_of_a_build_in_views_stay(tmp_path: Path) -> None:
     def load(member: Member) -> Pictures:
         pictures = stub(member)
         files = {**pictures.files, frame_file(schema.POS, 0): png.encode(pos)}
+        files[frame_file(schema.EDGE, 0)] = png.encode(edge_image(pos))
         return replace(pictures, meta={**pictures.meta, "pos_frame": "view"}, files=files)
 
     written(Specsia15KRows(), [member("3", 1)], {"3": "train"}, tmp_path, load)

@@ -22,7 +22,7 @@ from specsia_build.look.items import TARGET
 from specsia_build.look.open import open_gallery
 from specsia_build.look.run import gallery_of_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
-from specsia_build.pipeline.run import RunLayout, layout_of
+from specsia_build.pipeline.run import RunPaths, paths_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages import project, render
 from tests.characters.bodies import write_glb
@@ -34,7 +34,7 @@ from tests.look.pages import document_of, frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 from tests.published.figures import write_rows
 
-Run = tuple[BuildConfig, RunLayout]
+Run = tuple[BuildConfig, RunPaths]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def copied(whole: Run, tmp_path: Path) -> Run:
     """A copy of the run that a test may spoil."""
     shutil.copytree(whole[1].root, tmp_path / "run")
-    return whole[0], RunLayout(tmp_path / "run")
+    return whole[0], RunPaths(tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path
         assert item["numbers"]["seconds"] == pytest.approx(
             sum(t.seconds for t in facts.times if t.id == made.id), 1e-3
         )
-        meta = read_artefact(whole[1].artefact(project.STAGE, "relief", made.id), made.id).meta
+        meta = read_artefact(whole[1].artefact(project.PROJECT, "relief", made.id), made.id).meta
         assert item["sides"]["relief"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
     anchors = [section["anchor"] for section in document["sections"]]
     assert anchors == ["counts", "registration", "times", "dataset", "settings"]
@@ -78,8 +78,8 @@ def test_items_show_artefact_facts(whole: Run, shown: tuple[dict[str, Any], Path
 
 def test_strips_show_artefact_pictures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, page = shown
-    clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
-    made = read_artefact(whole[1].artefact(project.STAGE, "relief", STRANGE_ID), STRANGE_ID).files
+    clean = read_artefact(whole[1].artefact(render.RENDER, None, STRANGE_ID), STRANGE_ID).files
+    made = read_artefact(whole[1].artefact(project.PROJECT, "relief", STRANGE_ID), STRANGE_ID).files
     sides = item_of(document, STRANGE_ID)["sides"]
     of_side = {"Y*": (clean, ("gt", "gt_mask")), "relief": (made, ("color", "mask", "pos", "edge"))}
     for side, (files, layers) in of_side.items():
@@ -104,11 +104,11 @@ def test_failures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_quarantined_pictures(tmp_path: Path) -> None:
-    _, layout = tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0)
-    document = report_of(layout.root, tmp_path / "page.html")
+    _, paths = tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0)
+    document = report_of(paths.root, tmp_path / "page.html")
     found = {one["id"]: one for one in document["failures"]}[STRANGE_ID]
     assert found["command"].endswith("--low-iou keep")
-    kept = sorted((layout.root / found["details"]).glob("color_*.png"))
+    kept = sorted((paths.root / found["details"]).glob("color_*.png"))
     frames = frames_of(found["strip"], document, tmp_path / "page.html")
     assert len(frames) == found["frames"] == len(kept)
     assert np.abs(frames[0][..., 3].astype(int) - png.decode(kept[0].read_bytes(), 4)[..., 3]).mean() < 3
@@ -119,29 +119,29 @@ def test_quarantined_pictures(tmp_path: Path) -> None:
     [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))],
 )
 def test_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
-    config, layout = replace(copied[0], **changed), copied[1]
-    write_settings(config, layout.config)
-    gallery, _ = gallery_of_run(config, layout)
+    config, paths = replace(copied[0], **changed), copied[1]
+    write_settings(config, paths.config)
+    gallery, _ = gallery_of_run(config, paths)
     assert [name for item in gallery.items for name in item.sides] == sides
     assert any("other settings" in sentence for sentence in gallery.missing)
 
 
 def test_changed_character_is_outdated(copied: Run, tmp_path: Path) -> None:
-    config, layout = copied
+    config, paths = copied
     own = tmp_path / "own"
     shutil.copytree(Path(config.source).parent, own, ignore=shutil.ignore_patterns("run"))
     config, mesh = replace(config, source=str(own / Path(config.source).name)), own / "0.obj"
     mesh.write_text(f"{mesh.read_text()}# changed\n")
-    gallery, _ = gallery_of_run(config, layout)
+    gallery, _ = gallery_of_run(config, paths)
     assert [item.id for item in gallery.items] == list(IDS[1:])
     mesh.unlink()
-    gallery, _ = gallery_of_run(config, layout)
+    gallery, _ = gallery_of_run(config, paths)
     assert [item.id for item in gallery.items] == list(IDS)
     assert any("Not compared" in sentence for sentence in gallery.missing)
 
 
 def test_damage_costs_its_own_pictures(copied: Run, tmp_path: Path) -> None:
-    path = copied[1].artefact(project.STAGE, "relief", "1")
+    path = copied[1].artefact(project.PROJECT, "relief", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -151,7 +151,7 @@ def test_damage_costs_its_own_pictures(copied: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
-def test_clips_are_items(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
+def test_clips_are_items(clips_run: RunPaths, tmp_path: Path, of_run: bool) -> None:
     page = tmp_path / "page.html"
     document = report_of(clips_run.root if of_run else clips_run.dataset, page)
     assert document["moving"] is True and len(document["items"]) == 15
@@ -166,8 +166,8 @@ def test_clips_are_items(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> 
     assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
 
 
-def test_failed_clips(clips_run: RunLayout, tmp_path: Path) -> None:
-    run = layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
+def test_failed_clips(clips_run: RunPaths, tmp_path: Path) -> None:
+    run = paths_of(shutil.copytree(clips_run.root, tmp_path / "run"))
     for path in (run.root / "artefacts").rglob("a-sway-01.tar"):
         path.unlink()
     document = report_of(run.root, tmp_path / "page.html")

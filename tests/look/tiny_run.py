@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from specsia_build.cli.runs import STAGES
+from specsia_build.cli.runs import STAGE_NAMES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.clips import at_once
 from tests.shapes import write_figure
 
@@ -33,10 +33,12 @@ def write_manifest(folder: Path, ids: tuple[str, ...] = IDS, broken: tuple[str, 
     return path
 
 
-def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: Any) -> tuple[BuildConfig, RunLayout]:
+def tiny_run(
+    top: Path, stages: tuple[str, ...] = STAGE_NAMES, **settings: Any
+) -> tuple[BuildConfig, RunPaths]:
     """A run of `IDS` and one broken file below a folder that is there."""
     stated = {"views": 4, "size": 64, "workers": 1, "max_failures": "100%", **settings}
-    config, layout = BuildConfig(source=str(write_manifest(top)), **stated), RunLayout(top / "run")
+    config, paths = BuildConfig(source=str(write_manifest(top)), **stated), RunPaths(top / "run")
     with patch("specsia_build.pipeline.build.open_executor", at_once):
-        build(config, layout, stages, False)
-    return config, layout
+        build(config, paths, stages, False)
+    return config, paths

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import specsia_build
 from specsia_build.dataset.checksums import file_sums
@@ -54,6 +58,29 @@ def test_rows_and_tree_of_a_run_and_of_its_dataset(run: Path, tmp_path: Path) ->
     assert file_sums(tmp_path / "short") == file_sums(tmp_path / "specsia-15k-rows of dataset")
 
 
+def stored(folder: Path) -> dict[tuple[str, str], bytes]:
+    """PNG of each picture of published rows, by uid and column."""
+    rows = [row for path in sorted((folder / "data").iterdir()) for row in pq.read_table(path).to_pylist()]
+    return {(row["uid"], name): row[name]["bytes"] for row in rows for name in row if name != "uid"}
+
+
+def test_published_forms_of_each_other(run: Path, tmp_path: Path) -> None:
+    """Rows and tree give the same rows; a tree made of rows has lost the alpha of Z."""
+    export(run, "specsia-15k-rows", tmp_path / "rows", "--backend", "relief")
+    export(run, "specsia-15k", tmp_path / "tree", "--backend", "relief")
+    for source in ("rows", "tree"):
+        export(tmp_path / source, "specsia-15k-rows", tmp_path / f"rows of {source}")
+    rows, again, of_tree = (stored(tmp_path / name) for name in ("rows", "rows of rows", "rows of tree"))
+    assert of_tree == rows and again.keys() == rows.keys()
+    for key, data in rows.items():
+        levels = [np.asarray(Image.open(io.BytesIO(each))).astype(int) for each in (data, again[key])]
+        # Y* is laid on grey once more.
+        assert np.abs(levels[0] - levels[1]).max() <= (2 if key[1] == "gt" else 0), key
+    export(tmp_path / "rows", "specsia-15k", tmp_path / "tree of rows")
+    specsia("verify", tmp_path / "tree of rows")
+    export(tmp_path / "rows", "pairs", tmp_path / "pairs", code=2)
+
+
 def test_what_cannot_be_exported(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(run, "conr", out, code=2)
@@ -74,10 +101,10 @@ def test_what_cannot_be_exported(run: Path, tmp_path: Path) -> None:
 def test_clips_in_another_layout(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, layouts=["frames", "conr"], views=1, frames=2, turntable=False)
-    layout, _ = run_clips(tmp_path / "run", config)
-    export(layout.root, "frames", tmp_path / "frames")
-    theirs = file_sums(layout.root / "frames")
+    paths, _ = run_clips(tmp_path / "run", config)
+    export(paths.root, "frames", tmp_path / "frames")
+    theirs = file_sums(paths.root / "frames")
     assert file_sums(tmp_path / "frames") == theirs
     # It was drawn without tracks, and holds no views of stills.
-    export(layout.root, "anidoc", tmp_path / "other", code=2)
-    export(layout.root, "specsia-15k", tmp_path / "other", code=2)
+    export(paths.root, "anidoc", tmp_path / "other", code=2)
+    export(paths.root, "specsia-15k", tmp_path / "other", code=2)

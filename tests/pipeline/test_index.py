@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from specsia_build.pipeline import store
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pipeline.store import read_meta
 from tests.artefacts import artefact
 from tests.pipeline.test_build import build, made, specsia, sums
@@ -92,7 +92,7 @@ def test_edited_artefacts_are_noticed(run: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize("harm", ["damaged", "rows"])
 def test_broken_index_costs_only_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
-    path, before = RunLayout(out).index, sums(out)
+    path, before = RunPaths(out).index, sums(out)
     if harm == "damaged":
         path.write_bytes(os.urandom(path.stat().st_size))
     else:

@@ -12,7 +12,7 @@ import pytest
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.layouts import writing
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.packing import Packed, Target, in_processes, pack
+from specsia_build.layouts.packing import Packed, PackTarget, in_processes, pack
 from specsia_build.layouts.part import Part, read_parts
 from specsia_build.layouts.writing import NotWritten
 from tests.clips import clips_config, run_clips, write_figures
@@ -45,16 +45,18 @@ def keys(folder: Path) -> list[str]:
 def test_clips_without_pairs(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, layouts=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
-    layout, summary = run_clips(tmp_path / "run", config)
+    paths, summary = run_clips(tmp_path / "run", config)
     assert (summary.stopped, summary.layouts) == (None, {"frames": 4})
-    assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
+    assert keys(paths.root / "frames-relief") == keys(paths.root / "frames") == ["a-sway-00", "a-walk-00"]
 
 
 def pack_picky(names: Sequence[str], top: Path, monkeypatch: pytest.MonkeyPatch) -> Packed:
     monkeypatch.setattr(writing, "load_layout", lambda _: Picky())
     clip = clip_frames("a-go-00", {"color": [disc(8, 3)]})
     parts = [(part_of(name, [clip]), name) for name in names]
-    return pack(Target(Picky(), top / "picky", top / "state"), parts, in_processes(1, lambda _: None), FACTS)
+    return pack(
+        PackTarget(Picky(), top / "picky", top / "state"), parts, in_processes(1, lambda _: None), FACTS
+    )
 
 
 def test_failed_part_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

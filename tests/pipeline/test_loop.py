@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from specsia_build.cli.runs import STAGES
+from specsia_build.cli.runs import STAGE_NAMES
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pool import never
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.stage import Artefact, CharacterStage
@@ -41,7 +41,7 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
             raise CharacterError(f"{key} cannot be made")
         if fault == "lost":
             raise _LostError
-        if stage is reconstruct.STAGE:
+        if stage is reconstruct.RECONSTRUCT:
             return Artefact(
                 key, {"mesh.json": f"{key} {name}".encode()}, {"backend": name, "needs_yaw": False}
             ), ()
@@ -51,7 +51,7 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
             for n, v in noise.meta.items()
             if n not in ("stage", "fingerprint", "inputs", "files", "digest")
         }
-        files = {**noise.files, render.FRONT: b"front"} if stage is render.STAGE else noise.files
+        files = {**noise.files, render.FRONT: b"front"} if stage is render.RENDER else noise.files
         return Artefact(key, files, {**kept, "size": 32, "warnings": []}), (job.entry.path,)
 
     return make
@@ -60,7 +60,7 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     planted: Faults = {}
-    for stage in (render.STAGE, reconstruct.STAGE, project.STAGE):
+    for stage in (render.RENDER, reconstruct.RECONSTRUCT, project.PROJECT):
         monkeypatch.setitem(stage.__dict__, "make", _make(stage, planted))
     monkeypatch.setattr(building, "compile_once", lambda *_: None)
 
@@ -91,7 +91,7 @@ def config(tmp_path: Path) -> BuildConfig:
 
 
 def run(config: BuildConfig, out: Path) -> BuildSummary:
-    return building.build(config, RunLayout(out), STAGES, False)
+    return building.build(config, RunPaths(out), STAGE_NAMES, False)
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:

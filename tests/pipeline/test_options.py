@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from specsia_build.pipeline.run import effective, layout_of, named_settings
+from specsia_build.pipeline.run import effective, named_settings, paths_of
 from tests import commands
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, made, specsia
@@ -30,7 +30,7 @@ def test_settings_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_samples_are_temporary(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    samples = layout_of(out).source / "sample-42"
+    samples = paths_of(out).source / "sample-42"
     build("sample:1000", out, *SMALL)
     assert [path.name for path in samples.iterdir()] == ["0"]
     shutil.rmtree(samples)
@@ -39,7 +39,7 @@ def test_samples_are_temporary(tmp_path: Path) -> None:
     assert not samples.exists()
     assert made(build("sample:1000", out, *SMALL, "--look", "lit")) == {"render": (1, 0)}
     build("sample:1", out, "--size", "64", "--views", "1", "--keep", "none")
-    assert not list(layout_of(out).source.rglob("*.obj"))
+    assert not list(paths_of(out).source.rglob("*.obj"))
 
 
 def test_clips_are_kept_for_layouts(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_url_output_and_rerun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     url = "memory://bucket/run"
     try:
         ran = commands.specsia("build", source, "--out", url, *TWO)
-        work = layout_of(url).root
+        work = paths_of(url).root
         assert f"the work is kept in {work}" in ran.stderr
         assert json.loads(ran.stdout)["dataset"] == f"{url}/dataset"
         store = fsspec.filesystem("memory")

@@ -13,11 +13,11 @@ from specsia_build.config import PAIRS
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.errors import DamagedError
-from specsia_build.layouts.packing import Packed, Target, pack
+from specsia_build.layouts.packing import Packed, PackTarget, pack
 from specsia_build.layouts.registry import load_layout
 from specsia_build.pipeline import sets
 from specsia_build.pipeline.executors import Needs
-from specsia_build.pipeline.run import RunLayout, open_run
+from specsia_build.pipeline.run import RunPaths, open_run
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import project, render
@@ -54,54 +54,54 @@ def workers() -> Workers:
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
     """A run of characters that nobody rendered, whose dataset has several shards."""
-    store, layout = Store(), RunLayout(tmp_path / "run")
+    store, paths = Store(), RunPaths(tmp_path / "run")
     for character_id in IDS:
-        for stage in (render.STAGE, project.STAGE):
-            write_artefact(layout.artefact(stage, "relief", character_id), store.make(stage, character_id))
+        for stage in (render.RENDER, project.PROJECT):
+            write_artefact(paths.artefact(stage, "relief", character_id), store.make(stage, character_id))
     size = 4 * Store().member("0").image_bytes
     for module in (parquet, sets):
         monkeypatch.setattr(module, "SHARD_BYTES", size)
-    return layout
+    return paths
 
 
 FACTS = facts_of(Store(), splits.assign(IDS, {}))
 
 
-def packed(layout: RunLayout, execute: Any) -> tuple[Packed, list[int]]:
+def packed(paths: RunPaths, execute: Any) -> tuple[Packed, list[int]]:
     advanced: list[int] = []
     pairs = load_layout(PAIRS)
-    target = Target(pairs, layout.dataset, layout.packed_state("dataset"))
-    with open_run(CONFIG, layout) as opened:
+    target = PackTarget(pairs, paths.dataset, paths.packed_state("dataset"))
+    with open_run(CONFIG, paths) as opened:
         parts = sets.parts_of(
             opened, sets.PlannedSet(pairs, ("relief",), target, FACTS.members, {}), FACTS.splits
         )
         return pack(target, parts, sets.part_writer(opened, execute, advanced.append), FACTS), advanced
 
 
-def test_dataset_does_not_depend_on_workers(layout: RunLayout, workers: Workers) -> None:
-    done, advanced = packed(layout, workers)
+def test_dataset_does_not_depend_on_workers(paths: RunPaths, workers: Workers) -> None:
+    done, advanced = packed(paths, workers)
     assert sum(advanced) == done.written >= 4
     assert len(workers.needs) == 1
-    pack_pairs(FACTS, Store().load, layout.root / "alone")
-    assert sums(layout.dataset) == sums(layout.root / "alone")
-    (layout.dataset / "build.json").touch()
-    assert packed(layout, workers)[0].kept == done.written
-    assert sums(layout.dataset) == sums(layout.root / "alone")
+    pack_pairs(FACTS, Store().load, paths.root / "alone")
+    assert sums(paths.dataset) == sums(paths.root / "alone")
+    (paths.dataset / "build.json").touch()
+    assert packed(paths, workers)[0].kept == done.written
+    assert sums(paths.dataset) == sums(paths.root / "alone")
 
 
-def test_damaged_artefact_keeps_old_dataset(layout: RunLayout, workers: Workers) -> None:
-    packed(layout, workers)
-    before = sums(layout.dataset)
-    layout.packed_state("dataset").unlink()
-    path = layout.artefact(project.STAGE, "relief", "3")
+def test_damaged_artefact_keeps_old_dataset(paths: RunPaths, workers: Workers) -> None:
+    packed(paths, workers)
+    before = sums(paths.dataset)
+    paths.packed_state("dataset").unlink()
+    path = paths.artefact(project.PROJECT, "relief", "3")
     whole = path.read_bytes()
     path.write_bytes(whole[:3000])
     with pytest.raises(DamagedError):
-        packed(layout, workers)
-    assert sums(layout.dataset) == file_sums(layout.dataset) == before
+        packed(paths, workers)
+    assert sums(paths.dataset) == file_sums(paths.dataset) == before
     path.write_bytes(whole)
-    assert packed(layout, workers)[0].kept
-    assert sums(layout.dataset) == file_sums(layout.dataset) == before
-    assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
+    assert packed(paths, workers)[0].kept
+    assert sums(paths.dataset) == file_sums(paths.dataset) == before
+    assert [path.name for path in paths.root.iterdir() if path.name.startswith(".")] == []

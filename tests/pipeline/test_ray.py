@@ -21,7 +21,7 @@ import pytest
 import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.artefacts import artefact, contents
 from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_worker_backends import write_backend
@@ -138,11 +138,11 @@ def where(item: int) -> str:
 
 
 @pytest.fixture
-def layout(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
+def paths(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
     monkeypatch.setenv("RAY_ADDRESS", head.address)
-    layout = RunLayout(tmp_path / "out")
-    layout.root.mkdir()
-    return layout
+    paths = RunPaths(tmp_path / "out")
+    paths.root.mkdir()
+    return paths
 
 
 def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
@@ -174,11 +174,11 @@ def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
     ]
 
 
-def test_every_item_ends(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_item_ends(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     from specsia_build.pipeline.executors import on_ray
 
     said: list[str] = []
-    with on_ray.ray_executor(BuildConfig(source="sample:1", workers=2), layout, said.append) as execute:
+    with on_ray.ray_executor(BuildConfig(source="sample:1", workers=2), paths, said.append) as execute:
         assert list(execute(troubled_or_empty, [], Needs(timeout=5.0))) == []
         outcomes = dict(execute(troubled_or_empty, list(range(20)), Needs(timeout=3.0)))
     assert sorted(outcomes) == list(range(20))
@@ -192,12 +192,12 @@ def test_every_item_ends(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> 
     assert "2 CPUs, 2 GPUs" in said[0]
 
 
-def test_killed_node_costs_nothing(head: Head, layout: RunLayout) -> None:
+def test_killed_node_costs_nothing(head: Head, paths: RunPaths) -> None:
     from specsia_build.pipeline.executors.on_ray import ray_executor
 
     head.add_node(NODE="second")
     places: dict[int, Any] = {}
-    with ray_executor(BuildConfig(source="sample:1"), layout, print) as execute:
+    with ray_executor(BuildConfig(source="sample:1"), paths, print) as execute:
         for index, place in execute(where, list(range(60)), Needs(timeout=100.0)):
             if place == "second" and place not in places.values():
                 head.remove_node()

@@ -20,7 +20,7 @@ from specsia_build.errors import UsageError
 from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.folder import settings_before
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pipeline.selection import _split, duplicates_across_splits
 from tests.commands import specsia
 from tests.shapes import write_folder
@@ -55,13 +55,13 @@ def test_manifest_has_published_settings() -> None:
 
 def test_contradictions(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
-    layout = RunLayout(tmp_path / "run")
-    layout.root.mkdir()
+    paths = RunPaths(tmp_path / "run")
+    paths.root.mkdir()
     with pytest.raises(UsageError, match="has 2 characters"):
-        _split(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
-    layout.splits.write_text(to_json({"2": "train", "7": "train"}))
+        _split(BuildConfig(like=str(like)), paths, entries("5"), settings_before(paths))
+    paths.splits.write_text(to_json({"2": "train", "7": "train"}))
     with pytest.raises(UsageError, match="splits are not those of"):
-        _split(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
+        _split(BuildConfig(like=str(like)), paths, entries("2", "7"), settings_before(paths))
 
 
 def test_build_follows_a_dataset(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from specsia_build.config import in_shard
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.build import merge
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.pipeline.test_build import build, specsia, sums
 from tests.shapes import write_broken, write_folder
 
@@ -53,11 +53,11 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     return source, runs
 
 
-def merged(runs: list[Path], out: Path) -> RunLayout:
-    layout = RunLayout(out)
-    config = replace(merge(runs, layout), max_failures="100%")
-    assert run_build(config, layout, ("pack",), False).stopped is None
-    return layout
+def merged(runs: list[Path], out: Path) -> RunPaths:
+    paths = RunPaths(out)
+    config = replace(merge(runs, paths), max_failures="100%")
+    assert run_build(config, paths, ("pack",), False).stopped is None
+    return paths
 
 
 def test_shares_merge_to_the_same_bytes(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_different_runs_are_refused(shares: tuple[Path, list[Path]], tmp_path: P
     other = tmp_path / "other"
     build(source, other, "--shard", "2/3", "--seed", "7", "--stage", "render", "--max-failures", "100%")
     with pytest.raises(UsageError, match=r"differ in .*seed 42 -> 7"):
-        merge([runs[0], other], RunLayout(tmp_path / "a"))
+        merge([runs[0], other], RunPaths(tmp_path / "a"))
     with pytest.raises(UsageError, match="must all be different"):
-        merge([runs[0], runs[0]], RunLayout(tmp_path / "a"))
+        merge([runs[0], runs[0]], RunPaths(tmp_path / "a"))
     with pytest.raises(UsageError, match="holds no build"):
-        merge([runs[0], tmp_path], RunLayout(tmp_path / "a"))
+        merge([runs[0], tmp_path], RunPaths(tmp_path / "a"))
     assert sorted(path.name for path in runs[0].iterdir()) == sorted(path.name for path in runs[1].iterdir())

@@ -22,6 +22,7 @@ from specsia_build.published.writing import (
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.positions import edge_image
 from specsia_build.stages.project import positioned, turned_box
 from tests.published.rules import problems
 from tests.rendering.scenes import sphere
@@ -112,7 +113,8 @@ def test_silhouette_has_any_alpha() -> None:
 def row_of_ball(view: int = 1) -> dict[str, Pixels]:
     views, pos, boxes = drawn(sphere(0.4))
     turned = positions_in_views(pos, YAWS, boxes)
-    return dict(row_pictures(views[view].color, turned[view], views[view].color))
+    edge = edge_image(turned[view])
+    return dict(row_pictures(views[view].color, turned[view], views[view].color, edge))
 
 
 def faults(row: dict[str, Pixels]) -> list[str]:

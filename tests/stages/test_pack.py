@@ -44,11 +44,11 @@ class Store:
         if len(self.loaded) >= self.most:
             raise KeyboardInterrupt
         self.loaded.append(member.id)
-        earlier = {stage: self.make(stage, member.id) for stage in pack.STAGE.earlier}
+        earlier = {stage: self.make(stage, member.id) for stage in pack.PACK.earlier}
         return pictures(member.id, member.backend, earlier)
 
     def member(self, character_id: str) -> Member:
-        metas = {stage: self.make(stage, character_id).meta for stage in pack.STAGE.earlier}
+        metas = {stage: self.make(stage, character_id).meta for stage in pack.PACK.earlier}
         return member(character_id, "relief", metas)
 
     def make(self, stage: CharacterStage, character_id: str) -> Artefact:
@@ -57,7 +57,7 @@ class Store:
         rgba = (schema.GT, schema.COLOR, schema.POS)
         files = {
             view_file(name, view): image(4 if name in rgba else 1, character_id, name, view, look)
-            for name in (truth if stage == render.STAGE else result)
+            for name in (truth if stage == render.RENDER else result)
             for view in range(VIEWS)
         }
         meta = {
@@ -82,7 +82,7 @@ CONFIG = BuildConfig(source="noise", views=VIEWS, size=32)
 
 def facts_of(store: Store, split_of: dict[str, str]) -> Facts:
     return Facts(
-        build=pack.build_record(CONFIG, "noise", PAIRS, pack.STAGE.earlier),
+        build=pack.build_record(CONFIG, "noise", PAIRS, pack.PACK.earlier),
         source="noise",
         planned=len(split_of),
         quarantined={},

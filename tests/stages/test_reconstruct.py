@@ -25,8 +25,7 @@ from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.stages import project, render
-from specsia_build.stages.reconstruct import STAGE as RECONSTRUCT
-from specsia_build.stages.reconstruct import accepted, reconstruct
+from specsia_build.stages.reconstruct import RECONSTRUCT, accepted, reconstruct
 from specsia_build.stages.stage import Artefact, Job
 from specsia_build.stages.warnings import Comparison, warnings_about
 from tests.backends.drawings import Fake
@@ -45,7 +44,7 @@ def _reconstructed(make: Callable[[Context], Mesh]) -> Artefact:
     front, mask = png.encode(seen.color), png.encode(seen.mask)
     rendered = Artefact("a", {render.FRONT: front, "gt_00.png": front, "gt_mask_00.png": mask}, {})
     job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(source="a"), Fake(make))
-    return reconstruct(job, {render.STAGE: rendered})[0]
+    return reconstruct(job, {render.RENDER: rendered})[0]
 
 
 def _lying(context: Context) -> Mesh:
@@ -119,8 +118,8 @@ def test_turn_search_is_an_input() -> None:
     mesh: dict[str, Any] = {"files": {"vertices.npy": {"sha256": "v"}}}
     job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(views=1))
     still, turned = (
-        project.STAGE.inputs(
-            job, {render.STAGE: {"files": seen}, RECONSTRUCT: {**mesh, "needs_yaw": needs}}, lambda *_: None
+        project.PROJECT.inputs(
+            job, {render.RENDER: {"files": seen}, RECONSTRUCT: {**mesh, "needs_yaw": needs}}, lambda *_: None
         )
         for needs in (False, True)
     )

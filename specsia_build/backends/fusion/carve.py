@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
     HALF_SIZE,
-    PAIRS,
+    MIRRORED_VIEWS,
     SCALE,
     VIEW_SIZE,
     DrawnViews,
@@ -103,7 +103,7 @@ def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-
                 column[k], across[k] = between(u)
             for l in range(counts[2]):  # noqa: E741
                 value = _CUT
-                for k, m in PAIRS:
+                for k, m in MIRRORED_VIEWS:
                     cuts[k] = blended(inside[k], row[l], column[k], down[l], across[k])
                     cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
                     value = min(value, 0.5 * (cuts[k] + cuts[m]) / SCALE)

@@ -23,7 +23,7 @@ CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0
 FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
 RIGHT, LEFT = 2, 4
 # Views whose silhouettes mirror each other; two are alone
-PAIRS = ((FRONT_VIEW, BACK_VIEW), (RIGHT, LEFT), (1, 1), (5, 5))
+MIRRORED_VIEWS = ((FRONT_VIEW, BACK_VIEW), (RIGHT, LEFT), (1, 1), (5, 5))
 BASES = np.stack(
     [camera.basis() for camera in CAMERAS]
 )  # Right, up and forward directions in rows, (6, 3, 3)

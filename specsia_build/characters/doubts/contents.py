@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.animation.humanoid import words_of
+from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.characters.doubts import joints

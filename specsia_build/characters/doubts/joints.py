@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.humanoid import SIDE_WORDS, words_of
+from specsia_build.animation.joint_names import SIDE_WORDS, words_of
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Landmark
 from specsia_build.frame import AXES, axis_vector

@@ -17,7 +17,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.actions import FRAMES
+from specsia_build.characters.actions import FRAME_RATE
 from specsia_build.characters.character import legible
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.schema import Accessor, BufferView, GltfEntry
@@ -65,7 +65,7 @@ class Document:
     root: schema.Root
     lists: Mapping[str, Sequence[Raw]]
     binary: memoryview | None
-    fps: float = FRAMES
+    fps: float = FRAME_RATE
     is_export: bool = False
     warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
@@ -281,7 +281,7 @@ def load_document(path: Path, within: Path) -> Document:
 
 
 def parse_document(
-    path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False
+    path: Path, data: bytes, files: SideFiles, fps: float = FRAME_RATE, is_export: bool = False
 ) -> Document:
     """Open a glTF document held in memory; arguments are as in `Document`."""
     text, binary = _glb_chunks(data, path.name) if data[:4] == b"glTF" else (data, None)

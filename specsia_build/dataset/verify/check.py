@@ -16,8 +16,8 @@ from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind, OpenedDataset, open_dataset
 from specsia_build.dataset.schema import MOST_VIEWS, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files, published
-from specsia_build.dataset.verify.report import CHECKS, Findings, Report
-from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
+from specsia_build.dataset.verify.report import CHECKS, Findings, Progress, Report
+from specsia_build.dataset.verify.rows import RowFacts, RowGroup, Values, check_group
 from specsia_build.errors import plural, some
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
@@ -31,9 +31,7 @@ _CONSTANTS = ("backend", "outline_px", *_INK, "license", *_BOX)
 """Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's
 colours, and the box only if positions are in the character's frame."""
 
-Progress = Callable[[int, int], None]
-
-Part = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
+_Part = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
 """Configuration and split of rows, and the call that checks them."""
 
 
@@ -64,11 +62,11 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     # In the order in which the shards were packed and their digests listed.
     order = {backend: index for index, backend in enumerate(settings.backends)}
     groups = [
-        Group(place, shard, number, kind, settings)
+        RowGroup(place, shard, number, kind, settings)
         for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
-    parts: list[Part] = [
+    parts: list[_Part] = [
         (group.shard.config, group.shard.split, partial(check_group, group)) for group in groups
     ]
     if kind == "published":
@@ -78,7 +76,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     for (name, listed), actual in zip(sums.items(), results_of(hashes, workers), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
-    comparison = Comparison(settings, kind, len(configs) > 1, findings)
+    comparison = RowChecks(settings, kind, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
     _compare(comparison, parts, total, workers, progress)
     whole = comparison.rows == total and None not in counts.values()
@@ -111,7 +109,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     return Report(total, len(licenses), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
 
 
-def _published_parts(where: str | Path, findings: Findings) -> list[Part]:
+def _published_parts(where: str | Path, findings: Findings) -> list[_Part]:
     """Calls that check the rows of a set in the published schema; none if it cannot be opened."""
     with findings.catching("files", str(where)):
         dataset = open_dataset(where)
@@ -121,7 +119,7 @@ def _published_parts(where: str | Path, findings: Findings) -> list[Part]:
 
 
 def _compare(
-    comparison: Comparison, parts: Sequence[Part], total: int, workers: int, progress: Progress
+    comparison: RowChecks, parts: Sequence[_Part], total: int, workers: int, progress: Progress
 ) -> None:
     """Check rows in workers, and compare them with each other in order."""
     progress(comparison.rows, total)
@@ -141,7 +139,7 @@ def verify_tree(
     if tree.tree is not None:
         published.check_lists(tree.tree, findings)
     published.check_order(tree, findings)
-    comparison = Comparison(files.Settings(views=PUBLISHED_VIEWS), tree.kind, False, findings)
+    comparison = RowChecks(files.Settings(views=PUBLISHED_VIEWS), tree.kind, False, findings)
     parts = [(views.config, views.split, call) for views, call in published.check_calls(tree)]
     total = sum(tree.splits(tree.configs[0]).values())
     _compare(comparison, parts, total, workers, progress)
@@ -167,7 +165,7 @@ class _Character:
     views: set[int] = field(default_factory=set)
 
 
-class Comparison:
+class RowChecks:
     """Checks between rows: views, frames, constants, splits and configurations; holds no rows."""
 
     def __init__(self, settings: files.Settings, kind: Kind, several: bool, findings: Findings) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.dataset import schema
 from specsia_build.dataset.foreign import fit_rows
 from specsia_build.dataset.pairs import content_of, is_frontal
@@ -18,7 +19,6 @@ from specsia_build.dataset.verify.report import Findings
 from specsia_build.dataset.verify.rows import MOST_OTHER_EDGES, RowFacts, extra_chunks
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
-from specsia_build.pictures.films import Pixels
 from specsia_build.published import rows as published
 from specsia_build.published.ids import CHARACTER_LISTS, LIST_FILES
 from specsia_build.published.tree import PICTURE_FILES, Tree, folders_of, uid_order
@@ -38,7 +38,7 @@ Call = Callable[[], tuple[list[RowFacts], Findings]]
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewRows:
     """Consecutive rows of a split by number, which one call checks."""
 
     dataset: OpenedDataset
@@ -47,9 +47,9 @@ class Views:
     numbers: tuple[int, ...]
 
 
-def check_calls(dataset: OpenedDataset) -> list[tuple[Views, Call]]:
+def check_calls(dataset: OpenedDataset) -> list[tuple[ViewRows, Call]]:
     """Calls of `check_views` that together check all rows of a dataset, in order."""
-    calls: list[tuple[Views, Call]] = []
+    calls: list[tuple[ViewRows, Call]] = []
     for config in dataset.configs:
         for split in dataset.splits(config):
             part: list[int] = []
@@ -57,13 +57,13 @@ def check_calls(dataset: OpenedDataset) -> list[tuple[Views, Call]]:
             for k, numbers in enumerate(characters):
                 part += numbers
                 if len(part) >= ROWS_AT_ONCE or k == len(characters) - 1:
-                    views = Views(dataset, config, split, tuple(sorted(part)))
+                    views = ViewRows(dataset, config, split, tuple(sorted(part)))
                     calls.append((views, partial(check_views, views)))
                     part = []
     return calls
 
 
-def check_views(views: Views) -> tuple[list[RowFacts], Findings]:
+def check_views(views: ViewRows) -> tuple[list[RowFacts], Findings]:
     """Check rows of whole characters; anything wrong, unreadable bytes included, is returned as a finding."""
     facts: list[RowFacts] = []
     findings, dataset = Findings(), views.dataset
@@ -88,7 +88,7 @@ def channels_of(dataset: OpenedDataset) -> Mapping[str, int]:
     return published.ROW_CHANNELS if dataset.tree is None else published.TREE_CHANNELS
 
 
-def _rows(views: Views, findings: Findings) -> Iterator[dict[str, Any]]:
+def _rows(views: ViewRows, findings: Findings) -> Iterator[dict[str, Any]]:
     """Rows with all of their pictures; of a tree, one by one, as each may lack a file."""
     dataset = views.dataset
     if dataset.tree is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from specsia_build.errors import SpecsiaError, brief, plural
+
+Progress = Callable[[int, int], None]
+"""Called as a check goes on, with what is done and what there is in all, in bytes or parts."""
 
 MOST_LISTED = 20  # Problems listed for each check; all are counted
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
@@ -24,22 +25,20 @@ from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.frame import POSITION_CHANNELS, Camera, decode_position
-from specsia_build.pictures.films import Pixels
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS
 from specsia_build.rendering.ink import MOST_OFF_COLOUR, contour_colour, luma, off_colour
 from specsia_build.rendering.positions import edge_image
 
 Values = Mapping[str, Any]  # A row of pyarrow: value by column, an image as a mapping of `bytes` and `path`
-TURNTABLE = "turntable"  # Action of clips of a character at rest, whose positions are where they are seen
 Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
 
 LANDING_PX = 1.5  # Largest median distance of a position from its own pixel
 DRIFT_PX = 0.6  # The same along rows or columns
 LANDING_SIZE = 512  # Largest side these are for: in larger images a step of 8-bit colours spans more pixels
-FEW_PIXELS = 64  # Fewest pixels to check
+_FEW_PIXELS = 64  # Fewest pixels to check
 
-MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land beyond twice the largest median
+_MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land beyond twice the largest median
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
@@ -128,7 +127,7 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
 def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
     """Check that positions, decoded and projected, land on the pixels that hold them."""
     errors = landing_errors(pos, camera, box, pos_frame)
-    if len(errors) < FEW_PIXELS:
+    if len(errors) < _FEW_PIXELS:
         return
     grown = max(1.0, camera.size / LANDING_SIZE)
     limit, distance = LANDING_PX * grown, np.hypot(*errors.T)
@@ -137,7 +136,7 @@ def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Ite
         yield (
             f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"
         )
-    elif (strays := int(np.count_nonzero(distance > 2 * limit))) > MOST_STRAYS * len(distance):
+    elif (strays := int(np.count_nonzero(distance > 2 * limit))) > _MOST_STRAYS * len(distance):
         yield (
             f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"
         )
@@ -151,7 +150,7 @@ def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """A row group by number, and the settings that its rows must fit."""
 
     place: Place
@@ -178,7 +177,7 @@ class RowFacts:
     content: str | None
 
 
-def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
+def check_group(group: RowGroup) -> tuple[list[RowFacts], Findings]:
     """Check one row group; any problem, including unreadable bytes, is returned as a finding."""
     facts: list[RowFacts] = []
     findings = Findings()
@@ -210,7 +209,7 @@ def _is_missing(column: str, value: Any) -> bool:
     return not optional and (value is None or (isinstance(value, list) and None in value))
 
 
-def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
+def _check_row(row: Values, group: RowGroup, findings: Findings) -> RowFacts:
     uid = row["uid"]
     values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
     stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
@@ -262,7 +261,7 @@ def _decode(uid: str, stored: Mapping[str, Values], findings: Findings) -> dict[
     return images
 
 
-def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> Iterator[str]:
+def _contour(row: Values, group: RowGroup, gt: Pixels, gt_mask: Pixels) -> Iterator[str]:
     # A figure may leave the frame in a clip, but not in a view.
     if group.kind != "clips" or gt_mask.any() or gt.any():
         grey = row["outline_grey"]
@@ -272,9 +271,9 @@ def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> Iterator
         yield from check_contour(gt, gt_mask, row["outline_px"], colour, group.settings.outline == COLOURED)
 
 
-def _position(row: Values, group: Group, pos: Pixels) -> Iterator[str]:
+def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
     low, high = row["bbox_min"], row["bbox_max"]
-    moving = group.kind == "clips" and row["action"] != TURNTABLE
+    moving = group.kind == "clips" and row["action"] != schema.TURNTABLE
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
         yield "bbox_min and bbox_max do not form a box"
     elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):

@@ -19,7 +19,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.frontal import FrontalPair
 from specsia_build.dravie.adapt.overlay import is_copy
 from specsia_build.dravie.config import PATCH, TrainConfig, to_json
-from specsia_build.dravie.data.frames import DrawnPair, Frames, frames_of
+from specsia_build.dravie.data.frames import DrawnPair, FrameArrays, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
@@ -94,7 +94,7 @@ def fit_single(generator: Generator, front: DrawnPair, settings: TrainConfig) ->
 
 
 def _fitted(
-    trainer: Trainer, frames: list[Frames], advance: Callable[[int], object] = lambda _: None
+    trainer: Trainer, frames: list[FrameArrays], advance: Callable[[int], object] = lambda _: None
 ) -> Generator:
     """Train on a character's frames; return the result in evaluation mode."""
     for _ in trainer.learn(PatchSampler(frames, trainer.config)):
@@ -119,7 +119,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     return mask
 
 
-def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
+def withheld_frames(front: DrawnPair, seed: int) -> list[FrameArrays]:
     """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred there.
 
     A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to

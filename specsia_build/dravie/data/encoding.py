@@ -25,9 +25,9 @@ from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined, ready
 
 Z_CHANNELS = 4
-POSITION_CHANNELS = 3
+_POSITION_CHANNELS = 3
 STYLE_CHANNELS = 4
-_PLAIN = Z_CHANNELS + POSITION_CHANNELS  # Channels of an input without the drawing
+_PLAIN = Z_CHANNELS + _POSITION_CHANNELS  # Channels of an input without the drawing
 GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
 CANDIDATES = (0, *range(_PLAIN, _PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
@@ -68,7 +68,7 @@ def put_input(out, pixel, position, looked_up, style):  # type: ignore[no-untype
     """Encode a pixel of Z (4,), Zpos (3,), drawing (12,), style (4,) into `out`, (7,) or (23,) float32."""
     put_picture(out, pixel)
     covered = pixel[3] > 0
-    for c in range(POSITION_CHANNELS):
+    for c in range(_POSITION_CHANNELS):
         out[Z_CHANNELS + c] = code(position[c]) if covered else NO_CODE
     if out.shape[0] == GUIDED:
         for c in range(LOOKED_UP_CHANNELS):

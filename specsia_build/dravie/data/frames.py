@@ -36,7 +36,7 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.pool import map_ahead
 from specsia_build.rendering.ink import MOST_OFF_COLOUR, off_colour
 
-VERSION = 8  # Of the files' layout and of what rows are decoded to; part of their fingerprint
+CACHE_VERSION = 8  # Of the files' layout and of what rows are decoded to; part of their fingerprint
 PIXEL_BYTES = 27
 MOST_DECODERS = 16  # Threads that decode rows, on a machine of as many cores
 KEPT = 8  # Drawings cached in memory, about 10 MB each
@@ -90,7 +90,7 @@ class Drawings:
 
 
 class Extent(NamedTuple):
-    """Location of a row; the columns of `Frames.extents`.
+    """Location of a row; the columns of `FrameArrays.extents`.
 
     Attributes:
         offset: first byte in `pixels`.
@@ -113,7 +113,7 @@ class Extent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameArrays:
     """Decoded rows.
 
     Attributes:
@@ -134,7 +134,7 @@ class Frames:
 
 
 class _Index(msgspec.Struct):
-    """Index of a cache: file sizes in bytes, rows (see `Frames`), and uids of rows that show nothing."""
+    """Index of a cache: file sizes in bytes, rows (see `FrameArrays`), and uids of rows that show nothing."""
 
     sizes: dict[str, int]
     views: list[tuple[str, str]]
@@ -206,7 +206,7 @@ def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
 
 def frames_of(
     pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArray[np.bool_] | None = None
-) -> Frames:
+) -> FrameArrays:
     """Keep pairs of one character, and its drawing, in memory.
 
     `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises
@@ -221,10 +221,10 @@ def frames_of(
         np.frombuffer(pixels.getbuffer(), np.uint8),
         np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
     )
-    return Frames(*arrays, np.array(index.extents, np.int64), index.views)
+    return FrameArrays(*arrays, np.array(index.extents, np.int64), index.views)
 
 
-def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
+def open_frames(dataset: OpenedDataset, config: str, split: str) -> FrameArrays:
     """Open the decoded rows of a split; they are decoded into the user's cache first if necessary.
 
     Raises `SpecsiaError` if the dataset cannot be read, all rows are empty, or the cache cannot be written.
@@ -234,7 +234,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     shards = [
         (s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)
     ]
-    key = json.dumps([VERSION, dataset.digest(), config, split, shards])
+    key = json.dumps([CACHE_VERSION, dataset.digest(), config, split, shards])
     cache = user_cache() / "frames" / hashlib.sha256(key.encode()).hexdigest()[:24]
     try:
         with writing(cache):
@@ -258,7 +258,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     # A patch consists of scattered lines, so that read-ahead is useless.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
-    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), index.views)
+    return FrameArrays(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), index.views)
 
 
 def _complete(cache: Path) -> _Index | None:

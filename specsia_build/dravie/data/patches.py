@@ -21,7 +21,7 @@ from specsia_build.dravie.data.encoding import (
     put_input,
     put_picture,
 )
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.jit import compiled, inlined
 from specsia_build.pool import map_ahead
@@ -140,7 +140,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
     """Fill the patches whose row is in these frames.
 
     Args:
-        frames: pixels, runs and extents, see `Frames`.
+        frames: pixels, runs and extents, see `FrameArrays`.
         place: number of the first row, and number of all rows.
         draw: seed and step.
         augmentation: whether to recolour and to turn, and shares `no_drawing`, `no_contour` and `redrawn`.
@@ -261,7 +261,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
 class PatchSampler:
     """Patches centred on foreground pixels: a row of `frames` drawn uniformly, then one of its pixels."""
 
-    frames: Sequence[Frames]
+    frames: Sequence[FrameArrays]
     config: TrainConfig
 
     def batch(self, step: int) -> Batch:

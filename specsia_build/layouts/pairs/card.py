@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import RANDOM
 from specsia_build.dataset import schema
@@ -26,7 +27,6 @@ from specsia_build.layouts.card import (
 )
 from specsia_build.layouts.part import Facts, Member
 from specsia_build.pictures.files import write_still
-from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.sheets import WHITE, Sheet, spread
 from specsia_build.png import decode_rgba
 
@@ -90,8 +90,10 @@ def counted(facts: Facts, count: Callable[[Sequence[Member]], int]) -> dict[str,
     """Counts of members by backend and split, without empty splits."""
     counts: dict[str, dict[str, int]] = {}
     for backend, members in by_backend(facts.members).items():
-        parts = {name: [m for m in members if facts.splits[m.character] == name] for name in schema.SPLITS}
-        counts[backend] = {split: count(part) for split, part in parts.items() if part}
+        counts[backend] = {}
+        for split in schema.SPLITS:
+            if part := [member for member in members if facts.splits[member.character] == split]:
+                counts[backend][split] = count(part)
     return counts
 
 
@@ -178,11 +180,10 @@ def _counts(facts: Facts, rows: Rows, moving: bool) -> str:
         "characters": counted(facts, lambda members: len({m.character for m in members}))
     }
     counts |= {"clips": counted(facts, len), "frames": rows} if moving else {"rows": rows}
-    lines = [
-        (backend, split, *(counts[name][backend].get(split, 0) for name in counts))
-        for backend, by_split in rows.items()
-        for split in by_split
-    ]
+    lines = []
+    for backend, by_split in rows.items():
+        for split in by_split:
+            lines.append((backend, split, *(counts[name][backend].get(split, 0) for name in counts)))
     texts = [table(["backend", "split", *counts], lines)]
     if moving:
         of_clips = {member.id: member.action for member in facts.members}
@@ -217,9 +218,8 @@ def write_pairs_teaser(folder: Path, configs: Sequence[str]) -> bytes:
     named = [config for config in dict.fromkeys(configs) if config in dataset.configs] or [*dataset.configs]
     named, several = named[:_CONFIGS], len(named) > 1
     positions = [_positions(dataset, config) for config in named]
-    common = [key for key in positions[0] if all(key in others for others in positions[1:])] or list(
-        positions[0]
-    )
+    in_all = set(positions[0]).intersection(*positions[1:])
+    common = [key for key in positions[0] if key in in_all] or list(positions[0])
     # An empty key, with nothing to draw, stands for a dataset without rows.
     keys = [common[k] for k in spread(len(common), _ITEMS)] or [""]
     sides = [(named[0], positions[0], schema.GT)]

@@ -11,12 +11,11 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import GT, MASK
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.verify.check import verify as verify_rows
-from specsia_build.dataset.verify.report import Report
+from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.pairs.card import by_backend, write_card, write_pairs_teaser
 from specsia_build.layouts.part import Facts, Member, Part, Parts
-from specsia_build.layouts.verify_folder import Progress
 
 
 class Pairs(Layout):
@@ -68,7 +67,9 @@ class Pairs(Layout):
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
         groups = by_backend(facts.members)
-        members = {backend: [member.values for member in group] for backend, group in groups.items()}
+        members = {}
+        for backend, group in groups.items():
+            members[backend] = [member.values for member in group]
         record = {**facts.build, "schema_version": schema.SCHEMA_VERSION}
         record |= {"planned": facts.planned, "quarantined": dict(facts.quarantined)}
         content = {"members": members, "record": record, "splits": splits.to_json(facts.splits)}

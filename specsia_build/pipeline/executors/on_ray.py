@@ -25,7 +25,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors import PRELOADED, Executor, Needs
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.pool import Lost, R, Results, T, given_up, never
 
 ATTEMPTS = 3  # Number of times that an item is tried if its worker or node ends
@@ -129,13 +129,13 @@ class Holder:
 
 
 @contextmanager
-def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
+def ray_executor(config: BuildConfig, paths: RunPaths, say: Callable[[str], None]) -> Iterator[Executor]:
     """Open an executor on the cluster of RAY_ADDRESS, or one of this machine; joined when there is work."""
     address = _cluster_address()
     _load_ray(own=address is None)
     source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
     variables = {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
-    here = Here(Path.cwd(), __version__, layout.root, source, variables)
+    here = Here(Path.cwd(), __version__, paths.root, source, variables)
     with ExitStack() as opened:
         join = cache(lambda: opened.enter_context(_joined(address, config, say)))
 
@@ -147,7 +147,7 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
                 packed = [pickle.dumps((function, item, needs)) for item in items]
                 yield from _run(here, packed, needs, config.workers, enough)
                 # A network file system may cache that a file was missing until its folder is listed again.
-                for _ in os.walk(layout.artefacts):
+                for _ in os.walk(paths.artefacts):
                     pass
 
         yield execute

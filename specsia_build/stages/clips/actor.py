@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.actions import FRAMES, chosen, matching
+from specsia_build.characters.actions import FRAME_RATE, chosen, matching
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
@@ -173,7 +173,7 @@ def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
     indices, frame = ([], None) if pose == "rest" else chosen(names, pose)
     motions = [animated.motions[index] for index in indices]
     start = min((motion.start for motion in motions), default=0.0)
-    time = start if frame is None else frame / FRAMES
+    time = start if frame is None else frame / FRAME_RATE
     tracks = {(track.node, track.path): track for motion in motions for track in motion.tracks}
     return poses(animated.rig.skeleton, Motion(pose, tuple(tracks.values()), time, time), np.array([time]))
 

@@ -21,15 +21,15 @@ from specsia_build.stages.reconstruct import array_file, dump_array, load_array,
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 
-VERSION = 4  # Version of the method that transfers weights
+_VERSION = 4  # Version of the method that transfers weights
 
 _ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
 
 
 def registered(earlier: Earlier) -> Mesh:
     """The reconstruction's mesh after registration."""
-    similarity = Similarity(**earlier[project.STAGE].meta["registration"])
-    mesh: Mesh = similarity.apply_to(mesh_from_files(earlier[reconstruct.STAGE].files))
+    similarity = Similarity(**earlier[project.PROJECT].meta["registration"])
+    mesh: Mesh = similarity.apply_to(mesh_from_files(earlier[reconstruct.RECONSTRUCT].files))
     return mesh
 
 
@@ -45,14 +45,14 @@ def own_clip(job: Job, earlier: Earlier, action: str) -> tuple[Rig, Motion] | No
     motion = None if own is None else next((motion for motion in own.motions if motion.name == action), None)
     if own is None or motion is None:
         return None
-    similarity, place = Similarity(**earlier[project.STAGE].meta["registration"]), np.eye(4)
+    similarity, place = Similarity(**earlier[project.PROJECT].meta["registration"]), np.eye(4)
     place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
     return own.rig.of_vertices(own.character.mesh.used).placed(place), motion
 
 
 def _settings(job: Job) -> dict[str, Any]:
     return {
-        "carry": VERSION,
+        "carry": _VERSION,
         "entry": entry_settings(job.entry),
         "size": job.config.size,
         "views": job.config.views,
@@ -61,14 +61,14 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
-    files = earlier[motions.STAGE]["inputs"].items()
+    files = earlier[motions.MOTIONS]["inputs"].items()
     own = {name: digest for name, digest in files if not name.startswith(motions.MOTION)}
     return {**own, **reconstruction_digests(earlier)}
 
 
 def reconstruction_digests(earlier: EarlierMeta) -> dict[str, str | None]:
     """The registered reconstruction, and the files that it was read from, as they may hold motions too."""
-    artefact, registration = earlier[reconstruct.STAGE], earlier[project.STAGE]["registration"]
+    artefact, registration = earlier[reconstruct.RECONSTRUCT], earlier[project.PROJECT]["registration"]
     return {
         **{f"reconstruction/{name}": file["sha256"] for name, file in artefact["files"].items()},
         **{f"made/{name}": digest for name, digest in artefact["inputs"].items()},
@@ -88,7 +88,7 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     warnings, own = list(report.warnings), own_of(job)
     if own is not None:
         own_names = [motion.name for motion in own.motions]
-        if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.STAGE].meta)):
+        if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.MOTIONS].meta)):
             warnings.append(
                 f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none "
                 "named as the character's, so it takes the character's by weights carried over: rename its "
@@ -118,10 +118,10 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     return Rig(skeleton=skeleton, morphs=morphs, **arrays)
 
 
-STAGE = CharacterStage(
+CARRY = CharacterStage(
     name="carry",
     version=2,
-    earlier=(motions.STAGE, reconstruct.STAGE, project.STAGE),
+    earlier=(motions.MOTIONS, reconstruct.RECONSTRUCT, project.PROJECT),
     make=carry,
     settings=_settings,
     inputs=_inputs,

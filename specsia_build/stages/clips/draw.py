@@ -75,13 +75,13 @@ def _settings(job: Job) -> dict[str, Any]:
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
     """Digests of the files that decide a clip: the character's files and its motion's file."""
     own = f"{motions.MOTION}{clip_of(job).origin}"
-    files = earlier[motions.STAGE]["inputs"].items()
+    files = earlier[motions.MOTIONS]["inputs"].items()
     return {name: digest for name, digest in files if not name.startswith(motions.MOTION) or name == own}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     regions = {
-        name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS
+        name: file["sha256"] for name, file in earlier[motions.MOTIONS]["files"].items() if name == REGIONS
     }
     return {**source_inputs(job, earlier), **regions}
 
@@ -123,7 +123,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
     layers = layers_of(settings.layouts)
-    motion = earlier[motions.STAGE]
+    motion = earlier[motions.MOTIONS]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
     if empty == len(shot.times):
@@ -215,6 +215,6 @@ def _warnings(
         yield f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
 
 
-STAGE = CharacterStage(
-    "draw", 18, (motions.STAGE,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
+DRAW = CharacterStage(
+    "draw", 18, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
 )

@@ -12,6 +12,7 @@ from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import READING
 from specsia_build.config import OWN, ClipSettings
+from specsia_build.dataset.schema import TURNTABLE
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.layouts.registry import layers_of
@@ -34,8 +35,7 @@ from specsia_build.stages.stage import (
 
 # Prefixes of names of inputs: files of the character, and files of motions
 CHARACTER, MOTION = "character/", "motion/"
-# Motion of a still figure, and seconds that the camera takes around it
-TURNTABLE, TURN_SECONDS = "turntable", 3.0
+TURN_SECONDS = 3.0  # Seconds that the camera takes around a figure at rest
 REGIONS_VERSION = 1  # To be raised whenever a character would get other regions
 _MOST_NAME = 50  # Largest number of bytes of a motion's name in its clips' ids
 
@@ -108,9 +108,11 @@ def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> lis
         f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes "
         "others": still,
     }
-    return [
-        f"motions {kind}: {_listed([m.name for m in motions])}" for kind, motions in kinds.items() if motions
-    ]
+    sentences = []
+    for kind, motions in kinds.items():
+        if names := [motion.name for motion in motions]:
+            sentences.append(f"motions {kind}: {_listed(names)}")
+    return sentences
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -157,6 +159,6 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     )
 
 
-STAGE = CharacterStage(
+MOTIONS = CharacterStage(
     "motions", READING + 29, make=find, settings=_settings, inputs=_inputs, sources=_sources
 )

@@ -23,9 +23,9 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    rig = {f"rig/{name}": file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
+    rig = {f"rig/{name}": file["sha256"] for name, file in earlier[carry.CARRY]["files"].items()}
     masks = {
-        name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)
+        name: file["sha256"] for name, file in earlier[draw.DRAW]["files"].items() if name.startswith(MASK)
     }
     return {**draw.source_inputs(job, earlier), **rig, **masks, **carry.reconstruction_digests(earlier)}
 
@@ -38,13 +38,13 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """
     clip = draw.clip_of(job)
     config = job.config
-    clean = earlier[draw.STAGE]
+    clean = earlier[draw.DRAW]
     actor = actor_of(job)
     mesh = carry.registered(earlier)
     own = carry.own_clip(job, earlier, clip.action) if clip.origin else None
     shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
     if own is None:
-        rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
+        rig = carry.rig_of(earlier[carry.CARRY], actor.rig.skeleton)
     else:
         rig, motion = own
         times = motion.start + shot.times - shot.times[0]
@@ -59,7 +59,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mean = float(np.mean(ious))
     warnings = []
     if mean < config.min_iou:
-        backend = earlier[reconstruct.STAGE].meta["backend"]
+        backend = earlier[reconstruct.RECONSTRUCT].meta["backend"]
         warnings.append(
             f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} "
             f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia "
@@ -67,7 +67,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         )
     meta = {
         "id": clip.id,
-        "backend": earlier[reconstruct.STAGE].meta["backend"],
+        "backend": earlier[reconstruct.RECONSTRUCT].meta["backend"],
         "iou": ious,
         "weights": "carried" if own is None else "own",
         "mean_iou": mean,
@@ -77,10 +77,10 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     return Artefact(clip.id, files, meta), ()
 
 
-STAGE = CharacterStage(
+MOVE = CharacterStage(
     name="move",
     version=9,
-    earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
+    earlier=(motions.MOTIONS, draw.DRAW, reconstruct.RECONSTRUCT, project.PROJECT, carry.CARRY),
     make=move,
     settings=_settings,
     inputs=_inputs,

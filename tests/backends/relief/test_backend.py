@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
-from specsia_build.backends.relief import backend, net, train
+from specsia_build.backends.relief import backend, examples, net, train
 from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of
 from specsia_build.backends.scoring import check_generated
@@ -232,11 +233,11 @@ def test_weights_are_small() -> None:
 
 @pytest.fixture(scope="module")
 def picture() -> Any:
-    return train._picture(selftest.figure())
+    return examples._picture(selftest.figure())
 
 
 def test_examples_depend_on_seed_only(picture: Any) -> None:
-    one, two, other = (train.example(picture, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, two, other = (examples.example(picture, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert not np.array_equal(one["x"], other["x"])
     assert one["x"].shape == (CHANNELS, SIZE, SIZE)
@@ -253,7 +254,7 @@ def test_stretched_rows_keep_their_shape() -> None:
     whole = np.dstack([cover, cover])
     ratios, heights = [], []
     for seed in range(20):
-        _, _, covered, deep = train._reshaped(np.random.default_rng(seed), (whole, whole, cover, depth))
+        _, _, covered, deep = examples._reshaped(np.random.default_rng(seed), (whole, whole, cover, depth))
         widths, depths = np.count_nonzero(covered[..., 0], axis=1), deep[..., 0].max(axis=1).astype(float)
         np.testing.assert_allclose(widths[widths > 0], 2 * depths[widths > 0], atol=2)
         ratios += [widths.max() / widths[widths > 0].min()]
@@ -263,14 +264,14 @@ def test_stretched_rows_keep_their_shape() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
-    model = train.train(train.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
+    model = train.train(examples.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
     weights = tmp_path / "weights.safetensors"
     planes = {
         name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value
         for name, value in read_tensors(weights).items()
     }
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
-    example = train.example(picture, np.random.default_rng(3))
+    example = examples.example(picture, np.random.default_rng(3))
     with torch.no_grad():
         predicted, key = model(torch.from_numpy(example["x"])[None])
         hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]).long(), COLOURS + 1)[
@@ -284,6 +285,29 @@ def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path)
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
+
+
+def test_turned_silhouettes_differ_by_thickness(picture: Any) -> None:
+    made = examples.example(picture, np.random.default_rng(1))
+    depth, both = (torch.from_numpy(made[name])[None] for name in ("depth", "both"))
+    thinner = (
+        depth.mean(1, keepdim=True)
+        + torch.tensor([1.0, -1.0])[:, None, None] * (depth[:, :1] - depth[:, 1:]) / 4
+    )
+    side, front = torch.tensor([math.pi / 2]), torch.tensor([0.0])
+    assert float(train.silhouette_loss(depth, depth, both, side)) == 0
+    assert float(train.silhouette_loss(thinner, depth, both, front)) < 0.01
+    assert 0.3 < float(train.silhouette_loss(thinner, depth, both, side)) < 0.6
+
+
+def test_kept_pictures_are_those_that_were_drawn(picture: Any, tmp_path: Path) -> None:
+    examples.save_pictures(tmp_path / "kept.npz", [(picture, 0.25), (picture, 0.75)])
+    kept = examples.load_pictures(tmp_path / "kept.npz")
+    assert [weight for _, weight in kept] == [0.25, 0.75]
+    for layer, stored in zip(picture, kept[1][0], strict=True):
+        assert layer.dtype == stored.dtype and np.array_equal(layer, stored)
+    result = CliRunner().invoke(train.main, ["--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
 
 
 def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,4 +332,4 @@ def test_samples_at_rest_and_turned(tmp_path: Path) -> None:
         provide(entry)
         lines.append({"id": entry.id, "path": entry.path.relative_to(tmp_path).as_posix(), "split": split})
     (tmp_path / "samples.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert [weight for _, weight in train.pictures(tmp_path / "samples.jsonl")] == [0.5, 0.5]
+    assert [weight for _, weight in examples.pictures(tmp_path / "samples.jsonl")] == [0.5, 0.5]

@@ -14,7 +14,7 @@ import pytest
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard
 
 ARROW = schema.arrow_schema(schema.MOVING_COLUMNS)
@@ -23,7 +23,7 @@ Rows = list[StoredRow]
 
 
 @pytest.fixture
-def dataset(clips_run: RunLayout, tmp_path: Path) -> Path:
+def dataset(clips_run: RunPaths, tmp_path: Path) -> Path:
     """A copy of a dataset of clips."""
     return Path(shutil.copytree(clips_run.dataset, tmp_path / "dataset"))
 
@@ -42,7 +42,7 @@ def of(rows: Rows, action: str, view: int = 0) -> Rows:
     return [row for row in rows if (row["action"], row["view"]) == (action, view)]
 
 
-def test_clean_clips_pass(clips_run: RunLayout) -> None:
+def test_clean_clips_pass(clips_run: RunPaths) -> None:
     report = verify(clips_run.dataset)
     assert report.ok, report.lines()
     assert report.notes

@@ -29,7 +29,7 @@ from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.runs import checkpoints
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from tests.commands import specsia
 from tests.dravie.pairs import model_of, write_run
 
@@ -243,6 +243,6 @@ def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Pat
             load_drawing(tmp_path / "out")
 
 
-def test_frontal_pair_of_clips(clips_run: RunLayout) -> None:
+def test_frontal_pair_of_clips(clips_run: RunPaths) -> None:
     pair = find_frontal(open_dataset(clips_run.dataset), "b").pair
     assert (pair.character_id, pair.view, pair.frame) == ("b", 0, 0)

@@ -20,12 +20,12 @@ from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import REACH, ModelConfig
 from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data.encoding import decode_output, encode_input
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, frames_of, open_frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays, frames_of, open_frames
 from specsia_build.dravie.data.patches import _recoloured, prefetched
 from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import Ink
 from tests.dataset.small import change, pixels, put
@@ -57,13 +57,13 @@ def opened(dataset: Path) -> OpenedDataset:
     return open_dataset(dataset)
 
 
-def _open(dataset: OpenedDataset, cache: Path, config: str = "fat", split: str = "train") -> Frames:
+def _open(dataset: OpenedDataset, cache: Path, config: str = "fat", split: str = "train") -> FrameArrays:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", str(cache))
         return open_frames(dataset, config, split)
 
 
-def _same(one: Frames, two: Frames) -> bool:
+def _same(one: FrameArrays, two: FrameArrays) -> bool:
     arrays = ("pixels", "runs", "extents", "views")
     return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays)
 
@@ -149,7 +149,7 @@ def test_empty_rows_are_named(dataset: Path, tmp_path: Path, capsys: pytest.Capt
         frames_of([pair, replace(pair, z=np.zeros_like(pair.z))])
 
 
-def test_clip_frames_give_patches(clips_run: RunLayout, tmp_path: Path) -> None:
+def test_clip_frames_give_patches(clips_run: RunPaths, tmp_path: Path) -> None:
     opened = open_dataset(clips_run.dataset)
     frames = _open(opened, tmp_path, "default")
     assert len(frames) == opened.splits("default")["train"]
@@ -313,7 +313,7 @@ GUIDED: dict[str, Any] = {
 }
 
 
-def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, Frames]:
+def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, FrameArrays]:
     pair = drawn_pair(shift)
     drawing = Drawing.of(pair)
     return pair, drawing, frames_of([pair], drawing=drawing)

@@ -19,7 +19,7 @@ from specsia_build import png
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.errors import UsageError
 from specsia_build.pictures.films import FILM_GAP, read_mp4
-from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.run import RunPaths
 from specsia_build.rendering.contour import draw_contour
 from tests.artefacts import contents
 from tests.clips import FPS
@@ -278,7 +278,7 @@ def test_own_frontal_view_per_character(tmp_path: Path, dataset: Path) -> None:
     assert {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]} == {"b"}
 
 
-def test_film_rate_per_clip(clips_run: RunLayout, run: Path, tmp_path: Path) -> None:
+def test_film_rate_per_clip(clips_run: RunPaths, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = enhance(run, clips_run.dataset, out, "--split", "test", "--video")
     assert "28 frames repaired" in done.output

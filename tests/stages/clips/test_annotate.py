@@ -28,7 +28,7 @@ def drawn_with(wanted: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch)
     motion_file, _ = motions.find(Job(entry, config), {})
     motion_file = seal(motion_file, "motions", "mark", {})
     (clip,) = motions.clips_of(motion_file.meta)
-    drawn, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: motion_file})
+    drawn, _ = draw.draw(Job(entry, config, clip=clip), {motions.MOTIONS: motion_file})
     return motion_file, drawn
 
 

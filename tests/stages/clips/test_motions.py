@@ -28,16 +28,16 @@ def test_rest_other_than_bind_pose(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     for name, bent in (("plain", 0.0), ("bent", 0.6)):
         write_figure(tmp_path / "figures" / f"{name}.glb", 1, bent=bent)
-    layout, _ = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", views=1))
+    paths, _ = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", views=1))
     rows = [
         row
-        for path in layout.dataset.rglob("data/*.parquet")
+        for path in paths.dataset.rglob("data/*.parquet")
         for row in read_rows(path)
         if row["action"] == "sway"
     ]
     for name, least in (("plain", 0.85), ("bent", 0.7)):
         assert np.mean([row["iou"] for row in rows if row["character_id"] == name]) > least
-    drawn = [read_meta(path) for path in layout.artefact(draw.STAGE, None, "plain-sway-00").parent.iterdir()]
+    drawn = [read_meta(path) for path in paths.artefact(draw.DRAW, None, "plain-sway-00").parent.iterdir()]
     loops = {meta["clip"]["action"]: meta["loops"] for meta in drawn if meta is not None}
     assert loops == {"sway": True, "turntable": True, "walk": False}
 
@@ -50,10 +50,10 @@ def test_surface_keeps_its_colour(tmp_path: Path) -> None:
         Path("sample:1"), layouts=["frames"], motions=["jump"], turntable=False, views=1, frames=4
     )
     config = replace(stated, size=512)
-    layout, _ = run_clips(tmp_path / "out", config)
+    paths, _ = run_clips(tmp_path / "out", config)
     (entry,) = open_source("sample:1", tmp_path / "samples").entries
     clip_id = f"{entry.id}-jump-00"
-    drawn = read_artefact(layout.artefact(draw.STAGE, None, clip_id), clip_id)
+    drawn = read_artefact(paths.artefact(draw.DRAW, None, clip_id), clip_id)
     actor = actor_of(Job(entry=entry, config=config))
     shot = shot_again(Clip(**drawn.meta["clip"]), actor, config, drawn.meta["width"], drawn.meta["shift"])
     rest, faces = actor.mesh.vertices.astype(np.float64), actor.mesh.faces
@@ -122,8 +122,8 @@ def made(folder: Path, clips: list[Moves], *, under: bool = False, **settings: A
     """What is said of the clips of a scene, and the artefacts of those that were drawn."""
     write_scene(folder / "figures/a.glb", clips, under=under)
     config = clips_config(folder / "figures", layouts=["frames"], turntable=False, views=1, **settings)
-    layout, summary = run_clips(folder / "out", config)
-    drawn = layout.artefact(draw.STAGE, None, "a-x-00").parent
+    paths, summary = run_clips(folder / "out", config)
+    drawn = paths.artefact(draw.DRAW, None, "a-x-00").parent
     return " ".join(summary.warnings.get("a", ())), [
         read_artefact(path, path.stem) for path in sorted(drawn.glob("*.tar"))
     ]
