@@ -157,7 +157,7 @@ _CHECKS: dict[str, Callable[[], Fact]] = {
     "memory": memory,
     "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
     "GPU": gpu,
-    "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
+    "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, evaluate, GPUs"),
     "ffmpeg": partial(_run_python, _FFMPEG, "films: MP4 and GIF", "pip install imageio-ffmpeg"),
     "metrics": partial(
         extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"

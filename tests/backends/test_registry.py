@@ -206,3 +206,13 @@ def test_documented_example_builds(tmp_path: Path) -> None:
     (line,) = (out / "failures.jsonl").read_text().splitlines()
     assert "cushion failed on 1 (IndexError" in json.loads(line)["reason"]
     assert "[][1]" in (out / "logs/reconstruct/cushion/1.txt").read_text()
+
+
+def test_backends_load_without_readers() -> None:
+    """Readers of meshes are imported when a mesh is read, so that other commands start sooner."""
+    code = (
+        "import sys; from specsia_build.backends.registry import load_backend; load_backend('relief'); "
+        "print([name for name in sys.modules if name.startswith('specsia_build.characters.')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['specsia_build.characters.character']"
