@@ -92,10 +92,13 @@ def _spread_along(squares, features):  # type: ignore[no-untyped-def]
     least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
     for a in range(n):
         for b in range(n):
-            if features[a, b].max() >= 0:
+            known = False
+            for c in range(n):
+                known |= features[a, b, c] >= 0
+            if known:
                 _lower_envelope(squares[a, b], features[a, b], cuts, hull, least, owners)
-                squares[a, b] = least
-                features[a, b] = owners
+                for c in range(n):
+                    squares[a, b, c], features[a, b, c] = least[c], owners[c]
 
 
 _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)

@@ -194,7 +194,9 @@ def _normal_equations(shape, views, pose, masks, distances, lead):  # type: igno
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, views[k], facing, outline, change)
         fill(points, shape.ends, outline[:n], change[:n], drawn[0], layers)
-        counts[k] = overlaps(drawn, masks[k : k + 1])[0]
+        covered = overlaps(drawn, masks[k : k + 1])
+        # Assigning a row at once would take a second more to compile.
+        counts[k, 0], counts[k, 1] = covered[0, 0], covered[0, 1]
         share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
             m = trace(points, shape.ends, outline[:n], axis, drawn[0], crossed)

@@ -110,11 +110,12 @@ def _palette_logits(predicted, key, labels, guided, out):  # type: ignore[no-unt
                     for c in range(KEY_CHANNELS):
                         sums[number, c] += here[number] * key[row, column, c]
     scale, middle = np.float32(KEY_CHANNELS**0.5), KEY_CHANNELS // 2
+    mean, products = np.empty(KEY_CHANNELS, np.float32), np.empty(middle, np.float32)
     for number in range(COLOURS):
         if counts[number] == 0:
             continue
-        mean = (sums[number] / counts[number]).astype(np.float32)
-        products = np.empty(middle, np.float32)
+        for c in range(KEY_CHANNELS):
+            mean[c] = sums[number, c] / counts[number]
         for row in range(out.shape[0]):
             for column in range(out.shape[1]):
                 query = predicted[row, column, 3 + GUIDES :]
