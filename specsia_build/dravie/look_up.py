@@ -85,20 +85,25 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
 
 
 @compiled
-def _spread_along(squares, features):  # type: ignore[no-untyped-def]
-    """Spread features of cells (N, N, N), -1 is none, along the last axis; adds to squared distances."""
-    n = features.shape[2]
+def _spread_along(squares, features, step):  # type: ignore[no-untyped-def]
+    """Spread features of cells (`CELLS`, `CELLS`, `CELLS`), flat, -1 is none; adds to squared distances.
+
+    Cells along the axis lie `step` apart, so that one compiled function serves all axes.
+    """
+    n = CELLS
     cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
     least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
-    for a in range(n):
-        for b in range(n):
+    for block in range(0, len(features), n * step):
+        for first in range(block, block + step):
+            stop = block + n * step
+            lengths, line = squares[first:stop:step], features[first:stop:step]
             known = False
             for c in range(n):
-                known |= features[a, b, c] >= 0
+                known |= line[c] >= 0
             if known:
-                _lower_envelope(squares[a, b], features[a, b], cuts, hull, least, owners)
+                _lower_envelope(lengths, line, cuts, hull, least, owners)
                 for c in range(n):
-                    squares[a, b, c], features[a, b, c] = least[c], owners[c]
+                    lengths[c], line[c] = least[c], owners[c]
 
 
 _EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
@@ -238,8 +243,8 @@ class ColourTables(NamedTuple):
         # One place per cell is enough, as near places are compared one by one.
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         squares = np.zeros(cells.shape, np.int32)
-        for axis in (2, 1, 0):
-            _spread_along(squares.swapaxes(axis, 2), cells.swapaxes(axis, 2))
+        for step in (1, CELLS, CELLS * CELLS):
+            _spread_along(squares.ravel(), cells.ravel(), step)
         # The look-up through the body uses the front only.
         columns, column_colours = _means(front[:, 0] * 256 + front[:, 1], colours)
         numbers = np.full((256, 256), -1, np.int32)
