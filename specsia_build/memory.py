@@ -82,8 +82,7 @@ def take(size: int, cure: str = CURE) -> None:
     are too many.
     """
     ask(size, cure)
-    budget = _current.get()
-    if budget is not None:
+    if (budget := _current.get()) is not None:
         budget.taken += size
 
 
@@ -119,10 +118,7 @@ def keep_freed() -> None:
 
 
 def limit_process(size: int) -> None:
-    """Let a character use `size` bytes here; on Linux the system limits the process to `HEADROOM` times that.
-
-    What the process uses by now is not counted.
-    """
+    """Let a character use `size` bytes; on Linux, limit this process to `HEADROOM` times that on top."""
     global _allowed, _held_to
     _allowed = size
     keep_freed()

@@ -14,15 +14,7 @@ from itertools import islice
 
 from specsia_build.animation.skeleton import Skeleton
 
-SIDE_WORDS = {
-    "l": 1,
-    "lf": 1,
-    "lt": 1,
-    "left": 1,
-    "r": -1,
-    "rt": -1,
-    "right": -1,
-}  # Words for sides: 1 is left, -1 right
+SIDE_WORDS = {"l": 1, "lf": 1, "lt": 1, "left": 1, "r": -1, "rt": -1, "right": -1}  # 1 is left, -1 right
 
 _STUCK = re.compile(
     r"(?<![^\W_])([Ll]eft|[Rr]ight|[LRlr])(?=(?:upper|up|lower|low|fore)?(?:buttock|hip|thigh|femur|shin|tibia|calf|knee|"
@@ -53,29 +45,15 @@ def words_of(name: str) -> tuple[str, ...]:
 
 _HELPERS = frozenset(
     (
-        *(
-            "ik",
-            "fk",
-            "pole",
-            "target",
-            "pt",
-            "ctrl",
-            "control",
-            "tweak",
-            "mch",
-            "org",
-            "helper",
-            "twist",
-            "roll",
-        ),
-        *("end", "site", "nub", "tip", "sec", "adj", "prop", "weapon", "slot"),
+        *("ik", "fk", "pole", "target", "pt", "ctrl", "control", "tweak", "mch", "org", "helper"),
+        *("twist", "roll", "end", "site", "nub", "tip", "sec", "adj", "prop", "weapon", "slot"),
     )
 )
 """Words of joints that control or correct others."""
 
 _STEERING = "ik"
 
-_MIDDLE = frozenset(("m", "c", "x"))
+_MIDDLE = frozenset("mcx")
 """Words of joints in the middle: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
 
 _SAYING_NOTHING = frozenset(
@@ -87,9 +65,7 @@ _SAYING_NOTHING = frozenset(
 """Words to ignore in names of joints: ``lShldrBend`` of Daz, ``L_knee_JNT``, ``足D`` of MMD."""
 
 _IN_THE_PALM = "metacarpal"
-
-_OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
-"""Words for legs of figures with more than two."""
+_OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))  # Of figures with more than two
 
 _UNSAID = frozenset(SIDE_WORDS) | _MIDDLE | _SAYING_NOTHING
 
@@ -127,18 +103,12 @@ _FINGERS = {
 
 _NUMBER = "0123456789._- "
 
-_MOST_LIKE, _MOST_ABOVE = (
-    64,
-    1000,
-)  # Most joints of one part, and most ancestors of a node, that are considered
+_MOST_LIKE, _MOST_ABOVE = 64, 1000  # Joints of one part, and ancestors of a node, considered at most
 
 SPINE = ("spine", "chest", "upperChest")
 
-NEEDED = (
-    "hips",
-    "spine",
-    *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")),
-)
+_LEG = ("UpperLeg", "LowerLeg", "Foot")
+NEEDED = ("hips", "spine", *(side + part for side in ("left", "right") for part in _LEG))
 """Bones without which no motion of another figure can be played."""
 
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
@@ -149,15 +119,10 @@ _DECIMAL = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Humanoid:
-    """Bones of a humanoid in a skeleton.
+    """Bones of a humanoid in a skeleton."""
 
-    Attributes:
-        bones: node of each bone that exists, named as in VRM 1.0.
-        spine: nodes from the first above the hips up to the parent of neck and shoulders.
-    """
-
-    bones: Mapping[str, int]
-    spine: tuple[int, ...]
+    bones: Mapping[str, int]  # Node of each bone that exists, named as in VRM 1.0
+    spine: tuple[int, ...]  # Nodes from the first above the hips up to the parent of neck and shoulders
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -187,33 +152,24 @@ class Humanoid:
 
 
 def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
-    """Find the bones of a humanoid in a skeleton.
+    """Find the bones of a humanoid in a skeleton; those of animals and machines lack some.
 
-    Args:
-        skeleton: any skeleton; animals and machines lack bones.
-        stated: nodes of bones as the file states; if it states any, names are ignored. Thumbs of VRM 0.x are
-            renamed as in 1.0.
+    If the file states nodes of any bones, names are ignored. Thumbs of VRM 0.x are renamed as in 1.0.
     """
     if stated:
-        bones = {
-            _current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)
-        }
+        known = {bone: node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
+        bones = {_current(bone, stated): node for bone, node in known.items()}
         return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
     tree, named = _Tree(skeleton), dict[str, int | None]()
     for name, side in (("left", 1), ("right", -1)):
         named |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
     named |= _trunk(tree, named)
-    hips = named["hips"]
-    end = _carrier(tree, named)
-    spine = (
-        [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
-    )
-    choices = (
-        spine[:1],
-        spine[:1] + spine[1:][-1:],
-        [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]],
-    )
-    named |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
+    hips, end = named["hips"], _carrier(tree, named)
+    spine: list[int] = []
+    if hips is not None and end is not None:
+        spine = tree.above(end)[: tree.above(end).index(hips)][::-1]
+    chosen = spine if len(spine) < 3 else [spine[0], spine[len(spine) // 2], spine[-1]]
+    named |= dict(zip(SPINE, chosen, strict=False))
     return Humanoid({bone: node for bone, node in named.items() if node is not None}, tuple(spine))
 
 
@@ -262,10 +218,9 @@ class _Tree:
             elif _STEERING in (words := words_of(name)):
                 side, name = part_of(" ".join(word for word in words if word != _STEERING)) or (0, "")
                 self.candidates.setdefault((side, _STEERING + name), []).append(node)
-        for part, nodes in self.candidates.items():
-            self.candidates[part] = sorted(
-                nodes, key=lambda node: (node not in skeleton.joints, depth[node], node)
-            )[:_MOST_LIKE]
+        for nodes in self.candidates.values():
+            nodes.sort(key=lambda node: (node not in skeleton.joints, depth[node], node))
+            del nodes[_MOST_LIKE:]
 
     def above(self, node: int) -> list[int]:
         """A node and its ancestors, the nearest first."""
@@ -281,15 +236,12 @@ class _Tree:
         Joints with a descendant among the parts `above` come first: Source's ``L_Elbow`` only corrects arms.
         """
         for part in parts:
-            nodes = [
-                node
-                for node in self.candidates.get((side, part), ())
-                if below is None or (node != below and below in self.above(node))
-            ]
+            nodes = self.candidates.get((side, part), [])
+            if below is not None:
+                nodes = [node for node in nodes if below in self.above(node)[1:]]
             if nodes:
-                holding = (
-                    node for node in nodes if above and self.first(side, *above, below=node) is not None
-                )
+                known = nodes if above else ()
+                holding = (node for node in known if self.first(side, *above, below=node) is not None)
                 return next(holding, nodes[0])
         return None
 
@@ -305,8 +257,7 @@ class _Tree:
 
     def is_joint(self, node: int | None) -> bool:
         """Whether skins use a node as a joint, or use no joints at all."""
-        joints = self.skeleton.joints
-        return node is not None and (not joints or node in joints)
+        return node is not None and (not self.skeleton.joints or node in self.skeleton.joints)
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest common ancestor of some nodes, which may be one of them."""
@@ -358,9 +309,8 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
 def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | None]:
     """Five fingers that differ only in numbers, from the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
-    first = sorted(
-        (n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node]
-    )
+    first = [node for node in nodes if not set(tree.above(node)[1:]) & set(nodes)]
+    first.sort(key=lambda node: tree.names[node])
     if len(first) != len(_FINGERS):
         return {}
     fingers: dict[str, int | None] = {}
@@ -383,9 +333,9 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
     # A mesh named like the head is elsewhere in the hierarchy than the joint.
     head = max(tree.candidates.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
-    necks = [
-        node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]
-    ]
+    necks = tree.candidates.get((0, "Neck"), [])
+    if head is not None:
+        necks = [node for node in necks if node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
     if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
 from specsia_build.annotation.tracing import CUT, TracedView, ink
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
@@ -34,9 +35,9 @@ class Features(NamedTuple):
     start: NDArray[np.int32]  # (E + 1,), offsets of the edges in `faces` and `third`
     faces: NDArray[np.int32]  # (H,), faces at each edge
     third: NDArray[np.int32]  # (H,), the vertex of each that is not on the edge
-    always: NDArray[np.bool_]  # (E,), creases and borders: lines wherever visible
-    turning: NDArray[np.bool_]  # (E,), edges that may be silhouettes; not those of slivers
-    opaque: NDArray[np.bool_]  # (E,), whether an opaque face is at the edge
+    always: Mask  # (E,), creases and borders: lines wherever visible
+    turning: Mask  # (E,), edges that may be silhouettes; not those of slivers
+    opaque: Mask  # (E,), whether an opaque face is at the edge
     welded: NDArray[np.int32]  # (V,), lowest vertex at the same place
     corners: NDArray[np.int32]  # (F, 3), welded vertices of faces
     points: NDArray[np.int32]  # (V,), lowest vertex at the same place that moves with it
@@ -93,7 +94,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
     )
 
 
-def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _directions(mesh: Mesh) -> tuple[Doubles, Mask]:
     """Unit normals (F, 3), and which faces are slivers (F,)."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     sides = corners - np.roll(corners, 1, axis=1)
@@ -104,9 +105,7 @@ def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return normal / np.where(flat, 1, area)[:, None], flat
 
 
-def _joined(
-    mesh: Mesh, begin: NDArray[np.int32], end: NDArray[np.int32], chosen: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _joined(mesh: Mesh, begin: NDArray[np.int32], end: NDArray[np.int32], chosen: Mask) -> Doubles:
     """Total length (E,) of the chosen edges between (welded) vertices that are connected with each edge."""
     count = len(mesh.vertices)
     lengths = np.linalg.norm(mesh.vertices[begin] - mesh.vertices[end], axis=1) * chosen
@@ -114,7 +113,7 @@ def _joined(
     return np.asarray(np.bincount(label[begin], lengths, minlength=count)[label[begin]])
 
 
-def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: Mask) -> Mask:
     """Whether the sheets of faces at each edge (E,) have different kinds."""
     begins = np.flatnonzero(sheet)
     least, most = np.minimum.reduceat(kind, begins), np.maximum.reduceat(kind, begins)
@@ -138,7 +137,7 @@ class Lines:
     The latter is -1 where an edge becomes hidden, and along borders at which the mesh has no edge.
     """
 
-    places: NDArray[np.float32]
+    places: Floats
     vertices: NDArray[np.int32]
 
 
@@ -158,7 +157,7 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     return Lines(places[kept], vertices[kept])
 
 
-def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
+def draw_lines(lines: Lines, size: int, width: float) -> Pixels:
     """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
     `_WIDTHS`.
 
@@ -176,7 +175,7 @@ _SEGMENT = 2  # Number of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
-def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
+def segments(line: Pixels, label: NDArray[np.int32], mask: Pixels) -> NDArray[np.int32]:
     """Number a frame's segments (H, W): 4-connected pixels of one region (-1 outside) that no line covers.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
@@ -205,10 +204,10 @@ class Contents:
 
     region: NDArray[np.int32]
     pixels: NDArray[np.int64]
-    colors: NDArray[np.uint8]
+    colors: Pixels
 
 
-def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
+def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: Pixels) -> Contents:
     """Contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
@@ -226,8 +225,8 @@ def matching(
     label: NDArray[np.int32],
     other_seg: NDArray[np.int32],
     other_label: NDArray[np.int32],
-    flow: NDArray[np.float32],
-    unmatched: NDArray[np.bool_],
+    flow: Floats,
+    unmatched: Mask,
 ) -> NDArray[np.int32]:
     """Match the segments of a frame with those of another, by the flow (H, W, 2) from the one to the other.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import merging
 from specsia_build.annotation.merging import Links, Patches, merged, without_specks
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
@@ -35,7 +36,7 @@ class SurfaceRegions:
     """The region of each face (F,), the largest first, and the flat sRGB colours of regions (R, 3)."""
 
     of_face: NDArray[np.int32]
-    colors: NDArray[np.uint8]
+    colors: Pixels
 
 
 def regions(mesh: Mesh) -> SurfaceRegions:
@@ -115,7 +116,7 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
-def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Links:
+def _links(mesh: Mesh, prepared: Prepared, corners: Doubles) -> Links:
     """Link faces that share an edge; of more than two, each with the next."""
     welded = weld(mesh.vertices)[mesh.faces].astype(np.int64)
     start, end = welded.ravel(), np.roll(welded, -1, axis=1).ravel()
@@ -130,9 +131,7 @@ def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Link
     return Links(halves // 3, length, jump)
 
 
-def _near(
-    middle: NDArray[np.float64], area: NDArray[np.float64], linked: NDArray[np.int64], least: float
-) -> NDArray[np.int64]:
+def _near(middle: Doubles, area: Doubles, linked: NDArray[np.int64], least: float) -> NDArray[np.int64]:
     """Pairs (N, 2) of a face of each connected part of an area below `least`, and a face of another part near
     it.
 

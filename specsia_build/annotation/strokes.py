@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import Lines
+from specsia_build.arrays import Floats, Mask
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
@@ -30,7 +31,7 @@ class Strokes:
     Each pair is listed once, the lower index first.
     """
 
-    places: NDArray[np.float32]
+    places: Floats
     points: NDArray[np.int64]
     joined: NDArray[np.int32]
 
@@ -96,9 +97,7 @@ def strokes(
     return Strokes(places[kept], points, number[joined].astype(np.int32))
 
 
-_Graph = tuple[
-    NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]
-]  # places, points and pairs, see `Strokes`
+_Graph = tuple[Floats, NDArray[np.int64], NDArray[np.int32]]  # places, points and pairs, see `Strokes`
 
 
 def _graph(lines: Lines, count: int) -> _Graph:
@@ -116,9 +115,7 @@ def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.asarray(np.unique(pairs, axis=0), np.int32)
 
 
-def _closed(
-    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
-) -> _Graph:
+def _closed(places: Floats, points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
     """Join loose ends that are not vertices with the nearest point, if it is near."""
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
@@ -134,9 +131,7 @@ def _closed(
     return places[first], points[first], _once(of[joined])
 
 
-def _straightened(
-    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
-) -> _Graph:
+def _straightened(places: Floats, points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
     """Simplify lines without vertices of the mesh."""
     free = (points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 2)
     kept, pairs = ~free, list[tuple[int, int]]()
@@ -173,7 +168,7 @@ def _corners(line: list[list[float]]) -> list[int]:
     return sorted(left)
 
 
-def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
+def _paths(joined: NDArray[np.int32], free: Mask) -> list[list[int]]:
     """Lines of free points with the points at both ends; closed lines end in their first point."""
     beside: dict[int, list[int]] = {}
     for a, b in joined[free[joined].any(axis=1)].tolist():
@@ -198,7 +193,7 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
     return paths
 
 
-def _bridged(joined: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _bridged(joined: NDArray[np.int32], kept: Mask) -> NDArray[np.int32]:
     """Pairs of kept points after removing the others, each of which is between two."""
     pairs = [joined[kept[joined].all(axis=1)]]
     ends = [(path[0], path[-1]) for path in _paths(joined, ~kept) if kept[path[0]] and kept[path[-1]]]

@@ -82,8 +82,7 @@ def find_outline(shape, view, facing, outline, change):  # type: ignore[no-untyp
     """Find the edges at which the number of layers changes; returns their number.
 
     Fills `outline` (E,) with the edges, `change` (E,) with the change, and `facing` (F + 1,) int8 with the
-    side that
-    each face shows: 1, -1, or 0 for a face seen edge on.
+    side that each face shows: 1, -1, or 0 for a face seen edge on.
     """
     normals, sides = shape.normals, shape.sides
     faces = normals.shape[1]
@@ -141,8 +140,7 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
 
 @compiled
 def trace(points, ends, outline, axis, mask, out):  # type: ignore[no-untyped-def]
-    """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1,
-    else columns.
+    """Count where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
 
     Only edges that run across rather than along the lines count. `out` holds `slots` (H, H + 1) int32, which
     is zero before and after, and three arrays to fill for each place: `edges` with its edge, `lines` with the

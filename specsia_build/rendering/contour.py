@@ -7,8 +7,9 @@ leaves c of the pixel's area on its inner side.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from specsia_build.arrays import Pixels
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
@@ -161,9 +162,7 @@ def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped
     return out
 
 
-def draw_contour(
-    color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, ink: ArrayLike
-) -> NDArray[np.uint8]:
+def draw_contour(color: Pixels, coverage: Pixels, thickness: float, ink: ArrayLike) -> Pixels:
     """Draw a contour around a silhouette and holes; pixels inside keep their colour, alpha covers the line.
 
     Args:
@@ -181,5 +180,5 @@ def draw_contour(
         return color.copy()
     distance = outside_distance(coverage, float(thickness) + 1.0)
     colours = ready(np.broadcast_to(levels, (*coverage.shape, 3)), np.uint8)
-    drawn: NDArray[np.uint8] = _draw(color, coverage, distance, float(thickness), colours)
+    drawn: Pixels = _draw(color, coverage, distance, float(thickness), colours)
     return drawn

@@ -49,17 +49,11 @@ PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for wh
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """A line around a figure of a picture (H, W).
+    """A line around a figure of a picture (H, W)."""
 
-    Attributes:
-        score: evidence for it, 0 to 1; see `LEAST_SCORE`.
-        ink: its width in pixels and its colours.
-        line: (H, W) bool, its pixels and those that it mixes with, and paper outside of it.
-    """
-
-    score: float
-    ink: Ink
-    line: Mask
+    score: float  # Evidence for it, 0 to 1; see `LEAST_SCORE`
+    ink: Ink  # Its width in pixels and its colours
+    line: Mask  # (H, W), its pixels and those that it mixes with, and paper outside of it
 
     @property
     def kept(self) -> bool:

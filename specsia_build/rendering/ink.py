@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -29,17 +28,11 @@ def luma(colour: Sequence[float]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Ink:
-    """The style of a contour, in one colour or in several that follow the figure's.
+    """The style of a contour, in one colour or in several that follow the figure's."""
 
-    Attributes:
-        width: thickness in pixels.
-        beside: (N, 3) uint8 sRGB, colours of the figure beside the line, N at least 1.
-        colours: (N, 3) uint8 sRGB, colours of the line there.
-    """
-
-    width: float
-    beside: Pixels
-    colours: Pixels
+    width: float  # Thickness in pixels
+    beside: Pixels  # (N, 3) sRGB, colours of the figure beside the line, N at least 1
+    colours: Pixels  # (N, 3) sRGB, colours of the line there
 
     @staticmethod
     def of_one(width: float, colour: tuple[int, int, int]) -> "Ink":
@@ -82,7 +75,7 @@ def contour_colour(gt: Pixels, gt_mask: Pixels) -> list[int]:
     return [int(level + 0.5) for level in sums / max(1.0, weights.sum())]
 
 
-def off_colour(gt: Pixels, gt_mask: Pixels, colour: Sequence[int]) -> NDArray[np.bool_]:
+def off_colour(gt: Pixels, gt_mask: Pixels, colour: Sequence[int]) -> Mask:
     """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
     levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
     return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))

@@ -61,19 +61,12 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Working memory for one view after the other; pictures are `padded`.
+    """Working memory for one view after the other; pictures are `padded`."""
 
-    Attributes:
-        nearest: (H, W) float32, depth at each pixel's centre.
-        ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
-        marked: (H, W) uint8, why a pixel may have to be looked at closely.
-        loaded: see `Loaded`.
-    """
-
-    nearest: NDArray[np.float32]
-    ids: NDArray[np.int32]
-    marked: NDArray[np.uint8]
-    loaded: Loaded
+    nearest: NDArray[np.float32]  # (H, W), depth at each pixel's centre
+    ids: NDArray[np.int32]  # (H, W), face at each pixel's centre or `NO_FACE`
+    marked: NDArray[np.uint8]  # (H, W), why a pixel may have to be looked at closely
+    loaded: Loaded  # See `Loaded`
 
     @classmethod
     def of(cls, prepared: Prepared, size: int) -> Scratch:

@@ -43,23 +43,17 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A mesh ready to be drawn from any number of views.
-
-    Attributes:
-        alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
-        kinds: those of them that occur.
-        one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it
-            belongs to a closed opaque part.
-        part: (F,) int32, connected part of the surface.
-    """
+    """A mesh ready to be drawn from any number of views."""
 
     vertices: NDArray[np.float32]
     surface: ShadedSurface
     textures: TextureTable
-    alpha_class: NDArray[np.int8]
-    kinds: frozenset[int]
+    alpha_class: NDArray[np.int8]  # (F,), OPAQUE, MASK, BLEND or INVISIBLE
+    kinds: frozenset[int]  # Those of them that occur
+    # (F,) bool; the face is never seen from its back: its material is not double-sided, or it belongs to a
+    # closed opaque part
     one_sided: NDArray[np.bool_]
-    part: NDArray[np.int32]
+    part: NDArray[np.int32]  # (F,), connected part of the surface
     edges: Edges
 
     def moved(self, mesh: Mesh, lit: bool) -> Prepared:

@@ -39,16 +39,12 @@ _OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
 
 @dataclass(frozen=True)
 class Still:
-    """A mesh at rest that is to move, prepared once for all poses.
-
-    Attributes:
-        bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
-        finest: pixels per unit of the sharpest camera.
-    """
+    """A mesh at rest that is to move, prepared once for all poses."""
 
     mesh: Mesh
+    # (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`
     bound: NDArray[np.int32]
-    finest: float
+    finest: float  # Pixels per unit of the sharpest camera
     look: Look
     prepared: Prepared
 
