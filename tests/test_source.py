@@ -43,7 +43,7 @@ NOT_YET: dict[str, frozenset[str]] = {
             "rendering/fast/textures.py",
         }
     ),
-    "length": frozenset({"animation/humanoid.py", "cli/models.py"}),
+    "length": frozenset({"cli/models.py"}),
 }
 """Files that still break a rule, by rule. A file that keeps it must be taken out, and none be added."""
 

@@ -131,13 +131,10 @@ _SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 @dataclass(frozen=True)
 class Lines:
-    """Straight pieces of lines: x and y of their ends (P, 2, 2) in pixels, and `Features.points` of these (P,
-    2).
+    """Straight pieces of lines."""
 
-    The latter is -1 where an edge becomes hidden, and along borders at which the mesh has no edge.
-    """
-
-    places: Floats
+    places: Floats  # (P, 2, 2), x and y of their ends in pixels
+    # (P, 2), `Features.points` of these; -1 where an edge becomes hidden, and along borders without an edge
     vertices: NDArray[np.int32]
 
 
@@ -158,8 +155,7 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> Pixels:
-    """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
-    `_WIDTHS`.
+    """Draw lines of `width` pixels, else a ValueError, black on white, anti-aliased, as (S, S) uint8.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
     """
@@ -171,7 +167,6 @@ def draw_lines(lines: Lines, size: int, width: float) -> Pixels:
 
 
 LINES, BACKGROUND = 0, 1  # Numbers of lines and of the background
-_SEGMENT = 2  # Number of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
@@ -197,14 +192,11 @@ def segments(line: Pixels, label: NDArray[np.int32], mask: Pixels) -> NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by number.
+    """Facts of N segments by number; lines and background are included, with region -1 and colour 0."""
 
-    Lines and background are included, with region -1 and colour 0.
-    """
-
-    region: NDArray[np.int32]
-    pixels: NDArray[np.int64]
-    colors: Pixels
+    region: NDArray[np.int32]  # (N,), the most frequent one
+    pixels: NDArray[np.int64]  # (N,), how many
+    colors: Pixels  # (N, 4), flat sRGB
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: Pixels) -> Contents:
@@ -230,33 +222,26 @@ def matching(
 ) -> NDArray[np.int32]:
     """Match the segments of a frame with those of another, by the flow (H, W, 2) from the one to the other.
 
-    Points of `unmatched` pixels (H, W) are hidden or outside there.
-
-    Returns:
-        (N,) by number: the segment of the same region in which most of the points are, or -1. Lines match
-        lines, background matches background.
+    Gives each number (N,) the segment of the same region in which most of its points are, or -1. Points of
+    `unmatched` pixels (H, W) are hidden or outside there. Lines match lines, background matches background.
     """
     height, width = seg.shape
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     row, column = np.nonzero((seg > BACKGROUND) & ~unmatched)
     there = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(np.intp)
     inside = ((there >= 0) & (there < (width, height))).all(axis=1)
-    row = row[inside]
-    column = column[inside]
-    there = there[inside]
-    goes = other_seg[there[:, 1], there[:, 0]]
-    same = (goes > BACKGROUND) & (other_label[there[:, 1], there[:, 0]] == label[row, column])
-    matched = _most_frequent(seg[row, column][same], goes[same], count)
+    here, there = (row[inside], column[inside]), (there[inside, 1], there[inside, 0])
+    goes = other_seg[there]
+    same = (goes > BACKGROUND) & (other_label[there] == label[here])
+    matched = _most_frequent(seg[here][same], goes[same], count)
     matched[[LINES, BACKGROUND]] = LINES, BACKGROUND
     return matched
 
 
 def _most_frequent(group: NDArray[np.int32], value: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Most frequent value (count,) of each group, the lowest of equals; -1 for an empty group."""
-    width = int(value.max(initial=0)) + 1
-    tally = scipy.sparse.coo_array(
-        (np.ones(len(group), np.int32), (group, value)), shape=(count, width)
-    ).tocsr()
+    ones, shape = np.ones(len(group), np.int32), (count, int(value.max(initial=0)) + 1)
+    tally = scipy.sparse.coo_array((ones, (group, value)), shape=shape).tocsr()
     most = np.asarray(tally.argmax(axis=1), np.int32).reshape(count)
     most[np.diff(tally.indptr) == 0] = -1
     return most

@@ -30,29 +30,22 @@ _ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST
 
 
 class Links(NamedTuple):
-    """L pairs of faces (L, 2), the length (L,) of their common edge, and the jump of colours (L, 3) along it.
+    """L pairs of faces that share an edge or are near each other."""
 
-    The jump is the first face's colour less the second's. Faces that are only near each other have length 0.
-    """
-
-    faces: NDArray[np.int64]
-    length: Doubles
-    jump: Doubles
+    faces: NDArray[np.int64]  # (L, 2)
+    length: Doubles  # (L,), of their common edge; 0 if they are only near each other
+    jump: Doubles  # (L, 3), the first face's colour less the second's along it
 
 
 @dataclass(frozen=True)
 class Patches:
-    """P patches of F faces: the patch of each face (F,); the others are (P,) or (P, 3).
+    """P patches of F faces."""
 
-    `color` and `square` are integrals over the area, of CIE L*a*b* and its squared length; `material` is the
-    first face's.
-    """
-
-    of_face: NDArray[np.int64]
-    area: Doubles
-    color: Doubles
-    square: Doubles
-    material: NDArray[np.int64]
+    of_face: NDArray[np.int64]  # (F,), the patch of each face
+    area: Doubles  # (P,)
+    color: Doubles  # (P, 3), integral of CIE L*a*b* over the area
+    square: Doubles  # (P,), integral of its squared length
+    material: NDArray[np.int64]  # (P,), the first face's
 
     @property
     def mean(self) -> Doubles:
@@ -173,10 +166,8 @@ def straddling(variance: Doubles, area: Doubles, extent: float) -> Mask:
     """Whether a painted border runs through each face (F,), by its area and its variance in CIE L*a*b*."""
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
-    return np.asarray(
-        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * np.sqrt(area)),
-        np.bool_,
-    )
+    steep = change * extent > JUST_NOTICEABLE * _FINEST * np.sqrt(area)
+    return np.asarray((change > 2 * JUST_NOTICEABLE) & steep, np.bool_)
 
 
 def with_borders(links: Links, faces: Patches, middle: Doubles, across: Mask, extent: float) -> Links:

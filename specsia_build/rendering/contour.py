@@ -63,9 +63,8 @@ def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
 
     The new ones are those from what is covered in that pixel: a disc of radius `along`, or the side of a
     segment through (gx, gy) * along, half a pixel either way.
-
-    There are no branches, so that pixels are looked at together.
     """
+    # There are no branches, so that pixels are looked at together.
     dx, dy, gx, gy, along = place
     for u in range(count):
         away = dx + u
@@ -166,8 +165,7 @@ def draw_contour(color: Pixels, coverage: Pixels, thickness: float, ink: ArrayLi
     """Draw a contour around a silhouette and holes; pixels inside keep their colour, alpha covers the line.
 
     Args:
-        color: (H, W, 4) uint8 sRGB, straight alpha.
-        coverage: (H, W) uint8, the silhouette.
+        color: (H, W, 4) uint8 sRGB, straight alpha; `coverage` (H, W) is its silhouette.
         thickness: of the line in pixels, 0 to `WIDEST`.
         ink: sRGB levels of the line, 0-255: a grey, a colour (3,), or a colour for each pixel (H, W, 3).
     """

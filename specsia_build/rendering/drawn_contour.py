@@ -30,10 +30,11 @@ LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
-# Levels by which a shade of a colour is darker than it, and within which it has its hue
-_DARKER, _HUE = 24, 32
-# Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
-_STEP, BEYOND = 0.5, 3
+_DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
+_STEP, BEYOND = (
+    0.5,
+    3,
+)  # Pixels between samples of a profile, and samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
@@ -113,10 +114,7 @@ def find_contour(picture: Pixels) -> Contour:
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
-    """Measure the line between a figure's silhouette without it, (H, W) uint8, and a picture (H, W, 4).
-
-    None if there is none.
-    """
+    """Measure the line, if any, between a figure's silhouette without it, (H, W), and a picture (H, W, 4)."""
     covered, inside = picture[..., 3] >= HALF_COVERED, mask >= HALF_COVERED
     rim = covered & (scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1] <= 1)
     if not inside.any() or not rim.any():
@@ -137,13 +135,12 @@ def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
 
 
 class _Profiles(NamedTuple):
-    """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K),
-    depths (K,) and pixels of the picture per pixel of a 512 px one."""
+    """Colours inwards from N pixels of the edge."""
 
-    colours: Doubles
-    valid: Mask
-    depths: Doubles
-    unit: float
+    colours: Doubles  # (N, K, 3)
+    valid: Mask  # (N, K), whether each still is on its own side
+    depths: Doubles  # (K,)
+    unit: float  # Pixels of the picture per pixel of a 512 px one
 
 
 def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
@@ -163,9 +160,8 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     colours = np.stack(premultiplied, axis=-1) / np.maximum(share, 1)[..., None]
     # The outermost samples are the line's alone where an edge is soft, and nothing where it is hard.
     for sample in (1, 0):
-        colours[:, sample] = np.where(
-            share[:, sample, None] < _FAINT, colours[:, sample + 1], colours[:, sample]
-        )
+        faint = share[:, sample] < _FAINT
+        colours[faint, sample] = colours[faint, sample + 1]
     # Past the middle of a part, a profile comes near another edge.
     depths = steps + 0.5
     beyond = (depths > 0.5) & (_sampled(distance, y, x) < np.maximum(0.75 * depths - 1.5, 0))

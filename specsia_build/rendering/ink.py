@@ -50,13 +50,10 @@ class Ink:
 
 
 def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) -> Pixels:
-    """Colours (H, W, 3) uint8 of a contour that is darker than the figure beside it, smooth along the line.
+    """Colours (H, W, 3) of a contour that is darker than a figure (H, W, 4) beside it, smooth along the line.
 
-    Args:
-        figure: (H, W, 4) uint8.
-        coverage: (H, W) uint8, the silhouette; only what it covers wholly counts.
-        reach: pixels around the silhouette in which the colours are used.
-        shade: factor of the figure's levels, 0-1.
+    They are used up to `reach` pixels around the silhouette `coverage` (H, W); only what it covers wholly
+    counts. `shade` is a factor of the figure's levels, 0-1.
     """
     window = 2 * (reach + round(SMOOTHED * max(coverage.shape))) + 1
     weights = (coverage == 255).astype(np.float64)

@@ -17,7 +17,7 @@ from specsia_build.frame import Camera
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.vectors import triple
+from specsia_build.rendering.vectors import put, triple
 
 HALF_COVERED = 128  # Least coverage byte that counts as inside a silhouette: half of 255, rounded up
 SUBPIXEL = 256  # Screen coordinates in one pixel
@@ -68,20 +68,14 @@ class Seen:
 class Layers(ByShape):
     """One view of a mesh, size x size pixels, row 0 at the top.
 
-    Attributes:
-        color: (H, W, 4) uint8 sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0.
-        coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of
-            it.
-        position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the
-            pixel's centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0
-            where alpha is 0.
-        seen: the visible points, where the renderer was asked for them.
+    `position` is the mesh's rest position of the surface nearest to the camera at the pixel's centre (at an
+    edge, of the covered sample nearest to the centre), in units of the frame.
     """
 
-    color: Pixels
-    coverage: Pixels
-    position: Floats
-    seen: Seen | None = None
+    color: Pixels  # (H, W, 4) sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0
+    coverage: Pixels  # (H, W), how much of the pixel the surface covers, whatever its opacity; 255 is all
+    position: Floats  # (H, W, 3); 0 where alpha is 0
+    seen: Seen | None = None  # The visible points, where the renderer was asked for them
 
     @cached_property
     def mask(self) -> Pixels:
@@ -123,9 +117,7 @@ def _nearest_to_centre(cells: Floats, size: int) -> Floats:
     `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """
     grid = cells.shape[0] // size
-    by_pixel = (
-        cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
-    )
+    by_pixel = cells.reshape(size, grid, size, grid, 4).swapaxes(1, 2).reshape(size, size, grid * grid, 4)
     offset = np.arange(grid) - (grid - 1) / 2
     order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
     ordered = by_pixel[:, :, order]
@@ -175,8 +167,7 @@ def _levels(silhouette: Silhouette) -> Pixels:
 @compiled
 def _overlap(first, second):  # type: ignore[no-untyped-def]
     """Count entries >= 128 of two byte arrays (N,): of both at once, of the first, and of the second."""
-    both = 0
-    ours = 0
+    both, ours = 0, 0
     theirs = 0
     for k in range(len(first)):
         a, b = first[k] >> 7, second[k] >> 7
@@ -216,9 +207,7 @@ def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-d
             at_b = cx * ay - cy * ax
             at_c = ax * by - ay * bx
             share = 1.0 / (at_a + at_b + at_c)
-            out[row, column, 0] = at_a * share
-            out[row, column, 1] = at_b * share
-            out[row, column, 2] = at_c * share
+            put(out[row], column, (at_a * share, at_b * share, at_c * share))
 
 
 @uncounted
@@ -230,8 +219,6 @@ def _interpolate(face, weights, faces, attribute, box, out):  # type: ignore[no-
             if f < 0:
                 continue
             a, b, c = triple(faces, f)
-            at_a = weights[row, column, 0]
-            at_b = weights[row, column, 1]
-            at_c = weights[row, column, 2]
+            at_a, at_b, at_c = triple(weights[row], column)
             for k in range(attribute.shape[1]):
                 out[row, column, k] = at_a * attribute[a, k] + at_b * attribute[b, k] + at_c * attribute[c, k]

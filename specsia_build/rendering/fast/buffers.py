@@ -66,7 +66,7 @@ class Scratch:
     nearest: NDArray[np.float32]  # (H, W), depth at each pixel's centre
     ids: NDArray[np.int32]  # (H, W), face at each pixel's centre or `NO_FACE`
     marked: NDArray[np.uint8]  # (H, W), why a pixel may have to be looked at closely
-    loaded: Loaded  # See `Loaded`
+    loaded: Loaded
 
     @classmethod
     def of(cls, prepared: Prepared, size: int) -> Scratch:
@@ -92,15 +92,11 @@ class Scratch:
 
 
 class Close(NamedTuple):
-    """S pixels that are sampled closely.
+    """S pixels that are sampled closely."""
 
-    `pixels` (S,) int32 are their flat indices in order; `slots` (H, W) int32 holds their numbers and means
-    nothing elsewhere; `rows` (H, W // WORD + 2) uint64 has a bit for each pixel of the view, lowest first,
-    set for these.
-    """
-
-    pixels: NDArray[np.int32]
-    slots: NDArray[np.int32]
+    pixels: NDArray[np.int32]  # (S,), flat indices in order
+    slots: NDArray[np.int32]  # (H, W), their numbers; means nothing elsewhere
+    # (H, W // WORD + 2), a bit for each pixel of the view, lowest first, set for these
     rows: NDArray[np.uint64]
 
 
