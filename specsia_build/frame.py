@@ -162,8 +162,7 @@ ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
 IN_VIEW = PositionChannels((0, 1, 2), (1.0, 1.0, 1.0))
 """Channels of published points in the camera's axes (`Camera.turn`): R right, G away from it, B up."""
 
-POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}
-"""Channels by the setting `pos_frame`."""
+POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}  # Channels by the setting `pos_frame`
 
 
 def position_codes(

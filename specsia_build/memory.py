@@ -78,8 +78,7 @@ def counting(name: str) -> Iterator[None]:
 def take(size: int, cure: str = CURE) -> None:
     """Count bytes that are kept until the character is done; call it before they are allocated.
 
-    Outside of `counting` each call counts alone. Raises CostError, whose message ends with `cure`, if they
-    are too many.
+    Outside of `counting` each call counts alone. Too many raise a CostError whose message ends with `cure`.
     """
     ask(size, cure)
     if (budget := _current.get()) is not None:

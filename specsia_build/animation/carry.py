@@ -207,9 +207,8 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], Floats]:
 def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, Doubles, Doubles]:
     """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
-    Returns faces (V,); barycentric coordinates (V, 3), at least 0, summing to 1; distances (V,); and cosines
-    (V,) between the normals without their signs, 1 where one has none. Raises CharacterError if the surface
-    has no face of any area.
+    Returns faces (V,); barycentric coordinates (V, 3); distances (V,); and cosines (V,) between the normals
+    without their signs, 1 where one has none. Raises CharacterError if no face of the surface has an area.
     """
     corners = surface.vertices[surface.faces].astype(np.float64)
     area = surface.doubled_areas

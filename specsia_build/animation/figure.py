@@ -136,10 +136,8 @@ def _largest_angle(turns: Doubles, turn: Doubles) -> float:
 def _scale(skeleton: Skeleton, bound: Doubles) -> float:
     """Median ratio of bone lengths at rest to those of a bind pose (J, 4, 4); NaN if there is no bone."""
     ends = [node for node in skeleton.bound if int(skeleton.parents[node]) in skeleton.bound]
-    starts = skeleton.parents[ends]
-    rest, bind = (
-        np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound)
-    )
+    bones = (of[ends, :3, 3] - of[skeleton.parents[ends], :3, 3] for of in (skeleton.rest_worlds, bound))
+    rest, bind = (np.linalg.norm(bone, axis=1) for bone in bones)
     return float(np.median(rest[bind > 0] / bind[bind > 0])) if (bind > 0).any() else float("nan")
 
 

@@ -1,8 +1,7 @@
-"""Map the joints of human rigs to the bones of one humanoid, by words of their names and by the hierarchy.
+"""Map the joints of human rigs to the bones of one humanoid, named as in VRM 1.0.
 
-Bones are named as in VRM 1.0. Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special
-cases: sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips
-are the common ancestor of both legs and the upper body, whatever its name.
+Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special cases: sides and parts are
+words that all use, upper and lower follow from the hierarchy, hips are where legs and upper body meet.
 """
 
 import re
@@ -92,9 +91,8 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
 }
 """Endings of names without sides and numbers, by part; the longest matching ending decides."""
 
-_PARTS = sorted(
-    ((ending, part) for part, endings in _ENDINGS.items() for ending in endings), key=lambda p: -len(p[0])
-)
+_PARTS = [(ending, part) for part, endings in _ENDINGS.items() for ending in endings]
+_PARTS.sort(key=lambda pair: -len(pair[0]))
 
 _FINGERS = {
     "Thumb": ("Metacarpal", "Proximal", "Distal"),

@@ -1,9 +1,8 @@
-"""Transfer of a motion from one figure to another, joint by joint.
+"""Transfer of a motion from one figure to another, joint by joint, in one frame, Z up and facing -Y.
 
-Both figures are compared in one frame, Z up and facing -Y. A joint's rotation from its rest turns the
-corresponding joint of the target in the same way, so that neither the orientation of bones nor the hierarchy
-matters. Arms and legs that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in
-proportion to leg length, and as high as puts the lowest sole where the source has it.
+A joint turns as the source's does from its rest, whatever the orientation of bones and the hierarchy. Arms
+and legs that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in proportion to
+leg length, and as high as puts the lowest sole where the source has it.
 """
 
 from collections.abc import Mapping
@@ -311,8 +310,7 @@ def _foot_correction(
 ) -> Doubles:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
-    The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the
-    spot stays there.
+    The lowest sole gets the same height, and soles on the ground (T, 4) slide alike, or stay on the spot.
     """
     both = (on_ground[1:] & on_ground[:-1])[..., None]
     off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1)

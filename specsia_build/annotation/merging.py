@@ -115,8 +115,7 @@ def merged(patches: Patches, links: Links) -> Patches:
     """Merge neighbouring patches of one material until no two agree.
 
     Two agree if their means differ by less than is noticeable or than colours vary within them, or if a
-    gradient runs across their border without a jump. As means are compared, a chain of small steps does not
-    merge black with white.
+    gradient runs across their border without a jump. A chain of small steps does not merge black with white.
     """
     for limit in _ROUNDS:
         while True:

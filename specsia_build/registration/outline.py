@@ -1,8 +1,7 @@
 """Compute silhouettes from outlines, as all other edges cancel out.
 
-Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show
-the same side, the layer of one begins where that of the other ends, so that only edges between a front and a
-back, and borders, change the number of layers. Their crossings, summed along rows, say what is covered.
+Every face is one layer over the pixel centres in it. Only borders, and edges between a front and a back,
+change the number of layers; their crossings, summed along rows, say what is covered.
 """
 
 from typing import NamedTuple
@@ -16,17 +15,12 @@ from specsia_build.rendering.topology import weld
 
 
 class Shape(NamedTuple):
-    """F faces over V vertices by E edges.
+    """F faces over V vertices by E edges."""
 
-    `vertices` (3, V) are x, y and z, `normals` (3, F) those of the faces' unit normals, zero for a face
-    without area. `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two
-    faces that it joins, the second one F where there is none.
-    """
-
-    vertices: NDArray[np.float32]
-    normals: NDArray[np.float32]
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
+    vertices: NDArray[np.float32]  # (3, V), x, y and z
+    normals: NDArray[np.float32]  # (3, F), those of the faces' unit normals; zero for a face without area
+    ends: NDArray[np.int32]  # (E, 2), an edge's vertices in the order of its first face
+    sides: NDArray[np.int32]  # (E, 2), the two faces that it joins; F in place of the second for none
 
 
 @compiled

@@ -1,7 +1,6 @@
-"""The search: closed form on a light mesh for each pitch of a grid, Gauss-Newton steps on outline distances.
+"""The search: scale and translation by area and centroid of silhouettes for each pitch of a grid, then steps.
 
-A coarse search fits scale and translation from area and centroid of the silhouettes; the steps then refine
-the best fit, first with the light mesh, then with the whole one.
+Gauss-Newton steps on outline distances refine the best fit, with a light mesh, then with the whole one.
 """
 
 import math
@@ -23,9 +22,7 @@ REGISTRATION_VERSION = 6
 
 COARSE_SIZE = 64  # Pixels of the coarse search
 MIDDLE_SIZE, FINE_SIZE = 128, 256  # Pixels of light steps and of full steps at most
-SHARP_SIZE = (
-    512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller ones
-)
+SHARP_SIZE = 512  # Pixels of the last steps: outlines of thin parts lie 0.1 pixels off in smaller images
 SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
 COARSE_CELLS, LIGHT_CELLS = 24, 48  # Cells along the longest side for merging vertices: search, first steps
 LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps

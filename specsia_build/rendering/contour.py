@@ -1,9 +1,8 @@
 """The external contour of a drawn character: a line of even thickness, wholly outside the silhouette.
 
-The silhouette's border is found to a fraction of a pixel from coverage, as in S. Gustavson and R. Strand,
-"Anti-aliased Euclidean distance transform", Pattern Recognition Letters 32 (2011): in a pixel whose covered
-share is c and whose coverage grows along the unit vector g, the border is a straight line across g that
-leaves c of the pixel's area on its inner side.
+The border is found to a fraction of a pixel, after S. Gustavson and R. Strand, "Anti-aliased Euclidean
+distance transform", Pattern Recognition Letters 32 (2011): in a pixel of which a share c is covered, and
+whose coverage grows along g, it is a straight line across g that leaves c of the area on its inner side.
 """
 
 import numpy as np

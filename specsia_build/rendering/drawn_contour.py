@@ -256,26 +256,18 @@ def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
     line = covered & scipy.ndimage.binary_dilation(line)
     bare = covered & ~line
     away = scipy.ndimage.distance_transform_edt(~bare)
-    limbs = _reaching(covered & (away > 1.5 * ink.width + 2), away > 3 * ink.width + 3)
+    wide, core = covered & (away > 1.5 * ink.width + 2), covered & (away > 3 * ink.width + 3)
+    limbs = scipy.ndimage.binary_propagation(core, np.ones((3, 3), np.bool_), mask=wide)
     if limbs.any():
         # A limb is drawn by its own line, which is thinned since a contour is drawn around it again.
         thin = limbs & (depth > np.minimum(ink.width / 2, scipy.ndimage.maximum_filter(depth, 5) - 1))
         joints = scipy.ndimage.distance_transform_edt(~limbs) <= 1.5 * ink.width + 3
         bare |= thin | (covered & joints & (depth > 1))
     if _parts(bare) > _parts(covered):
-        bare |= covered & _closed(bare, ink.width + 1)
+        # Close gaps that are narrower than twice a line.
+        grown = scipy.ndimage.distance_transform_edt(~bare) <= ink.width + 1
+        bare |= covered & (scipy.ndimage.distance_transform_edt(grown) > ink.width + 1)
     return ~bare
-
-
-def _reaching(mask: Mask, goal: Mask) -> Mask:
-    """The parts of a mask (H, W) that touch a goal (H, W)."""
-    return np.asarray(scipy.ndimage.binary_propagation(mask & goal, np.ones((3, 3), np.bool_), mask=mask))
-
-
-def _closed(mask: Mask, radius: float) -> Mask:
-    """A mask (H, W) with its gaps closed that are narrower than twice a radius."""
-    grown = scipy.ndimage.distance_transform_edt(~mask) <= radius
-    return np.asarray(scipy.ndimage.distance_transform_edt(grown) > radius)
 
 
 def _parts(mask: Mask) -> int:

@@ -1,8 +1,4 @@
-"""The ink of a drawn contour: its width, and its colour beside each colour of the figure.
-
-`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn, and
-`contour_colour` those of a rendered one.
-"""
+"""The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

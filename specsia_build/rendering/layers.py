@@ -141,8 +141,7 @@ def load_renderer(name: RendererName) -> Renderer:
     return cast("Renderer", getattr(import_module(module), attribute)())
 
 
-Silhouette = Pixels | Mask
-"""(S, S): coverage, of which half counts, or whether each pixel is covered."""
+Silhouette = Pixels | Mask  # (S, S): coverage, of which half counts, or whether each pixel is covered
 
 
 def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:

@@ -140,8 +140,7 @@ def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped
 def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untyped-def]
     """Fill `opposed`, `ends`, `sides` of `Topology`, and `shut` (F,): if each face is bordered on all sides.
 
-    `edges` is as of `_list_edges`, and `checked` holds the first three. An edge of more than two half-edges
-    loses its second.
+    `edges` is of `_list_edges`; `checked` has the first three. An edge of over two faces loses the second.
     """
     halves, users, edge_of = edges
     opposed, ends, sides = checked

@@ -119,8 +119,7 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
     """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque `fragments`.
 
     The nearest come first; `rows` (F,) int32 are of `Loaded`, `corner` is the row and column of the tile's
-    first pixel. A sample on the edge between two faces is in one of them only; it would else count as two
-    layers.
+    first pixel. A sample on the edge between two faces is in one of them, so that it is not counted twice.
     """
     size = far.shape[0]
     slots = close.slots
