@@ -22,17 +22,11 @@ AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
 
 @dataclass(frozen=True)
 class Camera:
-    """An orthographic camera of the frame.
+    """An orthographic camera of the frame."""
 
-    Attributes:
-        yaw_deg: turn about Z in degrees, counter-clockwise seen from above; 0 is the frontal view.
-        size: width and height of the image in pixels.
-        width: orthographic width, the units that the image spans.
-    """
-
-    yaw_deg: float
-    size: int
-    width: float = ORTHO_WIDTH
+    yaw_deg: float  # Turn about Z in degrees, counter-clockwise seen from above; 0 is the frontal view
+    size: int  # Width and height of the image in pixels
+    width: float = ORTHO_WIDTH  # Orthographic width, the units that the image spans
 
     @property
     def pixels_per_unit(self) -> float:
@@ -54,11 +48,7 @@ class Camera:
         return np.asarray(-CAMERA_DISTANCE * self.basis()[2])
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Project points (..., 3) in units of the frame.
-
-        Returns:
-            (..., 3): column, row in pixels (centres at halves), depth in units, growing from the camera.
-        """
+        """Column and row in pixels, and depth in units, away from the camera, of points (..., 3)."""
         seen = np.asarray(points, dtype=np.float64) @ self.basis().T
         scale, half = self.pixels_per_unit, self.size / 2
         return np.stack([seen[..., 0] * scale + half, half - seen[..., 1] * scale, seen[..., 2]], axis=-1)
@@ -113,10 +103,7 @@ def up_rotation(up: str) -> NDArray[np.float64]:
 
 
 def front_rotation(front: str) -> NDArray[np.float64]:
-    """Rotation (3, 3) about Z that turns a Z-up character facing `front` to face -Y.
-
-    Raises ValueError if `front` is not a horizontal axis.
-    """
+    """Rotation (3, 3) about Z from `front`, where a Z-up character faces, to -Y; ValueError if that is Z."""
     x, y, z = axis_vector(front)
     if z != 0:
         raise ValueError(f"a character cannot face '{front}': front must be +x, -x, +y or -y")
@@ -125,17 +112,11 @@ def front_rotation(front: str) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """p' = scale * (p - centre): bounding-box centre to the origin, largest extent to `EXTENT` times `fit`.
+    """p' = scale * (p - centre): the box's centre to the origin, its largest side to `EXTENT` times `fit`."""
 
-    Attributes:
-        centre: (x, y, z) in the character's own units.
-        scale: units of the frame per unit of the character, `fit` included.
-        fit: 1, or less where the frame would have cut the character in some view.
-    """
-
-    centre: tuple[float, float, float]
-    scale: float
-    fit: float
+    centre: tuple[float, float, float]  # (x, y, z) in the character's own units
+    scale: float  # Units of the frame per unit of the character, `fit` included
+    fit: float  # 1, or less where the frame would have cut the character in some view
 
     def apply(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         moved = (np.asarray(points, dtype=np.float64) - np.array(self.centre)) * self.scale
@@ -143,14 +124,10 @@ class Normalisation:
 
 
 def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px: float) -> Normalisation:
-    """Compute the centre and scale that put a character into the frame.
+    """Compute the centre and scale that put a character's drawn vertices (N, 3) into the frame.
 
-    Args:
-        points: (N, 3) vertices that are drawn.
-        cameras: views that must show all of it.
-        margin_px: pixels to keep free at the border, for the contour.
-
-    Raises ValueError if the points have no extent, or the margin leaves no room for them.
+    All `cameras` show all of it, with `margin_px` pixels free at the border for the contour. Raises
+    ValueError if the points have no extent, or the margin leaves no room for them.
     """
     # numpy takes ten times as long along the first axis.
     low = np.array([along.min() for along in points.T], np.float64)
@@ -173,15 +150,10 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
 
 @dataclass(frozen=True)
 class PositionChannels:
-    """Meaning of the colour channels R, G, B of a position image.
+    """Meaning of the colour channels R, G, B of a position image."""
 
-    Attributes:
-        axes: coordinate that each channel shows.
-        signs: 1, or -1 where the channel is 255 at the smallest coordinate.
-    """
-
-    axes: tuple[int, int, int]
-    signs: tuple[float, float, float]
+    axes: tuple[int, int, int]  # Coordinate that each channel shows
+    signs: tuple[float, float, float]  # 1, or -1 where the channel is 255 at the smallest coordinate
 
 
 ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
@@ -190,8 +162,7 @@ ON_CHARACTER = PositionChannels((0, 2, 1), (1.0, 1.0, -1.0))
 IN_VIEW = PositionChannels((0, 1, 2), (1.0, 1.0, 1.0))
 """Channels of published points in the camera's axes (`Camera.turn`): R right, G away from it, B up."""
 
-POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}
-"""Channels by the setting `pos_frame`."""
+POSITION_CHANNELS = {"character": ON_CHARACTER, "view": IN_VIEW}  # Channels by the setting `pos_frame`
 
 
 def position_codes(
@@ -217,21 +188,14 @@ def decode_position(
     box_max: Sequence[float],
     channels: PositionChannels = ON_CHARACTER,
 ) -> NDArray[np.float64]:
-    """Decode position colours to points.
+    """Decode position colours (..., 3) uint8 to points (..., 3) float64: x, y, z in units.
 
-    Args:
-        colours: (..., 3) uint8, with the meaning of `channels`.
-        box_min, box_max: smallest and largest x, y, z of the box that the colours span, in units.
-
-    Returns:
-        (..., 3) float64 x, y, z in units, of the frame or for `IN_VIEW` in the camera's axes; off by at most
-        half a step of the box's side / 255.
+    The colours span a box from its smallest to its largest x, y, z. Points are of the frame, or for `IN_VIEW`
+    in the camera's axes, and off by at most half a step of the box's side / 255.
     """
     gain, offset = position_codes(box_min, box_max, channels)
     points = np.empty(colours.shape, dtype=np.float64)
     for channel, axis in enumerate(channels.axes):
-        flat = gain[channel] == 0
-        points[..., axis] = (
-            box_min[axis] if flat else (colours[..., channel] - offset[channel]) / gain[channel]
-        )
+        rise = gain[channel]
+        points[..., axis] = (colours[..., channel] - offset[channel]) / rise if rise else box_min[axis]
     return points

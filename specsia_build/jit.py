@@ -29,9 +29,8 @@ def sources_digest(top: Path) -> str:
     digest = hashlib.sha256(f"{version('numba')} {top}".encode())
     for path in sorted(map(str, top.rglob("*.py"))):
         source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
-        if b"specsia_build.jit" in source or name.startswith(
-            ("rendering/", "frame.py")
-        ):  # `frame`: its constants
+        # Compiled code holds the constants of `frame`.
+        if b"specsia_build.jit" in source or name.startswith(("rendering/", "frame.py")):
             digest.update(f"{name} {Path(path).stat().st_mtime_ns} ".encode() + source)
     return digest.hexdigest()[:16]
 
@@ -64,8 +63,7 @@ class Later:
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
         self._make = make
-        self._dispatcher = None
-        self._inner = None
+        self._dispatcher = self._inner = None
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:

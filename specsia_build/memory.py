@@ -78,12 +78,10 @@ def counting(name: str) -> Iterator[None]:
 def take(size: int, cure: str = CURE) -> None:
     """Count bytes that are kept until the character is done; call it before they are allocated.
 
-    Outside of `counting` each call counts alone. Raises CostError, whose message ends with `cure`, if they
-    are too many.
+    Outside of `counting` each call counts alone. Too many raise a CostError whose message ends with `cure`.
     """
     ask(size, cure)
-    budget = _current.get()
-    if budget is not None:
+    if (budget := _current.get()) is not None:
         budget.taken += size
 
 
@@ -119,10 +117,7 @@ def keep_freed() -> None:
 
 
 def limit_process(size: int) -> None:
-    """Let a character use `size` bytes here; on Linux the system limits the process to `HEADROOM` times that.
-
-    What the process uses by now is not counted.
-    """
+    """Let a character use `size` bytes; on Linux, limit this process to `HEADROOM` times that on top."""
     global _allowed, _held_to
     _allowed = size
     keep_freed()

@@ -23,35 +23,24 @@ _MOST_PIXELS = 1 << 26
 
 
 def deflate(data: bytes | memoryview, container: int = ZLIB) -> bytes:
-    """Compress bytes at level 1; a memory view must have one dimension and bytes.
-
-    ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long
-    stream, but
-    not of short inputs or streams that have begun: so the first bytes are compressed apart, at 20 bytes.
-    """
+    """Compress bytes at level 1; a memory view must have one dimension and bytes."""
+    # ISA-L (up to 2.32) finds matches that depend on an address on its stack at the third position of a long
+    # stream, but not of short inputs or streams that have begun: compress the first apart, for 20 bytes more.
     stream = isal_zlib.compressobj(level=1, wbits=container)
     beginning = stream.compress(data[:8]) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
     return beginning + stream.compress(data[8:]) + stream.flush()
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(body))
-        + kind
-        + body
-        + struct.pack(">I", isal_zlib.crc32(body, isal_zlib.crc32(kind)))
-    )
+    content = kind + body
+    return struct.pack(">I", len(body)) + content + struct.pack(">I", isal_zlib.crc32(content))
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
     """Encode (H, W) or (H, W, C) uint8, C = 1 grey, 2 grey, alpha, 3 RGB, 4 RGBA, as PNG with Up filter."""
     pixels = image[..., None] if image.ndim == 2 else image
-    if (
-        pixels.dtype != np.uint8
-        or pixels.ndim != 3
-        or pixels.shape[2] not in _COLOUR_TYPES
-        or 0 in pixels.shape
-    ):
+    is_picture = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.size > 0
+    if not is_picture or pixels.shape[2] not in _COLOUR_TYPES:
         raise ValueError(f"cannot write an array of shape {image.shape} and type {image.dtype} as PNG")
     height, width, channels = pixels.shape
     plain = pixels.reshape(height, width * channels)

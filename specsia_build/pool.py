@@ -136,7 +136,7 @@ def _sendable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  its own bytes
     except Exception:
-        error = SpecsiaError(f"{type(error).__name__}: {error}")
+        return SpecsiaError(f"{type(error).__name__}: {error}")
     return error
 
 
@@ -177,19 +177,12 @@ def _died(code: int, memory: int | None) -> str:
 
 @dataclass
 class Pool:
-    """Worker processes for one call.
+    """Worker processes for one call."""
 
-    Attributes:
-        workers: how many at most.
-        timeout: seconds after which an item is given up and its process killed.
-        memory: bytes that an item may use, or None for no limit; see `limit_process`.
-        preload: modules to import once for all workers.
-    """
-
-    workers: int
-    timeout: float = math.inf
-    memory: int | None = None
-    preload: Sequence[str] = ()
+    workers: int  # How many at most
+    timeout: float = math.inf  # Seconds after which an item is given up and its process killed
+    memory: int | None = None  # Bytes that an item may use, or None for no limit; see `limit_process`
+    preload: Sequence[str] = ()  # Modules to import once for all workers
     _active: dict[Any, _Worker] = field(default_factory=dict, init=False)
     _failed_starts: int = field(default=0, init=False)
     _clock: Clock = field(default_factory=Clock, init=False)
@@ -252,8 +245,8 @@ class Pool:
             except BrokenPipeError:
                 todo.appendleft((index, item))
                 self._remove(worker)
-                continue
-            worker.index, worker.deadline = index, self._clock.now() + self.timeout
+            else:
+                worker.index, worker.deadline = index, self._clock.now() + self.timeout
 
     def _start_more(self, context: BaseContext, function: Callable[..., Any], waiting: int) -> None:
         """Start workers if more items wait than workers are starting."""
@@ -266,9 +259,9 @@ class Pool:
                 if self._active:
                     return
                 self._count_failed_start(error)
-                continue
-            self._active[worker.pipe] = worker
-            starting += 1
+            else:
+                self._active[worker.pipe] = worker
+                starting += 1
 
     def _start(self, context: BaseContext, function: Callable[..., Any]) -> _Worker:
         pipe, theirs = context.Pipe()
@@ -288,9 +281,8 @@ class Pool:
     def _count_failed_start(self, error: Exception) -> None:
         self._failed_starts += 1
         if self._failed_starts == _MOST_STARTS:
-            raise SpecsiaError(
-                "worker processes end before they begin: the machine may be out of memory or processes"
-            ) from error
+            cause = "the machine may be out of memory or processes"
+            raise SpecsiaError(f"worker processes end before they begin: {cause}") from error
 
     def _receive(self, worker: _Worker) -> tuple[int, Any] | None:
         """Result of a worker's item, if its message is one."""
@@ -324,9 +316,8 @@ def results(calls: Iterable[Callable[[], R]], workers: int) -> Generator[R, None
         return
     waiting: dict[int, R] = {}
     turn = 0
-    run = Pool(workers).run(call, list(calls), pause=lambda: len(waiting) > _AHEAD * workers)
-    with closing(run) as arriving:
-        for index, result in arriving:
+    with closing(Pool(workers).run(call, list(calls), pause=lambda: len(waiting) > _AHEAD * workers)) as run:
+        for index, result in run:
             if isinstance(result, Lost):
                 raise SpecsiaError(f"a worker was lost: {result.reason}")
             waiting[index] = result

@@ -52,19 +52,14 @@ def _end_with_parent() -> None:
 class Program:
     """A running program, started without a shell; prints are appended to a log, by default a temporary file.
 
-    Attributes:
-        process: see `subprocess.Popen`.
-        lines: what the program writes to a pipe, line by line; None at its end.
+    `lines` has what the program writes to a pipe, line by line, then None. Raises OSError or ValueError if it
+    cannot be started, WriteError if the log cannot be written.
 
     Args:
         argv, env, cwd: as of `subprocess.Popen`.
         log: file for its standard error, and for its standard output unless it is piped.
         piped: whether standard input and output are pipes; otherwise there is no input.
         apart: whether `lines` come from a pipe whose number is added to `argv`, and prints go to the log.
-
-    Raises:
-        OSError, ValueError: if it cannot be started.
-        WriteError: if the log cannot be written.
     """
 
     def __init__(
@@ -141,15 +136,11 @@ class Program:
         """The last line of the log that is not blank, short and printable, or nothing."""
         size = os.fstat(self._log.fileno()).st_size
         text = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace")
-        return next(
-            (brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), ""
-        )
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return brief(lines[-1], MAX_QUOTED) if lines else ""
 
     def ending(self) -> str:
-        """Describe how the program ended, such as "ended with exit code 3; the last it printed: ...".
-
-        It may also have closed its output while it lives on.
-        """
+        """Describe how the program ended, such as "ended with exit code 3; the last it printed: ..."."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_LEAVE_SECONDS)
         code, last = self.process.returncode, self.last_line()
@@ -160,9 +151,7 @@ class Program:
     def end(self) -> None:
         """Kill the program and every process that it started. Can be called twice."""
         deadline = time.monotonic() + _KILL_SECONDS
-        while (
-            living := [p for p in psutil.process_iter() if self._started(p)]
-        ) and time.monotonic() < deadline:
+        while (living := list(filter(self._started, psutil.process_iter()))) and time.monotonic() < deadline:
             for process in living:
                 with suppress(psutil.Error):
                     process.kill()

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LONGEST = 240  # Characters of one word that a terminal shows
-
 _LINE_EVERY = 60.0  # Seconds between two lines of a stage in a log
-
 _TIMES_A_SECOND = 8  # How often live progress is drawn
 
 _STYLES = {
@@ -100,10 +98,9 @@ def _print(stream: TextIO, lines: Sequence[str | Table], style: str | None = Non
         for line in lines:
             if isinstance(line, str):
                 text = shortened(line)
+                styled = Text(text, style_of(text) if style is None else style)
                 # A line without spaces, such as a path, stays whole so that it can be copied.
-                console.print(
-                    Text(text, style_of(text) if style is None else style), soft_wrap=" " not in text
-                )
+                console.print(styled, soft_wrap=" " not in text)
                 continue
             grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
             head, *rows = line.cells
@@ -140,9 +137,7 @@ def complain(sentence: str, command: str | None = None) -> None:
 
 def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) -> None:
     """Print the panel that ends a command on standard error: a title, and lines by their label."""
-    rows = [
-        ("" if k else label, label, line) for label, lines in facts.items() for k, line in enumerate(lines)
-    ]
+    rows = [("" if k else name, name, line) for name, lines in facts.items() for k, line in enumerate(lines)]
     if is_plain(sys.stderr):
         width = max(map(len, facts), default=0) + 2
         _print(sys.stderr, [title, *(f"  {heading:<{width}}{line}" for heading, _, line in rows)])
@@ -168,8 +163,7 @@ class Bar:
     """Progress of a stage; call it with a count to advance. `kept` units are up to date; ``B`` is bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
-        self._label = shortened(label)
-        self._unit = unit
+        self._label, self._unit = shortened(label), unit
         self._note = ""
         self.done, self.total = kept, None if total is None else total + kept
         self._latest = time.monotonic()

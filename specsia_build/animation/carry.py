@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, face_normals
 
@@ -38,46 +38,33 @@ _TURN = 0.02  # Penalty for a different normal, as a share of the surface's diag
 
 @dataclass(frozen=True)
 class Carried:
-    """Quality of a transfer of weights.
+    """Quality of a transfer of weights."""
 
-    Attributes:
-        matched: share of the reconstruction's surface near the character's with an agreeing normal, 0-1.
-        inpainted: number of vertices whose weights were filled in over the surface.
-        unmatched_pieces: number of connected pieces without a match, which take the nearest point's weights.
-        warnings: sentences.
-    """
-
-    matched: float
-    inpainted: int
+    matched: float  # Share of the reconstruction's surface near the character's with an agreeing normal, 0-1
+    inpainted: int  # Number of vertices whose weights were filled in over the surface
+    # Number of connected pieces without a match, which take the nearest point's weights
     unmatched_pieces: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # Sentences
 
 
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
-    """Transfer the rig of a character to a reconstruction of it.
+    """Transfer the rig of a character to the vertices of a reconstruction of it.
 
-    Each vertex of the reconstruction takes weights of nodes; the character's pose in `mesh` is its bind pose.
+    The character's pose in `mesh` becomes the bind pose. Raises CharacterError if the character has no
+    surface with weights, or `mesh` is not in that pose.
 
     Args:
         mesh: the posed character.
         rig: of its vertices, placed where `mesh` is.
         onto: the reconstruction, in the same frame.
         stands: pose of the skeleton in `mesh`, the first of some poses; at rest by default.
-
-    Returns:
-        The rig of the vertices of `onto`, and the quality of the transfer.
-
-    Raises:
-        CharacterError: if the character has no surface with weights, or `mesh` is not in that pose.
     """
     stands = poses(rig.skeleton, None, np.zeros(1)) if stands is None else stands
     low, high = mesh.bounds()
     off = np.abs(rig.vertices(stands, 0) - mesh.vertices)[mesh.used]
     if not off.max(initial=0) <= MOST_OFF * (high - low).max():
-        raise CharacterError(
-            "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave "
-            "out 'pose'"
-        )
+        reason = "it does not stand as its skeleton does, so that its reconstruction cannot move with it"
+        raise CharacterError(f"{reason}: leave out 'pose'")
     nodes, binds, weights = _of_nodes(rig, stands.worlds[0])
     hangs = np.diff(weights.indptr) > 0
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
@@ -118,8 +105,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
 
 
 def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, scipy.sparse.csr_array]:
-    """Nodes (P,) that move vertices, matrices from the frame to each posed node, (P, 4, 4), and weights (V,
-    P).
+    """Nodes (P,) that move vertices, matrices (P, 4, 4) from the frame to these, posed, and weights (V, P).
 
     A node that several skins bind counts once. Nodes that are flat in this pose are left out.
     """
@@ -130,9 +116,8 @@ def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, sc
     column = np.searchsorted(nodes, rig.nodes)[rig.slots]
     values = np.where(solid[column], rig.weights, np.float32(0)).astype(np.float64)
     rows = np.repeat(np.arange(len(values)), values.shape[1])
-    weights = scipy.sparse.csr_array(
-        (values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes))
-    )
+    at, shape = (rows, column.ravel()), (len(values), len(nodes))
+    weights = scipy.sparse.csr_array((values.ravel(), at), shape=shape)
     weights.eliminate_zeros()
     total: Doubles = np.asarray(weights.sum(axis=1))
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
@@ -140,9 +125,7 @@ def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, sc
     return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])
 
 
-def _morphs(
-    rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]
-) -> tuple[Morph, ...]:
+def _morphs(rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: Mask) -> tuple[Morph, ...]:
     """The morphs of a rig at matched points of its surface, in the character's pose."""
     if not rig.morphs:
         return ()
@@ -157,7 +140,7 @@ def _morphs(
     return tuple(morphs)
 
 
-def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: Floats) -> Floats:
     """Vertices without the morphs' offsets in the character's pose."""
     points = vertices.astype(np.float64)
     for morph in morphs:
@@ -184,7 +167,7 @@ def _links(mesh: Mesh) -> scipy.sparse.csr_array:
 
 
 def _filled_in(
-    weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
+    weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: Mask
 ) -> scipy.sparse.csr_array:
     """Weights (V, P), unknown rows harmonic over the surface, which keeps them in 0-1 and summing to 1."""
     if not unknown.any():
@@ -207,7 +190,7 @@ def _filled_in(
     return scipy.sparse.csr_array(stacked[np.argsort(order)])
 
 
-def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], Floats]:
     """Slots and values (V, K) of the largest weights of each row, K at most `INFLUENCES`, summing to 1."""
     rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     order = np.lexsort((weights.indices, -weights.data, rows))
@@ -224,12 +207,8 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
 def _nearest_on(surface: Mesh, mesh: Mesh) -> tuple[NDArray[np.intp], Doubles, Doubles, Doubles]:
     """Samples of a surface nearest to the V vertices of a mesh, preferring those that face the same way.
 
-    Returns:
-        Faces (V,); barycentric coordinates (V, 3), at least 0, summing to 1; distances (V,); and cosines (V,)
-        between the normals without their signs, 1 where one has none.
-
-    Raises:
-        CharacterError: if the surface has no face of any area.
+    Returns faces (V,); barycentric coordinates (V, 3); distances (V,); and cosines (V,) between the normals
+    without their signs, 1 where one has none. Raises CharacterError if no face of the surface has an area.
     """
     corners = surface.vertices[surface.faces].astype(np.float64)
     area = surface.doubled_areas
@@ -265,9 +244,8 @@ def _samples(area: Doubles, spacing: float) -> tuple[NDArray[np.intp], Doubles]:
     over = first + second > 1
     first, second = np.where(over, 1 - first, first), np.where(over, 1 - second, second)
     inside = np.stack([1 - first - second, first, second], axis=1)
-    return np.concatenate([np.repeat(solid, 3), np.repeat(solid, count)]), np.concatenate(
-        [np.tile(np.eye(3), (len(solid), 1)), inside]
-    )
+    faces = np.concatenate([np.repeat(solid, 3), np.repeat(solid, count)])
+    return faces, np.concatenate([np.tile(np.eye(3), (len(solid), 1)), inside])
 
 
 def _cosine(a: Doubles, b: Doubles) -> Doubles:

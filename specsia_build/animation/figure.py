@@ -22,21 +22,13 @@ _GROUND = 10.0  # Percentile of the heights of each frame's lowest sole that is 
 
 @dataclass(frozen=True)
 class Soles:
-    """Heels and balls of both feet, which are on the ground when a figure stands.
+    """Heels and balls of both feet, which are on the ground when a figure stands."""
 
-    Attributes:
-        nodes: (4,) int64, joint of each.
-        points: (4, 3) float64, in the joints' coordinates.
-        turn: (3, 3), from the file's coordinates to Z up.
-        ground: height of the ground, Z up.
-        leg: length of a leg.
-    """
-
-    nodes: NDArray[np.int64]
-    points: NDArray[np.float64]
-    turn: NDArray[np.float64]
-    ground: float
-    leg: float
+    nodes: NDArray[np.int64]  # (4,), joint of each
+    points: NDArray[np.float64]  # (4, 3), in the joints' coordinates
+    turn: NDArray[np.float64]  # (3, 3), from the file's coordinates to Z up
+    ground: float  # Height of the ground, Z up
+    leg: float  # Length of a leg
 
     def at(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions (T, 4, 3) in lengths of the leg, Z up from the ground, in poses (T, J, 4, 4)."""
@@ -104,12 +96,8 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Doubles) -> Skeleton
     """Return a humanoid's skeleton at rest in the bind pose of its skin, or itself if it rests there already.
 
     Bind poses are given in coordinates of the mesh, which may differ from the file's by an up axis, size and
-    place. Joints without a bind pose keep their place relative to their parents.
-
-    Args:
-        skeleton: skeleton to change.
-        human: its bones, with all of `humanoid.NEEDED`.
-        turn: (3, 3), from the file's coordinates to Z up.
+    place. Joints without a bind pose keep their place relative to their parents. `human` has all bones of
+    `humanoid.NEEDED`; `turn` (3, 3) is from the file's coordinates to Z up.
     """
     core = [human.bones[bone] for bone in NEEDED]
     nodes = sorted({node for node in human.bones.values() if node in skeleton.bound})
@@ -120,10 +108,8 @@ def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Doubles) -> Skeleton
     bound[list(skeleton.bound)] = list(skeleton.bound.values())
     rest_turns, bind_turns = rotations_of(rest), rotations_of(bound)
     difference = rest_turns[nodes] @ np.swapaxes(bind_turns[nodes], 1, 2)
-    if (
-        np.linalg.det(difference).min() < 0
-        or _largest_angle(difference, rotations_of(difference.sum(axis=0))) < POSED
-    ):
+    mean = rotations_of(difference.sum(axis=0))
+    if np.linalg.det(difference).min() < 0 or _largest_angle(difference, mean) < POSED:
         return skeleton
     cubes = scipy.spatial.transform.Rotation.create_group("O").as_matrix()
     onto = cubes[np.einsum("cij,nij->c", cubes, difference).argmax()]
@@ -150,10 +136,8 @@ def _largest_angle(turns: Doubles, turn: Doubles) -> float:
 def _scale(skeleton: Skeleton, bound: Doubles) -> float:
     """Median ratio of bone lengths at rest to those of a bind pose (J, 4, 4); NaN if there is no bone."""
     ends = [node for node in skeleton.bound if int(skeleton.parents[node]) in skeleton.bound]
-    starts = skeleton.parents[ends]
-    rest, bind = (
-        np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound)
-    )
+    bones = (of[ends, :3, 3] - of[skeleton.parents[ends], :3, 3] for of in (skeleton.rest_worlds, bound))
+    rest, bind = (np.linalg.norm(bone, axis=1) for bone in bones)
     return float(np.median(rest[bind > 0] / bind[bind > 0])) if (bind > 0).any() else float("nan")
 
 
@@ -173,8 +157,7 @@ def _with_rest(skeleton: Skeleton, turns: Doubles, places: Doubles, near: float)
 
     A translation that changes by less than `near` is kept.
     """
-    rotations = skeleton.rotations.copy()
-    translations = skeleton.translations.copy()
+    rotations, translations = skeleton.rotations.copy(), skeleton.translations.copy()
     matrices = dict(skeleton.matrices)
     before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()
     after, worlds = np.empty_like(before), np.empty_like(local)
@@ -203,17 +186,11 @@ _LEVEL = 0.1  # Largest difference of the ankles' heights, in lengths of a leg, 
 
 @dataclass(frozen=True)
 class Figure:
-    """A skeleton at rest and its orientation.
+    """A skeleton at rest and its orientation."""
 
-    Attributes:
-        skeleton: at rest.
-        turn: (3, 3), from the file's coordinates to Z up, facing -Y.
-        stated: nodes of the humanoid bones that the file names.
-    """
-
-    skeleton: Skeleton
-    turn: Doubles
-    stated: Mapping[str, int]
+    skeleton: Skeleton  # At rest
+    turn: Doubles  # (3, 3), from the file's coordinates to Z up, facing -Y
+    stated: Mapping[str, int]  # Nodes of the humanoid bones that the file names
 
     @cached_property
     def human(self) -> Humanoid:
@@ -241,19 +218,15 @@ class Figure:
 
     def pelvis(self, worlds: Doubles) -> Doubles:
         """Middle between both hip joints (..., 3) in poses (..., J, 4, 4)."""
-        bones = self.human.bones
-        return np.asarray(
-            worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2)
-        )
+        hips = [self.human.bones[side + "UpperLeg"] for side in ("left", "right")]
+        return np.asarray(worlds[..., :3, 3][..., hips, :].mean(axis=-2))
 
     def top(self, worlds: Doubles) -> Doubles:
         """Position (3,) of the head, else the neck, the middle of the arms or the spine's end in a pose."""
         bones = self.human.bones
+        above = [bones[bone] for bone in ("head", "neck") if bone in bones][:1]
         arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
-        top = (
-            [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
-        )
-        return np.asarray(worlds[top, :3, 3].mean(axis=0))
+        return np.asarray(worlds[above or arms or [self.human.spine[-1]], :3, 3].mean(axis=0))
 
     def upright(self, worlds: Doubles) -> bool:
         """Whether legs and back are upright in a pose (J, 4, 4)."""

@@ -1,8 +1,7 @@
-"""Map the joints of human rigs to the bones of one humanoid, by words of their names and by the hierarchy.
+"""Map the joints of human rigs to the bones of one humanoid, named as in VRM 1.0.
 
-Bones are named as in VRM 1.0. Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special
-cases: sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips
-are the common ancestor of both legs and the upper body, whatever its name.
+Rigs of Mixamo, Quaternius, KayKit, Unreal, Rigify or BVH files need no special cases: sides and parts are
+words that all use, upper and lower follow from the hierarchy, hips are where legs and upper body meet.
 """
 
 import re
@@ -27,11 +26,8 @@ _MOST_ABOVE = 1000  # Most ancestors of a node that are considered
 
 SPINE = ("spine", "chest", "upperChest")
 
-NEEDED = (
-    "hips",
-    "spine",
-    *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")),
-)
+_LEG = ("UpperLeg", "LowerLeg", "Foot")
+NEEDED = ("hips", "spine", *(side + part for side in ("left", "right") for part in _LEG))
 """Bones without which no motion of another figure can be played."""
 
 WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
@@ -42,15 +38,10 @@ _DECIMAL = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Humanoid:
-    """Bones of a humanoid in a skeleton.
+    """Bones of a humanoid in a skeleton."""
 
-    Attributes:
-        bones: node of each bone that exists, named as in VRM 1.0.
-        spine: nodes from the first above the hips up to the parent of neck and shoulders.
-    """
-
-    bones: Mapping[str, int]
-    spine: tuple[int, ...]
+    bones: Mapping[str, int]  # Node of each bone that exists, named as in VRM 1.0
+    spine: tuple[int, ...]  # Nodes from the first above the hips up to the parent of neck and shoulders
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -80,33 +71,24 @@ class Humanoid:
 
 
 def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
-    """Find the bones of a humanoid in a skeleton.
+    """Find the bones of a humanoid in a skeleton; those of animals and machines lack some.
 
-    Args:
-        skeleton: any skeleton; animals and machines lack bones.
-        stated: nodes of bones as the file states; if it states any, names are ignored. Thumbs of VRM 0.x are
-            renamed as in 1.0.
+    If the file states nodes of any bones, names are ignored. Thumbs of VRM 0.x are renamed as in 1.0.
     """
     if stated:
-        bones = {
-            _current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)
-        }
+        known = {bone: node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
+        bones = {_current(bone, stated): node for bone, node in known.items()}
         return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
     tree, named = _Tree(skeleton), dict[str, int | None]()
     for name, side in (("left", 1), ("right", -1)):
         named |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
     named |= _trunk(tree, named)
-    hips = named["hips"]
-    end = _carrier(tree, named)
-    spine = (
-        [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
-    )
-    choices = (
-        spine[:1],
-        spine[:1] + spine[1:][-1:],
-        [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]],
-    )
-    named |= dict(zip(SPINE, choices[min(len(spine), 3) - 1] if spine else (), strict=False))
+    hips, end = named["hips"], _carrier(tree, named)
+    spine: list[int] = []
+    if hips is not None and end is not None:
+        spine = tree.above(end)[: tree.above(end).index(hips)][::-1]
+    chosen = spine if len(spine) < 3 else [spine[0], spine[len(spine) // 2], spine[-1]]
+    named |= dict(zip(SPINE, chosen, strict=False))
     return Humanoid({bone: node for bone, node in named.items() if node is not None}, tuple(spine))
 
 
@@ -161,15 +143,12 @@ class _Tree:
         Joints with a descendant among the parts `above` come first: Source's ``L_Elbow`` only corrects arms.
         """
         for part in parts:
-            nodes = [
-                node
-                for node in self.candidates.get((side, part), ())
-                if below is None or (node != below and below in self.above(node))
-            ]
+            nodes = self.candidates.get((side, part), [])
+            if below is not None:
+                nodes = [node for node in nodes if below in self.above(node)[1:]]
             if nodes:
-                holding = (
-                    node for node in nodes if above and self.first(side, *above, below=node) is not None
-                )
+                known = nodes if above else ()
+                holding = (node for node in known if self.first(side, *above, below=node) is not None)
                 return next(holding, nodes[0])
         return None
 
@@ -185,8 +164,7 @@ class _Tree:
 
     def is_joint(self, node: int | None) -> bool:
         """Whether skins use a node as a joint, or use no joints at all."""
-        joints = self.skeleton.joints
-        return node is not None and (not joints or node in joints)
+        return node is not None and (not self.skeleton.joints or node in self.skeleton.joints)
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest common ancestor of some nodes, which may be one of them."""
@@ -238,9 +216,8 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
 def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | None]:
     """Five fingers that differ only in numbers, from the thumb: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
-    first = sorted(
-        (n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: tree.names[node]
-    )
+    first = [node for node in nodes if not set(tree.above(node)[1:]) & set(nodes)]
+    first.sort(key=lambda node: tree.names[node])
     if len(first) != len(_FINGERS):
         return {}
     fingers: dict[str, int | None] = {}
@@ -263,9 +240,9 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
     # A mesh named like the head is elsewhere in the hierarchy than the joint.
     head = max(tree.candidates.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
-    necks = [
-        node for node in tree.candidates.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]
-    ]
+    necks = tree.candidates.get((0, "Neck"), [])
+    if head is not None:
+        necks = [node for node in necks if node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
     if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build.animation.skeleton import Skeleton, composed
+from specsia_build.arrays import Doubles
 
 Path = Literal["translation", "rotation", "scale", "weights"]
 Interpolation = Literal["LINEAR", "STEP", "CUBICSPLINE"]
@@ -25,21 +25,13 @@ JOINT_COST = 500  # Bytes of memory per joint and pose
 
 @dataclass(frozen=True)
 class Track:
-    """One property of one node over time.
+    """One property of one node over time."""
 
-    Attributes:
-        node: index into the skeleton.
-        path: the property; rotations are quaternions x, y, z, w.
-        times: (K,) float64 seconds, ascending, K at least 1.
-        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value, outgoing tangent.
-        interpolation: of glTF 2.0, section 3.11; rotations take the shorter way round.
-    """
-
-    node: int
-    path: Path
-    times: NDArray[np.float64]
-    values: NDArray[np.float64]
-    interpolation: Interpolation = "LINEAR"
+    node: int  # Index into the skeleton
+    path: Path  # The property; rotations are quaternions x, y, z, w
+    times: Doubles  # (K,) seconds, ascending, K at least 1
+    values: Doubles  # (K, W), finite; for CUBICSPLINE (K, 3, W): incoming tangent, value, outgoing tangent
+    interpolation: Interpolation = "LINEAR"  # Of glTF 2.0, section 3.11; rotations take the shorter way round
 
     @cached_property
     def varies(self) -> bool:
@@ -52,49 +44,33 @@ class Track:
 
 @dataclass(frozen=True)
 class Motion:
-    """A clip of a skeleton.
+    """A clip of a skeleton."""
 
-    Attributes:
-        name: name in its file; may be empty.
-        tracks: at most one for each property of a node.
-        start, end: seconds, of the first key that is played and of the last.
-    """
-
-    name: str
-    tracks: tuple[Track, ...]
-    start: float
-    end: float
+    name: str  # In its file; may be empty
+    tracks: tuple[Track, ...]  # At most one for each property of a node
+    start: float  # Seconds, of the first key that is played
+    end: float  # Seconds, of the last
 
     @property
     def duration(self) -> float:
         """Seconds from the first key to the last."""
         return self.end - self.start
 
-    def times(self, fps: float, most: int | None = None) -> NDArray[np.float64]:
-        """Times (T,) of frames at start + k / fps before the end; at least one.
-
-        Args:
-            fps: frames a second.
-            most: largest number of frames; None for all.
-        """
+    def times(self, fps: float, most: int | None = None) -> Doubles:
+        """Times (T,) of frames at start + k / fps before the end; at least one, and at most `most`."""
         count = max(1, int(np.ceil(self.duration * fps - 1e-6)))
         return self.start + np.arange(count if most is None else min(count, most)) / fps
 
 
 @dataclass(frozen=True)
 class Poses:
-    """A skeleton at T times.
+    """A skeleton at T times."""
 
-    Attributes:
-        worlds: (T, J, 4, 4) float64, from each node's coordinates to the file's.
-        morph_weights: (T, M) float64 by node.
-    """
-
-    worlds: NDArray[np.float64]
-    morph_weights: Mapping[int, NDArray[np.float64]]
+    worlds: Doubles  # (T, J, 4, 4), from each node's coordinates to the file's
+    morph_weights: Mapping[int, Doubles]  # (T, M) float64 by node
 
 
-def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64]) -> Poses:
+def poses(skeleton: Skeleton, motion: Motion | None, times: Doubles) -> Poses:
     """Pose a skeleton by a motion at times (T,); nodes without tracks, and all if it is None, are at rest."""
     times = np.asarray(times, np.float64)
     count = len(times)
@@ -127,7 +103,7 @@ def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
     return list(groups.values())
 
 
-def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _values(tracks: Sequence[Track], times: Doubles) -> Doubles:
     """Values (N, T, W) of N tracks alike, at times (T,), held before the first and after the last key."""
     path = tracks[0].path
     interpolation = tracks[0].interpolation
@@ -149,9 +125,7 @@ def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(first * (1 - share) + second * share)
 
 
-def slerp(
-    begin: NDArray[np.float64], end: NDArray[np.float64], share: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
+def slerp(begin: Doubles, end: Doubles, share: Doubles | float) -> Doubles:
     """Interpolate quaternions (..., 4) of any length the shorter way round, at shares (..., 1) in 0-1."""
     cosine = np.sum(begin * end, axis=-1, keepdims=True)
     end = np.where(cosine < 0, -end, end)
@@ -164,9 +138,7 @@ def slerp(
     return np.asarray(first * begin + second * end)
 
 
-def _spline(
-    begin: NDArray[np.float64], end: NDArray[np.float64], s: NDArray[np.float64], span: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _spline(begin: Doubles, end: Doubles, s: Doubles, span: Doubles) -> Doubles:
     """Interpolate keys (..., T, 3, W) of in-tangent, value, out-tangent at shares (T, 1) of spans (T, 1)."""
     s2, s3 = s**2, s**3
     values = (2 * s3 - 3 * s2 + 1) * begin[..., 1, :] + (3 * s2 - 2 * s3) * end[..., 1, :]

@@ -14,10 +14,8 @@ from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.arrays import Doubles
 from specsia_build.errors import CharacterError, plural, some
 
-# Least share of a motion's joints that a figure must have by name, unless both are humanoids
-LEAST_SHARED = 0.5
-# Largest share of them that may be missing without a warning, as helper joints move nothing visible
-MOST_LEFT = 0.1
+LEAST_SHARED = 0.5  # Least share of a motion's joints that a figure has by name, unless both are humanoids
+MOST_LEFT = 0.1  # Largest share of them to miss without a warning, as helper joints move nothing visible
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
 
@@ -25,19 +23,15 @@ _SAMPLED = 200  # Frames in which the lowest feet are searched
 def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """Retarget a motion from one figure to another.
 
-    Raises:
-        CharacterError: if they have too little in common (it says what is missing), or positions not finite.
-        CostError: if it would need too much memory.
+    Raises CharacterError if they have too little in common (it says what is missing) or positions that are
+    not finite, CostError if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
         raise CharacterError("the coordinates of one figure's joints are too large")
-    same = _as_it_is(motion, source, target)
-    if same is not None:
+    if (same := _as_it_is(motion, source, target)) is not None:
         return Retargeted(same)
     if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
-        raise CharacterError(
-            "it moves morph targets alone, which are played on meshes of the same names and targets"
-        )
+        raise CharacterError("it moves morph targets alone, which need meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
@@ -54,9 +48,8 @@ def _unmapped(
 ) -> list[str]:
     """Names of joints that only one of the motion and the target has."""
     if people:
-        return [
-            spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)
-        ]
+        a, b = source.human.bones, target.human.bones
+        return [spoken(bone) for bone in WANTED if (bone in a) != (bone in b)]
     turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
     unpaired = sorted(turned - set(pairs.values()))
     is_minor = len(unpaired) <= MOST_LEFT * len(turned)
@@ -105,26 +98,21 @@ def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
 
 def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
     up = [skeleton.parents[node] for skeleton, node in ((a, i), (b, j))]
-    names = [
-        skeleton.names[parent] if parent >= 0 else None for skeleton, parent in zip((a, b), up, strict=True)
-    ]
-    of = (a.rest_worlds[i], b.rest_worlds[j])
-    turned = np.abs(of[0][:3, :3] - of[1][:3, :3]).max() <= _ALIKE * np.abs(of[1][:3, :3]).max()
-    return bool(
-        names[0] == names[1] and turned and np.linalg.norm(of[0][:3, 3] - of[1][:3, 3]) <= _ALIKE * size
-    )
+    names = [of.names[parent] if parent >= 0 else None for of, parent in zip((a, b), up, strict=True)]
+    here, there = a.rest_worlds[i], b.rest_worlds[j]
+    turned = np.abs(here[:3, :3] - there[:3, :3]).max() <= _ALIKE * np.abs(there[:3, :3]).max()
+    near = np.linalg.norm(here[:3, 3] - there[:3, 3]) <= _ALIKE * size
+    return bool(names[0] == names[1] and turned and near)
 
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     """Node of the source by the node of the target that follows it."""
-    shared = _shared(source, target)
-    a = source.human
-    b = target.human
+    names = source.unique()
+    shared = {node: names[name] for name, node in target.unique().items() if name in names}
+    a, b = source.human, target.human
     if not (a.missing or b.missing):
         required = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
-        if not all(node in shared for node in required):
-            return _as_humanoids(a, b)
-        return shared
+        return shared if all(node in shared for node in required) else _as_humanoids(a, b)
     turned = {track.node for track in motion.tracks if track.path == ROTATION}
     followed, moved = len(turned & set(shared.values())), len(turned)
     if moved and followed >= LEAST_SHARED * moved:
@@ -138,12 +126,6 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     )
 
 
-def _shared(source: Figure, target: Figure) -> dict[int, int]:
-    """Node of the source by the node of the target with the same name."""
-    names = source.unique()
-    return {node: names[name] for name, node in target.unique().items() if name in names}
-
-
 def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
     pairs = {node: a.bones[bone] for bone, node in b.bones.items() if bone in a.bones and node not in b.spine}
     # Spines of other lengths are matched from the top.
@@ -155,10 +137,7 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
 def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
     """Pose (J, 4, 4) in which the source stands: its neutral one, or the motion's first frame; and warnings.
 
-    Motions that are exported without a mesh often rest in one of their frames.
-
-    Raises:
-        CharacterError: if it stands in neither.
+    Motions exported without a mesh often rest in one of their frames. CharacterError if it stands in neither.
     """
     rest = source.neutral.rest_worlds
     if source.upright(rest) and source.level(rest):
@@ -171,9 +150,8 @@ def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
             "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared "
             "with another: let the motion begin with a figure that stands"
         )
-    return begin, (
-        "the motion's figure does not stand at rest: the first frame is taken as its standing pose",
-    )
+    note = "the motion's figure does not stand at rest: the first frame is taken as its standing pose"
+    return begin, (note,)
 
 
 def _flat(motion: Motion, source: Figure, stand: Doubles) -> Doubles:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, cofactors
 from specsia_build.rendering.vectors import put, triple64
@@ -25,54 +26,37 @@ _MOST_SHARES = 4  # Number of joints that may move a vertex of an unturned rig
 
 @dataclass(frozen=True)
 class Morph:
-    """A morph target of some of a mesh's vertices.
+    """A morph target of some of a mesh's vertices."""
 
-    Attributes:
-        node: node whose morph weights drive it.
-        target: index into those weights.
-        vertices: (M,) int32, rows of the vertices that it moves.
-        offsets: (M, 3) float32, added to their points at weight 1.
-    """
-
-    node: int
-    target: int
-    vertices: NDArray[np.int32]
-    offsets: NDArray[np.float32]
+    node: int  # Node whose morph weights drive it
+    target: int  # Index into those weights
+    vertices: NDArray[np.int32]  # (M,), rows of the vertices that it moves
+    offsets: Floats  # (M, 3), added to their points at weight 1
 
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """Binding of V vertices to a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point +
-    morphs).
+    """Binding of vertices: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
 
     A vertex without a skin has one weight, of its node. All skins, and meshes without one, share the P slots.
-
-    Attributes:
-        skeleton: the nodes.
-        points: (V, 3) float32 as stored, before a node or a skin transforms them.
-        slots: (V, K) int32, indices into `nodes` and `inverse_binds`; those of weight 0 are ignored.
-        weights: (V, K) float32, at least 0, summing to 1 for each vertex.
-        nodes: (P,) int32, the node of each slot.
-        inverse_binds: (P, 4, 4) float64, from the points' coordinates to the node's.
-        placement: (4, 4) float64, from the file's coordinates to the mesh's.
-        morphs: of the vertices.
     """
 
-    skeleton: Skeleton
-    points: NDArray[np.float32]
+    skeleton: Skeleton  # The nodes
+    points: Floats  # (V, 3) as stored, before a node or a skin transforms them
+    # (V, K), indices into `nodes` and `inverse_binds`; those of weight 0 are ignored
     slots: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    nodes: NDArray[np.int32]
-    inverse_binds: NDArray[np.float64]
-    placement: NDArray[np.float64]
-    morphs: tuple[Morph, ...] = ()
+    weights: Floats  # (V, K), at least 0, summing to 1 for each vertex
+    nodes: NDArray[np.int32]  # (P,), the node of each slot
+    inverse_binds: Doubles  # (P, 4, 4), from the points' coordinates to the node's
+    placement: Doubles  # (4, 4), from the file's coordinates to the mesh's
+    morphs: tuple[Morph, ...] = ()  # Of the vertices
 
     @classmethod
     def unturned(
         cls,
         names: tuple[str, ...],
         parents: NDArray[np.int32],
-        places: NDArray[np.float64],
+        places: Doubles,
         points: NDArray[np.floating],
         weights: NDArray[np.floating],
     ) -> Rig:
@@ -97,7 +81,7 @@ class Rig:
         """The rig of the same mesh moved by a (4, 4) matrix."""
         return replace(self, placement=np.asarray(matrix, np.float64) @ self.placement)
 
-    def of_vertices(self, used: NDArray[np.bool_]) -> Rig:
+    def of_vertices(self, used: Mask) -> Rig:
         """The rig of the chosen vertices (V,)."""
         number = np.cumsum(used) - 1
         morphs = []
@@ -114,36 +98,33 @@ class Rig:
         )
 
     @cached_property
-    def rest_signs(self) -> NDArray[np.float64]:
+    def rest_signs(self) -> Doubles:
         """(P,) sign of the determinant of each slot's matrix at rest: -1 where it mirrors."""
         return np.asarray(np.sign(np.linalg.det(self.matrices(self.skeleton.rest_worlds)[..., :3])))
 
     @cached_property
-    def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def back_to_points(self) -> tuple[Doubles, Doubles]:
         """Matrices from normals at rest to the points' coordinates (V, 3, 3), and the volume's sign (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
-        return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(
-            np.sign(np.linalg.det(blended))
-        )
+        back = np.asarray(np.linalg.pinv(cofactors(blended)), np.float64)
+        return back, np.asarray(np.sign(np.linalg.det(blended)))
 
     @cached_property
     def holding(self) -> NDArray[np.int32]:
         """Nodes with any weight, each once."""
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
-    def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def matrices(self, worlds: Doubles) -> Doubles:
         """Transforms (..., P, 3, 4) from slots' points to the mesh, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
-    def each_vertices(self, sequence: Poses) -> Iterator[NDArray[np.float32]]:
+    def each_vertices(self, sequence: Poses) -> Iterator[Floats]:
         """Vertices (V, 3) in each of some poses."""
         for begin in range(0, len(sequence.worlds), _TOGETHER):
             for k, matrices in enumerate(self.matrices(sequence.worlds[begin : begin + _TOGETHER]), begin):
                 yield self.vertices(sequence, k, matrices)
 
-    def vertices(
-        self, sequence: Poses, k: int, matrices: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float32]:
+    def vertices(self, sequence: Poses, k: int, matrices: Doubles | None = None) -> Floats:
         """Vertices (V, 3) in the k-th of some poses; `matrices` saves computing them."""
         points = self.points
         if self.morphs:
@@ -152,28 +133,19 @@ class Rig:
                 weights = sequence.morph_weights.get(morph.node)
                 if weights is not None and morph.target < weights.shape[1] and weights[k, morph.target]:
                     points[morph.vertices] += np.float32(weights[k, morph.target]) * morph.offsets
-        return np.asarray(
-            _skinned(
-                ready(points, np.float32),
-                ready(self.slots, np.int32),
-                ready(self.weights, np.float32),
-                ready(self.matrices(sequence.worlds[k]) if matrices is None else matrices, np.float64),
-            )
-        )
+        matrices = self.matrices(sequence.worlds[k]) if matrices is None else matrices
+        shares = ready(self.slots, np.int32), ready(self.weights, np.float32)
+        return np.asarray(_skinned(ready(points, np.float32), *shares, ready(matrices, np.float64)))
 
     @cached_property
     def bound(self) -> NDArray[np.int32]:
         """(V,) int32, equal for vertices with the same nodes, weights and morphs."""
-        stored = np.concatenate(
-            [self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1
-        )
+        stored = np.column_stack([self.nodes, self.inverse_binds.reshape(len(self.nodes), 16)])
         same_slot = np.unique(stored, axis=0, return_inverse=True)[1].reshape(-1)
         slots = np.where(self.weights > 0, same_slot[self.slots], -1)
         order = np.argsort(slots, axis=1, kind="stable")
-        columns = [
-            np.take_along_axis(slots, order, 1),
-            np.take_along_axis(self.weights, order, 1).view(np.int32),
-        ]
+        weights = np.take_along_axis(self.weights, order, 1)
+        columns = [np.take_along_axis(slots, order, 1), weights.view(np.int32)]
         for morph in self.morphs:
             offsets = np.zeros((len(slots), 3), np.float32)
             offsets[morph.vertices] = morph.offsets
@@ -182,7 +154,7 @@ class Rig:
         whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
         return np.unique(whole, return_inverse=True)[1].astype(np.int32)
 
-    def blended(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def blended(self, worlds: Doubles) -> Doubles:
         """(V, 3, 3), the linear part of each vertex's transform, for a skeleton's worlds (J, 4, 4)."""
         linear = self.matrices(worlds)[:, :, :3]
         return np.asarray(np.einsum("vk,vkij->vij", self.weights.astype(np.float64), linear[self.slots]))
@@ -234,7 +206,7 @@ def posed_through(mesh: Mesh, rig: Rig, sequence: Poses) -> Iterator[Mesh]:
             yield moved
 
 
-def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.float32]:
+def _turned(mesh: Mesh, rig: Rig, worlds: Doubles) -> Floats:
     """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
     assert mesh.normals is not None
     after, (back, sign) = rig.blended(worlds), rig.back_to_points

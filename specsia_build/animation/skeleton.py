@@ -13,30 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Nodes (J of them), every parent before its children, in a file's own coordinates.
+    """Nodes (J of them), every parent before its children, in a file's own coordinates."""
 
-    Attributes:
-        names: of the nodes; may be empty, and need not be unique.
-        parents: (J,) int32, -1 for roots.
-        translations: (J, 3) float64 at rest, to the parent's coordinates.
-        rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
-        scales: (J, 3) float64 at rest.
-        matrices: (4, 4) float64 by node, which override the three above, for transforms at rest that a file
-            states as matrices or that are no such product.
-        morph_weights: (M,) float64 by node, weights of its morph targets at rest.
-        bound: (4, 4) float64 by node, its bind pose in the skin's coordinates; empty if the file has none.
-        joints: nodes that skins use; a mesh often has the name of one of them.
-    """
-
-    names: tuple[str, ...]
-    parents: NDArray[np.int32]
-    translations: NDArray[np.float64]
-    rotations: NDArray[np.float64]
-    scales: NDArray[np.float64]
+    names: tuple[str, ...]  # Of the nodes; may be empty, and need not be unique
+    parents: NDArray[np.int32]  # (J,), -1 for roots
+    translations: NDArray[np.float64]  # (J, 3) at rest, to the parent's coordinates
+    rotations: NDArray[np.float64]  # (J, 4) at rest, unit quaternions x, y, z, w
+    scales: NDArray[np.float64]  # (J, 3) at rest
+    # (4, 4) float64 by node, which override the three above, for transforms at rest that a file states as
+    # matrices or that are no such product
     matrices: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    # (M,) float64 by node, weights of its morph targets at rest
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    # (4, 4) float64 by node, its bind pose in the skin's coordinates; empty if the file has none
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
-    joints: frozenset[int] = frozenset()
+    joints: frozenset[int] = frozenset()  # Nodes that skins use; a mesh often has the name of one of them
 
     @classmethod
     def unturned(
@@ -115,12 +106,8 @@ def decomposed(
     axes = np.divide(linear, scales[..., None, :], out=np.zeros_like(linear), where=scales[..., None, :] != 0)
     left, _, right = np.linalg.svd(axes)
     left[..., -1] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
-    quaternions = (
-        scipy.spatial.transform.Rotation.from_matrix((left @ right).reshape(-1, 3, 3))
-        .as_quat()
-        .reshape(*matrices.shape[:-2], 4)
-    )
-    return matrices[..., :3, 3].copy(), quaternions, scales
+    turns = scipy.spatial.transform.Rotation.from_matrix((left @ right).reshape(-1, 3, 3)).as_quat()
+    return matrices[..., :3, 3].copy(), turns.reshape(*matrices.shape[:-2], 4), scales
 
 
 def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:

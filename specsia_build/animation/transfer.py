@@ -1,9 +1,8 @@
-"""Transfer of a motion from one figure to another, joint by joint.
+"""Transfer of a motion from one figure to another, joint by joint, in one frame, Z up and facing -Y.
 
-Both figures are compared in one frame, Z up and facing -Y. A joint's rotation from its rest turns the
-corresponding joint of the target in the same way, so that neither the orientation of bones nor the hierarchy
-matters. Arms and legs that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in
-proportion to leg length, and as high as puts the lowest sole where the source has it.
+A joint turns as the source's does from its rest, whatever the orientation of bones and the hierarchy. Arms
+and legs that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in proportion to
+leg length, and as high as puts the lowest sole where the source has it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.figure import (
@@ -29,7 +27,7 @@ from specsia_build.animation.figure import (
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.errors import CharacterError
 
 _RATE = 30.0  # Least samples a second of a transferred motion
@@ -38,7 +36,6 @@ _SAMPLE_COST = 200  # Bytes of memory for a joint at a time
 # Largest distance, in lengths of the leg, between hips and soles of the first and last frame of a cycle
 _CYCLE = 0.05
 _SLIDING = 0.25  # Least distance, in lengths of the leg, that soles slide in a walk on the spot
-
 _MOST_SAMPLES = 1_000_000
 
 
@@ -66,9 +63,8 @@ def _rotation_between(start: Doubles, end: Doubles) -> Doubles:
     sine = float(np.linalg.norm(axis))
     if lengths == 0 or sine <= 1e-9 * lengths:
         return np.eye(3)
-    return np.asarray(
-        scipy.spatial.transform.Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
-    )
+    turn = axis / sine * np.arctan2(sine, cosine)
+    return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(turn).as_matrix())
 
 
 class Transfer:
@@ -83,17 +79,12 @@ class Transfer:
         flat: Doubles,
         people: bool,
     ) -> None:
-        """Compare two figures.
+        """Compare two figures, by the node of the source for each node of the target that follows it.
 
-        Args:
-            source, target: figures.
-            pairs: node of the source by the node of the target that follows it.
-            stand: (J, 4, 4), pose in which the source stands.
-            flat: (J, 4, 4), the same with both feet flat on the ground.
-            people: whether both are humanoids.
+        The source's poses (J, 4, 4) are the one in which it stands, and that with both feet flat on the
+        ground; `people` says whether both are humanoids.
         """
-        self.source = source
-        self.target = target
+        self.source, self.target = source, target
         self.people = people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
@@ -120,9 +111,8 @@ class Transfer:
         """Turn about Z after which the standing source faces -Y; the identity if it stands at rest."""
         if not self.people or self.stand is self.source.neutral.rest_worlds:
             return np.eye(3)
-        left, right = (
-            self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right")
-        )
+        bones = self.source.human.bones
+        left, right = (self.stand[bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)
         return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
 
@@ -132,24 +122,16 @@ class Transfer:
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
             # The rest of these depends on how the rig was built rather than on the pose.
-            rotations = {
-                node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))
-            }
-            trunk = self._trunk()
-            rotations |= {
-                node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))
-            }
+            kept = [node for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))]
+            trunk = [node for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))]
+            rotations = dict.fromkeys(kept, np.eye(3)) | dict.fromkeys(trunk, self._trunk())
+            stand, rest = self.stand[:, :3, 3], self.rest[:, :3, 3]
             for side in ("left", "right"):
                 for limb in (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot")):
-                    bones = [side + part for part in limb]
-                    for upper, lower in pairwise(bones):
-                        if all(bone in human for bone in (upper, lower) for human in (a, b)):
-                            of_source = self.turn @ (
-                                self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3]
-                            )
-                            of_target = self.target.turn @ (
-                                self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3]
-                            )
+                    for upper, lower in pairwise(side + part for part in limb):
+                        if {upper, lower} <= a.keys() & b.keys():
+                            of_source = self.turn @ (stand[a[lower]] - stand[a[upper]])
+                            of_target = self.target.turn @ (rest[b[lower]] - rest[b[upper]])
                             rotations[b[upper]] = _rotation_between(of_target, of_source)
         aligned = np.empty((len(self.rest), 3, 3))
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
@@ -190,7 +172,7 @@ class Transfer:
                 parents[node] = parent
         return parents
 
-    def _needed(self) -> NDArray[np.bool_]:
+    def _needed(self) -> Mask:
         """(J,) whether to compute positions of the target's nodes: those that follow, and all above them."""
         human = self.target.human
         followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
@@ -218,37 +200,31 @@ class Transfer:
         translated = self._translated(motion)
         hips = np.zeros((len(times), 3))
         if self.people:
-            walks = [
-                self._walk(poses(self.source.skeleton, motion, part).worlds, translated) for part in parts
-            ]
+            posed = (poses(self.source.skeleton, motion, part).worlds for part in parts)
+            walks = [self._walk(worlds, translated) for worlds in posed]
             hips, source_soles, target_soles = (np.concatenate(arrays) for arrays in zip(*walks, strict=True))
             if self.stand is not self.source.neutral.rest_worlds:
                 # A frame of the motion need not have both soles flat on the ground.
                 source_soles[..., 2] -= ground_of(source_soles)
             on_ground = contacts(source_soles)
-            returned = (
-                float(np.linalg.norm(hips[-1] - hips[0])) / self.soles[1].leg,
-                np.abs(source_soles[-1] - source_soles[0]).max(),
-            )
-            on_the_spot = slide(source_soles, on_ground) > _SLIDING and max(returned) < _CYCLE
+            hips_off = float(np.linalg.norm(hips[-1] - hips[0])) / self.soles[1].leg
+            returns = max(hips_off, np.abs(source_soles[-1] - source_soles[0]).max()) < _CYCLE
+            on_the_spot = slide(source_soles, on_ground) > _SLIDING and returns
             step = _foot_correction(source_soles, target_soles, on_ground, on_the_spot=on_the_spot)
             hips = hips + step * self.soles[1].leg @ self.target.turn
         rotations: dict[int, list[Doubles]] = {}
-        translations: dict[int, list[Doubles]] = {}
+        shifts: dict[int, list[Doubles]] = {}
         for k, part in enumerate(parts):
             worlds = poses(self.source.skeleton, motion, part).worlds
             local = self._local_rotations(worlds)
             _, offsets = self._forward(local, worlds, translated, hips[k * chunk : k * chunk + len(part)])
             for node, matrices in local.items():
-                rotations.setdefault(node, []).append(
-                    np.asarray(scipy.spatial.transform.Rotation.from_matrix(matrices).as_quat())
-                )
+                turns = scipy.spatial.transform.Rotation.from_matrix(matrices).as_quat()
+                rotations.setdefault(node, []).append(np.asarray(turns))
             for node, offset in offsets.items():
-                translations.setdefault(node, []).append(offset)
+                shifts.setdefault(node, []).append(offset)
         tracks = [Track(node, ROTATION, times, np.concatenate(values)) for node, values in rotations.items()]
-        tracks += [
-            Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in translations.items()
-        ]
+        tracks += [Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in shifts.items()]
         if not all(np.isfinite(track.values).all() for track in tracks):
             raise CharacterError("it moves joints to coordinates that are too large")
         tracks.sort(key=lambda track: (track.node, track.path))
@@ -266,9 +242,8 @@ class Transfer:
 
     def _walk(self, worlds: Doubles, translated: frozenset[int]) -> tuple[Doubles, Doubles, Doubles]:
         """Offsets (T, 3) of the target's hips that follow the source's, and both figures' soles (T, 4, 3)."""
-        posed, _ = self._forward(
-            self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3))
-        )
+        local, still = self._local_rotations(worlds), np.zeros((len(worlds), 3))
+        posed, _ = self._forward(local, worlds, translated, still)
         hips = (self.source.pelvis(worlds) - self.source.pelvis(self.stand)) @ self.to_target.T
         hips += self.target.pelvis(self.rest) - self.target.pelvis(posed)
         moved = hips @ self.target.turn.T / self.soles[1].leg
@@ -281,24 +256,16 @@ class Transfer:
         local: dict[int, Doubles] = {}
         for node in self.order:
             parent, other = int(self.target.skeleton.parents[node]), self.pairs.get(node)
-            upper = self.rest_rotations[parent] if parent >= 0 else np.eye(3)
             if other is None:
                 delta[node] = delta[self.anatomical.get(node, parent)]
-                if node in self.anatomical:
-                    local[node] = (
-                        upper.T
-                        @ np.swapaxes(delta[parent], 1, 2)
-                        @ delta[node]
-                        @ upper
-                        @ self.rotations[node]
-                    )
-                continue
-            turned = _orthonormal(worlds[:, other, :3, :3]) @ self.origins[other].T
-            turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
-            delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
-            local[node] = (
-                upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
-            )
+            else:
+                turned = _orthonormal(worlds[:, other, :3, :3]) @ self.origins[other].T
+                turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
+                delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
+            if other is not None or node in self.anatomical:
+                upper = self.rest_rotations[parent] if parent >= 0 else np.eye(3)
+                back = upper.T @ np.swapaxes(delta[parent], 1, 2)
+                local[node] = back @ delta[node] @ upper @ self.rotations[node]
         return local
 
     def _forward(
@@ -306,11 +273,8 @@ class Transfer:
     ) -> tuple[Doubles, dict[int, Doubles]]:
         """World matrices (T, J, 4, 4) of the target, and the translations (T, 3) of the nodes that have some.
 
-        Args:
-            local: rotations relative to parents, of the nodes that turn.
-            worlds: poses of the source.
-            translated: nodes whose translation follows the source's.
-            hips: (T, 3), offset of the hips.
+        `local` has the rotations relative to parents, of nodes that turn, and `worlds` the source's poses;
+        `translated` nodes follow the source's translation, and `hips` (T, 3) is the offset of the hips.
         """
         skeleton = self.target.skeleton
         posed = np.empty((len(worlds), len(self.rest), 4, 4))
@@ -324,13 +288,12 @@ class Transfer:
                 matrix[:, :3, :3] = local[node] * skeleton.scales[node]
             if node == hip_node or node in translated or node in self.anatomical:
                 place = _attached(posed, self.rest, self.anatomical.get(node, parent), node)
-                place = place + (
-                    hips if node == hip_node else self._shift(worlds, node) if node in translated else 0.0
-                )
-                offset = place - above[..., :3, 3]
-                translations[node] = matrix[:, :3, 3] = (
-                    np.linalg.pinv(above[..., :3, :3]) @ offset[..., None]
-                )[..., 0]
+                if node == hip_node:
+                    place = place + hips
+                elif node in translated:
+                    place = place + self._shift(worlds, node)
+                offset = (place - above[..., :3, 3])[..., None]
+                translations[node] = matrix[:, :3, 3] = (np.linalg.pinv(above[..., :3, :3]) @ offset)[..., 0]
             posed[:, node] = above @ matrix
         return posed, translations
 
@@ -338,23 +301,20 @@ class Transfer:
         """Translation (T, 3) of the source's joint from its rest, without that of its parent."""
         other = self.pairs[node]
         above = self.pairs.get(int(self.target.skeleton.parents[node]), -1)
-        return np.asarray(
-            (worlds[:, other, :3, 3] - _attached(worlds, self.stand, above, other)) @ self.to_target.T
-        )
+        shift = worlds[:, other, :3, 3] - _attached(worlds, self.stand, above, other)
+        return np.asarray(shift @ self.to_target.T)
 
 
 def _foot_correction(
-    source_soles: Doubles, target_soles: Doubles, on_ground: NDArray[np.bool_], *, on_the_spot: bool
+    source_soles: Doubles, target_soles: Doubles, on_ground: Mask, *, on_the_spot: bool
 ) -> Doubles:
     """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
-    The lowest sole gets the same height, and soles on the ground (T, 4) move as far along it; a walk on the
-    spot stays there.
+    The lowest sole gets the same height, and soles on the ground (T, 4) slide alike, or stay on the spot.
     """
     both = (on_ground[1:] & on_ground[:-1])[..., None]
-    off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1) / np.maximum(
-        both.sum(axis=1), 1
-    )
+    off = np.where(both, np.diff(source_soles - target_soles, axis=0), 0.0).sum(axis=1)
+    off /= np.maximum(both.sum(axis=1), 1)
     step = np.concatenate([np.zeros((1, 3)), np.cumsum(off, axis=0)])
     if on_the_spot:
         step -= np.linspace(0.0, 1.0, len(step))[:, None] * step[-1]
@@ -373,16 +333,13 @@ def _attached(worlds: Doubles, rest: Doubles, parent: int, node: int) -> Doubles
 def sample_times(motion: Motion) -> Doubles:
     """Times (T,) of a motion's keys and, between them, of as many samples as make `_RATE` a second.
 
-    Raises:
-        CharacterError: if there are more than `_MOST_SAMPLES`.
+    Raises CharacterError if there are more than `_MOST_SAMPLES`.
     """
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
     # Keys of one frame differ between tracks by the rounding of single precision.
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
     parts = np.maximum(1, np.ceil(np.diff(keys) * _RATE - 1e-3)).astype(np.int64)
     if parts.sum() >= _MOST_SAMPLES:
-        raise CharacterError(
-            f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over"
-        )
+        raise CharacterError(f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to take over")
     steps = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(keys, keys[1:], parts, strict=False)]
     return np.concatenate([*steps, keys[-1:]])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
 from specsia_build.annotation.tracing import CUT, TracedView, ink
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
@@ -34,9 +35,9 @@ class Features(NamedTuple):
     start: NDArray[np.int32]  # (E + 1,), offsets of the edges in `faces` and `third`
     faces: NDArray[np.int32]  # (H,), faces at each edge
     third: NDArray[np.int32]  # (H,), the vertex of each that is not on the edge
-    always: NDArray[np.bool_]  # (E,), creases and borders: lines wherever visible
-    turning: NDArray[np.bool_]  # (E,), edges that may be silhouettes; not those of slivers
-    opaque: NDArray[np.bool_]  # (E,), whether an opaque face is at the edge
+    always: Mask  # (E,), creases and borders: lines wherever visible
+    turning: Mask  # (E,), edges that may be silhouettes; not those of slivers
+    opaque: Mask  # (E,), whether an opaque face is at the edge
     welded: NDArray[np.int32]  # (V,), lowest vertex at the same place
     corners: NDArray[np.int32]  # (F, 3), welded vertices of faces
     points: NDArray[np.int32]  # (V,), lowest vertex at the same place that moves with it
@@ -93,7 +94,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
     )
 
 
-def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _directions(mesh: Mesh) -> tuple[Doubles, Mask]:
     """Unit normals (F, 3), and which faces are slivers (F,)."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     sides = corners - np.roll(corners, 1, axis=1)
@@ -104,9 +105,7 @@ def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return normal / np.where(flat, 1, area)[:, None], flat
 
 
-def _joined(
-    mesh: Mesh, begin: NDArray[np.int32], end: NDArray[np.int32], chosen: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _joined(mesh: Mesh, begin: NDArray[np.int32], end: NDArray[np.int32], chosen: Mask) -> Doubles:
     """Total length (E,) of the chosen edges between (welded) vertices that are connected with each edge."""
     count = len(mesh.vertices)
     lengths = np.linalg.norm(mesh.vertices[begin] - mesh.vertices[end], axis=1) * chosen
@@ -114,7 +113,7 @@ def _joined(
     return np.asarray(np.bincount(label[begin], lengths, minlength=count)[label[begin]])
 
 
-def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: Mask) -> Mask:
     """Whether the sheets of faces at each edge (E,) have different kinds."""
     begins = np.flatnonzero(sheet)
     least, most = np.minimum.reduceat(kind, begins), np.maximum.reduceat(kind, begins)
@@ -132,13 +131,10 @@ _SPECK = 4.0  # Length in pixels below which connected lines are left out
 
 @dataclass(frozen=True)
 class Lines:
-    """Straight pieces of lines: x and y of their ends (P, 2, 2) in pixels, and `Features.points` of these (P,
-    2).
+    """Straight pieces of lines."""
 
-    The latter is -1 where an edge becomes hidden, and along borders at which the mesh has no edge.
-    """
-
-    places: NDArray[np.float32]
+    places: Floats  # (P, 2, 2), x and y of their ends in pixels
+    # (P, 2), `Features.points` of these; -1 where an edge becomes hidden, and along borders without an edge
     vertices: NDArray[np.int32]
 
 
@@ -158,9 +154,8 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
     return Lines(places[kept], vertices[kept])
 
 
-def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
-    """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in
-    `_WIDTHS`.
+def draw_lines(lines: Lines, size: int, width: float) -> Pixels:
+    """Draw lines of `width` pixels, else a ValueError, black on white, anti-aliased, as (S, S) uint8.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
     """
@@ -172,11 +167,10 @@ def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
 
 
 LINES, BACKGROUND = 0, 1  # Numbers of lines and of the background
-_SEGMENT = 2  # Number of the first segment of the character
 LEAST_PIXELS = 4  # Smallest segment; fewer pixels, as between two lines, count as line
 
 
-def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
+def segments(line: Pixels, label: NDArray[np.int32], mask: Pixels) -> NDArray[np.int32]:
     """Number a frame's segments (H, W): 4-connected pixels of one region (-1 outside) that no line covers.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
@@ -198,17 +192,14 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by number.
+    """Facts of N segments by number; lines and background are included, with region -1 and colour 0."""
 
-    Lines and background are included, with region -1 and colour 0.
-    """
-
-    region: NDArray[np.int32]
-    pixels: NDArray[np.int64]
-    colors: NDArray[np.uint8]
+    region: NDArray[np.int32]  # (N,), the most frequent one
+    pixels: NDArray[np.int64]  # (N,), how many
+    colors: Pixels  # (N, 4), flat sRGB
 
 
-def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
+def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: Pixels) -> Contents:
     """Contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
@@ -226,38 +217,31 @@ def matching(
     label: NDArray[np.int32],
     other_seg: NDArray[np.int32],
     other_label: NDArray[np.int32],
-    flow: NDArray[np.float32],
-    unmatched: NDArray[np.bool_],
+    flow: Floats,
+    unmatched: Mask,
 ) -> NDArray[np.int32]:
     """Match the segments of a frame with those of another, by the flow (H, W, 2) from the one to the other.
 
-    Points of `unmatched` pixels (H, W) are hidden or outside there.
-
-    Returns:
-        (N,) by number: the segment of the same region in which most of the points are, or -1. Lines match
-        lines, background matches background.
+    Gives each number (N,) the segment of the same region in which most of its points are, or -1. Points of
+    `unmatched` pixels (H, W) are hidden or outside there. Lines match lines, background matches background.
     """
     height, width = seg.shape
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     row, column = np.nonzero((seg > BACKGROUND) & ~unmatched)
     there = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(np.intp)
     inside = ((there >= 0) & (there < (width, height))).all(axis=1)
-    row = row[inside]
-    column = column[inside]
-    there = there[inside]
-    goes = other_seg[there[:, 1], there[:, 0]]
-    same = (goes > BACKGROUND) & (other_label[there[:, 1], there[:, 0]] == label[row, column])
-    matched = _most_frequent(seg[row, column][same], goes[same], count)
+    here, there = (row[inside], column[inside]), (there[inside, 1], there[inside, 0])
+    goes = other_seg[there]
+    same = (goes > BACKGROUND) & (other_label[there] == label[here])
+    matched = _most_frequent(seg[here][same], goes[same], count)
     matched[[LINES, BACKGROUND]] = LINES, BACKGROUND
     return matched
 
 
 def _most_frequent(group: NDArray[np.int32], value: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Most frequent value (count,) of each group, the lowest of equals; -1 for an empty group."""
-    width = int(value.max(initial=0)) + 1
-    tally = scipy.sparse.coo_array(
-        (np.ones(len(group), np.int32), (group, value)), shape=(count, width)
-    ).tocsr()
+    ones, shape = np.ones(len(group), np.int32), (count, int(value.max(initial=0)) + 1)
+    tally = scipy.sparse.coo_array((ones, (group, value)), shape=shape).tocsr()
     most = np.asarray(tally.argmax(axis=1), np.int32).reshape(count)
     most[np.diff(tally.indptr) == 0] = -1
     return most

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.jit import ready, uncounted
 from specsia_build.rendering.topology import linked_groups, root
 
@@ -29,32 +30,25 @@ _ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST
 
 
 class Links(NamedTuple):
-    """L pairs of faces (L, 2), the length (L,) of their common edge, and the jump of colours (L, 3) along it.
+    """L pairs of faces that share an edge or are near each other."""
 
-    The jump is the first face's colour less the second's. Faces that are only near each other have length 0.
-    """
-
-    faces: NDArray[np.int64]
-    length: NDArray[np.float64]
-    jump: NDArray[np.float64]
+    faces: NDArray[np.int64]  # (L, 2)
+    length: Doubles  # (L,), of their common edge; 0 if they are only near each other
+    jump: Doubles  # (L, 3), the first face's colour less the second's along it
 
 
 @dataclass(frozen=True)
 class Patches:
-    """P patches of F faces: the patch of each face (F,); the others are (P,) or (P, 3).
+    """P patches of F faces."""
 
-    `color` and `square` are integrals over the area, of CIE L*a*b* and its squared length; `material` is the
-    first face's.
-    """
-
-    of_face: NDArray[np.int64]
-    area: NDArray[np.float64]
-    color: NDArray[np.float64]
-    square: NDArray[np.float64]
-    material: NDArray[np.int64]
+    of_face: NDArray[np.int64]  # (F,), the patch of each face
+    area: Doubles  # (P,)
+    color: Doubles  # (P, 3), integral of CIE L*a*b* over the area
+    square: Doubles  # (P,), integral of its squared length
+    material: NDArray[np.int64]  # (P,), the first face's
 
     @property
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> Doubles:
         """Mean CIE L*a*b* (P, 3)."""
         return self.color / self.area[:, None]
 
@@ -66,14 +60,12 @@ class Patches:
         return Patches(number[self.of_face], area, color, square, self.material[first])
 
 
-def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def sums(number: NDArray[np.integer], values: Doubles) -> Doubles:
     """Sum the values (N,) of each number (N,)."""
     return np.bincount(number, values).astype(np.float64)
 
 
-def _borders(
-    patches: Patches, links: Links
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _borders(patches: Patches, links: Links) -> tuple[NDArray[np.int64], Doubles, Doubles]:
     """B borders: patches (B, 2), the lower first, colour jump along each (B,), distance of means (B,)."""
     ends, count = patches.of_face[links.faces], len(patches.area)
     across = np.flatnonzero(ends[:, 0] != ends[:, 1])
@@ -123,8 +115,7 @@ def merged(patches: Patches, links: Links) -> Patches:
     """Merge neighbouring patches of one material until no two agree.
 
     Two agree if their means differ by less than is noticeable or than colours vary within them, or if a
-    gradient runs across their border without a jump. As means are compared, a chain of small steps does not
-    merge black with white.
+    gradient runs across their border without a jump. A chain of small steps does not merge black with white.
     """
     for limit in _ROUNDS:
         while True:
@@ -141,7 +132,7 @@ def merged(patches: Patches, links: Links) -> Patches:
 
 
 def nearest_neighbours(
-    patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
+    patches: Patches, links: Links, which: Mask, among: Mask
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and the one nearest in mean."""
     pairs, _, apart = _borders(patches, links)
@@ -170,19 +161,15 @@ DEEP = 2  # Width of a border in faces, on each side
 SWEEPS = 8  # Passes that straighten borders, at most
 
 
-def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:
+def straddling(variance: Doubles, area: Doubles, extent: float) -> Mask:
     """Whether a painted border runs through each face (F,), by its area and its variance in CIE L*a*b*."""
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
-    return np.asarray(
-        (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * _FINEST * np.sqrt(area)),
-        np.bool_,
-    )
+    steep = change * extent > JUST_NOTICEABLE * _FINEST * np.sqrt(area)
+    return np.asarray((change > 2 * JUST_NOTICEABLE) & steep, np.bool_)
 
 
-def with_borders(
-    links: Links, faces: Patches, middle: NDArray[np.float64], across: NDArray[np.bool_], extent: float
-) -> Links:
+def with_borders(links: Links, faces: Patches, middle: Doubles, across: Mask, extent: float) -> Links:
     """Links with jumps set to the difference of the faces' means, where it is too steep for a gradient.
 
     `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
@@ -195,7 +182,7 @@ def with_borders(
     return links._replace(jump=np.where((steep | across[first] | across[second])[:, None], jump, links.jump))
 
 
-def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:
+def shared_out(patches: Patches, links: Links, across: Mask) -> Patches:
     """Merge faces across a border (F,), which are patches of their own, with the patches on its two sides."""
     for _ in range(DEEP):
         loose = np.bincount(patches.of_face, ~across) == 0
@@ -206,7 +193,7 @@ def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Pat
     return patches
 
 
-def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:
+def straightened(faces: Patches, patches: Patches, links: Links, across: Mask) -> Patches:
     """Shorten borders: give each face across a border (F,) to the patch that it shares most edge with."""
     order = np.argsort(links.faces.T.ravel(), kind="stable")
     start = np.append(0, np.cumsum(np.bincount(links.faces.ravel(), minlength=len(across))))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import merging
 from specsia_build.annotation.merging import Links, Patches, merged, without_specks
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
@@ -35,7 +36,7 @@ class SurfaceRegions:
     """The region of each face (F,), the largest first, and the flat sRGB colours of regions (R, 3)."""
 
     of_face: NDArray[np.int32]
-    colors: NDArray[np.uint8]
+    colors: Pixels
 
 
 def regions(mesh: Mesh) -> SurfaceRegions:
@@ -78,9 +79,7 @@ def regions(mesh: Mesh) -> SurfaceRegions:
     patches = merged(without_specks(patches, near, least), links)
     patches = without_specks(merging.straightened(faces, patches, links, across), near, least)
     order = np.argsort(-patches.area, kind="stable")
-    number = np.empty(len(order), np.int32)
-    number[order] = np.arange(len(order), dtype=np.int32)
-    of_face = number[patches.of_face]
+    of_face = np.argsort(order).astype(np.int32)[patches.of_face]
     # Faces across a border have hardly any weight in the colours on its two sides.
     say = np.where(across, 1e-6, 1.0) * weight
     sums = np.stack([np.bincount(of_face, say * mean[:, k]) for k in range(3)], axis=1)
@@ -92,6 +91,7 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
     """Number the materials (M,); equal ones get one number."""
     numbers: dict[object, int] = {}
     pixels: dict[int, bytes] = {}
+    keys: list[object] = []
 
     def content(texture: Texture | None) -> object:
         if texture is None:
@@ -100,22 +100,13 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
             pixels[id(texture)] = hashlib.sha256(texture.pixels.tobytes()).digest()
         return texture.pixels.shape, pixels[id(texture)], texture.wrap, texture.nearest
 
-    keys = (
-        (
-            m.name,
-            m.base_color,
-            content(m.texture),
-            m.emissive,
-            content(m.emissive_texture),
-            m.alpha_mode,
-            m.unlit,
-        )
-        for m in materials
-    )
+    for m in materials:
+        looks = m.name, m.base_color, m.emissive, m.alpha_mode, m.unlit
+        keys.append((*looks, content(m.texture), content(m.emissive_texture)))
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
-def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Links:
+def _links(mesh: Mesh, prepared: Prepared, corners: Doubles) -> Links:
     """Link faces that share an edge; of more than two, each with the next."""
     welded = weld(mesh.vertices)[mesh.faces].astype(np.int64)
     start, end = welded.ravel(), np.roll(welded, -1, axis=1).ravel()
@@ -130,11 +121,8 @@ def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Link
     return Links(halves // 3, length, jump)
 
 
-def _near(
-    middle: NDArray[np.float64], area: NDArray[np.float64], linked: NDArray[np.int64], least: float
-) -> NDArray[np.int64]:
-    """Pairs (N, 2) of a face of each connected part of an area below `least`, and a face of another part near
-    it.
+def _near(middle: Doubles, area: Doubles, linked: NDArray[np.int64], least: float) -> NDArray[np.int64]:
+    """Pairs (N, 2) of a face of each connected part smaller than `least`, and a face of another part near it.
 
     `middle` (F, 3) and `area` (F,) are of faces, `linked` (L, 2) are connected ones.
     """
@@ -143,10 +131,8 @@ def _near(
     total, first = np.bincount(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
     # A small part is represented by one place, a large one by all its faces.
-    centres = (
-        np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)[small]
-        / total[small, None]
-    )
+    sums = np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)
+    centres = sums[small] / total[small, None]
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
     nearest = min(_NEAR + 1, len(places))
     indices = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
@@ -190,10 +176,8 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
 def _lab_of(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
     """L*, a*, b* and opacity of a face at the weights `wb` and `wc` of its second and third corner."""
     m = surface.material[f]
-    uv = surface.uv
-    colors = surface.colors
-    base = surface.base
-    emissive = surface.emissive
+    uv, colors = surface.uv, surface.colors
+    base, emissive = surface.base, surface.emissive
     wa = 1 - wb - wc
     red, green, blue = triple64(base, m)
     alpha = np.float64(base[m, 3])
@@ -238,11 +222,9 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
         m = surface.material[f]
         flat = surface.texture[m] < 0 and surface.glow[m] < 0 and len(surface.colors) == 0
         cuts = 1 if flat else CUTS
-        total = 0.0
-        light = 0.0
-        red = 0.0
+        total, square = 0.0, 0.0
+        light, red = 0.0, 0.0
         yellow = 0.0
-        square = 0.0
         for i in range(cuts):
             for j in range(cuts - i):
                 for turned in range(2 if i + j < cuts - 1 else 1):

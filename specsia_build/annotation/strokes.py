@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import Lines
+from specsia_build.arrays import Floats, Mask
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups, weld
 
@@ -24,15 +25,11 @@ LEVELS = 20  # Halvings of the unit cube that order vertices
 
 @dataclass(frozen=True)
 class Strokes:
-    """A graph: x and y (N, 2) in pixels, points (N,) of the surface, the same in all frames, and joined pairs
-    (M, 2).
+    """A graph of N points."""
 
-    Each pair is listed once, the lower index first.
-    """
-
-    places: NDArray[np.float32]
-    points: NDArray[np.int64]
-    joined: NDArray[np.int32]
+    places: Floats  # (N, 2), x and y in pixels
+    points: NDArray[np.int64]  # (N,), numbers of the points of the surface, the same in all frames
+    joined: NDArray[np.int32]  # (M, 2), pairs of joined points, each once, the lower index first
 
     def neighbours(self) -> list[list[int]]:
         """Neighbours of each point, sorted."""
@@ -80,9 +77,8 @@ def strokes(
     order[points < count] = ranks[points[points < count]]
     between = np.bincount(joined.reshape(-1), minlength=len(points)) == 2
     spare = np.flatnonzero(between)
-    spare = spare[np.argsort(-order[spare], kind="stable")][: max(0, len(points) - most)]
     kept = np.ones(len(points), np.bool_)
-    kept[spare] = False
+    kept[spare[np.argsort(-order[spare], kind="stable")][: max(0, len(points) - most)]] = False
     joined = _bridged(joined, kept)
     if np.count_nonzero(kept) > most:
         remaining = np.flatnonzero(kept)
@@ -96,9 +92,7 @@ def strokes(
     return Strokes(places[kept], points, number[joined].astype(np.int32))
 
 
-_Graph = tuple[
-    NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]
-]  # places, points and pairs, see `Strokes`
+_Graph = tuple[Floats, NDArray[np.int64], NDArray[np.int32]]  # places, points and pairs, see `Strokes`
 
 
 def _graph(lines: Lines, count: int) -> _Graph:
@@ -116,9 +110,7 @@ def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.asarray(np.unique(pairs, axis=0), np.int32)
 
 
-def _closed(
-    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
-) -> _Graph:
+def _closed(places: Floats, points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
     """Join loose ends that are not vertices with the nearest point, if it is near."""
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
@@ -128,15 +120,12 @@ def _closed(
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
     near = away[:, 1] <= _JOINED
     # Points are sorted by number, so that a vertex comes first among those that are joined.
-    _, first, of = np.unique(
-        linked_groups(loose[near], other[near], len(points)), return_index=True, return_inverse=True
-    )
+    groups = linked_groups(loose[near], other[near], len(points))
+    _, first, of = np.unique(groups, return_index=True, return_inverse=True)
     return places[first], points[first], _once(of[joined])
 
 
-def _straightened(
-    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
-) -> _Graph:
+def _straightened(places: Floats, points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
     """Simplify lines without vertices of the mesh."""
     free = (points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 2)
     kept, pairs = ~free, list[tuple[int, int]]()
@@ -150,10 +139,8 @@ def _straightened(
 
 
 def _corners(line: list[list[float]]) -> list[int]:
-    """Indices of the points that the Douglas-Peucker algorithm keeps.
-
-    On lists: lines are short, and `skimage.measure.approximate_polygon` takes longer.
-    """
+    """Indices of the points that the Douglas-Peucker algorithm keeps."""
+    # On lists: lines are short, and `skimage.measure.approximate_polygon` takes longer.
     left, open_parts = {0, len(line) - 1}, [(0, len(line) - 1)]
     while open_parts:
         first, last = open_parts.pop()
@@ -173,7 +160,7 @@ def _corners(line: list[list[float]]) -> list[int]:
     return sorted(left)
 
 
-def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
+def _paths(joined: NDArray[np.int32], free: Mask) -> list[list[int]]:
     """Lines of free points with the points at both ends; closed lines end in their first point."""
     beside: dict[int, list[int]] = {}
     for a, b in joined[free[joined].any(axis=1)].tolist():
@@ -181,10 +168,8 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
         beside.setdefault(b, []).append(a)
     paths, done = [], np.zeros(len(free), np.bool_)
     # Points beside one that is not free come first, so that only closed lines are left.
-    starts = sorted(
-        np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point])
-    )
-    for start in starts:
+    starts: list[int] = np.flatnonzero(free).tolist()
+    for start in sorted(starts, key=lambda point: all(free[other] for other in beside[point])):
         if done[start]:
             continue
         before = next((other for other in beside[start] if not free[other]), beside[start][0])
@@ -198,9 +183,8 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
     return paths
 
 
-def _bridged(joined: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _bridged(joined: NDArray[np.int32], kept: Mask) -> NDArray[np.int32]:
     """Pairs of kept points after removing the others, each of which is between two."""
-    pairs = [joined[kept[joined].all(axis=1)]]
     ends = [(path[0], path[-1]) for path in _paths(joined, ~kept) if kept[path[0]] and kept[path[-1]]]
-    pairs.append(np.array(ends, np.int32).reshape(-1, 2))
-    return _once(np.concatenate(pairs))
+    bridges = np.array(ends, np.int32).reshape(-1, 2)
+    return _once(np.concatenate([joined[kept[joined].all(axis=1)], bridges]))

@@ -14,15 +14,10 @@ from specsia_build.rendering.vectors import triple
 _STEP = 0.5  # Pixels between the points of an edge that are tested
 HALVINGS = 3  # Bisections of a step in which an edge becomes visible or hidden
 
-_SLACK = 1e-3
-"""Thousandths of a character by which a line may lie behind the visible surface: its own, and rounding."""
-
+_SLACK = 1e-3  # Units by which a line may lie behind the visible surface: its own, and rounding
 _ROUNDING = 1e-6  # Units above the rounding error of depths
 SHORT_GAP = 1.5  # Pixels of an edge up to which a gap is closed
-
-_NEAR = 2
-"""Pixels around a loose end within which it is joined to other lines, as it may end beside their pixels."""
-
+_NEAR = 2  # Pixels within which a loose end is joined to other lines, as it may end beside their pixels
 CUT = -1  # Vertex number of an end that lies between vertices
 
 
@@ -109,8 +104,8 @@ def _is_visible(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     """Whether point t (0 to 1) of an edge is visible: nothing is in front at one of four pixels around it.
 
     `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is
-    opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is
-    not opaque, which may be cut out, must be visible.
+    opaque, and its welded vertices. Faces at these are never in front. A face at an edge that is not opaque,
+    which may be cut out, must be visible.
     """
     x, y = line[0] + t * line[3], line[1] + t * line[4]
     z = line[2] + t * line[5] - _SLACK
@@ -342,11 +337,8 @@ def _put_spot(pixel, right, labelled, view, spots, m):  # type: ignore[no-untype
 def _is_even(label, row, column):  # type: ignore[no-untyped-def]
     """Whether a pixel and those right, below and diagonal have one label."""
     first = label[row, column]
-    return (
-        first == label[row, column + 1]
-        and first == label[row + 1, column]
-        and first == label[row + 1, column + 1]
-    )
+    right, below = label[row, column + 1], label[row + 1, column]
+    return first == right and first == below and first == label[row + 1, column + 1]
 
 
 @compiled
@@ -379,7 +371,7 @@ def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
                 for i in range(2):
                     places[n, i] = spots[i]
                 n += 1
-            elif m > 0:
+            else:
                 for i in range(m):
                     places[n, 0] = spots[i]
                     places[n, 1, 0], places[n, 1, 1] = column + 1, row + 1

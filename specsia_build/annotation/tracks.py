@@ -18,8 +18,7 @@ _SLACK = 32.0  # Parts of a pixel of tolerance beyond a point's distance from th
 @inlined
 def _weights(corners, screen, x, y):  # type: ignore[no-untyped-def]
     """Barycentric weights of a place on the screen, inside of the face or not."""
-    a = corners[0]
-    b = corners[1]
+    a, b = corners[0], corners[1]
     c = corners[2]
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
     bx, by = screen[b, 0] - x, screen[b, 1] - y
@@ -70,8 +69,8 @@ def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untype
     x, y = place
     f, corners, weights, facing = point
     faces, facings, screen, depth, visible_face, sample, offsets = seen
-    a = corners[0]
-    b = corners[1]
+    size = len(visible_face)
+    a, b = corners[0], corners[1]
     c = corners[2]
     # Nothing but its place is known of a face seen edge on.
     flat = facings[f] == 0
@@ -82,11 +81,7 @@ def _is_visible_among(place, point, same, seen, rest):  # type: ignore[no-untype
     last = f
     for n in range(4):
         row, column = _beside(x, y, n)
-        g = (
-            visible_face[row, column]
-            if 0 <= row < len(visible_face) and 0 <= column < len(visible_face)
-            else -1
-        )
+        g = visible_face[row, column] if 0 <= row < size and 0 <= column < size else -1
         if g < 0 or g == f or (same and g == last):
             continue
         last, other = g, faces[g]
@@ -122,10 +117,7 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_visible(place, point, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`.
-
-    `point` is one of `TrackPoints`.
-    """
+    """Whether a frame shows a point of `TrackPoints` that is at a place of its screen; see `tracked`."""
     x, y = place
     f, _, _, facing = point
     facings, visible_face = seen[1], seen[4]
@@ -176,15 +168,12 @@ def _carry(box, weights, here, there, rest, out):  # type: ignore[no-untyped-def
 
 
 class TrackPoints(NamedTuple):
-    """Points of a surface: faces (N,), the faces' vertices (N, 3), barycentric weights (N, 3), sides (N,).
+    """N points of a surface."""
 
-    `facing` is the side on which they were seen: 1 outside, -1 inside.
-    """
-
-    face: NDArray[np.int32]
-    corners: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    facing: NDArray[np.int8]
+    face: NDArray[np.int32]  # (N,)
+    corners: NDArray[np.int32]  # (N, 3), the faces' vertices
+    weights: NDArray[np.float32]  # (N, 3), barycentric
+    facing: NDArray[np.int8]  # (N,), side on which they were seen: 1 outside, -1 inside
 
 
 def points_at(seen: Seen, pixels: NDArray[np.intp]) -> TrackPoints:
@@ -223,8 +212,7 @@ def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
 
 
 def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N,
-    3).
+    """Track points into a frame: (N, 3), x and y in pixels, with centres at halves, and 1 if visible.
 
     A point is visible if it is inside the frame on a face turned as it was, and its pixel shows that face. At
     edges, and where faces are smaller than pixels, one of the four pixels around it must show the face, or
@@ -238,19 +226,15 @@ def tracked(points: TrackPoints, seen: Seen, rest: NDArray[np.floating]) -> NDAr
 
 @dataclass(frozen=True)
 class Flow:
-    """Columns and rows (S, S, 2) to each visible point's place in another frame, and whether it is unseen.
+    """Where another frame shows each visible point; in partly covered pixels, that nearest to the centre."""
 
-    Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the
-    covered sample nearest to the centre.
-    """
-
-    pixels: NDArray[np.float32]
-    unmatched: NDArray[np.bool_]
+    pixels: NDArray[np.float32]  # (S, S, 2), columns and rows to its place there; 0 where nothing is visible
+    unmatched: NDArray[np.bool_]  # (S, S), whether it is unseen there; true where nothing is visible
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
     """Compute the flow of a surface, at `rest` (V, 3), between two frames, in any pose and by any camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
-    out = pixels, unmatched
-    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), out)
+    fields = _fields(here), _fields(there)
+    _carry(here.box, here.weights, *fields, ready(rest, np.float64), (pixels, unmatched))
     return Flow(pixels, unmatched)

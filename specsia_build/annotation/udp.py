@@ -43,12 +43,11 @@ begin with capitals, the left one's."""
 class Landmarks:
     """Places of the vertices of a standing character (V, 3), 0 to 1 over its box along each axis.
 
-    x goes from its right to its left, y from front to back, z upwards; 0 along an axis on which the box is
-    flat. `warning` is a sentence if they are of the rest pose, and empty if they are of the A-pose.
+    x goes from its right to its left, y from front to back, z upwards; 0 where the box is flat.
     """
 
     values: NDArray[np.float32]
-    warning: str
+    warning: str  # A sentence if they are of the rest pose; empty if they are of the A-pose
 
 
 def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
@@ -57,8 +56,7 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty.
     """
     figure = figure_of(rig, stated)
-    vertices = mesh.vertices
-    reason = ""
+    vertices, reason = mesh.vertices, ""
     if figure.human.missing:
         reason = f"it has no joints for {some([spoken(bone) for bone in figure.human.missing], 3)}"
     else:
@@ -73,12 +71,8 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
-    warning = (
-        f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {reason}"
-        if reason
-        else ""
-    )
-    return Landmarks(values, warning)
+    warning = "its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share"
+    return Landmarks(values, f"{warning}: {reason}" if reason else "")
 
 
 def _a_pose() -> tuple[Motion, Figure]:
@@ -100,11 +94,9 @@ def _a_pose() -> tuple[Motion, Figure]:
 
 
 def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the Ultra-Dense Pose of a frame drawn with `seen`, from `Landmarks.values`.
+    """Compute the Ultra-Dense Pose (S, S, 4), 0 to 1, of a frame drawn with `seen`, from `Landmarks.values`.
 
-    Returns:
-        (S, S, 4), 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure
-        covers by less than half.
+    It is the landmark of the visible point, and 1; 0 in pixels that the figure covers by less than half.
     """
     assert layers.seen is not None
     pose: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))

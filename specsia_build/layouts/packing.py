@@ -125,8 +125,8 @@ def _records(state: Path | None) -> Iterator[tuple[Written, int]]:
 def pack(target: PackTarget, parts: Sequence[tuple[Part, str]], run: RunTasks, facts: Facts) -> Packed:
     """Write a target's folder from parts with fingerprints, replacing an earlier one once all is written.
 
-    Raises WriteError if it cannot be written, and SpecsiaError as `run` does, if the folder holds other
-    files, or if a layout of views cannot write a part.
+    Where no part can be written the earlier one stays. Raises WriteError if it cannot be written, and
+    SpecsiaError as `run` does, if the folder holds other files, or if a layout of views cannot write a part.
     """
     # If the folder is a link, its replacement must lie beside the link's target.
     target = replace(target, folder=target.folder.resolve())
@@ -141,10 +141,14 @@ def pack(target: PackTarget, parts: Sequence[tuple[Part, str]], run: RunTasks, f
             starts = _starts(target.state)
             tasks = [_task(target, collected, part, starts) for part in parts]
             packed = _run(target.layout, tasks, run)
-            _finish(target, collected, packed, facts, plan_digest(target.layout, parts, facts))
-        except WriteError:
-            # A full disk must not stay full.
-            shutil.rmtree(collected, ignore_errors=True)
+            if packed.written or packed.kept:
+                _finish(target, collected, packed, facts, plan_digest(target.layout, parts, facts))
+            else:
+                shutil.rmtree(collected)
+        except SpecsiaError as error:
+            # A full disk must not stay full, and a folder that is written once has no next run.
+            if isinstance(error, WriteError) or target.state is None:
+                shutil.rmtree(collected, ignore_errors=True)
             raise
     return packed
 

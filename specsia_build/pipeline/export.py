@@ -7,7 +7,7 @@ from pathlib import Path
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
-from specsia_build.errors import UsageError, argument, no_such, some
+from specsia_build.errors import SpecsiaError, UsageError, argument, no_such, some
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
 from specsia_build.layouts.packing import PackTarget, in_processes, pack
@@ -52,7 +52,10 @@ def export(
     from_run = "://" not in where and paths_of(where).config.is_file()
     parts, facts = (_of_run if from_run else _of_dataset)(where, layout, backend)
     packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
-    rows = sum(member.rows for member in facts.members)
+    if not packed.written and not packed.kept:
+        raise SpecsiaError(f"nothing of {where} is written: {next(iter(packed.missed.values())).reason}")
+    written = [part for part, _ in parts if part.key not in packed.missed]
+    rows = sum(member.rows for part in written for member in part.members)
     return Export(layout, packed.written + packed.kept, rows, packed.missed)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.jit import compiled
 from specsia_build.registration.masks import outline_distance, overlaps, shrink
@@ -37,14 +38,14 @@ class Similarity:
     yaw_deg: float = 0.0
     translation: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
-    def rotation(self) -> NDArray[np.float64]:
+    def rotation(self) -> Doubles:
         """R_x(pitch) * R_z(yaw), (3, 3)."""
         p, y = np.deg2rad(self.pitch_deg), np.deg2rad(self.yaw_deg)
         about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
         about_z = np.array([[np.cos(y), -np.sin(y), 0], [np.sin(y), np.cos(y), 0], [0, 0, 1]])
         return np.asarray(about_x @ about_z)
 
-    def apply(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def apply(self, points: NDArray[np.floating]) -> Doubles:
         """Transform points (N, 3) of the frame."""
         moved = np.asarray(points, dtype=np.float64) @ (self.scale * self.rotation()).T
         return np.asarray(moved + np.array(self.translation))
@@ -52,9 +53,8 @@ class Similarity:
     def apply_to(self, mesh: Mesh) -> Mesh:
         """Transform a mesh; its rest positions are dropped, as a registered mesh has positions of its own."""
         normals = None if mesh.normals is None else turned(mesh.normals, self.rotation())
-        return replace(
-            mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None
-        )
+        vertices = self.apply(mesh.vertices).astype(np.float32)
+        return replace(mesh, vertices=vertices, normals=normals, rest=None)
 
     def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
         """The similarity after a small change of log scale, of turns in radians and of shift."""
@@ -69,22 +69,14 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Target:
-    """Ground truth at one size.
+    """Ground truth at one size."""
 
-    Attributes:
-        axes: (V, 2, 3), pixels to the right and down per unit of the frame.
-        masks: (V, H, H) bool, silhouettes.
-        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 if not needed.
-    """
-
-    axes: NDArray[np.float64]
-    masks: NDArray[np.bool_]
-    distances: NDArray[np.float32]
+    axes: Doubles  # (V, 2, 3), pixels to the right and down per unit of the frame
+    masks: Mask  # (V, H, H), silhouettes
+    distances: Floats  # (V, H, H), signed distance to their outline in pixels; V is 0 if not needed
 
     @classmethod
-    def of(
-        cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = _REACH
-    ) -> Target:
+    def of(cls, masks: Pixels, cameras: Sequence[Camera], size: int, reach: float = _REACH) -> Target:
         """Shrink coverage (V, H, H) to a size, never enlarged, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
@@ -104,24 +96,24 @@ class Target:
     def size(self) -> int:
         return int(self.masks.shape[-1])
 
-    def views(self, similarity: Similarity) -> NDArray[np.float64]:
+    def views(self, similarity: Similarity) -> Doubles:
         """(V, 2, 4) affine maps from a moved mesh's own coordinates to pixels."""
         turn = similarity.scale * self.axes @ similarity.rotation()
         shift = self.axes @ np.array(similarity.translation) + self.size / 2
         return np.concatenate([turn, shift[..., None]], axis=2)
 
 
-def masks_of(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
+def masks_of(shape: Shape, similarity: Similarity, target: Target) -> Mask:
     """(V, H, H) bool, silhouettes of a moved shape in the target's cameras, sampled at pixel centres."""
     return np.asarray(draw(shape, target.views(similarity), target.size))
 
 
-def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _shares(counts: NDArray[np.int64]) -> Doubles:
     both, either = counts.T
     return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
-def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.float64]:
+def ious(shape: Shape, similarity: Similarity, target: Target) -> Doubles:
     """(V,) IoU of each view, at pixel centres."""
     return _shares(overlaps(masks_of(shape, similarity, target), target.masks))
 
@@ -209,10 +201,8 @@ def _normal_equations(shape, views, pose, masks, distances, lead):  # type: igno
                 length = np.sqrt(ex * ex + ey * ey)
                 nx, ny = ey / length, -ex / length
                 after = first_centre(crossings[i], size)
-                entering = after < size and (
-                    drawn[0, lines[i], after] if axis == 1 else drawn[0, after, lines[i]]
-                )
-                if ((nx if axis == 1 else ny) > 0) == entering:
+                row, column = (lines[i], after) if axis == 1 else (after, lines[i])
+                if ((nx if axis == 1 else ny) > 0) == (after < size and drawn[0, row, column]):
                     nx, ny = -nx, -ny
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
@@ -227,7 +217,7 @@ def _normal_equations(shape, views, pose, masks, distances, lead):  # type: igno
 
 def _step(
     shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
-) -> tuple[NDArray[np.float64], Similarity, float]:
+) -> tuple[Doubles, Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an
     outline in pixels; the first view counts `lead` times."""
     pose, views = (target.axes, start.scale, start.rotation()), target.views(start)
@@ -248,15 +238,12 @@ def descend(
 ) -> tuple[float, Similarity, bool]:
     """Fit a shape's outlines to the target's in at most `steps` steps.
 
-    The first view's IoU must be at least `least`; its weight grows while it is less.
-
-    Returns:
-        Mean IoU, similarity, and whether the steps came to rest. The similarity is the last one that keeps
-        the first view's IoU, or the best of these if the mean has fallen since; else the start, with mean -1.
+    The first view's IoU must be at least `least`; its weight grows while it is less. Returns the mean IoU,
+    the similarity, and whether the steps came to rest. The similarity is the last one that keeps the first
+    view's IoU, or the best of these if the mean has fallen since; else the start, with mean -1.
     """
-    kept, kept_iou = start, -1.0
-    best_iou = -1.0
-    current = start
+    current = kept = start
+    kept_iou = best_iou = -1.0
     lead = 1.0
     for _ in range(steps):
         views, following, moved = _step(shape, target, current, with_yaw, lead)

@@ -178,10 +178,8 @@ def lighter(mesh: Mesh, cells: int) -> Mesh:
 
 
 LOST_SIZE = 128  # Pixels along a side of the silhouettes in which missing parts are searched
-# Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ
-LOST_REACH = 2.0
-# Least share of a missing part; 48 sound characters lack 0.015 at most, those without a leg 0.04
-LOST = 0.025
+LOST_REACH = 2.0  # Pixels from the covered area beyond which a part is missing; nearer, outlines only differ
+LOST = 0.025  # Least share of a missing part; 48 sound characters lack 0.015 at most, without a leg 0.04
 
 
 def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:

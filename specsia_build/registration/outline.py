@@ -1,8 +1,7 @@
 """Compute silhouettes from outlines, as all other edges cancel out.
 
-Every face lies as one layer over the pixel centres in it, whichever side it shows. Where two neighbours show
-the same side, the layer of one begins where that of the other ends, so that only edges between a front and a
-back, and borders, change the number of layers. Their crossings, summed along rows, say what is covered.
+Every face is one layer over the pixel centres in it. Only borders, and edges between a front and a back,
+change the number of layers; their crossings, summed along rows, say what is covered.
 """
 
 from typing import NamedTuple
@@ -16,17 +15,12 @@ from specsia_build.rendering.topology import weld
 
 
 class Shape(NamedTuple):
-    """F faces over V vertices by E edges.
+    """F faces over V vertices by E edges."""
 
-    `vertices` (3, V) are x, y and z, `normals` (3, F) those of the faces' unit normals, zero for a face
-    without area. `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two
-    faces that it joins, the second one F where there is none.
-    """
-
-    vertices: NDArray[np.float32]
-    normals: NDArray[np.float32]
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
+    vertices: NDArray[np.float32]  # (3, V), x, y and z
+    normals: NDArray[np.float32]  # (3, F), those of the faces' unit normals; zero for a face without area
+    ends: NDArray[np.int32]  # (E, 2), an edge's vertices in the order of its first face
+    sides: NDArray[np.int32]  # (E, 2), the two faces that it joins; F in place of the second for none
 
 
 @compiled
@@ -82,8 +76,7 @@ def find_outline(shape, view, facing, outline, change):  # type: ignore[no-untyp
     """Find the edges at which the number of layers changes; returns their number.
 
     Fills `outline` (E,) with the edges, `change` (E,) with the change, and `facing` (F + 1,) int8 with the
-    side that
-    each face shows: 1, -1, or 0 for a face seen edge on.
+    side that each face shows: 1, -1, or 0 for a face seen edge on.
     """
     normals, sides = shape.normals, shape.sides
     faces = normals.shape[1]
@@ -141,8 +134,7 @@ def fill(points, ends, outline, change, mask, layers):  # type: ignore[no-untype
 
 @compiled
 def trace(points, ends, outline, axis, mask, out):  # type: ignore[no-untyped-def]
-    """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1,
-    else columns.
+    """Count where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
 
     Only edges that run across rather than along the lines count. `out` holds `slots` (H, H + 1) int32, which
     is zero before and after, and three arrays to fill for each place: `edges` with its edge, `lines` with the

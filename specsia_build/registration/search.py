@@ -1,7 +1,6 @@
-"""The search: closed form on a light mesh for each pitch of a grid, Gauss-Newton steps on outline distances.
+"""The search: scale and translation by area and centroid of silhouettes for each pitch of a grid, then steps.
 
-A coarse search fits scale and translation from area and centroid of the silhouettes; the steps then refine
-the best fit, first with the light mesh, then with the whole one.
+Gauss-Newton steps on outline distances refine the best fit, with a light mesh, then with the whole one.
 """
 
 import math
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.frame import Camera
 from specsia_build.registration.descent import NOISE, Similarity, Target, descend, ious, masks_of
 from specsia_build.registration.masks import lighter, moments, shrink
@@ -23,20 +22,16 @@ REGISTRATION_VERSION = 6
 
 COARSE_SIZE = 64  # Pixels of the coarse search
 MIDDLE_SIZE, FINE_SIZE = 128, 256  # Pixels of light steps and of full steps at most
-# Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
-SHARP_SIZE = 512
+SHARP_SIZE = 512  # Pixels of the last steps: outlines of thin parts lie 0.1 pixels off in smaller images
 SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
-# Cells along the longest side for merged vertices in search and first steps
-COARSE_CELLS, LIGHT_CELLS = 24, 48
+COARSE_CELLS, LIGHT_CELLS = 24, 48  # Cells along the longest side for merging vertices: search, first steps
 LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
-TRIAL_STEPS = 5
-LIGHT_STEPS = 10
-FULL_STEPS = 12
-SHARP_STEPS = 4
+TRIAL_STEPS, LIGHT_STEPS = 5, 10
+FULL_STEPS, SHARP_STEPS = 12, 4
 
 _MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
 FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
@@ -52,7 +47,7 @@ class Registration:
     frontal_iou_before: float
 
 
-def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
+def _distinct(masks: Pixels, cameras: Sequence[Camera]) -> int:
     """Count the views to use: half if each later one is its opposite's mirror image, else all."""
     half = len(cameras) // 2
     if len(cameras) == 0 or len(cameras) % 2:
@@ -90,20 +85,16 @@ def _fits(shape: Shape, target: Target, yaw: float) -> list[Similarity]:
     return [similarity for _, similarity in sorted(fits, key=lambda fit: -fit[0])]
 
 
-def register(
-    mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False
-) -> Registration:
+def register(mesh: Mesh, masks: Pixels, cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:
     """Find the similarity with the best mean IoU over all views.
+
+    Of those found, it loses at most `FRONTAL_LOSS` of the frontal view's IoU against the better of the
+    reconstruction as it came and the closed-form fit.
 
     Args:
         mesh: the reconstruction, in the axes of the frame and in any units; finite.
-        masks: (V, H, H) uint8 coverage of the ground truth, the frontal view first.
-        cameras: the V views.
+        masks: (V, H, H) uint8 coverage of the ground truth in the V views, the frontal one first.
         with_yaw: also search the turn about Z.
-
-    Returns:
-        The similarity whose mean IoU is best among those found that lose at most `FRONTAL_LOSS` of the
-        frontal view's IoU against the better of the reconstruction as it came and the closed-form fit.
     """
     views = _distinct(masks, cameras)
     masks, cameras = masks[:views], cameras[:views]
@@ -111,8 +102,7 @@ def register(
     coarse = Target.of(small, cameras, COARSE_SIZE, reach=0)
     middle, fine = Target.of(small, cameras, MIDDLE_SIZE), Target.of(small, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
-    full = shape_of(mesh)
-    light = shape_of(light_mesh)
+    full, light = shape_of(mesh), shape_of(light_mesh)
     lightest = shape_of(lighter(light_mesh, COARSE_CELLS))
 
     identity = Similarity()

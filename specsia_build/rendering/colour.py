@@ -3,16 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.jit import inlined
 
 
-def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
+def srgb_to_linear(encoded: NDArray[np.floating]) -> Doubles:
     """Linear light 0-1 of encoded values, clipped to 0-1; same shape."""
     e = np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0)
     return np.where(e <= 0.04045, e / 12.92, ((e + 0.055) / 1.055) ** 2.4)
 
 
-def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
+def linear_to_srgb(linear: NDArray[np.floating]) -> Doubles:
     """Encoded values 0-1 of linear light, clipped to 0-1."""
     v = np.clip(np.asarray(linear, dtype=np.float64), 0.0, 1.0)
     return np.where(v <= 0.0031308, v * 12.92, 1.055 * v ** (1 / 2.4) - 0.055)
@@ -20,15 +21,13 @@ def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
 
 DECODE_STEPS = 16  # Entries of `DECODE` per 8-bit level; interpolated texels fall between levels
 
-DECODE: NDArray[np.float32] = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECODE_STEPS)).astype(
-    np.float32
-)
+DECODE: Floats = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECODE_STEPS)).astype(np.float32)
 """Linear light of the encoded value i / (255 * DECODE_STEPS)."""
 
 ENCODE_STEPS = 65535
-ENCODE: NDArray[np.uint8] = np.floor(
-    linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255 + 0.5
-).astype(np.uint8)
+ENCODE: Pixels = np.floor(linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255 + 0.5).astype(
+    np.uint8
+)
 """Encoded byte of the linear value i / ENCODE_STEPS; the steepest byte still has 20 entries."""
 
 

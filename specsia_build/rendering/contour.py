@@ -1,14 +1,14 @@
 """The external contour of a drawn character: a line of even thickness, wholly outside the silhouette.
 
-The silhouette's border is found to a fraction of a pixel from coverage, as in S. Gustavson and R. Strand,
-"Anti-aliased Euclidean distance transform", Pattern Recognition Letters 32 (2011): in a pixel whose covered
-share is c and whose coverage grows along the unit vector g, the border is a straight line across g that
-leaves c of the pixel's area on its inner side.
+The border is found to a fraction of a pixel, after S. Gustavson and R. Strand, "Anti-aliased Euclidean
+distance transform", Pattern Recognition Letters 32 (2011): in a pixel of which a share c is covered, and
+whose coverage grows along g, it is a straight line across g that leaves c of the area on its inner side.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from specsia_build.arrays import Pixels
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
@@ -62,9 +62,8 @@ def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
 
     The new ones are those from what is covered in that pixel: a disc of radius `along`, or the side of a
     segment through (gx, gy) * along, half a pixel either way.
-
-    There are no branches, so that pixels are looked at together.
     """
+    # There are no branches, so that pixels are looked at together.
     dx, dy, gx, gy, along = place
     for u in range(count):
         away = dx + u
@@ -161,14 +160,11 @@ def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped
     return out
 
 
-def draw_contour(
-    color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, ink: ArrayLike
-) -> NDArray[np.uint8]:
+def draw_contour(color: Pixels, coverage: Pixels, thickness: float, ink: ArrayLike) -> Pixels:
     """Draw a contour around a silhouette and holes; pixels inside keep their colour, alpha covers the line.
 
     Args:
-        color: (H, W, 4) uint8 sRGB, straight alpha.
-        coverage: (H, W) uint8, the silhouette.
+        color: (H, W, 4) uint8 sRGB, straight alpha; `coverage` (H, W) is its silhouette.
         thickness: of the line in pixels, 0 to `WIDEST`.
         ink: sRGB levels of the line, 0-255: a grey, a colour (3,), or a colour for each pixel (H, W, 3).
     """
@@ -181,5 +177,5 @@ def draw_contour(
         return color.copy()
     distance = outside_distance(coverage, float(thickness) + 1.0)
     colours = ready(np.broadcast_to(levels, (*coverage.shape, 3)), np.uint8)
-    drawn: NDArray[np.uint8] = _draw(color, coverage, distance, float(thickness), colours)
+    drawn: Pixels = _draw(color, coverage, distance, float(thickness), colours)
     return drawn

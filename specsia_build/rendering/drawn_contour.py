@@ -30,10 +30,11 @@ LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
-# Levels by which a shade of a colour is darker than it, and within which it has its hue
-_DARKER, _HUE = 24, 32
-# Pixels from sample to sample of a profile, and samples from a line's edge to what is inside
-_STEP, BEYOND = 0.5, 3
+_DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
+_STEP, BEYOND = (
+    0.5,
+    3,
+)  # Pixels between samples of a profile, and samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
@@ -49,17 +50,11 @@ PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for wh
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """A line around a figure of a picture (H, W).
+    """A line around a figure of a picture (H, W)."""
 
-    Attributes:
-        score: evidence for it, 0 to 1; see `LEAST_SCORE`.
-        ink: its width in pixels and its colours.
-        line: (H, W) bool, its pixels and those that it mixes with, and paper outside of it.
-    """
-
-    score: float
-    ink: Ink
-    line: Mask
+    score: float  # Evidence for it, 0 to 1; see `LEAST_SCORE`
+    ink: Ink  # Its width in pixels and its colours
+    line: Mask  # (H, W), its pixels and those that it mixes with, and paper outside of it
 
     @property
     def kept(self) -> bool:
@@ -119,10 +114,7 @@ def find_contour(picture: Pixels) -> Contour:
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
-    """Measure the line between a figure's silhouette without it, (H, W) uint8, and a picture (H, W, 4).
-
-    None if there is none.
-    """
+    """Measure the line, if any, between a figure's silhouette without it, (H, W), and a picture (H, W, 4)."""
     covered, inside = picture[..., 3] >= HALF_COVERED, mask >= HALF_COVERED
     rim = covered & (scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1] <= 1)
     if not inside.any() or not rim.any():
@@ -143,13 +135,12 @@ def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
 
 
 class _Profiles(NamedTuple):
-    """Colours (N, K, 3) inwards from N pixels of the edge, whether each still is on its own side (N, K),
-    depths (K,) and pixels of the picture per pixel of a 512 px one."""
+    """Colours inwards from N pixels of the edge."""
 
-    colours: Doubles
-    valid: Mask
-    depths: Doubles
-    unit: float
+    colours: Doubles  # (N, K, 3)
+    valid: Mask  # (N, K), whether each still is on its own side
+    depths: Doubles  # (K,)
+    unit: float  # Pixels of the picture per pixel of a 512 px one
 
 
 def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
@@ -169,9 +160,8 @@ def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
     colours = np.stack(premultiplied, axis=-1) / np.maximum(share, 1)[..., None]
     # The outermost samples are the line's alone where an edge is soft, and nothing where it is hard.
     for sample in (1, 0):
-        colours[:, sample] = np.where(
-            share[:, sample, None] < _FAINT, colours[:, sample + 1], colours[:, sample]
-        )
+        faint = share[:, sample] < _FAINT
+        colours[faint, sample] = colours[faint, sample + 1]
     # Past the middle of a part, a profile comes near another edge.
     depths = steps + 0.5
     beyond = (depths > 0.5) & (_sampled(distance, y, x) < np.maximum(0.75 * depths - 1.5, 0))
@@ -266,26 +256,18 @@ def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
     line = covered & scipy.ndimage.binary_dilation(line)
     bare = covered & ~line
     away = scipy.ndimage.distance_transform_edt(~bare)
-    limbs = _reaching(covered & (away > 1.5 * ink.width + 2), away > 3 * ink.width + 3)
+    wide, core = covered & (away > 1.5 * ink.width + 2), covered & (away > 3 * ink.width + 3)
+    limbs = scipy.ndimage.binary_propagation(core, np.ones((3, 3), np.bool_), mask=wide)
     if limbs.any():
         # A limb is drawn by its own line, which is thinned since a contour is drawn around it again.
         thin = limbs & (depth > np.minimum(ink.width / 2, scipy.ndimage.maximum_filter(depth, 5) - 1))
         joints = scipy.ndimage.distance_transform_edt(~limbs) <= 1.5 * ink.width + 3
         bare |= thin | (covered & joints & (depth > 1))
     if _parts(bare) > _parts(covered):
-        bare |= covered & _closed(bare, ink.width + 1)
+        # Close gaps that are narrower than twice a line.
+        grown = scipy.ndimage.distance_transform_edt(~bare) <= ink.width + 1
+        bare |= covered & (scipy.ndimage.distance_transform_edt(grown) > ink.width + 1)
     return ~bare
-
-
-def _reaching(mask: Mask, goal: Mask) -> Mask:
-    """The parts of a mask (H, W) that touch a goal (H, W)."""
-    return np.asarray(scipy.ndimage.binary_propagation(mask & goal, np.ones((3, 3), np.bool_), mask=mask))
-
-
-def _closed(mask: Mask, radius: float) -> Mask:
-    """A mask (H, W) with its gaps closed that are narrower than twice a radius."""
-    grown = scipy.ndimage.distance_transform_edt(~mask) <= radius
-    return np.asarray(scipy.ndimage.distance_transform_edt(grown) > radius)
 
 
 def _parts(mask: Mask) -> int:

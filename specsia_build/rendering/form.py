@@ -21,11 +21,8 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...], str]] = {
 def kind_of(thing: object) -> str:
     """Describe a value in few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
     shape, kind = getattr(thing, "shape", None), type(thing)
-    name = (
-        kind.__name__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-    )
+    package = kind.__module__.partition(".")[0]
+    name = kind.__name__ if package == "builtins" else f"{package}.{kind.__name__}"
     return f"{name} {tuple(shape)}" if isinstance(shape, tuple) else name
 
 
@@ -40,12 +37,7 @@ def misshapen(mesh: Mesh) -> str | None:
         if array is None and name in ("uv", "colors", "normals", "rest"):
             continue
         is_array = isinstance(array, np.ndarray)
-        fits = (
-            is_array
-            and array.ndim == 1 + len(shape)
-            and array.shape[1:] == shape
-            and count in ("N", len(array))
-        )
+        fits = is_array and array.ndim > 0 and array.shape[1:] == shape and count in ("N", len(array))
         if not fits or array.dtype.kind not in kinds:
             expected = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
             values = "floats" if kinds == "f" else "integers"
@@ -55,11 +47,8 @@ def misshapen(mesh: Mesh) -> str | None:
     if len(mesh.faces) == 0:
         return None
     materials = mesh.materials
-    if (
-        not isinstance(materials, tuple)
-        or not materials
-        or not all(isinstance(m, Material) for m in materials)
-    ):
+    are_materials = isinstance(materials, tuple) and all(isinstance(m, Material) for m in materials)
+    if not are_materials or not materials:
         return f"materials of a mesh are a tuple of one Material or more, not {kind_of(materials)}"
     for indices, count, kind in (
         (mesh.faces, len(mesh.vertices), "vertices"),

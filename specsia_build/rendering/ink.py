@@ -1,17 +1,12 @@
-"""The ink of a drawn contour: its width, and its colour beside each colour of the figure.
-
-`Ink` describes a contour that was drawn; `darker_beside` gives the colours of one to be drawn, and
-`contour_colour` those of a rendered one.
-"""
+"""The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -29,17 +24,11 @@ def luma(colour: Sequence[float]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Ink:
-    """The style of a contour, in one colour or in several that follow the figure's.
+    """The style of a contour, in one colour or in several that follow the figure's."""
 
-    Attributes:
-        width: thickness in pixels.
-        beside: (N, 3) uint8 sRGB, colours of the figure beside the line, N at least 1.
-        colours: (N, 3) uint8 sRGB, colours of the line there.
-    """
-
-    width: float
-    beside: Pixels
-    colours: Pixels
+    width: float  # Thickness in pixels
+    beside: Pixels  # (N, 3) sRGB, colours of the figure beside the line, N at least 1
+    colours: Pixels  # (N, 3) sRGB, colours of the line there
 
     @staticmethod
     def of_one(width: float, colour: tuple[int, int, int]) -> "Ink":
@@ -57,13 +46,10 @@ class Ink:
 
 
 def darker_beside(figure: Pixels, coverage: Pixels, reach: int, shade: float) -> Pixels:
-    """Colours (H, W, 3) uint8 of a contour that is darker than the figure beside it, smooth along the line.
+    """Colours (H, W, 3) of a contour that is darker than a figure (H, W, 4) beside it, smooth along the line.
 
-    Args:
-        figure: (H, W, 4) uint8.
-        coverage: (H, W) uint8, the silhouette; only what it covers wholly counts.
-        reach: pixels around the silhouette in which the colours are used.
-        shade: factor of the figure's levels, 0-1.
+    They are used up to `reach` pixels around the silhouette `coverage` (H, W); only what it covers wholly
+    counts. `shade` is a factor of the figure's levels, 0-1.
     """
     window = 2 * (reach + round(SMOOTHED * max(coverage.shape))) + 1
     weights = (coverage == 255).astype(np.float64)
@@ -82,7 +68,7 @@ def contour_colour(gt: Pixels, gt_mask: Pixels) -> list[int]:
     return [int(level + 0.5) for level in sums / max(1.0, weights.sum())]
 
 
-def off_colour(gt: Pixels, gt_mask: Pixels, colour: Sequence[int]) -> NDArray[np.bool_]:
+def off_colour(gt: Pixels, gt_mask: Pixels, colour: Sequence[int]) -> Mask:
     """Whether each of the N pixels of a contour, see `contour_colour`, differs from its colour; (N,)."""
     levels = gt[(gt_mask == 0) & (gt[..., 3] > 0), :3].astype(np.int16)
     return np.asarray((abs(levels - np.asarray(colour)) > COLOUR_TOLERANCE).any(axis=-1))

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.config import Look as Look
 from specsia_build.config import RendererName
 from specsia_build.errors import ByShape
@@ -16,7 +17,7 @@ from specsia_build.frame import Camera
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.vectors import triple
+from specsia_build.rendering.vectors import put, triple
 
 HALF_COVERED = 128  # Least coverage byte that counts as inside a silhouette: half of 255, rounded up
 SUBPIXEL = 256  # Screen coordinates in one pixel
@@ -27,41 +28,30 @@ class Seen:
     """The surface point that each pixel of a view shows: S x S pixels, V vertices, F faces, E welded edges.
 
     The centre of pixel (row, column) lies at (column + 1/2, row + 1/2) on the screen, in pixels.
-
-    Attributes:
-        faces: (F, 3) int32 into the vertices.
-        ends: (E, 2) int32, end vertices of edges.
-        sides: (E, 2) int32, the faces beside them; -1 for none, `topology.CROWDED` for several.
-        part: (F,) int32, connected part of the surface.
-        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side.
-        screen: (V, 2) int32, x and y of vertices in 1/256 pixel.
-        depth: (V,) float32 of vertices along the view, in units of the frame; it grows with the distance.
-        box: first and end row, first and end column of the pixels outside of which nothing is seen.
-        face: (S, S) int32, the face of the visible point, -1 where the view's alpha is 0.
-        sample: (S, S) uint8, the pixel's sample at which it lies; 0 is the centre.
-        offsets: (L, 2) int32, x and y of the samples from the centre in 1/256 pixel.
     """
 
-    faces: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
-    part: NDArray[np.int32]
+    faces: NDArray[np.int32]  # (F, 3) into the vertices
+    ends: NDArray[np.int32]  # (E, 2), end vertices of edges
+    sides: NDArray[np.int32]  # (E, 2), the faces beside them; -1 for none, `topology.CROWDED` for several
+    part: NDArray[np.int32]  # (F,), connected part of the surface
+    # (F,), 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side
     facing: NDArray[np.int8]
-    screen: NDArray[np.int32]
-    depth: NDArray[np.float32]
+    screen: NDArray[np.int32]  # (V, 2), x and y of vertices in 1/256 pixel
+    depth: Floats  # (V,) of vertices along the view, in units of the frame; it grows with the distance
+    # First and end row, first and end column of the pixels outside of which nothing is seen
     box: tuple[int, int, int, int]
-    face: NDArray[np.int32]
-    sample: NDArray[np.uint8]
-    offsets: NDArray[np.int32]
+    face: NDArray[np.int32]  # (S, S), the face of the visible point, -1 where the view's alpha is 0
+    sample: Pixels  # (S, S), the pixel's sample at which it lies; 0 is the centre
+    offsets: NDArray[np.int32]  # (L, 2), x and y of the samples from the centre in 1/256 pixel
 
     @cached_property
-    def weights(self) -> NDArray[np.float32]:
+    def weights(self) -> Floats:
         """(S, S, 3) float32, the visible point's weights of its face's corners, 0 where nothing is seen."""
         out = np.zeros((*self.face.shape, 3), np.float32)
         _weigh((self.face, self.sample), self.faces, self.screen, self.box, self.offsets, out)
         return out
 
-    def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
+    def values(self, attribute: NDArray[np.floating]) -> Floats:
         """An attribute of vertices (V, K) at the visible points, (S, S, K) float32; 0 where there is none."""
         out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
@@ -78,37 +68,26 @@ class Seen:
 class Layers(ByShape):
     """One view of a mesh, size x size pixels, row 0 at the top.
 
-    Attributes:
-        color: (H, W, 4) uint8 sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0.
-        coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of
-            it.
-        position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the
-            pixel's centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0
-            where alpha is 0.
-        seen: the visible points, where the renderer was asked for them.
+    `position` is the mesh's rest position of the surface nearest to the camera at the pixel's centre (at an
+    edge, of the covered sample nearest to the centre), in units of the frame.
     """
 
-    color: NDArray[np.uint8]
-    coverage: NDArray[np.uint8]
-    position: NDArray[np.float32]
-    seen: Seen | None = None
+    color: Pixels  # (H, W, 4) sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0
+    coverage: Pixels  # (H, W), how much of the pixel the surface covers, whatever its opacity; 255 is all
+    position: Floats  # (H, W, 3); 0 where alpha is 0
+    seen: Seen | None = None  # The visible points, where the renderer was asked for them
 
     @cached_property
-    def mask(self) -> NDArray[np.uint8]:
+    def mask(self) -> Pixels:
         """(H, W) uint8, the alpha of `color` as a contiguous array."""
         return np.ascontiguousarray(self.color[..., 3])
 
 
 class Renderer(Protocol):
-    """Draws meshes of the frame.
+    """Draws meshes of the frame."""
 
-    Attributes:
-        name: what `--renderer` calls it.
-        version: grows whenever the same mesh would give another picture.
-    """
-
-    name: str
-    version: int
+    name: str  # What `--renderer` calls it
+    version: int  # Grows whenever the same mesh would give another picture
 
     def check(self) -> None:
         """Raise a SpecsiaError that says what is missing and how to get it, if this machine cannot draw."""
@@ -119,9 +98,7 @@ class Renderer(Protocol):
         ...
 
 
-def encoded(
-    linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32]
-) -> Layers:
+def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: Floats) -> Layers:
     """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and `_nearest_to_centre`'s cells."""
     alpha = np.clip(linear[..., 3], 0.0, 1.0)
     straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
@@ -134,19 +111,17 @@ def encoded(
     return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
 
 
-def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _nearest_to_centre(cells: Floats, size: int) -> Floats:
     """Position (size, size, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
 
     `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """
     grid = cells.shape[0] // size
-    by_pixel = (
-        cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
-    )
+    by_pixel = cells.reshape(size, grid, size, grid, 4).swapaxes(1, 2).reshape(size, size, grid * grid, 4)
     offset = np.arange(grid) - (grid - 1) / 2
     order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
     ordered = by_pixel[:, :, order]
-    covered: NDArray[np.bool_] = np.greater(ordered[..., 3], 0.5)
+    covered: Mask = np.greater(ordered[..., 3], 0.5)
     first = covered.argmax(axis=2)
     chosen = np.take_along_axis(ordered[..., :3], first[..., None, None], axis=2)[:, :, 0]
     return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)
@@ -166,8 +141,7 @@ def load_renderer(name: RendererName) -> Renderer:
     return cast("Renderer", getattr(import_module(module), attribute)())
 
 
-Silhouette = NDArray[np.uint8] | NDArray[np.bool_]
-"""(S, S): coverage, of which half counts, or whether each pixel is covered."""
+Silhouette = Pixels | Mask  # (S, S): coverage, of which half counts, or whether each pixel is covered
 
 
 def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:
@@ -183,17 +157,16 @@ def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
     return both / union if union else empty
 
 
-def _levels(silhouette: Silhouette) -> NDArray[np.uint8]:
+def _levels(silhouette: Silhouette) -> Pixels:
     levels = silhouette * np.uint8(255) if silhouette.dtype == np.bool_ else silhouette
-    flat: NDArray[np.uint8] = ready(levels).reshape(-1)
+    flat: Pixels = ready(levels).reshape(-1)
     return flat
 
 
 @compiled
 def _overlap(first, second):  # type: ignore[no-untyped-def]
     """Count entries >= 128 of two byte arrays (N,): of both at once, of the first, and of the second."""
-    both = 0
-    ours = 0
+    both, ours = 0, 0
     theirs = 0
     for k in range(len(first)):
         a, b = first[k] >> 7, second[k] >> 7
@@ -233,9 +206,7 @@ def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-d
             at_b = cx * ay - cy * ax
             at_c = ax * by - ay * bx
             share = 1.0 / (at_a + at_b + at_c)
-            out[row, column, 0] = at_a * share
-            out[row, column, 1] = at_b * share
-            out[row, column, 2] = at_c * share
+            put(out[row], column, (at_a * share, at_b * share, at_c * share))
 
 
 @uncounted
@@ -247,8 +218,6 @@ def _interpolate(face, weights, faces, attribute, box, out):  # type: ignore[no-
             if f < 0:
                 continue
             a, b, c = triple(faces, f)
-            at_a = weights[row, column, 0]
-            at_b = weights[row, column, 1]
-            at_c = weights[row, column, 2]
+            at_a, at_b, at_c = triple(weights[row], column)
             for k in range(attribute.shape[1]):
                 out[row, column, k] = at_a * attribute[a, k] + at_b * attribute[b, k] + at_c * attribute[c, k]

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, finite, flat_normals
 from specsia_build.rendering.topology import weld
-from specsia_build.rendering.vectors import cross, minus, triple
+from specsia_build.rendering.vectors import cross, minus, put, triple
 
 LIGHTS = np.array(
     [[-0.40, -0.75, 0.53, 0.55], [0.75, -0.50, 0.43, 0.25], [0.10, 0.95, 0.30, 0.30]], np.float32
@@ -17,9 +17,7 @@ rim from behind."""
 
 LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
 
-AMBIENT = np.float32(
-    0.45
-)  # Linear light from everywhere; with the key head on, a surface shows its full colour
+AMBIENT = np.float32(0.45)  # Linear light from everywhere; with the key head on, surfaces show full colour
 
 
 @compiled
@@ -31,9 +29,8 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
         origin = triple(points, a)
         nx, ny, nz = cross(minus(triple(points, b), origin), minus(triple(points, c), origin))
         for v in (a, b, c):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
+            x, y, z = triple(out, v)
+            put(out, v, (x + nx, y + ny, z + nz))
     for v in range(len(points)):
         length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
         if length > 0:

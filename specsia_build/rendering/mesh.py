@@ -85,17 +85,8 @@ def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
 
 def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
     """A material without its sides as JSON, its textures as indices into `textures`; new ones are added."""
-    names = (
-        "name",
-        "base_color",
-        "texture",
-        "emissive",
-        "emissive_texture",
-        "alpha_mode",
-        "alpha_cutoff",
-        "unlit",
-    )
-    spec = {name: getattr(material, name) for name in names}
+    spec = {field.name: getattr(material, field.name) for field in fields(Material)}
+    del spec["double_sided"]
     spec |= {name: list(spec[name]) for name in ("base_color", "emissive")}
     return spec | {name: place_of(spec[name], textures) for name in ("texture", "emissive_texture")}
 
@@ -211,9 +202,7 @@ class Mesh(_Reckoned):
         return replace(
             self,
             faces=np.where(chosen[:, None], self.faces[:, [0, 2, 1]], self.faces),
-            **self.cornerwise(
-                lambda attribute: np.where(chosen[:, None, None], attribute[:, [0, 2, 1]], attribute)
-            ),
+            **self.cornerwise(lambda values: np.where(chosen[:, None, None], values[:, [0, 2, 1]], values)),
         )
 
     def with_sides(self, *, double: bool) -> Mesh:
@@ -248,9 +237,8 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
         arrays = [getattr(mesh, name) for mesh in meshes]
         if all(array is None for array in arrays):
             return None
-        return np.concatenate(
-            [fill(m) if array is None else array for m, array in zip(meshes, arrays, strict=True)]
-        )
+        pairs = zip(meshes, arrays, strict=True)
+        return np.concatenate([fill(mesh) if array is None else array for mesh, array in pairs])
 
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),

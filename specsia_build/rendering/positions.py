@@ -26,12 +26,9 @@ def _encode(position, alpha, gain, offset, axes):  # type: ignore[no-untyped-def
     out = np.zeros((height, width, 4), np.uint8)
     # Outside of the loop, where they would be loaded again for every pixel.
     first, second, third = axes
-    by_first = gain[0]
-    by_second = gain[1]
-    by_third = gain[2]
-    at_first = offset[0]
-    at_second = offset[1]
-    at_third = offset[2]
+    by_first, at_first = gain[0], offset[0]
+    by_second, at_second = gain[1], offset[1]
+    by_third, at_third = gain[2], offset[2]
     for y in range(height):
         any_alpha = np.uint8(0)
         for x in range(width):

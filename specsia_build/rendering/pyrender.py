@@ -47,15 +47,9 @@ class PyrenderRenderer:
             depth = (buffer + _FAR + _NEAR) / 2
             at = ((np.arange(size) + 0.5) / size - 0.5) * ORTHO_WIDTH
             right, up, forward = camera.basis()
-            points = (
-                camera.position()
-                + at[None, :, None] * right
-                - at[:, None, None] * up
-                + depth[..., None] * forward
-            )
-            yield encoded(
-                mean, mean[..., 3], np.concatenate([points, covered[..., None]], axis=-1).astype(np.float32)
-            )
+            plane = camera.position() + at[None, :, None] * right - at[:, None, None] * up
+            cells = np.concatenate([plane + depth[..., None] * forward, covered[..., None]], axis=-1)
+            yield encoded(mean, mean[..., 3], cells.astype(np.float32))
 
 
 def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple[Any, Any]]:
@@ -73,21 +67,17 @@ def pictures(mesh: Mesh, cameras: Sequence[Camera], grid: int) -> Iterator[tuple
     for k in np.unique(mesh.face_material).tolist():
         part = mesh.of_faces(mesh.face_material == k)
         corners = part.vertices[part.faces].reshape(-1, 3)
-        given = {
-            "indices": np.arange(len(corners), dtype=np.uint32).reshape(-1, 3),
-            **_look(part, mesh.materials[k]),
-        }
+        given = _look(part, mesh.materials[k])
+        given["indices"] = np.arange(len(corners), dtype=np.uint32).reshape(-1, 3)
         primitives.append(pyrender.Primitive(positions=corners, mode=4, **given))
     scene.add(bounded(primitives))
     node = scene.add(pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=_NEAR, zfar=_FAR))
+    flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
     for camera in cameras:
         right, up, forward = camera.basis()
-        scene.set_pose(
-            node, np.vstack([np.stack([right, up, -forward, camera.position()], axis=1), [0, 0, 0, 1]])
-        )
-        yield offscreen(camera.size * grid).render(
-            scene, pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
-        )
+        axes = np.stack([right, up, -forward, camera.position()], axis=1)
+        scene.set_pose(node, np.vstack([axes, [0, 0, 0, 1]]))
+        yield offscreen(camera.size * grid).render(scene, flags)
 
 
 def _look(mesh: Mesh, material: Material) -> dict[str, Any]:

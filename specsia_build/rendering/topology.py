@@ -16,23 +16,15 @@ CROWDED = -2  # In place of an edge's second face, where more than two meet
 
 
 class Topology(NamedTuple):
-    """Connections of F faces over V vertices by E edges.
+    """Connections of F faces by E edges; half-edge 3 f + c is the side of face f after its corner c."""
 
-    A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the
-    half-edges of each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the
-    two run against each other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices,
-    `sides` (E, 2) the faces, the second -1 where there is none and `CROWDED` where there are more. `part`
-    (F,) numbers the P connected parts; `areas` (P,) are theirs and `volumes` (P,) what they hold, NaN where a
-    part has a border, negative where its faces look inwards.
-    """
-
-    halves: NDArray[np.int32]
-    opposed: NDArray[np.bool_]
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
-    part: NDArray[np.int32]
-    areas: NDArray[np.float64]
-    volumes: NDArray[np.float64]
+    halves: NDArray[np.int32]  # (E, 2), half-edges of each edge, the second -1 where there is not just one
+    opposed: NDArray[np.bool_]  # (E,), whether the two run against each other, as on an orientable surface
+    ends: NDArray[np.int32]  # (E, 2), the first half-edge's vertices
+    sides: NDArray[np.int32]  # (E, 2), the faces; the second -1 for none, `CROWDED` for more than one
+    part: NDArray[np.int32]  # (F,), number of the connected part, of P
+    areas: NDArray[np.float64]  # (P,)
+    volumes: NDArray[np.float64]  # (P,), NaN for a part with a border, negative if its faces look inwards
 
     @property
     def closed(self) -> NDArray[np.bool_]:
@@ -88,11 +80,9 @@ def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) 
     # Adding zero makes -0 and 0 the same bits.
     bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)
     first: NDArray[np.int32] = _weld(bits)
-    return (
-        first
-        if bound is None
-        else _weld(np.stack([first, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
-    )
+    if bound is not None:
+        first = _weld(np.stack([first, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
+    return first
 
 
 @inlined
@@ -106,19 +96,11 @@ def root(parent, v):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped-def]
-    """Fill `edges`: the half-edges of each edge, how many use it, and the edge of each half-edge; join
-    vertices in `parent`.
+    """Fill `edges`, and join vertices in the union-find forest `parent` (V,); returns the number of edges.
 
-    Args:
-        faces: (F, 3).
-        welded: (V,).
-        lists: valence (V,), initially 0, and of edges listed at a vertex the first (V,), initially -1, the
-            following and the other end of each.
-        edges: `halves`, `users` and `edge_of`.
-        parent: (V,) union-find forest.
-
-    Returns:
-        How many edges there are, in the order of their first half-edge.
+    Edges are in the order of their first half-edge: `halves` has the half-edges of each, `users` how many use
+    it, `edge_of` the edge of each half-edge. `lists` has the valence (V,), initially 0, and of edges listed
+    at a vertex the first (V,), initially -1, the following and the other end of each.
     """
     valence, first, following, far = lists
     halves, users, edge_of = edges
@@ -158,8 +140,7 @@ def _list_edges(faces, welded, lists, edges, parent):  # type: ignore[no-untyped
 def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untyped-def]
     """Fill `opposed`, `ends`, `sides` of `Topology`, and `shut` (F,): if each face is bordered on all sides.
 
-    `edges` is as of `_list_edges`, and `checked` holds the first three. An edge of more than two half-edges
-    loses its second.
+    `edges` is of `_list_edges`; `checked` has the first three. An edge of over two faces loses the second.
     """
     halves, users, edge_of = edges
     opposed, ends, sides = checked
@@ -182,11 +163,7 @@ def _check_edges(faces, welded, edges, checked, shut):  # type: ignore[no-untype
 
 @uncounted
 def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyped-def]
-    """Fill `part` (F,) with numbers of connected parts in order of first faces; `number` (V,) is -1 before.
-
-    Returns:
-        How many parts there are.
-    """
+    """Number connected parts in `part` (F,) by first faces; returns how many. `number` (V,) is -1 before."""
     parts = 0
     for f in range(len(faces)):
         r = root(parent, welded[faces[f, 0]])
@@ -223,17 +200,14 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
 
 
 def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
-    """Connections of a mesh, vertices at one place taken as one; edges in the order of first half-edges.
+    """Connections of a mesh at rest, vertices at one place taken as one; edges by their first half-edges.
 
-    Args:
-        mesh: at rest, if it moves.
-        bound: (V,) numbers of what moves each vertex; vertices at one place with different ones stay apart.
+    With `bound` (V,), the number of what moves each vertex, vertices of different numbers stay apart.
     """
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
-    edge_of = np.empty(total, np.int32)
-    users = np.empty(total, np.int32)
+    edge_of, users = np.empty(total, np.int32), np.empty(total, np.int32)
     halves = np.empty((total, 2), np.int32)
     parent = np.arange(vertices, dtype=np.int32)
     valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)

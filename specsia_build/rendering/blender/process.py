@@ -55,8 +55,7 @@ def how_to_get(what: str) -> str:
 def find_command(script: str) -> list[str] | None:
     """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or ``blender`` on the path, or None.
 
-    Raises:
-        UsageError: if `SPECSIA_BLENDER` names nothing that can be run.
+    Raises UsageError if `SPECSIA_BLENDER` names nothing that can be run.
     """
     path, setting = str(scripts_folder() / script), os.environ.get(EXECUTABLE_SETTING)
     blender = shutil.which(setting or "blender")
@@ -71,17 +70,9 @@ def find_command(script: str) -> list[str] | None:
 class BlenderProcess:
     """One Blender that runs one script and answers its jobs; ends with this process, however that ends.
 
-    Attributes:
-        answered: jobs that were done.
-        blender: its version.
-
-    Args:
-        script: name of a file in `scripts_folder`.
-        purpose: the beginning of a sentence about what needs it: ``reading x.fbx``.
-
-    Raises:
-        UsageError: if there is no Blender, or it lacks a library.
-        SpecsiaError: if it does not start.
+    `answered` counts jobs that were done, `blender` is its version. `script` is a file in `scripts_folder`,
+    `purpose` the beginning of a sentence about what needs it: ``reading x.fbx``. Raises UsageError if there
+    is no Blender, or it lacks a library, SpecsiaError if it does not start.
     """
 
     def __init__(self, script: str, purpose: str) -> None:
@@ -100,18 +91,14 @@ class BlenderProcess:
             library = _MISSING_LIBRARY.search(str(error))
             if library is None:
                 raise
-            raise UsageError(
-                f"{purpose} needs Blender, and 'import bpy' fails for want of {library[1]}: "
-                f"apt-get install {SYSTEM_LIBRARIES}"
-            ) from error
+            fault = f"{purpose} needs Blender, and 'import bpy' fails for want of {library[1]}"
+            raise UsageError(f"{fault}: apt-get install {SYSTEM_LIBRARIES}") from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a job, which is JSON, and return the script's answer; kills the process after some seconds.
 
-        Raises:
-            CharacterError: if the script gives a reason why it cannot be done.
-            OSError: if the disk is full, or a quota used up; the process is closed then.
-            SpecsiaError: if it failed otherwise; likewise.
+        Raises CharacterError if the script gives a reason why it cannot be done. The process is closed if the
+        disk is full or a quota used up (OSError), or it failed otherwise (SpecsiaError).
         """
         with self._ended():
             self._program.send(job)
@@ -124,9 +111,8 @@ class BlenderProcess:
             self.close()
             if isinstance(full, int):
                 raise OSError(full, os.strerror(full))
-            raise SpecsiaError(
-                f"a script failed in Blender: {fault.splitlines()[-1] if fault else 'without a word'}"
-            )
+            last = fault.splitlines()[-1] if fault else "without a word"
+            raise SpecsiaError(f"a script failed in Blender: {last}")
         result: dict[str, Any] = answer["ok"]
         return result
 

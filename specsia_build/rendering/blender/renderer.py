@@ -47,9 +47,7 @@ def render_views(
 ) -> Iterator[Layers]:
     """Each camera's layers, in order, all rendered before the first is given.
 
-    Raises:
-        CharacterError: if the mesh cannot be drawn or Blender fails on it.
-        UsageError: if there is no Blender.
+    Raises CharacterError if the mesh cannot be drawn or Blender fails on it, UsageError without a Blender.
     """
     drawn = _drawable(mesh)
     if len({(camera.size, camera.width) for camera in cameras}) != 1:
@@ -80,6 +78,7 @@ def _write_job(
     for file, texture in zip(files, textures, strict=True):
         file.write_bytes(png.encode(texture.pixels))
     bases = [camera.basis() for camera in cameras]
+    light = {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)}
     return {
         "mesh": str(folder / "mesh.npz"),
         "materials": materials,
@@ -94,9 +93,7 @@ def _write_job(
         "size": cameras[0].size,
         "ortho_width": cameras[0].width,
         "samples": samples,
-        "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)}
-        if look == "lit"
-        else None,
+        "light": light if look == "lit" else None,
         # Each worker of a pool has a Blender of its own.
         "threads": 0 if multiprocessing.parent_process() is None else 1,
         "out": str(folder),

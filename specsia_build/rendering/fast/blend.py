@@ -48,23 +48,17 @@ LEAST_LIGHT = np.float32(1 / 8192)  # Share of light that cannot change a byte: 
 
 STEEPEST, MOST_TEXELS = 1 / 64, 1.0
 """Change of a colour, an opacity or a normal within a pixel, and texels of a texture that is not rough, up to
-which one
-look stands for all samples: they would else mix in other proportions where something else covers some."""
+which one look stands for all samples: they would mix in other proportions where something covers some."""
 
 
 class Mixture(NamedTuple):
-    """State of a pixel, from front to back.
+    """State of a pixel, from front to back."""
 
-    `through` (LANES,) float32 is the share of light that a sample still lets pass, `light` (3,) float64 the
-    sum of what the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,)
-    uint64 those that show a surface; `nearest` (1,) int32 is the row in `Loaded` of the foremost surface at
-    the one of them that is nearest to the pixel's centre.
-    """
-
-    through: NDArray[np.float32]
-    light: NDArray[np.float64]
-    bright: NDArray[np.uint64]
-    seen: NDArray[np.uint64]
+    through: NDArray[np.float32]  # (LANES,), share of light that a sample still lets pass
+    light: NDArray[np.float64]  # (3,), sum of what the samples show
+    bright: NDArray[np.uint64]  # (1,), samples that let enough pass
+    seen: NDArray[np.uint64]  # (1,), samples that show a surface
+    # (1,), row in `Loaded` of the foremost surface at the one of them that is nearest to the pixel's centre
     nearest: NDArray[np.int32]
 
 
@@ -246,9 +240,6 @@ def compose(
         close: pixels, among them all that the faces touch in front of opaque surfaces.
         far: (H, W) float32, `padded`, the depth behind which nothing can be seen in these.
         fragments: opaque surfaces in these, all of them loaded.
-        loaded: see `Loaded`.
-        textures: see `TextureTable`.
-        out: the picture.
     """
     mixture = Mixture(
         through=np.empty(LANES, np.float32),

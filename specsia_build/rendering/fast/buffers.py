@@ -61,18 +61,11 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Working memory for one view after the other; pictures are `padded`.
+    """Working memory for one view after the other; pictures are `padded`."""
 
-    Attributes:
-        nearest: (H, W) float32, depth at each pixel's centre.
-        ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
-        marked: (H, W) uint8, why a pixel may have to be looked at closely.
-        loaded: see `Loaded`.
-    """
-
-    nearest: NDArray[np.float32]
-    ids: NDArray[np.int32]
-    marked: NDArray[np.uint8]
+    nearest: NDArray[np.float32]  # (H, W), depth at each pixel's centre
+    ids: NDArray[np.int32]  # (H, W), face at each pixel's centre or `NO_FACE`
+    marked: NDArray[np.uint8]  # (H, W), why a pixel may have to be looked at closely
     loaded: Loaded
 
     @classmethod
@@ -99,15 +92,11 @@ class Scratch:
 
 
 class Close(NamedTuple):
-    """S pixels that are sampled closely.
+    """S pixels that are sampled closely."""
 
-    `pixels` (S,) int32 are their flat indices in order; `slots` (H, W) int32 holds their numbers and means
-    nothing elsewhere; `rows` (H, W // WORD + 2) uint64 has a bit for each pixel of the view, lowest first,
-    set for these.
-    """
-
-    pixels: NDArray[np.int32]
-    slots: NDArray[np.int32]
+    pixels: NDArray[np.int32]  # (S,), flat indices in order
+    slots: NDArray[np.int32]  # (H, W), their numbers; means nothing elsewhere
+    # (H, W // WORD + 2), a bit for each pixel of the view, lowest first, set for these
     rows: NDArray[np.uint64]
 
 

@@ -99,24 +99,16 @@ FULL = np.uint64((1 << PIXEL_SAMPLES) - 1)  # Mask of all samples
 
 
 class Fragments(NamedTuple):
-    """The fragments of S pixels.
+    """The N fragments of S pixels."""
 
-    `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at
-    its end;
-    `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it
-    grows per 1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that
-    were given back. `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest`
-    (S,) float32 a depth that none of them exceeds.
-    """
-
-    first: NDArray[np.int32]
-    following: NDArray[np.int32]
-    face: NDArray[np.int32]
-    mask: NDArray[np.uint64]
-    plane: NDArray[np.float32]
-    used: NDArray[np.int64]
-    covered: NDArray[np.uint64]
-    deepest: NDArray[np.float32]
+    first: NDArray[np.int32]  # (S,), head of each pixel's list
+    following: NDArray[np.int32]  # (N,), its links, `NO_FRAGMENT` at its end
+    face: NDArray[np.int32]  # (N,)
+    mask: NDArray[np.uint64]  # (N,)
+    plane: NDArray[np.float32]  # (N, 3), depth at the pixel's centre, growth per 1/256 pixel right and down
+    used: NDArray[np.int64]  # (2,), number of fragments, and head of the list of those that were given back
+    covered: NDArray[np.uint64]  # (S,), samples that a pixel's fragments hold together
+    deepest: NDArray[np.float32]  # (S,), a depth that none of them exceeds
 
 
 @inlined
@@ -170,8 +162,7 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
 
 @compiled
 def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
-    """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they
-    begin in,
+    """The drawn faces of one alpha class that may touch a close pixel, by the slab of space they begin in,
     nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
     face = drawn.face
     corners = drawn.corners
@@ -273,8 +264,7 @@ def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped
 def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
     """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the close pixels.
 
-    Returns:
-        Whether there was room for all fragments.
+    Returns whether there was room for all fragments.
     """
     size = far.shape[0]
     slots, rows = close.slots, close.rows

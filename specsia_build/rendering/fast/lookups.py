@@ -74,8 +74,7 @@ def _pixels(builder: Any, room: Any) -> Any:
 
 def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) -> list[Any]:
     """Contribution of each of the four texels around columns x and rows y (`LOOKS` lanes) to a look-up, four
-    channels a
-    lane: upper left, upper right, lower left, lower right."""
+    channels a lane: upper left, upper right, lower left, lower right."""
     column, row = builder.fptosi(x, ints(LOOKS)), builder.fptosi(y, ints(LOOKS))
     right, down = (builder.fsub(a, builder.sitofp(b, floats(LOOKS))) for a, b in ((x, column), (y, row)))
     w11 = builder.fmul(right, down)

@@ -33,33 +33,25 @@ FARTHEST_UV = 2.0**20  # Texture coordinates are cut at this; a float32 has no f
 
 
 class Edges(NamedTuple):
-    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none and `CROWDED` for
-    several, and whether the surface's colour may jump across the edge (E,)."""
+    """Welded edges, E of them."""
 
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
-    jump: NDArray[np.bool_]
+    ends: NDArray[np.int32]  # (E, 2), vertices
+    sides: NDArray[np.int32]  # (E, 2), adjacent faces; -1 for none, `CROWDED` for several
+    jump: NDArray[np.bool_]  # (E,), whether the surface's colour may jump across the edge
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A mesh ready to be drawn from any number of views.
-
-    Attributes:
-        alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
-        kinds: those of them that occur.
-        one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it
-            belongs to a closed opaque part.
-        part: (F,) int32, connected part of the surface.
-    """
+    """A mesh ready to be drawn from any number of views."""
 
     vertices: NDArray[np.float32]
     surface: ShadedSurface
     textures: TextureTable
-    alpha_class: NDArray[np.int8]
-    kinds: frozenset[int]
+    alpha_class: NDArray[np.int8]  # (F,), OPAQUE, MASK, BLEND or INVISIBLE
+    kinds: frozenset[int]  # Those of them that occur
+    # (F,), never seen from the back: the material is not double-sided, or the face is of a closed opaque part
     one_sided: NDArray[np.bool_]
-    part: NDArray[np.int32]
+    part: NDArray[np.int32]  # (F,), connected part of the surface
     edges: Edges
 
     def moved(self, mesh: Mesh, lit: bool) -> Prepared:
@@ -245,12 +237,10 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Shad
 def prepare(
     mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None
 ) -> Prepared:
-    """Lay a mesh out for drawing.
+    """Lay a finite mesh out for drawing; `lit` says whether normals are needed.
 
     Args:
-        mesh: in the frame; finite.
         finest_pixels_per_unit: of the sharpest camera that will look; decides which mip levels are made.
-        lit: whether normals are needed.
         bound: what moves each vertex, see `topology`; None where the mesh does not move.
     """
     vertices = ready(mesh.vertices, np.float32)

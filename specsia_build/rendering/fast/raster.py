@@ -35,8 +35,7 @@ JUMP, OUTLINE = 1, 2  # Marks of a pixel that a jump of colour crosses, or an ou
 
 @compiled
 def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
-    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices seen by an orthographic
-    camera.
+    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices in an orthographic view.
 
     Coordinates are cut a little beyond `MAX_COORDINATE`.
     """
@@ -57,14 +56,12 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
 class Drawn(NamedTuple):
     """The faces that a view shows, N of them, wound so that their area on the screen is positive.
 
-    `face` (N,) int32, `corners` (N, 6) int32 screen x and y of the three corners, `depth` (N, 3) float32
-    theirs. What
-    every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
+    What every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
     """
 
-    face: NDArray[np.int32]
-    corners: NDArray[np.int32]
-    depth: NDArray[np.float32]
+    face: NDArray[np.int32]  # (N,)
+    corners: NDArray[np.int32]  # (N, 6), screen x and y of the three corners
+    depth: NDArray[np.float32]  # (N, 3), of the corners
 
 
 @compiled
@@ -178,10 +175,7 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
 
 @uncounted
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw faces of a class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) at pixel centres to `nearest`, `ids`.
-
-    Both arrays are `padded`.
-    """
+    """Draw faces of a class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) to `nearest`, `ids`, both `padded`."""
     size = ids.shape[0]
     wanted = ALPHA_MASK if tested else ALPHA_OPAQUE
     face, depths = drawn.face, drawn.depth

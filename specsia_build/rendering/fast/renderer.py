@@ -39,16 +39,11 @@ _OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
 
 @dataclass(frozen=True)
 class Still:
-    """A mesh at rest that is to move, prepared once for all poses.
-
-    Attributes:
-        bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
-        finest: pixels per unit of the sharpest camera.
-    """
+    """A mesh at rest that is to move, prepared once for all poses."""
 
     mesh: Mesh
-    bound: NDArray[np.int32]
-    finest: float
+    bound: NDArray[np.int32]  # (V,), numbers of what moves each of its vertices, see `topology.topology`
+    finest: float  # Pixels per unit of the sharpest camera
     look: Look
     prepared: Prepared
 
@@ -84,19 +79,11 @@ class FastRenderer:
     def animate(
         self, still: Still, moved: Iterable[Mesh], cameras: Sequence[Camera], *, seen: bool = False
     ) -> Iterator[Layers]:
-        """Draw a moving mesh: every camera's layers of each pose in turn.
+        """Draw a moving mesh: every camera's layers of each pose in turn, with `seen` also visible points.
 
         The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
-        last but one.
-
-        Args:
-            still: the mesh at rest.
-            moved: the same mesh in each pose, with its rest positions; faces wound otherwise cost more.
-            cameras: none finer than `still` is prepared for.
-            seen: also give the visible points.
-
-        Raises:
-            CharacterError: if the mesh cannot be drawn.
+        last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise cost
+        more. No camera is finer than `still` is prepared for. Raises CharacterError if it cannot be drawn.
         """
         prepared, lit = still.prepared, still.look == "lit"
         scratch = _scratch(prepared, cameras)

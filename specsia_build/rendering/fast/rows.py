@@ -142,8 +142,7 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
 
 contrasting: Any = intrinsic(_contrasting)
 """Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least`
-away from
-that of those from `other` on: `contrasting(color, at, other, least)`."""
+away from that of those from `other` on: `contrasting(color, at, other, least)`."""
 
 
 def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:

@@ -40,16 +40,12 @@ NO_ROW, ASKED_FOR = -1, -2  # A face without a row in the tables, and one that i
 
 
 class Loaded(NamedTuple):
-    """Data of the faces seen in a view, for shading.
+    """Data of the N faces seen in a view, for shading, in two tables."""
 
-    `row` (F,) int32 is a face's row in the tables or -1; `faces` (N,) int32 the face of each row, `planes`
-    (N, PLAIN_PLANES or PLANES, 3) float32 and `facts` (N, FACTS) int32 the tables.
-    """
-
-    row: NDArray[np.int32]
-    faces: NDArray[np.int32]
-    planes: NDArray[np.float32]
-    facts: NDArray[np.int32]
+    row: NDArray[np.int32]  # (F,), a face's row in the tables or -1
+    faces: NDArray[np.int32]  # (N,), the face of each row
+    planes: NDArray[np.float32]  # (N, PLAIN_PLANES or PLANES, 3)
+    facts: NDArray[np.int32]  # (N, FACTS)
 
 
 @inlined

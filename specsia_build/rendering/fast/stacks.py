@@ -43,21 +43,15 @@ _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 
 
 class Stack(NamedTuple):
-    """The surfaces at each sample of a tile's pixels, nearest first.
+    """The surfaces at each sample of a tile's pixels, nearest first."""
 
-    `depth` (TILE_PIXELS, MOST_LAYERS, LANES) float32 is infinite and `row` (TILE_PIXELS, MOST_LAYERS, LANES)
-    int32, their faces' rows in `Loaded`, is -1 where there is none. `height` (TILE_PIXELS,) int32 is how many
-    layers some sample of a pixel has, and `deepest` (TILE_PIXELS, MOST_LAYERS) float32 the largest depth of
-    each layer, infinite where a sample lacks it. `moved_depth` and `moved_row` (LANES,) are what an insertion
-    moves to the next layer.
-    """
-
-    depth: NDArray[np.float32]
-    row: NDArray[np.int32]
-    height: NDArray[np.int32]
+    depth: NDArray[np.float32]  # (TILE_PIXELS, MOST_LAYERS, LANES), infinite where there is none
+    row: NDArray[np.int32]  # (TILE_PIXELS, MOST_LAYERS, LANES), their faces' rows in `Loaded`, or -1
+    height: NDArray[np.int32]  # (TILE_PIXELS,), how many layers some sample of a pixel has
+    # (TILE_PIXELS, MOST_LAYERS), the largest depth of each layer, infinite where a sample lacks it
     deepest: NDArray[np.float32]
-    moved_depth: NDArray[np.float32]
-    moved_row: NDArray[np.int32]
+    moved_depth: NDArray[np.float32]  # (LANES,), what an insertion moves to the next layer
+    moved_row: NDArray[np.int32]  # (LANES,), the same
 
     @classmethod
     def empty(cls) -> Stack:
@@ -88,10 +82,7 @@ def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
-    """Put the face in row `i` among the surfaces of a pixel at the samples of `mask`, in order of depth.
-
-    Of faces at one depth the one in the lowest row stays.
-    """
+    """Put the face in row `i` among a pixel's surfaces at the samples of `mask`, by depth, then by row."""
     depth = stack.depth
     row = stack.row
     none = np.float32(np.inf)
@@ -127,12 +118,8 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
     """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque `fragments`.
 
-    A sample on the edge between two faces is in one of them only; it would else count as two layers.
-
-    Args:
-        which: nearest first.
-        rows: (F,) int32 of `Loaded`.
-        corner: row and column of the tile's first pixel.
+    The nearest come first; `rows` (F,) int32 are of `Loaded`, `corner` is the row and column of the tile's
+    first pixel. A sample on the edge between two faces is in one of them, so that it is not counted twice.
     """
     size = far.shape[0]
     slots = close.slots

@@ -24,45 +24,35 @@ MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
 class ShadedSurface(NamedTuple):
-    """Per-corner and per-material arrays that shading reads.
+    """Arrays of F faces and M materials that shading reads."""
 
-    F faces, M materials. `uv` is (F, 3, 2) in 0-1 texture space, `colors` (F, 3, 4) linear or empty,
-    `normals` (F, 3, 3) or empty, `positions` (V, 3) the attribute that position images show. `base` is (M, 4)
-    linear, `emissive` (M, 3) linear, `texture` and `glow` (M,) index the texture table or are -1, `cutoff`
-    (M,), and
-    `plain` (M,) says that a texel is shown as it is: no factor, no emission. `rough` (F,) says that the
-    texture on the face is not locally linear, so that a pixel of several texels needs several look-ups.
-    """
-
-    faces: NDArray[np.int32]
-    material: NDArray[np.int32]
-    uv: NDArray[np.float32]
-    colors: NDArray[np.float32]
-    normals: NDArray[np.float32]
-    positions: NDArray[np.float32]
-    base: NDArray[np.float32]
-    emissive: NDArray[np.float32]
-    texture: NDArray[np.int32]
-    glow: NDArray[np.int32]
-    cutoff: NDArray[np.float32]
-    unlit: NDArray[np.bool_]
-    plain: NDArray[np.bool_]
+    faces: NDArray[np.int32]  # (F, 3)
+    material: NDArray[np.int32]  # (F,)
+    uv: NDArray[np.float32]  # (F, 3, 2), in 0-1 texture space
+    colors: NDArray[np.float32]  # (F, 3, 4), linear, or empty
+    normals: NDArray[np.float32]  # (F, 3, 3), or empty
+    positions: NDArray[np.float32]  # (V, 3), the attribute that position images show
+    base: NDArray[np.float32]  # (M, 4), linear
+    emissive: NDArray[np.float32]  # (M, 3), linear
+    texture: NDArray[np.int32]  # (M,), index into the texture table, or -1
+    glow: NDArray[np.int32]  # (M,), the same
+    cutoff: NDArray[np.float32]  # (M,)
+    unlit: NDArray[np.bool_]  # (M,)
+    plain: NDArray[np.bool_]  # (M,), whether a texel is shown as it is: no factor, no emission
+    # (F,), whether the texture is not locally linear: a pixel of several texels then needs several look-ups
     rough: NDArray[np.bool_]
 
 
 class TextureTable(NamedTuple):
-    """All texels of T textures and their mip levels.
+    """All texels of T textures and their mip levels, and the settings of their samplers."""
 
-    `texels` is (N, 4) uint8 sRGB; `levels` (T, L, 3) int64 holds offset, width and height of each level, a
-    level that does not exist repeats the last; `last` (T,) is the highest level; `wrap` (T, 2) and `nearest`
-    (T,) are the sampler's settings.
-    """
-
-    texels: NDArray[np.uint8]
-    levels: NDArray[np.int64]
-    last: NDArray[np.int32]
-    wrap: NDArray[np.int32]
-    nearest: NDArray[np.bool_]
+    texels: NDArray[np.uint8]  # (N, 4), sRGB
+    levels: NDArray[
+        np.int64
+    ]  # (T, L, 3), offset, width and height of each level; missing ones repeat the last
+    last: NDArray[np.int32]  # (T,), the highest level
+    wrap: NDArray[np.int32]  # (T, 2)
+    nearest: NDArray[np.bool_]  # (T,)
 
 
 @uncounted
