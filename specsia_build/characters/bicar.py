@@ -52,10 +52,8 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
     Each mesh takes the image with its own name, whatever its material library says. Parts to drop are ``m``,
-    ``e`` or ``eyes``, and objects and groups in them.
-
-    Raises:
-        CharacterError: if the body is missing, a mesh, an image or a rig cannot be read, or no part is left.
+    ``e`` or ``eyes``, and objects and groups in them. Raises CharacterError if the body is missing, a mesh,
+    an image or a rig cannot be read, or no part is left.
     """
     folder, root = entry.path, entry.within
     if not is_bicar(folder):
@@ -86,14 +84,13 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     mesh = concatenate([raw.mesh for raw in raws.values()])
     if moving:
         files.append(folder / METADATA)
+    sizes = [len(raw.mesh.faces) for raw in raws.values()]
     return RawMesh(
         mesh=mesh,
         moving=_moving(folder, root, mesh.vertices) if moving else None,
         parts=tuple(dict.fromkeys((*whole, *(part for raw in raws.values() for part in raw.parts)))),
         part_names=tuple(_PARTS[name] for name in raws),
-        face_part=np.repeat(
-            np.arange(len(raws), dtype=np.int32), [len(raw.mesh.faces) for raw in raws.values()]
-        ),
+        face_part=np.repeat(np.arange(len(raws), dtype=np.int32), sizes),
         files=tuple(dict.fromkeys(files)),
         warnings=tuple(warnings),
     )
@@ -113,6 +110,5 @@ def _moving(folder: Path, root: Path, points: NDArray[np.float32]) -> RawMoving 
     bones = {name: node for node, name in enumerate(rig.skeleton.names)}
     moving, file = RawMoving(rig=replace(rig, points=points), humanoid=bones), built_in()
     placed = moving.turned(up_rotation("+y")).rig
-    return replace(
-        moving, motions=tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
-    )
+    motions = tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
+    return replace(moving, motions=motions)

@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
 
 MANIFEST_SPLITS = ("train", "validation", "test")
-
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check
-UNSETTLED = frozenset(
-    {"fbx", "obj", "ply"}
-)  # Formats whose exporters keep to no convention: `AUTO` by default
+UNSETTLED = frozenset({"fbx", "obj", "ply"})  # Formats whose exporters keep no convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
-# Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
-MOST_ID_BYTES = 100
+MOST_ID_BYTES = 100  # Bytes; a motion's name and numbers of camera and frame fit behind it in a file name
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 """Errors that parsers raise for damaged or forged files; any other is a bug of this program, not caught."""

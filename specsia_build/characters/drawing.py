@@ -41,14 +41,8 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
 def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The drawing as the frontal view, scaled and shifted to give its figure the render's height and centre.
 
-    Its silhouette is its alpha, a mask file beside it, or all but paper. CharacterError without a figure.
-
-    Args:
-        entry: the character, with the path of its drawing.
-        front: (H, W, 4) uint8, the frontal render.
-
-    Returns:
-        (H, W, 4) uint8 sRGB, straight alpha.
+    Its silhouette is its alpha, a mask file beside it, or all but paper. CharacterError without a figure. The
+    render `front` and the result are (H, W, 4) uint8 sRGB, straight alpha.
     """
     if entry.drawing is None:
         raise CharacterError(

@@ -43,10 +43,8 @@ def load_texture(
 
     `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
     orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to pixels as stored.
-
-    Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192.
-        CostError: if it would take more memory than is left for the character.
+    Raises CharacterError if it is missing, damaged, not a known kind of image or larger than 8192 x 8192, and
+    CostError if it would take more memory than is left for the character.
     """
     data = (
         source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)

@@ -1,8 +1,7 @@
-"""Read Wavefront OBJ files.
+"""Read Wavefront OBJ files, whose whole text is parsed in arrays, as files of a hundred megabytes are usual.
 
-The whole text is parsed in arrays, since files of a hundred megabytes are usual. General readers merge
-vertices that differ in normals only, skip damaged lines silently, and follow names of libraries and textures
-out of the folder.
+General readers merge vertices that differ in normals only, skip damaged lines silently, and follow names of
+libraries and textures out of the folder.
 """
 
 import io
@@ -66,11 +65,8 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
     Objects and groups are parts. Kd and vertex colours (``v x y z r g b``) are sRGB; textures replace them.
-
-    A `plain` one has one material, with the entry's texture.
-
-    Raises:
-        CharacterError: if the file or the entry's texture cannot be read, or no face is left.
+    A `plain` one has one material, with the entry's texture. Raises CharacterError if the file or the entry's
+    texture cannot be read, or no face is left.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     text = _parse(files.read(path), path.name)
@@ -233,9 +229,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     """The mesh of the faces that lie in none of the dropped parts."""
     part, part_names, material, material_names = _label_faces(text)
     dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
-    triangles, face = polygons.triangulate(
-        text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped)
-    )
+    kept = ~np.isin(part, dropped)
+    triangles, face = polygons.triangulate(text.points, text.corners[:, 0], text.first, kept)
     if len(triangles) == 0:
         raise CharacterError(
             f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}"

@@ -18,18 +18,9 @@ from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
-_TYPES = {
-    "char": "b",
-    "uchar": "B",
-    "short": "h",
-    "ushort": "H",
-    "int": "i",
-    "uint": "I",
-    "float": "f",
-    "double": "d",
-}
+_TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I"}
+_TYPES |= {"float": "f", "double": "d", "float32": "f", "float64": "d"}
 _TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
-_TYPES |= {"float32": "f", "float64": "d"}
 """Codes of the types, which `struct` and NumPy share."""
 
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -63,11 +54,9 @@ def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
     Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the texture is that of the first ``comment
-    TextureFile`` line, else the entry's. A PLY has no parts to drop.
-
-    Raises:
-        CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
+    coordinates of face corners or vertices have v up; the texture is that of the first
+    ``comment TextureFile`` line, else the entry's. A PLY has no parts to drop. Raises CharacterError if the
+    file or the entry's texture cannot be read, or it has no faces.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     elements, textures = _parse(files.read(path), path.name)
@@ -76,9 +65,8 @@ def read_ply(entry: Entry) -> RawMesh:
     corners, sides = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
-    if not (
-        np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
-    ):
+    are_inside = corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
+    if not (are_inside and np.isfinite(corners).all()):
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])

@@ -62,11 +62,8 @@ def triangulate(
     large = np.flatnonzero(keep & (sides > 4) & (sides <= MOST_CORNERS))
     begin, spare = np.cumsum(per_polygon) - per_polygon, np.zeros(len(triangles), dtype=bool)
     for index, flat in _concave(points, corners, first, large):
-        ears = (
-            mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
-            .reshape(-1, 3)
-            .astype(np.int64)
-        )
+        cut = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
+        ears = cut.reshape(-1, 3).astype(np.int64)
         (ux, uy), (vx, vy) = ((flat[ears[:, k]] - flat[ears[:, 0]]).T for k in (1, 2))
         ears = np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
         rows = slice(begin[index], begin[index] + per_polygon[index])
@@ -88,8 +85,7 @@ def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore", over="ignore"):
         shorter = np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1)
         first_inside, second_inside = is_inside(a, b, c, d), is_inside(b, c, d, a)
-    across: NDArray[np.bool_] = np.where(first_inside == second_inside, shorter, second_inside)
-    return across
+    return np.asarray(np.where(first_inside == second_inside, shorter, second_inside))
 
 
 def _concave(
@@ -166,11 +162,9 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
         return mesh
     x, y, z = np.moveaxis(mesh.normals, 2, 0)
     lost = (x == 0) & (y == 0) & (z == 0)
-    return (
-        replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
-        if lost.any()
-        else mesh
-    )
+    if not lost.any():
+        return mesh
+    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:

@@ -91,9 +91,8 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
         placed = normalise(mesh.vertices, cameras, 1)
-        front = next(
-            iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1]))
-        )
+        posed = mesh.with_vertices(placed.apply(mesh.vertices))
+        front = next(iter(FastRenderer().render(posed, cameras[:1])))
     except CharacterError as error:
         return unread(entry, str(error)), b""
     doubts = tuple(one_colour(character, front.color, front.coverage))
@@ -137,10 +136,8 @@ def one_colour(
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
     """Write lines of a manifest at `place` of a source's characters, with fixes that there is evidence for.
 
-    What entries state is kept; `facts` are theirs, in their order.
-
-    Raises:
-        UsageError: if a character lies outside that folder, or none has a file of its own.
+    What entries state is kept; `facts` are theirs, in their order. Raises UsageError if a character lies
+    outside that folder, or none has a file of its own.
     """
     if source.kind == "sample":
         raise UsageError(f"{source.name} is made again by each command, so no manifest can name its files")
@@ -153,18 +150,8 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
 
 
 _KEYS = (
-    "id",
-    "path",
-    "texture",
-    "up",
-    "front",
-    "sides",
-    "pose",
-    "drop",
-    "drawing",
-    "split",
-    "license",
-    "source",
+    *("id", "path", "texture", "up", "front", "sides", "pose"),
+    *("drop", "drawing", "split", "license", "source"),
 )
 
 

@@ -44,9 +44,8 @@ class Votes:
 
     def lead(self, axis: str) -> float:
         """Lead of an axis over all others in votes."""
-        return self.count[axis] - max(
-            (votes for other, votes in self.count.items() if other != axis), default=0.0
-        )
+        others = (votes for other, votes in self.count.items() if other != axis)
+        return self.count[axis] - max(others, default=0.0)
 
     def evidence(self, strong: bool) -> Evidence | None:
         """The evidence for the axis that leads by `LEAST_LEAD`, if one does."""
@@ -79,9 +78,8 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
     for why, ahead in joints.directions_ahead(probe.landmarks, float(probe.extent[2])).items():
-        votes.add(
-            joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why
-        )
+        weight = 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1
+        votes.add(joints.nearest_axis(ahead, 45.0), weight, why)
     if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
     strong, along = by_sides is not None, by_sides and by_sides[1]
@@ -136,11 +134,7 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
     best = votes.evidence(strong=True)
-    if (
-        best is not None
-        and best.axis not in (None, usual)
-        and _rests(probe, usual) > _rests(probe, best.axis or usual)
-    ):
+    if best is not None and best.axis and _rests(probe, usual) > _rests(probe, best.axis):
         best = None
     return best or Evidence(None, "its joints, shape and ground do not tell")
 

@@ -164,14 +164,13 @@ class Document:
             values = self._elements(index, entry.buffer_view, entry.byte_offset, code, (entry.count, width))
         if (sparse := entry.sparse) is None:
             return values
-        row_code, many = COMPONENTS.get(sparse.indices.component_type or 0, ""), sparse.count
+        places, many = sparse.indices, sparse.count
+        row_code = COMPONENTS.get(places.component_type or 0, "")
         if "u" not in row_code or many > len(values):
             raise self.error(
                 Accessor, index, "has a sparse part with another componentType or too many elements"
             )
-        rows = self._elements(
-            index, sparse.indices.buffer_view, sparse.indices.byte_offset, row_code, (many, 1)
-        )
+        rows = self._elements(index, places.buffer_view, places.byte_offset, row_code, (many, 1))
         new = self._elements(index, sparse.values.buffer_view, sparse.values.byte_offset, code, (many, width))
         if many and int(rows.max()) >= len(values):
             raise self.error(Accessor, index, "has a sparse part with an element that does not exist")
@@ -306,12 +305,8 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
         size, kind = struct.unpack_from("<II", data, end)
         chunks.append((kind, memoryview(data)[end + 8 : end + 8 + size]))
         end += 8 + size
-    if (
-        max(length, end) > len(data)
-        or end > length
-        or not chunks
-        or chunks[0][0] != int.from_bytes(b"JSON", "little")
-    ):
+    is_json = bool(chunks) and chunks[0][0] == int.from_bytes(b"JSON", "little")
+    if max(length, end) > len(data) or end > length or not is_json:
         raise CharacterError(f"{name} is cut short or damaged: copy or export it again")
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == int.from_bytes(b"BIN\0", "little") else None
     return bytes(chunks[0][1]), binary

@@ -37,8 +37,7 @@ _UNLIT_MODES = {
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
 
 _GAMMA_UNTIL = (0, 54)
-"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's
-`MigrationFlags.IsBaseColorFactorGamma`)."""
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (its `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 class Placement(NamedTuple):
@@ -92,9 +91,8 @@ class Materials:
             entry = schema.GltfMaterial()
             if index is None and self.document.is_export:
                 # Blender's default material is grey and double-sided.
-                entry = schema.GltfMaterial(
-                    pbr=schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0)), double_sided=True
-                )
+                grey = schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0))
+                entry = schema.GltfMaterial(pbr=grey, double_sided=True)
             with self.document.tolerating("the default material was used"):
                 entry = entry if index is None else self.document.entry(schema.GltfMaterial, index)
             self._built[index] = self._build(entry, index)
@@ -230,12 +228,9 @@ class Materials:
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says, unless a texture modulates it."""
-    if (
-        stated is None
-        or stated.transmission_texture
-        or not stated.transmission_factor
-        or material.alpha_mode == "mask"
-    ):
+    if stated is None or stated.transmission_texture or not stated.transmission_factor:
+        return material
+    if material.alpha_mode == "mask":
         return material
     r, g, b, a = material.base_color
     texture, left = material.texture, 1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)

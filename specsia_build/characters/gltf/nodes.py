@@ -159,9 +159,8 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
     merged: Mapping[int, NDArray[np.float64]] = {}
     for pose in sorted(poses, key=len, reverse=True):
         shared = [node for node in pose if node in merged]
-        if not merged or (
-            shared and all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)
-        ):
+        agree = all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)
+        if not merged or (shared and agree):
             merged = {**pose, **merged}
     return replace(skeleton, bound=merged, joints=frozenset(held))
 
@@ -263,9 +262,8 @@ def _track(
     if not np.isfinite(values).all():
         raise ValueError("has values that are not finite numbers")
     shape = (len(times), parts, width) if parts > 1 else (len(times), width)
-    return Track(
-        *moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation)
-    )
+    seconds = times[:, 0].astype(np.float64)
+    return Track(*moved, seconds, values.reshape(shape), cast(Interpolation, interpolation))
 
 
 def is_vrm0(document: Document) -> bool:

@@ -18,9 +18,7 @@ from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
-MODE_TRIANGLES = 4
-MODE_STRIP = 5
-MODE_FAN = 6
+MODE_TRIANGLES, MODE_FAN = 4, 6  # 5 is a strip
 
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
@@ -147,9 +145,8 @@ class Vertices:
         accessor = self.attributes[name] if target is None else target[name]
         if target is None and name in self.unpacked:
             values = self.unpacked[name]
-            declared = np.dtype(
-                COMPONENTS.get(self.document.entry(schema.Accessor, accessor).component_type, "<f4")
-            )
+            entry = self.document.entry(schema.Accessor, accessor)
+            declared = np.dtype(COMPONENTS.get(entry.component_type, "<f4"))
             if "f" not in (declared.kind, values.dtype.kind):
                 values = values.astype(declared)
         else:
@@ -237,9 +234,8 @@ class MeshReader:
             uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
         colors, opaque = source.optional("COLOR_0", 3, 4), True
         if colors is not None:
-            colors = np.clip(
-                np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0), 0.0, 1.0
-            )
+            padded = np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0)
+            colors = np.clip(padded, 0.0, 1.0)
             opaque = not bool((colors[:, 3] < 1.0).any())
         surface = Mesh(
             vertices=np.zeros((0, 3), np.float32),
@@ -260,9 +256,8 @@ class MeshReader:
             raise CharacterError(
                 f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
             )
-        memory.take(
-            INSTANCE_COST + polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
-        )
+        cost = polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
+        memory.take(INSTANCE_COST + cost)
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
             self.document.warn(
@@ -277,9 +272,8 @@ class MeshReader:
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
             # Cofactors point as the inverse transpose does and exist for a flattening matrix too.
-            moved = np.einsum(
-                "...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64)
-            )
+            own = part.normals.astype(np.float64)
+            moved = np.einsum("...ij,...j->...i", cofactors(matrices[..., :3]), own)
             normals = polygons.unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]

@@ -91,9 +91,8 @@ def make_rig(seed: int, index: int) -> Rig:
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
              body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
     joints: dict[str, tuple[str, Doubles]] = {}
-    for (name, parent), place in zip(
-        _PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True
-    ):
+    spots = (*(vector(0, y, 0) for y in heights), *limbs)
+    for (name, parent), place in zip(_PARENTS.items(), spots, strict=True):
         for side, mirror in [("", 1)] if name in TRUNK else zip(BODY_SIDES, (1, -1), strict=True):
             joints[side + name] = parent if parent in ("", *TRUNK) else side + parent, place * (mirror, 1, 1)
     names, places = tuple(joints), np.stack([place for _, place in joints.values()])
