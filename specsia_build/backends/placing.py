@@ -1,6 +1,6 @@
 """Read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,7 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-MESH_FORMATS: Mapping[str, str] = {
-    ".glb": "gltf",
-    ".gltf": "gltf",
-    ".vrm": "vrm",
-    ".obj": "obj",
-    ".ply": "ply",
-}  # By suffix
+MESH_FORMATS = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
 
 
 def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
@@ -79,8 +73,7 @@ def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context)
 def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = "") -> Path:
     """Return the only one of some mesh files in a folder.
 
-    Raises:
-        CharacterError: if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
+    Raises CharacterError if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
     """
     if len(paths) == 1:
         return paths[0]
@@ -95,10 +88,8 @@ def read_foreign(
 ) -> tuple[Character, Reading]:
     """Read a mesh file of another program in the axes of the frame; see `Terms` and `Reading`.
 
-    Without `axes`, the entry's apply, by default its format's convention.
-
-    Raises:
-        CharacterError: if it cannot be read or drawn.
+    Without `axes`, the entry's apply, by default its format's convention. Raises CharacterError if it cannot
+    be read or drawn.
     """
     # With stated axes, the format's convention must not turn the mesh, too.
     up, front = (entry.up or OWN_AXIS, entry.front or OWN_AXIS) if axes is None else ("+z", "-y")
@@ -108,11 +99,8 @@ def read_foreign(
     if linear and colors == "srgb" and mesh.colors is not None:
         decoded = np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]])
         mesh = replace(mesh, colors=decoded.astype(np.float32))
-    axes_read = (
-        tuple(axes)
-        if axes is not None
-        else axis_names(front_rotation(character.front) @ up_rotation(character.up))
-    )
+    own_axes = axis_names(front_rotation(character.front) @ up_rotation(character.up))
+    axes_read = own_axes if axes is None else tuple(axes)
     # A reconstruction has no manifest line that a warning could name.
     skipped = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
     extra = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
@@ -125,14 +113,12 @@ def read_placed(
 ) -> Mesh:
     """Read a mesh file in the frame, fitted to a picture's alpha (S, S) unless `framing` is `kept`.
 
-    Raises:
-        CharacterError: if it cannot be read, drawn or fitted.
+    Raises CharacterError if it cannot be read, drawn or fitted.
     """
     kind = MESH_FORMATS.get(path.suffix.lower())
     if kind is None:
         raise CharacterError(f"the mesh {path.name} is not one of {', '.join(MESH_FORMATS)}")
-    character, reading = read_foreign(
-        Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in
-    )
+    entry = Entry(id="mesh", format=kind, path=path)
+    character, reading = read_foreign(entry, terms.axes, terms.colors, stated_in)
     context.note(reading)
     return character.mesh if terms.framing == "kept" else _filling(character.mesh, alpha >= HALF_COVERED)

@@ -30,7 +30,6 @@ _Level = TypeVar("_Level", np.uint8, np.bool_)
 
 _SIZE = 128  # Largest size in pixels of the pictures to compare
 _FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
-
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
@@ -87,9 +86,7 @@ class Likeness:
         if not both.any():
             return cls(overlap, 1.0, 1.0)
         levels, goal_levels = picture[both, :3] / 255, goal[both, :3] / 255
-        plain, decoded = (
-            float(np.abs(colours - goal_levels).mean()) for colours in (levels, srgb_to_linear(levels))
-        )
+        plain, decoded = (float(np.abs(c - goal_levels).mean()) for c in (levels, srgb_to_linear(levels)))
         return cls(overlap, plain, decoded)
 
     @property
@@ -114,10 +111,9 @@ class Likeness:
         """Whether this is the right frame if one of the two is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
-        nearer = (
-            other.colour_difference > _NEAR and _NEARER * self.colour_difference <= other.colour_difference
-        )
-        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR_COLOUR
+        own, others = self.colour_difference, other.colour_difference
+        nearer = others > _NEAR and _NEARER * own <= others
+        return self.iou >= other.iou - AS_GOOD and nearer and own < FAR_COLOUR
 
     def surely_undoes(self, other: Likeness) -> bool:
         """The same for two mirror images of each other."""
@@ -225,9 +221,7 @@ def in_frames(
             if proper and not _may_fit(places[0], target):
                 continue
             places.append(placed.rotated(turn))
-        pictures = [
-            next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places
-        ]
+        pictures = [next(FastRenderer().render(p, [Camera(0.0, len(goal))], look)).color for p in places]
         proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in pictures)))
         flipped = max(Likeness.of(_mirrored(picture, target), goal) for picture in pictures)
         mirrored.append(Turned(MIRROR @ turn, flipped))
@@ -248,9 +242,8 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
     target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
     if len(columns) == 0:
         return flipped
-    return np.roll(
-        flipped, round((target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2), axis=1
-    )
+    shift = (target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2
+    return np.roll(flipped, round(shift), axis=1)
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
@@ -280,9 +273,8 @@ def check_mesh(mesh: Mesh) -> None:
     for name in ("vertices", "colors", "uv", "normals"):
         values = getattr(mesh, name)
         if values is not None and not np.isfinite(values).all():
-            raise CharacterError(
-                f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}"
-            )
+            count = np.count_nonzero(~np.isfinite(values))
+            raise CharacterError(f"the mesh is not finite: {count} of its {name}")
     low, high = mesh.bounds()
     if not float(np.max(high - low)) > 0:
         raise CharacterError("the mesh has no size: all of its vertices lie at one place")

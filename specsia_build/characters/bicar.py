@@ -25,7 +25,6 @@ _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
 
 BICAR_DRAWING = "image/image_reshape512.jpeg"  # A character's own drawing, below its folder
-
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from specsia_build.animation.skeleton import Skeleton
 
 Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
-
 MANIFEST_SPLITS = ("train", "validation", "test")
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check

@@ -28,7 +28,6 @@ _MAX_HEADER = 1 << 20
 _NUMBER_COST = 16  # Bytes of memory, measured, for a number of a text file
 _UNEVEN_COST = 110  # The same for a property of a row whose lists differ
 _VALUE_COST = 16  # The same for a value kept
-
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 

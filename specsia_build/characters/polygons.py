@@ -18,15 +18,13 @@ Corners = NDArray[np.float64]
 # Maximum for a character; instances of one mesh could otherwise multiply without end
 MAX_TRIANGLES = 20_000_000
 
-# Bytes of memory, measured, that each takes from its being read until it is drawn
-TRIANGLE_COST = 200
+TRIANGLE_COST = 200  # Bytes of memory, measured, that each takes from its being read until it is drawn
 VERTEX_COST = 150
 POLYGON_COST = 120
 
 # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
 MOST_CORNERS = 4096
-# Bytes of memory for a corner of a polygon of more than four while its shape is looked at
-_CORNER_COST = 300
+_CORNER_COST = 300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
 _MOST_PAST_ONE = 2.0
 

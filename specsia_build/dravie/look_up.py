@@ -13,9 +13,8 @@
 
 All are 0 where Zpos is transparent. Frontal pixels of equal position count as one, of their mean colour.
 Through the body the look-up is exact. By position it is exact within `EXACT` levels; beyond, the pixel that
-is taken is at most
-`SLACK` levels farther than the nearest: it is looked up in a grid of cells of two levels, each of which holds
-what is nearest to its centre.
+is taken is at most `SLACK` levels farther than the nearest: it is looked up in a grid of cells of two levels,
+each of which holds what is nearest to its centre.
 
 The cost of a colour of the palette at a place is its L1 difference from what Z shows there, in levels, plus
 the distance in (x, z) to where the drawing shows it, in levels.
@@ -241,9 +240,8 @@ class Reference(NamedTuple):
         distance, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
         confidence = 255 * np.exp(-np.sqrt(np.rint(distance**2)) / FALLOFF)
         flat = np.dstack([column_colours[numbers[x, z]], confidence.astype(np.uint8)])
-        return Reference(
-            ready(distinct), ready(means), ready(first), cells, flat, *_palette(columns, column_colours)
-        )
+        tables = ready(distinct), ready(means), ready(first)
+        return Reference(*tables, cells, flat, *_palette(columns, column_colours))
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8, in the drawing: (H, W, 12) uint8, see the module."""

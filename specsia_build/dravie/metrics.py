@@ -162,9 +162,8 @@ def follow(here: Pixels, there: Pixels) -> PixelMatch:
         return PixelMatch(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + _ROUNDING
-    distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
-        here.reshape(-1, 4)[pixels, :3]
-    )
+    tree = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others])
+    distance, nearest = tree.query(here.reshape(-1, 4)[pixels, :3])
     nearest = np.asarray(nearest)
     is_same = np.asarray(distance <= reach[nearest])
     return PixelMatch(pixels[is_same], others[nearest[is_same]])
@@ -229,9 +228,8 @@ def _lpips(device: torch.device) -> _Comparison:
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
 
     def score(*pictures: NDArray[Any]) -> float:
-        return float(
-            network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures))
-        )
+        tensors = (torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)
+        return float(network(*tensors))
 
     return score
 
@@ -247,9 +245,8 @@ def _clip(device: torch.device) -> _Comparison:
         embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
         return embedding
 
-    return lambda result, truth: float(
-        torch.nn.functional.cosine_similarity(embedded(result), embedded(truth))
-    )
+    cosine = torch.nn.functional.cosine_similarity
+    return lambda result, truth: float(cosine(embedded(result), embedded(truth)))
 
 
 def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, ...]]:

@@ -22,7 +22,6 @@ SCHEMAS = {
 """Schema of a dataset in words, by its kind."""
 
 _UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
-
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
@@ -130,13 +129,12 @@ def _item(
 ) -> Item:
     row, views = clean.row, sorted(clean.numbers)
     sides = {TARGET: Side(TARGET, tuple(layer for layer in TARGET_LAYERS if layer in dataset.columns))}
+    shown = tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns)
     for name in (name for name, members in results.items() if key in members):
         member = results[name][key]
         values = tuple(member.ious.get(view) for view in views)
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
-        sides[name] = Side(
-            name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), measured
-        )
+        sides[name] = Side(name, shown, measured)
     yaws = view_yaws(max(views) + 1)
     return Item(
         id=key,

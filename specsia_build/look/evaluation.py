@@ -19,11 +19,8 @@ SCORES = "scores.json"
 SCORE_TABLES = "tables.md"
 RESULTS = "results"
 REPORT = "report.html"
-
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
-
 MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command continues it.\n"
-
 TRUTH, RAW = schema.GT, schema.COLOR  # Folders of the pictures of Y* and of Z, beside those of the methods
 UNREPAIRED = "raw"  # Side that shows Z itself
 
@@ -97,11 +94,8 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
     methods = [method for method in scores["methods"] if method["repeat"] == 0]
     configs = list(dict.fromkeys(view["config"] for view in views))
     folders = {UNREPAIRED: RAW} | {method["label"]: method["folder"] for method in methods}
-    names = {
-        (config, label): label if len(configs) == 1 else f"{config}: {label}"
-        for config in configs
-        for label in folders
-    }
+    pairs = [(config, label) for config in configs for label in folders]
+    names = {(c, label): label if len(configs) == 1 else f"{c}: {label}" for c, label in pairs}
     measures = tuple(Measure(**measure) for measure in scores["measures"])
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for view in views:

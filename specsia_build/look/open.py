@@ -70,8 +70,7 @@ def page_of(where: str) -> Path:
 def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
     """Open a run, an evaluation, a repair or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
 
-    Returns:
-        The gallery, and a function that computes the tables of its report.
+    Returns the gallery, and a function that computes the tables of its report.
     """
     if holds_evaluation(Path(where)):
         return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
@@ -100,10 +99,7 @@ class SourceReader:
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
     """Make the gallery of a source before a build; characters without a picture are listed as failed."""
     pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
-    warnings = {
-        character.id: (*([character.problem] if character.problem else []), *character.warnings)
-        for character in facts
-    }
+    warnings = {f.id: (*([f.problem] if f.problem else []), *f.warnings) for f in facts}
     items = [
         Item(
             id=character.id,
@@ -118,17 +114,8 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
         for character in facts
         if character.id in pictures
     ]
-    failed = [
-        FailedItem(
-            character.id,
-            character.id,
-            "read",
-            None,
-            "; ".join(warnings[character.id]) or "nothing can be drawn of it",
-        )
-        for character in facts
-        if character.id not in pictures
-    ]
+    reasons = {key: "; ".join(own) or "nothing can be drawn of it" for key, own in warnings.items()}
+    failed = [FailedItem(f.id, f.id, "read", None, reasons[f.id]) for f in facts if f.id not in pictures]
     warned = sum(map(bool, warnings.values()))
     return Gallery(
         kind="source",

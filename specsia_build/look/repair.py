@@ -13,17 +13,14 @@ from specsia_build.frame import view_yaws
 from specsia_build.look.items import FailedItem, Gallery, Item, Side
 
 REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
-
 _TURN = "turn"  # Stem of the three films
 COMPARE = "compare.webp"  # Film of before and after
 REPAIR_SHEET = "sheet.png"
 FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
 FITTED_MODEL = "model"
 REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
-
 REPAIRED = "repaired"
 REPAIR_LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three
-
 BEFORE, AFTER = "before", "after"  # Sides of the gallery
 
 
@@ -117,6 +114,5 @@ def _failed(folder: Path) -> tuple[FailedItem, ...]:
     sentences = failures.get("failed") if isinstance(failures, dict) else None
     if not isinstance(sentences, dict):
         raise SpecsiaError(f"{folder / LIST} is damaged: run `specsia repair` again")
-    return tuple(
-        FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in sorted(sentences.items())
-    )
+    named = sorted(sentences.items())
+    return tuple(FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in named)

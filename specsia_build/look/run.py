@@ -181,9 +181,8 @@ class _Survey:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
-            carried = [
-                meta for name in backends if (meta := self.meta(carry.STAGE, name, character)) is not None
-            ]
+            metas = [self.meta(carry.STAGE, name, character) for name in backends]
+            carried = [meta for meta in metas if meta is not None]
             warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
             for clip in clips:
                 clean = self.meta(draw.STAGE, None, clip.id)
@@ -211,11 +210,8 @@ class _Survey:
 
 def _projected(name: str, meta: Meta) -> Side:
     registration = meta["registration"]
-    facts = {
-        "scale": registration["scale"],
-        "pitch": registration["pitch_deg"],
-        "yaw": registration["yaw_deg"],
-    }
+    facts = {"scale": registration["scale"], "pitch": registration["pitch_deg"]}
+    facts["yaw"] = registration["yaw_deg"]
     facts |= dict(zip("xyz", registration["translation"], strict=True))
     facts["frontal_before"] = meta["frontal_iou_before"]
     return Side(name, RESULT_LAYERS, {IOU.key: tuple(meta["iou"])}, facts)
@@ -251,9 +247,8 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
         missing.append(
             f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason})."
         )
-    failures = concerning(
-        read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends]
-    )
+    backends = [backend_name(spec) for spec in config.backends]
+    failures = concerning(read_failures(layout.failures), ids, backends)
     times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
     for time in times:
@@ -291,11 +286,9 @@ def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
     if config.clips is None:
         content = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
     else:
-        characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
-        content = (
-            f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} "
-            f"of {size}"
-        )
+        clips, frames = plural(len(items), "clip"), plural(sum(item.frames for item in items), "frame")
+        characters = plural(len({item.character for item in items}), "character")
+        content = f"{clips} of {characters}, {frames} of {size}"
     return f"{content}, reconstructed by {makers}." if makers else f"{content}."
 
 
@@ -310,10 +303,8 @@ def _missing(
     config = facts.config
     noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
     for name, count in survey.outdated.items():
-        yield (
-            f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes "
-            "them again."
-        )
+        made = "made with other settings or versions; a build makes them again"
+        yield f"{plural(count, 'artefact')} of {name} {made}."
     failed = {failure.key for failure in failures if failure.backend is None}
     waiting = len(set(expected) - failed - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:

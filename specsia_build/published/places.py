@@ -30,7 +30,6 @@ LEAST_AGREEING = 0.7
 below .5 if depth or the order of views is another."""
 
 DIRECTIONS = PUBLISHED_VIEWS // 2  # Directions of boxes: a view and the one opposite share theirs
-
 _HEIGHTS = 128  # Heights at which outlines are compared, two levels of B each
 _HARMONICS = 4  # Highest harmonic of an outline, which is known in ten directions
 _SMOOTHNESS = 1e-4  # Weight against high harmonics, which decides where directions are missing
@@ -46,7 +45,6 @@ _LOOSE, _HELD = 1e-3, 0.02
 1 is that of all compared points together."""
 
 _HELD_ABOVE = 4.0  # Reach of a round above which centres are held
-
 Numbers = NDArray[np.float64]
 
 
@@ -274,9 +272,8 @@ def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
     present = sorted(views)
     for at, number in enumerate(present):
         steps = (step for step in range(-_PARTNERS, _PARTNERS + 1) if step)
-        yield from (
-            (number, other) for other in {present[(at + step) % len(present)] for step in steps} - {number}
-        )
+        partners = {present[(at + step) % len(present)] for step in steps} - {number}
+        yield from ((number, other) for other in partners)
 
 
 def _equations(
@@ -284,9 +281,8 @@ def _equations(
 ) -> tuple[Numbers, Numbers, Numbers, int]:
     """Equations of the points of view `source` that `view` shows within `reach` pixels.
 
-    Returns:
-        Derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels; weights
-        (N,); and the number of points that fall onto a smooth surface of `view`.
+    Returns derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels;
+    weights (N,); and the number of points that fall onto a smooth surface of `view`.
     """
     k, other = source % DIRECTIONS, view.number % DIRECTIONS
     mine, its = _side(source), _side(view.number)

@@ -26,9 +26,7 @@ TREE_CHANNELS: Mapping[str, int] = {"color": 4, "pos": 4, "edge": 1, "mask": 1, 
 
 Y_GROUND = 240  # Level of the ground that Y* is composited on in rows
 Z_GROUND = 2  # Highest level of the black ground of Z, which Blender dithers
-
 MOST_OFF_GROUND = 0.002  # Largest share of a picture that differs from its ground where there must be ground
-
 _FEW_RIM_PIXELS = 20  # Fewest pixels of a rim to tell its opacity
 _LEAST_CONTRAST = 10.0  # Least distance in levels of a contour's colour from the grey to tell its opacity
 _MOST_OFF_RAY = 3.0  # Largest distance in levels of mixes of contour and grey from the line between both
@@ -167,9 +165,8 @@ def straight(gt: Pixels, mask: Pixels) -> Pixels:
     """
     check_grey(gt, mask)
     inside = mask > 0
-    out = np.dstack(
-        [np.where(inside[..., None], gt, np.uint8(0)), np.where(inside, np.uint8(255), np.uint8(0))]
-    )
+    opaque = np.where(inside, np.uint8(255), np.uint8(0))
+    out = np.dstack([np.where(inside[..., None], gt, np.uint8(0)), opaque])
     rim = inside & ~scipy.ndimage.binary_erosion(inside)
     towards = Y_GROUND - gt[rim].astype(np.float64)
     lengths = np.linalg.norm(towards, axis=1)

@@ -16,7 +16,6 @@ from specsia_build.errors import ByShape
 from specsia_build.pictures.films import Pixels
 
 Levels = NDArray[np.float32]
-
 RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
 FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
 MOST_OFF_LINE = 4.0
@@ -79,8 +78,7 @@ def middle_of(pixels: int) -> float:
 def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
-    Raises AxesError if R does not grow to the right, or B upwards, or
-    neither is linear.
+    Raises AxesError if R does not grow to the right, or B upwards, or neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
     inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=RIM_PX)

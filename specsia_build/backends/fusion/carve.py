@@ -138,8 +138,7 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H,
-    H).
+    """Cosine (6, H, H) between a view's line of sight and its surface's normal, by the steepest slope nearby.
 
     It turns a difference in depth into a distance to the surface.
     """
@@ -196,11 +195,8 @@ def fused_surface(views: DrawnViews) -> tuple[Mesh, Floats]:
     A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks
     through it, or if a view shows a part there that this leaves out.
 
-    Returns:
-        The surface without colours, and the unit normals of its vertices, (V, 3) float32.
-
-    Raises:
-        CharacterError: if nothing is left.
+    Returns the surface without colours, and the unit normals of its vertices, (V, 3) float32. Raises
+    CharacterError if nothing is left.
     """
     low, high = views.bounds()
     facing = _facing(views.depth)

@@ -84,9 +84,8 @@ def colours_of(
     colours, weights = _gather(mesh.vertices, normals, views, depths, jitter, peek)
     is_seen = weights >= _FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
-        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(
-            mesh.vertices[~is_seen], k=NEIGHBOURS
-        )
+        tree = scipy.spatial.cKDTree(mesh.vertices[is_seen])
+        _, nearest = tree.query(mesh.vertices[~is_seen], k=NEIGHBOURS)
         colours[~is_seen] = colours[is_seen][nearest].mean(axis=1)
     # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)

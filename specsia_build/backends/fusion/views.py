@@ -24,9 +24,7 @@ FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
 RIGHT, LEFT = 2, 4
 # Views whose silhouettes mirror each other; two are alone
 PAIRS = ((FRONT_VIEW, BACK_VIEW), (RIGHT, LEFT), (1, 1), (5, 5))
-BASES = np.stack(
-    [camera.basis() for camera in CAMERAS]
-)  # Right, up and forward directions in rows, (6, 3, 3)
+BASES = np.stack([camera.basis() for camera in CAMERAS])  # Right, up, forward directions in rows, (6, 3, 3)
 # Pixels in a unit, and from a view's border to its centre
 SCALE, HALF_SIZE = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2
 
@@ -88,9 +86,8 @@ def true_views(
 @inlined
 def seen_from(k, x, y):  # type: ignore[no-untyped-def]
     """Column in pixels and depth in units of a point in view `k`; its row needs z, cameras are upright."""
-    return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE, BASES[k, 2, 0] * x + BASES[
-        k, 2, 1
-    ] * y
+    column = (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE
+    return column, BASES[k, 2, 0] * x + BASES[k, 2, 1] * y
 
 
 @inlined

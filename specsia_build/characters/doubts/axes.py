@@ -14,8 +14,7 @@ from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
-# Difference of logits that is one vote, and votes of a format beside the networks'.
-VOTE, OF_FORMAT = 0.75, 1
+VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the networks'
 # Votes of a format against the opposite: left and right may be named as a viewer sees them
 AGAINST_FORMAT = 2
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
@@ -23,7 +22,6 @@ FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of 
 # Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that
 # walk or aim it is below 1.5.
 _SYMMETRIC = 1.5
-
 FOOT, _HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
 LYING = 0.45  # Largest height of a lying figure, relative to the lesser of its width and depth.
 RESTS = 0.02  # Extent below the origin of what stands on it.

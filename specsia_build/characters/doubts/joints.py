@@ -17,7 +17,6 @@ HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
 _FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
-
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
 # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round
 LEAST_AGREEMENT = 0.8

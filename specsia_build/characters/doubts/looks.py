@@ -24,7 +24,6 @@ HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 HULL_HIDES = 0.9
 HULL_NEAR = 0.7
 HULL_FITS = 0.5
-
 _NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
 LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
 MOST_LOST = 0.1  # Share of a view that lost backs may take up.

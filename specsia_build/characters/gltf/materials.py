@@ -23,9 +23,7 @@ _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 GLASS = 0.2
-
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
-
 GLTF_SHADER = "VRM_USE_GLTFSHADER"  # Shader of a VRM 0.x material that glTF's own properties describe
 CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 

@@ -22,7 +22,6 @@ from specsia_build.errors import CharacterError, CostError, some
 MOST_NODES = 50_000  # Nodes of a file; each takes a tenth of a millisecond to read
 _MOST_SKINS = 64  # Skins that are searched for bind poses
 _KEY_COST = 32  # Bytes of memory for a number of a key while it is read
-
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}

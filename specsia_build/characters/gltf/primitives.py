@@ -19,7 +19,6 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
 MODE_TRIANGLES, MODE_FAN = 4, 6  # 5 is a strip
-
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
 MOST_OUTSIDE = 0.01

@@ -75,9 +75,8 @@ def adapt_generator(
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(
-        replace(settings, **asdict(config)), find_perceptual_loss(settings.perceptual), device, copied
-    )
+    perceptual = find_perceptual_loss(settings.perceptual)
+    trainer = Trainer(replace(settings, **asdict(config)), perceptual, device, copied)
     if not informed:
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
@@ -214,10 +213,8 @@ def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
     if differs_in_colour(pair.z, image):
         question = "is it this character, in colour, upright and from the front?"
         warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
-    laid = replace(
-        pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None
-    )
-    return frontal._replace(pair=laid, warnings=warnings, iou=iou)
+    new = replace(pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None)
+    return frontal._replace(pair=new, warnings=warnings, iou=iou)
 
 
 def load_frontal(
@@ -258,13 +255,8 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])
-    source = {
-        ADAPTED_FROM: run_name(run),
-        "character": pair.character_id,
-        "frontal": pair.uid,
-        "specsia": __version__,
-    }
-    record = {**source, "adapt": to_json(settings), "l1_before": before, "l1": after}
+    source = {ADAPTED_FROM: run_name(run), "character": pair.character_id, "frontal": pair.uid}
+    record = {**source, "specsia": __version__, "adapt": to_json(settings), "l1_before": before, "l1": after}
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
         write_seen(temporary, seen.adapted_to(pair))
         write_bytes(temporary / FRONTAL_PICTURE, picture)

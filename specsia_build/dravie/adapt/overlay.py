@@ -126,9 +126,8 @@ def _small(mask: Pixels) -> NDArray[np.float32]:
     height, width = mask.shape
     scale = FIT_SIZE / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small: NDArray[np.float32] = np.asarray(
-        Image.fromarray(mask).resize(shape, Image.Resampling.BOX), np.float32
-    )
+    resized = Image.fromarray(mask).resize(shape, Image.Resampling.BOX)
+    small: NDArray[np.float32] = np.asarray(resized, np.float32)
     return small / np.float32(255)
 
 
@@ -143,9 +142,8 @@ def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
 def _warp(image: Image.Image, shape: tuple[int, int], similarity: _Similarity) -> Image.Image:
     scale, angle, x, y = similarity
     c, s = scale * np.cos(angle), scale * np.sin(angle)
-    return image.transform(
-        shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR
-    )
+    affine = (c, -s, x, s, c, y)
+    return image.transform(shape[::-1], Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
 
 
 def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> Pixels:
@@ -155,9 +153,8 @@ def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> 
     # Averaged down first, as the lookup sees only neighbouring pixels; colours weigh as much as they cover.
     step = max(1, int(scale))
     image = Image.fromarray(figure).convert("RGBa").reduce(step)
-    full = _Similarity(
-        scale / step, similarity.angle, similarity.x * larger / step, similarity.y * larger / step
-    )
+    x, y = (value * larger / step for value in (similarity.x, similarity.y))
+    full = _Similarity(scale / step, similarity.angle, x, y)
     out = np.array(_warp(image, shape, full).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out

@@ -172,9 +172,8 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     layers.append(drawing.ink.around(pair.z[box]))
     sides = rows.stop - rows.start, columns.stop - columns.start
     place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
-    return _Box(
-        *row, np.concatenate(layers, axis=2), runs, Extent(*place, drawing.thickness, _removable(pair))
-    )
+    extent = Extent(*place, drawing.thickness, _removable(pair))
+    return _Box(*row, np.concatenate(layers, axis=2), runs, extent)
 
 
 def _removable(pair: Pair) -> int:
@@ -217,11 +216,9 @@ def frames_of(
         raise SpecsiaError(f"'{blank[0]}' is all background in Z or in Y*: there is nothing to learn from it")
     pixels, runs = io.BytesIO(), io.BytesIO()
     index = _write(boxes, pixels, runs)
-    arrays = (
-        np.frombuffer(pixels.getbuffer(), np.uint8),
-        np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
-    )
-    return Frames(*arrays, np.array(index.extents, np.int64), index.views)
+    flat = np.frombuffer(pixels.getbuffer(), np.uint8)
+    rows = np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3)
+    return Frames(flat, rows, np.array(index.extents, np.int64), index.views)
 
 
 def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
@@ -231,9 +228,8 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     """
     # The digest is that of what was packed. A shard that was cut off or replaced since then has another size,
     # and the dataset card that assigns shards to splits may have been edited.
-    shards = [
-        (s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)
-    ]
+    names = [shard.name for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
+    shards = [(name, dataset.files[name]) for name in names]
     key = json.dumps([VERSION, dataset.digest(), config, split, shards])
     cache = user_cache() / "frames" / hashlib.sha256(key.encode()).hexdigest()[:24]
     try:

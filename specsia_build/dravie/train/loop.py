@@ -28,7 +28,6 @@ TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 
 CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
-
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "fused": True, "amsgrad": False, "maximize": False}
 
 
@@ -77,11 +76,7 @@ class Adam:
     def state(self) -> dict[str, Tensor]:
         """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
         buffers = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
-        return {
-            f"{number}.{name}": tensor
-            for name, tensors in buffers.items()
-            for number, tensor in enumerate(tensors)
-        }
+        return {f"{k}.{name}": t for name, tensors in buffers.items() for k, t in enumerate(tensors)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load the result of `state`; raises `ValueError` if it is of other weights."""
@@ -133,9 +128,8 @@ class Trainer:
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._perceptual = None if perceptual is None else perceptual.to(device)
         # The weights that an anchor pulls back to.
-        self._start = (
-            [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
-        )
+        anchored = list(self.generator.parameters()) if config.anchor else []
+        self._start = [weight.detach().clone() for weight in anchored]
 
     @property
     def result(self) -> networks.Generator:
