@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, picture_file, read_placed
 from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
@@ -58,7 +57,7 @@ class CommandBackend(Backend):
     def logs_to(self, folder: Path) -> None:
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves none."""
         prefix = f"specsia-{self.name}-"
         with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as scratch:

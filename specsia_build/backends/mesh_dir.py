@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
@@ -63,7 +62,7 @@ class MeshDir(Backend):
         """Existing files that could be the character's mesh, and the folder's manifest."""
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """Read the character's mesh in its file's own units and position; the image is not used.
 
         Raises:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
 from specsia_build.characters.character import OWN_AXIS, Character, Entry
@@ -23,7 +24,7 @@ from specsia_build.rendering.mesh import Mesh
 MESH_FORMATS = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
 
 
-def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
+def axes_matrix(axes: Sequence[str]) -> Doubles:
     """Matrix (3, 3) whose rows are the named signed axes, with determinant 1 or -1; else a ValueError."""
     matrix = np.array([axis_vector(str(axis)) for axis in axes], np.float64)
     if matrix.shape != (3, 3) or abs(round(float(np.linalg.det(matrix)))) != 1:
@@ -63,7 +64,7 @@ def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
     return mesh.with_vertices((mesh.vertices.astype(np.float64) - (low + high) / 2) * scale + target)
 
 
-def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context) -> Path:
+def picture_file(folder: str | Path, image: Pixels, context: Context) -> Path:
     """Write the picture (H, W, 4) of a character for another program, and return its path."""
     path = Path(folder) / f"{context.character_id}.png"
     path.write_bytes(png.encode(image))
@@ -109,7 +110,7 @@ def read_foreign(
 
 
 def read_placed(
-    path: Path, terms: Terms, alpha: NDArray[np.uint8], context: Context, stated_in: str | None = None
+    path: Path, terms: Terms, alpha: Pixels, context: Context, stated_in: str | None = None
 ) -> Mesh:
     """Read a mesh file in the frame, fitted to a picture's alpha (S, S) unless `framing` is `kept`.
 

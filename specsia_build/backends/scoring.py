@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.backends.placing import silhouette_box
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
@@ -128,7 +128,7 @@ class Likeness:
 class Turned:
     """A mesh brought into another frame by a matrix (3, 3) of determinant 1, or -1 to undo a mirror."""
 
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     likeness: Likeness
 
     @property
@@ -155,7 +155,7 @@ class Turned:
 
 
 def stated_axes(
-    matrix: NDArray[np.float64], axes_read: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
+    matrix: Doubles, axes_read: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
 ) -> str:
     """The setting of `axes` that applies a matrix (3, 3) to a mesh whose file was read with `axes_read`."""
     rows = np.array([axis_vector(axis) for axis in axes_read])
@@ -282,7 +282,7 @@ def check_mesh(mesh: Mesh) -> None:
         raise CharacterError(f"the mesh has coordinates beyond {MOST_COORDINATE:,.0f}")
 
 
-def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = False) -> None:
+def check_generated(mesh: Mesh, image: Pixels, *, any_yaw: bool = False) -> None:
     """Check that a generated mesh may be what the picture shows.
 
     Args:
@@ -331,7 +331,7 @@ def share_of_parts(parts: Topology) -> float:
     return float(shares[shares >= PART].sum())
 
 
-def _largest_piece(image: NDArray[np.uint8]) -> float:
+def _largest_piece(image: Pixels) -> float:
     """Share 0-1 of the silhouette's area that its largest connected part holds."""
     labels, count = scipy.ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
     if count == 0:
@@ -341,7 +341,7 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
     return float(areas.max() / areas.sum())
 
 
-def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
+def _frontal_iou(mesh: Mesh, image: Pixels) -> float:
     """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin
     lines, or with the mesh brought to the height and the centre of the figure, whichever first suffices, else
     the best."""

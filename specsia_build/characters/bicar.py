@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
@@ -95,7 +95,7 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     )
 
 
-def _moving(folder: Path, root: Path, points: NDArray[np.float32]) -> RawMoving | None:
+def _moving(folder: Path, root: Path, points: Floats) -> RawMoving | None:
     """The rig of a procedural sample's vertices, with the built-in motions; None for other characters."""
     stated = stated_by(folder, root)
     if stated is None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import MotionFile
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
 from specsia_build.characters.polygons import numbers
@@ -107,7 +107,7 @@ def _are_channels(words: Sequence[str]) -> bool:
     return bool(words) and words[0] == str(len(words) - 1) == str(len(named))
 
 
-def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:
+def _frames(name: str, data: bytes, count: int, width: int) -> Doubles:
     """The channels of each frame, (F, C): all frames, at least as many as stated."""
     memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
@@ -119,9 +119,7 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     return np.asarray(values.reshape(-1, width))
 
 
-def _tracks(
-    joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]
-) -> Iterator[Track]:
+def _tracks(joints: Sequence[_Joint], times: Doubles, frames: Doubles) -> Iterator[Track]:
     column = 0
     for node, joint in enumerate(joints):
         channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles
 from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
 
@@ -116,7 +117,7 @@ class Skin:
     """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
 
     joints: NDArray[np.int32]
-    weights: NDArray[np.float64]
+    weights: Doubles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ class RawMoving(Motions):
 
     rig: Rig
 
-    def turned(self, rotation: NDArray[np.float64]) -> RawMoving:
+    def turned(self, rotation: Doubles) -> RawMoving:
         """The same for the mesh under a rotation (3, 3)."""
         matrix = np.eye(4)
         matrix[:3, :3] = rotation

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, decode_text
@@ -50,10 +51,10 @@ class _ObjText:
         face_line: (F,), the line of each face, to place it among `statements`.
     """
 
-    points: NDArray[np.float64]
-    point_colors: NDArray[np.float64] | None
-    uv: NDArray[np.float64]
-    normals: NDArray[np.float64]
+    points: Doubles
+    point_colors: Doubles | None
+    uv: Doubles
+    normals: Doubles
     corners: Ints
     is_incomplete: bool
     first: Ints
@@ -98,7 +99,7 @@ class _Lines:
         stops = self.ends[at[np.append(cuts[1:], len(at)) - 1]].tolist() if len(at) else []
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
-    def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
+    def numbers(self, at: Ints, count: int) -> Doubles:
         """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if len(at) == 0:
             return np.zeros((0, count))
@@ -148,7 +149,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
     )
 
 
-def _attribute(lines: _Lines, at: Ints, count: int) -> NDArray[np.float64]:
+def _attribute(lines: _Lines, at: Ints, count: int) -> Doubles:
     """Numbers of ``vt`` or ``vn`` lines, (L, count); NaN if a line is damaged."""
     try:
         return lines.numbers(at, count)

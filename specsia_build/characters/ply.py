@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, MtlMaterial, base_name
@@ -197,7 +198,7 @@ def _length(reader: struct.Struct, body: bytes, at: int) -> int:
     return int(value)
 
 
-def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+def _stacked(columns: _Columns, names: tuple[str, ...]) -> Doubles | None:
     """Scalar properties side by side, (N, len(names)); None if one is missing."""
     if any(name not in columns or columns[name].counts is not None for name in names):
         return None
@@ -205,9 +206,7 @@ def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] |
         return np.stack([columns[name].values.astype(np.float64) for name in names], axis=1)
 
 
-def _uv(
-    vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints
-) -> NDArray[np.float32] | None:
+def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints) -> Floats | None:
     """Texture coordinates of each corner with v down, (T, 3, 2); None where the file has none."""
     per_corner = face.get("texcoord")
     if per_corner is not None and per_corner.counts is not None and (per_corner.counts == 2 * sides).all():
@@ -220,7 +219,7 @@ def _uv(
     return polygons.image_uv(uv)
 
 
-def _colors(vertex: _Columns) -> NDArray[np.float32] | None:
+def _colors(vertex: _Columns) -> Floats | None:
     """Linear RGB and opacity of each vertex, (N, 4)."""
     if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
         return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Floats
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
@@ -132,14 +133,14 @@ def full_scale(colours: NDArray[np.floating]) -> float:
     return 255.0 if np.max(colours, initial=0.0, where=np.isfinite(colours)) > _MOST_PAST_ONE else 1.0
 
 
-def linear_colors(display: NDArray[np.floating], whole: float) -> NDArray[np.float32]:
+def linear_colors(display: NDArray[np.floating], whole: float) -> Floats:
     """Opaque linear colours (N, 4) of display colours (N, 3) in 0-`whole`; white where they are NaN."""
     linear = np.ones((len(display), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(display / whole, nan=1.0))
     return linear
 
 
-def image_uv(uv: NDArray[np.floating]) -> NDArray[np.float32]:
+def image_uv(uv: NDArray[np.floating]) -> Floats:
     """Texture coordinates (..., 2) with v up as those with v down."""
     with np.errstate(over="ignore"):
         return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)

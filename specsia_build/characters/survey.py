@@ -9,10 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.read import read_character
@@ -120,9 +118,7 @@ def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
     return [tuple(values) for values in groups.values() if len(values) > 1]
 
 
-def one_colour(
-    character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]
-) -> Iterator[Doubt]:
+def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Doubt]:
     """The doubt about a character whose view 0 shows one colour, white too.
 
     The view is drawn without shading: color (S, S, 4) and coverage (S, S).

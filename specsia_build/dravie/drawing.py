@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, Reference
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
@@ -45,7 +45,7 @@ def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels) -> tuple[Pixels, Pi
     return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
 
 
-Shares = float | NDArray[np.float64]
+Shares = float | Doubles
 NOWHERE = (np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.uint8))  # No positions, and no colours there
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.pictures.films import Pixels
 from specsia_build.pictures.masks import box_around
@@ -156,7 +157,7 @@ def _look_up(  # type: ignore[no-untyped-def]
             out[row, at, 11] = np.uint8(255.0 * np.exp(-np.float64(cost) / PALETTE_FALLOFF))
 
 
-def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.float32], Pixels]:
+def _palette(columns: NDArray[np.int64], colours: Pixels) -> tuple[Floats, Pixels]:
     """Main colours of `colours` (M, 3) at the columns x * 256 + z (M,), and distances; see `Reference`."""
     centres, label = palette_of(colours, SAMPLES, ROUNDS)
     distances = np.full((256, 256, COLOURS), 255, np.uint8)
@@ -214,7 +215,7 @@ class Reference(NamedTuple):
     first: NDArray[np.int32]
     cells: NDArray[np.int32]
     flat: Pixels
-    palette: NDArray[np.float32]
+    palette: Floats
     distances: Pixels
 
     @staticmethod

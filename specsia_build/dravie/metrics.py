@@ -42,12 +42,12 @@ MOST_PSNR = 100.0  # Decibels of a perfect picture
 _ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half a pixel's span
 
 
-def on_black(picture: Pixels) -> NDArray[np.float32]:
+def on_black(picture: Pixels) -> Floats:
     """Composite a picture on black: (H, W, 3) float32 in 0…1."""
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
 
 
-def on_white(picture: Pixels) -> NDArray[np.float32]:
+def on_white(picture: Pixels) -> Floats:
     """Composite a picture on white: (H, W, 3) float32 in 0…1."""
     alpha = picture[..., 3:].astype(np.float32) / 255
     return np.asarray(on_black(picture) + (1 - alpha), np.float32)
@@ -169,7 +169,7 @@ def follow(here: Pixels, there: Pixels) -> PixelMatch:
     return PixelMatch(pixels[is_same], others[nearest[is_same]])
 
 
-def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _span(positions: Floats, covered: NDArray[np.bool_]) -> Floats:
     """Distance (H, W) of positions (H, W, 3) from the nearer covered neighbour's, summed over both axes.
 
     The nearer, because positions jump across a fold, which is on one side only.

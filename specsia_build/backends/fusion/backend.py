@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.fusion.carve import fused_surface
 from specsia_build.backends.fusion.colour import colours_of
@@ -38,7 +38,7 @@ class Fusion(Backend):
     def settings(self) -> Mapping[str, Any]:
         return {"strength": self.strength}
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.
 
         Raises CharacterError if the picture is not square or too small, there is no ground truth, or nothing

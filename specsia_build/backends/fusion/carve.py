@@ -9,7 +9,7 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.backends.fusion.views import (
     HALF_SIZE,
     PAIRS,
@@ -159,7 +159,7 @@ def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.b
 
 
 def _with_visible_parts(
-    volume: Floats, views: DrawnViews, facing: Floats, low: NDArray[np.float64], cell: float
+    volume: Floats, views: DrawnViews, facing: Floats, low: Doubles, cell: float
 ) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
@@ -175,9 +175,7 @@ def _with_visible_parts(
     return volume
 
 
-def _fitting_cell(
-    views: DrawnViews, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
-) -> float:
+def _fitting_cell(views: DrawnViews, facing: Floats, low: Doubles, high: Doubles) -> float:
     """Units between voxels that give about `_FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, two faces to a vertex.

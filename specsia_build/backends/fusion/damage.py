@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
@@ -42,7 +42,7 @@ _DEPTH, DEPTH_WAVE = 0.0035, 44.0  # Its error in units
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
-def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64]:
+def turns(generator: np.random.Generator, strength: float) -> Doubles:
     """Degrees (6,) by which each view is turned from its camera; 0 for the front."""
     degrees = generator.normal(0.0, TURN_DEG * strength, 6)
     degrees[FRONT_VIEW] = 0.0
@@ -193,7 +193,7 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
     return out
 
 
-def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
+def signed_distance(level: Doubles) -> Doubles:
     """Distance in nodes from each to the zero contour of a bilinear function, positive where `level` > 0.
 
     Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the
@@ -203,7 +203,7 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = level > 0
     if inside.all() or not inside.any():
         return np.where(inside, float(len(level)), -float(len(level)))
-    distance: NDArray[np.float64] = _crossings(np.pad(level, 1, mode="edge"))
+    distance: Doubles = _crossings(np.pad(level, 1, mode="edge"))
     _sweep(distance)
     return np.where(inside, distance[1:-1, 1:-1], -distance[1:-1, 1:-1])
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import picture_file, read_placed
 from specsia_build.backends.settings import Terms
@@ -68,7 +67,7 @@ class Bridged(Backend):
     def work_on(self, device: str) -> None:
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """The worker's mesh in the frame; a CharacterError if the worker fails or its mesh is unreadable."""
         supervisor, pins = self._supervisor or self._start(), self._pins
         prefix = f"specsia-{self.name}-"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.jit import compiled, inlined, ready
@@ -32,7 +33,7 @@ _MOVED = 1e-4
 _NOTHING = 100.0
 
 
-def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
+def plain_colour(color: Pixels, coverage: Pixels) -> str | None:
     """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50``; else None."""
     levels = color[..., :3][coverage == _FULL].astype(np.int16)
     if len(levels) == 0:
@@ -86,7 +87,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
     return mesh, tuple(doubts)
 
 
-def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], Doubles, NDArray[np.bool_]]:
     """(F,) if a face's component or material is wound inwards, its area, and if the component is closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
@@ -158,6 +159,6 @@ def _placed(mesh: Mesh) -> Mesh:
     return mesh.with_vertices(normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1).apply(mesh.vertices))
 
 
-def _depths(mesh: Mesh) -> NDArray[np.float32]:
+def _depths(mesh: Mesh) -> Floats:
     """Depth at each pixel of small views, (V, H, W)."""
     return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))

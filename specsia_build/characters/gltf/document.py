@@ -17,6 +17,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Floats
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import legible
 from specsia_build.characters.gltf import schema
@@ -266,7 +267,7 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
     return faces, {name: stored[number] for name, number in attributes.items()}
 
 
-def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
+def denormalise(values: NDArray[Any]) -> Floats:
     """Normalised integers as float32, 0-1 or -1-1 (KHR_mesh_quantization); floats unchanged."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)

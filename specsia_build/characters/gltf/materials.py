@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.nodes import is_vrm0
@@ -46,13 +46,13 @@ class Placement(NamedTuple):
     rotation: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
 
-    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, uv: Floats) -> Floats:
         """Scale, rotate, then move UVs (..., 2); as in Blender, a positive rotation takes +v to +u."""
         if self[1:] == Placement()[1:]:
             return uv
         c, s = np.cos(self.rotation), np.sin(self.rotation)
         matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
-        moved: NDArray[np.float64] = uv @ matrix.T + np.array(self.offset)
+        moved: Doubles = uv @ matrix.T + np.array(self.offset)
         return moved.astype(np.float32)
 
 
@@ -78,7 +78,7 @@ class Materials:
 
     document: Document
     fallback: Path | None
-    _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
+    _pixels: dict[str | int, Pixels | None] = field(default_factory=dict)
     _textures: dict[tuple[int, int | None], Texture | None] = field(default_factory=dict)
     _built: dict[int | None, ConvertedMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
@@ -188,7 +188,7 @@ class Materials:
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
         return self._textures[key]
 
-    def _pixels_of(self, index: int) -> NDArray[np.uint8] | None:
+    def _pixels_of(self, index: int) -> Pixels | None:
         """Pixels of an image; None, with a warning, where it cannot be read."""
         document = self.document
         with document.tolerating():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.animation.skeleton import Skeleton, decomposed
+from specsia_build.arrays import Doubles
 from specsia_build.characters.actions import chosen, unknown_action
 from specsia_build.characters.character import Motions
 from specsia_build.characters.gltf import schema
@@ -127,7 +128,7 @@ def _skeleton(
     )
 
 
-def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], Doubles]:
     """Joints of a skin (J,), as nodes of the file, and their inverse bind matrices (J, 4, 4)."""
     skin = document.entry(schema.GltfSkin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
@@ -155,7 +156,7 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
             valid = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
             valid[valid] = np.linalg.det(inverse[valid]) > 0
             poses.append(dict(zip(nodes[valid].tolist(), np.linalg.inv(inverse[valid]), strict=True)))
-    merged: Mapping[int, NDArray[np.float64]] = {}
+    merged: Mapping[int, Doubles] = {}
     for pose in sorted(poses, key=len, reverse=True):
         shared = [node for node in pose if node in merged]
         agree = all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)

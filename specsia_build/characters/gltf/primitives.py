@@ -9,6 +9,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Skin
 from specsia_build.characters.gltf import schema
@@ -47,7 +48,7 @@ class Instance:
     index: int
     place: int
     weights: tuple[float, ...]
-    world: NDArray[np.float64]
+    world: Doubles
     names: tuple[str, ...]
 
 
@@ -78,7 +79,7 @@ class Vertices:
     def attributes(self) -> Mapping[str, int]:
         return self.primitive.attributes or {}
 
-    def floats(self, name: str, *widths: int, morphed: bool = True) -> NDArray[np.float32]:
+    def floats(self, name: str, *widths: int, morphed: bool = True) -> Floats:
         """An attribute of one of some widths as (V, width) float32, with or without its morph targets."""
         stored, is_normalised = self._stored(name, widths)
         # Integers of colours always stand for 0-1, even where an exporter forgot to say so.
@@ -92,13 +93,13 @@ class Vertices:
                     values[:, :width] += np.float32(self.morph[index]) * offsets[:, :width]
         return values
 
-    def optional(self, name: str, *widths: int) -> NDArray[np.float32] | None:
+    def optional(self, name: str, *widths: int) -> Floats | None:
         """Return `floats`; None where the primitive lacks the attribute or, with a warning, it is damaged."""
         with self.document.tolerating():
             return self.floats(name, *widths) if name in self.attributes else None
         return None
 
-    def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, Floats]]:
         """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at 1."""
         for index, target in enumerate(self.primitive.targets or ()):
             if name in target:
@@ -169,8 +170,8 @@ class _Part:
     """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh of no vertices."""
 
     source: Vertices
-    points: NDArray[np.float64]
-    normals: NDArray[np.float32] | None
+    points: Doubles
+    normals: Floats | None
     surface: Mesh
     lacks_uv: bool
 
@@ -180,11 +181,11 @@ class MeshReader:
     """Reads a file's mesh instances, whose nodes have transforms `worlds` (N, 4, 4) to its coordinates."""
 
     document: Document
-    worlds: NDArray[np.float64]
+    worlds: Doubles
     materials: Materials
     triangles: int = 0
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
-    _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    _palettes: dict[int, Doubles] = field(default_factory=dict)
 
     def read(self, instance: Instance) -> Iterator[PlacedPrimitive]:
         """Read the primitives of an instance that have triangles."""
@@ -309,7 +310,7 @@ class MeshReader:
         swap = step % 2
         return indices[np.stack([step, step + 1 + swap, step + 2 - swap], axis=1)]
 
-    def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
+    def _blended(self, skin: int, influences: Skin) -> Doubles:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
         palette = self._palette(skin)
         joints, weights = influences.joints, influences.weights
@@ -319,7 +320,7 @@ class MeshReader:
             blended += weights[:, slot, None, None] * palette[joints[:, slot]]
         return blended
 
-    def _palette(self, index: int) -> NDArray[np.float64]:
+    def _palette(self, index: int) -> Doubles:
         """Joint matrices of a skin, (J, 3, 4): from the vertices as stored to the file's coordinates."""
         if index not in self._palettes:
             joints, binds = read_skin(self.document, index)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
 from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
@@ -143,7 +144,7 @@ def _rig_of(
 
 def _read_scene(
     document: Document, drop: Sequence[str], pose: str
-) -> tuple[Hierarchy, NDArray[np.float64], list[Instance], dict[str, Any]]:
+) -> tuple[Hierarchy, Doubles, list[Instance], dict[str, Any]]:
     """Read the default scene.
 
     Returns all nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from specsia_build import frame
 from specsia_build.animation.rig import Rig
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body, vector
 from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
@@ -23,7 +23,7 @@ class SampleMesh:
     """One finished character, OBJ axes."""
 
     traits: Traits
-    image: NDArray[np.uint8]  # (TEXTURE_SIZE, TEXTURE_SIZE, 3)
+    image: Pixels  # (TEXTURE_SIZE, TEXTURE_SIZE, 3)
     vertices: Doubles  # (V, 3)
     faces: NDArray[np.int64]  # (F, 3) into `vertices`, counter-clockwise from outside
     texels: Doubles  # (T, 2), 0-1, v down
@@ -55,7 +55,7 @@ def make_sample(seed: int, index: int) -> SampleMesh:
     return SampleMesh(body.traits, paint(body, boxes), *arrays)
 
 
-def draw_front(sample: SampleMesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_front(sample: SampleMesh) -> tuple[Pixels, Pixels]:
     """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, mask (SIZE, SIZE)."""
     vertices = (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32)
     camera = frame.Camera(0.0, _SIZE)

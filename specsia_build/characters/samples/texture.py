@@ -1,9 +1,8 @@
 """The texture of a character: a box for each piece, with the print of its cloth and the marks on it."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Piece
 from specsia_build.characters.samples.traits import Colour, Mark, shade
@@ -110,7 +109,7 @@ def _sampled(grid: Doubles, height: int, width: int) -> Doubles:
     return grid
 
 
-def paint(body: Body, boxes: list[_Box]) -> NDArray[np.uint8]:
+def paint(body: Body, boxes: list[_Box]) -> Pixels:
     """Paint the texture of a character, (TEXTURE_SIZE, TEXTURE_SIZE, 3)."""
     prints, shadow = choose_prints(body), body.chance.between(0.08, 0.2)
     image = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 128, np.uint8)

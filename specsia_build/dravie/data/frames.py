@@ -24,6 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from specsia_build import terminal
+from specsia_build.arrays import Pixels
 from specsia_build.config import cores
 from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
@@ -124,7 +125,7 @@ class Frames:
         views: character's id and `Pair.content` of each row.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
     views: Sequence[tuple[str, str]]
@@ -147,7 +148,7 @@ class _Box(NamedTuple):
 
     uid: str
     view: tuple[str, str]
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     runs: NDArray[np.int32]
     extent: Extent | None
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.adam import adam
 
+from specsia_build.arrays import Floats
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import networks
@@ -31,7 +30,7 @@ AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it f
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "fused": True, "amsgrad": False, "maximize": False}
 
 
-def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
+def to_device(patches: Floats, device: torch.device) -> Tensor:
     """Move patches (N, H, W, C) to a device as (N, C, H, W) with channels last; not copied on a CPU."""
     tensor = torch.from_numpy(patches)
     if device.type == "cuda":
