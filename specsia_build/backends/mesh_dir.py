@@ -65,8 +65,7 @@ class MeshDir(Backend):
     def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """Read the character's mesh in its file's own units and position; the image is not used.
 
-        Raises:
-            CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
+        Raises CharacterError if there is no mesh for this character, or several, or it is unreadable.
         """
         entry = self._entry(context.character_id)
         axes = self.manifest.axes

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.arrays import Doubles, Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
 from specsia_build.characters.character import OWN_AXIS, Character, Entry
@@ -42,7 +41,7 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
     return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]), **corners)
 
 
-def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def silhouette_box(covered: Mask) -> tuple[float, float, float, float]:
     """Smallest and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
     rows, columns = box_around(covered)
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
@@ -50,7 +49,7 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
     return left, half - rows.stop * unit, right, half - rows.start * unit
 
 
-def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
+def _filling(mesh: Mesh, covered: Mask) -> Mesh:
     """Move and scale a mesh so that its front fills a frontal silhouette's box, with its depth centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])

@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.arrays import Doubles, Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.backends.placing import silhouette_box
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
@@ -174,7 +174,6 @@ def better_frame(
         front: (S, S, 4) uint8, the frontal view of `placed`.
         behind: its view from behind or None; it may make other views unnecessary.
         goal: the frontal picture that it should show.
-        look: of the pictures.
     """
     as_is, target = Likeness.of(front, goal), goal[..., 3] >= HALF_COVERED
     upright = as_is.iou >= SOUND_IOU
@@ -203,9 +202,7 @@ def in_frames(
     """The mesh, fitted to the picture's silhouette, in the 48 frames: its own first, mirrored ones last.
 
     Args:
-        mesh: in any place.
         goal: (S, S, 4) uint8, the picture that its front should show.
-        look: of that.
         upright: whether it surely stands and shows its front or its back, so that 4 frames are enough.
         placed: the registered mesh, whose likeness counts if it is higher; frames that silhouettes rule out
             are then left out.
@@ -228,14 +225,14 @@ def in_frames(
     return [*proper, *mirrored]
 
 
-def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
+def _may_fit(mesh: Mesh, target: Mask) -> bool:
     """Whether a quick look at a mesh's silhouette, or its mirror image, allows for it being the right one."""
     silhouette = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
     ious = (iou(shape, target, empty=0.0) for shape in (silhouette, _mirrored(silhouette, target)))
     return max(ious) >= LEAST_IOU - GLANCED
 
 
-def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
+def _mirrored(picture: NDArray[_Level], target: Mask) -> NDArray[_Level]:
     """A picture (S, S) or (S, S, 4) mirrored, its silhouette's box centred on that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
@@ -256,7 +253,7 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
     return np.asarray(premultiplied.convert("RGBA"))
 
 
-def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+def fitted(mesh: Mesh, target: Mask) -> Mesh:
     """The mesh with the height and centre of the box of a frontal silhouette (S, S) that is not empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
@@ -290,9 +287,8 @@ def check_generated(mesh: Mesh, image: Pixels, *, any_yaw: bool = False) -> None
         image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
         any_yaw: whether it may be turned about Z, which registration then undoes.
 
-    Raises:
-        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal
-            IoU; a `LowQualityError` without pictures for the last two.
+    Raises CharacterError, naming the first that fails of `check_mesh`, size, volume, share of crumbs and
+    frontal IoU; a `LowQualityError` without pictures for the last two.
     """
     check_mesh(mesh)
     low, high = mesh.bounds()
@@ -355,7 +351,7 @@ def _frontal_iou(mesh: Mesh, image: Pixels) -> float:
     return max(best, iou(_silhouette(fitted(mesh, small), _SIZE), small, empty=0.0)) if small.any() else best
 
 
-def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
+def _silhouette(mesh: Mesh, size: int) -> Mask:
     try:
         return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
     except CharacterError:

@@ -58,8 +58,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         front: the axis that it faces once `up` is turned to Z, or as `up`.
         sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
-        drop: names of parts to leave out.
-        drawing: the character's own frontal drawing.
         split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
@@ -175,7 +173,6 @@ class RawMesh(ByShape):
         files: every file read, and every file that was looked for but is missing, for staleness checks.
         warnings: about what was left out or repaired.
         skinned: whether a skin posed the vertices.
-        animations: number of clips in the file.
         landmarks: names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates.
         names: further names that `drop` may give: of nodes above a part, of meshes.
         part_names: names of each part, its own first, then those of the nodes above, nearest first.
@@ -203,7 +200,6 @@ class Character(RawMesh):
     """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file.
 
     Attributes:
-        entry: where it comes from.
         unsure: whether the front is neither stated nor found.
         doubts: results of checks; their sentences are among the warnings.
     """

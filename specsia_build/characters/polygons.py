@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Floats, Mask
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
@@ -30,16 +30,12 @@ _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; l
 _MOST_PAST_ONE = 2.0
 
 
-def triangulate(
-    points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]
-) -> tuple[Ints, Ints]:
+def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: Mask) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
     Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are
     indices into `points` (V, 3), polygons in order, beginning at `first` (P + 1,); `keep` (P,): wanted ones.
-
-    Returns:
-        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) each comes from.
+    Returns triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) of each.
     """
     memory.ask(POLYGON_COST * len(keep))
     sides = np.diff(first)
@@ -73,11 +69,11 @@ def triangulate(
     return (triangles[~spare], polygon[~spare]) if spare.any() else (triangles, polygon)
 
 
-def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _cut_across(quads: NDArray[np.float64]) -> Mask:
     """Which quads (Q, 4, 3) are cut from the second corner to the fourth, not from the first to the third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
-    def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
+    def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> Mask:
         """Whether the diagonal from a to c lies inside: the triangles on both sides of it face one way."""
         return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)) > 0)
 

@@ -54,11 +54,7 @@ def read_character(entry: Entry) -> Character:
 
 
 def read_animated(entry: Entry) -> AnimatedCharacter:
-    """Read a character with its rig and motions; formats without rigs give a skeleton of one node.
-
-    Raises:
-        CharacterError: as `read_character`.
-    """
+    """Read a character with its rig and motions as `read_character`; formats without rigs give one node."""
     character = _read_within_memory(entry, moving=True)
     moving, points = character.moving, character.mesh.vertices
     if moving is None:

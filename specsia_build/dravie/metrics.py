@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specsia_build.arrays import Floats, Pixels
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
@@ -53,12 +53,12 @@ def on_white(picture: Pixels) -> Floats:
     return np.asarray(on_black(picture) + (1 - alpha), np.float32)
 
 
-def region(pair: Pair) -> NDArray[np.bool_]:
+def region(pair: Pair) -> Mask:
     """Pixels (H, W) that Z or Y* covers at all."""
     return np.asarray((pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0))
 
 
-def interior(pair: Pair) -> NDArray[np.bool_]:
+def interior(pair: Pair) -> Mask:
     """Pixels (H, W) that Z and the silhouette of Y* cover at least half, without those of the contour."""
     if pair.gt_mask is None:
         covered, line = pair.gt[..., 3], boundary_lines(pair.gt, PUBLISHED_RIM_PX)
@@ -67,16 +67,16 @@ def interior(pair: Pair) -> NDArray[np.bool_]:
     return np.asarray((pair.z[..., 3] >= HALF_COVERED) & (covered >= HALF_COVERED) & ~line)
 
 
-def _dark(picture: Pixels) -> NDArray[np.bool_]:
+def _dark(picture: Pixels) -> Mask:
     return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < _DARK))
 
 
-def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> NDArray[np.bool_]:
+def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> Mask:
     """Dark pixels (H, W) within `depth` px of the picture's edge; the border of the frame is not an edge."""
     return _dark(picture) & near(picture[..., 3] < HALF_COVERED, depth)
 
 
-def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
+def contour_lines(pair: Pair) -> Mask | None:
     """Pixels (H, W) of Y*'s contour, outside its silhouette; None where the contour is not dark."""
     if pair.gt_mask is None:
         lines = boundary_lines(pair.gt, PUBLISHED_RIM_PX)
@@ -169,7 +169,7 @@ def follow(here: Pixels, there: Pixels) -> PixelMatch:
     return PixelMatch(pixels[is_same], others[nearest[is_same]])
 
 
-def _span(positions: Floats, covered: NDArray[np.bool_]) -> Floats:
+def _span(positions: Floats, covered: Mask) -> Floats:
     """Distance (H, W) of positions (H, W, 3) from the nearer covered neighbour's, summed over both axes.
 
     The nearer, because positions jump across a fold, which is on one side only.

@@ -12,7 +12,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import COLOR, DEFAULT_CONFIG, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, LayerPngs, Side
 
 SCHEMAS = {
     "specsia": "the schema of specsia",
@@ -46,9 +46,7 @@ class DatasetReader:
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         config, split, numbers = self.places[side][item]
         numbers_read = [row for frame in frames if (row := numbers[frame]) is not None]
         if len(numbers_read) < len(frames):

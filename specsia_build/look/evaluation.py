@@ -13,7 +13,7 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
+from specsia_build.look.items import TARGET, Gallery, Item, LayerPngs, Measure, Side
 
 SCORES = "scores.json"
 SCORE_TABLES = "tables.md"
@@ -55,9 +55,7 @@ class EvaluationReader:
     places: Mapping[str, tuple[str, str, str | None]]
     numbers: Mapping[str, tuple[int, ...]]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """See `Reader`; every side has one layer."""
         first, character_id, clip = self.places[item]
         config, name = (first, TRUTH) if side == TARGET else self.sides[side]

@@ -18,7 +18,7 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
-from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
+from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, LayerPngs, Side
 from specsia_build.look.repair import gallery_of_repairs, holds_repairs
 from specsia_build.look.run import entries_of, gallery_of_run
 from specsia_build.look.sections import (
@@ -90,9 +90,7 @@ class SourceReader:
 
     pictures: Mapping[str, bytes]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         return {GT: [self.pictures[item]]}
 
 
@@ -138,9 +136,7 @@ class TurnedReader:
     layout: RunLayout
     entries: Mapping[str, Entry]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         all_cameras, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
         cameras = [all_cameras[k] for k in frames]
         views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)

@@ -10,7 +10,7 @@ from specsia_build.dataset.schema import COLOR, MASK, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import FailedItem, Gallery, Item, Side
+from specsia_build.look.items import FailedItem, Gallery, Item, LayerPngs, Side
 
 REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
 _TURN = "turn"  # Stem of the three films
@@ -47,9 +47,7 @@ class RepairReader:
 
     folders: Mapping[str, Path]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """See `Reader`."""
         pictures: dict[str, list[bytes]] = {}
         for layer in layers:

@@ -21,6 +21,7 @@ from specsia_build.look.items import (
     FailedItem,
     Gallery,
     Item,
+    LayerPngs,
     Side,
 )
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
@@ -71,9 +72,7 @@ class RunReader:
     layout: RunLayout
     moving: bool
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file

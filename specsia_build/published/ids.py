@@ -92,7 +92,6 @@ class Piece(NamedTuple):
     Attributes:
         characters: range of characters, in their order.
         first: number of views of the first character that lie in an earlier shard.
-        rows: number of rows.
     """
 
     characters: range

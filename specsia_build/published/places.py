@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Mask
 from specsia_build.frame import view_yaws
 from specsia_build.pictures.films import Pixels
 from specsia_build.published.views import Levels, ViewPositions, middle_of
@@ -187,7 +188,7 @@ def _harmonics(angles: Numbers, reach: Numbers) -> Numbers:
     return np.asarray(np.linalg.solve(waves.T @ waves + _SMOOTHNESS * penalty, waves.T @ reach))
 
 
-def _interpolated(support: Numbers, known: NDArray[np.bool_], angle: float) -> Numbers:
+def _interpolated(support: Numbers, known: Mask, angle: float) -> Numbers:
     """Reach (M,) of outlines at an angle, from their support (10, M) where it is known (10, M)."""
     reached = np.full(support.shape[1], np.nan)
     patterns, which = np.unique(known, axis=1, return_inverse=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.arrays import Mask
 from specsia_build.errors import ByShape
 from specsia_build.pictures.films import Pixels
 from specsia_build.published.places import Turn
@@ -50,7 +50,7 @@ class Planes(ByShape):
     edge: Pixels | None = None
 
     @property
-    def silhouette(self) -> NDArray[np.bool_]:
+    def silhouette(self) -> Mask:
         """Where Z has any opacity, (H, W)."""
         return np.asarray(self.color[..., 3] > 0)
 
@@ -112,17 +112,17 @@ def z_of(images: Mapping[str, Pixels]) -> tuple[Pixels, Pixels]:
     return np.where(shown[..., None], color, np.uint8(0)), _filled(pos, shown)
 
 
-def coloured(image: Pixels) -> NDArray[np.bool_]:
+def coloured(image: Pixels) -> Mask:
     """Where an image (H, W, C) is not black, (H, W)."""
     return _any_channel(image[..., :3] > Z_GROUND)
 
 
-def _any_channel(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _any_channel(flags: Mask) -> Mask:
     """Whether any of three channels (H, W, 3) is true; numpy takes ten times as long along a short axis."""
     return np.asarray(flags[..., 0] | flags[..., 1] | flags[..., 2])
 
 
-def _filled(pos: Pixels, shown: NDArray[np.bool_]) -> Pixels:
+def _filled(pos: Pixels, shown: Mask) -> Pixels:
     """Positions (H, W, 3), taken from the nearest pixel where a shown one has none."""
     known = coloured(pos)
     bare = shown & ~known

@@ -7,9 +7,8 @@ knows where its surface lies, and the part gets a thin shell there.
 import numpy as np
 import scipy
 import skimage
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles, Floats
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.backends.fusion.views import (
     HALF_SIZE,
     PAIRS,
@@ -148,7 +147,7 @@ def _facing(depths: Floats) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> Mask:
     """Pixels (6, H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
     covered = views.inside > 0
     carved = covered & (nearest <= views.depth + BEHIND)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy
+from numpy.random import Generator
 
 from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
@@ -73,7 +74,7 @@ def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-
 
 
 def colours_of(
-    mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
+    mesh: Mesh, normals: Floats, views: DrawnViews, generator: Generator, strength: float
 ) -> Floats:
     """Colour of each vertex (V, 3) float32 sRGB 0-1, by unit normals (V, 3), with speckle and grain."""
     rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)

@@ -7,9 +7,9 @@ Wonder3D and drawing tools built on it publish, and so that the fused figures ke
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.random import Generator
 
-from specsia_build.arrays import Doubles, Floats
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
@@ -42,16 +42,14 @@ _DEPTH, DEPTH_WAVE = 0.0035, 44.0  # Its error in units
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
-def turns(generator: np.random.Generator, strength: float) -> Doubles:
+def turns(generator: Generator, strength: float) -> Doubles:
     """Degrees (6,) by which each view is turned from its camera; 0 for the front."""
     degrees = generator.normal(0.0, TURN_DEG * strength, 6)
     degrees[FRONT_VIEW] = 0.0
     return degrees
 
 
-def damaged(
-    pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
-) -> DrawnViews:
+def damaged(pixels: Floats, depth: Floats, which: int, generator: Generator, strength: float) -> DrawnViews:
     """Damage one of `true_views` as the network would: the front is near the picture, the back made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
@@ -73,7 +71,7 @@ def damaged(
     )
 
 
-def _similarity(generator: np.random.Generator, strength: float) -> Floats:
+def _similarity(generator: Generator, strength: float) -> Floats:
     """A small turn, growth and shift about the image's centre, as a displacement (2, H, H)."""
     roll, growth, across, down = generator.standard_normal(4) * strength
     angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
@@ -86,9 +84,7 @@ def _blurred(image: Floats, width: float) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter(image, width, mode="nearest", truncate=3.0, axes=(0, 1)))
 
 
-def _repainted(
-    color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
-) -> Floats:
+def _repainted(color: Floats, known: Mask, which: int, generator: Generator, strength: float) -> Floats:
     """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
     s = np.float32(strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0))
     base = _blurred(color, SPLIT)
@@ -109,9 +105,7 @@ def _repainted(
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 
-def _mottle(
-    detail: Floats, known: NDArray[np.bool_], generator: np.random.Generator, strength: float
-) -> Floats:
+def _mottle(detail: Floats, known: Mask, generator: Generator, strength: float) -> Floats:
     """Texture where the picture has some already, most of it in brightness; (H, H, 3)."""
     busy = np.abs(detail).max(axis=2) * known
     local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
@@ -123,7 +117,7 @@ def _mottle(
     return np.asarray(grain * (local * np.float32(MOTTLE * strength))[..., None], np.float32)
 
 
-def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> Floats:
+def _drifted(color: Floats, generator: Generator, strength: float) -> Floats:
     """Brightness and hue that differ from view to view and over each view."""
     whole = generator.standard_normal(3).astype(np.float32)
     light = LIGHT * whole[0] + LIGHT_FIELD * smooth_noise(generator, LIGHT_WAVE)
@@ -135,7 +129,7 @@ def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> 
     return np.asarray(lit + np.float32(strength) * tint, np.float32)
 
 
-def _recut(coverage: Floats, generator: np.random.Generator, strength: float) -> Floats:
+def _recut(coverage: Floats, generator: Generator, strength: float) -> Floats:
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
     close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
     opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
@@ -164,7 +158,7 @@ def _spline(grid, size, step):  # type: ignore[no-untyped-def]
     return grid
 
 
-def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
+def smooth_noise(generator: Generator, wavelength: float) -> Floats:
     """Noise (H, H) float32, mean 0 and standard deviation 1, without detail finer than a wavelength (pixels).
 
     The coefficients lie half a wavelength apart.
@@ -175,7 +169,7 @@ def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
     return np.asarray(_spline(coefficients, VIEW_SIZE, step) / np.float32(SPREAD))
 
 
-def smooth_vectors(generator: np.random.Generator, wavelength: float) -> Floats:
+def smooth_vectors(generator: Generator, wavelength: float) -> Floats:
     """Two independent fields of `smooth_noise`, (2, H, H) float32: across and down."""
     return np.stack([smooth_noise(generator, wavelength) for _ in range(2)])
 

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles, Floats, Pixels
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.jit import compiled, inlined, ready
@@ -87,7 +86,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
     return mesh, tuple(doubts)
 
 
-def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], Doubles, NDArray[np.bool_]]:
+def _inward_faces(mesh: Mesh) -> tuple[Mask, Doubles, Mask]:
     """(F,) if a face's component or material is wound inwards, its area, and if the component is closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
@@ -131,7 +130,7 @@ def _centre(vertices, face, k):  # type: ignore[no-untyped-def]
     return (np.float64(vertices[face[0], k]) + vertices[face[1], k] + vertices[face[2], k]) / 3
 
 
-def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
+def _is_hull(mesh: Mesh, inward: Mask) -> bool:
     """Whether some faces lie closely around all others and hide them."""
     mesh = _placed(mesh.with_sides(double=True))
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))

@@ -51,7 +51,6 @@ class Document:
     """A glTF file, its JSON split into entries and its buffers read on demand.
 
     Attributes:
-        path: the file.
         files: finds the files that it refers to, and says what folder they may not lie outside of.
         root: its JSON but for its lists.
         lists: JSON of the entries of each list, empty for those that the file lacks.

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build import __version__, terminal
+from specsia_build.arrays import Mask
 from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
@@ -104,7 +104,7 @@ def _fitted(
     return trainer.result
 
 
-def agreed(pair: Pair) -> NDArray[np.bool_]:
+def agreed(pair: Pair) -> Mask:
     """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
 
     A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is

@@ -24,7 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from specsia_build import terminal
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.config import cores
 from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
@@ -153,12 +153,12 @@ class _Box(NamedTuple):
     extent: Extent | None
 
 
-def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box:
+def _cut_out(pair: Pair, drawing: Drawing, where: Mask | None = None) -> _Box:
     """Cut out the foreground of a pair. Patches are centred only where `where` is true."""
     row = pair.uid, (pair.character_id, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
         return _Box(*row, pair.z, np.zeros((0, 3), np.int32), None)
-    foreground: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
+    foreground: Mask = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
     box = rows, columns = box_around(foreground, REACH)
     centres = near(foreground[box], REACH)
     if where is not None:
@@ -204,9 +204,7 @@ def _write(boxes: Iterable[_Box], pixels: BinaryIO, runs: BinaryIO) -> _Index:
     return index
 
 
-def frames_of(
-    pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArray[np.bool_] | None = None
-) -> Frames:
+def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: Mask | None = None) -> Frames:
     """Keep pairs of one character, and its drawing, in memory.
 
     `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises

@@ -132,14 +132,10 @@ def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 @compiled
 def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def]
-    """Fill the patches whose row is in these frames.
+    """Fill the patches `out`, inputs and targets, whose row is in these frames: pixels, runs and extents.
 
-    Args:
-        frames: pixels, runs and extents, see `Frames`.
-        place: number of the first row, and number of all rows.
-        draw: seed and step.
-        augmentation: whether to recolour and to turn, and shares `no_drawing`, `no_contour` and `redrawn`.
-        out: inputs and targets.
+    `place` has the numbers of the first row and of all rows, `draw` seed and step, and `augmentation` whether
+    to recolour and to turn, and the shares `no_drawing`, `no_contour` and `redrawn`.
     """
     pixels, runs, extents = frames
     seed, step = draw
