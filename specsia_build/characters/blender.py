@@ -77,9 +77,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                     (out / _IMAGES).write_text(json.dumps(named), encoding="utf-8")
             hints: dict[str, str] = remembered_json(folder / _IMAGES)
             images = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
-            digests = {
-                name: image and source_digest(image, files.root) for name, image in sorted(images.items())
-            }
+            digests = {name: at and source_digest(at, files.root) for name, at in sorted(images.items())}
             folder = _cached(hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest())
             if not _is_whole(folder, _FACTS):
                 places = {name: image and str(image.absolute()) for name, image in images.items()}

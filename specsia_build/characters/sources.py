@@ -131,11 +131,6 @@ def _folder(folder: Path, name: str) -> Source:
     return Source(name, kind, _sorted(entries), tuple(notes))
 
 
-def _stem(path: Path) -> str:
-    """The name of a mesh file without its suffix, or that of a 3DBiCar folder."""
-    return path.stem if path.suffix.lower() in FORMATS else path.name
-
-
 def _walked(top: Path) -> tuple[list[Path], list[Path]]:
     """Mesh files, and folders that hold a folder ``tpose``, below a folder.
 
@@ -176,7 +171,8 @@ def _identified(top: Path, files: list[Path]) -> tuple[list[Entry], list[str]]:
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     groups = defaultdict[tuple[Path, str], list[Path]](list)
     for file in files:
-        groups[file.parent, _stem(file)].append(file)
+        stem = file.stem if file.suffix.lower() in FORMATS else file.name
+        groups[file.parent, stem].append(file)
     shared = Counter(safe_id(stem).casefold() for _, stem in groups)
     taken: set[str] = set()
     entries: list[Entry] = []

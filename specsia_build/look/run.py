@@ -232,9 +232,8 @@ def gallery_of_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, Run
     moving, planned = config.clips is not None, list[Clip]()
     missing = []
     if skipped := len(split_of) - len(ids):
-        missing.append(
-            f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard."
-        )
+        characters = plural(skipped, "character")
+        missing.append(f"{characters} of the source left out by --limit, --exclude or --shard.")
     with open_run(config, layout) as run:
         survey = _Survey(run)
         try:

@@ -27,11 +27,8 @@ ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND"
 GLTF_SHADER = "VRM_USE_GLTFSHADER"  # Shader of a VRM 0.x material that glTF's own properties describe
 CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 
-_UNLIT_MODES = {
-    "VRM/UnlitTransparent": "BLEND",
-    "VRM/UnlitTransparentZWrite": "BLEND",
-    "VRM/UnlitCutout": "MASK",
-}
+_UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitCutout": "MASK"}
+_UNLIT_MODES |= {"VRM/UnlitTransparentZWrite": "BLEND"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
 
 _GAMMA_UNTIL = (0, 54)
