@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, picture_file, read_placed
 from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
@@ -58,30 +57,20 @@ class CommandBackend(Backend):
     def logs_to(self, folder: Path) -> None:
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves none."""
-        with tempfile.TemporaryDirectory(
-            prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
-        ) as scratch:
+        prefix = f"specsia-{self.name}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as scratch:
             out = Path(scratch) / "made"
             out.mkdir()
             mesh, picture = out / DEFAULT_MESH, picture_file(scratch, image, context)
-            values = {
-                "image": picture,
-                "mesh": mesh,
-                "folder": out,
-                "seed": context.seed,
-                "id": context.character_id,
-            }
-            printed = self._run(values)
+            values = {"image": picture, "mesh": mesh, "folder": out, "seed": context.seed}
+            printed = self._run({**values, "id": context.character_id})
             if not is_file(mesh):
-                meshes = [
-                    path for path in out.rglob("*") if path.suffix.lower() in MESH_FORMATS and is_file(path)
-                ]
-                owner = (
-                    f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
-                )
-                mesh = only_mesh(sorted(meshes), out, owner)
+                files = [path for path in out.rglob("*") if is_file(path)]
+                meshes = [path for path in files if path.suffix.lower() in MESH_FORMATS]
+                last = f", which printed '{printed}' last," if printed else ""
+                mesh = only_mesh(sorted(meshes), out, f"{self.name}{last} left")
             return read_placed(mesh, self.terms, image[..., 3], context, stated_in(self.name))
 
     def _run(self, values: Mapping[str, object]) -> str:
@@ -114,8 +103,7 @@ def create(argument: str | None) -> CommandBackend:
 def make(name: str, stated: object) -> CommandBackend:
     """Create a backend that runs a command: a text, or a list of words.
 
-    Raises:
-        UsageError: if the words are not a command, or the user's settings of this name cannot be used.
+    Raises UsageError if the words are not a command, or the user's settings of this name cannot be used.
     """
     try:
         terms = msgspec.convert(all_settings().get(name, {}), Terms)
@@ -142,13 +130,8 @@ def absolute(argument: str) -> str:
     except ValueError:
         return argument
     # A program without a folder is searched on the PATH.
-    exists = [
-        ("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word)))
-        for k, word in enumerate(words)
-    ]
-    absolute_words = [
-        str(Path(w).absolute()) if is_path else w for w, is_path in zip(words, exists, strict=True)
-    ]
+    at = {k for k, w in enumerate(words) if ("/" in w and Path(w).exists()) or (k > 0 and is_file(Path(w)))}
+    absolute_words = [str(Path(w).absolute()) if k in at else w for k, w in enumerate(words)]
     return argument if absolute_words == words else shlex.join(absolute_words)
 
 

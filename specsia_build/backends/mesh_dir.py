@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import MESH_FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
@@ -63,11 +62,10 @@ class MeshDir(Backend):
         """Existing files that could be the character's mesh, and the folder's manifest."""
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """Read the character's mesh in its file's own units and position; the image is not used.
 
-        Raises:
-            CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
+        Raises CharacterError if there is no mesh for this character, or several, or it is unreadable.
         """
         entry = self._entry(context.character_id)
         axes = self.manifest.axes
@@ -81,9 +79,8 @@ class MeshDir(Backend):
         """The same mesh, rig and motions; a CharacterError as for `reconstruct`, or if its axes mirror."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
-            turns = {
-                tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]
-            }
+            pairs = [(up, front) for up in AXES for front in AXES[:4]]
+            turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u, f in pairs}
             if axes not in turns:
                 raise CharacterError(
                     f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
@@ -93,14 +90,11 @@ class MeshDir(Backend):
         return read_animated(entry)
 
     def _entry(self, character_id: str) -> Entry:
-        path = only_mesh(
-            self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'"
-        )
+        candidates = self._candidates(character_id)
+        path = only_mesh(candidates, self.folder, f"{self.folder} has", f" for '{character_id}'")
         up, front = self.manifest.up, self.manifest.front
         kind = MESH_FORMATS[path.suffix.lower()]
-        return Entry(
-            id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder
-        )
+        return Entry(character_id, kind, path, up=up, front=front, sides="both", root=self.folder)
 
     def _candidates(self, character_id: str) -> tuple[Path, ...]:
         """Files that could be the character's mesh, sorted."""

@@ -1,14 +1,14 @@
 """Read mesh files of other programs, turn them into the axes of the frame, and fit them to the picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
 from specsia_build.characters.character import OWN_AXIS, Character, Entry
@@ -19,16 +19,10 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-MESH_FORMATS: Mapping[str, str] = {
-    ".glb": "gltf",
-    ".gltf": "gltf",
-    ".vrm": "vrm",
-    ".obj": "obj",
-    ".ply": "ply",
-}  # By suffix
+MESH_FORMATS = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
 
 
-def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
+def axes_matrix(axes: Sequence[str]) -> Doubles:
     """Matrix (3, 3) whose rows are the named signed axes, with determinant 1 or -1; else a ValueError."""
     matrix = np.array([axis_vector(str(axis)) for axis in axes], np.float64)
     if matrix.shape != (3, 3) or abs(round(float(np.linalg.det(matrix)))) != 1:
@@ -46,7 +40,7 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
     return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]), **corners)
 
 
-def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def silhouette_box(covered: Mask) -> tuple[float, float, float, float]:
     """Smallest and largest x and z of a frontal silhouette (S, S), not empty, in units of the frame."""
     rows, columns = box_around(covered)
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
@@ -54,7 +48,7 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
     return left, half - rows.stop * unit, right, half - rows.start * unit
 
 
-def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
+def _filling(mesh: Mesh, covered: Mask) -> Mesh:
     """Move and scale a mesh so that its front fills a frontal silhouette's box, with its depth centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])
@@ -68,7 +62,7 @@ def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
     return mesh.with_vertices((mesh.vertices.astype(np.float64) - (low + high) / 2) * scale + target)
 
 
-def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context) -> Path:
+def picture_file(folder: str | Path, image: Pixels, context: Context) -> Path:
     """Write the picture (H, W, 4) of a character for another program, and return its path."""
     path = Path(folder) / f"{context.character_id}.png"
     path.write_bytes(png.encode(image))
@@ -78,8 +72,7 @@ def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context)
 def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = "") -> Path:
     """Return the only one of some mesh files in a folder.
 
-    Raises:
-        CharacterError: if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
+    Raises CharacterError if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
     """
     if len(paths) == 1:
         return paths[0]
@@ -94,10 +87,8 @@ def read_foreign(
 ) -> tuple[Character, Reading]:
     """Read a mesh file of another program in the axes of the frame; see `Terms` and `Reading`.
 
-    Without `axes`, the entry's apply, by default its format's convention.
-
-    Raises:
-        CharacterError: if it cannot be read or drawn.
+    Without `axes`, the entry's apply, by default its format's convention. Raises CharacterError if it cannot
+    be read or drawn.
     """
     # Most commands read no mesh, and start faster without all readers.
     from specsia_build.characters.read import read_character
@@ -110,11 +101,8 @@ def read_foreign(
     if linear and colors == "srgb" and mesh.colors is not None:
         decoded = np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]])
         mesh = replace(mesh, colors=decoded.astype(np.float32))
-    axes_read = (
-        tuple(axes)
-        if axes is not None
-        else axis_names(front_rotation(character.front) @ up_rotation(character.up))
-    )
+    own_axes = axis_names(front_rotation(character.front) @ up_rotation(character.up))
+    axes_read = own_axes if axes is None else tuple(axes)
     # A reconstruction has no manifest line that a warning could name.
     skipped = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
     extra = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
@@ -123,18 +111,16 @@ def read_foreign(
 
 
 def read_placed(
-    path: Path, terms: Terms, alpha: NDArray[np.uint8], context: Context, stated_in: str | None = None
+    path: Path, terms: Terms, alpha: Pixels, context: Context, stated_in: str | None = None
 ) -> Mesh:
     """Read a mesh file in the frame, fitted to a picture's alpha (S, S) unless `framing` is `kept`.
 
-    Raises:
-        CharacterError: if it cannot be read, drawn or fitted.
+    Raises CharacterError if it cannot be read, drawn or fitted.
     """
     kind = MESH_FORMATS.get(path.suffix.lower())
     if kind is None:
         raise CharacterError(f"the mesh {path.name} is not one of {', '.join(MESH_FORMATS)}")
-    character, reading = read_foreign(
-        Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in
-    )
+    entry = Entry(id="mesh", format=kind, path=path)
+    character, reading = read_foreign(entry, terms.axes, terms.colors, stated_in)
     context.note(reading)
     return character.mesh if terms.framing == "kept" else _filling(character.mesh, alpha >= HALF_COVERED)

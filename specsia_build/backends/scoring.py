@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.backends.placing import silhouette_box
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
@@ -30,7 +30,6 @@ _Level = TypeVar("_Level", np.uint8, np.bool_)
 
 _SIZE = 128  # Largest size in pixels of the pictures to compare
 _FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
-
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 # Least frontal IoU of upright meshes: correct ones have 0.88 or more, turned by 90 degrees 0.79 or less
@@ -87,9 +86,7 @@ class Likeness:
         if not both.any():
             return cls(overlap, 1.0, 1.0)
         levels, goal_levels = picture[both, :3] / 255, goal[both, :3] / 255
-        plain, decoded = (
-            float(np.abs(colours - goal_levels).mean()) for colours in (levels, srgb_to_linear(levels))
-        )
+        plain, decoded = (float(np.abs(c - goal_levels).mean()) for c in (levels, srgb_to_linear(levels)))
         return cls(overlap, plain, decoded)
 
     @property
@@ -114,10 +111,9 @@ class Likeness:
         """Whether this is the right frame if one of the two is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
-        nearer = (
-            other.colour_difference > _NEAR and _NEARER * self.colour_difference <= other.colour_difference
-        )
-        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR_COLOUR
+        own, others = self.colour_difference, other.colour_difference
+        nearer = others > _NEAR and _NEARER * own <= others
+        return self.iou >= other.iou - AS_GOOD and nearer and own < FAR_COLOUR
 
     def surely_undoes(self, other: Likeness) -> bool:
         """The same for two mirror images of each other."""
@@ -132,7 +128,7 @@ class Likeness:
 class Turned:
     """A mesh brought into another frame by a matrix (3, 3) of determinant 1, or -1 to undo a mirror."""
 
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     likeness: Likeness
 
     @property
@@ -159,7 +155,7 @@ class Turned:
 
 
 def stated_axes(
-    matrix: NDArray[np.float64], axes_read: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
+    matrix: Doubles, axes_read: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
 ) -> str:
     """The setting of `axes` that applies a matrix (3, 3) to a mesh whose file was read with `axes_read`."""
     rows = np.array([axis_vector(axis) for axis in axes_read])
@@ -178,7 +174,6 @@ def better_frame(
         front: (S, S, 4) uint8, the frontal view of `placed`.
         behind: its view from behind or None; it may make other views unnecessary.
         goal: the frontal picture that it should show.
-        look: of the pictures.
     """
     as_is, target = Likeness.of(front, goal), goal[..., 3] >= HALF_COVERED
     upright = as_is.iou >= SOUND_IOU
@@ -207,9 +202,7 @@ def in_frames(
     """The mesh, fitted to the picture's silhouette, in the 48 frames: its own first, mirrored ones last.
 
     Args:
-        mesh: in any place.
         goal: (S, S, 4) uint8, the picture that its front should show.
-        look: of that.
         upright: whether it surely stands and shows its front or its back, so that 4 frames are enough.
         placed: the registered mesh, whose likeness counts if it is higher; frames that silhouettes rule out
             are then left out.
@@ -225,32 +218,29 @@ def in_frames(
             if proper and not _may_fit(places[0], target):
                 continue
             places.append(placed.rotated(turn))
-        pictures = [
-            next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places
-        ]
+        pictures = [next(FastRenderer().render(p, [Camera(0.0, len(goal))], look)).color for p in places]
         proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in pictures)))
         flipped = max(Likeness.of(_mirrored(picture, target), goal) for picture in pictures)
         mirrored.append(Turned(MIRROR @ turn, flipped))
     return [*proper, *mirrored]
 
 
-def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
+def _may_fit(mesh: Mesh, target: Mask) -> bool:
     """Whether a quick look at a mesh's silhouette, or its mirror image, allows for it being the right one."""
     silhouette = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
     ious = (iou(shape, target, empty=0.0) for shape in (silhouette, _mirrored(silhouette, target)))
     return max(ious) >= LEAST_IOU - GLANCED
 
 
-def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
+def _mirrored(picture: NDArray[_Level], target: Mask) -> NDArray[_Level]:
     """A picture (S, S) or (S, S, 4) mirrored, its silhouette's box centred on that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
     target_columns, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
     if len(columns) == 0:
         return flipped
-    return np.roll(
-        flipped, round((target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2), axis=1
-    )
+    shift = (target_columns[0] + target_columns[-1] - columns[0] - columns[-1]) / 2
+    return np.roll(flipped, round(shift), axis=1)
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
@@ -263,7 +253,7 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
     return np.asarray(premultiplied.convert("RGBA"))
 
 
-def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+def fitted(mesh: Mesh, target: Mask) -> Mesh:
     """The mesh with the height and centre of the box of a frontal silhouette (S, S) that is not empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
@@ -280,9 +270,8 @@ def check_mesh(mesh: Mesh) -> None:
     for name in ("vertices", "colors", "uv", "normals"):
         values = getattr(mesh, name)
         if values is not None and not np.isfinite(values).all():
-            raise CharacterError(
-                f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}"
-            )
+            count = np.count_nonzero(~np.isfinite(values))
+            raise CharacterError(f"the mesh is not finite: {count} of its {name}")
     low, high = mesh.bounds()
     if not float(np.max(high - low)) > 0:
         raise CharacterError("the mesh has no size: all of its vertices lie at one place")
@@ -290,7 +279,7 @@ def check_mesh(mesh: Mesh) -> None:
         raise CharacterError(f"the mesh has coordinates beyond {MOST_COORDINATE:,.0f}")
 
 
-def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = False) -> None:
+def check_generated(mesh: Mesh, image: Pixels, *, any_yaw: bool = False) -> None:
     """Check that a generated mesh may be what the picture shows.
 
     Args:
@@ -298,9 +287,8 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
         image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
         any_yaw: whether it may be turned about Z, which registration then undoes.
 
-    Raises:
-        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal
-            IoU; a `LowQualityError` without pictures for the last two.
+    Raises CharacterError, naming the first that fails of `check_mesh`, size, volume, share of crumbs and
+    frontal IoU; a `LowQualityError` without pictures for the last two.
     """
     check_mesh(mesh)
     low, high = mesh.bounds()
@@ -339,7 +327,7 @@ def share_of_parts(parts: Topology) -> float:
     return float(shares[shares >= PART].sum())
 
 
-def _largest_piece(image: NDArray[np.uint8]) -> float:
+def _largest_piece(image: Pixels) -> float:
     """Share 0-1 of the silhouette's area that its largest connected part holds."""
     labels, count = scipy.ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
     if count == 0:
@@ -349,7 +337,7 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
     return float(areas.max() / areas.sum())
 
 
-def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
+def _frontal_iou(mesh: Mesh, image: Pixels) -> float:
     """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin
     lines, or with the mesh brought to the height and the centre of the figure, whichever first suffices, else
     the best."""
@@ -363,7 +351,7 @@ def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     return max(best, iou(_silhouette(fitted(mesh, small), _SIZE), small, empty=0.0)) if small.any() else best
 
 
-def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
+def _silhouette(mesh: Mesh, size: int) -> Mask:
     try:
         return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
     except CharacterError:

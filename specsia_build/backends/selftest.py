@@ -29,9 +29,7 @@ _SIZE, LOOK_SIZE = 512, 256  # Pixels of the backend's picture, and of the pictu
 _SEED = 20_240_229  # Seed of the backend, so that two runs agree
 _MOST_LISTED = 8  # Candidates in the report, besides the mesh in its own frame
 FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its front's colour
-
 Triple = tuple[float, float, float]
-
 SKIN = (0.93, 0.76, 0.60)
 HAIR = (0.30, 0.18, 0.10)
 SHIRT = (0.80, 0.15, 0.15)
@@ -60,8 +58,7 @@ long, high and blue, its right arm short, low and green, and its chest wears a c
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about
-    it.
+    """Result of a backend on the built-in figure: its mesh in the 48 frames, the best first, and facts.
 
     `volume` is that of closed parts in cubic units, None without any; `reading` is None except for files.
     """
@@ -136,9 +133,7 @@ def figure() -> Mesh:
 def selftest(backend: Backend) -> SelfTest:
     """Run a backend on the built-in figure and find its mesh's frame; a CharacterError if it makes none."""
     truth = figure()
-    image, goal = (
-        next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (_SIZE, LOOK_SIZE)
-    )
+    image, goal = (next(FastRenderer().render(truth, [Camera(0.0, s)])).color for s in (_SIZE, LOOK_SIZE))
     readings: list[Reading] = []
     ground_truth = (lambda: truth) if backend.sees_ground_truth else None
     start = time.perf_counter()
@@ -147,9 +142,7 @@ def selftest(backend: Backend) -> SelfTest:
     if len(mesh.faces) > 0:
         mesh = compacted(mesh)
     check_mesh(mesh)
-    candidates = sorted(
-        in_frames(mesh, goal, "unlit"), key=lambda candidate: candidate.likeness, reverse=True
-    )
+    candidates = sorted(in_frames(mesh, goal, "unlit"), key=lambda c: c.likeness, reverse=True)
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
@@ -165,23 +158,18 @@ def report(result: SelfTest) -> Sequence[str]:
     volume = "no closed part" if result.volume is None else f"signed volume {result.volume:.4f}"
     lines.append(f"{plural(result.faces, 'face')}, {volume}, {result.seconds:.1f} s")
     best, margin = result.candidates[0], result.margin
-    if best.likeness.iou < LEAST_IOU:
-        verdict = (
-            f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
-        )
+    reached = best.likeness.iou
+    if reached < LEAST_IOU:
+        verdict = f"shows the figure in no frame: its silhouette has an IoU of {reached:.2f} at most"
     elif margin < 0:
         read = () if result.reading is None else (result.reading.axes, result.reading.stated_in)
-        verdict = (
-            f"uses another frame; its meshes fit better, by {-margin:.3f}, with "
-            f"{stated_axes(best.matrix, *read)}"
-        )
+        axes_line = stated_axes(best.matrix, *read)
+        verdict = f"uses another frame; its meshes fit better, by {-margin:.3f}, with {axes_line}"
     elif result.inside_out:
         verdict = "returns its meshes inside out: reverse the order of each face's corners"
     elif margin == 0:
-        verdict = (
-            "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own "
-            "colours"
-        )
+        unknown = "shows the figure as well in another frame, so the frame is unknown"
+        verdict = f"{unknown}: its mesh needs its own colours"
     else:
         verdict = f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"
     return [*lines, f"{result.backend} {verdict}"]

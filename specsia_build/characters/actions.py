@@ -13,9 +13,7 @@ FRAME_RATE = 24.0  # Frames per second where a file counts in seconds, as in Ble
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
     """Indices of the actions that a pose names, none if no name fits, and the frame that it states or None.
 
-    Args:
-        names: of the file's actions.
-        pose: a name with an optional ``@frame``; ``@`` may stand in a name too.
+    A pose is a name with an optional ``@frame``; ``@`` may stand in a name too.
     """
     if indices := _indices(names, pose, str.__eq__):
         return indices, None
@@ -40,8 +38,7 @@ def _indices(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) 
     ends = [name.rpartition("|")[2] for name in names]
     for case in (str, str.casefold):
         for kind in (names, ends):
-            indices = [k for k, name in enumerate(kind) if fits(case(name), case(text))]
-            if indices:
+            if indices := [k for k, name in enumerate(kind) if fits(case(name), case(text))]:
                 return indices
     return []
 

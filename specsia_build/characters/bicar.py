@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Floats
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
@@ -25,7 +25,6 @@ _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
 
 BICAR_DRAWING = "image/image_reshape512.jpeg"  # A character's own drawing, below its folder
-
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
 
@@ -52,10 +51,8 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
     Each mesh takes the image with its own name, whatever its material library says. Parts to drop are ``m``,
-    ``e`` or ``eyes``, and objects and groups in them.
-
-    Raises:
-        CharacterError: if the body is missing, a mesh, an image or a rig cannot be read, or no part is left.
+    ``e`` or ``eyes``, and objects and groups in them. Raises CharacterError if the body is missing, a mesh,
+    an image or a rig cannot be read, or no part is left.
     """
     folder, root = entry.path, entry.within
     if not is_bicar(folder):
@@ -86,20 +83,19 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     mesh = concatenate([raw.mesh for raw in raws.values()])
     if moving:
         files.append(folder / METADATA)
+    sizes = [len(raw.mesh.faces) for raw in raws.values()]
     return RawMesh(
         mesh=mesh,
         moving=_moving(folder, root, mesh.vertices) if moving else None,
         parts=tuple(dict.fromkeys((*whole, *(part for raw in raws.values() for part in raw.parts)))),
         part_names=tuple(_PARTS[name] for name in raws),
-        face_part=np.repeat(
-            np.arange(len(raws), dtype=np.int32), [len(raw.mesh.faces) for raw in raws.values()]
-        ),
+        face_part=np.repeat(np.arange(len(raws), dtype=np.int32), sizes),
         files=tuple(dict.fromkeys(files)),
         warnings=tuple(warnings),
     )
 
 
-def _moving(folder: Path, root: Path, points: NDArray[np.float32]) -> RawMoving | None:
+def _moving(folder: Path, root: Path, points: Floats) -> RawMoving | None:
     """The rig of a procedural sample's vertices, with the built-in motions; None for other characters."""
     stated = stated_by(folder, root)
     if stated is None:
@@ -113,6 +109,5 @@ def _moving(folder: Path, root: Path, points: NDArray[np.float32]) -> RawMoving 
     bones = {name: node for node, name in enumerate(rig.skeleton.names)}
     moving, file = RawMoving(rig=replace(rig, points=points), humanoid=bones), built_in()
     placed = moving.turned(up_rotation("+y")).rig
-    return replace(
-        moving, motions=tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
-    )
+    motions = tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
+    return replace(moving, motions=motions)

@@ -26,9 +26,7 @@ CACHE_SETTING = "SPECSIA_CACHE"
 """Environment variable: the folder below which exported files are kept, in place of the user's cache."""
 
 _SCRIPT = "export_glb.py"
-
 EXPORT_SECONDS = 300.0  # How long Blender may take over one file
-
 _SCENE = "scene.glb"
 _FACTS = "scene.json"
 _IMAGES = "images.json"
@@ -56,11 +54,8 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
 def exported_document(path: Path, files: SideFiles) -> Document:
     """An FBX or .blend file as the glTF document that Blender exports once for the file and its images.
 
-    Images outside of the file are looked up by `files` alone.
-
-    Raises:
-        CharacterError: if Blender cannot read the file, or there is no Blender.
-        WriteError: if the export cannot be kept.
+    Images outside of the file are looked up by `files` alone. Raises CharacterError if Blender cannot read
+    the file, or there is no Blender, and WriteError if the export cannot be kept.
     """
     started: list[BlenderProcess] = []
     with contextlib.ExitStack() as stack:
@@ -82,9 +77,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                     (out / _IMAGES).write_text(json.dumps(named), encoding="utf-8")
             hints: dict[str, str] = remembered_json(folder / _IMAGES)
             images = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
-            digests = {
-                name: image and source_digest(image, files.root) for name, image in sorted(images.items())
-            }
+            digests = {name: at and source_digest(at, files.root) for name, at in sorted(images.items())}
             folder = _cached(hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest())
             if not _is_whole(folder, _FACTS):
                 places = {name: image and str(image.absolute()) for name, image in images.items()}
@@ -97,14 +90,11 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 raise trouble from error
             if isinstance(error, CharacterError) and not started:
                 raise
-            remedy = (
-                f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
-            )
-            raise CharacterError(f"{path.name} could not be read by Blender ({error}): {remedy}") from error
+            fix = f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            raise CharacterError(f"{path.name} could not be read by Blender ({error}): {fix}") from error
     facts = remembered_json(folder / _FACTS)
-    document = parse_document(
-        path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True
-    )
+    scene = (folder / _SCENE).read_bytes()
+    document = parse_document(path, scene, files, float(facts["fps"]), is_export=True)
     for name in (base_name(hints[name]) for name, image in images.items() if image is None):
         document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
     for warning in facts["warnings"]:
@@ -119,6 +109,5 @@ def _cached(digest: str) -> Path:
 
 def _is_whole(folder: Path, record: str) -> bool:
     """Whether a folder holds a record, which is written last, and the scene that belongs to the facts."""
-    return isinstance(remembered_json(folder / record), dict) and (
-        record != _FACTS or (folder / _SCENE).is_file()
-    )
+    has_scene = record != _FACTS or (folder / _SCENE).is_file()
+    return has_scene and isinstance(remembered_json(folder / record), dict)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import MotionFile
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
 from specsia_build.characters.polygons import numbers
@@ -20,7 +20,6 @@ from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
 
 MOST_JOINTS = 10_000
-
 _CHANNEL = re.compile(r"[XYZ](position|rotation)", re.IGNORECASE)
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?"
 _OFFSET = re.compile(rf"\w+(\s+[-+]?{_NUMBER}){{3}}", re.IGNORECASE)
@@ -50,10 +49,8 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
 
     Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
     The joints of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn
-    or move is upright, where the motion begins, on the ground.
-
-    Raises:
-        CharacterError: if it is damaged or has no frames.
+    or move is upright, where the motion begins, on the ground. Raises CharacterError if it is damaged or has
+    no frames.
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header = _MOTION.search(data)
@@ -63,9 +60,8 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
             f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds"
         )
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
-    frames = _frames(
-        path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints)
-    )
+    width = sum(len(joint.channels) for joint in joints)
+    frames = _frames(path.name, data[header.end() :], int(header[1]), width)
     parents = np.array([joint.parent for joint in joints], np.int32)
     offsets = [joint.offset for joint in joints]
     skeleton = Skeleton.unturned([joint.name for joint in joints], parents, offsets)
@@ -85,18 +81,15 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
             if keyword in ("", "HIERARCHY", "{"):
                 continue
             if keyword in ("ROOT", "JOINT", "END") and (keyword == "ROOT") != bool(open_):
-                joints.append(
-                    _Joint("" if keyword == "END" else " ".join(words[1:]), open_[-1] if open_ else -1)
-                )
+                label = "" if keyword == "END" else " ".join(words[1:])
+                joints.append(_Joint(label, open_[-1] if open_ else -1))
                 open_.append(len(joints) - 1)
             elif keyword == "}" and open_:
                 open_.pop()
             elif keyword == "OFFSET" and open_ and _OFFSET.fullmatch(part.strip()):
                 joints[open_[-1]].offset = tuple(map(float, words[1:]))
             elif keyword == "CHANNELS" and open_ and _are_channels(words[1:]):
-                joints[open_[-1]].channels = [
-                    (word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]
-                ]
+                joints[open_[-1]].channels = [(w[1:].lower(), "XYZ".index(w[0].upper())) for w in words[2:]]
             else:
                 raise CharacterError(
                     f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here"
@@ -114,7 +107,7 @@ def _are_channels(words: Sequence[str]) -> bool:
     return bool(words) and words[0] == str(len(words) - 1) == str(len(named))
 
 
-def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:
+def _frames(name: str, data: bytes, count: int, width: int) -> Doubles:
     """The channels of each frame, (F, C): all frames, at least as many as stated."""
     memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
@@ -126,9 +119,7 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     return np.asarray(values.reshape(-1, width))
 
 
-def _tracks(
-    joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]
-) -> Iterator[Track]:
+def _tracks(joints: Sequence[_Joint], times: Doubles, frames: Doubles) -> Iterator[Track]:
     column = 0
     for node, joint in enumerate(joints):
         channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles
 from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
 
@@ -23,17 +24,12 @@ if TYPE_CHECKING:
     from specsia_build.animation.skeleton import Skeleton
 
 Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint or node
-
 MANIFEST_SPLITS = ("train", "validation", "test")
-
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check
-UNSETTLED = frozenset(
-    {"fbx", "obj", "ply"}
-)  # Formats whose exporters keep to no convention: `AUTO` by default
+UNSETTLED = frozenset({"fbx", "obj", "ply"})  # Formats whose exporters keep no convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
-# Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name
-MOST_ID_BYTES = 100
+MOST_ID_BYTES = 100  # Bytes; a motion's name and numbers of camera and frame fit behind it in a file name
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 """Errors that parsers raise for damaged or forged files; any other is a bug of this program, not caught."""
@@ -62,8 +58,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         front: the axis that it faces once `up` is turned to Z, or as `up`.
         sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
-        drop: names of parts to leave out.
-        drawing: the character's own frontal drawing.
         split: one of `MANIFEST_SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
@@ -121,7 +115,7 @@ class Skin:
     """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
 
     joints: NDArray[np.int32]
-    weights: NDArray[np.float64]
+    weights: Doubles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +154,7 @@ class RawMoving(Motions):
 
     rig: Rig
 
-    def turned(self, rotation: NDArray[np.float64]) -> RawMoving:
+    def turned(self, rotation: Doubles) -> RawMoving:
         """The same for the mesh under a rotation (3, 3)."""
         matrix = np.eye(4)
         matrix[:3, :3] = rotation
@@ -179,7 +173,6 @@ class RawMesh(ByShape):
         files: every file read, and every file that was looked for but is missing, for staleness checks.
         warnings: about what was left out or repaired.
         skinned: whether a skin posed the vertices.
-        animations: number of clips in the file.
         landmarks: names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates.
         names: further names that `drop` may give: of nodes above a part, of meshes.
         part_names: names of each part, its own first, then those of the nodes above, nearest first.
@@ -207,7 +200,6 @@ class Character(RawMesh):
     """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file.
 
     Attributes:
-        entry: where it comes from.
         unsure: whether the front is neither stated nor found.
         doubts: results of checks; their sentences are among the warnings.
     """

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import Entry
 from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError
@@ -20,7 +20,7 @@ def drawing_files(drawing: Path) -> tuple[Path, ...]:
     return (drawing, *(drawing.parent / name for name in MASK_NAMES))
 
 
-def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _silhouette(path: Path, root: Path, pixels: Pixels) -> Pixels:
     if (pixels[..., 3] < 255).any():
         return pixels[..., 3]
     _, *beside = drawing_files(path)
@@ -38,17 +38,11 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
     return np.where((pixels[..., :3] >= _PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
-def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def drawn_frontal(entry: Entry, front: Pixels) -> Pixels:
     """The drawing as the frontal view, scaled and shifted to give its figure the render's height and centre.
 
-    Its silhouette is its alpha, a mask file beside it, or all but paper. CharacterError without a figure.
-
-    Args:
-        entry: the character, with the path of its drawing.
-        front: (H, W, 4) uint8, the frontal render.
-
-    Returns:
-        (H, W, 4) uint8 sRGB, straight alpha.
+    Its silhouette is its alpha, a mask file beside it, or all but paper. CharacterError without a figure. The
+    render `front` and the result are (H, W, 4) uint8 sRGB, straight alpha.
     """
     if entry.drawing is None:
         raise CharacterError(

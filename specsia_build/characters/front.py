@@ -1,7 +1,6 @@
-"""Small networks that score which of four views shows a character from the front.
+"""Small networks that score by colours and depths of four views which shows a character from the front.
 
-Each sees colours and depths of each view and a few measures of them; a view's score depends on all four views
-in order. ``python -m benchmarks.front`` trains one.
+``python -m benchmarks.front`` trains one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,9 +71,8 @@ def measures(crop: Floats) -> Floats:
     steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(planes[:3], axis=2)).max(axis=0))
     inner = scipy.ndimage.minimum_filter(crop[..., 3] > 0.9, _BORDER, mode="nearest")
     contrast = bands @ (np.minimum(steps, _STEP) * inner).sum(axis=1) / height**2
-    unlike = (
-        bands @ (np.abs(planes - planes[:, :, ::-1]).max(axis=0) * on).sum(axis=1) / np.maximum(pixels, 1)
-    )
+    apart = np.abs(planes - planes[:, :, ::-1]).max(axis=0)
+    unlike = bands @ (apart * on).sum(axis=1) / np.maximum(pixels, 1)
     place = np.where(pixels > 0, places / np.maximum(pixels, 1) - (on @ at).sum() / on.sum(), 0) / height
     scaled = (3 * unlike, np.log(contrast + 3e-5) / 2 + 4, pixels * BANDS / height**2, 4 * place)
     return np.array([*np.concatenate(scaled), np.log(width / height)], np.float32)
@@ -98,9 +96,8 @@ def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> 
     folded = _folded(crops).reshape(len(crops), FRONT_SIZE // 2, FRONT_SIZE // 2, -1)
     second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")
     last = _folded(_convolved(_convolved(second, tensors, "third"), tensors, "fourth", 1)).max(axis=3)
-    seen = np.concatenate(
-        [last.reshape(len(crops), -1), second[:, : len(second[0]) // 2].max(axis=(1, 2))], axis=1
-    )
+    upper = second[:, : len(second[0]) // 2].max(axis=(1, 2))
+    seen = np.concatenate([last.reshape(len(crops), -1), upper], axis=1)
     return np.concatenate([layer(seen, tensors, "view"), measured], axis=1)
 
 
@@ -119,6 +116,5 @@ def _convolved(x: Floats, tensors: Mapping[str, Floats], name: str, stride: int 
 def _folded(x: Floats) -> Floats:
     """Squares of 2 x 2 pixels of pictures (N, H, W, C) as (N, H / 2, W / 2, 4, C)."""
     count, half = len(x), x.shape[1] // 2
-    return (
-        x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(count, half, half, 4, -1)
-    )
+    squares = x.reshape(count, half, 2, half, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+    return squares.reshape(count, half, half, 4, -1)

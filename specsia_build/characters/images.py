@@ -7,10 +7,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
+from specsia_build.arrays import Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 from specsia_build.rendering.mesh import Texture, Wrap
@@ -38,15 +38,13 @@ _DECODER_ERRORS = (
 
 def load_texture(
     source: Path | bytes, name: str, root: Path | None = None, *, upright: bool = False
-) -> NDArray[np.uint8]:
+) -> Pixels:
     """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
     `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
     orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to pixels as stored.
-
-    Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192.
-        CostError: if it would take more memory than is left for the character.
+    Raises CharacterError if it is missing, damaged, not a known kind of image or larger than 8192 x 8192, and
+    CostError if it would take more memory than is left for the character.
     """
     data = (
         source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
@@ -76,7 +74,7 @@ def load_texture(
         raise CharacterError(f"{name} is an image that cannot be read ({why}): save it as PNG") from error
 
 
-def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
+def _ktx2(data: bytes, name: str) -> Pixels:
     """Decode a KTX2 image of Basis Universal (KHR_texture_basisu)."""
     import opengl_basisu
 
@@ -91,7 +89,7 @@ def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
         raise CharacterError(f"{name} is an image that cannot be read ({error}): save it as PNG") from error
 
 
-def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def with_opacity(colour: Pixels | None, cutout: Pixels) -> Pixels:
     """Pixels of a colour image, white where it is None, with the opacity that another image holds.
 
     That is its alpha, or its luminance where it is opaque. The result has the larger size: a strand is drawn
@@ -107,7 +105,7 @@ def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) ->
     return np.dstack([_resized(colour[..., :3], width, height), _resized(alpha, width, height)])
 
 
-def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels))
@@ -115,14 +113,14 @@ def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 
 
 def as_texture(
-    pixels: NDArray[np.uint8], wrap: tuple[Wrap, Wrap] = ("repeat", "repeat"), nearest: bool = False
+    pixels: Pixels, wrap: tuple[Wrap, Wrap] = ("repeat", "repeat"), nearest: bool = False
 ) -> Texture:
     """Pixels (H, W, 4) uint8 as a texture; the memory that drawing it takes is counted."""
     memory.take(DRAWN_TEXEL_COST * pixels.shape[0] * pixels.shape[1])
     return Texture(pixels, wrap, nearest)
 
 
-def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+def _plain_png(image: Image.Image, data: bytes) -> Pixels | None:
     """Decode an opened PNG 5x as fast as Pillow, (H, W, 4) uint8; None for palettes, rare or damaged ones."""
     is_plain = image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
     if not is_plain or "transparency" in image.info or getattr(image, "is_animated", False):
@@ -143,7 +141,7 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     return out
 
 
-def rgba_of(image: Image.Image) -> NDArray[np.uint8]:
+def rgba_of(image: Image.Image) -> Pixels:
     """Pixels of an opened image, (H, W, 4) uint8."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image, dtype=np.float64)

@@ -42,8 +42,7 @@ def built_in() -> MotionFile:
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
     """Read a file of motions, one of `SUFFIXES`; no file may lie outside `root`, its own folder by default.
 
-    Raises:
-        CharacterError: if it cannot be read, or needs more memory than a worker may use.
+    Raises CharacterError if it cannot be read, or needs more memory than a worker may use.
     """
     try:
         with memory.counting(path.name):
@@ -67,10 +66,9 @@ def _read(path: Path, root: Path) -> MotionFile:
     from specsia_build.characters.blender import exported_document
     from specsia_build.characters.gltf.document import load_document
 
-    is_blender = suffix in (".fbx", ".blend")
-    return _of_document(
-        exported_document(path, SideFiles(path, root)) if is_blender else load_document(path, root)
-    )
+    if suffix in (".fbx", ".blend"):
+        return _of_document(exported_document(path, SideFiles(path, root)))
+    return _of_document(load_document(path, root))
 
 
 def _of_document(document: Document) -> MotionFile:
@@ -89,9 +87,7 @@ def _of_document(document: Document) -> MotionFile:
         path.name,
         skeleton,
         front=front or ("+y" if nodes.is_vrm0(document) else "-y"),
-        motions=tuple(
-            motion if motion.name else replace(motion, name=path.stem) for motion in motions.motions
-        ),
+        motions=tuple(m if m.name else replace(m, name=path.stem) for m in motions.motions),
         spoilt=motions.spoilt,
         humanoid=motions.humanoid,
         warnings=tuple(document.warnings),
@@ -106,15 +102,12 @@ def motion_for(
     The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises
     CharacterError if the two have too little in common, or it would cost too much memory.
     """
-    source = figure_moved(
-        file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion
-    )
+    turn = front_rotation(file.front) @ up_rotation(file.up)
+    source = figure_moved(file.skeleton, turn, file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
             played = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
-    return played.motion, (
-        *file.warnings,
-        *(f"'{motion.name}' of {file.name}: {note}" for note in played.notes),
-    )
+    notes = [f"'{motion.name}' of {file.name}: {note}" for note in played.notes]
+    return played.motion, (*file.warnings, *notes)

@@ -6,8 +6,8 @@ from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.characters.images import as_texture, load_texture, with_opacity
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
@@ -91,7 +91,7 @@ class MaterialBuilder:
     texture: Path | None
     library: dict[str, MtlMaterial] = field(default_factory=dict)
     _override: Texture | None = None
-    _decoded: dict[str, NDArray[np.uint8] | None] = field(default_factory=dict)
+    _decoded: dict[str, Pixels | None] = field(default_factory=dict)
     _textures: dict[tuple[str | None, str | None], Texture] = field(default_factory=dict)
 
     def __post_init__(self, libraries: Iterable[str]) -> None:
@@ -143,7 +143,7 @@ class MaterialBuilder:
             alpha_mode=_alpha_mode(opacity, texture if cutout is not None else None),
         )
 
-    def _pixels(self, name: str | None) -> NDArray[np.uint8] | None:
+    def _pixels(self, name: str | None) -> Pixels | None:
         """Pixels of an image; None, with a warning, where there is none that can be read."""
         if name is None:
             return None

@@ -1,8 +1,7 @@
-"""Read Wavefront OBJ files.
+"""Read Wavefront OBJ files, whose whole text is parsed in arrays, as files of a hundred megabytes are usual.
 
-The whole text is parsed in arrays, since files of a hundred megabytes are usual. General readers merge
-vertices that differ in normals only, skip damaged lines silently, and follow names of libraries and textures
-out of the folder.
+General readers merge vertices that differ in normals only, skip damaged lines silently, and follow names of
+libraries and textures out of the folder.
 """
 
 import io
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, decode_text
@@ -51,10 +51,10 @@ class _ObjText:
         face_line: (F,), the line of each face, to place it among `statements`.
     """
 
-    points: NDArray[np.float64]
-    point_colors: NDArray[np.float64] | None
-    uv: NDArray[np.float64]
-    normals: NDArray[np.float64]
+    points: Doubles
+    point_colors: Doubles | None
+    uv: Doubles
+    normals: Doubles
     corners: Ints
     is_incomplete: bool
     first: Ints
@@ -66,11 +66,8 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
     Objects and groups are parts. Kd and vertex colours (``v x y z r g b``) are sRGB; textures replace them.
-
-    A `plain` one has one material, with the entry's texture.
-
-    Raises:
-        CharacterError: if the file or the entry's texture cannot be read, or no face is left.
+    A `plain` one has one material, with the entry's texture. Raises CharacterError if the file or the entry's
+    texture cannot be read, or no face is left.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     text = _parse(files.read(path), path.name)
@@ -102,7 +99,7 @@ class _Lines:
         stops = self.ends[at[np.append(cuts[1:], len(at)) - 1]].tolist() if len(at) else []
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
-    def numbers(self, at: Ints, count: int) -> NDArray[np.float64]:
+    def numbers(self, at: Ints, count: int) -> Doubles:
         """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if len(at) == 0:
             return np.zeros((0, count))
@@ -152,7 +149,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
     )
 
 
-def _attribute(lines: _Lines, at: Ints, count: int) -> NDArray[np.float64]:
+def _attribute(lines: _Lines, at: Ints, count: int) -> Doubles:
     """Numbers of ``vt`` or ``vn`` lines, (L, count); NaN if a line is damaged."""
     try:
         return lines.numbers(at, count)
@@ -233,9 +230,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     """The mesh of the faces that lie in none of the dropped parts."""
     part, part_names, material, material_names = _label_faces(text)
     dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
-    triangles, face = polygons.triangulate(
-        text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped)
-    )
+    kept = ~np.isin(part, dropped)
+    triangles, face = polygons.triangulate(text.points, text.corners[:, 0], text.first, kept)
     if len(triangles) == 0:
         raise CharacterError(
             f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}"

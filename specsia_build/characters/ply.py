@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, MtlMaterial, base_name
@@ -18,18 +19,9 @@ from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
-_TYPES = {
-    "char": "b",
-    "uchar": "B",
-    "short": "h",
-    "ushort": "H",
-    "int": "i",
-    "uint": "I",
-    "float": "f",
-    "double": "d",
-}
+_TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I"}
+_TYPES |= {"float": "f", "double": "d", "float32": "f", "float64": "d"}
 _TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
-_TYPES |= {"float32": "f", "float64": "d"}
 """Codes of the types, which `struct` and NumPy share."""
 
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -37,7 +29,6 @@ _MAX_HEADER = 1 << 20
 _NUMBER_COST = 16  # Bytes of memory, measured, for a number of a text file
 _UNEVEN_COST = 110  # The same for a property of a row whose lists differ
 _VALUE_COST = 16  # The same for a value kept
-
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 
@@ -63,11 +54,9 @@ def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
     Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the texture is that of the first ``comment
-    TextureFile`` line, else the entry's. A PLY has no parts to drop.
-
-    Raises:
-        CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
+    coordinates of face corners or vertices have v up; the texture is that of the first
+    ``comment TextureFile`` line, else the entry's. A PLY has no parts to drop. Raises CharacterError if the
+    file or the entry's texture cannot be read, or it has no faces.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     elements, textures = _parse(files.read(path), path.name)
@@ -76,9 +65,8 @@ def read_ply(entry: Entry) -> RawMesh:
     corners, sides = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
-    if not (
-        np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
-    ):
+    are_inside = corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
+    if not (are_inside and np.isfinite(corners).all()):
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])
@@ -210,7 +198,7 @@ def _length(reader: struct.Struct, body: bytes, at: int) -> int:
     return int(value)
 
 
-def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+def _stacked(columns: _Columns, names: tuple[str, ...]) -> Doubles | None:
     """Scalar properties side by side, (N, len(names)); None if one is missing."""
     if any(name not in columns or columns[name].counts is not None for name in names):
         return None
@@ -218,9 +206,7 @@ def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] |
         return np.stack([columns[name].values.astype(np.float64) for name in names], axis=1)
 
 
-def _uv(
-    vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints
-) -> NDArray[np.float32] | None:
+def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: Ints) -> Floats | None:
     """Texture coordinates of each corner with v down, (T, 3, 2); None where the file has none."""
     per_corner = face.get("texcoord")
     if per_corner is not None and per_corner.counts is not None and (per_corner.counts == 2 * sides).all():
@@ -233,7 +219,7 @@ def _uv(
     return polygons.image_uv(uv)
 
 
-def _colors(vertex: _Columns) -> NDArray[np.float32] | None:
+def _colors(vertex: _Columns) -> Floats | None:
     """Linear RGB and opacity of each vertex, (N, 4)."""
     if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
         return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Floats, Mask
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
@@ -18,29 +19,23 @@ Corners = NDArray[np.float64]
 # Maximum for a character; instances of one mesh could otherwise multiply without end
 MAX_TRIANGLES = 20_000_000
 
-# Bytes of memory, measured, that each takes from its being read until it is drawn
-TRIANGLE_COST = 200
+TRIANGLE_COST = 200  # Bytes of memory, measured, that each takes from its being read until it is drawn
 VERTEX_COST = 150
 POLYGON_COST = 120
 
 # Maximum corners of a polygon that is cut by its shape: the time may grow with their square
 MOST_CORNERS = 4096
-# Bytes of memory for a corner of a polygon of more than four while its shape is looked at
-_CORNER_COST = 300
+_CORNER_COST = 300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
 _MOST_PAST_ONE = 2.0
 
 
-def triangulate(
-    points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]
-) -> tuple[Ints, Ints]:
+def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: Mask) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
     Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are
     indices into `points` (V, 3), polygons in order, beginning at `first` (P + 1,); `keep` (P,): wanted ones.
-
-    Returns:
-        Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) each comes from.
+    Returns triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) of each.
     """
     memory.ask(POLYGON_COST * len(keep))
     sides = np.diff(first)
@@ -62,11 +57,8 @@ def triangulate(
     large = np.flatnonzero(keep & (sides > 4) & (sides <= MOST_CORNERS))
     begin, spare = np.cumsum(per_polygon) - per_polygon, np.zeros(len(triangles), dtype=bool)
     for index, flat in _concave(points, corners, first, large):
-        ears = (
-            mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
-            .reshape(-1, 3)
-            .astype(np.int64)
-        )
+        cut = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
+        ears = cut.reshape(-1, 3).astype(np.int64)
         (ux, uy), (vx, vy) = ((flat[ears[:, k]] - flat[ears[:, 0]]).T for k in (1, 2))
         ears = np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
         rows = slice(begin[index], begin[index] + per_polygon[index])
@@ -77,19 +69,18 @@ def triangulate(
     return (triangles[~spare], polygon[~spare]) if spare.any() else (triangles, polygon)
 
 
-def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _cut_across(quads: NDArray[np.float64]) -> Mask:
     """Which quads (Q, 4, 3) are cut from the second corner to the fourth, not from the first to the third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
-    def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
+    def is_inside(a: Corners, b: Corners, c: Corners, d: Corners) -> Mask:
         """Whether the diagonal from a to c lies inside: the triangles on both sides of it face one way."""
         return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)) > 0)
 
     with np.errstate(invalid="ignore", over="ignore"):
         shorter = np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1)
         first_inside, second_inside = is_inside(a, b, c, d), is_inside(b, c, d, a)
-    across: NDArray[np.bool_] = np.where(first_inside == second_inside, shorter, second_inside)
-    return across
+    return np.asarray(np.where(first_inside == second_inside, shorter, second_inside))
 
 
 def _concave(
@@ -138,14 +129,14 @@ def full_scale(colours: NDArray[np.floating]) -> float:
     return 255.0 if np.max(colours, initial=0.0, where=np.isfinite(colours)) > _MOST_PAST_ONE else 1.0
 
 
-def linear_colors(display: NDArray[np.floating], whole: float) -> NDArray[np.float32]:
+def linear_colors(display: NDArray[np.floating], whole: float) -> Floats:
     """Opaque linear colours (N, 4) of display colours (N, 3) in 0-`whole`; white where they are NaN."""
     linear = np.ones((len(display), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(display / whole, nan=1.0))
     return linear
 
 
-def image_uv(uv: NDArray[np.floating]) -> NDArray[np.float32]:
+def image_uv(uv: NDArray[np.floating]) -> Floats:
     """Texture coordinates (..., 2) with v up as those with v down."""
     with np.errstate(over="ignore"):
         return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
@@ -166,11 +157,9 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
         return mesh
     x, y, z = np.moveaxis(mesh.normals, 2, 0)
     lost = (x == 0) & (y == 0) & (z == 0)
-    return (
-        replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
-        if lost.any()
-        else mesh
-    )
+    if not lost.any():
+        return mesh
+    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
 
 
 def without_covered_colours(mesh: Mesh) -> Mesh:

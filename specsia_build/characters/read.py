@@ -47,27 +47,19 @@ class AnimatedCharacter(RawMoving):
 def read_character(entry: Entry) -> Character:
     """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if needed.
 
-    Every vertex that a face uses is finite and the surface has an extent.
-
-    Raises:
-        CharacterError: if it cannot be built, or needs more memory than a worker may use.
+    Every vertex that a face uses is finite and the surface has an extent. Raises CharacterError if it cannot
+    be built, or needs more memory than a worker may use.
     """
     return _read_within_memory(entry, moving=False)
 
 
 def read_animated(entry: Entry) -> AnimatedCharacter:
-    """Read a character with its rig and motions; formats without rigs give a skeleton of one node.
-
-    Raises:
-        CharacterError: as `read_character`.
-    """
+    """Read a character with its rig and motions as `read_character`; formats without rigs give one node."""
     character = _read_within_memory(entry, moving=True)
     moving, points = character.moving, character.mesh.vertices
     if moving is None:
-        node = Rig.unturned(
-            ("",), np.array([-1], np.int32), np.zeros((1, 3)), points, np.ones((len(points), 1))
-        )
-        moving = RawMoving(rig=node)
+        root, weights = np.array([-1], np.int32), np.ones((len(points), 1))
+        moving = RawMoving(rig=Rig.unturned(("",), root, np.zeros((1, 3)), points, weights))
     return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
 
 
@@ -152,10 +144,8 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
         if values is not None and not np.isfinite(values).all():
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
             repaired[attribute] = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, filling)
-    warnings = [
-        f"{name} has {attribute} with numbers that are not finite, which were replaced"
-        for attribute in repaired
-    ]
+    end = "with numbers that are not finite, which were replaced"
+    warnings = [f"{name} has {attribute} {end}" for attribute in repaired]
     return replace(mesh, **repaired) if repaired else mesh, warnings
 
 
@@ -197,20 +187,15 @@ def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
 
 def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, what: str) -> list[Doubt]:
     """The warning if the evidence is for another axis; only joints contradict what a manifest states."""
-    if (
-        evidence.axis is None
-        or evidence.axis == taken
-        or (stated not in (None, AUTO) and not evidence.strong)
-    ):
+    is_weak = stated not in (None, AUTO) and not evidence.strong
+    if evidence.axis is None or evidence.axis == taken or is_weak:
         return []
     line = f'"{key}": "{evidence.axis}" in its manifest line'
     if stated == AUTO:
         end = f'so it was turned; {line} says the same, "{key}": "{taken}" leaves it as it was'
     else:
-        end = (
-            f"not {taken} as its {'format has it' if stated is None else 'manifest line states'}: {line} "
-            "turns it"
-        )
+        origin = "format has it" if stated is None else "manifest line states"
+        end = f"not {taken} as its {origin}: {line} turns it"
     return [Doubt(f"{what}, {evidence.why}, {end}", Fix(key, evidence.axis, evidence.why))]
 
 

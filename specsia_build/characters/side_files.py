@@ -18,10 +18,8 @@ class SideFiles:
 
     Absolute paths, drives and ways out of the root belong to the author's machine: their last part counts.
     Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
-
-    Args:
-        mesh_file: others are searched beside it, below its folder, and in folders of images above.
-        root: folder that none of them may lie outside of, links followed; None is the mesh file's own.
+    Files are searched beside the mesh file, below its folder, and in folders of images above, within `root`,
+    by default its own folder.
 
     Attributes:
         tried: the mesh file, every file read or missing, and every search, as keys in order.

@@ -32,9 +32,7 @@ from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
 
 MAX_SAMPLES = 100_000
-
 MOST_WALKED = 5_000_000  # Files and folders of a source
-
 DEFAULT_SAMPLE_SEED = 42
 
 _KINDS = (
@@ -104,16 +102,10 @@ def _samples(source: str, scratch: Path) -> Source:
         )
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
     folder = scratch / f"sample-{seed}"
-    common: dict[str, Any] = {
-        "license": LICENSE,
-        "source": SOURCE,
-        "root": folder,
-        "sample": Sample(seed, SAMPLES_VERSION),
-    }
+    common: dict[str, Any] = {"license": LICENSE, "source": SOURCE, "root": folder}
+    common["sample"] = Sample(seed, SAMPLES_VERSION)
     paths = [folder / str(index) for index in range(count)]
-    entries = tuple(
-        Entry(path.name, "3dbicar", path, drawing=path / BICAR_DRAWING, **common) for path in paths
-    )
+    entries = tuple(Entry(p.name, "3dbicar", p, drawing=p / BICAR_DRAWING, **common) for p in paths)
     return Source(f"sample:{count}{'' if seed == DEFAULT_SAMPLE_SEED else f'@{seed}'}", "sample", entries)
 
 
@@ -130,20 +122,13 @@ def _folder(folder: Path, name: str) -> Source:
         raise UsageError(
             f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}"
         )
-    notes = [
-        f"{path.name} was not read: give it in the folder's place" for path in sorted(folder.glob("*.jsonl"))
-    ]
+    manifests = sorted(folder.glob("*.jsonl"))
+    notes = [f"{path.name} was not read: give it in the folder's place" for path in manifests]
     entries, unread = _identified(folder, paths)
     if unread:
         notes.append(f"of one name only the most complete format is read, and not {some(unread)}")
-    return Source(
-        name, "folder" if meshes and paths is not posed else "3dbicar", _sorted(entries), tuple(notes)
-    )
-
-
-def _stem(path: Path) -> str:
-    """The name of a mesh file without its suffix, or that of a 3DBiCar folder."""
-    return path.stem if path.suffix.lower() in FORMATS else path.name
+    kind = "folder" if meshes and paths is not posed else "3dbicar"
+    return Source(name, kind, _sorted(entries), tuple(notes))
 
 
 def _walked(top: Path) -> tuple[list[Path], list[Path]]:
@@ -172,9 +157,8 @@ def _walked(top: Path) -> tuple[list[Path], list[Path]]:
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        meshes += [
-            folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."
-        ]
+        shown = [name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."]
+        meshes += [folder / name for name in shown]
     return meshes, posed
 
 
@@ -187,7 +171,8 @@ def _identified(top: Path, files: list[Path]) -> tuple[list[Entry], list[str]]:
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     groups = defaultdict[tuple[Path, str], list[Path]](list)
     for file in files:
-        groups[file.parent, _stem(file)].append(file)
+        stem = file.stem if file.suffix.lower() in FORMATS else file.name
+        groups[file.parent, stem].append(file)
     shared = Counter(safe_id(stem).casefold() for _, stem in groups)
     taken: set[str] = set()
     entries: list[Entry] = []
@@ -211,7 +196,6 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
 
 
 _MOST_BYTES, _MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
-
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
 
@@ -244,17 +228,14 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     """Read the characters of a ``.jsonl`` manifest, in its order.
 
     A line that cannot be used becomes an entry with a `problem`, under its own id if possible and else under
-    ``line-{n}``. Blank lines are skipped.
-
-    Raises:
-        UsageError: if the file cannot be read or is too long, or no line of it has an id.
+    ``line-{n}``. Blank lines are skipped. Raises UsageError if the file cannot be read or is too long, or no
+    line of it has an id.
     """
     folders = {path.parent: path.parent.resolve()}
     try:
         with open_source_file(path, path.parent, _MOST_BYTES) as stream:
-            parsed = [
-                (number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)
-            ]
+            lines = _lines(stream, path.name)
+            parsed = [(number, _parse(path, number, line, folders)) for number, line in lines]
     except OSError as error:
         raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
     except CharacterError as error:
@@ -292,12 +273,10 @@ def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) 
     try:
         return _listed(manifest.parent, msgspec.json.decode(line, type=_Line), folders)
     except _LINE_ERRORS as error:
-        character_id: object = ""
+        stated: object = ""
         with contextlib.suppress(*_LINE_ERRORS):
-            character_id = msgspec.json.decode(line, type=dict[str, Any]).get("id")
-        usable = (
-            character_id if isinstance(character_id, str) and safe_id(character_id) == character_id else ""
-        )
+            stated = msgspec.json.decode(line, type=dict[str, Any]).get("id")
+        usable = stated if isinstance(stated, str) and safe_id(stated) == stated else ""
         return Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
 

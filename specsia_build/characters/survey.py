@@ -9,10 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from specsia_build import png
+from specsia_build.arrays import Pixels
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.read import read_character
@@ -91,9 +89,8 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
         placed = normalise(mesh.vertices, cameras, 1)
-        front = next(
-            iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1]))
-        )
+        posed = mesh.with_vertices(placed.apply(mesh.vertices))
+        front = next(iter(FastRenderer().render(posed, cameras[:1])))
     except CharacterError as error:
         return unread(entry, str(error)), b""
     doubts = tuple(one_colour(character, front.color, front.coverage))
@@ -121,9 +118,7 @@ def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
     return [tuple(values) for values in groups.values() if len(values) > 1]
 
 
-def one_colour(
-    character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]
-) -> Iterator[Doubt]:
+def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Doubt]:
     """The doubt about a character whose view 0 shows one colour, white too.
 
     The view is drawn without shading: color (S, S, 4) and coverage (S, S).
@@ -137,10 +132,8 @@ def one_colour(
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
     """Write lines of a manifest at `place` of a source's characters, with fixes that there is evidence for.
 
-    What entries state is kept; `facts` are theirs, in their order.
-
-    Raises:
-        UsageError: if a character lies outside that folder, or none has a file of its own.
+    What entries state is kept; `facts` are theirs, in their order. Raises UsageError if a character lies
+    outside that folder, or none has a file of its own.
     """
     if source.kind == "sample":
         raise UsageError(f"{source.name} is made again by each command, so no manifest can name its files")
@@ -153,18 +146,8 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
 
 
 _KEYS = (
-    "id",
-    "path",
-    "texture",
-    "up",
-    "front",
-    "sides",
-    "pose",
-    "drop",
-    "drawing",
-    "split",
-    "license",
-    "source",
+    *("id", "path", "texture", "up", "front", "sides", "pose"),
+    *("drop", "drawing", "split", "license", "source"),
 )
 
 

@@ -15,11 +15,9 @@ Architecture = Literal["tiny", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Reference = Literal["drawing", "none"]
 Perceptual = Literal["ssim", "vgg19", "none"]
-
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Steps = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
-
 DEFAULT_PRESET = "tiny"
 PATCH = 32  # Default side of a patch in pixels
 REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
@@ -41,8 +39,7 @@ def need_torch() -> None:
 class ModelConfig:
     """Architecture and inputs of a generator.
 
-    Attributes:
-        reference: `drawing` if the frontal drawing and the style of its contour are inputs, else `none`.
+    With the `reference` `drawing`, the frontal drawing and the style of its contour are inputs.
     """
 
     architecture: Architecture = "tiny"
@@ -73,7 +70,6 @@ class TrainConfig:
         anchor: strength of the pull back to the first weights, times the learning rate.
         ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
-        perceptual: kind of the perceptual loss.
         precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
     """
 

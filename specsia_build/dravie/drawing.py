@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.dravie.look_up import FALLOFF, FAR, LOOKED_UP_CHANNELS, ColourTables
 from specsia_build.rendering.drawn_contour import find_contour, ink_around
 from specsia_build.rendering.ink import Ink
@@ -30,7 +29,7 @@ UNKNOWN_CONTOUR = Ink.of_one(0, (0, 0, 0))  # Stands for the contour where there
 NO_CONTOUR = Ink.of_one(0, (255, 255, 255))  # That of a drawing without a contour
 
 
-def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+def near(pixels: Mask, reach: int) -> Mask:
     """Dilate a mask (H, W) by a square of 2 · `reach` + 1 pixels; outside the frame it is False."""
     return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
@@ -45,7 +44,7 @@ def visible_places(pos: Pixels, gt: Pixels, gt_mask: Pixels) -> tuple[Pixels, Pi
     return np.ascontiguousarray(pos[visible][:, :3]), np.ascontiguousarray(gt[visible][:, :3])
 
 
-Shares = float | NDArray[np.float64]
+Shares = float | Doubles
 NOWHERE = (np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.uint8))  # No positions, and no colours there
 
 

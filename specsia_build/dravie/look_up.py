@@ -13,9 +13,8 @@
 
 All are 0 where Zpos is transparent. Frontal pixels of equal position count as one, of their mean colour.
 Through the body the look-up is exact. By position it is exact within `EXACT` levels; beyond, the pixel that
-is taken is at most
-`SLACK` levels farther than the nearest: it is looked up in a grid of cells of two levels, each of which holds
-what is nearest to its centre.
+is taken is at most `SLACK` levels farther than the nearest: it is looked up in a grid of cells of two levels,
+each of which holds what is nearest to its centre.
 
 The cost of a colour of the palette at a place is its L1 difference from what Z shows there, in levels, plus
 the distance in (x, z) to where the drawing shows it, in levels.
@@ -29,7 +28,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Floats, Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.pictures.masks import box_around
 from specsia_build.pictures.palettes import COLOURS, palette_of
@@ -224,7 +223,7 @@ class ColourTables(NamedTuple):
     first: NDArray[np.int32]
     cells: NDArray[np.int32]
     flat: Pixels
-    palette: NDArray[np.float32]
+    palette: Floats
     distances: Pixels
 
     @staticmethod

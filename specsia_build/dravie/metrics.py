@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specsia_build.arrays import Floats, Pixels
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
@@ -42,23 +42,23 @@ MOST_PSNR = 100.0  # Decibels of a perfect picture
 _ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half a pixel's span
 
 
-def on_black(picture: Pixels) -> NDArray[np.float32]:
+def on_black(picture: Pixels) -> Floats:
     """Composite a picture on black: (H, W, 3) float32 in 0…1."""
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
 
 
-def on_white(picture: Pixels) -> NDArray[np.float32]:
+def on_white(picture: Pixels) -> Floats:
     """Composite a picture on white: (H, W, 3) float32 in 0…1."""
     alpha = picture[..., 3:].astype(np.float32) / 255
     return np.asarray(on_black(picture) + (1 - alpha), np.float32)
 
 
-def region(pair: Pair) -> NDArray[np.bool_]:
+def region(pair: Pair) -> Mask:
     """Pixels (H, W) that Z or Y* covers at all."""
     return np.asarray((pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0))
 
 
-def interior(pair: Pair) -> NDArray[np.bool_]:
+def interior(pair: Pair) -> Mask:
     """Pixels (H, W) that Z and the silhouette of Y* cover at least half, without those of the contour."""
     if pair.gt_mask is None:
         covered, line = pair.gt[..., 3], boundary_lines(pair.gt, PUBLISHED_RIM_PX)
@@ -67,16 +67,16 @@ def interior(pair: Pair) -> NDArray[np.bool_]:
     return np.asarray((pair.z[..., 3] >= HALF_COVERED) & (covered >= HALF_COVERED) & ~line)
 
 
-def _dark(picture: Pixels) -> NDArray[np.bool_]:
+def _dark(picture: Pixels) -> Mask:
     return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < _DARK))
 
 
-def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> NDArray[np.bool_]:
+def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> Mask:
     """Dark pixels (H, W) within `depth` px of the picture's edge; the border of the frame is not an edge."""
     return _dark(picture) & near(picture[..., 3] < HALF_COVERED, depth)
 
 
-def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
+def contour_lines(pair: Pair) -> Mask | None:
     """Pixels (H, W) of Y*'s contour, outside its silhouette; None where the contour is not dark."""
     if pair.gt_mask is None:
         lines = boundary_lines(pair.gt, PUBLISHED_RIM_PX)
@@ -162,15 +162,14 @@ def follow(here: Pixels, there: Pixels) -> PixelMatch:
         return PixelMatch(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + _ROUNDING
-    distance, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(
-        here.reshape(-1, 4)[pixels, :3]
-    )
+    tree = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others])
+    distance, nearest = tree.query(here.reshape(-1, 4)[pixels, :3])
     nearest = np.asarray(nearest)
     is_same = np.asarray(distance <= reach[nearest])
     return PixelMatch(pixels[is_same], others[nearest[is_same]])
 
 
-def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _span(positions: Floats, covered: Mask) -> Floats:
     """Distance (H, W) of positions (H, W, 3) from the nearer covered neighbour's, summed over both axes.
 
     The nearer, because positions jump across a fold, which is on one side only.
@@ -229,9 +228,8 @@ def _lpips(device: torch.device) -> _Comparison:
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
 
     def score(*pictures: NDArray[Any]) -> float:
-        return float(
-            network(*(torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures))
-        )
+        tensors = (torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)
+        return float(network(*tensors))
 
     return score
 
@@ -247,9 +245,8 @@ def _clip(device: torch.device) -> _Comparison:
         embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
         return embedding
 
-    return lambda result, truth: float(
-        torch.nn.functional.cosine_similarity(embedded(result), embedded(truth))
-    )
+    cosine = torch.nn.functional.cosine_similarity
+    return lambda result, truth: float(cosine(embedded(result), embedded(truth)))
 
 
 def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, ...]]:

@@ -23,9 +23,7 @@ RUN_FILE = "run.json"
 SEEN_FILE = "seen.json"
 STATE_FILE = "state.json"
 CHECKPOINTS_FOLDER = "checkpoints"
-
 ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
-
 NAME = "pretrained"
 # The run of that name, which `make pretrained` writes
 SHIPPED_RUN = Path(__file__).resolve().parent / "weights"
@@ -130,9 +128,7 @@ class SeenCharacters:
     def among(self, characters: _Characters) -> dict[str, str]:
         """Find the characters that the model has learnt from, by id or a view's content, with its own ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
-        owners = {
-            content: name for group in learnt for name, contents in group.items() for content in contents
-        }
+        owners = {view: name for group in learnt for name, contents in group.items() for view in contents}
         # Ids take precedence over contents.
         owners |= {name: name for group in learnt for name in group}
         known: dict[str, str] = {}

@@ -12,7 +12,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import COLOR, DEFAULT_CONFIG, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, LayerPngs, Side
 
 SCHEMAS = {
     "specsia": "the schema of specsia",
@@ -22,7 +22,6 @@ SCHEMAS = {
 """Schema of a dataset in words, by its kind."""
 
 _UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
-
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
@@ -47,9 +46,7 @@ class DatasetReader:
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         config, split, numbers = self.places[side][item]
         numbers_read = [row for frame in frames if (row := numbers[frame]) is not None]
         if len(numbers_read) < len(frames):
@@ -130,13 +127,12 @@ def _item(
 ) -> Item:
     row, views = clean.row, sorted(clean.numbers)
     sides = {TARGET: Side(TARGET, tuple(layer for layer in TARGET_LAYERS if layer in dataset.columns))}
+    shown = tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns)
     for name in (name for name, members in results.items() if key in members):
         member = results[name][key]
         values = tuple(member.ious.get(view) for view in views)
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
-        sides[name] = Side(
-            name, tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns), measured
-        )
+        sides[name] = Side(name, shown, measured)
     yaws = view_yaws(max(views) + 1)
     return Item(
         id=key,

@@ -85,9 +85,8 @@ def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
             f"{gallery.where} has nothing{split} to draw: {f'it has {there}' if there else _empty(gallery)}"
         )
     most = len(items) if choice.most is None else choice.most
-    ranked = sorted(
-        (-quality, k) for k, item in enumerate(items) if (quality := _quality(gallery, item)) is not None
-    )
+    qualities = [(_quality(gallery, item), k) for k, item in enumerate(items)]
+    ranked = sorted((-quality, k) for quality, k in qualities if quality is not None)
     numbers = [k for _, k in ranked[:most]] if ranked else spread(len(items), most)
     return tuple(items[k] for k in sorted(numbers))
 
@@ -128,9 +127,8 @@ def chosen_layers(
     main = {}
     for name, there in sides.items():
         main[name] = next(layer for layer in (GT, COLOR, *there) if layer in there)
-    pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [
-        *main.items()
-    ]
+    pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show]
+    pairs = pairs or [*main.items()]
     several = len({side for side, _ in pairs if side != TARGET}) > 1
     layers = []
     for maker, layer in dict.fromkeys(pairs):
@@ -213,9 +211,8 @@ class _Pictures:
     def check(self) -> None:
         """Raise a SpecsiaError if no picture could be drawn."""
         if not self._drawn:
-            raise SpecsiaError(
-                self.warnings[0] if self.warnings else "none of them has any of these pictures"
-            )
+            warnings = self.warnings or ["none of them has any of these pictures"]
+            raise SpecsiaError(warnings[0])
 
 
 def draw_turntable(
@@ -223,9 +220,7 @@ def draw_turntable(
 ) -> WrittenPicture:
     """Write a film (`.mp4`, `.webp` or `.png`) of characters that turn by their views, or of clips that play.
 
-    Args:
-        seconds: of a turn; clips play at their own pace.
-        fps: views or frames a second instead.
+    A turn takes `seconds`, and clips play at their own pace, unless `fps` states views or frames a second.
     """
     items, layers = _begin(gallery, out, choice, style, film=True)
     rates = {item.id: _rate(item, seconds, fps) for item in items}
@@ -238,9 +233,8 @@ def draw_turntable(
     def frames() -> Iterator[Pixels]:
         for k in range(count):
             numbers = {item.id: int(k * rates[item.id] // fastest) % item.frames for item in items}
-            frame = pictures.draw(
-                sheet, [(item, layer, numbers[item.id]) for item in items for layer in layers]
-            )
+            cells = [(item, layer, numbers[item.id]) for item in items for layer in layers]
+            frame = pictures.draw(sheet, cells)
             if k == count - 1:
                 pictures.check()
             yield frame
@@ -273,9 +267,8 @@ def draw_sheet(
     size = check_size(out, sheet.size)
     pictures = _Pictures(gallery, items, layers, lambda item: frames[item.id])
     padded = {key: [*numbers, *[-1] * (count - len(numbers))] for key, numbers in frames.items()}
-    picture = pictures.draw(
-        sheet, [(i, layer, frame) for i in items for layer in layers for frame in padded[i.id]]
-    )
+    cells = [(item, layer, frame) for item in items for layer in layers for frame in padded[item.id]]
+    picture = pictures.draw(sheet, cells)
     pictures.check()
     write_still(out, picture)
     return WrittenPicture(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))

@@ -13,17 +13,14 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
+from specsia_build.look.items import TARGET, Gallery, Item, LayerPngs, Measure, Side
 
 SCORES = "scores.json"
 SCORE_TABLES = "tables.md"
 RESULTS = "results"
 REPORT = "report.html"
-
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
-
 MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command continues it.\n"
-
 TRUTH, RAW = schema.GT, schema.COLOR  # Folders of the pictures of Y* and of Z, beside those of the methods
 UNREPAIRED = "raw"  # Side that shows Z itself
 
@@ -58,9 +55,7 @@ class EvaluationReader:
     places: Mapping[str, tuple[str, str, str | None]]
     numbers: Mapping[str, tuple[int, ...]]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """See `Reader`; every side has one layer."""
         first, character_id, clip = self.places[item]
         config, name = (first, TRUTH) if side == TARGET else self.sides[side]
@@ -97,11 +92,8 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
     methods = [method for method in scores["methods"] if method["repeat"] == 0]
     configs = list(dict.fromkeys(view["config"] for view in views))
     folders = {UNREPAIRED: RAW} | {method["label"]: method["folder"] for method in methods}
-    names = {
-        (config, label): label if len(configs) == 1 else f"{config}: {label}"
-        for config in configs
-        for label in folders
-    }
+    pairs = [(config, label) for config in configs for label in folders]
+    names = {(c, label): label if len(configs) == 1 else f"{c}: {label}" for c, label in pairs}
     measures = tuple(Measure(**measure) for measure in scores["measures"])
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for view in views:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from specsia_build.dataset.layers import LINE
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 
+LayerPngs = dict[str, list[bytes]]  # Pictures of frames as PNGs, by layer
 TARGET = "Y*"  # Name of the side that shows the clean target
 
 LAYER_TITLES = {
@@ -44,7 +45,6 @@ class Side:
     """One item by one maker: the clean target, a backend or a model.
 
     Attributes:
-        layers: layers that the reader has.
         values: one per frame, by measure; None where it could not be computed.
         facts: such as the parameters of its registration.
     """
@@ -80,7 +80,6 @@ class Item:
     """A character in its views, or a clip.
 
     Attributes:
-        frames: number of views or frames.
         sides: by name, the target first.
         yaws: turn of the camera in each view in degrees; None for a clip.
         fps, action: of a clip; None for views.
@@ -127,9 +126,7 @@ class FailedItem:
 class Reader(Protocol):
     """Reads the pictures of a gallery; used from several threads."""
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """Read PNGs of some frames, by layer."""
         ...
 

@@ -18,7 +18,7 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
-from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, Side
+from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, LayerPngs, Side
 from specsia_build.look.repair import gallery_of_repairs, holds_repairs
 from specsia_build.look.run import entries_of, gallery_of_run
 from specsia_build.look.sections import (
@@ -70,8 +70,7 @@ def page_of(where: str) -> Path:
 def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
     """Open a run, an evaluation, a repair or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
 
-    Returns:
-        The gallery, and a function that computes the tables of its report.
+    Returns the gallery, and a function that computes the tables of its report.
     """
     if holds_evaluation(Path(where)):
         return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
@@ -91,19 +90,14 @@ class SourceReader:
 
     pictures: Mapping[str, bytes]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         return {GT: [self.pictures[item]]}
 
 
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
     """Make the gallery of a source before a build; characters without a picture are listed as failed."""
     pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
-    warnings = {
-        character.id: (*([character.problem] if character.problem else []), *character.warnings)
-        for character in facts
-    }
+    warnings = {f.id: (*([f.problem] if f.problem else []), *f.warnings) for f in facts}
     items = [
         Item(
             id=character.id,
@@ -118,17 +112,8 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
         for character in facts
         if character.id in pictures
     ]
-    failed = [
-        FailedItem(
-            character.id,
-            character.id,
-            "read",
-            None,
-            "; ".join(warnings[character.id]) or "nothing can be drawn of it",
-        )
-        for character in facts
-        if character.id not in pictures
-    ]
+    reasons = {key: "; ".join(own) or "nothing can be drawn of it" for key, own in warnings.items()}
+    failed = [FailedItem(f.id, f.id, "read", None, reasons[f.id]) for f in facts if f.id not in pictures]
     warned = sum(map(bool, warnings.values()))
     return Gallery(
         kind="source",
@@ -151,9 +136,7 @@ class TurnedReader:
     paths: RunPaths
     entries: Mapping[str, Entry]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         all_cameras, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
         cameras = [all_cameras[k] for k in frames]
         views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)

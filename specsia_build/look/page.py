@@ -40,19 +40,12 @@ from specsia_build.pool import map_ahead
 STYLES = ("page.css", "viewer.css")
 # Parts of the page, in this order
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")
-
 _VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
-
 MOST_WITHIN = 29_000_000  # Most bytes of base64 pictures in a page, which thus stays below 30 MB
-
 REPORT_MARK = b"<title>specsia: "  # Text near the beginning of every page
-
 PICTURES_MARK = "specsia-report.txt"  # File in every folder of a page's pictures
-
 _PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
-
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
-
 _AHEAD = 64  # Items whose strips are made before those of the first are written
 
 _NUMBERS = {
@@ -74,18 +67,15 @@ def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dic
     frames, sides = strip_frames(item.frames), {}
     for name, side in item.sides.items():
         addresses = pictures.get(name, {})
-        entry: dict[str, Any] = {
-            "strips": {k: address for k, address in addresses.items() if k in LAYER_TITLES}
-        }
+        strips = {k: address for k, address in addresses.items() if k in LAYER_TITLES}
+        entry: dict[str, Any] = {"strips": strips}
         entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
         if side.values:
             entry["values"] = {}
             for key, values in side.values.items():
                 entry["values"][key] = [_rounded(values[k]) for k in frames]
         if side.facts:
-            entry["facts"] = {
-                key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()
-            }
+            entry["facts"] = {k: _rounded(v) if isinstance(v, float) else v for k, v in side.facts.items()}
         if name in problems:
             entry["problem"] = problems[name]
         sides[name] = entry
@@ -113,10 +103,8 @@ def _rounded(value: float | None) -> float | None:
 
 def failure_of(failed: FailedItem, pictures: Addresses) -> dict[str, Any]:
     """Entry of a failure in the document, with its first strip."""
-    strip = next(
-        (address for side in pictures.values() for layer, address in side.items() if layer in LAYER_TITLES),
-        None,
-    )
+    strips = [address for side in pictures.values() for k, address in side.items() if k in LAYER_TITLES]
+    strip = strips[0] if strips else None
     entry = {name: value for name, value in asdict(failed).items() if name != "side"}
     return entry | {"strip": strip, "frames": len(strip_frames(failed.frames)) if strip else 0}
 
@@ -222,9 +210,8 @@ class PagePictures:
         """The picture itself as a data URL, or its address relative to the page."""
         if self._in_memory is None:
             return f"{quote(self._folder.name)}/{name}"
-        return (
-            f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._in_memory[name]).decode()}"
-        )
+        data = base64.b64encode(self._in_memory[name]).decode()
+        return f"data:{TYPES[name.rpartition('.')[2]]};base64,{data}"
 
     def publish(self, render: Callable[[], str]) -> None:
         """Write the page over an earlier one, then remove pictures that only the earlier one showed."""
@@ -328,7 +315,7 @@ def html_of(document: Mapping[str, Any]) -> str:
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
     lost = tag("span", id="lost")
-    links = (
+    links = join(
         tag("li", tag("a", name, lost if key == "failures" else "", href=f"#{key}", data_view=key))
         for key, name in _VIEWS.items()
     )
@@ -336,9 +323,7 @@ def html_of(document: Mapping[str, Any]) -> str:
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     data = data.encode("utf-8", "replace").decode().replace("<", "\\u003c")
     title = join([document["title"][:200]])
-    return _TEMPLATE.format(
-        title=title, policy=policy, style=style, links=join(links), data=data, script=script
-    )
+    return _TEMPLATE.format(title=title, policy=policy, style=style, links=links, data=data, script=script)
 
 
 @cache

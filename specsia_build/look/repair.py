@@ -10,20 +10,17 @@ from specsia_build.dataset.schema import COLOR, MASK, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import FailedItem, Gallery, Item, Side
+from specsia_build.look.items import FailedItem, Gallery, Item, LayerPngs, Side
 
 REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and of a folder of repairs
-
 _TURN = "turn"  # Stem of the three films
 COMPARE = "compare.webp"  # Film of before and after
 REPAIR_SHEET = "sheet.png"
 FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
 FITTED_MODEL = "model"
 REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
-
 REPAIRED = "repaired"
 REPAIR_LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three
-
 BEFORE, AFTER = "before", "after"  # Sides of the gallery
 
 
@@ -50,9 +47,7 @@ class RepairReader:
 
     folders: Mapping[str, Path]
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """See `Reader`."""
         pictures: dict[str, list[bytes]] = {}
         for layer in layers:
@@ -117,6 +112,5 @@ def _failed(folder: Path) -> tuple[FailedItem, ...]:
     sentences = failures.get("failed") if isinstance(failures, dict) else None
     if not isinstance(sentences, dict):
         raise SpecsiaError(f"{folder / LIST} is damaged: run `specsia repair` again")
-    return tuple(
-        FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in sorted(sentences.items())
-    )
+    named = sorted(sentences.items())
+    return tuple(FailedItem(name, name, "repair", None, str(sentence)) for name, sentence in named)

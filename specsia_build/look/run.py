@@ -211,11 +211,8 @@ class _Survey:
 
 def _projected(name: str, meta: Meta) -> Side:
     registration = meta["registration"]
-    facts = {
-        "scale": registration["scale"],
-        "pitch": registration["pitch_deg"],
-        "yaw": registration["yaw_deg"],
-    }
+    facts = {"scale": registration["scale"], "pitch": registration["pitch_deg"]}
+    facts["yaw"] = registration["yaw_deg"]
     facts |= dict(zip("xyz", registration["translation"], strict=True))
     facts["frontal_before"] = meta["frontal_iou_before"]
     return Side(name, RESULT_LAYERS, {IOU.key: tuple(meta["iou"])}, facts)
@@ -291,11 +288,9 @@ def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
     if config.clips is None:
         content = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
     else:
-        characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
-        content = (
-            f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} "
-            f"of {size}"
-        )
+        clips, frames = plural(len(items), "clip"), plural(sum(item.frames for item in items), "frame")
+        characters = plural(len({item.character for item in items}), "character")
+        content = f"{clips} of {characters}, {frames} of {size}"
     return f"{content}, reconstructed by {makers}." if makers else f"{content}."
 
 
@@ -310,10 +305,8 @@ def _missing(
     config = facts.config
     noun, first = ("character", render.RENDER) if config.clips is None else ("clip", draw.DRAW)
     for name, count in survey.outdated.items():
-        yield (
-            f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes "
-            "them again."
-        )
+        made = "made with other settings or versions; a build makes them again"
+        yield f"{plural(count, 'artefact')} of {name} {made}."
     failed = {failure.key for failure in failures if failure.backend is None}
     waiting = len(set(expected) - failed - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:

@@ -38,9 +38,8 @@ Sections = Mapping[str, tuple[str, Html]]  # Title and markup by anchor
 
 def join(parts: Iterable[object], between: str = "") -> Html:
     """Join values as markup."""
-    return Html(
-        between.join(part if isinstance(part, Html) else escape(printable(str(part))) for part in parts)
-    )
+    texts = (part if isinstance(part, Html) else escape(printable(str(part))) for part in parts)
+    return Html(between.join(texts))
 
 
 def tag(name: str, *content: object, **attributes: object) -> Html:
@@ -58,9 +57,8 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Seq
 
     def line(kind: str, cells: Sequence[object]) -> Html:
         scope = "col" if kind == "th" else None
-        return tag(
-            "tr", *(tag(kind, c, cls="num" * (i in numbers), scope=scope) for i, c in enumerate(cells))
-        )
+        row = (tag(kind, c, cls="num" * (i in numbers), scope=scope) for i, c in enumerate(cells))
+        return tag("tr", *row)
 
     body = join((line("td", row) for row in rows), "\n")
     return tag("div", tag("table", tag("thead", line("th", head)), tag("tbody", body)), cls="scroll")
@@ -122,33 +120,20 @@ def sections_of_repairs(folder: Path) -> Sections:
     (record,) = records.values()
     warnings = [tag("li", warning, dir="auto") for warning in record["warnings"]]
     film = _data(folder / REPAIR_FILMS[-1], "video/mp4")
+    player = tag("video", src=film, controls="controls", loop="loop", muted="muted", aria_label="The film")
+    sheet = _image(folder / REPAIR_SHEET, "The drawing, and the figure before and after from eight sides")
+    turning = _image(folder / COMPARE, "The drawing, and the figure before and after, turning")
     contour = {f"contour: {key}": value for key, value in (record.get("contour") or {}).items()}
-    facts = {
-        "name": record["name"],
-        "placed": record.get("placed"),
-        "facing": record.get("facing"),
-        **contour,
-    }
+    facts = {"name": record["name"], **{key: record.get(key) for key in ("placed", "facing")}, **contour}
+    stated = {key: value for key, value in {**facts, **record["settings"]}.items() if value is not None}
     return _present(
         warnings=("Warnings", tag("ul", *warnings) if warnings else None),
-        film=(
-            "Film",
-            tag("video", src=film, controls="controls", loop="loop", muted="muted", aria_label="The film"),
-        ),
-        sheet=(
-            "Sheet",
-            _image(folder / REPAIR_SHEET, "The drawing, and the figure before and after from eight sides"),
-        ),
+        film=("Film", player),
+        sheet=("Sheet", sheet),
         # A film in an image cannot be paused, so it is not among the sections that are open at first.
-        compare=(
-            "Before and after",
-            _image(folder / COMPARE, "The drawing, and the figure before and after, turning"),
-        ),
+        compare=("Before and after", turning),
         drawing=("Drawing", _image(folder / FRAMED_DRAWING, "The drawing, cut out and scaled to the frame")),
-        settings=(
-            "Settings",
-            _list({key: v for key, v in {**facts, **record["settings"]}.items() if v is not None}),
-        ),
+        settings=("Settings", _list(stated)),
     )
 
 
@@ -157,9 +142,8 @@ def _repairs(records: Mapping[str, Mapping[str, Any]]) -> Html:
     for name, record in records.items():
         contour = record.get("contour") or {}
         kept = "yes" if contour.get("kept") else "no"
-        rows.append(
-            (name, record.get("facing", "–"), kept, record.get("placed", "–"), len(record["warnings"]))
-        )
+        placed, warned = record.get("placed", "–"), len(record["warnings"])
+        rows.append((name, record.get("facing", "–"), kept, placed, warned))
     return table(("drawing", "facing", "contour", "reconstruction", "warnings"), rows, numbers=(4,))
 
 
@@ -187,9 +171,8 @@ def _counts(gallery: Gallery) -> Html | None:
         return None
     order = {name: k for k, name in enumerate(SPLITS)}
     rows = []
-    for split in sorted(
-        {item.split for item in gallery.items}, key=lambda name: (order.get(name, len(order)), name)
-    ):
+    splits = {item.split for item in gallery.items}
+    for split in sorted(splits, key=lambda name: (order.get(name, len(order)), name)):
         items = [item for item in gallery.items if item.split == split]
         characters = [f"{len({item.character for item in items}):,}"] if gallery.moving else []
         for name in gallery.makers or [TARGET]:
@@ -202,9 +185,8 @@ def _counts(gallery: Gallery) -> Html | None:
     counted = ("characters", "clips", "frames") if gallery.moving else ("characters", "views")
     measures = ("mean IoU", "first frame" if gallery.moving else "frontal") if gallery.measures else ()
     stated = Counter({item.character: item.license or "not stated" for item in gallery.items}.values())
-    licences = [
-        (name, f"{count:,}") for name, count in sorted(stated.items(), key=lambda pair: (-pair[1], pair[0]))
-    ]
+    ranked = sorted(stated.items(), key=lambda pair: (-pair[1], pair[0]))
+    licences = [(name, f"{count:,}") for name, count in ranked]
     counts = table(("split", "by", *counted, *measures), rows, numbers=range(2, 7))
     return join([counts, table(("licence", "characters"), licences, numbers=(1,))])
 
@@ -257,9 +239,8 @@ def _settings(facts: RunFacts) -> Html:
 
 
 def _list(values: Mapping[str, object]) -> Html:
-    return tag(
-        "dl", *(join([tag("dt", name), tag("dd", value)]) for name, value in values.items()), cls="settings"
-    )
+    entries = (join([tag("dt", name), tag("dd", value)]) for name, value in values.items())
+    return tag("dl", *entries, cls="settings")
 
 
 def _blocks(blocks: Sequence[str]) -> Iterator[Html]:

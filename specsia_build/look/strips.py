@@ -25,7 +25,6 @@ COVER, LARGE = "cover", "large"
 """Keys beside the layers: one frame alone, shown until the strip is loaded, and Y* in larger frames."""
 
 TYPES = {"webp": "image/webp", "png": "image/png"}  # Media type of a strip by its suffix
-
 QUALITY, ALPHA_QUALITY = 80, 50
 
 
@@ -99,19 +98,15 @@ def make_strips(
 ) -> Strips:
     """Make the strips of one item; pictures that cannot be read are listed in `problems`.
 
-    Args:
-        sides: layers by side.
-        frames: their numbers.
-        tile: pixels on a side of each.
-        rest: index of the cover among them.
+    `sides` has layers by side, `frames` their numbers, `tile` pixels on a side of each, and `rest` the index
+    of the cover among them.
     """
     result = Strips(key)
     for side, layers in sides.items():
         strips = result.strips[side] = {}
         try:
-            for layer, images in (
-                reader.read(key, side, layers, frames) if frames and layers else {}
-            ).items():
+            read = reader.read(key, side, layers, frames) if frames and layers else {}
+            for layer, images in read.items():
                 tiles = {layer: tile}
                 if layer == GT and (
                     large := large_of(tile, min(as_stored(images[0]).shape[:2]), len(images))
@@ -137,9 +132,8 @@ def _sheets(images: Sequence[bytes], tiles: Mapping[str, int]) -> dict[str, Imag
     # One at a time, as frames may be large.
     for k, data in enumerate(images):
         column, row = k % STRIP_COLUMNS, k // STRIP_COLUMNS
-        for (name, tile), (scaled, left, top) in zip(
-            tiles.items(), _scaled(data, list(tiles.values())), strict=True
-        ):
+        sized = zip(tiles.items(), _scaled(data, list(tiles.values())), strict=True)
+        for (name, tile), (scaled, left, top) in sized:
             if name not in sheets:
                 size = tile * min(STRIP_COLUMNS, len(images)), tile * ceil(len(images) / STRIP_COLUMNS)
                 sheets[name] = Image.new(scaled.mode, size)

@@ -12,16 +12,13 @@ from typing import NamedTuple
 from specsia_build.characters.character import id_order_key
 
 IDS_FILE = "ids.json"  # Id of each number, beside the published files
-
 FIRST_NUMBER = 90_000  # Least number for ids that are none; the published ids are below 10,000
-
 ROWS_A_SHARD = 500  # Rows of a shard at most; 12,980, 1,000 and 1,000 rows give 26, 2 and 2 shards
 
 SPLIT_SEED = 42
 """Seed of the published splits, not of a build, so that every build of a source has the same splits."""
 
-LISTS = {"train": "train", "validation": "val", "test": "test"}
-"""Name of each split in the names of lists."""
+LISTS = {"train": "train", "validation": "val", "test": "test"}  # Name of each split in the names of lists
 
 LIST_FILES = {split: f"splits/{name}_uids.json" for split, name in LISTS.items()}
 """List of uids of each split, in the order of the splits."""
@@ -73,12 +70,9 @@ def view_uid(number: str, view: int) -> str:
 def split_lists(
     splits: Mapping[str, str], views: Mapping[str, int], numbers: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and text of the files in `splits/`.
+    """Yield name and text of the files in `splits/`, by split, number of views and number of each id.
 
-    Args:
-        splits: `train`, `validation` or `test` of each id.
-        views: number of views of each id that has any; others are left out.
-        numbers: number of each id.
+    Ids without `views` are left out.
     """
     characters: dict[str, list[str]] = {split: [] for split in LISTS}
     for character_id in in_order(views, numbers):
@@ -98,7 +92,6 @@ class ShardRows(NamedTuple):
     Attributes:
         characters: range of characters, in their order.
         first: number of views of the first character that lie in an earlier shard.
-        rows: number of rows.
     """
 
     characters: range

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.frame import view_yaws
 from specsia_build.published.views import Levels, ViewPositions, middle_of
 
@@ -30,7 +30,6 @@ LEAST_AGREEING = 0.7
 below .5 if depth or the order of views is another."""
 
 DIRECTIONS = PUBLISHED_VIEWS // 2  # Directions of boxes: a view and the one opposite share theirs
-
 _HEIGHTS = 128  # Heights at which outlines are compared, two levels of B each
 _HARMONICS = 4  # Highest harmonic of an outline, which is known in ten directions
 _SMOOTHNESS = 1e-4  # Weight against high harmonics, which decides where directions are missing
@@ -46,7 +45,6 @@ _LOOSE, _HELD = 1e-3, 0.02
 1 is that of all compared points together."""
 
 _HELD_ABOVE = 4.0  # Reach of a round above which centres are held
-
 Numbers = NDArray[np.float64]
 
 
@@ -189,7 +187,7 @@ def _harmonics(angles: Numbers, reach: Numbers) -> Numbers:
     return np.asarray(np.linalg.solve(waves.T @ waves + _SMOOTHNESS * penalty, waves.T @ reach))
 
 
-def _interpolated(support: Numbers, known: NDArray[np.bool_], angle: float) -> Numbers:
+def _interpolated(support: Numbers, known: Mask, angle: float) -> Numbers:
     """Reach (M,) of outlines at an angle, from their support (10, M) where it is known (10, M)."""
     reached = np.full(support.shape[1], np.nan)
     patterns, which = np.unique(known, axis=1, return_inverse=True)
@@ -283,9 +281,8 @@ def _equations(
 ) -> tuple[Numbers, Numbers, Numbers, int]:
     """Equations of the points of view `source` that `view` shows within `reach` pixels.
 
-    Returns:
-        Derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels; weights
-        (N,); and the number of points that fall onto a smooth surface of `view`.
+    Returns derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels;
+    weights (N,); and the number of points that fall onto a smooth surface of `view`.
     """
     k, other = source % DIRECTIONS, view.number % DIRECTIONS
     mine, its = _side(source), _side(view.number)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.errors import ByShape
 from specsia_build.published.places import Turn
 
@@ -26,9 +25,7 @@ TREE_CHANNELS: Mapping[str, int] = {"color": 4, "pos": 4, "edge": 1, "mask": 1, 
 
 Y_GROUND = 240  # Level of the ground that Y* is composited on in rows
 Z_GROUND = 2  # Highest level of the black ground of Z, which Blender dithers
-
 MOST_OFF_GROUND = 0.002  # Largest share of a picture that differs from its ground where there must be ground
-
 _FEW_RIM_PIXELS = 20  # Fewest pixels of a rim to tell its opacity
 _LEAST_CONTRAST = 10.0  # Least distance in levels of a contour's colour from the grey to tell its opacity
 _MOST_OFF_RAY = 3.0  # Largest distance in levels of mixes of contour and grey from the line between both
@@ -52,7 +49,7 @@ class Planes(ByShape):
     edge: Pixels | None = None
 
     @property
-    def silhouette(self) -> NDArray[np.bool_]:
+    def silhouette(self) -> Mask:
         """Where Z has any opacity, (H, W)."""
         return np.asarray(self.color[..., 3] > 0)
 
@@ -114,17 +111,17 @@ def z_of(images: Mapping[str, Pixels]) -> tuple[Pixels, Pixels]:
     return np.where(shown[..., None], color, np.uint8(0)), _filled(pos, shown)
 
 
-def coloured(image: Pixels) -> NDArray[np.bool_]:
+def coloured(image: Pixels) -> Mask:
     """Where an image (H, W, C) is not black, (H, W)."""
     return _any_channel(image[..., :3] > Z_GROUND)
 
 
-def _any_channel(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _any_channel(flags: Mask) -> Mask:
     """Whether any of three channels (H, W, 3) is true; numpy takes ten times as long along a short axis."""
     return np.asarray(flags[..., 0] | flags[..., 1] | flags[..., 2])
 
 
-def _filled(pos: Pixels, shown: NDArray[np.bool_]) -> Pixels:
+def _filled(pos: Pixels, shown: Mask) -> Pixels:
     """Positions (H, W, 3), taken from the nearest pixel where a shown one has none."""
     known = coloured(pos)
     bare = shown & ~known
@@ -167,9 +164,8 @@ def straight(gt: Pixels, mask: Pixels) -> Pixels:
     """
     check_grey(gt, mask)
     inside = mask > 0
-    out = np.dstack(
-        [np.where(inside[..., None], gt, np.uint8(0)), np.where(inside, np.uint8(255), np.uint8(0))]
-    )
+    opaque = np.where(inside, np.uint8(255), np.uint8(0))
+    out = np.dstack([np.where(inside[..., None], gt, np.uint8(0)), opaque])
     rim = inside & ~scipy.ndimage.binary_erosion(inside)
     towards = Y_GROUND - gt[rim].astype(np.float64)
     lengths = np.linalg.norm(towards, axis=1)

@@ -31,7 +31,6 @@ PICTURE_FILES = {
 """File of each picture in a view's folder, by the rows' column; `gt_on_grey` is the `gt` of rows."""
 
 _FOLDER = re.compile(r"[0-9]{1,12}_[0-9]{2}")
-
 _MOST_BYTES = 1 << 26  # Largest file that is read
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.errors import ByShape
 
 Levels = NDArray[np.float32]
@@ -67,8 +67,8 @@ class ViewPositions(ByShape):
     upwards: Line
     levels: Levels
     slopes: Levels
-    inside: NDArray[np.bool_]
-    smooth: NDArray[np.bool_]
+    inside: Mask
+    smooth: Mask
 
 
 def middle_of(pixels: int) -> float:
@@ -76,11 +76,10 @@ def middle_of(pixels: int) -> float:
     return (pixels - 1) / 2
 
 
-def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
+def read_view(number: int, pos: Pixels, silhouette: Mask) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
-    Raises AxesError if R does not grow to the right, or B upwards, or
-    neither is linear.
+    Raises AxesError if R does not grow to the right, or B upwards, or neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
     inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=_RIM_PX)
@@ -114,7 +113,7 @@ def _fit_line(at: NDArray[np.floating], levels: Levels, wrong: str) -> Line:
     return Line(float(offset), float(slope))
 
 
-def _slope(depth: Levels, inside: NDArray[np.bool_], axis: int) -> tuple[Levels, NDArray[np.bool_]]:
+def _slope(depth: Levels, inside: Mask, axis: int) -> tuple[Levels, Mask]:
     """Slope of depth (H, W) along an axis, in levels per pixel, and where the surface is smooth there."""
     before, after = np.roll(depth, STEP_PX, axis), np.roll(depth, -STEP_PX, axis)
     both = np.roll(inside, STEP_PX, axis) & np.roll(inside, -STEP_PX, axis)

@@ -33,8 +33,7 @@ def positions_in_views(
         turned_boxes: (V, 2, 3), smallest and largest right, away, up of all vertices in each view; None takes
             those of all points that any of the views shows.
 
-    Returns:
-        (V, S, S, 4) with the alpha of `pos`.
+    Returns (V, S, S, 4) with the alpha of `pos`.
     """
     shown = [picture[..., 3] > 0 for picture in pos]
     # A point in a column, as numpy takes ten times as long along the first axis.
@@ -62,8 +61,7 @@ def positions_in_views(
 
 def on_ground(gt: Pixels) -> Pixels:
     """Y* (S, S, 4) on grey: (S, S, 3), computed in single precision and rounded down."""
-    alpha, red_green_blue = gt[..., 3:], gt[..., :3]
-    return np.asarray(_grounded()[alpha, red_green_blue])
+    return np.asarray(_grounded()[gt[..., 3:], gt[..., :3]])
 
 
 def _grounded() -> Pixels:
@@ -76,8 +74,7 @@ def _grounded() -> Pixels:
 
 def silhouette(gt: Pixels) -> Pixels:
     """Mask (S, S) of Y* (S, S, 4): 255 where it has any alpha, its contour included, else 0."""
-    mask: Pixels = np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0))
-    return mask
+    return np.asarray(np.where(gt[..., 3] > 0, np.uint8(255), np.uint8(0)))
 
 
 def row_pictures(color: Pixels, pos: Pixels, gt: Pixels, edge: Pixels) -> Mapping[str, Pixels]:
@@ -95,7 +92,6 @@ def row_pictures(color: Pixels, pos: Pixels, gt: Pixels, edge: Pixels) -> Mappin
 
 
 def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a view by the names of `tree.PICTURE_FILES`, from Z, positions in the view, and Y*, each
-    (S, S, 4)."""
+    """Pictures of a view as in `tree.PICTURE_FILES`, from Z, positions in the view and Y*, each (S, S, 4)."""
     pictures = {"color": color, "pos": pos, "edge": edge_image(pos)}
     return pictures | {"mask": silhouette(gt), "gt": gt, "gt_on_grey": on_ground(gt)}

@@ -7,9 +7,8 @@ knows where its surface lies, and the part gets a thin shell there.
 import numpy as np
 import scipy
 import skimage
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.backends.fusion.views import (
     HALF_SIZE,
     MIRRORED_VIEWS,
@@ -138,8 +137,7 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H,
-    H).
+    """Cosine (6, H, H) between a view's line of sight and its surface's normal, by the steepest slope nearby.
 
     It turns a difference in depth into a distance to the surface.
     """
@@ -149,7 +147,7 @@ def _facing(depths: Floats) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> Mask:
     """Pixels (6, H, H) of parts that a view shows and the volume, `nearest` deep there, lacks."""
     covered = views.inside > 0
     carved = covered & (nearest <= views.depth + BEHIND)
@@ -160,7 +158,7 @@ def _missing(views: DrawnViews, facing: Floats, nearest: Floats) -> NDArray[np.b
 
 
 def _with_visible_parts(
-    volume: Floats, views: DrawnViews, facing: Floats, low: NDArray[np.float64], cell: float
+    volume: Floats, views: DrawnViews, facing: Floats, low: Doubles, cell: float
 ) -> Floats:
     """Add to a volume of `_carved` all parts that some view shows, and remove crumbs that no view shows."""
     ids, count = scipy.ndimage.label(volume > 0)
@@ -176,9 +174,7 @@ def _with_visible_parts(
     return volume
 
 
-def _fitting_cell(
-    views: DrawnViews, facing: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
-) -> float:
+def _fitting_cell(views: DrawnViews, facing: Floats, low: Doubles, high: Doubles) -> float:
     """Units between voxels that give about `_FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, two faces to a vertex.
@@ -196,11 +192,8 @@ def fused_surface(views: DrawnViews) -> tuple[Mesh, Floats]:
     A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks
     through it, or if a view shows a part there that this leaves out.
 
-    Returns:
-        The surface without colours, and the unit normals of its vertices, (V, 3) float32.
-
-    Raises:
-        CharacterError: if nothing is left.
+    Returns the surface without colours, and the unit normals of its vertices, (V, 3) float32. Raises
+    CharacterError if nothing is left.
     """
     low, high = views.bounds()
     facing = _facing(views.depth)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy
+from numpy.random import Generator
 
 from specsia_build.arrays import Floats
 from specsia_build.backends.fusion.views import (
@@ -73,7 +74,7 @@ def _gather(vertices, normals, views, depths, jitter, peek):  # type: ignore[no-
 
 
 def colours_of(
-    mesh: Mesh, normals: Floats, views: DrawnViews, generator: np.random.Generator, strength: float
+    mesh: Mesh, normals: Floats, views: DrawnViews, generator: Generator, strength: float
 ) -> Floats:
     """Colour of each vertex (V, 3) float32 sRGB 0-1, by unit normals (V, 3), with speckle and grain."""
     rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)
@@ -84,9 +85,8 @@ def colours_of(
     colours, weights = _gather(mesh.vertices, normals, views, depths, jitter, peek)
     is_seen = weights >= _FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
-        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(
-            mesh.vertices[~is_seen], k=NEIGHBOURS
-        )
+        tree = scipy.spatial.cKDTree(mesh.vertices[is_seen])
+        _, nearest = tree.query(mesh.vertices[~is_seen], k=NEIGHBOURS)
         colours[~is_seen] = colours[is_seen][nearest].mean(axis=1)
     # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)

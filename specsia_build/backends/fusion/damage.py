@@ -7,9 +7,9 @@ Wonder3D and drawing tools built on it publish, and so that the fused figures ke
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.random import Generator
 
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import continued
@@ -42,16 +42,14 @@ _DEPTH, DEPTH_WAVE = 0.0035, 44.0  # Its error in units
 SPREAD = 0.479  # Deviation of a bicubic B-spline with coefficients of deviation 1: 151/315 per axis
 
 
-def turns(generator: np.random.Generator, strength: float) -> NDArray[np.float64]:
+def turns(generator: Generator, strength: float) -> Doubles:
     """Degrees (6,) by which each view is turned from its camera; 0 for the front."""
     degrees = generator.normal(0.0, TURN_DEG * strength, 6)
     degrees[FRONT_VIEW] = 0.0
     return degrees
 
 
-def damaged(
-    pixels: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
-) -> DrawnViews:
+def damaged(pixels: Floats, depth: Floats, which: int, generator: Generator, strength: float) -> DrawnViews:
     """Damage one of `true_views` as the network would: the front is near the picture, the back made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
@@ -73,23 +71,20 @@ def damaged(
     )
 
 
-def _similarity(generator: np.random.Generator, strength: float) -> Floats:
+def _similarity(generator: Generator, strength: float) -> Floats:
     """A small turn, growth and shift about the image's centre, as a displacement (2, H, H)."""
     roll, growth, across, down = generator.standard_normal(4) * strength
     angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
     y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
-    return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(
-        np.float32
-    )
+    right, below = x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down
+    return np.stack([right, below]).astype(np.float32)
 
 
 def _blurred(image: Floats, width: float) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter(image, width, mode="nearest", truncate=3.0, axes=(0, 1)))
 
 
-def _repainted(
-    color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
-) -> Floats:
+def _repainted(color: Floats, known: Mask, which: int, generator: Generator, strength: float) -> Floats:
     """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
     s = np.float32(strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0))
     base = _blurred(color, SPLIT)
@@ -110,9 +105,7 @@ def _repainted(
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
 
-def _mottle(
-    detail: Floats, known: NDArray[np.bool_], generator: np.random.Generator, strength: float
-) -> Floats:
+def _mottle(detail: Floats, known: Mask, generator: Generator, strength: float) -> Floats:
     """Texture where the picture has some already, most of it in brightness; (H, H, 3)."""
     busy = np.abs(detail).max(axis=2) * known
     local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
@@ -124,7 +117,7 @@ def _mottle(
     return np.asarray(grain * (local * np.float32(MOTTLE * strength))[..., None], np.float32)
 
 
-def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> Floats:
+def _drifted(color: Floats, generator: Generator, strength: float) -> Floats:
     """Brightness and hue that differ from view to view and over each view."""
     whole = generator.standard_normal(3).astype(np.float32)
     light = LIGHT * whole[0] + LIGHT_FIELD * smooth_noise(generator, LIGHT_WAVE)
@@ -132,12 +125,11 @@ def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> 
     blue = TINT * whole[2] + TINT_FIELD * smooth_noise(generator, LIGHT_WAVE)
     # Weights that leave the luma of Rec. 601 as it is.
     tint = np.dstack([red, -0.509 * red - 0.194 * blue, blue])
-    return np.asarray(
-        color * (1 + np.float32(strength) * light[..., None]) + np.float32(strength) * tint, np.float32
-    )
+    lit = color * (1 + np.float32(strength) * light[..., None])
+    return np.asarray(lit + np.float32(strength) * tint, np.float32)
 
 
-def _recut(coverage: Floats, generator: np.random.Generator, strength: float) -> Floats:
+def _recut(coverage: Floats, generator: Generator, strength: float) -> Floats:
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
     close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
     opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
@@ -166,7 +158,7 @@ def _spline(grid, size, step):  # type: ignore[no-untyped-def]
     return grid
 
 
-def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
+def smooth_noise(generator: Generator, wavelength: float) -> Floats:
     """Noise (H, H) float32, mean 0 and standard deviation 1, without detail finer than a wavelength (pixels).
 
     The coefficients lie half a wavelength apart.
@@ -177,7 +169,7 @@ def smooth_noise(generator: np.random.Generator, wavelength: float) -> Floats:
     return np.asarray(_spline(coefficients, VIEW_SIZE, step) / np.float32(SPREAD))
 
 
-def smooth_vectors(generator: np.random.Generator, wavelength: float) -> Floats:
+def smooth_vectors(generator: Generator, wavelength: float) -> Floats:
     """Two independent fields of `smooth_noise`, (2, H, H) float32: across and down."""
     return np.stack([smooth_noise(generator, wavelength) for _ in range(2)])
 
@@ -195,9 +187,8 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
     return out
 
 
-def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` >
-    0.
+def signed_distance(level: Doubles) -> Doubles:
+    """Distance in nodes from each to the zero contour of a bilinear function, positive where `level` > 0.
 
     Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the
     eikonal equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005). Without
@@ -206,7 +197,7 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = level > 0
     if inside.all() or not inside.any():
         return np.where(inside, float(len(level)), -float(len(level)))
-    distance: NDArray[np.float64] = _crossings(np.pad(level, 1, mode="edge"))
+    distance: Doubles = _crossings(np.pad(level, 1, mode="edge"))
     _sweep(distance)
     return np.where(inside, distance[1:-1, 1:-1], -distance[1:-1, 1:-1])
 

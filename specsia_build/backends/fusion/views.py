@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.arrays import Floats
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.jit import inlined
@@ -44,7 +43,7 @@ class DrawnViews(NamedTuple):
     inside: Floats
     depth: Floats
 
-    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def bounds(self) -> tuple[Doubles, Doubles]:
         """Smallest and largest x, y, z of what front, back and sides show; a CharacterError if nothing."""
         if not (self.inside[FRONT_VIEW] > 0).any():
             raise CharacterError("all of the character is too thin to be reconstructed")
@@ -66,9 +65,7 @@ def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
     return np.where(layers.coverage > 0, depth, np.float32(nothing))
 
 
-def true_views(
-    mesh: Mesh, image: NDArray[np.uint8], turns: NDArray[np.float64]
-) -> Iterator[tuple[Floats, Floats]]:
+def true_views(mesh: Mesh, image: Pixels, turns: Doubles) -> Iterator[tuple[Floats, Floats]]:
     """Views of the ground truth, turned by degrees from their cameras; the front shows the picture (S, S, 4).
 
     Yields:
@@ -88,9 +85,8 @@ def true_views(
 @inlined
 def seen_from(k, x, y):  # type: ignore[no-untyped-def]
     """Column in pixels and depth in units of a point in view `k`; its row needs z, cameras are upright."""
-    return (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE, BASES[k, 2, 0] * x + BASES[
-        k, 2, 1
-    ] * y
+    column = (BASES[k, 0, 0] * x + BASES[k, 0, 1] * y) * SCALE + HALF_SIZE
+    return column, BASES[k, 2, 0] * x + BASES[k, 2, 1] * y
 
 
 @inlined

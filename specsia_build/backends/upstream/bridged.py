@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.placing import picture_file, read_placed
 from specsia_build.backends.settings import Terms
@@ -34,7 +33,6 @@ from specsia_build.processes import worker_environment
 from specsia_build.rendering.mesh import Mesh
 
 BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts, NAME_worker.py
-
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
 
 
@@ -69,12 +67,11 @@ class Bridged(Backend):
     def work_on(self, device: str) -> None:
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
-    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """The worker's mesh in the frame; a CharacterError if the worker fails or its mesh is unreadable."""
         supervisor, pins = self._supervisor or self._start(), self._pins
-        with tempfile.TemporaryDirectory(
-            prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True
-        ) as folder:
+        prefix = f"specsia-{self.name}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
             picture = picture_file(folder, image, context)
             mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % 2**32)
             return read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
@@ -97,11 +94,8 @@ class Bridged(Backend):
         }
         # Several machines may write to one folder.
         log = f"{self.name}-{platform.node()}-{_file_name(device)}.log"
-        settings = {
-            "root": str(installed.root),
-            "offline": installed.offline,
-            "weights": self.settings()["weights"],
-        }
+        weights = self.settings()["weights"]
+        settings = {"root": str(installed.root), "offline": installed.offline, "weights": weights}
         self._supervisor = Supervisor(
             name=self.name,
             argv=(str(installed.python), worker.__file__, str(self._script)),
@@ -123,9 +117,8 @@ def _file_name(device: str) -> str:
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[str, FileLock]:
     """Lock the first device that no other process of this user holds, with a file in a folder; waits for one.
 
-    Raises:
-        CharacterError: if all are taken for that long.
-        WriteError: if the folder cannot be written, or its file system has no locks.
+    Raises CharacterError if all are taken for that long, and WriteError if the folder cannot be written, or
+    its file system has no locks.
     """
     folder, deadline = folder or private_folder("specsia-devices"), time.monotonic() + seconds
     while True:

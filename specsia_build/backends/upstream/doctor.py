@@ -66,9 +66,8 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
     yield Check("commit", NOTE if other else PASSED, f"{commit or 'unknown'}{other}", update if other else "")
     missing, count = missing_names(pins, place.root), sum(map(len, pins.uses.values()))
     complete = f"all {len(pins.uses)} files and {count} names that the bridge uses exist"
-    yield Check(
-        "names", ABSENT if missing else PASSED, "; ".join(missing) or complete, update if missing else ""
-    )
+    details = "; ".join(missing) or complete
+    yield Check("names", ABSENT if missing else PASSED, details, update if missing else "")
 
 
 def missing_names(pins: Pins, root: Path) -> list[str]:
@@ -81,9 +80,8 @@ def missing_names(pins: Pins, root: Path) -> list[str]:
             missing.append(f"{file} cannot be read: {error.strerror}")
             continue
         parts = dict.fromkeys(part for name in names for part in name.split("."))
-        missing += [
-            f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)
-        ]
+        absent = [part for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
+        missing += [f"{file} has no {part}" for part in absent]
     return missing
 
 
@@ -95,17 +93,14 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
         return
     question = json.dumps([list(pins.packages), list(pins.imports)])
     try:
-        python, versions, modules = json.loads(
-            _run([str(place.python), "-c", _ASK_VERSIONS, question], place)
-        )
+        printed = _run([str(place.python), "-c", _ASK_VERSIONS, question], place)
+        python, versions, modules = json.loads(printed)
     except ValueError:
         yield Check("python", ABSENT, f"{place.python} does not run", create)
         return
     remark = "" if python.startswith(f"{pins.python}.") else f"; upstream says {pins.python}"
     yield Check("python", NOTE if remark else PASSED, f"{place.python} ({python}{remark})")
-    required = {
-        name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()
-    }
+    required = {n: v if v[0] in "<>" else f"=={v}" for n, v in pins.packages.items()}
     absent = {name: name + required[name] for name in required if name not in versions}
     absent |= {name: source for name, source in pins.imports.items() if name not in modules}
     others = [n for n, v in versions.items() if not SpecifierSet(required[n]).contains(v, prereleases=True)]
@@ -114,9 +109,8 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     requirements = map(_q, [*absent.values(), *(name + required[name] for name in others)])
     install = f"{_q(place.python)} -m pip install {' '.join(requirements)}" if lacks else ""
     there = f"all {len(required) + len(pins.imports)} that the bridge needs"
-    yield Check(
-        "packages", ABSENT if absent else NOTE if others else PASSED, "; ".join(lacks) or there, install
-    )
+    state = ABSENT if absent else NOTE if others else PASSED
+    yield Check("packages", state, "; ".join(lacks) or there, install)
 
 
 def _weights(weights: Weights, place: Installation) -> Check:
@@ -153,10 +147,8 @@ def _gpu(pins: Pins, place: Installation) -> Check:
     gpus, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
     if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
         return Check("GPU", NOTE, f"{gpus}; {pins.name} wants {need} GB")
-    if (
-        place.python is not None
-        and (_run([str(place.python), "-c", _ASK_TORCH], place).strip() or "0") == "0"
-    ):
+    command = [str(place.python), "-c", _ASK_TORCH]
+    if place.python is not None and _run(command, place).strip() in ("", "0"):
         return Check("GPU", ABSENT, f"{gpus}, but torch of {place.python} does not see one")
     return Check("GPU", PASSED, gpus)
 

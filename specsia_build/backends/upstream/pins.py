@@ -106,14 +106,11 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     names = devices if isinstance(devices, list) else str(devices).split(",")
     settings["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
     try:
-        installed = msgspec.convert(
-            settings, Installation, dec_hook=lambda _, path: expanded(path).absolute()
-        )
+        installed = msgspec.convert(settings, Installation, dec_hook=lambda _, p: expanded(p).absolute())
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
-    if unknown := installed.weights.keys() - {
-        weights.name for weights in read_pins(name).weights if weights.source
-    }:
+    pinned = {weights.name for weights in read_pins(name).weights if weights.source}
+    if unknown := installed.weights.keys() - pinned:
         raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
     if installed.python is None and installed.root is not None:
         default = installed.root / ".venv/bin/python"

@@ -63,7 +63,6 @@ class Request:
 
 Reconstruct = Callable[[Request], str]
 Load = Callable[[Mapping[str, Any]], Reconstruct]
-
 _pipes: list[int] = []  # Private copies of standard input and output, which are redirected for upstream code
 _revisions: dict[str, str] = {}
 
@@ -185,10 +184,8 @@ def main(arguments: Sequence[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # The script must not find the other modules of this folder.
     own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [
-        os.path.dirname(os.path.abspath(arguments[0])),
-        *(path for path in sys.path if path != own),
-    ]
+    others = [path for path in sys.path if path != own]
+    sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *others]
     sys.modules["specsia_worker"] = sys.modules[__name__]
     sys.argv = list(arguments)
     runpy.run_path(arguments[0], run_name="__main__")

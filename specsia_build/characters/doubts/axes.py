@@ -14,8 +14,7 @@ from specsia_build.frame import axis_vector, up_rotation
 
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
-# Difference of logits that is one vote, and votes of a format beside the networks'.
-VOTE, OF_FORMAT = 0.75, 1
+VOTE, OF_FORMAT = 0.75, 1  # Difference of logits that is one vote, and votes of a format beside the networks'
 # Votes of a format against the opposite: left and right may be named as a viewer sees them
 AGAINST_FORMAT = 2
 FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
@@ -23,7 +22,6 @@ FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of 
 # Ratio of mirror distances from which a shape is symmetric: the median of 48 characters is 4.6, of three that
 # walk or aim it is below 1.5.
 _SYMMETRIC = 1.5
-
 FOOT, _HEAD = 0.05, 0.8  # Heights below which a foot is, and above which a head.
 LYING = 0.45  # Largest height of a lying figure, relative to the lesser of its width and depth.
 RESTS = 0.02  # Extent below the origin of what stands on it.
@@ -44,9 +42,8 @@ class Votes:
 
     def lead(self, axis: str) -> float:
         """Lead of an axis over all others in votes."""
-        return self.count[axis] - max(
-            (votes for other, votes in self.count.items() if other != axis), default=0.0
-        )
+        others = (votes for other, votes in self.count.items() if other != axis)
+        return self.count[axis] - max(others, default=0.0)
 
     def evidence(self, strong: bool) -> Evidence | None:
         """The evidence for the axis that leads by `LEAST_LEAD`, if one does."""
@@ -79,9 +76,8 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
     for why, ahead in joints.directions_ahead(probe.landmarks, float(probe.extent[2])).items():
-        votes.add(
-            joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why
-        )
+        weight = 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1
+        votes.add(joints.nearest_axis(ahead, 45.0), weight, why)
     if by_sides is not None and usual is not None and usual != by_sides and usual[1] == by_sides[1]:
         votes.count[usual] += AGAINST_FORMAT
     strong, along = by_sides is not None, by_sides and by_sides[1]
@@ -136,11 +132,7 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
     best = votes.evidence(strong=True)
-    if (
-        best is not None
-        and best.axis not in (None, usual)
-        and _rests(probe, usual) > _rests(probe, best.axis or usual)
-    ):
+    if best is not None and best.axis and _rests(probe, usual) > _rests(probe, best.axis):
         best = None
     return best or Evidence(None, "its joints, shape and ground do not tell")
 

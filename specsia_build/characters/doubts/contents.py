@@ -41,10 +41,8 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     """Warn about floors and rooms, several figures, and vertices far away."""
     scenery = _scenery(probe)
     if scenery:
-        problem = (
-            f"{name} holds {_listed(scenery, probe.part_names)} around the character, as a floor or a "
-            "backdrop"
-        )
+        listed = _listed(scenery, probe.part_names)
+        problem = f"{name} holds {listed} around the character, as a floor or a backdrop"
         yield _drop(problem, "leaves the character alone", scenery, probe.part_names)
         probe = probe.without(scenery)
     if not len(probe.points):
@@ -81,10 +79,9 @@ def _is_ground(own: Doubles, rest: Doubles) -> bool:
     if extent[2] <= 0.1 * min(extent[0], extent[1], size[2]):
         return bool(high[2] <= inner[2] + 0.1 * size[2])
     among = ((own > inner + np.array((0.0, 0.0, 0.1 * size[2]))) & (own < outer)).all(axis=1).mean() > 0.01
-    around = (
-        (extent >= _ROOM * size)[:2].all() and low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
-    )
-    return bool(around and not among and size[2] >= 0.2 * extent.max())
+    is_wide = (extent >= _ROOM * size)[:2].all() and size[2] >= 0.2 * extent.max()
+    is_high = low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
+    return bool(is_wide and is_high and not among)
 
 
 def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
@@ -140,23 +137,19 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
     for part in parts:
         hand = next((n for n in probe.part_names[part][1:] if joints.words(n) & joints.HAND), None)
         if hand is not None:
-            size = np.sort(
-                np.ptp(probe.placed.vertices[probe.mesh.faces[probe.face_part == part]], axis=(0, 1))
-            )
+            corners = probe.placed.vertices[probe.mesh.faces[probe.face_part == part]]
+            size = np.sort(np.ptp(corners, axis=(0, 1)))
             if size[2] >= LEAST_PROP * probe.extent[2]:
                 held.setdefault(hand, []).append((float(size[1] * size[2]), part))
     crowded = {hand: sorted(props, reverse=True) for hand, props in held.items() if len(props) > 1}
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
         hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
-        yield _drop(
-            f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, probe.part_names
-        )
+        problem = f"{name} holds several props in one hand ({hands})"
+        yield _drop(problem, "keeps the largest", spare, probe.part_names)
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
-    named = {
-        part: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[part]), ""))) for part in parts
-    }
+    named = {k: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[k]), ""))) for k in parts}
     again: set[int] = set()
     for k, first in enumerate(parts):
         for second in parts[k + 1 :]:
@@ -164,10 +157,8 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
             if variant and _fill_one_place(probe, first, second):
                 again.add(second if len(named[first]) <= len(named[second]) else first)
     if again:
-        problem = (
-            f"{name} shows {_listed(again, probe.part_names)} in the same place as other parts of the same "
-            "name"
-        )
+        listed = _listed(again, probe.part_names)
+        problem = f"{name} shows {listed} in the same place as other parts of the same name"
         yield _drop(problem, "keeps one of each", again, probe.part_names)
 
 
@@ -191,9 +182,8 @@ def _counts(word: str) -> bool:
 
 def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
     """Whether most of either part lies close to the other."""
-    parts = [
-        surface_samples(probe.placed.of_faces(probe.face_part == k), _PART_POINTS)[0] for k in (first, second)
-    ]
+    masks = [probe.face_part == k for k in (first, second)]
+    parts = [surface_samples(probe.placed.of_faces(mask), _PART_POINTS)[0] for mask in masks]
     if not all(map(len, parts)):
         return False
     cell = float(np.ptp(np.concatenate(parts), axis=0).max()) / _CELLS
@@ -212,11 +202,8 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
         if len(places) and np.min(probe.tree.query(places)[0]) > AWAY * probe.extent.max():
             bare.append(kind)
     if len(bare) > 1:
-        problem = (
-            f"{name} has joints for {' and '.join(bare)} and no surface there: it may be a part of a "
-            "character"
-        )
-        yield Doubt(problem)
+        listed = " and ".join(bare)
+        yield Doubt(f"{name} has joints for {listed} and no surface there: it may be a part of a character")
 
 
 def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
@@ -234,9 +221,8 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
 
 def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
     """First names of up to five parts, and the count of the others."""
-    return some(
-        [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5
-    )
+    names = [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)]
+    return some(names, 5)
 
 
 def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Doubt:

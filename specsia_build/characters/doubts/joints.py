@@ -17,7 +17,6 @@ HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
 _FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
-
 LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
 # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round
 LEAST_AGREEMENT = 0.8
@@ -59,9 +58,8 @@ def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Doubles, Doubles]]:
 def nearest_axis(direction: NDArray[np.floating], degrees: float) -> str | None:
     """The signed axis within some degrees of a direction (2,) or (3,), or None."""
     size = float(np.linalg.norm(direction))
-    along = {
-        axis: float(axis_vector(axis)[: len(direction)] @ direction) for axis in AXES[: 2 * len(direction)]
-    }
+    axes = AXES[: 2 * len(direction)]
+    along = {axis: float(axis_vector(axis)[: len(direction)] @ direction) for axis in axes}
     axis = max(along, key=lambda name: along[name])
     return axis if along[axis] >= np.cos(np.radians(degrees)) * size > 0 else None
 
@@ -92,11 +90,7 @@ def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, 
         "tail": (MOST_BELOW, head - middle(landmarks, TAIL)),
     }
     flat = {name: (least, direction[:2] / height) for name, (least, direction) in ahead.items()}
-    return {
-        name: direction
-        for name, (least, direction) in flat.items()
-        if float(np.linalg.norm(direction)) >= least
-    }
+    return {name: way for name, (least, way) in flat.items() if float(np.linalg.norm(way)) >= least}
 
 
 def up_axis(landmarks: Sequence[Landmark]) -> str | None:
@@ -108,9 +102,8 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     if not feet or len(rest) < LEAST_PAIRS:
         return None
     # Hundreds of controls may lie at a root: each place counts once.
-    way = np.unique(np.round(rest, 6), axis=0).mean(axis=0) - np.unique(np.round(feet, 6), axis=0).mean(
-        axis=0
-    )
+    others, ends = (np.unique(np.round(places, 6), axis=0) for places in (rest, feet))
+    way = others.mean(axis=0) - ends.mean(axis=0)
     size = float(np.linalg.norm(way))
     if not np.isfinite(size) or size == 0:
         return None

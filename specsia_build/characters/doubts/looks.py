@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.jit import compiled, inlined, ready
@@ -15,7 +15,7 @@ from specsia_build.rendering.topology import topology
 # Display levels between channels of a grey, and between shades that look the same.
 MOST_CHROMA, MOST_CONTRAST = 8, 12
 _FULL = 255  # Full coverage
-BOTH, _FRONT = _SIDES = ("both", "front")  # Values of `sides` in a manifest
+BOTH = "both"  # Value of `sides` in a manifest
 LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
 HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
@@ -24,17 +24,15 @@ HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 HULL_HIDES = 0.9
 HULL_NEAR = 0.7
 HULL_FITS = 0.5
-
 _NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
 LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
 MOST_LOST = 0.1  # Share of a view that lost backs may take up.
-_VIEWS = 4
-_SIZE = 64
+_VIEWS, _SIZE = 4, 64
 _MOVED = 1e-4
 _NOTHING = 100.0
 
 
-def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
+def plain_colour(color: Pixels, coverage: Pixels) -> str | None:
     """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50``; else None."""
     levels = color[..., :3][coverage == _FULL].astype(np.int16)
     if len(levels) == 0:
@@ -52,9 +50,8 @@ def has_colours(mesh: Mesh) -> bool:
     """Whether a mesh has materials of several colours and no images; view 0 may show one of them."""
     materials = [mesh.materials[k] for k in np.unique(mesh.face_material)]
     colours = np.array([material.base_color[:3] for material in materials])
-    return all(material.texture is None for material in materials) and bool(
-        np.ptp(colours, axis=0).max() > 0.05
-    )
+    is_plain = all(material.texture is None for material in materials)
+    return is_plain and bool(np.ptp(colours, axis=0).max() > 0.05)
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
@@ -72,13 +69,9 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
     doubts: list[Doubt] = []
     if areas[hiding].sum() > 0.5 * areas[hull].sum():
         material = mesh.materials[int(np.bincount(mesh.face_material[hiding], areas[hiding]).argmax())].name
-        doubts.append(
-            Doubt(
-                f"{name}: the material '{material}' is an outline hull around the whole figure and is drawn "
-                "from its "
-                f'front only; "sides": "{BOTH}" in its manifest line draws it as it stands'
-            )
-        )
+        what = f"the material '{material}' is an outline hull around the whole figure"
+        line = f'"sides": "{BOTH}" in its manifest line draws it as it stands'
+        doubts.append(Doubt(f"{name}: {what} and is drawn from its front only; {line}"))
         # Their materials become single-sided there and not elsewhere.
         both = (*mesh.materials, *mesh.with_sides(double=False).materials)
         used, slots = np.unique(mesh.face_material + hiding * len(mesh.materials), return_inverse=True)
@@ -93,7 +86,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
     return mesh, tuple(doubts)
 
 
-def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+def _inward_faces(mesh: Mesh) -> tuple[Mask, Doubles, Mask]:
     """(F,) if a face's component or material is wound inwards, its area, and if the component is closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
@@ -137,7 +130,7 @@ def _centre(vertices, face, k):  # type: ignore[no-untyped-def]
     return (np.float64(vertices[face[0], k]) + vertices[face[1], k] + vertices[face[2], k]) / 3
 
 
-def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
+def _is_hull(mesh: Mesh, inward: Mask) -> bool:
     """Whether some faces lie closely around all others and hide them."""
     mesh = _placed(mesh.with_sides(double=True))
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
@@ -165,6 +158,6 @@ def _placed(mesh: Mesh) -> Mesh:
     return mesh.with_vertices(normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1).apply(mesh.vertices))
 
 
-def _depths(mesh: Mesh) -> NDArray[np.float32]:
+def _depths(mesh: Mesh) -> Floats:
     """Depth at each pixel of small views, (V, H, W)."""
     return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))

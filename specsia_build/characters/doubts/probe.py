@@ -132,9 +132,8 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Doubles, NDArray[np.intp]]:
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
         return np.zeros((0, 3)), np.zeros(0, np.intp)
-    chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(
-        max=len(areas) - 1
-    )
+    at = (np.arange(count) + 0.5) / count * total
+    chosen = np.searchsorted(np.cumsum(areas), at).clip(max=len(areas) - 1)
     u, v = np.random.default_rng(0).random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]

@@ -17,6 +17,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Floats
 from specsia_build.characters.actions import FRAME_RATE
 from specsia_build.characters.character import legible
 from specsia_build.characters.gltf import schema
@@ -50,7 +51,6 @@ class Document:
     """A glTF file, its JSON split into entries and its buffers read on demand.
 
     Attributes:
-        path: the file.
         files: finds the files that it refers to, and says what folder they may not lie outside of.
         root: its JSON but for its lists.
         lists: JSON of the entries of each list, empty for those that the file lacks.
@@ -164,14 +164,13 @@ class Document:
             values = self._elements(index, entry.buffer_view, entry.byte_offset, code, (entry.count, width))
         if (sparse := entry.sparse) is None:
             return values
-        row_code, many = COMPONENTS.get(sparse.indices.component_type or 0, ""), sparse.count
+        places, many = sparse.indices, sparse.count
+        row_code = COMPONENTS.get(places.component_type or 0, "")
         if "u" not in row_code or many > len(values):
             raise self.error(
                 Accessor, index, "has a sparse part with another componentType or too many elements"
             )
-        rows = self._elements(
-            index, sparse.indices.buffer_view, sparse.indices.byte_offset, row_code, (many, 1)
-        )
+        rows = self._elements(index, places.buffer_view, places.byte_offset, row_code, (many, 1))
         new = self._elements(index, sparse.values.buffer_view, sparse.values.byte_offset, code, (many, width))
         if many and int(rows.max()) >= len(values):
             raise self.error(Accessor, index, "has a sparse part with an element that does not exist")
@@ -267,7 +266,7 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
     return faces, {name: stored[number] for name, number in attributes.items()}
 
 
-def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
+def denormalise(values: NDArray[Any]) -> Floats:
     """Normalised integers as float32, 0-1 or -1-1 (KHR_mesh_quantization); floats unchanged."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
@@ -306,12 +305,8 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
         size, kind = struct.unpack_from("<II", data, end)
         chunks.append((kind, memoryview(data)[end + 8 : end + 8 + size]))
         end += 8 + size
-    if (
-        max(length, end) > len(data)
-        or end > length
-        or not chunks
-        or chunks[0][0] != int.from_bytes(b"JSON", "little")
-    ):
+    is_json = bool(chunks) and chunks[0][0] == int.from_bytes(b"JSON", "little")
+    if max(length, end) > len(data) or end > length or not is_json:
         raise CharacterError(f"{name} is cut short or damaged: copy or export it again")
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == int.from_bytes(b"BIN\0", "little") else None
     return bytes(chunks[0][1]), binary

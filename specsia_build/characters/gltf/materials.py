@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.nodes import is_vrm0
@@ -23,22 +23,16 @@ _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 GLASS = 0.2
-
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
-
 GLTF_SHADER = "VRM_USE_GLTFSHADER"  # Shader of a VRM 0.x material that glTF's own properties describe
 CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 
-_UNLIT_MODES = {
-    "VRM/UnlitTransparent": "BLEND",
-    "VRM/UnlitTransparentZWrite": "BLEND",
-    "VRM/UnlitCutout": "MASK",
-}
+_UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitCutout": "MASK"}
+_UNLIT_MODES |= {"VRM/UnlitTransparentZWrite": "BLEND"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
 
 _GAMMA_UNTIL = (0, 54)
-"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's
-`MigrationFlags.IsBaseColorFactorGamma`)."""
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (its `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 class Placement(NamedTuple):
@@ -49,13 +43,13 @@ class Placement(NamedTuple):
     rotation: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
 
-    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, uv: Floats) -> Floats:
         """Scale, rotate, then move UVs (..., 2); as in Blender, a positive rotation takes +v to +u."""
         if self[1:] == Placement()[1:]:
             return uv
         c, s = np.cos(self.rotation), np.sin(self.rotation)
         matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
-        moved: NDArray[np.float64] = uv @ matrix.T + np.array(self.offset)
+        moved: Doubles = uv @ matrix.T + np.array(self.offset)
         return moved.astype(np.float32)
 
 
@@ -81,7 +75,7 @@ class Materials:
 
     document: Document
     fallback: Path | None
-    _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
+    _pixels: dict[str | int, Pixels | None] = field(default_factory=dict)
     _textures: dict[tuple[int, int | None], Texture | None] = field(default_factory=dict)
     _built: dict[int | None, ConvertedMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
@@ -92,9 +86,8 @@ class Materials:
             entry = schema.GltfMaterial()
             if index is None and self.document.is_export:
                 # Blender's default material is grey and double-sided.
-                entry = schema.GltfMaterial(
-                    pbr=schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0)), double_sided=True
-                )
+                grey = schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0))
+                entry = schema.GltfMaterial(pbr=grey, double_sided=True)
             with self.document.tolerating("the default material was used"):
                 entry = entry if index is None else self.document.entry(schema.GltfMaterial, index)
             self._built[index] = self._build(entry, index)
@@ -192,7 +185,7 @@ class Materials:
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
         return self._textures[key]
 
-    def _pixels_of(self, index: int) -> NDArray[np.uint8] | None:
+    def _pixels_of(self, index: int) -> Pixels | None:
         """Pixels of an image; None, with a warning, where it cannot be read."""
         document = self.document
         with document.tolerating():
@@ -230,12 +223,9 @@ class Materials:
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says, unless a texture modulates it."""
-    if (
-        stated is None
-        or stated.transmission_texture
-        or not stated.transmission_factor
-        or material.alpha_mode == "mask"
-    ):
+    if stated is None or stated.transmission_texture or not stated.transmission_factor:
+        return material
+    if material.alpha_mode == "mask":
         return material
     r, g, b, a = material.base_color
     texture, left = material.texture, 1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)

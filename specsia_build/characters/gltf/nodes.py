@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.animation.skeleton import Skeleton, decomposed
+from specsia_build.arrays import Doubles
 from specsia_build.characters.actions import chosen, unknown_action
 from specsia_build.characters.character import Motions
 from specsia_build.characters.gltf import schema
@@ -22,7 +23,6 @@ from specsia_build.errors import CharacterError, CostError, some
 MOST_NODES = 50_000  # Nodes of a file; each takes a tenth of a millisecond to read
 _MOST_SKINS = 64  # Skins that are searched for bind poses
 _KEY_COST = 32  # Bytes of memory for a number of a key while it is read
-
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
@@ -128,7 +128,7 @@ def _skeleton(
     )
 
 
-def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], Doubles]:
     """Joints of a skin (J,), as nodes of the file, and their inverse bind matrices (J, 4, 4)."""
     skin = document.entry(schema.GltfSkin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
@@ -156,12 +156,11 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
             valid = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
             valid[valid] = np.linalg.det(inverse[valid]) > 0
             poses.append(dict(zip(nodes[valid].tolist(), np.linalg.inv(inverse[valid]), strict=True)))
-    merged: Mapping[int, NDArray[np.float64]] = {}
+    merged: Mapping[int, Doubles] = {}
     for pose in sorted(poses, key=len, reverse=True):
         shared = [node for node in pose if node in merged]
-        if not merged or (
-            shared and all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)
-        ):
+        agree = all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)
+        if not merged or (shared and agree):
             merged = {**pose, **merged}
     return replace(skeleton, bound=merged, joints=frozenset(held))
 
@@ -263,9 +262,8 @@ def _track(
     if not np.isfinite(values).all():
         raise ValueError("has values that are not finite numbers")
     shape = (len(times), parts, width) if parts > 1 else (len(times), width)
-    return Track(
-        *moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation)
-    )
+    seconds = times[:, 0].astype(np.float64)
+    return Track(*moved, seconds, values.reshape(shape), cast(Interpolation, interpolation))
 
 
 def is_vrm0(document: Document) -> bool:

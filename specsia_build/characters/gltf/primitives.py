@@ -9,6 +9,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Skin
 from specsia_build.characters.gltf import schema
@@ -18,10 +19,7 @@ from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
-MODE_TRIANGLES = 4
-MODE_STRIP = 5
-MODE_FAN = 6
-
+MODE_TRIANGLES, MODE_FAN = 4, 6  # 5 is a strip
 MAX_UV = 65536.0  # Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart
 
 MOST_OUTSIDE = 0.01
@@ -50,7 +48,7 @@ class Instance:
     index: int
     place: int
     weights: tuple[float, ...]
-    world: NDArray[np.float64]
+    world: Doubles
     names: tuple[str, ...]
 
 
@@ -81,7 +79,7 @@ class Vertices:
     def attributes(self) -> Mapping[str, int]:
         return self.primitive.attributes or {}
 
-    def floats(self, name: str, *widths: int, morphed: bool = True) -> NDArray[np.float32]:
+    def floats(self, name: str, *widths: int, morphed: bool = True) -> Floats:
         """An attribute of one of some widths as (V, width) float32, with or without its morph targets."""
         stored, is_normalised = self._stored(name, widths)
         # Integers of colours always stand for 0-1, even where an exporter forgot to say so.
@@ -95,13 +93,13 @@ class Vertices:
                     values[:, :width] += np.float32(self.morph[index]) * offsets[:, :width]
         return values
 
-    def optional(self, name: str, *widths: int) -> NDArray[np.float32] | None:
+    def optional(self, name: str, *widths: int) -> Floats | None:
         """Return `floats`; None where the primitive lacks the attribute or, with a warning, it is damaged."""
         with self.document.tolerating():
             return self.floats(name, *widths) if name in self.attributes else None
         return None
 
-    def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, Floats]]:
         """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at 1."""
         for index, target in enumerate(self.primitive.targets or ()):
             if name in target:
@@ -147,9 +145,8 @@ class Vertices:
         accessor = self.attributes[name] if target is None else target[name]
         if target is None and name in self.unpacked:
             values = self.unpacked[name]
-            declared = np.dtype(
-                COMPONENTS.get(self.document.entry(schema.Accessor, accessor).component_type, "<f4")
-            )
+            entry = self.document.entry(schema.Accessor, accessor)
+            declared = np.dtype(COMPONENTS.get(entry.component_type, "<f4"))
             if "f" not in (declared.kind, values.dtype.kind):
                 values = values.astype(declared)
         else:
@@ -173,8 +170,8 @@ class _Part:
     """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh of no vertices."""
 
     source: Vertices
-    points: NDArray[np.float64]
-    normals: NDArray[np.float32] | None
+    points: Doubles
+    normals: Floats | None
     surface: Mesh
     lacks_uv: bool
 
@@ -184,11 +181,11 @@ class MeshReader:
     """Reads a file's mesh instances, whose nodes have transforms `worlds` (N, 4, 4) to its coordinates."""
 
     document: Document
-    worlds: NDArray[np.float64]
+    worlds: Doubles
     materials: Materials
     triangles: int = 0
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
-    _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    _palettes: dict[int, Doubles] = field(default_factory=dict)
 
     def read(self, instance: Instance) -> Iterator[PlacedPrimitive]:
         """Read the primitives of an instance that have triangles."""
@@ -237,9 +234,8 @@ class MeshReader:
             uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
         colors, opaque = source.optional("COLOR_0", 3, 4), True
         if colors is not None:
-            colors = np.clip(
-                np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0), 0.0, 1.0
-            )
+            padded = np.pad(colors, ((0, 0), (0, 4 - colors.shape[1])), constant_values=1.0)
+            colors = np.clip(padded, 0.0, 1.0)
             opaque = not bool((colors[:, 3] < 1.0).any())
         surface = Mesh(
             vertices=np.zeros((0, 3), np.float32),
@@ -260,9 +256,8 @@ class MeshReader:
             raise CharacterError(
                 f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
             )
-        memory.take(
-            INSTANCE_COST + polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
-        )
+        cost = polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
+        memory.take(INSTANCE_COST + cost)
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
             self.document.warn(
@@ -277,9 +272,8 @@ class MeshReader:
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
             # Cofactors point as the inverse transpose does and exist for a flattening matrix too.
-            moved = np.einsum(
-                "...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64)
-            )
+            own = part.normals.astype(np.float64)
+            moved = np.einsum("...ij,...j->...i", cofactors(matrices[..., :3]), own)
             normals = polygons.unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
@@ -316,7 +310,7 @@ class MeshReader:
         swap = step % 2
         return indices[np.stack([step, step + 1 + swap, step + 2 - swap], axis=1)]
 
-    def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
+    def _blended(self, skin: int, influences: Skin) -> Doubles:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
         palette = self._palette(skin)
         joints, weights = influences.joints, influences.weights
@@ -326,7 +320,7 @@ class MeshReader:
             blended += weights[:, slot, None, None] * palette[joints[:, slot]]
         return blended
 
-    def _palette(self, index: int) -> NDArray[np.float64]:
+    def _palette(self, index: int) -> Doubles:
         """Joint matrices of a skin, (J, 3, 4): from the vertices as stored to the file's coordinates."""
         if index not in self._palettes:
             joints, binds = read_skin(self.document, index)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
+from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
 from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
@@ -96,8 +97,7 @@ def _rig_of(
     morphs: list[Morph] = []
     vertex_count = slot_count = 0
     for number, primitive in primitives:
-        instance = instances[number]
-        source = primitive.source
+        instance, source = instances[number], primitive.source
         influences = primitive.influences
         skin = instance.node.skin
         own = source.floats("POSITION", 3, morphed=False)
@@ -125,9 +125,8 @@ def _rig_of(
                 )
             elif len(rows):
                 memory.take(16 * len(rows))
-                morphs.append(
-                    Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows])
-                )
+                moved = (rows + vertex_count).astype(np.int32)
+                morphs.append(Morph(instance.place, target, moved, offsets[rows]))
         vertex_count += len(own)
     most = max(own.shape[1] for own in slots)
     memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
@@ -145,12 +144,11 @@ def _rig_of(
 
 def _read_scene(
     document: Document, drop: Sequence[str], pose: str
-) -> tuple[Hierarchy, NDArray[np.float64], list[Instance], dict[str, Any]]:
+) -> tuple[Hierarchy, Doubles, list[Instance], dict[str, Any]]:
     """Read the default scene.
 
-    Returns:
-        All nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's
-        coordinates (N, 4, 4); the meshes that are drawn; and parts, names and landmarks as in `RawMesh`.
+    Returns all nodes, with morph weights in the skeleton; the transforms of the posed nodes to the file's
+    coordinates (N, 4, 4); the meshes that are drawn; and parts, names and landmarks as in `RawMesh`.
     """
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
@@ -187,10 +185,9 @@ def _read_scene(
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
     all_meshes = document.entries(schema.GltfMesh) if drop else ()
+    parts = dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))
     described = {
-        "parts": tuple(
-            dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))
-        ),
+        "parts": tuple(parts),
         "names": frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
         "landmarks": landmarks_of(named.values(), worlds[[*named], :3, 3]),
     }

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from specsia_build import frame
 from specsia_build.animation.rig import Rig
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body, vector
 from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
@@ -23,7 +23,7 @@ class SampleMesh:
     """One finished character, OBJ axes."""
 
     traits: Traits
-    image: NDArray[np.uint8]  # (TEXTURE_SIZE, TEXTURE_SIZE, 3)
+    image: Pixels  # (TEXTURE_SIZE, TEXTURE_SIZE, 3)
     vertices: Doubles  # (V, 3)
     faces: NDArray[np.int64]  # (F, 3) into `vertices`, counter-clockwise from outside
     texels: Doubles  # (T, 2), 0-1, v down
@@ -55,7 +55,7 @@ def make_sample(seed: int, index: int) -> SampleMesh:
     return SampleMesh(body.traits, paint(body, boxes), *arrays)
 
 
-def draw_front(sample: SampleMesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_front(sample: SampleMesh) -> tuple[Pixels, Pixels]:
     """Draw a sample from the front on white with a dark contour: (SIZE, SIZE, 3) uint8, mask (SIZE, SIZE)."""
     vertices = (sample.vertices @ frame.up_rotation("+y").T).astype(np.float32)
     camera = frame.Camera(0.0, _SIZE)
@@ -91,9 +91,8 @@ def make_rig(seed: int, index: int) -> Rig:
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
              body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
     joints: dict[str, tuple[str, Doubles]] = {}
-    for (name, parent), place in zip(
-        _PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True
-    ):
+    spots = (*(vector(0, y, 0) for y in heights), *limbs)
+    for (name, parent), place in zip(_PARENTS.items(), spots, strict=True):
         for side, mirror in [("", 1)] if name in TRUNK else zip(BODY_SIDES, (1, -1), strict=True):
             joints[side + name] = parent if parent in ("", *TRUNK) else side + parent, place * (mirror, 1, 1)
     names, places = tuple(joints), np.stack([place for _, place in joints.values()])

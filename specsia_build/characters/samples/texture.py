@@ -1,9 +1,8 @@
 """The texture of a character: a box for each piece, with the print of its cloth and the marks on it."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Piece
 from specsia_build.characters.samples.traits import Colour, Mark, shade
@@ -81,9 +80,8 @@ def _stamp(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Dou
 
 def place_pieces(pieces: list[Piece]) -> list[_Box]:
     """Boxes of pieces in the texture, as large as all fit, the highest first on shelves."""
-    lengths = np.array([piece.extent for piece in pieces]) * [
-        [2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces
-    ]
+    weights = [[2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces]
+    lengths = np.array([piece.extent for piece in pieces]) * weights
     density = TEXTURE_SIZE / float(np.sqrt(lengths.prod(axis=1).sum()))
     while True:
         sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE_SIZE - 2 * _RIM)
@@ -92,9 +90,8 @@ def place_pieces(pieces: list[Piece]) -> list[_Box]:
         for k in np.lexsort((-sizes[:, 1], -sizes[:, 0])).tolist():
             height, width = (int(size) + 2 * _RIM for size in sizes[k])
             if column + width > TEXTURE_SIZE:
-                row = row + shelf
-                column = 0
-                shelf = 0
+                row += shelf
+                column = shelf = 0
             boxes[k] = (row + _RIM, column + _RIM, height - 2 * _RIM, width - 2 * _RIM)
             column, shelf = column + width, max(shelf, height)
         if row + shelf <= TEXTURE_SIZE:
@@ -112,15 +109,14 @@ def _sampled(grid: Doubles, height: int, width: int) -> Doubles:
     return grid
 
 
-def paint(body: Body, boxes: list[_Box]) -> NDArray[np.uint8]:
+def paint(body: Body, boxes: list[_Box]) -> Pixels:
     """Paint the texture of a character, (TEXTURE_SIZE, TEXTURE_SIZE, 3)."""
     prints, shadow = choose_prints(body), body.chance.between(0.08, 0.2)
     image = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 128, np.uint8)
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
         channels = np.concatenate([piece.grid[..., :2], piece.normals[..., 1:]], axis=2).transpose(2, 0, 1)
         x, y, up, facing = _sampled(channels, height, width)
-        colour = np.empty((3, height, width))
-        colour[:] = np.array(body.tint[piece.look])[:, None, None]
+        colour = np.full((3, height, width), np.array(body.tint[piece.look])[:, None, None])
         if piece.look in prints:
             kind, second, repeat = prints[piece.look]
             # A whole number of repeats goes around, so that no seam shows.

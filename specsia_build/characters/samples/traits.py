@@ -49,9 +49,8 @@ class FeaturePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: Literal["blob", "tube", "ring", "cap"]
     size: tuple[tuple[float, ...], ...]
     on: str = "head"  # Name of the place that it is measured in, of `Body.places`
-    path: tuple[tuple[float, ...], ...] = (
-        (0.0, 0.0, 0.0),
-    )  # In the place's radii; further numbers in its mean radius
+    # In the place's radii; further numbers in its mean radius
+    path: tuple[tuple[float, ...], ...] = ((0.0, 0.0, 0.0),)
     fit: bool = False  # Whether `size` is in the place's radii, not in its mean radius
     power: float = 2.0  # Of its cross-section, see `shapes.section`
     flat: bool = False  # Whether the ends of a tube are flat
@@ -112,9 +111,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     figures: dict[str, dict[str, Range]]
-    frames: dict[
-        str, tuple[float, ...]
-    ]  # Half widths of chest, waist, hips, and depth of the belly, over the girth
+    # Half widths of chest, waist, hips, and depth of the belly, over the girth
+    frames: dict[str, tuple[float, ...]]
     species: dict[str, Species]
     palettes: dict[str, tuple[Colour, ...]]  # Colours to choose from
     colours: dict[str, Colour]  # Those that all characters share
@@ -141,9 +139,8 @@ class Traits:
 
     def __init__(self, chance: Chance) -> None:
         groups = TRAIT_TABLES.features
-        self.name = "".join(
-            chance.choice(TRAIT_TABLES.syllables) for _ in range(2 + chance.true(0.5))
-        ).capitalize()
+        count = 2 + chance.true(0.5)
+        self.name = "".join(chance.choice(TRAIT_TABLES.syllables) for _ in range(count)).capitalize()
         self.species = chance.pick({name: species.weight for name, species in TRAIT_TABLES.species.items()})
         kind = TRAIT_TABLES.species[self.species]
         self.side = 1 if chance.true(0.5) else -1
@@ -178,9 +175,8 @@ class Traits:
         hidden |= {"belt"} if self.bare or any(top.skirt) else set()
         hidden |= {"backpack", "scarf"} if "back" in features else set()
         hidden |= {"headband", "bow"} if self.hatted else set()
-        self.extras = [
-            name for name, row in groups["extras"].items() if chance.true(row.weight) and name not in hidden
-        ]
+        extras = groups["extras"].items()
+        self.extras = [name for name, row in extras if chance.true(row.weight) and name not in hidden]
 
         self.bottom = chance.pick({"trousers": 4, "shorts": 1.6, "skirt": 1})
         if features["top"] in ("bare", "dress", "robe"):
@@ -198,9 +194,8 @@ def tone(lightness: float, saturation: float, hue_deg: float) -> Colour:
     """A colour by hue, saturation, lightness; yellow and green look lighter, so they are made darker."""
     hue = (hue_deg / 360) % 1.0
     bright = 0.12 * np.cos(2 * np.pi * (hue - 0.22))
-    return colorsys.hls_to_rgb(
-        hue, float(np.clip(lightness - bright * saturation, 0.0, 1.0)), min(saturation, 1.0)
-    )
+    lighter = float(np.clip(lightness - bright * saturation, 0.0, 1.0))
+    return colorsys.hls_to_rgb(hue, lighter, min(saturation, 1.0))
 
 
 def mix(a: Colour, b: Colour, t: float) -> Colour:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build import __version__, terminal
+from specsia_build.arrays import Mask
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.frontal import FrontalPair
 from specsia_build.dravie.adapt.overlay import is_copy
@@ -73,9 +73,8 @@ def adapt_generator(
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(
-        replace(settings, **asdict(config)), find_perceptual_loss(settings.perceptual), device, copied
-    )
+    perceptual = find_perceptual_loss(settings.perceptual)
+    trainer = Trainer(replace(settings, **asdict(config)), perceptual, device, copied)
     if not informed:
         return _fitted(trainer, [frames_of([front.pair], front.drawing, agreed(front.pair))], advance)
     adapted = _fitted(trainer, withheld_frames(front, settings.seed), advance)
@@ -103,7 +102,7 @@ def _fitted(
     return trainer.result
 
 
-def agreed(pair: Pair) -> NDArray[np.bool_]:
+def agreed(pair: Pair) -> Mask:
     """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
 
     A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is
@@ -175,13 +174,8 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])
-    source = {
-        ADAPTED_FROM: run_name(run),
-        "character": pair.character_id,
-        "frontal": pair.uid,
-        "specsia": __version__,
-    }
-    record = {**source, "adapt": to_json(settings), "l1_before": before, "l1": after}
+    source = {ADAPTED_FROM: run_name(run), "character": pair.character_id, "frontal": pair.uid}
+    record = {**source, "specsia": __version__, "adapt": to_json(settings), "l1_before": before, "l1": after}
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as temporary:
         write_seen(temporary, seen.adapted_to(pair))
         write_bytes(temporary / FRONTAL_PICTURE, picture)

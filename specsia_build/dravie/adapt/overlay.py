@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -71,7 +70,7 @@ def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
     return _placed(figure, (mask.shape[0], mask.shape[1]), similarity), best
 
 
-def _differences(z: Pixels, placed: Pixels) -> NDArray[np.float64]:
+def _differences(z: Pixels, placed: Pixels) -> Doubles:
     """Differences of colour (N,), 0…1, at the pixels well inside both a view Z and a drawing laid onto it."""
     both = scipy.ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
     return np.asarray(np.abs(z[both][:, :3].astype(np.int16) - placed[both][:, :3]).mean(axis=1) / 255)
@@ -98,20 +97,18 @@ class _Similarity(NamedTuple):
     y: float
 
 
-def _fit(
-    source: NDArray[np.float32], target: NDArray[np.float32], degrees: float
-) -> tuple[float, _Similarity]:
+def _fit(source: Floats, target: Floats, degrees: float) -> tuple[float, _Similarity]:
     """Optimise a similarity of the source from a turn; return IoU and similarity."""
     (from_x, from_y, from_side), (x, y, side) = _moments(source), _moments(target)
     picture = Image.fromarray(source)
 
-    def similarity(values: NDArray[np.float64]) -> _Similarity:
+    def similarity(values: Doubles) -> _Similarity:
         scale, angle = from_side / side * float(np.exp(values[0])), float(np.deg2rad(degrees) + values[1])
         c, s = scale * np.cos(angle), scale * np.sin(angle)
         move_x, move_y = values[2:] * from_side
         return _Similarity(scale, angle, from_x + move_x - c * x + s * y, from_y + move_y - s * x - c * y)
 
-    def loss(values: NDArray[np.float64]) -> float:
+    def loss(values: Doubles) -> float:
         moved = np.asarray(_warp(picture, (target.shape[0], target.shape[1]), similarity(values)))
         return -float(np.minimum(moved, target).sum()) / max(float(np.maximum(moved, target).sum()), 1e-9)
 
@@ -122,17 +119,16 @@ def _fit(
     return -float(least), similarity(values)
 
 
-def _small(mask: Pixels) -> NDArray[np.float32]:
+def _small(mask: Pixels) -> Floats:
     height, width = mask.shape
     scale = FIT_SIZE / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small: NDArray[np.float32] = np.asarray(
-        Image.fromarray(mask).resize(shape, Image.Resampling.BOX), np.float32
-    )
+    resized = Image.fromarray(mask).resize(shape, Image.Resampling.BOX)
+    small: Floats = np.asarray(resized, np.float32)
     return small / np.float32(255)
 
 
-def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
+def _moments(mask: Floats) -> tuple[float, float, float]:
     """Return the centroid x and y of a soft silhouette, and the side of a square of its area."""
     area = float(mask.sum(dtype=np.float64))
     along, down = (mask.sum(axis=axis, dtype=np.float64) for axis in (0, 1))
@@ -143,9 +139,8 @@ def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
 def _warp(image: Image.Image, shape: tuple[int, int], similarity: _Similarity) -> Image.Image:
     scale, angle, x, y = similarity
     c, s = scale * np.cos(angle), scale * np.sin(angle)
-    return image.transform(
-        shape[::-1], Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR
-    )
+    affine = (c, -s, x, s, c, y)
+    return image.transform(shape[::-1], Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
 
 
 def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> Pixels:
@@ -155,9 +150,8 @@ def _placed(figure: Pixels, shape: tuple[int, int], similarity: _Similarity) -> 
     # Averaged down first, as the lookup sees only neighbouring pixels; colours weigh as much as they cover.
     step = max(1, int(scale))
     image = Image.fromarray(figure).convert("RGBa").reduce(step)
-    full = _Similarity(
-        scale / step, similarity.angle, similarity.x * larger / step, similarity.y * larger / step
-    )
+    x, y = (value * larger / step for value in (similarity.x, similarity.y))
+    full = _Similarity(scale / step, similarity.angle, x, y)
     out = np.array(_warp(image, shape, full).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out

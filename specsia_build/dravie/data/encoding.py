@@ -16,9 +16,8 @@ Whole frames and training patches are encoded by the same compiled functions, pi
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Floats, Pixels
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
@@ -87,9 +86,7 @@ def _encode_input(z, pos, looked_up, thickness, ink, out):  # type: ignore[no-un
             put_input(out[y, x], z[y, x], pos[y, x], looked_up[y, x], style)
 
 
-def encode_input(
-    z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing = NO_DRAWING
-) -> NDArray[np.float32]:
+def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing = NO_DRAWING) -> Floats:
     """Encode Z and Zpos, (H, W, 4) uint8 each, and the drawing as the network's input.
 
     Returns (H, W, `input_channels`) float32 in [-1, 1].
@@ -101,7 +98,7 @@ def encode_input(
     return out
 
 
-def decode_output(painted: NDArray[np.float32]) -> Pixels:
+def decode_output(painted: Floats) -> Pixels:
     """Decode colour on white and alpha (H, W, 4), clipped to [-1, 1], to a picture (H, W, 4) uint8.
 
     The picture has straight alpha, RGB 0 where alpha is 0, and the painted colours on white.

@@ -14,13 +14,11 @@ from specsia_build.rendering.layers import HALF_COVERED
 COLOR_FOLDER = "color"
 _MASK = "mask"
 _POS = "pos"
-
 _SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 _ALIKE = 4.0
 """Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a
 place are tens of levels apart."""
-
 
 FrameFiles = Mapping[str, Path]  # Pictures of a frame by layer: `color`, `pos` and, if there is one, `mask`
 
@@ -33,9 +31,8 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
     """
     if missing := [layer for layer in (COLOR_FOLDER, _POS) if not (folder / layer).is_dir()]:
         raise UsageError(f"{folder} has no {missing[0]}/, which holds a picture for every frame")
-    layers = {
-        layer: _pictures(folder / layer) for layer in (COLOR_FOLDER, _MASK, _POS) if (folder / layer).is_dir()
-    }
+    present = [layer for layer in (COLOR_FOLDER, _MASK, _POS) if (folder / layer).is_dir()]
+    layers = {layer: _pictures(folder / layer) for layer in present}
     for layer, pictures in layers.items():
         if only := pictures.keys() ^ layers[COLOR_FOLDER].keys():
             unpaired = min(only, key=_number_order)
@@ -49,9 +46,7 @@ def list_frames(folder: Path) -> dict[str, FrameFiles]:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    paths = [
-        p for p in sorted(folder.iterdir()) if p.suffix.lower() in _SUFFIXES and not p.name.startswith(".")
-    ]
+    paths = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in _SUFFIXES and p.name[0] != "."]
     pictures = {path.stem: path for path in reversed(paths)}
     if not pictures:
         raise UsageError(f"{folder} holds no picture: write the frames there, as {', '.join(_SUFFIXES)}")
@@ -92,20 +87,16 @@ def read_frame(frame: FrameFiles) -> tuple[Pixels, Pixels]:
     is_opaque = bool((alpha == 255).all())
     if _MASK in pictures:
         mask = pictures[_MASK]
-        alpha = (
-            mask[..., 3]
-            if (mask[..., 3] < 255).any()
-            else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
-        )
+        own = mask[..., 3]
+        alpha = own if (own < 255).any() else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
         rgb = _without_background(rgb, alpha) if is_opaque else rgb
     elif is_opaque:
         raise UsageError(
             f"{frame[COLOR_FOLDER]} has no alpha, and there is no {_MASK}/: the silhouette must come from one"
         )
     visible = alpha[..., None] > 0
-    return np.dstack([np.where(visible, rgb, 0), alpha]), np.dstack(
-        [np.where(visible, pos[..., :3], 0), alpha]
-    )
+    shown, places = (np.where(visible, picture, 0) for picture in (rgb, pos[..., :3]))
+    return np.dstack([shown, alpha]), np.dstack([places, alpha])
 
 
 def frame_warning(z: Pixels, pos: Pixels) -> str | None:
@@ -116,8 +107,6 @@ def frame_warning(z: Pixels, pos: Pixels) -> str | None:
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
     grey, copied = np.ptp(places, axis=1).mean() < _ALIKE, np.abs(places - colours).mean() < _ALIKE
     if (places == places[0]).all() or grey or copied:
-        return (
-            "the positions are one value, grey or the colours: pos/ has R = x, G = z, B = -y, see "
-            "docs/frame.md"
-        )
+        axes = "pos/ has R = x, G = z, B = -y, see docs/frame.md"
+        return f"the positions are one value, grey or the colours: {axes}"
     return None

@@ -24,6 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from specsia_build import terminal
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.config import cores
 from specsia_build.dataset.pairs import Pair, decode_pair, is_frontal, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
@@ -124,7 +125,7 @@ class FrameArrays:
         views: character's id and `Pair.content` of each row.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
     views: Sequence[tuple[str, str]]
@@ -147,17 +148,17 @@ class _Box(NamedTuple):
 
     uid: str
     view: tuple[str, str]
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     runs: NDArray[np.int32]
     extent: Extent | None
 
 
-def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box:
+def _cut_out(pair: Pair, drawing: Drawing, where: Mask | None = None) -> _Box:
     """Cut out the foreground of a pair. Patches are centred only where `where` is true."""
     row = pair.uid, (pair.character_id, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
         return _Box(*row, pair.z, np.zeros((0, 3), np.int32), None)
-    foreground: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
+    foreground: Mask = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
     box = rows, columns = box_around(foreground, REACH)
     centres = near(foreground[box], REACH)
     if where is not None:
@@ -172,9 +173,8 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     layers.append(drawing.ink.around(pair.z[box]))
     sides = rows.stop - rows.start, columns.stop - columns.start
     place = 0, rows.start, columns.start, *sides, 0, len(runs), int(lengths.sum())
-    return _Box(
-        *row, np.concatenate(layers, axis=2), runs, Extent(*place, drawing.thickness, _removable(pair))
-    )
+    extent = Extent(*place, drawing.thickness, _removable(pair))
+    return _Box(*row, np.concatenate(layers, axis=2), runs, extent)
 
 
 def _removable(pair: Pair) -> int:

@@ -46,7 +46,6 @@ MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
 # Largest change of its hue in sixths, and of its value
 MOST_TURN, _MOST_SHADE = np.float32(0.25), np.float32(0.15)
 GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
-
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _INK = range(len(Extent._fields))
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
@@ -116,28 +115,24 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
         return across, depth
     x, y = across - np.float32(127.5), depth - np.float32(127.5)
     turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
-    return min(max(turned[0], np.float32(0)), np.float32(255)), min(
-        max(turned[1], np.float32(0)), np.float32(255)
-    )
+    return min(max(turned[0], ZERO), np.float32(255)), min(max(turned[1], ZERO), np.float32(255))
 
 
 @inlined
 def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
-    """Remove a contour of colour `ink`, `0xRRGGBB`, from a colour `target` (3,) of coverage `alpha`,
-    `covered` of it the figure."""
+    """Remove a contour `ink`, `0xRRGGBB`, from a colour (3,) of coverage `alpha`, `covered` of it figure."""
     if 0 < covered < alpha:
         share = np.float32(covered) / np.float32(alpha)
         for c in range(3):
             line = (np.float32((ink >> (16 - 8 * c)) & 255) / np.float32(255)) ** GAMMA
             light = ((target[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
-            target[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (
-                np.float32(1) / GAMMA
-            )
+            light = min(max(light, ZERO), ONE)
+            target[c] = np.float32(255) * light ** (ONE / GAMMA)
 
 
 @compiled
 def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def]
-    """Fill the patches whose row is in these frames.
+    """Fill the patches `out`, inputs and targets, whose row is in these frames: pixels, runs and extents.
 
     Args:
         frames: pixels, runs and extents, see `FrameArrays`.
@@ -174,10 +169,8 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
         mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
-        turn = ZERO
-        value = ONE
-        contrast = ONE
-        pivot = ZERO
+        turn = pivot = ZERO
+        value = contrast = ONE
         cosine, sine = ONE, ZERO
         if turns and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
@@ -195,11 +188,9 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
         style[0] = np.float32(extent[_THICKNESS]) if with_drawing and not bare else ZERO
         style[1:] = np.float32(255) if bare else ZERO
         lined = with_drawing and not bare
-        shift_x = ZERO
-        shift_y = ZERO
+        shift_x = shift_y = ZERO
         scale = ZERO
-        other_turn = turn
-        other_value = value
+        other_turn, other_value = turn, value
         if redrawn:
             shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
             scale = _around(key, _SCALE, MOST_SCALE)

@@ -98,10 +98,7 @@ class EvaluatedRun:
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[EvaluatedRun]:
     """Load the models of run folders onto a device."""
-    return [
-        EvaluatedRun(path, load_generator(path, device), read_run_config(path), read_seen(path))
-        for path in paths
-    ]
+    return [EvaluatedRun(p, load_generator(p, device), read_run_config(p), read_seen(p)) for p in paths]
 
 
 def _baseline(name: str) -> Method:
@@ -172,14 +169,12 @@ def choose_methods(
         whole = f"{label} without adaptation"
         methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
         if without_drawing and alike[0].generator.config.sees_drawing:
-            methods += [
-                _trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)
-            ]
+            unseen = f"{whole} without drawing"
+            methods += [_trained(unseen, k, run, drawing=False) for k, run in enumerate(alike)]
         for k in range(max(repeats, len(alike))):
             run, settings = alike[k % len(alike)], replace(adaptation, seed=k)
-            methods.append(
-                _trained(label, k, run, partial(adapt_generator, run.generator, settings=settings))
-            )
+            fit = partial(adapt_generator, run.generator, settings=settings)
+            methods.append(_trained(label, k, run, fit))
     return methods
 
 
@@ -324,9 +319,8 @@ def _refuse_seen(
     sequenced = (views for config in configs for views in sequences(dataset, config, split))
     characters = group_contents((pair.character_id, pair.content) for views in sequenced for _, pair in views)
     for label, record in trained:
-        names = []
-        for name, own_name in record.among(characters).items():
-            names.append(name if own_name == name else f"{name} (there called {own_name})")
+        known = record.among(characters).items()
+        names = [name if own == name else f"{name} (there called {own})" for name, own in known]
         if names:
             raise UsageError(
                 f"{label} has been trained on, or adapted to, characters of the split '{split}': "

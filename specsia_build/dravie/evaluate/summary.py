@@ -20,7 +20,6 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORE_TABLES, SCORES, UNREPAIRED
 
 MEANS = "scores.csv"
-
 RESAMPLES, _SEED = 10_000, 0  # Draws and seed of the bootstrap over characters
 LEVEL = 0.95  # Coverage of its intervals
 
@@ -103,7 +102,6 @@ class MeanScore:
 
 # Columns of `MEANS`
 KEYS, _NUMBERS = ("config", "method", "views", "score"), ("mean", "deviation", "low", "high")
-
 Summary = Mapping[tuple[str, str, str, str], MeanScore]  # By configuration, method, kind of view and score
 
 
@@ -174,9 +172,8 @@ def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> 
     rows = []
     for label in evaluation.labels():
         values = {name: summary.get((config, label, kind, name)) for name in metrics}
-        rows.append(
-            [label, *("–" if v is None else v.text(metrics[name].digits) for name, v in values.items())]
-        )
+        texts = ("–" if v is None else v.text(metrics[name].digits) for name, v in values.items())
+        rows.append([label, *texts])
     return _markdown_table([f"{kind} views", *(metric.heading for metric in metrics.values())], rows)
 
 
@@ -213,12 +210,8 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     lines = []
     for config, label in itertools.product(evaluation.configs, evaluation.labels(True)):
         ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, UNREPAIRED))
-        of_raw = (
-            f", {ours.mean / raw.mean:.0%} of Z's"
-            if ours is not None and raw is not None and raw.mean
-            else ""
-        )
         if ours is not None:
+            of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if raw is not None and raw.mean else ""
             lines.append(f"{config}: {label} has an L1 of {ours.mean:.4f}{of_raw}")
     return lines
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.adam import adam
 
+from specsia_build.arrays import Floats
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import networks
@@ -28,11 +27,10 @@ TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 
 CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
-
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "fused": True, "amsgrad": False, "maximize": False}
 
 
-def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
+def to_device(patches: Floats, device: torch.device) -> Tensor:
     """Move patches (N, H, W, C) to a device as (N, C, H, W) with channels last; not copied on a CPU."""
     tensor = torch.from_numpy(patches)
     if device.type == "cuda":
@@ -77,11 +75,7 @@ class Adam:
     def state(self) -> dict[str, Tensor]:
         """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
         buffers = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
-        return {
-            f"{number}.{name}": tensor
-            for name, tensors in buffers.items()
-            for number, tensor in enumerate(tensors)
-        }
+        return {f"{k}.{name}": t for name, tensors in buffers.items() for k, t in enumerate(tensors)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load the result of `state`; raises `ValueError` if it is of other weights."""
@@ -133,9 +127,8 @@ class Trainer:
         self._forwards = {name: torch.compile(net) if compiled else net for name, net in trained.items()}
         self._perceptual = None if perceptual is None else perceptual.to(device)
         # The weights that an anchor pulls back to.
-        self._start = (
-            [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
-        )
+        anchored = list(self.generator.parameters()) if config.anchor else []
+        self._start = [weight.detach().clone() for weight in anchored]
 
     @property
     def result(self) -> networks.Generator:

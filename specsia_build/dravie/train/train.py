@@ -122,8 +122,7 @@ def train(
         return ours, raw
 
     ours = raw = None
-    began = time.perf_counter()
-    since = time.perf_counter()
+    began = since = time.perf_counter()
     logged = start
     with terminal.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
@@ -135,11 +134,8 @@ def train(
                 count = step - logged
                 bar(count)
                 bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
-                _log(
-                    run / LOG,
-                    step,
-                    (rate(config, step - 1), *values.values(), count * config.batch / (now - since)),
-                )
+                row = (rate(config, step - 1), *values.values(), count * config.batch / (now - since))
+                _log(run / LOG, step, row)
                 logged, since = step, now
             if saving:
                 save_model(run, step, trainer.result, trainer.state())
@@ -182,9 +178,8 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
             continue
         drawings = Drawings(dataset, config, (VALIDATION,) if model.sees_drawing else ())
         numbers = np.unique(np.linspace(0, count - 1, max(1, _VIEWS // len(configs))).astype(int))
-        for pair in map(
-            decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))
-        ):
+        rows = dataset.take(config, VALIDATION, numbers.tolist(), pair_columns(dataset))
+        for pair in map(decode_pair, rows):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
                 watched.append(DrawnPair(pair, drawings.of(pair.character_id)))
     return watched

@@ -14,7 +14,6 @@ STAGE1, STAGE2 = "configs/nf7_v3_SNR_rd_size_stroke.yaml", "configs/stage2-v2-sn
 BACKGROUND = (127, 127, 127)
 SCALE, STEPS = 5.0, 50
 MODEL, PIXELS, COORDINATES = "CRM.pth", "pixel-diffusion.pth", "ccm-diffusion.pth"
-
 GONE = "stabilityai/stable-diffusion-2-1-base"
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,

@@ -46,9 +46,8 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         loader = torch.utils.data.DataLoader(dataset, batch_size=1, shuffle=False, num_workers=0)
         with torch.no_grad():
             seq.log_validation_joint(loader, pipeline, own, seq.weight_dtype, "validation", folder)
-        return os.path.join(
-            folder, "cropsize-{}-cfg{:.1f}".format(int(own.validation_dataset.crop_size), GUIDANCE)
-        )
+        size = int(own.validation_dataset.crop_size)
+        return os.path.join(folder, "cropsize-{}-cfg{:.1f}".format(size, GUIDANCE))
 
     def reconstruct(request: Request) -> str:
         data = views_of(request, os.path.join(request.scratch, "views"))
