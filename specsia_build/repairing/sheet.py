@@ -24,7 +24,7 @@ ROLES = ("front", "side", "left", "right", "back", "skip")  # What an order says
 
 _MOST_SIZE = 2048  # Pixels on a side of the frame that a side is read in, at most
 _PROFILE = 0.5  # Probability of left and right together from which a figure is drawn from its side
-_OPPOSITE = 0.9  # Probability of the other side from which that is mentioned
+_OPPOSITE = 0.9  # Probability of another view from which that is mentioned
 _FIRST = 1.0  # Added to the logarithm where the front is left of the back, as on most sheets
 _TALLER = 1.15  # Ratio of heights up to which two figures of a sheet are the same
 
@@ -126,7 +126,10 @@ def fit_side(
             "the side may be another figure, or in another pose: its rows hardly match the front's"
         )
     other = "right" if shows == "left" else "left"
-    if even_chances(figure)[DRAWN_SIDES.index(other)] > _OPPOSITE:
+    chances = dict(zip(DRAWN_SIDES, even_chances(figure), strict=True))
+    if chances["left"] + chances["right"] < 1 - _OPPOSITE:
+        warnings.append("the side seems to be drawn from the front or from behind, not from the side")
+    if chances[other] > _OPPOSITE:
         warnings.append(
             f"the side seems to show the character's {other} side, looking to the {other} of the picture: if "
             f"so, say {other} in place of {shows}"

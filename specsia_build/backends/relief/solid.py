@@ -25,6 +25,10 @@ CELLS = 128  # Cells along the longest side of front and side; of thin figures m
 _MOST_CELLS = 6e6  # Cells of the whole volume, for memory
 _THINNEST = 0.6  # Half the least thickness in cells, so that the lattice does not miss a part
 _SMOOTH = 0.5  # Rows of the crop over which the stretch is averaged
+_STRIDE, _GROUND = 0.1, 0.04  # Least height of a gap between striding legs, and most above ground, in heights
+# Mean width of such a gap, and width of the figure above it, in its largest widths, at most: 0.50 and 0.89
+# of a figure that strides, 0.8 and 1.2 of animals
+_FILLED, _ABOVE = 0.65, 1.1
 _ACROSS = (1e6, 1.0)  # Steps down and across of a search that stays in its row
 
 
@@ -113,8 +117,13 @@ def solid_of(
     away = np.arange(low.min() - 2 * cell, high.max() + 3 * cell, cell)
     beside = sampled(side.distance, *np.meshgrid(away, rows[:, 0] + top))
     near, far = _moved_inside(near, far, beside, away, cell)
+    front = sampled(figure.distance, columns, rows)
+    hidden = np.zeros((*front.shape, len(away)), np.bool_)
+    for stride in _strides(beside > 0):
+        near, far = _stepped(stride, (near, far, front > 0), away, hidden)
     volume = np.minimum(away - near[..., None], far[..., None] - away)
-    volume = np.minimum(volume, sampled(figure.distance, columns, rows)[..., None])
+    volume = np.minimum(volume, front[..., None])
+    volume[hidden] = -cell
     volume = np.minimum(volume, beside[:, None, :])
     volume = np.pad(np.clip(volume, -2 * cell, 2 * cell), 1, constant_values=-cell).astype(np.float32)
     if not (volume > 0).any():
@@ -144,6 +153,81 @@ def _lattice(figure: FigureCut, side: SideCut) -> tuple[Doubles, Doubles, float]
     if np.prod(lengths) / cell**3 > _MOST_CELLS:
         return lattice_of(figure.covered, figure.distance, nodes, finer=False)
     return columns, rows, cell
+
+
+@dataclass(frozen=True, eq=False)
+class _Stride:
+    """A gap between two legs, one before the other; of each of its rows (R,) the row's number, and along it
+    the first node of the leg in front, of the gap, and of the leg behind, and the end of that."""
+
+    row: NDArray[np.intp]
+    front: NDArray[np.intp]
+    gap: NDArray[np.intp]
+    behind: NDArray[np.intp]
+    end: NDArray[np.intp]
+
+
+def _strides(solid: Mask) -> list[_Stride]:
+    """Gaps of a side (h, d) between the legs of a figure that strides.
+
+    Such a gap is open at the bottom, closes little by little upwards, and is about as wide as the hips above.
+    What lies between the fore and the hind legs of an animal is closed at once, by a belly that is wider.
+    """
+    rows, _ = box_around(solid)
+    height = rows.stop - rows.start
+    left, right = (np.logical_or.accumulate(side, axis=1) for side in (solid, solid[:, ::-1]))
+    gaps, count = scipy.ndimage.label(~solid & left & right[:, ::-1])
+    strides = []
+    for number in range(1, count + 1):
+        gap = gaps == number
+        row = np.flatnonzero(gap.any(axis=1))
+        widths = np.count_nonzero(gap[row], axis=1)
+        if row[0] == rows.start:
+            continue
+        _, above = box_around(solid[row[0] - 1 : row[0]])
+        if (
+            row[-1] < rows.stop - 1 - _GROUND * height
+            or len(row) < _STRIDE * height
+            or widths.mean() > _FILLED * widths.max()
+            or above.stop - above.start > _ABOVE * widths.max()
+        ):
+            continue
+        first, last = gap[row].argmax(axis=1), gap.shape[1] - gap[row][:, ::-1].argmax(axis=1)
+        places = np.arange(solid.shape[1])
+        empty = ~solid[row]
+        front = np.where(empty & (places < first[:, None]), places, -1).max(axis=1) + 1
+        end = np.where(empty & (places >= last[:, None]), places, solid.shape[1]).min(axis=1)
+        strides.append(_Stride(row, front, first, last, end))
+    return strides
+
+
+def _stepped(
+    stride: _Stride, sheets: tuple[Doubles, Doubles, Mask], away: Doubles, hidden: Mask
+) -> tuple[Doubles, Doubles]:
+    """Give each leg of a stride to the half of the figure, left or right, that is predicted nearer to it.
+
+    Args:
+        stride: see `_strides`.
+        sheets: distances of front and back from the viewer at the nodes (h, w), and the nodes inside.
+        away: distances (d,) of nodes along a row of the side.
+        hidden: (h, w, d), set where a half has not the leg.
+
+    Returns:
+        The distances, which reach over the leg that the half has.
+    """
+    near, far, inside = sheets[0].copy(), sheets[1].copy(), sheets[2]
+    _, columns = box_around(inside[stride.row])
+    halves = [slice(0, (columns.start + columns.stop) // 2), slice((columns.start + columns.stop) // 2, None)]
+    middle = (near + far)[stride.row] / 2
+    means = [middle[:, half][inside[stride.row][:, half]].mean() for half in halves]
+    order = halves if means[0] <= means[1] else halves[::-1]
+    for k, row in enumerate(stride.row):
+        legs = slice(stride.front[k], stride.gap[k]), slice(stride.behind[k], stride.end[k])
+        for half, leg, other in zip(order, legs, legs[::-1], strict=True):
+            hidden[row, half, other] = True
+            near[row, half] = np.minimum(near[row, half], away[leg.start])
+            far[row, half] = np.maximum(far[row, half], away[leg.stop - 1])
+    return near, far
 
 
 def _moved_inside(
