@@ -21,10 +21,11 @@ _STEPS = 7  # Scales, and shifts, that are tried
 _SURE = 0.2  # Gain in likeness that justifies another scale and shift than those of top and bottom
 _COLOURS = 60.0  # Difference of colours, in levels, that counts as much as profiles without correlation
 _LEAST_WIDTH = 0.02  # Added to widths, in heights, before their logarithm
-ALIKE, UNLIKE = 0.1, 0.35
+ALIKE, UNLIKE = 0.1, 0.25
 """Differences of two drawings beyond which it is doubtful that they show one figure, and up to which it is
-possible. Fronts and sides of 31 characters differ by at most -0.14; those of two characters by more than 0.1
-four times of five, and by more than 0.35 every other time."""
+possible. Fronts and sides of 31 characters differ by at most -0.14, and by 0.12 where the side is 4 % off and
+shaded; those of two characters by more than 0.1 four times of five, and by more than 0.25 two times of
+three."""
 
 
 class Matched(NamedTuple):

@@ -24,6 +24,7 @@ from specsia_build.rendering.mesh import Material, Mesh
 CELLS = 128  # Cells along the longest side of front and side; of thin figures more
 _MOST_CELLS = 6e6  # Cells of the whole volume, for memory
 _THINNEST = 0.6  # Half the least thickness in cells, so that the lattice does not miss a part
+_CLEAR = 0.02  # Least distance of the surface from a node, in cells
 _SMOOTH = 0.5  # Rows of the crop over which the stretch is averaged
 _STRIDE, _GROUND = 0.1, 0.04  # Least height of a gap between striding legs, and most above ground, in heights
 # Mean width of such a gap, and width of the figure above it, in its largest widths, at most: 0.50 and 0.89
@@ -125,7 +126,9 @@ def solid_of(
     volume = np.minimum(volume, front[..., None])
     volume[hidden] = -cell
     volume = np.minimum(volume, beside[:, None, :])
-    volume = np.pad(np.clip(volume, -2 * cell, 2 * cell), 1, constant_values=-cell).astype(np.float32)
+    # A surface through a node itself would have faces without area.
+    volume = np.copysign(np.clip(np.abs(volume), _CLEAR * cell, 2 * cell), volume)
+    volume = np.pad(volume, 1, constant_values=-cell).astype(np.float32)
     if not (volume > 0).any():
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
     points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
