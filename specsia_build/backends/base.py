@@ -34,7 +34,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class SideDrawing:
     """A drawing of the figure from its side, in the scale and the rows of the frontal picture.
 
     Attributes:
@@ -85,7 +85,7 @@ class Context:
     note: Callable[[Reading], None] = _ignore
     framed: bool = False
     back: NDArray[np.uint8] | None = None
-    side: Side | None = None
+    side: SideDrawing | None = None
     is_profile: bool = False
     doubt: Callable[[str], None] = _ignore
 

@@ -10,7 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles, Pixels
-from specsia_build.backends.base import Backend, Context, Side, check_image
+from specsia_build.backends.base import Backend, Context, SideDrawing, check_image
 from specsia_build.backends.relief.backend import Relief
 from specsia_build.backends.sides import matched, matched_back
 from specsia_build.errors import CharacterError, UsageError
@@ -20,8 +20,9 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-# Largest errors at strength 1, in heights of the figure: of its place and scale, of its features, of a line
-OFF, FEATURES, LINE = 0.02, 0.02, 0.004
+# Largest errors at strength 1: of the figure's place in its heights and of its scale, and of its features
+OFF, FEATURES = 0.02, 0.02
+LINE_ERROR = 0.004  # Of a line, in heights of the figure
 _FEATURE, _WOBBLE = 0.12, 0.03  # Heights over which features are shifted together, and lines waver
 
 
@@ -62,7 +63,7 @@ class ModelSheet(Backend):
         ]
         if not all((drawing[..., 3] >= HALF_COVERED).any() for drawing in (image, *drawings)):
             raise CharacterError("the character shows nothing from its front, its side or its back")
-        side = Side(matched(drawings[0], image).picture, "left")
+        side = SideDrawing(matched(drawings[0], image).picture, "left")
         back = matched_back(drawings[1], image).picture
         return self._relief.reconstruct(image, replace(context, side=side, back=back))
 
@@ -70,7 +71,7 @@ class ModelSheet(Backend):
 def redrawn(picture: Pixels, random: np.random.Generator, strength: float) -> Pixels:
     """Draw a figure (S, S, 4) again as an artist does: shifted, scaled, its features and lines a little off.
 
-    Errors are up to `strength` times those of `OFF`, `FEATURES` and `LINE`. A figure that is not there stays
+    Errors are up to `strength` times those of `OFF`, `FEATURES` and `LINE_ERROR`. A figure that is not there stays
     away.
     """
     covered = picture[..., 3] >= HALF_COVERED
@@ -85,7 +86,7 @@ def redrawn(picture: Pixels, random: np.random.Generator, strength: float) -> Pi
     places = (places - (middle + shift)[:, None, None]) / scale + middle[:, None, None]
     # Features are off row by row, such as a belt that is drawn lower; lines waver everywhere.
     features = _wavering(random, (2, len(picture)), _FEATURE * height) * FEATURES * height * strength
-    lines = _wavering(random, (2, *covered.shape), _WOBBLE * height) * LINE * height * strength
+    lines = _wavering(random, (2, *covered.shape), _WOBBLE * height) * LINE_ERROR * height * strength
     places += features[:, :, None] + lines
     premultiplied = picture.astype(np.float32)
     premultiplied[..., :3] *= premultiplied[..., 3:] / 255

@@ -15,7 +15,7 @@ from specsia_build.arrays import Doubles, Pixels
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
-BANDS = 64  # Bands of rows between the figure's top and its bottom
+ROW_BANDS = 64  # Bands of rows between the figure's top and its bottom
 TOLERATED = 0.03  # Largest deviation of scale and of shift, in heights of the figure
 _STEPS = 7  # Scales, and shifts, that are tried
 _SURE = 0.2  # Gain in likeness that justifies another scale and shift than those of top and bottom
@@ -109,10 +109,10 @@ def _profile(picture: Pixels, top: float, bottom: float) -> _Profile:
     covered = (picture[..., 3] >= HALF_COVERED).astype(np.float64)
     sums = np.concatenate([covered[..., None], covered[..., None] * picture[..., :3]], axis=2).sum(axis=1)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(sums, axis=0)])
-    edges = np.linspace(top, bottom, BANDS + 1)
+    edges = np.linspace(top, bottom, ROW_BANDS + 1)
     at = np.stack([np.interp(edges, np.arange(len(total)), total[:, k]) for k in range(4)], axis=-1)
     bands = np.diff(at, axis=0)
-    step = (bottom - top) / BANDS
+    step = (bottom - top) / ROW_BANDS
     width = bands[:, 0] / step / (bottom - top)
     return _Profile(width, bands[:, 1:] / np.maximum(bands[:, :1], 1e-9))
 

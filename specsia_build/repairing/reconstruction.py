@@ -17,7 +17,7 @@ from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.arrays import Pixels
-from specsia_build.backends.base import Side
+from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
@@ -87,7 +87,7 @@ def read_single(path: Path) -> AnimatedCharacter:
 
 
 def reconstruct(
-    front: Frontal, spec: str, views: int, back: Frontal | None = None, side: Side | None = None
+    front: Frontal, spec: str, views: int, back: Frontal | None = None, side: SideDrawing | None = None
 ) -> Placed:
     """Reconstruct a drawing, and a drawn back and side if there are any, by a backend, and register it to the
     silhouette.

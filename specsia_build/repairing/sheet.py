@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Pixels
-from specsia_build.backends.base import Side
+from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.sides import ALIKE, UNLIKE, matched
 from specsia_build.characters.character import safe_id
 from specsia_build.errors import UsageError
@@ -45,12 +45,12 @@ class DrawnSide(NamedTuple):
 class SideView:
     """A side in the rows of the front, with sentences on what may be wrong with it."""
 
-    side: Side
+    side: SideDrawing
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class ModelSheet:
+class DrawnSheet:
     """The drawings of a sheet.
 
     Attributes:
@@ -134,10 +134,10 @@ def fit_side(
             f"the side seems to show the character's {other} side, looking to the {other} of the picture: if "
             f"so, say {other} in place of {shows}"
         )
-    return SideView(Side(picture, shows), tuple(warnings))
+    return SideView(SideDrawing(picture, shows), tuple(warnings))
 
 
-def read_sheet(path: Path, reading: DrawingSettings, order: Sequence[str] | None = None) -> ModelSheet:
+def read_sheet(path: Path, reading: DrawingSettings, order: Sequence[str] | None = None) -> DrawnSheet:
     """Split a model sheet into its figures, say which is which, and frame them as single drawings.
 
     Raises `UsageError` if it cannot be read or cut out, shows one figure, or none from the front, `order` has
@@ -167,7 +167,7 @@ def read_sheet(path: Path, reading: DrawingSettings, order: Sequence[str] | None
         if shows in at:
             side = fit_side(figures[at[shows]], shows, front, reading)
     back = frame_figure(figures[at["back"]], reading) if "back" in at else None
-    return ModelSheet(roles, front, side, back)
+    return DrawnSheet(roles, front, side, back)
 
 
 def even_chances(figure: Pixels) -> NDArray[np.float64]:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Pixels
-from specsia_build.backends.base import Backend, Context, Side
+from specsia_build.backends.base import Backend, Context, SideDrawing
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.baking import Drawings, baked, centred
+from specsia_build.backends.relief.baking import Turnaround, baked, centred
 from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
 from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, on_white
 from specsia_build.backends.relief.sheets import (
@@ -98,7 +98,7 @@ class Relief(Backend):
         return textured(figure, surface, with_sides(drawn, depth[..., 0], crop), behind)
 
 
-def _drawings(figure: FigureCut, sheets: tuple[Pixels, Pixels], side: Side, middle: int) -> Drawings:
+def _drawings(figure: FigureCut, sheets: tuple[Pixels, Pixels], side: SideDrawing, middle: int) -> Turnaround:
     """Front, side and back in squares that hold all of them.
 
     `sheets` are front and back (H, W, 3) of the figure's window, as seen from the front, and `middle` is the
@@ -110,7 +110,7 @@ def _drawings(figure: FigureCut, sheets: tuple[Pixels, Pixels], side: Side, midd
     border = (size - figure.size) // 2
     front, back = (centred(sheet, size, rows.start + border, columns.start + border) for sheet in sheets)
     left = centred(extended(picture)[0], size, border, size // 2 - middle)
-    return Drawings(front, left, np.ascontiguousarray(back[:, ::-1]))
+    return Turnaround(front, left, np.ascontiguousarray(back[:, ::-1]))
 
 
 def create(argument: str | None) -> Relief:

@@ -60,7 +60,7 @@ class SeenSide(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Drawings:
+class Turnaround:
     """Colours of a figure, continued beyond its silhouette, in squares of C pixels with the same middle.
 
     Attributes:
@@ -87,7 +87,7 @@ def centred(colours: Pixels, size: int, row: int, column: int) -> Pixels:
     return np.ascontiguousarray(colours[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)])
 
 
-def baked(mesh: Mesh, drawings: Drawings, pixels_per_unit: float) -> Mesh:
+def baked(mesh: Mesh, drawings: Turnaround, pixels_per_unit: float) -> Mesh:
     """A mesh without colours with a texture from drawings; `pixels_per_unit` is their scale."""
     size = len(drawings.front)
     normals = vertex_normals(mesh.vertices.astype(np.float64), ready(mesh.faces, np.int32))

@@ -21,7 +21,7 @@ from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh
 
-CELLS = 128  # Cells along the longest side of front and side; of thin figures more
+SOLID_CELLS = 128  # Cells along the longest side of front and side; of thin figures more
 _MOST_CELLS = 6e6  # Cells of the whole volume, for memory
 _THINNEST = 0.6  # Half the least thickness in cells, so that the lattice does not miss a part
 _CLEAR = 0.02  # Least distance of the surface from a node, in cells
@@ -108,7 +108,8 @@ def solid_of(
     Raises:
         CharacterError: if the side shows nothing, or all is thinner than a cell.
     """
-    side, crop, top = side_cut(picture), figure.crop, figure.window[0].start
+    side = side_cut(picture)
+    crop, top = figure.crop, figure.window[0].start
     rows_of_crop = crop.top + (np.arange(SIZE) + 0.5) * crop.side / SIZE + top
     sheets = stretched(depth, inside, crop, extent_of(side, rows_of_crop))
     columns, rows, cell = _lattice(figure, side)
@@ -131,7 +132,7 @@ def solid_of(
     volume = np.pad(volume, 1, constant_values=-cell).astype(np.float32)
     if not (volume > 0).any():
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
-    points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
+    points, faces = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")[:2]
     # Rows grow downwards, which mirrors the volume.
     faces = np.ascontiguousarray(faces[:, ::-1], np.int32)
     places = (points - 1) * cell + [rows[0, 0] + top, columns[0, 0] + figure.window[1].start, away[0]]
@@ -150,7 +151,7 @@ def _lattice(figure: FigureCut, side: SideCut) -> tuple[Doubles, Doubles, float]
     """Columns and rows (h, w) of the nodes over the front, and their cell in pixels."""
     boxes = [*box_around(figure.covered), box_around(side.distance > 0)[1]]
     lengths = [box.stop - box.start for box in boxes]
-    coarsest = max(max(lengths) / CELLS, float(np.prod(lengths) / _MOST_CELLS) ** (1 / 3))
+    coarsest = max(max(lengths) / SOLID_CELLS, float(np.prod(lengths) / _MOST_CELLS) ** (1 / 3))
     nodes = max(lengths[:2]) / coarsest
     columns, rows, cell = lattice_of(figure.covered, figure.distance, nodes)
     if np.prod(lengths) / cell**3 > _MOST_CELLS:
@@ -218,7 +219,8 @@ def _stepped(
     Returns:
         The distances, which reach over the leg that the half has.
     """
-    near, far, inside = sheets[0].copy(), sheets[1].copy(), sheets[2]
+    near, far = sheets[0].copy(), sheets[1].copy()
+    inside = sheets[2]
     _, columns = box_around(inside[stride.row])
     halves = [slice(0, (columns.start + columns.stop) // 2), slice((columns.start + columns.stop) // 2, None)]
     middle = (near + far)[stride.row] / 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specsia_build.backends.base import Context, Side
+from specsia_build.backends.base import Context, SideDrawing
 from specsia_build.backends.relief import backend
 from specsia_build.backends.relief.sheets import figure_of
 from specsia_build.errors import CharacterError
@@ -21,7 +21,7 @@ SIZE = 128
 
 
 def with_side(front: Image, side: Image, back: Image | None = None) -> Mesh:
-    context = replace(CONTEXT, side=Side(side, "left"), back=back)
+    context = replace(CONTEXT, side=SideDrawing(side, "left"), back=back)
     return backend.create(None).reconstruct(front, context)
 
 
@@ -54,7 +54,7 @@ def test_surface_is_closed_and_faces_outwards(animal: Mesh) -> None:
 def test_right_side_is_the_mirror_image() -> None:
     front, side = drawn(ANIMAL, 0), drawn(ANIMAL, 90)
     left = with_side(front, side)
-    context = replace(CONTEXT, side=Side(side[:, ::-1].copy(), "right"))
+    context = replace(CONTEXT, side=SideDrawing(side[:, ::-1].copy(), "right"))
     right = backend.create(None).reconstruct(front, context)
     assert np.array_equal(left.vertices, right.vertices) and np.array_equal(left.faces, right.faces)
 
