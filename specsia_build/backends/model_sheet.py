@@ -71,7 +71,8 @@ class ModelSheet(Backend):
 def redrawn(picture: Pixels, random: np.random.Generator, strength: float) -> Pixels:
     """Draw a figure (S, S, 4) again as an artist does: shifted, scaled, its features and lines a little off.
 
-    Errors are up to `strength` times those of `OFF`, `FEATURES` and `LINE_ERROR`. An empty picture stays empty.
+    Errors are up to `strength` times those of `OFF`, `FEATURES` and `LINE_ERROR`. An empty picture stays
+    empty.
     """
     covered = picture[..., 3] >= HALF_COVERED
     if strength == 0 or not covered.any():
