@@ -9,12 +9,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.arrays import Pixels
 from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.sides import ALIKE, UNLIKE, matched
 from specsia_build.characters.character import safe_id
 from specsia_build.errors import UsageError
+from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.layers import HALF_COVERED, iou
 from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, frame_figure
 from specsia_build.repairing.facing import DRAWN_SIDES, RARE, facing_chances
@@ -26,6 +29,8 @@ _MOST_SIZE = 2048  # Pixels on a side of the frame that a side is read in, at mo
 _PROFILE = 0.5  # Probability of left and right together from which a figure is drawn from its side
 _OPPOSITE = 0.9  # Probability of another view from which that is mentioned
 _FIRST = 1.0  # Added to the logarithm where the front is left of the back, as on most sheets
+_MIRRORED = 12.0  # Weight of the silhouettes' IoU where a back is the front's mirror image
+_SHAPE = 64  # Pixels on a side of silhouettes that are compared
 _TALLER = 1.15  # Ratio of heights up to which two figures of a sheet are the same
 
 
@@ -179,8 +184,8 @@ def even_chances(figure: Pixels) -> NDArray[np.float64]:
 def sheet_roles(figures: Sequence[Pixels], heights: Sequence[int]) -> tuple[str, ...]:
     """Roles of figures (h, w, 4) of some heights in pixels, from left to right, without ``side``.
 
-    The figure that is most like a profile is the side. Front and back are told from each other by the network
-    and by their places. Raises `UsageError` if none is from the front.
+    The figure that is most like a profile is the side. Front and back are mirror images in their silhouettes,
+    and told from each other by the network and by their places. Raises `UsageError` if none is frontal.
     """
     chances = np.stack([even_chances(figure) for figure in figures])
     usual = float(np.median(heights))
@@ -196,15 +201,25 @@ def sheet_roles(figures: Sequence[Pixels], heights: Sequence[int]) -> tuple[str,
             "no figure of the sheet seems to be drawn from the front: say --order front,side,back"
         )
     logs = np.log(np.maximum(chances, 1e-9))
+    shapes = [_shape(figure) for figure in figures]
     pairs = {(rest[0], rest[0]): -np.inf} if len(rest) == 1 else {}
     for front in rest:
         for back in rest:
             if front != back:
-                pairs[front, back] = logs[front, 0] + logs[back, 2] + (_FIRST if front < back else 0.0)
+                likeness = iou(shapes[front], np.ascontiguousarray(shapes[back][:, ::-1]))
+                order = _FIRST if front < back else 0.0
+                pairs[front, back] = logs[front, 0] + logs[back, 2] + order + _MIRRORED * likeness
     front, back = max(pairs, key=pairs.__getitem__)
     roles[back] = "back"
     roles[front] = "front"
     return tuple(roles)
+
+
+def _shape(figure: Pixels) -> Pixels:
+    """The silhouette (s, s) of a figure (h, w, 4), stretched to a square."""
+    alpha = figure[..., 3]
+    box = box_around(alpha >= HALF_COVERED)
+    return np.asarray(Image.fromarray(alpha[box]).resize((_SHAPE, _SHAPE), Image.Resampling.BOX))
 
 
 def _with_facings(figures: Sequence[Pixels], order: Sequence[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tests.commands import specsia as run
 
 SIZE = 160
 SMALL = ("--views", "4", "--size", "96")
-YAWS = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
+YAWS = {"front": 0.0, "skip": 45.0, "left": 90.0, "back": 180.0, "right": 270.0}
 
 
 @cache
@@ -68,6 +68,7 @@ def repair(*words: object, code: int = 0) -> Result:
         ("front", "right"),
         ("left", "front"),
         ("front", "back"),
+        ("front", "skip", "left", "back"),
         ("back", "right", "front"),
     ],
 )
