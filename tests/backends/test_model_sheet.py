@@ -37,6 +37,13 @@ def test_errors_are_bounded_and_seeded() -> None:
     assert np.array_equal(redrawn(picture, np.random.default_rng(1), 0.0), picture)
 
 
+def test_lines_waver(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = drawn(ANIMAL, 90, 256)
+    for name in ("OFF", "FEATURES"):
+        monkeypatch.setattr(f"specsia_build.backends.model_sheet.{name}", 0.0)
+    assert 0.9 < iou(redrawn(picture, np.random.default_rng(1), 2.0), picture) < 0.995
+
+
 def test_it_says_that_it_sees_the_truth() -> None:
     assert create(None).sees_ground_truth
     with pytest.raises(CharacterError):

@@ -48,3 +48,6 @@ def test_another_figure_is_unlike() -> None:
 def test_back_lies_behind_the_front() -> None:
     front, back = drawn(ANIMAL[:6], 20), drawn(ANIMAL[:6], 200)
     assert iou(matched_back(moved(back, 1.5, 7), front).picture, back) > 0.93
+    # What lies to the right of the middle from the front lies to its left from behind.
+    aside = matched_back(back, np.roll(front, 12, axis=1)).picture
+    assert iou(aside, np.roll(back, -12, axis=1)) > 0.93

@@ -10,6 +10,7 @@ import pytest
 from specsia_build.backends.base import Context, SideDrawing
 from specsia_build.backends.relief import backend
 from specsia_build.backends.relief.sheets import figure_of
+from specsia_build.backends.relief.solid import solid_of
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
@@ -89,7 +90,13 @@ def test_each_striding_leg_is_one_leg() -> None:
 
 
 def test_part_in_a_gap_of_the_side_is_moved_and_not_lost() -> None:
-    front, side = drawn(ANIMAL, 0), drawn(ANIMAL, 90)
-    mesh = with_side(front, side)
-    covered = figure_of(front).covered.sum()
-    assert (seen(mesh, 0, SIZE)[..., 3] >= 128).sum() > 0.97 * covered
+    bars = [limb(256, (x, 0.2), (x, 0.8), 0.03) for x in (0.3, 0.5, 0.7)]
+    front, side = painted(np.maximum.reduce(bars)), painted(np.maximum(bars[0], bars[2]))
+    figure = figure_of(front)
+    inside = figure.crop.resized(figure.picture)[..., 3] >= 128
+    # The bars are predicted one behind the other, the one in the middle where the side shows nothing.
+    middle = np.linspace(0.3, -0.3, len(inside), dtype=np.float32)
+    depth = np.broadcast_to(middle[None, :, None] + np.float32([0.02, -0.02]), (*inside.shape, 2))
+    mesh, _ = solid_of(figure, depth, inside, side)
+    assert iou(seen(mesh, 0, 256), front) > 0.95
+    assert iou(seen(mesh, 90, 256), side) > 0.9
