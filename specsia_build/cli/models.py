@@ -378,7 +378,8 @@ def evaluate(
 def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
-    DRAWING is a character, best from the front, on transparency or on white paper. CHARACTER is a mesh file,
+    DRAWING is a character, best from the front, on transparency or on white paper; --sheet takes its place.
+    CHARACTER is a mesh file,
     a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired,
     into a folder of its own; what is finished stays as it is.
 

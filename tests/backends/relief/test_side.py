@@ -96,7 +96,7 @@ def test_part_in_a_gap_of_the_side_is_moved_and_not_lost() -> None:
     inside = figure.crop.resized(figure.picture)[..., 3] >= 128
     # The bars are predicted one behind the other, the one in the middle where the side shows nothing.
     middle = np.linspace(0.3, -0.3, len(inside), dtype=np.float32)
-    depth = np.broadcast_to(middle[None, :, None] + np.float32([0.02, -0.02]), (*inside.shape, 2))
+    depth = np.broadcast_to(middle[None, :, None] + np.array([0.02, -0.02], np.float32), (*inside.shape, 2))
     mesh, _ = solid_of(figure, depth, inside, side)
     assert iou(seen(mesh, 0, 256), front) > 0.95
     assert iou(seen(mesh, 90, 256), side) > 0.9
