@@ -31,7 +31,7 @@ from specsia_build.stages.registry import all_stages
 
 RECORD = Path(__file__).parent / "formats.json"
 
-OWN = ("command:true {image} {mesh}", "fusion", "relief", "mesh-dir:.")
+OWN = ("command:true {image} {mesh}", "fusion", "model-sheet", "relief", "mesh-dir:.")
 """Backends that need no other project's checkout."""
 
 

@@ -114,6 +114,22 @@ def back(folder: Path) -> None:
     draw("back", rows, ("drawn", "135°", "180°", "225°"))
 
 
+def sheet(folder: Path) -> None:
+    """Draw a model sheet, its front alone, and what is made of both."""
+    path = folder / "horse-sheet.png"
+    drawings = rgba(path)
+    front = drawings[:, : drawings.shape[1] // 5]
+    square = np.full((drawings.shape[1], drawings.shape[1], 4), 255, np.uint8)
+    top = (len(square) - len(drawings)) // 2
+    square[top : top + len(drawings)] = drawings
+    views = specsia.repair(sheet=path, views=8).frames
+    rows = {
+        "its front": [front, *sides(front, (45, 90, 135))],
+        "--sheet": [square, *(views[number] for number in (1, 2, 3))],
+    }
+    draw("sheet", rows, ("drawn", "45°", "90°", "135°"))
+
+
 def outline(folder: Path) -> None:
     cat = rgba(folder / "child-cat.png")
     compare("outline", {name: (cat, {"outline": name}) for name in ("keep", "none", "#e07020:8")})
@@ -160,6 +176,7 @@ def turn(folder: Path) -> None:
 PICTURES: tuple[Callable[[Path], None], ...] = (
     plain,
     back,
+    sheet,
     outline,
     figure,
     bear,

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,25 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class SideDrawing:
+    """A drawing of the figure from its side, in the scale and the rows of the frontal picture.
+
+    Attributes:
+        picture: (S, W, 4) uint8, straight alpha, without a contour; W may be any number.
+        shows: the figure's own side that is seen; with ``left`` it looks to the left of the picture.
+    """
+
+    picture: NDArray[np.uint8]
+    shows: Literal["left", "right"]
+
+    @property
+    def from_left(self) -> NDArray[np.uint8]:
+        """The picture (S, W, 4) as seen from the figure's left: columns grow from its front to its back."""
+        picture = self.picture if self.shows == "left" else self.picture[:, ::-1]
+        return np.ascontiguousarray(picture)
+
+
 def _ignore(_: object) -> None: ...
 
 
@@ -55,6 +74,7 @@ class Context:
             its middle and its longest side, visible or not, about one unit; False for a user's own picture.
         back: (S, S, 4) uint8, straight alpha: a drawing of the figure from behind, in a frame of the same
             size, or None; only for backends with ``sees_back = True``.
+        side: a drawing of the figure from its side, or None; only for backends with ``sees_side = True``.
         is_profile: whether the picture shows the figure from its side, so that the far side mirrors the near
             one; only for backends with ``sees_profile = True``.
         doubt: call it with a sentence to add a warning to the character.
@@ -67,6 +87,7 @@ class Context:
     note: Callable[[Reading], None] = _ignore
     framed: bool = False
     back: NDArray[np.uint8] | None = None
+    side: SideDrawing | None = None
     is_profile: bool = False
     doubt: Callable[[str], None] = _ignore
 
@@ -84,6 +105,7 @@ class Backend(ABC):
         needs_yaw: whether registration must also search the turn about Z.
         generates: False for a backend that reads meshes, as they need not look like the picture (`scoring`).
         sees_back: whether it uses `Context.back`.
+        sees_side: whether it uses `Context.side`.
         sees_profile: whether it uses `Context.is_profile`.
         compiles: whether its first call compiles functions, which a build then does before it begins.
         folder: holds all files passed to `Context.read`.
@@ -98,6 +120,7 @@ class Backend(ABC):
     needs_yaw: bool = False
     generates: bool = True
     sees_back: bool = False
+    sees_side: bool = False
     sees_profile: bool = False
     compiles: bool = False
     folder: Path | None = None

@@ -41,6 +41,7 @@ _TARGETS = {
     "command": "command:create",
     "fusion": "fusion.backend:create",
     "mesh-dir": "mesh_dir:create",
+    "model-sheet": "model_sheet:create",
     "relief": "relief.backend:create",
     **{name: f"upstream.bridged:{name}" for name in NAMES},
 }

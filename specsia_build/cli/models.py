@@ -325,11 +325,22 @@ def evaluate(
 
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawings --out heroes", goes_on=True)
-@click.argument("subject", metavar="DRAWING|CHARACTER|FOLDER")
+@click.argument("subject", metavar="DRAWING|CHARACTER|FOLDER", required=False)
 @click.option(
     "--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair."
 )
 @click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
+@click.option(
+    "--side",
+    metavar="left:FILE|right:FILE",
+    help="The character drawn from its left (looks to the left) or right, for relief.",
+)
+@click.option(
+    "--sheet", type=OLD_FILE, help="Model sheet in place of DRAWING: front, side and back beside each other."
+)
+@click.option(
+    "--order", metavar="ROLES", help="What a sheet's figures show, as front,side,back.  [default: found]"
+)
 @click.option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
@@ -367,10 +378,11 @@ def evaluate(
 )
 @device
 @json_option
-def repair(subject: str, out: Path, device: str, **options: Any) -> None:
+def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
-    DRAWING is a character, best from the front, on transparency or on white paper. CHARACTER is a mesh file,
+    DRAWING is a character, best from the front, on transparency or on white paper; --sheet takes its place.
+    CHARACTER is a mesh file,
     a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired,
     into a folder of its own; what is finished stays as it is.
 
@@ -382,7 +394,7 @@ def repair(subject: str, out: Path, device: str, **options: Any) -> None:
     from specsia_build.repairing.writing import run_repair
 
     settings = RepairSettings.of(options)
-    drawings = drawings_in(subject)
+    drawings = None if subject is None else drawings_in(subject)
     if drawings is None:
         _conclude_repair(run_repair(subject, settings, out, device), out)
     else:
@@ -406,10 +418,14 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
         "back_guessed": result.back_guessed,
         "warnings": list(result.warnings),
     }
+    if result.roles:
+        document["roles"] = list(result.roles)
     lines = [f"frames: {', '.join(REPAIR_LAYERS)} in {out}", f"films: {', '.join(films)}"]
     lines += [
         f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None
     ]
+    if result.roles:
+        lines.append(f"figures of the sheet: {', '.join(result.roles)} (--order ROLES says otherwise)")
     lines += [f"warning: {warning}" for warning in result.warnings]
     lines += [BACK_GUESSED] * result.back_guessed
     facts = {"mesh": [result.note], "next": [f"specsia report {argument(out)}"]}

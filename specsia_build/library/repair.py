@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from specsia_build.arrays import Pixels
 from specsia_build.characters.images import rgba_of
-from specsia_build.errors import ByShape
+from specsia_build.errors import ByShape, UsageError
 from specsia_build.frame import front_rotation
 from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.files import check_target
@@ -23,6 +23,7 @@ from specsia_build.rendering.mesh import Mesh
 
 if TYPE_CHECKING:
     from specsia_build.repairing.drawing import DrawingSettings, Frontal
+    from specsia_build.repairing.sheet import DrawnSide
 
 PictureInput = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
@@ -67,16 +68,18 @@ class Repaired(ByShape):
         return Path(path)
 
 
-def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Repaired:
+def repair(drawing: PictureInput | None = None, *, device: str = "auto", **options: Any) -> Repaired:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing, as `specsia repair` does.
 
     Nothing is written to disk.
 
     Args:
-        drawing: a picture, or the file of a character, whose frontal render is the drawing.
+        drawing: a picture, or the file of a character, whose frontal render is the drawing; none with
+            ``sheet="sheet.png"``, a model sheet.
         device: `auto`, `cpu` or `cuda`.
         options: those of the command, such as ``views=12``, ``outline="none"``, ``figure=2``,
-            ``mask="mask.png"``, ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture.
+            ``mask="mask.png"``, ``mesh="hero.glb"``, ``pixel=True``; ``back`` may be any picture, and
+            ``side`` a pair of ``"left"`` or ``"right"`` and any picture.
 
     Raises: UsageError for wrong options and unreadable pictures; SpecsiaError if a mesh does not fit.
     """
@@ -86,9 +89,12 @@ def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Re
 
     given = plain(options)
     back = None if _is_file(given.get("back")) else given.pop("back", None)
+    side = None if _is_file(given.get("side")) else _side(given.pop("side"))
     settings = RepairSettings.of(given)
+    settings = settings if side is None else replace(settings, side=side)
     reading = settings.reading
-    subject = drawing if isinstance(drawing, str | Path) else framed(drawing, reading)
+    subject: str | Path | Frontal | None
+    subject = drawing if drawing is None or isinstance(drawing, str | Path) else framed(drawing, reading)
     framed_back = None if back is None else framed(back, DrawingSettings(reading.size, pixel=reading.pixel))
     with TemporaryDirectory(prefix="specsia-") as scratch:
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
@@ -100,6 +106,18 @@ def repair(drawing: PictureInput, *, device: str = "auto", **options: Any) -> Re
 
 def _is_file(value: object) -> bool:
     return value is None or isinstance(value, str | Path)
+
+
+def _side(value: Any) -> DrawnSide:
+    """The side of a pair of ``left`` or ``right`` and a picture; a `UsageError` if it is no such pair."""
+    from specsia_build.repairing.sheet import DrawnSide
+
+    match value:
+        case ("left" | "right" as shows, picture):
+            if isinstance(picture, str | Path):
+                return DrawnSide(shows, Path(picture))
+            return DrawnSide(shows, _pixels(picture))
+    raise UsageError('side is a pair such as ("left", picture), or a text such as "left:side.png"')
 
 
 def framed(picture: PictureInput, reading: DrawingSettings | None = None) -> Frontal:

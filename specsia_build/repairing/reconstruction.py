@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.arrays import Pixels
+from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
@@ -82,17 +84,25 @@ def read_single(path: Path) -> AnimatedCharacter:
         return read_animated(entries[0])
 
 
-def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
-    """Reconstruct a drawing, and a drawn back if given, by a backend, and register it to the silhouette.
+def reconstruct(
+    front: Frontal, spec: str, views: int, back: Frontal | None = None, side: SideDrawing | None = None
+) -> Placed:
+    """Reconstruct a drawing, and a drawn back and side if there are any, by a backend, and register it to the
+    silhouette.
 
-    Raises `UsageError` if there is no such backend, it takes no back, or it needs the character itself and
-    there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the drawing.
+    Raises `UsageError` if there is no such backend, it takes no back or no side, or it needs the character
+    itself and there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the
+    drawing.
     """
     backend = load_backend(spec)
     if back is not None and not backend.sees_back:
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
+    if side is not None and not backend.sees_side:
+        raise UsageError(f"the backend {backend.name} takes no drawn side: use relief, or leave out --side")
     # Only for a character the frontal view has its true scale.
-    context = {"framed": front.mesh is not None, "back": None if back is None else back.color}
+    context: dict[str, Any] = {"framed": front.mesh is not None}
+    context["back"] = None if back is None else back.color
+    context["side"] = side
     context["is_profile"] = front.is_profile and backend.sees_profile
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)

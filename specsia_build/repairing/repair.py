@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from specsia_build import terminal
 from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
@@ -14,6 +16,7 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.frontal import FrontalPair
 from specsia_build.dravie.config import ADAPTATION
+from specsia_build.dravie.drawing import Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_predictor
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
@@ -32,6 +35,7 @@ from specsia_build.repairing.reconstruction import (
     with_nearest_texels,
 )
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.repairing.sheet import SideView, read_sheet, read_side
 
 if TYPE_CHECKING:
     from specsia_build.dravie.adapt.adapt import Adapted
@@ -57,6 +61,7 @@ class Repair:
         motion: what it plays while it turns, or None.
         adapted: how the model was fitted, or None; `model` is the fitted run, None where that did not help.
         back_guessed: whether `--back` would show what was guessed.
+        roles: what the figures of a model sheet show, from left to right; none without a sheet.
     """
 
     settings: RepairSettings
@@ -67,6 +72,7 @@ class Repair:
     adapted: Adapted | None = None
     model: Path | None = None
     back_guessed: bool = False
+    roles: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -119,7 +125,7 @@ def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:
 
 
 def prepare(
-    subject: str | Path | Frontal,
+    subject: str | Path | Frontal | None,
     settings: RepairSettings,
     scratch: Path,
     device: str = "auto",
@@ -128,24 +134,25 @@ def prepare(
     """Read a drawing, reconstruct it, and load the model, fitted to the drawing with `settings.adapt`.
 
     Args:
-        subject: a drawing's file, a character, whose frontal render is the drawing, or a framed front.
+        subject: a drawing's file, a character, whose frontal render is the drawing, a framed front, or None
+            with a sheet in the settings.
         scratch: folder that the fitted model is written to, if that helps.
         back: a framed back, in place of the file in the settings.
 
-    Raises `UsageError` if the motion has no rig or the backend takes no back, and `SpecsiaError` if the
+    Raises `UsageError` if the motion has no rig, the backend takes no back or no side, or the sheet or the
+    side shows another figure, and `SpecsiaError` if the
     drawing cannot be cut out, or the mesh does not fit it.
     """
     reading, mesh = settings.reading, settings.mesh
     run = find_run(settings.model)
     predictor = None if reading.pixel else load_predictor(run, device)
     with terminal.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
-        front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
-        if back is None and settings.back is not None:
-            back = read_drawing(
-                settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel)
-            )
+        front, back, side, roles = _drawings(subject, settings, back)
+        if side is not None:
+            front = replace(front, warnings=(*front.warnings, *side.warnings))
         if mesh is None:
-            placed = reconstruct(front, settings.backend, settings.views, back)
+            seen = None if side is None else side.side
+            placed = reconstruct(front, settings.backend, settings.views, back, seen)
         else:
             placed = place_file(read_single(mesh), front, settings.views)
         if reading.pixel:
@@ -156,7 +163,7 @@ def prepare(
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back
-    result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed)
+    result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed, roles=roles)
     if predictor is None:
         return result
     # The drawing is Y* of the frontal pair.
@@ -174,4 +181,35 @@ def prepare(
     if back is not None:
         _, (_, behind) = turntable(placed, 2, reading.size)
         drawing = with_back(drawing, back, behind)
+    if side is not None:
+        drawing = _with_sides(drawing, placed, reading.size)
     return replace(result, paint=painter(predictor, drawing))
+
+
+def _drawings(
+    subject: str | Path | Frontal | None, settings: RepairSettings, back: Frontal | None
+) -> tuple[Frontal, Frontal | None, SideView | None, tuple[str, ...]]:
+    """Front, back and side, framed, and what the figures of a sheet show; see `prepare`."""
+    reading = settings.reading
+    if settings.sheet is not None:
+        if subject is not None:
+            raise UsageError("--sheet takes the place of DRAWING: give one of them")
+        sheet = read_sheet(settings.sheet, reading, settings.order)
+        return sheet.front, sheet.back, sheet.side, sheet.roles
+    if subject is None:
+        raise UsageError("there is nothing to repair: give a DRAWING, or a --sheet")
+    front = subject if isinstance(subject, Frontal) else load_subject(subject, reading)
+    if back is None and settings.back is not None:
+        back = read_drawing(settings.back, DrawingSettings(reading.size, facing="back", pixel=reading.pixel))
+    side = None if settings.side is None else read_side(settings.side, front, reading)
+    return front, back, side, ()
+
+
+def _with_sides(drawing: Drawing, placed: Placed, size: int) -> Drawing:
+    """A drawing whose colours beside the front are those of the reconstruction, which are a drawn side's."""
+    known = [] if drawing.back is None else [drawing.back]
+    for number, (z, pos) in enumerate(turntable(placed, 4, size)):
+        if number % 2:
+            known.append(visible_places(pos, z, z[..., 3]))
+    places, colours = (np.concatenate(arrays) for arrays in zip(*known, strict=True))
+    return replace(drawing, back=(places, colours))

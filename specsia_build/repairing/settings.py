@@ -17,6 +17,7 @@ from specsia_build.errors import UsageError, no_such
 from specsia_build.files.digests import file_digest
 from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
+from specsia_build.repairing.sheet import DrawnSide, parse_order, parse_side
 
 _MOST_VIEWS = 360  # Most frames of one turn
 
@@ -38,6 +39,9 @@ _KINDS: Mapping[str, Any] = {
     "model": str,
     "mesh": str,
     "back": str,
+    "side": str,
+    "sheet": str,
+    "order": str,
     "motion": str,
     "adapt": bool,
     "views": _Views,
@@ -47,7 +51,8 @@ _KINDS: Mapping[str, Any] = {
 }
 """Type of each option."""
 
-_FILES = ("mask", "mesh", "back", "motion")  # Options that name a file, or may do so
+_FILES = ("mask", "mesh", "back", "motion", "sheet")  # Options that name a file, or may do so
+_OF_SHEETS = ("side", "sheet", "order")  # Options that the record leaves out where they are not given
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ class RepairSettings:
         model: a run, or `pretrained`.
         mesh: file of a reconstruction by any tool, in place of a backend's.
         back: file of the character drawn from behind, for the model and for backends that take one.
+        side: the character's side for backends that take one.
+        sheet: file of a model sheet in place of a drawing.
+        order: roles of its figures, see `ROLES`; found by default.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
         views, seconds: frames of one turn, and its time in the films.
@@ -71,6 +79,9 @@ class RepairSettings:
     model: str = NAME
     mesh: Path | None = None
     back: Path | None = None
+    side: DrawnSide | None = None
+    sheet: Path | None = None
+    order: tuple[str, ...] | None = None
     motion: str | None = None
     adapt: bool = False
     views: int = 36
@@ -82,6 +93,27 @@ class RepairSettings:
             parse_outline(self.reading.outline)
         if self.reading.pixel and self.adapt:
             raise UsageError("--pixel leaves out the model, so there is none to --adapt")
+        self._check_sheet()
+
+    def _check_sheet(self) -> None:
+        """Raise `UsageError` if options of a side or a sheet contradict others."""
+        more = "--side" if self.side is not None else "--sheet"
+        if self.side is None and self.sheet is None:
+            if self.order is not None:
+                raise UsageError("--order names the figures of a --sheet, and none is given")
+            return
+        if self.reading.pixel:
+            raise UsageError(
+                f"--pixel keeps the drawing's pixels, which {more} does not match: leave one out"
+            )
+        if self.mesh is not None:
+            raise UsageError(f"--mesh is a reconstruction already, which takes no {more}: leave one out")
+        if self.sheet is None:
+            return
+        if self.side is not None or self.back is not None:
+            raise UsageError("--sheet holds the side and the back: leave out --side and --back")
+        if self.reading.figure is not None or self.reading.facing is not None:
+            raise UsageError("--sheet takes no --figure and no --facing: --order says what its figures show")
 
     @property
     def fps(self) -> Fraction:
@@ -100,7 +132,11 @@ class RepairSettings:
             if name not in _KINDS:
                 raise UsageError(no_such("option of a repair", name, list(_KINDS)))
             given[name] = checked(name, str(value) if isinstance(value, Path) else value, _KINDS[name])
-        given |= {name: Path(given[name]) for name in ("mask", "mesh", "back") if name in given}
+        given |= {name: Path(given[name]) for name in ("mask", "mesh", "back", "sheet") if name in given}
+        if "side" in given:
+            given["side"] = parse_side(given["side"])
+        if "order" in given:
+            given["order"] = parse_order(given["order"])
         timing = (given.pop(name, None) for name in ("views", "seconds", "fps"))
         if "ground" in given:
             given["ground"] = parse_ground(given["ground"])
@@ -112,9 +148,14 @@ class RepairSettings:
 
     def record(self) -> dict[str, Any]:
         """The settings for `repair.json`; files by their names, without folders."""
-        values = asdict(replace(self, reading=DrawingSettings()))
+        values = asdict(replace(self, reading=DrawingSettings(), side=None))
         values = {**asdict(self.reading), **values}
         del values["reading"]
+        if self.side is not None:
+            values["side"] = self.side.spelled
+        for name in _OF_SHEETS:
+            if values[name] is None:
+                del values[name]
         named = {
             name: Path(value).name for name, value in values.items() if name in _FILES and value is not None
         }
@@ -123,6 +164,8 @@ class RepairSettings:
     def digests(self) -> dict[str, str]:
         """SHA-256 of the files that the options name, the model's weights included."""
         paths = {name: getattr(self, name, None) or getattr(self.reading, name, None) for name in _FILES}
+        if self.side is not None and isinstance(self.side.picture, Path):
+            paths["side"] = self.side.picture
         digests = {name: file_digest(Path(path)) for name, path in paths.items() if path is not None}
         if (stored := checkpoints(find_run(self.model))) != []:
             digests["model"] = file_digest(stored[-1] / "model.safetensors")

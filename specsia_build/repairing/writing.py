@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,6 +64,7 @@ class WrittenRepair:
         note: how the reconstruction was placed.
         model: folder of the fitted model; None without one, or where fitting did not help.
         back_guessed: whether `--back` would show what was guessed.
+        roles: what the figures of a model sheet show, from left to right.
     """
 
     name: str
@@ -73,6 +74,7 @@ class WrittenRepair:
     model: Path | None
     warnings: tuple[str, ...]
     back_guessed: bool
+    roles: tuple[str, ...] = ()
 
     @property
     def films(self) -> tuple[Path, ...]:
@@ -90,7 +92,7 @@ def require_own_folder(out: Path) -> None:
 
 
 def run_repair(
-    subject: str | Path | Frontal, settings: RepairSettings, out: Path, device: str = "auto"
+    subject: str | Path | Frontal | None, settings: RepairSettings, out: Path, device: str = "auto"
 ) -> WrittenRepair:
     """Repair a drawing, and write a folder of its frames, films, a sheet and a record atomically.
 
@@ -109,12 +111,15 @@ def run_repair(
             write_bytes(folder / REPAIR_RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     model = None if repair.model is None else out / FITTED_MODEL
     note, warnings = repair.placed.note, repair.warnings
-    return WrittenRepair(repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed)
+    written = WrittenRepair(
+        repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed
+    )
+    return replace(written, roles=repair.roles)
 
 
-def inputs_of(subject: str | Path | Frontal, settings: RepairSettings) -> dict[str, str]:
+def inputs_of(subject: str | Path | Frontal | None, settings: RepairSettings) -> dict[str, str]:
     """SHA-256 of the files that a repair reads, by option."""
-    drawing = None if isinstance(subject, Frontal) else file_digest(Path(subject))
+    drawing = None if subject is None or isinstance(subject, Frontal) else file_digest(Path(subject))
     return {**settings.digests(), **({} if drawing is None else {"drawing": drawing})}
 
 
@@ -131,6 +136,7 @@ def _record(repair: Repair) -> dict[str, Any]:
         "back_guessed": repair.back_guessed,
         "adapted": None if adapted is None else {"l1_before": adapted.l1_before, "l1": adapted.l1},
         "settings": repair.settings.record(),
+        **({"roles": list(repair.roles)} if repair.roles else {}),
     }
 
 

@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Floats
-from specsia_build.backends.base import Backend, Context
+from specsia_build.arrays import Floats, Pixels
+from specsia_build.backends.base import Backend, Context, SideDrawing
 from specsia_build.backends.relief import net
+from specsia_build.backends.relief.baking import Turnaround, baked, centred
 from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
 from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, on_white
 from specsia_build.backends.relief.sheets import (
     FULLY_COVERED,
     SIZE,
+    FigureCut,
     extended,
     figure_of,
     surface_of,
     textured,
 )
+from specsia_build.backends.relief.solid import solid_of
 from specsia_build.errors import UsageError
-from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.pictures.masks import continued
 from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.layers import HALF_COVERED
@@ -43,6 +46,7 @@ class Relief(Backend):
     version = 4
     compiles = True
     sees_back = True
+    sees_side = True
     sees_profile = True
 
     def settings(self) -> Mapping[str, Any]:
@@ -83,9 +87,28 @@ class Relief(Backend):
             behind = front
         else:
             behind = back_of(drawn, logits, crop)
+        if context.side is not None:
+            mesh, cut = solid_of(figure, depth, inside, context.side.from_left)
+            drawings = _drawings(figure, (front, behind), context.side, round(cut.middle))
+            return baked(mesh, drawings, Camera(0.0, figure.size).pixels_per_unit)
         # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
         surface = surface_of(figure, depth, known=context.framed)
         return textured(figure, surface, with_sides(drawn, depth[..., 0], crop), behind)
+
+
+def _drawings(figure: FigureCut, sheets: tuple[Pixels, Pixels], side: SideDrawing, middle: int) -> Turnaround:
+    """Front, side and back in squares that hold all of them.
+
+    `sheets` are front and back (H, W, 3) of the figure's window, as seen from the front, and `middle` is the
+    column of the side in the middle of the figure.
+    """
+    picture, (rows, columns) = side.from_left, figure.window
+    size = max(figure.size, 2 * max(middle, picture.shape[1] - middle))
+    size += (size - figure.size) % 2
+    border = (size - figure.size) // 2
+    front, back = (centred(sheet, size, rows.start + border, columns.start + border) for sheet in sheets)
+    left = centred(extended(picture)[0], size, border, size // 2 - middle)
+    return Turnaround(front, left, np.ascontiguousarray(back[:, ::-1]))
 
 
 def create(argument: str | None) -> Relief:

@@ -109,11 +109,16 @@ class FigureCut:
 
     @cached_property
     def distance(self) -> Doubles:
-        """Signed distance (H, W) of pixel centres to the silhouette's contour in pixels, positive inside."""
-        inside = scipy.ndimage.distance_transform_edt(self.covered)
-        outside = scipy.ndimage.distance_transform_edt(~self.covered)
-        distance = np.where(self.covered, inside - 0.5, 0.5 - outside)
-        return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
+        """See `contour_distance`, (H, W)."""
+        return contour_distance(self.covered)
+
+
+def contour_distance(covered: Mask) -> Doubles:
+    """Signed distance (H, W) of pixel centres to a silhouette's contour in pixels, positive inside."""
+    inside = scipy.ndimage.distance_transform_edt(covered)
+    outside = scipy.ndimage.distance_transform_edt(~covered)
+    distance = np.where(covered, inside - 0.5, 0.5 - outside)
+    return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
 def figure_of(image: NDArray[np.uint8]) -> FigureCut:
@@ -157,24 +162,33 @@ class ClosedSurface:
     front: Mask
 
 
-def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:
+def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:
     """Values (H, W) between pixels, bilinearly, where the first pixel's centre is at (0.5, 0.5)."""
     at = [np.asarray(rows) - 0.5, np.asarray(columns) - 0.5]
     return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, mode="nearest"), np.float64)
 
 
-def _lattice(covered: Mask, distance: Doubles) -> tuple[Doubles, Doubles, float]:
-    """Columns and rows (h, w) of the coarsest lattice that keeps thin parts, and its cell in pixels."""
+def lattice_of(
+    covered: Mask, distance: Doubles, nodes: float = NODES, *, finer: bool = True
+) -> tuple[Doubles, Doubles, float]:
+    """Columns and rows (h, w) of the nodes of a lattice over a silhouette (H, W), and its cell in pixels.
+
+    It has `nodes` cells along the silhouette's box, and with `finer` as many more as keep thin parts.
+    """
     box = box_around(covered)
-    cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / NODES)
+    cell = max(_FINEST, max(side.stop - 1 - side.start for side in box) / nodes)
     while True:
         down, across = (np.arange(side.start - 2 * cell, side.stop + 3 * cell, cell) for side in box)
         columns, rows = np.meshgrid(across, down)
-        inside = _sampled(distance, columns, rows) > _NEAR * cell
+        inside = sampled(distance, columns, rows) > _NEAR * cell
         kept = np.zeros_like(covered)
         kept[rows[inside].astype(int), columns[inside].astype(int)] = True
         kept = scipy.ndimage.maximum_filter(kept, 2 * int(np.ceil(cell)) + 3)
-        if cell <= _FINEST or np.count_nonzero(covered & ~kept) <= _LOST * np.count_nonzero(covered):
+        if (
+            not finer
+            or cell <= _FINEST
+            or np.count_nonzero(covered & ~kept) <= _LOST * np.count_nonzero(covered)
+        ):
             return columns, rows, cell
         cell = max(_FINEST, cell / FINER)
 
@@ -193,24 +207,24 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
     covered = figure.covered
     crop = figure.crop
     distance = figure.distance
-    columns, rows, cell = _lattice(covered, distance)
-    inside = _sampled(distance, columns, rows) > _NEAR * cell
+    columns, rows, cell = lattice_of(covered, distance)
+    inside = sampled(distance, columns, rows) > _NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
     for _ in range(3):
         x, y = columns[rim], rows[rim]
-        gx, gy = _sampled(right, x, y), _sampled(down, x, y)
-        step = np.clip(_sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
+        gx, gy = sampled(right, x, y), sampled(down, x, y)
+        step = np.clip(sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
         columns[rim] -= step * gx
         rows[rim] -= step * gy
     across, down = (
         (at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top))
     )
-    top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
+    top, bottom = (sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
     half = (top - bottom) / 2
     if not known:
-        half = np.minimum(half, _thickest(np.maximum(_sampled(distance, columns, rows), 0), cell))
+        half = np.minimum(half, _thickest(np.maximum(sampled(distance, columns, rows), 0), cell))
     half = np.where(inside, np.maximum(half, 0.1), 0.0)
     return _sheets(columns, rows, middle, half, inside, rim)
 
