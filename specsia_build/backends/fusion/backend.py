@@ -1,10 +1,9 @@
 """Imitation of a multi-view diffusion model: fuse six damaged views of the ground truth into one mesh.
 
-Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without
-a GPU,
-but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull
-carved from them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The views
-are drawn from the truth, so that silhouettes are better than a single picture allows.
+Wonder3D draws six views from one picture, and instant-nsr fuses them. Both need a GPU, but their faults can
+be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull carved from them
+(`carve`), and colours taken per vertex from the views that face it (`colour`). The views are drawn from the
+truth, so that silhouettes are better than a single picture allows.
 """
 
 import math
@@ -42,9 +41,8 @@ class Fusion(Backend):
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.
 
-        Raises:
-            CharacterError: if the picture is not square or too small, there is no ground truth, or nothing is
-                left of the character after carving.
+        Raises CharacterError if the picture is not square or too small, there is no ground truth, or nothing
+        is left of the character after carving.
         """
         check_image(image)
         if context.ground_truth is None:

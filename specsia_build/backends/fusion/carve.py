@@ -26,8 +26,7 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-# Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
-_REACH = 3
+_REACH = 3  # Pixels from the carved shape beyond which a part is missing; nearer, outlines only differ
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs
@@ -138,8 +137,7 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H,
-    H).
+    """Cosines (6, H, H) between lines of sight and surfaces' normals, by the steepest slope nearby.
 
     It turns a difference in depth into a distance to the surface.
     """
@@ -194,13 +192,8 @@ def fused_surface(views: DrawnViews) -> tuple[Mesh, Floats]:
     """Fuse the views to a closed surface of about `_FACES` faces, counter-clockwise seen from outside.
 
     A point is inside if every silhouette (the mean of two opposite ones) contains it and no view looks
-    through it, or if a view shows a part there that this leaves out.
-
-    Returns:
-        The surface without colours, and the unit normals of its vertices, (V, 3) float32.
-
-    Raises:
-        CharacterError: if nothing is left.
+    through it, or if a view shows a part there that this leaves out. Returns the surface without colours, and
+    the unit normals of its vertices, (V, 3) float32. Raises CharacterError if nothing is left.
     """
     low, high = views.bounds()
     facing = _facing(views.depth)

@@ -25,8 +25,7 @@ PEEK = 0.012
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
 """Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share
-that differs
-between R, G and B: a colour network is fitted at random points and keeps a pattern of its own."""
+that differs between R, G and B: a colour network is fitted at random points and keeps its own pattern."""
 
 GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
 _PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
@@ -84,9 +83,8 @@ def colours_of(
     colours, weights = _gather(mesh.vertices, normals, views, depths, jitter, peek)
     is_seen = weights >= _FEWEST
     if not is_seen.all() and np.count_nonzero(is_seen) >= NEIGHBOURS:
-        _, nearest = scipy.spatial.cKDTree(mesh.vertices[is_seen]).query(
-            mesh.vertices[~is_seen], k=NEIGHBOURS
-        )
+        tree = scipy.spatial.cKDTree(mesh.vertices[is_seen])
+        _, nearest = tree.query(mesh.vertices[~is_seen], k=NEIGHBOURS)
         colours[~is_seen] = colours[is_seen][nearest].mean(axis=1)
     # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)

@@ -78,9 +78,8 @@ def _similarity(generator: np.random.Generator, strength: float) -> Floats:
     roll, growth, across, down = generator.standard_normal(4) * strength
     angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
     y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
-    return np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down]).astype(
-        np.float32
-    )
+    moves = np.stack([x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down])
+    return moves.astype(np.float32)
 
 
 def _blurred(image: Floats, width: float) -> Floats:
@@ -132,9 +131,8 @@ def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> 
     blue = TINT * whole[2] + TINT_FIELD * smooth_noise(generator, LIGHT_WAVE)
     # Weights that leave the luma of Rec. 601 as it is.
     tint = np.dstack([red, -0.509 * red - 0.194 * blue, blue])
-    return np.asarray(
-        color * (1 + np.float32(strength) * light[..., None]) + np.float32(strength) * tint, np.float32
-    )
+    brightness = 1 + np.float32(strength) * light[..., None]
+    return np.asarray(color * brightness + np.float32(strength) * tint, np.float32)
 
 
 def _recut(coverage: Floats, generator: np.random.Generator, strength: float) -> Floats:
@@ -196,8 +194,7 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
 
 
 def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` >
-    0.
+    """Distance of each node to the zero contour of a bilinear function, in nodes, positive where `level` is.
 
     Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the
     eikonal equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005). Without
