@@ -60,10 +60,8 @@ class Body:
         _add_arms(self)
         _add_legs(self)
         groups, features = TRAIT_TABLES.features, self.traits.features
-        rows = [
-            groups[group][features[group]]
-            for group in sorted(features, key=lambda group: group != "markings")
-        ]
+        order = sorted(features, key=lambda group: group != "markings")
+        rows = [groups[group][features[group]] for group in order]
         for row in (*rows, *(groups["extras"][name] for name in self.traits.extras)):
             for part in row.parts:
                 if self.chance.true(part.chance):
@@ -82,9 +80,8 @@ class Body:
         half, tall = between(*figure["head"]), traits.figure == "tall"
         width = half * between(0.84, 1.2) * (0.86 if tall else 1.0)
         square = (4.5, 8.0) if traits.species == "robot" else (2.6, 3.6)
-        self.power = (
-            between(*square) if traits.species == "robot" or self.chance.true(0.12) else between(2.0, 2.4)
-        )
+        is_square = traits.species == "robot" or self.chance.true(0.12)
+        self.power = between(*square) if is_square else between(2.0, 2.4)
         self.jaw = between(-0.25, 0.1) if self.chance.true(0.15) else between(0.0, 0.34 if human else 0.15)
         self.head: _Place = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
 
@@ -123,9 +120,8 @@ class Body:
         apart = between(0.36, 0.46)
         level = between(-0.06, 0.1) + TRAIT_TABLES.species[self.traits.species].eye_level
         chest_width, chest_depth, chest_middle = self.girth(self.trunk(0.6))
-        waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + vector(
-            2 * CLOTH, 2 * CLOTH, 0
-        )
+        off = vector(2 * CLOTH, 2 * CLOTH, 0)
+        waist_width, waist_depth, waist_middle = self.girth(self.trunk(0.38)) + off
         throat, root = min(0.42 * width, 0.5 * self.chest), self.trunk(0.16)
         tail = min(1.0, 0.9 * self.neck, 3 * float(self.profile[1, 1]))
         smile = between(0.16, 0.32) * width * (0.6 if "muzzle" in self.traits.features else 1.0)
@@ -220,9 +216,8 @@ class Body:
         if part.pair:
             self.both(part.look, grid, *part.bones)
             return
-        bones = tuple(
-            bone if bone in TRUNK else BODY_SIDES[self.traits.side < 0] + bone for bone in part.bones
-        )
+        side = BODY_SIDES[self.traits.side < 0]
+        bones = tuple(bone if bone in TRUNK else side + bone for bone in part.bones)
         piece = Piece(part.look, grid, bones)
         self.pieces.append(piece.mirrored(bones) if part.side and self.traits.side < 0 else piece)
 
@@ -270,11 +265,8 @@ def _add_arms(body: Body) -> None:
     path = [body.shoulder * (0.75, 1, 1), (body.shoulder + body.wrist) / 2, body.wrist]
     body.both("arm", tube(path, body.arm, 9, ends=(1, 0.4)), *ARM)
     if traits.sleeve:
-        flare = (
-            body.chance.between(0.03, 0.08)
-            if traits.features["top"] == "robe"
-            else body.chance.between(0, 0.02)
-        )
+        least, most = (0.03, 0.08) if traits.features["top"] == "robe" else (0.0, 0.02)
+        flare = body.chance.between(least, most)
         body.both("sleeve", _covering(path, body.arm, traits.sleeve, CLOTH, flare), *ARM)
     look, bones = ("glove" if traits.hands == "glove" else "hand"), ("LowerArm", "Hand")
     turn, palm = turned(0, 0, -float(np.rad2deg(body.drop))), body.wrist + along * max(size, 0.05) * 0.7

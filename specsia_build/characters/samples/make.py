@@ -91,9 +91,8 @@ def make_rig(seed: int, index: int) -> Rig:
     limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
              body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
     joints: dict[str, tuple[str, Doubles]] = {}
-    for (name, parent), place in zip(
-        _PARENTS.items(), (*(vector(0, y, 0) for y in heights), *limbs), strict=True
-    ):
+    trunk = [vector(0, y, 0) for y in heights]
+    for (name, parent), place in zip(_PARENTS.items(), (*trunk, *limbs), strict=True):
         for side, mirror in [("", 1)] if name in TRUNK else zip(BODY_SIDES, (1, -1), strict=True):
             joints[side + name] = parent if parent in ("", *TRUNK) else side + parent, place * (mirror, 1, 1)
     names, places = tuple(joints), np.stack([place for _, place in joints.values()])
@@ -127,10 +126,6 @@ def _hung(points: Doubles, names: tuple[str, ...], body: Body) -> Doubles:
     fall = np.clip((body.crotch - points[:, 1]) / (body.crotch - body.ankle[1]), 0, 1)
     left = np.clip(points[:, 0] / (2 * (body.gap + body.leg[0])) + 0.5, 0, 1)
     upper = np.clip((points[:, 1] - body.trunk(0.4)) / (0.5 * body.span), 0, 1) * (1 - fall)
-    shares = {
-        "hips": 1 - fall - upper,
-        "chest": upper,
-        "leftFoot": fall * left,
-        "rightFoot": fall * (1 - left),
-    }
+    feet = {"leftFoot": fall * left, "rightFoot": fall * (1 - left)}
+    shares = {"hips": 1 - fall - upper, "chest": upper, **feet}
     return np.stack([shares.get(name, 0 * fall) for name in names], axis=1)

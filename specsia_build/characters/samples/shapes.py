@@ -36,11 +36,8 @@ class Piece:
         """Number of the vertex at each place of the grid, (R, C)."""
         rows, columns = self.grid.shape[0] - 2, self.grid.shape[1] - 1
         inner = 1 + np.arange(rows * columns).reshape(rows, columns)
-        return np.pad(
-            np.pad(inner, ((0, 0), (0, 1)), mode="wrap"),
-            ((1, 1), (0, 0)),
-            constant_values=(0, 1 + inner.size),
-        )
+        closed = np.pad(inner, ((0, 0), (0, 1)), mode="wrap")
+        return np.pad(closed, ((1, 1), (0, 0)), constant_values=(0, 1 + inner.size))
 
     @property
     def normals(self) -> Doubles:
@@ -97,9 +94,8 @@ def hoop(centre: Vector, radii: Vector, thick: float, high: float, turn: Doubles
     """A ring about Y, turned about its centre: middle radii; half thickness and half height over these."""
     middle, round_ = section(21), section(9)[::-1]
     outwards = middle[:, None, :] * (1 + thick * round_[:, :1])
-    grid = np.stack(
-        [outwards[..., 0], np.broadcast_to(high * round_[:, 1], (21, 9)), outwards[..., 1]], axis=2
-    )
+    heights = np.broadcast_to(high * round_[:, 1], (21, 9))
+    grid = np.stack([outwards[..., 0], heights, outwards[..., 1]], axis=2)
     end = np.broadcast_to([middle[0, 0], 0.0, middle[0, 1]], (1, 9, 3))
     return np.asarray(centre + np.concatenate([end, grid, end]) * radii @ turn.T)
 

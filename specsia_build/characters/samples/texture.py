@@ -81,9 +81,8 @@ def _stamp(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Dou
 
 def place_pieces(pieces: list[Piece]) -> list[_Box]:
     """Boxes of pieces in the texture, as large as all fit, the highest first on shelves."""
-    lengths = np.array([piece.extent for piece in pieces]) * [
-        [2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces
-    ]
+    factors = [[2.0 if piece.look in ("head", "eye") else 1.0] for piece in pieces]
+    lengths = np.array([piece.extent for piece in pieces]) * factors
     density = TEXTURE_SIZE / float(np.sqrt(lengths.prod(axis=1).sum()))
     while True:
         sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE_SIZE - 2 * _RIM)

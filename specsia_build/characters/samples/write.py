@@ -42,11 +42,8 @@ def withdraw(entry: Entry) -> int:
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     """Write one character whole or not at all, unless it is there; several processes may do so at once.
 
-    It depends on the seed and its number, which names its folder in the layout of 3DBiCar.
-
-    Raises:
-        UsageError: if a folder of its name holds something else.
-        WriteError: if it cannot be written.
+    It depends on the seed and its number, which names its folder in the layout of 3DBiCar. Raises UsageError
+    if a folder of its name holds something else, and WriteError if it cannot be written.
     """
     target = folder / str(index)
     if _is_complete(target, seed):
