@@ -88,15 +88,12 @@ def end(summary: BuildSummary, config: BuildConfig, paths: RunPaths) -> None:
     results, load, follows = _results(summary, config, paths)
     trouble, run = None, argument(paths.out)
     if summary.stopped is not None:
-        trouble = (
-            f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
-        )
+        what = "stopped before pack" if summary.clips is None else "clips are missing"
+        trouble = f"{what}: {summary.stopped}"
     elif summary.failed > summary.allowed_failures:
-        total = (
-            plural(summary.characters, "character")
-            if summary.clips is None
-            else plural(summary.clips, "clip")
-        )
+        total = plural(summary.characters, "character")
+        if summary.clips is not None:
+            total = plural(summary.clips, "clip")
         trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {paths.failures}"
     counts = []
     if summary.failed:
@@ -170,10 +167,8 @@ def _results(
     elif summary.stopped is None:
         packed = [] if summary.dataset is None else [argument(summary.dataset)]
         pictured = packed if config.keep == NONE and paths.url is None else [run]
-        follows += [
-            *(f"specsia report {where}" for where in pictured),
-            *(f"specsia verify {where}" for where in packed),
-        ]
+        follows += [f"specsia report {where}" for where in pictured]
+        follows += [f"specsia verify {where}" for where in packed]
     return lines, [*load, *([] if summary.dataset is None else load_lines(summary.dataset, rows))], follows
 
 

@@ -44,9 +44,8 @@ SOURCE_HELP = (
 class Command(click.Command):
     """A command whose help ends with examples, and explains SOURCE with `source=True`; see `command`.
 
-    Attributes:
-        examples: command lines to copy, in the folder of a reader who followed the README.
-        goes_on: whether a rerun continues where a stopped one ended.
+    `examples` are to be copied in the folder of a reader who followed the README; with `goes_on` a rerun
+    continues where a stopped one ended.
     """
 
     def __init__(

@@ -47,11 +47,10 @@ def verify(dataset: str, workers: int) -> None:
     follows = [] if of_files else [f"specsia report {name}{'' if local else ' --out page.html'}"]
     if (Path(dataset) / SUMS_FILE).is_file() and report.ok:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
+    failed = [check for check in report.checks if not check.passed]
     facts = {
         "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],
-        "failed": [
-            f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed
-        ],
+        "failed": [f"{check.name}: {plural(check.count, 'problem')}" for check in failed],
         "note": list(report.notes),
         "next": follows,
     }
@@ -116,9 +115,8 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         if not dry_run:
             plan = hub.push(api, plan, local)
     added, deleted = plan.of("add", "replace"), plan.of("delete")
-    parts = []
-    if added:
-        parts.append(f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}")
+    to_send = f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"
+    parts = [to_send] if added else []
     if deleted:
         parts.append(f"{plural(len(deleted), 'file')} removed")
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
@@ -136,15 +134,12 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     }
     if dry_run:
         title, lines = f"{folder} on the Hub, as planned", []
+        extras = {"create": f"({visibility})", "tag": ""}
         for step in plan.operations:
-            extra = {"create": f"({visibility})", "tag": ""}.get(
-                step.kind, f" {terminal.amount(step.size, 'B')}"
-            )
+            extra = extras.get(step.kind, f" {terminal.amount(step.size, 'B')}")
             lines.append(f"{step.kind:<8} {step.name} {extra}".rstrip())
         kept = f"; {plural(plan.kept, 'file')} already there" if plan.kept else ""
-        lines.append(
-            f"{plan.page}: {plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')} to send{kept}"
-        )
+        lines.append(f"{plan.page}: {to_send} to send{kept}")
     elif plan.differences:
         differences = [f"{name} {problem}" for name, problem in plan.differences.items()]
         facts["failed"] = most(differences, f"{shlex.join(again)} --json")
@@ -235,8 +230,7 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     from specsia_build.look.open import open_gallery
     from specsia_build.pictures.sheets import parse_ground
 
-    ids = options["ids"]
-    split = options["split"]
+    ids, split = options["ids"], options["split"]
     limit = options["limit"]
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")

@@ -70,11 +70,6 @@ def _export(where: str, name: str, out: Path, backend: str | None, workers: int)
         "next": [f"specsia verify {argument(out)}"],
     }
     title = f"{where} as {name}"
-    document = {
-        "folder": str(out),
-        "layout": name,
-        "parts": written.parts,
-        "rows": written.rows,
-        "left_out": missed,
-    }
+    counts = {"parts": written.parts, "rows": written.rows}
+    document = {"folder": str(out), "layout": name, **counts, "left_out": missed}
     conclude(document, [f"{parts} of {where} are in {out}, as {name}"], title, facts, trouble=trouble)

@@ -68,9 +68,8 @@ def characters(
         if parts is not None:
             opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
             if not opened.entries:
-                raise UsageError(
-                    f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids"
-                )
+                problem = f"{opened.name} holds no character '{parts}'"
+                raise UsageError(f"{problem}: `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[: config.limit])
         surveyed = survey_all(opened.entries, config, pictured=pictures is not None)
         facts, views = [facts for facts, _ in surveyed], [view for _, view in surveyed]
@@ -88,12 +87,8 @@ def characters(
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures)
         lines.append(f"the pictures are in {pictures}")
-    document = {
-        "source": opened.name,
-        "kind": opened.kind,
-        "characters": [asdict(f) for f in facts],
-        "notes": notes,
-    }
+    described = [asdict(character) for character in facts]
+    document = {"source": opened.name, "kind": opened.kind, "characters": described, "notes": notes}
     tell(document, lines, ok=bool(sound))
 
 
@@ -206,8 +201,8 @@ def doctor() -> None:
     Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that
     every build needs. `specsia backends doctor NAME` looks at one upstream project.
     """
-    facts = examine()
-    ok, lines = works(facts), []
+    facts, lines = examine(), []
+    ok = works(facts)
     for fact in facts:
         is_missing = fact.state != OK
         enables = f"for {fact.enables}" if is_missing and fact.enables else ""

@@ -45,7 +45,6 @@ max_failures = click.option(
     "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]"
 )
 
-
 layouts = click.option(
     "--layout",
     "--recipe",
@@ -169,9 +168,9 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
 
-    The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
-    enhance` takes as they are; `pairs` packs reconstructions that move as their characters do, beside the
-    clean frames, as the dataset DIR/dataset. A stopped run continues where it was.
+    The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia enhance` takes as they are;
+    `pairs` packs reconstructions that move as their characters do, beside the clean frames, as the dataset
+    DIR/dataset. A stopped run continues where it was.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
@@ -189,16 +188,13 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
             str(expanded(name).absolute()) if is_file_name(name) else name for name in motions
         ]
     config_file = None if name is None else named_settings(name)
-    config, paths = effective(
-        source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh
-    )
+    flags = {**others, "clips": of_clips}
+    config, paths = effective(source, out or DEFAULT_CLIPS_OUT, config_file, flags, fresh)
     assert config.clips is not None
     # A preview that an earlier command of the run asked for is not an error.
     if of_clips.get("preview") and FRAMES not in config.clips.layouts:
-        raise UsageError(
-            f"films of clips are written by the layout {FRAMES}, not by {some(config.clips.layouts)}: add "
-            f"--layout {FRAMES}, or leave out --preview"
-        )
+        problem = f"films of clips are written by the layout {FRAMES}, not by {some(config.clips.layouts)}"
+        raise UsageError(f"{problem}: add --layout {FRAMES}, or leave out --preview")
     check_settings(config)
     refuse_unused_stages(stages, config)
     end(run_build(config, paths, stages or CLIP_STAGE_NAMES, fresh), config, paths)

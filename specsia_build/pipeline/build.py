@@ -68,8 +68,9 @@ def build(config: BuildConfig, paths: RunPaths, stages: Sequence[str], fresh: bo
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
             also = ", and its dataset is replaced" if listed_names(paths.dataset) else ""
+            named_changes = "; ".join(changed)
             terminal.say(
-                f"{paths.root} holds a build with other settings, which changes: {'; '.join(changed)}{also}"
+                f"{paths.root} holds a build with other settings, which changes: {named_changes}{also}"
             )
         if fresh:
             run.index.forget()
@@ -92,8 +93,7 @@ def merge(runs: Sequence[Path], paths: RunPaths) -> BuildConfig:
 
     Where several runs have an artefact, the first run's is copied; fingerprints decide whether it is up to
     date. Raises UsageError if a folder holds no run, runs differ in settings or splits, or the target holds
-    another run. Returns the
-    settings of the merged run: those of the first run, for the whole source.
+    another run. Returns the settings of the merged run: those of the first run, for the whole source.
     """
     shards = [existing_run(run) for run in runs]
     folders = [shard.root.resolve() for _, shard in shards]
@@ -104,19 +104,16 @@ def merge(runs: Sequence[Path], paths: RunPaths) -> BuildConfig:
     usable = (source for source in sources if source.startswith("sample:") or Path(source).exists())
     whole = replace(first, shard=None, source=next(usable, sources[0]))
     for config, shard in shards:
+        both = f"{shard.root} and {first_paths.root}"
         if differ := folder.changes(result_settings(_portable(first)), _portable(config)):
-            both = f"{shard.root} and {first_paths.root}"
             raise UsageError(f"{both} differ in {'; '.join(differ)}: build both with the same settings")
         if not shard.splits.is_file() or shard.splits.read_bytes() != first_paths.splits.read_bytes():
-            raise UsageError(
-                f"{shard.root} and {first_paths.root} are of different characters, or put them in different "
-                "splits: build both from the same source"
-            )
+            problem = f"{both} are of different characters, or put them in different splits"
+            raise UsageError(f"{problem}: build both from the same source")
     folder.check_folder(paths)
     if (before := folder.settings_before(paths)) and (differ := folder.changes(before, whole)):
-        raise UsageError(
-            f"{paths.root} holds a run with other settings ({'; '.join(differ)}): name another --out"
-        )
+        problem = f"{paths.root} holds a run with other settings ({'; '.join(differ)})"
+        raise UsageError(f"{problem}: name another --out")
     with folder.locked(paths):
         folder.write_mark(paths, whole.source)
         write_settings(whole, paths.config)

@@ -24,18 +24,12 @@ from specsia_build.pipeline.sets import facts_of, missing_reason, parts_of, plan
 
 @dataclass(frozen=True)
 class Export:
-    """A folder that was written.
-
-    Attributes:
-        parts: number of its parts.
-        rows: number of frames or views.
-        missed: parts that were not written, by key, and why.
-    """
+    """A folder that was written."""
 
     layout: Layout
-    parts: int
-    rows: int
-    missed: Mapping[str, NotWritten]
+    parts: int  # Number of its parts
+    rows: int  # Number of frames or views
+    missed: Mapping[str, NotWritten]  # Parts that were not written, by key, and why
 
 
 def export(
@@ -84,15 +78,12 @@ def _with_layout(config: BuildConfig, layout: Layout, where: str) -> BuildConfig
     layouts = tuple(dict.fromkeys((*config.packed_layouts, layout.name)))
     if config.clips is None:
         config = replace(config, layouts=layouts)
-        check_layouts(config)
-        return config
-    if lacking := sorted({*layout.layers} - {*layers_of(config.packed_layouts)}):
+    elif lacking := sorted({*layout.layers} - {*layers_of(config.packed_layouts)}):
         options = " ".join(f"--layout {name}" for name in layouts)
-        raise UsageError(
-            f"{where} was drawn without {some(lacking)}, which {layout.name} needs: "
-            f"run `{config.command} --out {argument(where)} {options}`"
-        )
-    config = replace(config, clips=replace(config.clips, layouts=layouts))
+        problem = f"{where} was drawn without {some(lacking)}, which {layout.name} needs"
+        raise UsageError(f"{problem}: run `{config.command} --out {argument(where)} {options}`")
+    else:
+        config = replace(config, clips=replace(config.clips, layouts=layouts))
     check_layouts(config)
     return config
 

@@ -23,21 +23,15 @@ from specsia_build.terminal import live_tables, say
 
 @dataclass(frozen=True)
 class Failure:
-    """One character, or one clip of it, that one stage (of one backend) could not build.
-
-    Attributes:
-        details: file or folder to look at, relative to the run, or None.
-        low_quality: whether it was built, and quarantined for its looks.
-        clip: id of the clip, or None.
-    """
+    """One character, or one clip of it, that one stage (of one backend) could not build."""
 
     id: str
     stage: str
     backend: str | None
     reason: str
-    details: str | None = None
-    low_quality: bool = False
-    clip: str | None = None
+    details: str | None = None  # File or folder to look at, relative to the run
+    low_quality: bool = False  # Whether it was built, and quarantined for its looks
+    clip: str | None = None  # Id of the clip
 
     @property
     def key(self) -> str:
@@ -135,34 +129,24 @@ def print_stage(stage: StageSummary) -> None:
 
 @dataclass(frozen=True)
 class BuildSummary:
-    """Result of a build.
-
-    Attributes:
-        failures: those on record of its characters and backends.
-        warnings: about characters that were built, now or before, by id.
-        doubles: sentences about equal characters in different splits.
-        empty_splits: sentences about splits without rows.
-        rows: packed by configuration, the default first; None if pack did not run.
-        clips: number of clips of the characters; None in a run of stills.
-        layouts: parts on disk by layout, without the dataset of pairs; None if none was written.
-        stopped: why the build stopped before its last stage, or None.
-        freed: bytes of artefacts and procedural characters removed after packing.
-    """
+    """Result of a build."""
 
     source: str
     characters: int
     stages: list[StageSummary] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    doubles: tuple[str, ...] = ()
-    empty_splits: tuple[str, ...] = ()
+    failures: list[Failure] = field(default_factory=list)  # On record, of its characters and backends
+    warnings: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # Of what was built, now or before, by id
+    doubles: tuple[str, ...] = ()  # Sentences about equal characters in different splits
+    empty_splits: tuple[str, ...] = ()  # Sentences about splits without rows
     allowed_failures: int = 0
-    rows: Mapping[str, int] | None = None
+    rows: Mapping[str, int] | None = None  # By configuration, the default first; None if pack did not run
     dataset: Path | str | None = None
-    clips: int | None = None
-    layouts: Mapping[str, int] | None = None
-    stopped: str | None = None
-    freed: int = 0
+    clips: int | None = None  # Number of clips of the characters; None in a run of stills
+    layouts: Mapping[str, int] | None = None  # Parts on disk, without the dataset of pairs; None if no layout
+    stopped: str | None = None  # Why the build stopped before its last stage
+    freed: int = 0  # Bytes of artefacts and procedural characters removed after packing
 
     @property
     def failed(self) -> int:

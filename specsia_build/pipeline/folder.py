@@ -66,10 +66,8 @@ def locked(paths: RunPaths) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise UsageError(
-                f"another build is running in {paths.root}: wait for it, or use another --out; if there is "
-                f"none, delete {paths.lock}"
-            ) from error
+            advice = f"wait for it, or use another --out; if there is none, delete {paths.lock}"
+            raise UsageError(f"another build is running in {paths.root}: {advice}") from error
     try:
         yield
     finally:
@@ -103,18 +101,16 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
         return
     metas = ((entry, run.meta(render.RENDER, None, entry.id)) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
-    others = rendered and not any(
-        inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered
-    )
+    same = (inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
+    others = rendered and not any(same)
     shards = [dataset / name for name in places.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
     old = sum(stored_rows(path) or 0 for path in shards)
     new = len(entries) * config.views * len(config.backends)
     if others or (config.clips is None and new < old):
         why = "has other characters of the same ids" if others else f"gives {new} rows instead of {old}"
-        raise UsageError(
-            f"{run.paths.root} holds a build of another source, {before['source']}, and {config.source} "
-            f"{why}: give another --out, or --fresh to start over there"
-        )
+        other = f"{run.paths.root} holds a build of another source, {before['source']}"
+        advice = "give another --out, or --fresh to start over there"
+        raise UsageError(f"{other}, and {config.source} {why}: {advice}")
 
 
 def _remove(paths: RunPaths, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:

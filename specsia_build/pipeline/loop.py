@@ -75,42 +75,35 @@ class Build:
 
     def failures_before(self, stage: Stage | None = None) -> list[Failure]:
         """Those of stages that a stage rests on, by default of all."""
-        names = {
-            earlier.name for earlier in (character_stages(self.config) if stage is None else stage.rests_on)
-        }
+        stages = character_stages(self.config) if stage is None else stage.rests_on
+        names = {earlier.name for earlier in stages}
         return [failure for failure in self.concerning() if failure.stage in names]
 
     def over_limit(self) -> bool:
         """Whether more failed than `max_failures` allows, so that nothing will be packed."""
-        return (
-            self.config.max_failures is not None
-            and len(self.record.failed_keys) > self.summary.allowed_failures
-        )
+        is_limited = self.config.max_failures is not None
+        return is_limited and len(self.record.failed_keys) > self.summary.allowed_failures
 
     def stopped_by_failures(self, hint: str) -> BuildSummary:
         """Summary of a build with too many failures; `hint` says which --max-failures to give."""
         failed = counted(self.concerning())[0]
         clips, allowed = self.summary.clips, self.summary.allowed_failures
         total = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
-        return self.finished(
-            stopped=f"{failed:,} of {total} failed, {allowed:,} may: see {self.paths.failures}; "
-            f"fix them, or {hint}"
-        )
+        counts = f"{failed:,} of {total} failed, {allowed:,} may"
+        return self.finished(stopped=f"{counts}: see {self.paths.failures}; fix them, or {hint}")
 
     def finished(self, **more: Any) -> BuildSummary:
         """Summary of the build so far."""
         stages = [tally.summary(*step.name) for step, tally in self.tallies.items()]
-        return replace(
-            self.summary, stages=stages, warnings=self.record.warnings, failures=self.concerning(), **more
-        )
+        failures, warnings = self.concerning(), self.record.warnings
+        return replace(self.summary, stages=stages, failures=failures, warnings=warnings, **more)
 
     def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
         """Raise UsageError if a stage has no input at all and no failure explains it."""
 
         def has_any(step: Step) -> bool:
-            return any(
-                self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries
-            )
+            metas = (self.run.meta(step.stage, step.name[1], entry.id) for entry in self.entries)
+            return any(meta is not None for meta in metas)
 
         for stage in stages:
             earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
@@ -127,11 +120,8 @@ class Build:
 
         Raises SpecsiaError if an artefact is damaged as soon as it is written.
         """
-        if (
-            self.config.clips is not None
-            and ids is None
-            and motions.MOTIONS not in {step.stage for step in steps}
-        ):
+        finds_clips = motions.MOTIONS in {step.stage for step in steps}
+        if self.config.clips is not None and ids is None and not finds_clips:
             self._count_clips()
         for phase in phases(steps, self.config):
             of_phase = {step.stage for step in phase.steps}
@@ -185,9 +175,8 @@ class Build:
     def _count_clips(self) -> None:
         metas = (self.run.meta(motions.MOTIONS, None, entry.id) for entry in self.entries)
         clips = sum(len(motions.clips_of(meta)) for meta in metas if meta is not None)
-        self.summary = replace(
-            self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips
-        )
+        allowed = self.config.allowed_failures(clips)
+        self.summary = replace(self.summary, allowed_failures=allowed, clips=clips)
 
     def collect_warnings(self) -> None:
         """Collect warnings of all characters, and sentences about equal files in different splits."""

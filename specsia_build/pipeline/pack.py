@@ -79,10 +79,8 @@ def _damaged(build: Build) -> Keys:
 def _pack_all(build: Build) -> BuildSummary:
     failures = build.failures_before()
     if build.config.clips is not None and not build.summary.clips:
-        has_motions = any(
-            build.run.meta(motions.MOTIONS, None, entry.id) is not None for entry in build.entries
-        )
-        if not failures and not has_motions:
+        metas = (build.run.meta(motions.MOTIONS, None, entry.id) for entry in build.entries)
+        if not failures and all(meta is None for meta in metas):
             stage = motions.MOTIONS.name
             raise UsageError(f"pack has no clips to pack: run `{build.config.command} --stage {stage}` first")
         return build.finished(stopped="no character has a clip: its failure or warning says why")
@@ -99,9 +97,7 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
     every = [result for of_layout in results.values() for result in of_layout]
     stopped = "; ".join(result.stopped for result in every if result.stopped is not None)
     summary = build.finished(stopped=stopped or None)
-    stages = [
-        result.stage for result in every if result.stage is not None and result.stage.stage == PACK.name
-    ]
+    stages = [stage for result in every if (stage := result.stage) and stage.stage == PACK.name]
     counts: dict[str, int] = {}
     for name, of_layout in results.items():
         if name != PAIRS:
@@ -122,8 +118,7 @@ def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) ->
     """Write a set's folder if it is not current."""
     start = time.perf_counter()
     run = build.run
-    layout = planned.layout
-    folder = planned.target.folder
+    layout, folder = planned.layout, planned.target.folder
     if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
         return SetResult(reason)
     facts = facts_of(run, planned, build.characters, failures)

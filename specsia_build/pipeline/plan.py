@@ -85,10 +85,8 @@ class Judgement(NamedTuple):
 
 def judge(task: Task, *, quick: bool = False) -> Judgement:
     """Whether a task's artefact is current, or why not; `quick` does not read the inputs of an absent one."""
-    stage = task.stage
-    config = task.run.config
-    index = task.run.index
-    path = task.path
+    stage, path = task.stage, task.path
+    config, index = task.run.config, task.run.index
     earlier: dict[CharacterStage, Meta] = {}
     for input_stage in stage.earlier:
         meta = index.meta(task.path_in(input_stage))
@@ -96,26 +94,20 @@ def judge(task: Task, *, quick: bool = False) -> Judgement:
             return Judgement(BLOCKED)
         earlier[input_stage] = meta
     meta = index.meta(path)
-    if meta is not None:
-        state = STALE
-    else:
+    state = STALE
+    if meta is None:
         state = DAMAGED if index.exists(path) else MISSING
         if quick:
             return Judgement(state)
     job = task.job
     inputs = {**stage.inputs(job, earlier, index.digest), **inputs_now(stage.sources(job), meta or {}, index)}
-    if (
-        meta is not None
-        and meta.get("fingerprint") == task.fingerprint(inputs)
-        and stage.serves(meta, config)
-    ):
-        state = DONE
+    if meta is not None and stage.serves(meta, config):
+        state = DONE if meta.get("fingerprint") == task.fingerprint(inputs) else STALE
     return Judgement(state, inputs, meta)
 
 
 def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, bool]]:
-    """Yield a task for every artefact that a character should have, its state, and whether it and all earlier
-    ones are up to date.
+    """Yield the task of each artefact, its state, and whether it and all earlier ones are up to date.
 
     Takes a run `at_once`, as each artefact is looked at several times. Until the clips of a character are
     known, one task without a clip stands for all of them.
@@ -125,11 +117,8 @@ def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, b
         whole = Task(run, Step(stage, spec), entry)
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:
-            metas = {
-                s: run.index.meta(whole.path_in(s))
-                for s in (motions.MOTIONS, *stage.earlier)
-                if not s.per_clip
-            }
+            needed = [s for s in (motions.MOTIONS, *stage.earlier) if not s.per_clip]
+            metas = {s: run.index.meta(whole.path_in(s)) for s in needed}
             if any(meta is None or not s.serves(meta, run.config) for s, meta in metas.items()):
                 yield whole, Judgement(BLOCKED), False
                 continue
@@ -147,19 +136,13 @@ def judge_character(run: Run, entry: Entry) -> Iterator[tuple[Task, Judgement, b
 
 @dataclass(frozen=True)
 class CharacterState:
-    """State of one character in a run.
+    """State of one character in a run; `Run.sources` has the sources."""
 
-    Attributes:
-        states: state of each artefact, by the name of its step and by its key.
-        members: what pack takes, by source, see `Run.sources`.
-        waiting: keys that pack cannot take yet, by source.
-    """
-
-    states: Mapping[tuple[str, str | None], Mapping[str, str]]
+    states: Mapping[tuple[str, str | None], Mapping[str, str]]  # By name of the step and key of the artefact
     clips: tuple[Clip, ...] = ()
     warnings: tuple[str, ...] = ()
-    members: Mapping[str | None, tuple[Member, ...]] = field(default_factory=dict)
-    waiting: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)
+    members: Mapping[str | None, tuple[Member, ...]] = field(default_factory=dict)  # To be packed, by source
+    waiting: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)  # Keys not ready, by source
 
     def is_done(self, steps: Iterable[Step]) -> bool:
         return all(state == DONE for step in steps for state in self.states[step.name].values())

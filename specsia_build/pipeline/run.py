@@ -151,11 +151,8 @@ def named_settings(name: str) -> Path:
     settings = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
     path = Path(name) if Path(name).is_file() else settings.get(name, Path(name))
     if not path.is_file():
-        names = ", ".join(sorted(settings))
-        raise UsageError(
-            f"--config: there is no file {name}, and no settings of that name among "
-            f"{names}.{meant(name, settings)}"
-        )
+        names = f"{', '.join(sorted(settings))}.{meant(name, settings)}"
+        raise UsageError(f"--config: there is no file {name}, and no settings of that name among {names}")
     return path
 
 

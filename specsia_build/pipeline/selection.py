@@ -25,21 +25,13 @@ def named(ids: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class Characters:
-    """The characters of a build.
+    """The characters of a build."""
 
-    Attributes:
-        source: name of the source.
-        entries: characters to build, in order.
-        splits: split of each id of the source or the dataset to follow, and of each that the run had before.
-        left_out: ids of the source that are not built.
-        remarks: sentences about the source and the selection.
-    """
-
-    source: str
-    entries: tuple[Entry, ...]
-    splits: Mapping[str, str]
-    left_out: Sequence[str]
-    remarks: Sequence[str]
+    source: str  # Name of the source
+    entries: tuple[Entry, ...]  # Characters to build, in order
+    splits: Mapping[str, str]  # By id: of the source or the dataset to follow, and of the run before
+    left_out: Sequence[str]  # Ids of the source that are not built
+    remarks: Sequence[str]  # Sentences about the source and the selection
 
 
 def source_of(config: BuildConfig, paths: RunPaths) -> Source:
@@ -54,9 +46,8 @@ def _excluded(path: str | None) -> frozenset[str]:
     try:
         text = "" if path is None else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"exclude: {path} cannot be read ({error}): give a text file of ids, one a line"
-        ) from error
+        problem = f"exclude: {path} cannot be read ({error})"
+        raise UsageError(f"{problem}: give a text file of ids, one a line") from error
     return frozenset(map(str.strip, text.split("\n"))) - {""}
 
 
@@ -99,19 +90,15 @@ def _split(
         same = before is not None and before.get("like") == config.like
         split_of = frozen if frozen and same else splits_of(open_dataset(config.like))
         if any(split_of.get(i, split) != split for i, split in (frozen or {}).items()):
-            raise UsageError(
-                f"{paths.root} holds a build whose splits are not those of {config.like}: {again}"
-            )
+            problem = f"{paths.root} holds a build whose splits are not those of {config.like}"
+            raise UsageError(f"{problem}: {again}")
         chosen = [entry for entry in entries if entry.id in split_of]
         if not chosen:
-            raise UsageError(
-                f"{config.like} has {plural(len(split_of), 'character')}, none of which the source has"
-            )
+            count = plural(len(split_of), "character")
+            raise UsageError(f"{config.like} has {count}, none of which the source has")
         remarks = []
-        for place, lacking in (
-            (config.like, set(ids) - split_of.keys()),
-            ("the source", split_of.keys() - set(ids)),
-        ):
+        absent = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
+        for place, lacking in absent.items():
             if lacking:
                 count = plural(len(lacking), "character")
                 remarks.append(f"left out, as {place} lacks {count}: {named(lacking)}")
@@ -131,8 +118,6 @@ def duplicates_across_splits(
     for ids in same_files(entries, digest_of):
         names = sorted({splits[i] for i in ids})
         if len(names) > 1:
-            sentences.append(
-                f"{some(ids)} are one file and lie in {' and '.join(names)}: keep one of them, or give them "
-                "the same `split` in a manifest"
-            )
+            problem = f"{some(ids)} are one file and lie in {' and '.join(names)}"
+            sentences.append(f"{problem}: keep one of them, or give them the same `split` in a manifest")
     return sentences

@@ -26,18 +26,13 @@ States = Mapping[str, CharacterState]  # State of each character, by id, in orde
 
 @dataclass(frozen=True)
 class PlannedSet:
-    """A folder that a layout should have: the members that are up to date, and the keys that are not.
-
-    Attributes:
-        sources: backends whose reconstructions it holds; None for the characters themselves.
-        waiting: keys, by source, that wait for an earlier stage.
-    """
+    """A folder that a layout should have: the members that are up to date, and the keys that are not."""
 
     layout: Layout
-    sources: tuple[str | None, ...]
+    sources: tuple[str | None, ...]  # Backends of its reconstructions; None for the characters themselves
     target: PackTarget
     members: Sequence[Member]
-    waiting: Mapping[str | None, Sequence[str]]
+    waiting: Mapping[str | None, Sequence[str]]  # Keys, by source, that wait for an earlier stage
 
 
 def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
@@ -69,11 +64,10 @@ def parts_of(run: Run, planned: PlannedSet, splits: Mapping[str, str]) -> list[t
 
 
 def _load(run: Run, member: Member) -> Pictures:
-    reads = run.read_by_pack(member.backend)
-    parts = {
-        stage: read_artefact(run.paths.artefact(stage, member.backend, member.id), member.id)
-        for stage in reads
-    }
+    parts = {}
+    for stage in run.read_by_pack(member.backend):
+        path = run.paths.artefact(stage, member.backend, member.id)
+        parts[stage] = read_artefact(path, member.id)
     return pictures(member.id, member.backend, parts)
 
 
@@ -103,10 +97,8 @@ def missing_reason(
     for name in [name for name in planned.sources if name is not None]:
         of_backend = [f for f in failures if f.backend in (None, name) and f.clip is None]
         if len(characters.entries) == len({failure.id for failure in of_backend}):
-            return (
-                f"all characters failed or are quarantined, so {name} cannot be packed: "
-                f"see {run.paths.failures}"
-            )
+            problem = f"all characters failed or are quarantined, so {name} cannot be packed"
+            return f"{problem}: see {run.paths.failures}"
         has_some = any(member.backend == name for member in planned.members)
         if not has_some and (planned.layout.shows == "pairs" or not any(planned.waiting.values())):
             raise UsageError(
@@ -115,11 +107,9 @@ def missing_reason(
     for source, keys in planned.waiting.items():
         failed = {failure.key for failure in failures if failure.backend in (None, source)}
         if missed := [key for key in keys if key not in failed]:
-            return (
-                f"{len(missed):,}{f' of {source}' if source else ''} are neither built up to date nor on "
-                f"record as failed ({named(missed)}): run `{run.config.command} --out {run.paths.out}` "
-                "with all its stages"
-            )
+            count = f"{len(missed):,} of {source}" if source else f"{len(missed):,}"
+            problem = f"{count} are neither built up to date nor on record as failed ({named(missed)})"
+            return f"{problem}: run `{run.config.command} --out {run.paths.out}` with all its stages"
     return None
 
 

@@ -41,25 +41,16 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """State of a run.
-
-    Attributes:
-        characters: number of characters that the build is about.
-        failures: those on record of its characters and backends.
-        warnings: about characters that were built, by id.
-        packed: whether the folders of all layouts are on disk.
-        empty_splits: sentences about planned splits without any row.
-        current: whether those are exactly what a build would pack now.
-    """
+    """State of a run."""
 
     source: str
-    characters: int
+    characters: int  # Number of characters that the build is about
     stages: tuple[StageStatus, ...]
-    failures: tuple[Failure, ...]
-    warnings: Mapping[str, tuple[str, ...]]
-    packed: bool
-    empty_splits: tuple[str, ...]
-    current: bool
+    failures: tuple[Failure, ...]  # Those on record of its characters and backends
+    warnings: Mapping[str, tuple[str, ...]]  # About characters that were built, by id
+    packed: bool  # Whether the folders of all layouts are on disk
+    empty_splits: tuple[str, ...]  # Sentences about planned splits without any row
+    current: bool  # Whether the folders are exactly what a build would pack now
 
     @property
     def next_step(self) -> str:
@@ -97,9 +88,8 @@ def run_status(config: BuildConfig, paths: RunPaths) -> RunStatus:
             )
             failed = {f.key for f in failures if f.stage == stage and f.backend == name}
             missing = count[MISSING] + count[DAMAGED]
-            stages.append(
-                StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed))
-            )
+            counts = (count[DONE], count[STALE], missing, count[BLOCKED], len(failed))
+            stages.append(StageStatus(stage, name, *counts))
         for to_write in load_layouts(config.packed_layouts):
             for planned in plan_sets(run, to_write, character_states):
                 facts = facts_of(run, planned, characters, failures)
@@ -135,10 +125,8 @@ def survey_all(
             entry = entries[index]
             facts, picture = (unread(entry, result.reason), b"") if isinstance(result, Lost) else result
             warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
-            surveyed[index] = (
-                replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem)),
-                picture,
-            )
+            facts = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
+            surveyed[index] = facts, picture
             withdraw(entry)
             advance(1)
     return [surveyed[index] for index in range(len(entries))]

@@ -39,21 +39,11 @@ _PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 _BLOCK = tarfile.BLOCKSIZE
 _NOT_DEFLATED: Any = isal_zlib.error  # Its stub calls it an object
 
-_DAMAGE = (
-    OSError,
-    tarfile.TarError,
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    RecursionError,
-    SpecsiaError,
-)
+_DAMAGE = (OSError, tarfile.TarError, ValueError, LookupError, TypeError, RecursionError, SpecsiaError)
 """Errors of reading a damaged tar or the JSON in it."""
 
-IndexRow: TypeAlias = tuple[
-    str, bytes
-]  # A file's stamp, and what was read from it: packed meta data or a digest
+IndexRow: TypeAlias = tuple[str, bytes]
+"""A file's stamp, and what was read from it: packed meta data or a digest."""
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
@@ -160,23 +150,18 @@ def sweep(folder: Path, deep: bool = True) -> None:
         for path in (Path(parent) / name for name in (*folders, *files) if is_temporary(name)):
             remove_tree(path)
             if os.path.lexists(path):
-                raise cannot_write(
-                    path, PermissionError(errno.EACCES, "it was left by a killed build and stays")
-                )
+                error = PermissionError(errno.EACCES, "it was left by a killed build and stays")
+                raise cannot_write(path, error)
         if not deep:
             return
 
 
 class Index:
-    """Cache of artefacts' meta data, what was computed from them, and source files' digests; not thread-safe.
-
-    Attributes:
-        rows: stamp and content by name, if there is no table; a worker sends them to the build.
-    """
+    """Cache of artefacts' meta data, what follows from them, and source files' digests; not thread-safe."""
 
     def __init__(self, table: sqlite3.Connection | None = None, folder: Path | None = None):
         """Use a table, or memory if None; names in the table are relative to the artefacts' `folder`."""
-        self.rows: dict[str, IndexRow] = {}
+        self.rows: dict[str, IndexRow] = {}  # By name, without a table; a worker sends them to the build
         self._table, self._saved = table, time.monotonic()
         self._prefix = "" if folder is None else f"{folder}/"
         self._hidden: set[Path] = set()
@@ -189,8 +174,7 @@ class Index:
             with suppress(ValueError, TypeError, _NOT_DEFLATED, msgspec.MsgspecError):
                 cached: Meta = msgspec.json.decode(isal_zlib.decompress(row))
                 return cached
-        meta = read_meta(path)
-        if meta is not None:
+        if (meta := read_meta(path)) is not None:
             self.learn(str(path), (stamp, isal_zlib.compress(msgspec.json.encode(meta), 1)))
         return meta
 
@@ -211,16 +195,14 @@ class Index:
     def digest(self, path: Path, root: Path) -> str | None:
         """SHA-256 of a source file, or the paths that a search finds; None if there is neither."""
         # Unpacking may restore the time of modification.
-        stamp = stamp_of(path, changed=True)
-        if stamp is None:
+        if (stamp := stamp_of(path, changed=True)) is None:
             return searched(path)
         name = f"source:{path}"
         row = self.row(name, stamp)
         # Anything but the 64 characters of a SHA-256 is damage.
         if row is not None and len(row) == 64:
             return row.decode(errors="replace")
-        digest = source_digest(path, root)
-        if digest is not None:
+        if (digest := source_digest(path, root)) is not None:
             self.learn(name, (stamp, digest.encode()))
         return digest
 
@@ -237,9 +219,8 @@ class Index:
         """Content of the row of a name if it has that stamp, else None."""
         row = self.rows.get(name)
         if self._table is not None:
-            row = self._execute(
-                "SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix)
-            )
+            query = "SELECT stamp, meta FROM known WHERE path = ?"
+            row = self._execute(query, name.removeprefix(self._prefix))
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:

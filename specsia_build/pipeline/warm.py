@@ -31,12 +31,8 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
         return
     small = small_config(config, stages)
     names = [stage.name for stage in stages] or [render.RENDER.name]
-    code = sha256(
-        canonical_json(
-            [small.look, names, *map(backend_name, small.backends), *small.packed_layouts]
-        ).encode()
-    )[:16]
-    marker = cache_folder() / f"whole-{code}"
+    uses = [small.look, names, *map(backend_name, small.backends), *small.packed_layouts]
+    marker = cache_folder() / f"whole-{sha256(canonical_json(uses).encode())[:16]}"
     if marker.exists():
         return
     terminal.say("compiling, once: the next command of this kind starts at once")

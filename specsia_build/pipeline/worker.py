@@ -84,27 +84,16 @@ class WorkUnit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a step.
+    """Result of a step."""
 
-    Attributes:
-        reason: why it failed in one sentence, or None.
-        details: file or folder to look at, relative to the run, or None.
-        evidence: content of the files to write there, by name relative to the run.
-        low_quality: whether it was built, and is quarantined.
-        damaged: earlier stages whose artefacts must be made again first.
-        state: of the artefact before: `DONE` if there was nothing to do, `BLOCKED` if nothing could be done.
-        seconds: wall time.
-        peak_mb: largest resident memory of the worker so far.
-    """
-
-    reason: str | None = None
-    details: str | None = None
-    evidence: Mapping[str, bytes] = field(default_factory=dict)
-    low_quality: bool = False
-    damaged: tuple[CharacterStage, ...] = ()
-    state: str = ""
-    seconds: float = 0.0
-    peak_mb: float = 0.0
+    reason: str | None = None  # Why it failed, in one sentence
+    details: str | None = None  # File or folder to look at, relative to the run
+    evidence: Mapping[str, bytes] = field(default_factory=dict)  # Files to write there, by such a name
+    low_quality: bool = False  # Whether it was built, and is quarantined
+    damaged: tuple[CharacterStage, ...] = ()  # Earlier stages whose artefacts must be made again first
+    state: str = ""  # Of the artefact before: `DONE` if nothing was to do, `BLOCKED` if nothing could be done
+    seconds: float = 0.0  # Wall time
+    peak_mb: float = 0.0  # Largest resident memory of the worker so far
 
 
 Work = tuple[Sequence[Outcome], Mapping[str, IndexRow]]
@@ -216,7 +205,6 @@ def _failure(task: Task, error: Exception) -> Outcome:
     # The log keeps the traceback for a bug report.
     cause = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
     ours = f"specsia failed on {task.key} ({cause}): please report it with"
+    reason = f"{error}: see" if isinstance(error, OthersError) else ours
     path = _below(task, task.run.paths.details(*task.step.name, task.key))
-    return failed(
-        task, f"{f'{error}: see' if isinstance(error, OthersError) else ours} {path}", traceback.format_exc()
-    )
+    return failed(task, f"{reason} {path}", traceback.format_exc())

@@ -110,8 +110,7 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
     files: dict[str, bytes] = {}
     if is_clip:
         meta |= {"box": result["box"]}
-        last = draw.DRAW if backend is None else move.MOVE
-        files |= parts[last].files
+        files |= parts[draw.DRAW if backend is None else move.MOVE].files
     else:
         meta |= {"id": key, "character": key, "yaws": view_yaws(truth["views"])}
         meta |= {name: result[name] for name in ("turned_boxes", "pos_frame") if name in result}
@@ -122,8 +121,7 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
         meta |= {"rows": [scalars for scalars, _ in facts]}
         by_name = {stage.name: part.files for stage, part in parts.items()}
         for k, (_, origin) in enumerate(facts):
-            files |= {
-                frame_file(column, k): by_name[stage][file] for column, (stage, file, _) in origin.items()
-            }
+            for column, (stage, file, _) in origin.items():
+                files[frame_file(column, k)] = by_name[stage][file]
     clean = parts[draw.DRAW].files if is_clip and backend is not None else None
     return Pictures(meta, files, clean)

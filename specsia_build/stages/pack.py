@@ -36,8 +36,7 @@ def public_settings(config: BuildConfig, source: str, layout: str) -> dict[str, 
         "source": source,
         "backends": [backend_name(b) for b in config.backends],
     }
-    like = settings.pop("like")
-    if like is not None:
+    if (like := settings.pop("like")) is not None:
         settings["like"] = places.public_name(like)
     if config.clips is not None:
         settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]

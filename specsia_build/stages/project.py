@@ -67,11 +67,8 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     names = (*_masks(job.config), *(targets if _outlined(job.config) else targets[:1]))
     truth = {name: rendered["files"][name]["sha256"] for name in names}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
-    return (
-        truth
-        | yaw
-        | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
-    )
+    files = reconstructed["files"].items()
+    return {**truth, **yaw, **{f"reconstruction/{name}": file["sha256"] for name, file in files}}
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
@@ -90,11 +87,7 @@ def registered(
 ) -> Registration:
     """Register a reconstruction; with `any_yaw`, choose the yaw whose frontal view is most like the picture.
 
-    Silhouettes hardly tell front from back, but colours do.
-
-    Args:
-        mesh, masks, cameras: as of `register`.
-        gt: (S, S, 4) uint8, the frontal Y*.
+    Silhouettes hardly tell front from back, but colours do. `gt` (S, S, 4) uint8 is the frontal Y*.
     """
     registration = register(mesh, masks, cameras, with_yaw=any_yaw)
     if not any_yaw:
@@ -142,11 +135,9 @@ def encoded(layers: Layers, pos: NDArray[np.uint8]) -> dict[str, bytes]:
 def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
-    Returns:
-        An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
-        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall, box and
-        ``turned_boxes`` (all vertices in the camera's axes); and no files.
-
+    Returns an artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
+    ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall, box and
+    ``turned_boxes`` (all vertices in the camera's axes); and no files.
     Raises LowQualityError with pictures if the mean IoU is below `min_iou` and low quality is quarantined.
     """
     config = job.config
@@ -196,14 +187,10 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     }
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
+        advice = "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"
         raise LowQualityError(
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes "
-            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
-            + (
-                reason
-                or "look at its pictures, lower it with --min-iou, or keep such characters with "
-                "--low-iou keep"
-            ),
+            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: {reason or advice}",
             dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()

@@ -116,13 +116,10 @@ def reconstruct_picture(
     if the backend needs `truth` and it is None, and CharacterError as `accepted`.
     """
     if backend.sees_ground_truth and truth is None:
-        raise UsageError(
-            f"the backend {backend.name} damages a character's own mesh, and none is given: name another "
-            "backend, or in Python give ground_truth=views.mesh"
-        )
-    mesh, warnings, _ = _run(
-        backend, picture, name, seed, None if truth is None else lambda: truth, **context
-    )
+        problem = f"the backend {backend.name} damages a character's own mesh, and none is given"
+        raise UsageError(f"{problem}: name another backend, or in Python give ground_truth=views.mesh")
+    own = None if truth is None else lambda: truth
+    mesh, warnings, _ = _run(backend, picture, name, seed, own, **context)
     return accepted(mesh, picture, backend, name), tuple(warnings)
 
 
@@ -175,14 +172,11 @@ def _refused(
 def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Run the backend on the frontal picture.
 
-    Returns:
-        An artefact with the mesh in the frame's axes, before registration; and the files that the backend
-        read or looked for in vain.
-
-    Raises LowQualityError with the frontal pictures if the mesh does not look like the picture.
+    Returns an artefact with the mesh in the frame's axes, before registration; and the files that the backend
+    read or looked for in vain. Raises LowQualityError with the frontal pictures if the mesh does not look
+    like the picture.
     """
-    entry = job.entry
-    config = job.config
+    entry, config = job.entry, job.config
     backend = _backend(job)
     image = png.decode(earlier[render.RENDER].files[render.FRONT], 4)
 

@@ -8,22 +8,11 @@ from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import CharacterStage, Stage
 
-STAGES: tuple[Stage, ...] = (
-    render.RENDER,
-    reconstruct.RECONSTRUCT,
-    project.PROJECT,
-    pack.PACK,
-)  # Stages of stills
+_PAIRING = (render.RENDER, reconstruct.RECONSTRUCT, project.PROJECT)
+STAGES: tuple[Stage, ...] = (*_PAIRING, pack.PACK)  # Stages of stills
 CLIP_STAGES: tuple[Stage, ...] = (motions.MOTIONS, draw.DRAW)  # Stages of characters in motion
 
-PAIR_STAGES: tuple[Stage, ...] = (
-    *CLIP_STAGES,
-    render.RENDER,
-    reconstruct.RECONSTRUCT,
-    project.PROJECT,
-    carry.CARRY,
-    move.MOVE,
-)
+PAIR_STAGES: tuple[Stage, ...] = (*CLIP_STAGES, *_PAIRING, carry.CARRY, move.MOVE)
 """Stages of characters in motion, with reconstructions that move as they do."""
 
 
@@ -37,13 +26,10 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
 def refuse_unused_stages(names: Sequence[str], config: BuildConfig) -> None:
     """Raise UsageError if a stage needs reconstructions and the run has none."""
     own = {stage.name for stage in character_stages(config)}
-    if unused := [
-        stage.name for stage in character_stages() if stage.name in names and stage.name not in own
-    ]:
-        raise UsageError(
-            f"the stage {unused[0]} is of reconstructions, which this run has none of: "
-            "--layout pairs or --backend NAME moves them too"
-        )
+    others = [stage.name for stage in character_stages() if stage.name not in own]
+    if unused := [name for name in others if name in names]:
+        problem = f"the stage {unused[0]} is of reconstructions, which this run has none of"
+        raise UsageError(f"{problem}: --layout pairs or --backend NAME moves them too")
 
 
 def all_stages() -> tuple[Stage, ...]:

@@ -39,15 +39,10 @@ BLANK = 12  # Levels below white that one channel of a pixel must have to be vis
 
 @dataclass(frozen=True)
 class Outline:
-    """The contour of a character's views.
+    """The contour of a character's views."""
 
-    Attributes:
-        thickness: in pixels.
-        colour: sRGB levels; None if they are those of the figure beside it, times `shade`.
-    """
-
-    thickness: int
-    colour: tuple[int, int, int] | None
+    thickness: int  # In pixels
+    colour: tuple[int, int, int] | None  # sRGB levels; None for those of the figure beside it, times `shade`
     shade: float = 1.0
 
     def draw(self, layers: Layers) -> Pixels:
@@ -123,12 +118,9 @@ def _serves(meta: Meta, config: BuildConfig) -> bool:
 def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
-    Returns:
-        An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L)
-        and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA); and every file that was
-        read or looked for in vain.
-
-    Raises LowQualityError with the picture if a view is blank on white paper.
+    Returns an artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour,
+    L) and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA); and every file that was
+    read or looked for in vain. Raises LowQualityError with the picture if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
     character = read_character(entry)
@@ -147,18 +139,15 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(
                 f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside "
-                "the rest, "
-                'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
+                'the rest, or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
         target = contour.draw(layers)
         colours.append(contour.colour_in(target, layers.mask))
         if is_blank(target):
-            raise LowQualityError(
-                f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour "
-                f"(grey {luma(colours[-1])}); give it its texture, or draw a contour that is seen with "
-                "--outline dark",
-                {view_file(GT, view): png.encode(target)},
-            )
+            cause = f"its colours are white, and so is its contour (grey {luma(colours[-1])})"
+            advice = "give it its texture, or draw a contour that is seen with --outline dark"
+            sentence = f"view {view} of {entry.id} is blank on white: {cause}; {advice}"
+            raise LowQualityError(sentence, {view_file(GT, view): png.encode(target)})
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
     assert front is not None

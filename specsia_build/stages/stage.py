@@ -22,44 +22,29 @@ DIGEST = "digest"  # Field of the meta data with the SHA-256 of all its other fi
 
 @dataclass(frozen=True)
 class Artefact:
-    """One character's result of one stage.
+    """One character's result of one stage."""
 
-    Attributes:
-        key: the character's or the clip's id.
-        files: bytes by name; `META` is not among them.
-        meta: JSON; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, `DIGEST`.
-    """
-
-    key: str
-    files: Mapping[str, bytes]
+    key: str  # The character's or the clip's id
+    files: Mapping[str, bytes]  # By name; `META` is not among them
+    # JSON; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, `DIGEST`
     meta: Mapping[str, Any]
 
 
-def fingerprint(
-    stage: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str | None]
-) -> str:
+def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: Digests) -> str:
     """SHA-256 over everything that decides an artefact.
 
-    Args:
-        stage: its name.
-        version: of the stage's code; to be raised whenever equal inputs would give another artefact.
-        settings: the part of the configuration that the stage uses, JSON-serialisable.
-        inputs: content digest of every input by name, None for a file that was looked for in vain.
+    `version` is of the stage's code, to be raised whenever equal inputs would give another artefact;
+    `settings` are those that the stage uses, JSON-serialisable.
     """
     content = {"stage": stage, "version": version, "settings": settings, "inputs": inputs}
     return sha256(canonical_json(content).encode())
 
 
-def seal(artefact: Artefact, stage: str, fingerprint: str, inputs: Mapping[str, str | None]) -> Artefact:
+def seal(artefact: Artefact, stage: str, fingerprint: str, inputs: Digests) -> Artefact:
     """Add an artefact's stage, fingerprint, inputs and files' digests to its meta data."""
     files = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in artefact.files.items()}
-    meta = {
-        **artefact.meta,
-        "stage": stage,
-        "fingerprint": fingerprint,
-        "inputs": dict(inputs),
-        "files": files,
-    }
+    made_from = {"stage": stage, "fingerprint": fingerprint, "inputs": dict(inputs)}
+    meta = {**artefact.meta, **made_from, "files": files}
     return Artefact(artefact.key, artefact.files, {**meta, DIGEST: meta_digest(meta)})
 
 
@@ -78,24 +63,17 @@ Digests: TypeAlias = Mapping[str, str | None]
 class Clip:
     """One motion of one character, seen by one camera.
 
-    Attributes:
-        id: unique in a run and usable as a file name: the character's id, the motion's name and the camera's
-            number, joined by ``-``, which the latter two do not contain.
-        action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: `config.OWN`, or the name of the built-in motion or the file; empty for a turntable.
-        index: number of the motion in its origin.
-        frames: number of frames.
-        view: number of the camera.
-        yaw: yaw of the camera in degrees; in a turntable, of its first frame.
+    `id` is unique in a run and usable as a file name: the character's id, the motion's name and the camera's
+    number, joined by ``-``, which the latter two do not contain.
     """
 
     id: str
-    action: str
-    origin: str
-    index: int
-    frames: int
-    view: int
-    yaw: float
+    action: str  # Name of the motion; ``turntable`` for a still figure that the camera walks around
+    origin: str  # `config.OWN`, or the name of the built-in motion or the file; empty for a turntable
+    index: int  # Number of the motion in its origin
+    frames: int  # Number of frames
+    view: int  # Number of the camera
+    yaw: float  # Of the camera in degrees; in a turntable, of its first frame
 
 
 def character_of(clip_id: str) -> str:
@@ -115,21 +93,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Sources:
-    """Location of the source files of an artefact; making it tells which files those are.
+    """Location of the source files of an artefact; making it tells which files those are."""
 
-    Attributes:
-        folder: folder that their names among the inputs are relative to.
-        root: folder that contains all files.
-        prefix: prefix of their names, which no other input of the stage has.
-        sample: seed and version of a procedural character, which are the input instead of its files.
-        stated: files that the source names, which are always inputs: another file is another character.
-    """
-
-    folder: Path
-    root: Path
-    prefix: str = ""
-    sample: Sample | None = None
-    stated: tuple[Path, ...] = ()
+    folder: Path  # That their names among the inputs are relative to
+    root: Path  # Folder that contains all files
+    prefix: str = ""  # Of their names, which no other input of the stage has
+    sample: Sample | None = None  # A procedural character, whose seed and version are the input instead
+    stated: tuple[Path, ...] = ()  # Files that the source names, always inputs: another is another character
 
     def name(self, path: Path) -> str:
         # Fast path for files in the folder itself, which most are.
@@ -172,16 +142,11 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a build.
-
-    Attributes:
-        version: to be raised whenever equal inputs would give another result.
-        earlier: stages whose artefacts it reads.
-    """
+    """One stage of a build."""
 
     name: str
-    version: int
-    earlier: tuple[CharacterStage, ...] = ()
+    version: int  # To be raised whenever equal inputs would give another result
+    earlier: tuple[CharacterStage, ...] = ()  # Stages whose artefacts it reads
 
     def __hash__(self) -> int:
         # Hashing all fields of a stage and of earlier ones is slow.
@@ -198,26 +163,22 @@ class CharacterStage(Stage):
     """A stage that makes an artefact of each character, or of each character and backend.
 
     Its functions must be importable by name, as worker processes call them too.
-
-    Attributes:
-        make: see `Make`.
-        settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
-        inputs: digests of earlier artefacts and files that are known before it is made.
-        sources: location of the files that `make` lists, None if they are no inputs.
-        serves: whether an artefact has what later stages need under the present settings.
-        per_backend, per_clip: whether each backend, or clip, has an artefact of its own.
-        calls_backend: whether it runs the backend, whose slots and time limit then apply.
-        draws: whether it needs the renderer.
     """
 
     make: Make
+    # The part of the job that decides the artefact besides its inputs, JSON-serialisable
     settings: Callable[[Job], Mapping[str, Any]]
+    # Digests of earlier artefacts and files that are known before it is made
     inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _nothing
-    sources: Callable[[Job], Sources | None] = _no_sources
-    serves: Callable[[Meta, BuildConfig], bool] = _always
-    per_backend: bool = False
-    per_clip: bool = False
-    calls_backend: bool = False
-    draws: bool = False
+    sources: Callable[[Job], Sources | None] = (
+        _no_sources  # Of the files that `make` lists, if they are inputs
+    )
+    serves: Callable[[Meta, BuildConfig], bool] = (
+        _always  # Whether an artefact has what later stages need now
+    )
+    per_backend: bool = False  # Whether each backend has an artefact of its own
+    per_clip: bool = False  # Whether each clip has one
+    calls_backend: bool = False  # Whether it runs the backend, whose slots and time limit then apply
+    draws: bool = False  # Whether it needs the renderer
 
     __hash__ = Stage.__hash__

@@ -15,33 +15,23 @@ from specsia_build.stages.stage import Meta
 
 @dataclass(frozen=True)
 class Comparison:
-    """A rendered reconstruction and the ground truth to compare it with.
+    """A rendered reconstruction and the ground truth to compare it with."""
 
-    Attributes:
-        mesh, placed: the reconstruction before and after registration.
-        front, behind: (S, S, 4) uint8, its views from the front and, if there is one, from behind.
-        masks: (V, S, S) uint8, its silhouettes.
-        gt: (S, S, 4) uint8, the frontal Y*.
-        gt_masks: (V, S, S) uint8, silhouettes of Y* without the contour.
-    """
-
-    mesh: Mesh
-    placed: Mesh
-    front: Pixels
-    behind: Pixels | None
-    masks: Pixels
-    gt: Pixels
-    gt_masks: Pixels
+    mesh: Mesh  # The reconstruction before registration
+    placed: Mesh  # After registration
+    front: Pixels  # (S, S, 4) uint8, its view from the front
+    behind: Pixels | None  # (S, S, 4) uint8, its view from behind, if there is one
+    masks: Pixels  # (V, S, S) uint8, its silhouettes
+    gt: Pixels  # (S, S, 4) uint8, the frontal Y*
+    gt_masks: Pixels  # (V, S, S) uint8, silhouettes of Y* without the contour
     look: Look
 
 
 def warnings_about(pair: Comparison, reconstructed: Meta) -> tuple[tuple[str, ...], str | None]:
     """Warnings about a reconstruction, and the reason why it misses the silhouettes, if known."""
     goal = small(pair.gt, pair.gt_masks[0])
-    front, behind = (
-        None if view is None else small(view, view[..., 3]) for view in (pair.front, pair.behind)
-    )
-    assert front is not None
+    front = small(pair.front, pair.front[..., 3])
+    behind = None if pair.behind is None else small(pair.behind, pair.behind[..., 3])
     as_is, turned = better_frame(pair.mesh, pair.placed, front, behind, goal, pair.look)
     whose = f"the reconstruction by {reconstructed['backend']}"
     if turned is not None:
@@ -69,20 +59,16 @@ def _lacking(pair: Comparison, reconstructed: Meta) -> str | None:
     worst = int(np.argmax(missing))
     if missing[worst] < LOST:
         return None
-    return (
-        f"lacks a part that view {worst} shows, {missing[worst]:.0%} of its silhouette: look at it in "
-        "`specsia report`"
-    )
+    part = f"a part that view {worst} shows, {missing[worst]:.0%} of its silhouette"
+    return f"lacks {part}: look at it in `specsia report`"
 
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta) -> str | None:
     """End of a sentence on how the colours of Z's front and the picture, (s, s, 4), differ, or None."""
     plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
-        return (
-            f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were "
-            "not read"
-        )
+        cause = "its texture or its vertices' colours were not read"
+        return f"shows one plain {plain} where the picture has more: {cause}"
     if as_is.pale and reading is not None and reading["linear"]:
         line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
         return (
@@ -91,7 +77,6 @@ def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta)
         )
     if as_is.plain < FAR_COLOUR:
         return None
-    return (
-        f"has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
-        f"less than {FAR_COLOUR:.2f}: shading, a wrong texture or another character's mesh look so"
-    )
+    apart = f"{as_is.plain:.2f} of full range apart where sound ones have less than {FAR_COLOUR:.2f}"
+    causes = "shading, a wrong texture or another character's mesh look so"
+    return f"has other colours than the picture, {apart}: {causes}"

@@ -25,8 +25,7 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
 BEHIND = 0.03  # Units by which a surface may be behind a view's depth and still be the visible one
-# Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
-_REACH = 3
+_REACH = 3  # Pixels from the carved shape beyond which a part is missing; nearer, outlines only differ
 SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
 FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
 SHOWN = 9  # Least pixels of a separate piece in some view; smaller ones are crumbs

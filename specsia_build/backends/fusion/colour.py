@@ -26,8 +26,7 @@ PEEK = 0.012
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
 """Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share
-that differs
-between R, G and B: a colour network is fitted at random points and keeps a pattern of its own."""
+that differs between R, G and B: a colour network is fitted at random points and keeps its own pattern."""
 
 GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
 _PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white

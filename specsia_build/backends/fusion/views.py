@@ -23,25 +23,17 @@ FRONT_VIEW, BACK_VIEW = 0, 3  # Indices of those views
 RIGHT, LEFT = 2, 4
 # Views whose silhouettes mirror each other; two are alone
 MIRRORED_VIEWS = ((FRONT_VIEW, BACK_VIEW), (RIGHT, LEFT), (1, 1), (5, 5))
-BASES = np.stack(
-    [camera.basis() for camera in CAMERAS]
-)  # Right, up and forward directions in rows, (6, 3, 3)
+BASES = np.stack([camera.basis() for camera in CAMERAS])  # (6, 3, 3), rows are right, up and forward
 # Pixels in a unit, and from a view's border to its centre
 SCALE, HALF_SIZE = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2
 
 
 class DrawnViews(NamedTuple):
-    """The views as the network draws them, or one of them without the first dimension.
+    """The views as the network draws them, or one of them without the first dimension."""
 
-    Attributes:
-        color: (6, H, H, 3) float32 encoded 0-1, continued beyond the outline.
-        inside: (6, H, H) float32 signed distance to the outline in pixels, positive inside.
-        depth: (6, H, H) float32 units along the camera's forward direction, continued beyond the outline.
-    """
-
-    color: Floats
-    inside: Floats
-    depth: Floats
+    color: Floats  # (6, H, H, 3) float32 encoded 0-1, continued beyond the outline
+    inside: Floats  # (6, H, H) float32 signed distance to the outline in pixels, positive inside
+    depth: Floats  # (6, H, H) float32 units along the camera's forward direction, continued likewise
 
     def bounds(self) -> tuple[Doubles, Doubles]:
         """Smallest and largest x, y, z of what front, back and sides show; a CharacterError if nothing."""
@@ -68,9 +60,8 @@ def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
 def true_views(mesh: Mesh, image: Pixels, turns: Doubles) -> Iterator[tuple[Floats, Floats]]:
     """Views of the ground truth, turned by degrees from their cameras; the front shows the picture (S, S, 4).
 
-    Yields:
-        Of each view the colour and coverage (H, H, 4), sRGB-encoded 0-1 and premultiplied, and the depth (H,
-        H) in units along the camera's forward direction of the nearest surface, 0 without one.
+    Yields the colour and coverage (H, H, 4) of each, sRGB-encoded 0-1 and premultiplied, and the depth (H, H)
+    in units along the camera's forward direction of the nearest surface, 0 without one.
     """
     # Premultiplied, so that hidden colours do not bleed into the rim.
     front = Image.fromarray(image, "RGBA").convert("RGBa")

@@ -23,7 +23,7 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 YAWS = (0.0, 90.0, 180.0, 270.0)  # Front, left, back, right: the order of all sequences of four here
-SHARPNESS = 6.0  # Power of the cosine by which a drawing counts
+_SHARPNESS = 6.0  # Power of the cosine by which a drawing counts
 _LEAST = 1e-3  # Least weight of the drawing from a picture's own side
 _NEAR = 0.012  # Units by which a point may lie behind what a view shows there and still be seen
 _GRAZING = 0.15  # Cosine up to which a view does not count as seeing a face
@@ -130,7 +130,7 @@ def _painted(number: int, views: Sequence[SeenSide], drawings: Sequence[Pixels])
     total, colours = np.zeros(len(points)), np.zeros((len(points), 3))
     for k, (view, drawing) in enumerate(zip(views, drawings, strict=True)):
         cosine = np.maximum(-normals @ view.camera.basis()[2], 0.0)
-        weight = np.where(view.sees(points), cosine**SHARPNESS, 0.0) + (_LEAST if k == number else 0.0)
+        weight = np.where(view.sees(points), cosine**_SHARPNESS, 0.0) + (_LEAST if k == number else 0.0)
         some = weight > 0
         columns, rows, _ = view.camera.project(points[some]).T
         for channel in range(3):

@@ -126,10 +126,6 @@ def _hung(points: Doubles, names: tuple[str, ...], body: Body) -> Doubles:
     fall = np.clip((body.crotch - points[:, 1]) / (body.crotch - body.ankle[1]), 0, 1)
     left = np.clip(points[:, 0] / (2 * (body.gap + body.leg[0])) + 0.5, 0, 1)
     upper = np.clip((points[:, 1] - body.trunk(0.4)) / (0.5 * body.span), 0, 1) * (1 - fall)
-    shares = {
-        "hips": 1 - fall - upper,
-        "chest": upper,
-        "leftFoot": fall * left,
-        "rightFoot": fall * (1 - left),
-    }
+    feet = {"leftFoot": fall * left, "rightFoot": fall * (1 - left)}
+    shares = {"hips": 1 - fall - upper, "chest": upper, **feet}
     return np.stack([shares.get(name, 0 * fall) for name in names], axis=1)

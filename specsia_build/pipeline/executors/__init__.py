@@ -17,20 +17,13 @@ PRELOAD = ("specsia_build.pipeline.worker", "specsia_build.stages.registry", PRE
 
 @dataclass(frozen=True)
 class Needs:
-    """Resources that each item of a call needs.
+    """Resources that each item of a call needs."""
 
-    Attributes:
-        timeout: seconds after which an item is given up and its process ended.
-        slots: items that can be worked at together on one machine, or None for as many as there are workers.
-        gpus: number of GPUs that a slot holds.
-        memory: bytes that an item may use, or None for no limit; see `limit_process`.
-        work_on: called in each process with its GPU before its first item; importable by name.
-    """
-
-    timeout: float
-    slots: int | None = None
-    gpus: int = 0
-    memory: int | None = None
+    timeout: float  # Seconds after which an item is given up and its process ended
+    slots: int | None = None  # Items worked at together on one machine; None for as many as there are workers
+    gpus: int = 0  # Number of GPUs that a slot holds
+    memory: int | None = None  # Bytes that an item may use, or None for no limit; see `limit_process`
+    # Called in each process with its GPU before its first item; importable by name
     work_on: Callable[[str], None] | None = None
 
 

@@ -59,16 +59,12 @@ class Here:
     def enter(self) -> None:
         """Set up this process; raises UsageError if its node lacks something."""
         os.environ.update(self.variables)
-        node = platform.node()
+        node = f"the node {platform.node()}"
         if __version__ != self.version:
-            raise UsageError(
-                f"the node {node} has specsia {__version__}, not {self.version}: install one everywhere"
-            )
+            raise UsageError(f"{node} has specsia {__version__}, not {self.version}: install one everywhere")
         for path in (self.run, self.source):
             if path is not None and not path.exists():
-                raise UsageError(
-                    f"the node {node} does not see {path}, which must lie on a file system of all nodes"
-                )
+                raise UsageError(f"{node} does not see {path}, which must lie on a file system of all nodes")
         if self.folder.is_dir():
             os.chdir(self.folder)
 
@@ -163,10 +159,8 @@ def _cluster_address() -> str | None:
         # Ray itself would try for minutes.
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:
-        raise UsageError(
-            f"RAY_ADDRESS: {address} cannot be reached ({error}): give HOST:PORT of a running head, or "
-            "unset it"
-        ) from error
+        problem = f"RAY_ADDRESS: {address} cannot be reached ({error})"
+        raise UsageError(f"{problem}: give HOST:PORT of a running head, or unset it") from error
     return address
 
 
@@ -266,9 +260,8 @@ def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
         raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
     slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
     # Actors mostly wait for a process of their own. They reserve no CPUs, so all GPUs of a node are used.
-    kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(
-        Holder
-    )
+    limits: Any = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1}
+    kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, **limits)(Holder)
     return [kind.remote(pickle.dumps(needs)) for _ in range(max(1, min(slots, workers or slots, items)))]
 
 
@@ -284,6 +277,5 @@ def _received(ref: Any) -> Any:
             raise error.cause from None
         raise SpecsiaError(f"a node of the Ray cluster cannot do this work: {error.cause!r}") from error
     except RayError:
-        return Lost(
-            f"its worker or node ended {ATTEMPTS} times, perhaps because memory ran out: try fewer --workers"
-        )
+        reason = f"its worker or node ended {ATTEMPTS} times, perhaps because memory ran out"
+        return Lost(f"{reason}: try fewer --workers")

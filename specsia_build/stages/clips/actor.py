@@ -79,27 +79,16 @@ def _after(origin: str, names: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Actor:
-    """A character in the frame.
+    """A character in the frame."""
 
-    Attributes:
-        mesh: at rest, as in the still stages.
-        rig: of the mesh's vertices.
-        pose: pose of its skeleton in `mesh`, as its entry states.
-        motions: motions to play, by origin and number in that; see `Clip`.
-        offered: names of all motions to choose from, by origin.
-        humanoid: node of each humanoid bone as its file states; else empty.
-        warnings: about motions that cannot be played, or are changed.
-        files: the character's files, read or looked for in vain.
-    """
-
-    mesh: Mesh
-    rig: Rig
-    pose: Poses
-    motions: Mapping[tuple[str, int], Motion]
-    offered: Mapping[str, Sequence[str]]
-    humanoid: Mapping[str, int]
-    warnings: tuple[str, ...]
-    files: tuple[Path, ...]
+    mesh: Mesh  # At rest, as in the still stages
+    rig: Rig  # Of the mesh's vertices
+    pose: Poses  # Pose of its skeleton in `mesh`, as its entry states
+    motions: Mapping[tuple[str, int], Motion]  # To be played, by origin and number in that; see `Clip`
+    offered: Mapping[str, Sequence[str]]  # Names of all motions to choose from, by origin
+    humanoid: Mapping[str, int]  # Node of each humanoid bone as its file states; else empty
+    warnings: tuple[str, ...]  # About motions that cannot be played, or are changed
+    files: tuple[Path, ...]  # The character's files, read or looked for in vain
 
 
 def box_of(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -144,9 +133,8 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
                 chosen_motions = matching_motions(origin, offers, settings)
                 warnings += _unplayed(animated.spoilt)
             else:
-                file = (
-                    built_in() if origin in BUILT_IN else _motion_file(files[origin], state_of(files[origin]))
-                )
+                path = files.get(origin)
+                file = built_in() if path is None else _motion_file(path, state_of(path))
                 every = enumerate(file.motions)
                 offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
                 chosen_motions, notes = _from_file(animated, file, matching_motions(origin, offers, settings))
@@ -216,10 +204,8 @@ def check_settings(config: BuildConfig) -> None:
     """
     settings = clip_settings(config)
     for name, required in (("renderer", FastRenderer.name), ("pos_frame", BuildConfig.pos_frame)):
-        if getattr(config, name) != required:
-            raise UsageError(
-                f"clips are made with {name} '{required}', not '{getattr(config, name)}': take that out"
-            )
+        if (stated := getattr(config, name)) != required:
+            raise UsageError(f"clips are made with {name} '{required}', not '{stated}': take that out")
     origins: dict[str, str] = {}
     for name in settings.motions:
         kinds = f"a file ({', '.join(SUFFIXES)})"
@@ -227,28 +213,19 @@ def check_settings(config: BuildConfig) -> None:
             raise UsageError(f"--motion: {name} is not {kinds} that exists")
         if not is_file_name(name) and name not in (OWN, *BUILT_IN):
             raise UsageError(f"--motion takes {kinds} or a name: {no_such('motion', name, (OWN, *BUILT_IN))}")
-        if origin_of(name) in origins:
-            raise UsageError(
-                f"--motion: {origins[origin_of(name)]} and {name} have the same name: rename one of them"
-            )
+        if (other := origins.get(origin_of(name))) is not None:
+            raise UsageError(f"--motion: {other} and {name} have the same name: rename one of them")
         origins[origin_of(name)] = name
 
 
 @dataclass(frozen=True)
 class Shot:
-    """Times, poses and cameras of a clip's frames.
+    """Times, poses and cameras of a clip's frames."""
 
-    Attributes:
-        times: (T,) seconds.
-        poses: of the actor's skeleton; a single one for all frames of a turntable.
-        shifts: (T, 3) translation of each pose that keeps it in the picture.
-        cameras: one per frame, all of one width.
-    """
-
-    times: NDArray[np.float64]
-    poses: Poses
-    shifts: NDArray[np.float64]
-    cameras: tuple[Camera, ...]
+    times: NDArray[np.float64]  # (T,) seconds
+    poses: Poses  # Of the actor's skeleton; a single one for all frames of a turntable
+    shifts: NDArray[np.float64]  # (T, 3) translation of each pose that keeps it in the picture
+    cameras: tuple[Camera, ...]  # One per frame, all of one width
 
 
 def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:

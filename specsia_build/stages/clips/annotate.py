@@ -119,18 +119,13 @@ def annotated(
 ) -> Iterator[dict[tuple[str, int], Any]]:
     """Yield the annotations of each frame and of the pair with the previous one, by layer and frame number.
 
-    Args:
-        frames: rendered with `seen`; each must stay valid until the frame after the next.
-        surface: of the character.
-        layers_wanted: names of layers.
-        line_px: width of lines in pixels.
+    `frames` are rendered with `seen`; each must stay valid until the frame after the next.
     """
     previous: Seen | None = None
     points: TrackPoints | None = None
     for k, layers in enumerate(frames):
-        values = {
-            (name, k): value for name, value in _of_frame(layers, k, surface, layers_wanted, line_px).items()
-        }
+        of_frame = _of_frame(layers, k, surface, layers_wanted, line_px)
+        values = {(name, k): value for name, value in of_frame.items()}
         if previous is not None and layers.seen is not None:
             values |= _of_pair(previous, layers.seen, k - 1, surface, layers_wanted)
         if TRACKS in layers_wanted and layers.seen is not None:

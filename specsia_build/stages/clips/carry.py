@@ -106,16 +106,12 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     """Load the rig of the registered reconstruction that `carry` wrote, on the character's skeleton."""
     arrays = {name: load_array(artefact.files[array_file(name)]) for name in _ARRAYS}
-    morphs = tuple(
-        Morph(
-            node,
-            target,
-            load_array(artefact.files[array_file(f"morph_{number}_vertices")]),
-            load_array(artefact.files[array_file(f"morph_{number}_offsets")]),
-        )
-        for number, (node, target) in enumerate(artefact.meta["morphs"])
-    )
-    return Rig(skeleton=skeleton, morphs=morphs, **arrays)
+    morphs = []
+    for number, (node, target) in enumerate(artefact.meta["morphs"]):
+        vertices = load_array(artefact.files[array_file(f"morph_{number}_vertices")])
+        offsets = load_array(artefact.files[array_file(f"morph_{number}_offsets")])
+        morphs.append(Morph(node, target, vertices, offsets))
+    return Rig(skeleton=skeleton, morphs=tuple(morphs), **arrays)
 
 
 CARRY = CharacterStage(

@@ -80,10 +80,8 @@ def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    regions = {
-        name: file["sha256"] for name, file in earlier[motions.MOTIONS]["files"].items() if name == REGIONS
-    }
-    return {**source_inputs(job, earlier), **regions}
+    regions = earlier[motions.MOTIONS]["files"].get(REGIONS)
+    return {**source_inputs(job, earlier), **({} if regions is None else {REGIONS: regions["sha256"]})}
 
 
 def render_shot(mesh: Mesh, rig: Rig, shot: Shot, look: Look, *, seen: bool = False) -> Iterator[Layers]:
@@ -114,10 +112,8 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     Returns an artefact with the layers that layouts need, such as ``color_KKKK.png``, and no files. Raises
     CharacterError if no frame shows anything.
     """
-    entry = job.entry
-    config = job.config
-    clip = clip_of(job)
-    settings = clip_settings(job.config)
+    entry, config = job.entry, job.config
+    clip, settings = clip_of(job), clip_settings(config)
     actor = actor_of(job)
     contour = outline(config.seed, entry.id, config.outline)
     shot = shot_of(clip, actor, config, contour.thickness + 1)
@@ -156,9 +152,8 @@ def _frames(
 ) -> tuple[dict[str, bytes], list[list[int]], int, str | None]:
     """Draw the layers of a shot that the layouts need, with a contour.
 
-    Returns:
-        Files of the layers, the contour's (mean) colour in each frame, the number of empty frames, and the
-        colour of a plain first frame or None.
+    Returns the layers' files, the contour's (mean) colour in each frame, the number of empty frames, and the
+    colour of a plain first frame or None.
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)

@@ -103,16 +103,10 @@ def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> lis
     motions = list(actor.motions.values())
     short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
     still = [motion for motion in motions if motion not in short and not _moves(motion, actor.rig)]
-    kinds = {
-        f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": short,
-        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes "
-        "others": still,
-    }
-    sentences = []
-    for kind, motions in kinds.items():
-        if names := [motion.name for motion in motions]:
-            sentences.append(f"motions {kind}: {_listed(names)}")
-    return sentences
+    one = f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame"
+    alike = f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others"
+    kinds = ((one, [motion.name for motion in short]), (alike, [motion.name for motion in still]))
+    return [f"motions {kind}: {_listed(names)}" for kind, names in kinds if names]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -145,18 +139,13 @@ def _moves(motion: Motion, rig: Rig) -> bool:
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     offered = dict.fromkeys(chain.from_iterable(actor.offered.values()))
     if settings.patterns and offered:
-        return (
-            f"no motion that --clip names can be played on {character_id}: there are "
-            f"{_listed(list(offered), 12)}"
-        )
+        names = _listed(list(offered), 12)
+        return f"no motion that --clip names can be played on {character_id}: there are {names}"
     if OWN not in settings.motions:
-        return (
-            f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on "
-            f"{character_id}"
-        )
-    return (
-        f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
-    )
+        names = some([origin_of(name) for name in settings.motions])
+        return f"no motion of {names} could be played on {character_id}"
+    problem = f"{character_id} has no motion of its own, so no clip of it moves"
+    return f"{problem}: --motion FILE or NAME gives it one"
 
 
 MOTIONS = CharacterStage(

@@ -24,9 +24,8 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     rig = {f"rig/{name}": file["sha256"] for name, file in earlier[carry.CARRY]["files"].items()}
-    masks = {
-        name: file["sha256"] for name, file in earlier[draw.DRAW]["files"].items() if name.startswith(MASK)
-    }
+    drawn = earlier[draw.DRAW]["files"].items()
+    masks = {name: file["sha256"] for name, file in drawn if name.startswith(MASK)}
     return {**draw.source_inputs(job, earlier), **rig, **masks, **carry.reconstruction_digests(earlier)}
 
 
@@ -56,10 +55,9 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         pos = position_image(layers.position, layers.mask, low, high)
         files |= {frame_file(layer, k): data for layer, data in project.encoded(layers, pos).items()}
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
-    mean = float(np.mean(ious))
+    mean, backend = float(np.mean(ious)), earlier[reconstruct.RECONSTRUCT].meta["backend"]
     warnings = []
     if mean < config.min_iou:
-        backend = earlier[reconstruct.RECONSTRUCT].meta["backend"]
         warnings.append(
             f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} "
             f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia "
@@ -67,7 +65,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         )
     meta = {
         "id": clip.id,
-        "backend": earlier[reconstruct.RECONSTRUCT].meta["backend"],
+        "backend": backend,
         "iou": ious,
         "weights": "carried" if own is None else "own",
         "mean_iou": mean,
