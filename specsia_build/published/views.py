@@ -16,7 +16,6 @@ from specsia_build.arrays import Pixels
 from specsia_build.errors import ByShape
 
 Levels = NDArray[np.float32]
-
 _RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
 _FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
 _MOST_OFF_LINE = 4.0
@@ -52,21 +51,16 @@ class Line:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ViewPositions(ByShape):
-    """Positions of one view, with the slopes of its surface.
+    """Positions of one view, with the slopes of its surface."""
 
-    Attributes:
-        number: number of the view; its camera is turned by 36 degrees times that.
-        across, upwards: R along columns and B along rows.
-        levels: (3, H, W) float32, R, G and B in levels.
-        slopes: (2, H, W) float32, levels of G per pixel to the right and downwards; 0 where not `smooth`.
-        inside, smooth: (H, W) bool, pixels inside of the rim, and those of them where slopes are known.
-    """
-
-    number: int
+    number: int  # Number of the view; its camera is turned by 36 degrees times that
+    # across, upwards: R along columns and B along rows
     across: Line
     upwards: Line
-    levels: Levels
+    levels: Levels  # (3, H, W) float32, R, G and B in levels
+    # (2, H, W) float32, levels of G per pixel to the right and downwards; 0 where not `smooth`
     slopes: Levels
+    # inside, smooth: (H, W) bool, pixels inside of the rim, and those of them where slopes are known
     inside: NDArray[np.bool_]
     smooth: NDArray[np.bool_]
 
@@ -79,8 +73,7 @@ def middle_of(pixels: int) -> float:
 def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
-    Raises AxesError if R does not grow to the right, or B upwards, or
-    neither is linear.
+    Raises AxesError if R does not grow to the right, or B upwards, or neither is linear.
     """
     levels = np.ascontiguousarray(pos[..., :3].transpose(2, 0, 1), np.float32)
     inside = scipy.ndimage.binary_erosion(silhouette, np.ones((3, 3), np.bool_), iterations=_RIM_PX)
