@@ -27,7 +27,6 @@ RendererName = Literal["cycles", "fast", "pyrender"]
 """Values of settings; `Keep`: which artefacts stay after packing."""
 
 NONE: Keep = "none"
-
 RANDOM = "random"
 DARK = "dark"
 COLOURED = "coloured"
@@ -38,13 +37,10 @@ or a darker shade of the figure's colour beside it."""
 DEFAULT_SOURCE = "sample:24"
 DEFAULT_OUT = "specsia-out"
 DEFAULT_CLIPS_OUT = "specsia-clips"
-
 FRAMES, PAIRS = "frames", "pairs"  # Default layouts of clips and of stills; entry points add others
-
 _FORMER = {"dravie": PAIRS}  # Former names of layouts
 MAX_FAILURES = "1%"  # Failed characters that a build tolerates by default
 OWN = "own"  # Name for the motions of the character's own file
-
 _Views = Annotated[int, msgspec.Meta(ge=1, le=360)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
@@ -61,18 +57,14 @@ def cores() -> int:
 
 
 def checked(name: str, value: object, kind: Any, *, strict: bool = True) -> Any:
-    """Return a setting's value as a type, which may be a `Literal` or have limits, or raise a UsageError.
-
-    Unless `strict`, text may stand for numbers and truth.
-    """
+    """A setting's value as a type with its limits, or UsageError; unless `strict`, text may stand for it."""
     try:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
         choices = ", ".join(choice for part in literals for choice in get_args(part))
-        raise UsageError(
-            f"{name} cannot be {value!r}: {f'it is one of {choices}' if choices else error}"
-        ) from error
+        reason = f"it is one of {choices}" if choices else error
+        raise UsageError(f"{name} cannot be {value!r}: {reason}") from error
 
 
 def check_types(settings: Any) -> None:
@@ -83,32 +75,20 @@ def check_types(settings: Any) -> None:
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """Settings of `specsia clips`.
+    """Settings of `specsia clips`."""
 
-    Attributes:
-        layouts: names of layouts to write them in.
-        motions: `OWN`, names of built-in motions, or files of motions of other characters.
-        patterns: shell patterns that names of motions must match; none takes all.
-        frames: most frames of a clip, or None.
-        views: evenly spaced cameras of each motion.
-        in_place: remove the figure's horizontal movement.
-        turntable: add a clip of the still figure seen by a camera that moves around it.
-        reconstructed: also animate reconstructions if no layout needs them.
-        preview: write a film of each clip.
-        line_px: width of lines.
-    """
-
-    layouts: tuple[str, ...] = (FRAMES,)
+    layouts: tuple[str, ...] = (FRAMES,)  # Names of layouts to write them in
+    # `OWN`, names of built-in motions, or files of motions of other characters
     motions: tuple[str, ...] = (OWN,)
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()  # Shell patterns that names of motions must match; none takes all
     fps: Annotated[float, msgspec.Meta(ge=0.1, le=240)] = 12.0
-    frames: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
-    views: _Views = 4
-    in_place: bool = False
-    turntable: bool = False
-    reconstructed: bool = False
-    preview: bool = False
-    line_px: Annotated[float, msgspec.Meta(ge=1, le=4)] = 2.0
+    frames: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None  # Most frames of a clip, or None
+    views: _Views = 4  # Evenly spaced cameras of each motion
+    in_place: bool = False  # Remove the figure's horizontal movement
+    turntable: bool = False  # Add a clip of the still figure seen by a camera that moves around it
+    reconstructed: bool = False  # Also animate reconstructions if no layout needs them
+    preview: bool = False  # Write a film of each clip
+    line_px: Annotated[float, msgspec.Meta(ge=1, le=4)] = 2.0  # Width of lines
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -122,53 +102,42 @@ class ClipSettings:
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """Settings of `specsia build`; `docs/settings.md` describes them.
-
-    Attributes:
-        like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
-        backends: `NAME[:ARG]` each, with distinct names.
-        outline: colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`.
-        seed: of contours and backends; splits do not depend on it.
-        frontal: what the backend sees: the frontal `render` without its contour; the same `outlined`, and
-            registered to silhouettes with the contour, as in the published set; or the character's `drawing`.
-        pos_frame: frame of position colours, the `character`'s or each `view`'s (as in the published script).
-        min_iou: mean IoU after registration below which `low_iou` applies.
-        workers: processes; 0 is one for each core.
-        shard: `I/N`, build only the I-th of N shares of the source; see `in_shard`.
-        limit: build only the first so many characters of that.
-        exclude: a file of ids to leave out, one a line.
-        max_failures: failed characters, not quarantined ones, that a build tolerates: a count or a share such
-            as `1%`, past which it ends; None is `MAX_FAILURES`, judged at the end.
-        timeout: seconds after which one character's stage is given up.
-        keep: `none` removes the artefacts after packing, once the dataset passed verification.
-        layouts: names of layouts to write a build of stills in.
-        clips: None for a build of stills.
-    """
+    """Settings of `specsia build`; `docs/settings.md` describes them."""
 
     source: str = DEFAULT_SOURCE
+    # A packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None
     like: str | None = None
-    backends: tuple[str, ...] = ("relief",)
+    backends: tuple[str, ...] = ("relief",)  # `NAME[:ARG]` each, with distinct names
     renderer: RendererName = "fast"
     views: _Views = 10
     size: Annotated[int, msgspec.Meta(ge=32, le=2048)] = 512
     look: Look = "unlit"
-    outline: str = RANDOM
+    outline: str = RANDOM  # Colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`
+    # Of contours and backends; splits do not depend on it
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 42
+    # What the backend sees: the frontal `render` without its contour; the same `outlined`, and registered to
+    # silhouettes with the contour, as in the published set; or the character's `drawing`
     frontal: FrontalPicture = "render"
+    # Frame of position colours, the `character`'s or each `view`'s (as in the published script)
     pos_frame: PosFrame = "character"
+    # Mean IoU after registration below which `low_iou` applies
     min_iou: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     low_iou: LowIou = "quarantine"
-    shard: str | None = None
-    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    shard: str | None = None  # `I/N`, build only the I-th of N shares of the source; see `in_shard`
+    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0  # Processes; 0 is one for each core
     executor: ExecutorName = "local"
-    limit: Count | None = None
-    exclude: str | None = None
+    limit: Count | None = None  # Build only the first so many characters of that
+    exclude: str | None = None  # A file of ids to leave out, one a line
+    # Failed characters, not quarantined ones, that a build tolerates: a count or a share such as `1%`, past
+    # which it ends; None is `MAX_FAILURES`, judged at the end
     max_failures: str | None = None
+    # Seconds after which one character's stage is given up
     timeout: Annotated[float, msgspec.Meta(ge=1, le=10**9)] = 600.0
     memory: str = MEMORY
+    # `none` removes the artefacts after packing, once the dataset passed verification
     keep: Keep | None = None
-    layouts: tuple[str, ...] = (PAIRS,)
-    clips: ClipSettings | None = None
+    layouts: tuple[str, ...] = (PAIRS,)  # Names of layouts to write a build of stills in
+    clips: ClipSettings | None = None  # None for a build of stills
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -179,9 +148,8 @@ class BuildConfig:
             colour_of(self.outline)
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
-            raise UsageError(
-                f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once"
-            )
+            given = ", ".join(names) or "empty"
+            raise UsageError(f"backends cannot be {given}: name at least one, and each only once")
 
     def allowed_failures(self, characters: int) -> int:
         """Number of failed characters that a build tolerates; a share allows at least one."""
@@ -209,10 +177,8 @@ def colour_of(outline: str) -> tuple[int, int, int]:
         return red, green, blue
     if re.fullmatch("[0-9]{1,9}", outline) and int(outline) <= 255:
         return (int(outline),) * 3
-    rules = ", ".join(OUTLINES)
-    raise UsageError(
-        f"outline cannot be '{outline}': it is {rules}, a grey from 0 to 255, or a colour such as #204080"
-    )
+    choices = f"{', '.join(OUTLINES)}, a grey from 0 to 255, or a colour such as #204080"
+    raise UsageError(f"outline cannot be '{outline}': it is {choices}")
 
 
 def check_failures(max_failures: str | None) -> None:
@@ -291,10 +257,7 @@ def _normalised(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read settings of a YAML file, unchecked; `out` may be among them.
-
-    Raises UsageError if the file cannot be read, is not a mapping, or has a key twice.
-    """
+    """Settings of a YAML file, unchecked, maybe with `out`; UsageError if it is no mapping of unique keys."""
     import yaml
 
     from specsia_build.files.records import PlainLoader

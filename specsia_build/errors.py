@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 MOST_SHOWN = 300  # Characters of a reason that are shown
 MOST_WARNED = 1000  # Characters of a warning that are shown: it may end with a manifest line of many names
 _MOST_ENTRIES = 8  # Entries of a tuple that `ByShape` shows
-
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of control, format and line-ending characters and of surrogates."""
 
@@ -45,10 +44,8 @@ def meant(given: str, known: Iterable[str]) -> str:
 
 def no_such(kind: str, given: str, known: Sequence[str]) -> str:
     """The message about an unknown name, with the known ones."""
-    return (
-        f"there is no {kind} '{brief(given, 80)}'; the known ones are "
-        f"{', '.join(known)}.{meant(given, known)}"
-    )
+    names = ", ".join(known)
+    return f"there is no {kind} '{brief(given, 80)}'; the known ones are {names}.{meant(given, known)}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -75,9 +72,8 @@ class ByShape:
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __repr__(self) -> str:
-        values = (
-            f"{field.name}={_summary(getattr(self, field.name))}" for field in fields(self) if field.repr
-        )
+        names = [field.name for field in fields(self) if field.repr]
+        values = (f"{name}={_summary(getattr(self, name))}" for name in names)
         return f"{type(self).__name__}({', '.join(values)})"
 
 

@@ -1,8 +1,4 @@
-"""Folders of the user, the package and caches; checks that no command replaces or removes others' files.
-
-A folder that a command writes into is new, empty or holds the command's mark; a file that it replaces begins
-or ends with words that show who wrote it.
-"""
+"""Folders of the user, the package and caches; checks that no command replaces or removes others' files."""
 
 import os
 import shutil
@@ -61,9 +57,8 @@ def private_folder(name: str) -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise SpecsiaError(
-            f"{path} can be entered by other users, so it is not used: remove it, or set TMPDIR"
-        )
+        reason = "can be entered by other users, so it is not used"
+        raise SpecsiaError(f"{path} {reason}: remove it, or set TMPDIR")
     return path
 
 
@@ -91,10 +86,7 @@ def is_vacant(folder: Path) -> bool:
 
 
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
-    """Check that a command may write into the folder that `--out` names.
-
-    Raises UsageError if it is neither vacant nor has one of the `marks`; `what` is written, for the message.
-    """
+    """Raise UsageError if an `--out` is not vacant and has none of the `marks`; `what` is to be written."""
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
         raise UsageError(
             f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it "
@@ -114,9 +106,9 @@ def bears(path: Path, words: bytes) -> bool:
 
 
 def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
-    """Check that a command may replace a file, and that its folder can be written.
+    """Raise UsageError if a file is not empty and not a `what`, which `bears` these `words`.
 
-    Raises UsageError for anything but `words`, see `bears`; only an empty one is replaced without words.
+    Also checks that its folder can be written.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:

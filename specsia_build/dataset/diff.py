@@ -20,19 +20,15 @@ _DERIVED = ("fingerprint", "shards")
 
 @dataclass(frozen=True)
 class ConfigDiff:
-    """Differences of one configuration.
-
-    Attributes:
-        rows: number of rows in the first and in the second dataset.
-        removed, added, moved: uids that are only in the first, only in the second, and in another split.
-        changed: names of the columns that differ, by uid of rows in both.
-    """
+    """Differences of one configuration."""
 
     config: str
-    rows: tuple[int, int]
+    rows: tuple[int, int]  # Number of rows in the first and in the second dataset
+    # removed, added, moved: uids that are only in the first, only in the second, and in another split
     removed: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    # Names of the columns that differ, by uid of rows in both
     changed: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
@@ -52,20 +48,15 @@ class ConfigDiff:
 
 @dataclass(frozen=True)
 class DatasetDiff:
-    """Differences of the datasets `a` and `b`.
-
-    Attributes:
-        settings: entries of `build.json` that differ, first and second value.
-        columns, configs_apart: names that only one of the datasets has.
-        configs: differences of each configuration that both have.
-    """
+    """Differences of the datasets `a` and `b`."""
 
     a: str
     b: str
-    settings: Mapping[str, tuple[Any, Any]]
+    settings: Mapping[str, tuple[Any, Any]]  # Entries of `build.json` that differ, first and second value
+    # columns, configs_apart: names that only one of the datasets has
     columns: tuple[str, ...]
     configs_apart: tuple[str, ...]
-    configs: tuple[ConfigDiff, ...]
+    configs: tuple[ConfigDiff, ...]  # Differences of each configuration that both have
 
     @property
     def equal(self) -> bool:
@@ -79,10 +70,8 @@ class DatasetDiff:
     def lines(self) -> list[str]:
         lines = [f"- {self.a}", f"+ {self.b}"]
         lines += [f"setting {name}: {a} -> {b}" for name, (a, b) in self.settings.items()]
-        lines += [f"only one has the columns {', '.join(self.columns)}"] if self.columns else []
-        lines += (
-            [f"only one has the configurations {', '.join(self.configs_apart)}"] if self.configs_apart else []
-        )
+        for noun, names in (("columns", self.columns), ("configurations", self.configs_apart)):
+            lines += [f"only one has the {noun} {', '.join(names)}"] if names else []
         lines += [line for config in self.configs for line in config.lines()]
         return [*lines, "the datasets are equal" if self.equal else "the datasets differ"]
 
@@ -116,25 +105,19 @@ def diff(
                 result.added.append(uid)
             elif old_split != split:
                 result.moved.append(uid)
-            starts = range(0, len(old_digests), _DIGEST)
-            pairs = zip(columns, starts, strict=False)
-            if changed := [
-                c for c, at in pairs if digests[at : at + _DIGEST] != old_digests[at : at + _DIGEST]
-            ]:
+            slices = (slice(at, at + _DIGEST) for at in range(0, len(old_digests), _DIGEST))
+            pairs = zip(columns, slices, strict=False)
+            if changed := [column for column, at in pairs if digests[at] != old_digests[at]]:
                 result.changed[uid] = changed
             progress(next(done), total)
         result.removed.extend(rows)
         configs.append(result)
     first, second = (dict(_flat(dataset.build())) for dataset in (a, b))
     changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
-    return DatasetDiff(
-        a=a.where,
-        b=b.where,
-        settings={k: (first.get(k), second.get(k)) for k in changed if k.split(".")[0] not in _DERIVED},
-        columns=tuple(sorted({*a.columns} ^ {*b.columns})),
-        configs_apart=tuple(sorted({*a.configs} ^ {*b.configs})),
-        configs=tuple(configs),
-    )
+    settings = {k: (first.get(k), second.get(k)) for k in changed if k.split(".")[0] not in _DERIVED}
+    columns_apart, configs_apart = ({*a.columns} ^ {*b.columns}), ({*a.configs} ^ {*b.configs})
+    apart = tuple(sorted(columns_apart)), tuple(sorted(configs_apart))
+    return DatasetDiff(a.where, b.where, settings, *apart, tuple(configs))
 
 
 def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Iterator[tuple[str, str, bytes]]:

@@ -13,20 +13,12 @@ from typing import Any, NamedTuple
 from specsia_build import png, terminal
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError
+from specsia_build.published import places
 from specsia_build.published import rows as published
-from specsia_build.published.places import (
-    DIRECTIONS,
-    FEWEST_VIEWS,
-    LEAST_AGREEING,
-    PUBLISHED_VIEWS,
-    FittedTurns,
-    fit_places,
-)
 from specsia_build.published.views import AxesError, read_view
 
 _Row = dict[str, Any]
 _Take = Callable[[str, Sequence[int], Sequence[str]], list[_Row]]
-
 MOST_KEPT = 4096  # Characters whose fits are kept, of about 3 kB each
 _Z = (schema.COLOR, schema.POS)
 _NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
@@ -36,24 +28,18 @@ _NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
 class _Fit(NamedTuple):
     """How a character's positions are turned; None if that could not be told."""
 
-    placement: FittedTurns | None
+    placement: places.FittedTurns | None
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """Reads a split's rows of the published schema in this project's.
+    """Reads a split's rows of the published schema in this project's."""
 
-    Attributes:
-        where: name of the dataset for messages.
-        channels: channels of its pictures, `published.ROW_CHANNELS` or `published.TREE_CHANNELS`.
-        take: gives stored rows of a split by number, with some columns.
-        uids: gives the uids of a split in order.
-    """
-
-    where: str
+    where: str  # Name of the dataset for messages
+    # Channels of its pictures, `published.ROW_CHANNELS` or `published.TREE_CHANNELS`
     channels: Mapping[str, int]
-    take: _Take
-    uids: Callable[[str], list[str]]
+    take: _Take  # Gives stored rows of a split by number, with some columns
+    uids: Callable[[str], list[str]]  # Gives the uids of a split in order
     _numbers: dict[str, dict[str, list[int]]] = field(default_factory=dict, repr=False)
     _kept: dict[tuple[str, str], _Fit] = field(default_factory=dict, repr=False)
     _warned: list[str] = field(default_factory=list, repr=False)
@@ -67,14 +53,12 @@ class Foreign:
             self._numbers[split] = numbers
         return self._numbers[split]
 
-    def placement(self, split: str, character_id: str, rows: Sequence[_Row] = ()) -> FittedTurns | None:
-        """How the positions of a character are turned; None if it has too few views to tell.
-
-        `rows`, if given, are all of its rows, with their pictures.
-        """
+    def placement(
+        self, split: str, character_id: str, rows: Sequence[_Row] = ()
+    ) -> places.FittedTurns | None:
+        """How a character's positions are turned, from `rows` if complete; None if its views are too few."""
         key = split, character_id
-        kept = self._kept.get(key)
-        if kept is not None:
+        if (kept := self._kept.get(key)) is not None:
             return kept.placement
         own = self.numbers(split)[character_id]
         if len({row["uid"] for row in rows}) != len(own) or len(rows) != len(own):
@@ -86,7 +70,7 @@ class Foreign:
         self._kept[key] = _Fit(placement)
         return placement
 
-    def _fit(self, character_id: str, rows: Sequence[_Row]) -> FittedTurns | None:
+    def _fit(self, character_id: str, rows: Sequence[_Row]) -> places.FittedTurns | None:
         placement = fit_rows(rows, self.channels, self.where)
         if placement is None and not self._warned:
             self._warned.append(character_id)
@@ -97,30 +81,24 @@ class Foreign:
         return placement
 
     def converted(self, split: str, rows: Iterable[_Row], columns: Sequence[str]) -> Iterator[_Row]:
-        """Convert stored rows, which have the columns of `stored_columns`.
-
-        Reading costs least where the rows of a character follow one another.
-        """
+        """Convert rows with `stored_columns`; cheapest where the rows of a character follow one another."""
         pictures = [name for name in columns if name in schema.IMAGE_COLUMNS]
         for character_id, group in groupby(rows, key=lambda row: parse_uid(row["uid"], self.where)[0]):
             if not pictures:
                 yield from (_named(row, {}, columns) for row in group)
                 continue
-            for part in _parts(group, PUBLISHED_VIEWS):
-                placement = None
-                if schema.POS in pictures:
-                    placement = self.placement(split, character_id, part)
+            for part in _parts(group, places.PUBLISHED_VIEWS):
+                placement = self.placement(split, character_id, part) if schema.POS in pictures else None
                 for row in part:
                     yield _named(row, self._pictures(row, placement, pictures), columns)
 
     def _pictures(
-        self, row: _Row, placement: FittedTurns | None, names: Collection[str]
+        self, row: _Row, placement: places.FittedTurns | None, names: Collection[str]
     ) -> Mapping[str, bytes]:
         """PNG bytes of a row's pictures in this project's schema."""
         view = schema.split_uid(row["uid"])[1]
         try:
-            images = published.decode(row, self.channels)
-            planes = published.planes(images)
+            planes = published.planes(published.decode(row, self.channels))
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} of {self.where} cannot be read: {error}") from error
         turn = None if placement is None else placement.turns[view]
@@ -136,19 +114,16 @@ def stored_columns(columns: Sequence[str], stored: Collection[str]) -> tuple[str
     return tuple(name for name in stored if name in wanted)
 
 
-def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> FittedTurns | None:
-    """Fit how the positions of a character's rows are turned; None if they are too few.
-
-    Raises SpecsiaError if they are not positions as published.
-    """
+def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> places.FittedTurns | None:
+    """Fit how a character's positions are turned; None if too few, SpecsiaError if not as published."""
     views = {}
     for row in rows:
         view = parse_uid(row["uid"], where)[1]
         try:
             images = published.decode({name: row[name] for name in _Z}, channels)
             color, pos = published.z_of(images)
-            if not 0 <= view < PUBLISHED_VIEWS:
-                raise ValueError(f"view {view} is not between 0 and {PUBLISHED_VIEWS - 1}")
+            if not 0 <= view < places.PUBLISHED_VIEWS:
+                raise ValueError(f"view {view} is not between 0 and {places.PUBLISHED_VIEWS - 1}")
             if view in views:
                 raise ValueError("it occurs twice")
             views[view] = read_view(view, pos, color[..., 3] > 0)
@@ -158,14 +133,14 @@ def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> F
             ) from error
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} of {where} cannot be read: {error}") from error
-    if len(views) < FEWEST_VIEWS:
+    if len(views) < places.FEWEST_VIEWS:
         return None
     if len({view.inside.shape for view in views.values()}) > 1:
         raise SpecsiaError(f"rows of one character of {where} differ in size: {rows[0]['uid']} and others")
-    placement = fit_places(list(views.values()))
-    if placement.agreeing >= LEAST_AGREEING:
+    placement = places.fit_places(list(views.values()))
+    if placement.agreeing >= places.LEAST_AGREEING:
         return placement
-    if len(views) <= DIRECTIONS:
+    if len(views) <= places.DIRECTIONS:
         return None
     character_id = parse_uid(rows[0]["uid"], where)[0]
     raise SpecsiaError(

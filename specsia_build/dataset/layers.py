@@ -20,7 +20,6 @@ SEG = "seg"
 STROKES = "strokes"
 UDP = "udp"
 TRACKS = "tracks"
-
 FLOW = "flow"  # Of each point to the next frame, which the last frame lacks
 UNMATCHED = "unmatched"
 BACK = "back"  # Flow to the previous frame, which the first frame lacks

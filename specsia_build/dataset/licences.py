@@ -17,9 +17,7 @@ from specsia_build.dataset.schema import CARD, DATA, PARTS_FILE
 from specsia_build.errors import SpecsiaError, brief, plural
 
 _T = TypeVar("_T")
-
 _LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(encoding="utf-8"))
-
 _NAMES: dict[str, str] = {name.casefold(): name for name in _LISTS["free"]} | _LISTS["names"]
 """SPDX ids, by folded names, of licences besides Creative Commons that allow passing on changed copies."""
 
@@ -141,10 +139,8 @@ def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
     if names <= {*_LISTS["hub"]}:
         return {"license": names.pop() if len(names) == 1 else sorted(names)}
     text = (texts.pop() if len(texts) == 1 else None) or "mixed"
-    return {
-        "license": "other",
-        "license_name": re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-") or "unnamed",
-    }
+    name = re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-")
+    return {"license": "other", "license_name": name or "unnamed"}
 
 
 def commonest(counted: Mapping[_T, int]) -> list[tuple[_T, int]]:

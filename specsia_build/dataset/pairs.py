@@ -24,31 +24,22 @@ _CLIP = tuple(schema.CLIP_COLUMNS)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pair(ByShape):
-    """One view of a character, or frame of a clip, before and after repair; None for what the schema lacks.
-
-    Attributes:
-        view: number of the view, 0 the frontal one; of a clip, that of its camera.
-        z: (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask.
-        pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
-        gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
-        gt_mask: (H, W) uint8, silhouette of Y* without the contour.
-        iou: IoU of the silhouettes, 0 to 1.
-        outline_px, outline_grey, outline_rgb: the contour's thickness in pixels, luma and (mean) colour.
-        clip, frame, time, action: the clip's id, frame's number, seconds from the first, and motion's name.
-    """
+    """A view of a character, or frame of a clip, before and after repair; None for what the schema lacks."""
 
     uid: str
     character_id: str
-    view: int
-    z: Pixels
-    pos: Pixels
-    gt: Pixels
-    gt_mask: Pixels | None = None
-    iou: float | None = None
+    view: int  # Number of the view, 0 the frontal one; of a clip, that of its camera
+    z: Pixels  # (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask
+    pos: Pixels  # (H, W, 4) uint8, Zpos, with the alpha of `z`
+    gt: Pixels  # (H, W, 4) uint8, Y*, straight alpha, which covers the contour
+    gt_mask: Pixels | None = None  # (H, W) uint8, silhouette of Y* without the contour
+    iou: float | None = None  # IoU of the silhouettes, 0 to 1
     backend: str | None = None
+    # outline_px, outline_grey, outline_rgb: the contour's thickness in pixels, luma and (mean) colour
     outline_px: int | None = None
     outline_grey: int | None = None
     outline_rgb: tuple[int, int, int] | None = None
+    # clip, frame, time, action: the clip's id, frame's number, seconds from the first, and motion's name
     clip: str | None = None
     frame: int | None = None
     time: float | None = None
@@ -72,9 +63,8 @@ class Pair(ByShape):
 def content_of(gt: Pixels, silhouette: Pixels) -> str:
     """Digest of a silhouette (H, W) and `gt`'s colours (H, W, 4) where wholly covered, without contour."""
     colours = np.where((silhouette == 255)[..., None], gt[..., :3], np.uint8(0))
-    return hashlib.sha256(
-        repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()
-    ).hexdigest()[:32]
+    data = repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
@@ -91,10 +81,7 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:
-    """The pair of a row that holds the columns of `pair_columns`, images as PNG bytes.
-
-    Raises SpecsiaError, which names the row, if an image cannot be decoded.
-    """
+    """The pair of a row with `pair_columns`, images as PNG bytes; SpecsiaError if one cannot be decoded."""
     names = [name for name in (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK) if name in row]
     try:
         images = {name: decode_column(row[name], name) for name in names}
@@ -116,10 +103,7 @@ def _colour(levels: Sequence[int] | None, grey: int | None) -> tuple[int, ...] |
 
 
 def decode_column(data: object, column: str) -> Pixels:
-    """Decode the PNG bytes of an image column of this project's schema.
-
-    Raises ValueError with the end of a sentence that begins with the name of the row.
-    """
+    """Decode the PNG bytes of an image column; the text of a ValueError follows the name of the row."""
     if not isinstance(data, bytes):
         raise ValueError(f"{column} holds no image, or only the name of a file")
     try:

@@ -168,9 +168,8 @@ def batches(
         _check_cost(cost)
         # A value of a dictionary may stand in every row, and its buffer is doubled as it grows.
         rows = max(1, min(most, allowed // max(1, 2 * cost)))
-        decoded = opened.iter_batches(
-            rows, [number], None if columns is None else list(columns), use_threads=False
-        )
+        chosen = None if columns is None else list(columns)
+        decoded = opened.iter_batches(rows, [number], chosen, use_threads=False)
         while True:
             with memory.held():
                 batch = next(decoded, None)

@@ -130,8 +130,7 @@ def place_of_url(url: str) -> Place:
 
 
 def find_place(where: str | Path) -> Place:
-    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id
-    (`OWNER/NAME[@REVISION]`).
+    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or an id on the Hub, see `HUB_ID`.
 
     A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
     """
@@ -222,9 +221,8 @@ def recover(folder: Path) -> None:
 def refuse_other_files(folder: Path) -> None:
     """Raise SpecsiaError if a dataset's folder holds files that its `SHA256SUMS` does not list."""
     listed = listed_names(folder)
-    unlisted = [
-        name for name in listed_below(folder) if name not in listed and Path(name).name not in DESKTOP
-    ]
+    unlisted = [name for name in listed_below(folder) if name not in listed]
+    unlisted = [name for name in unlisted if Path(name).name not in DESKTOP]
     others = [name for name in unlisted if (folder / name).is_symlink() or not (folder / name).is_dir()]
     if others:
         raise SpecsiaError(
@@ -234,10 +232,7 @@ def refuse_other_files(folder: Path) -> None:
 
 
 def put(finished: Path, folder: Path) -> None:
-    """Replace a dataset by a finished one in the same parent folder.
-
-    A kill leaves one of the two whole: the old one is renamed first, and `recover` brings it back.
-    """
+    """Replace a dataset by a finished one beside it; a kill leaves one of them whole, see `recover`."""
     if folder.exists():
         refuse_other_files(folder)
         folder.replace(folder.with_name(f".{folder.name}.replaced"))
@@ -263,8 +258,7 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
     Returns the number of files sent. Raises UsageError if a file that no upload sent would be replaced.
     """
     target = open_target(url)
-    fs = target.fs
-    root = target.root
+    fs, root = target.fs, target.root
     text = (folder / SUMS_FILE).read_bytes()
     sums, _ = parse_sums(text.decode("utf-8"))
 
@@ -277,9 +271,7 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
         before, partial = listed(SUMS_FILE), listed(PARTIAL)
         sums_there, _ = parse_sums(before)
         ours = own_names(before) | own_names(partial) | {PARTIAL}
-        changed = [
-            name for name, digest in sums.items() if name not in there or sums_there.get(name) != digest
-        ]
+        changed = [name for name in sums if name not in there or sums_there.get(name) != sums[name]]
         if conflicts := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
             raise UsageError(
                 f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: "
@@ -291,9 +283,8 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
             return 0
         # Files that an upload sent, including those that this one sends before it may be interrupted.
         known = {**sums_there, **parse_sums(partial)[0], **sums}
-        fs.pipe_file(
-            f"{root}/{PARTIAL}", "".join(f"{digest}  {name}\n" for name, digest in known.items()).encode()
-        )
+        listing = "".join(f"{digest}  {name}\n" for name, digest in known.items())
+        fs.pipe_file(f"{root}/{PARTIAL}", listing.encode())
         if before:
             fs.rm_file(f"{root}/{SUMS_FILE}")
         for name in changed:

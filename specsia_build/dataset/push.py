@@ -71,9 +71,8 @@ class LocalDataset:
         if remote.lfs:
             return remote.lfs.sha256 != self.digests[name]
         data = (self.folder / name).read_bytes()
-        return (
-            remote.blob_id != hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        )
+        blob = b"blob %d\0" % len(data) + data
+        return remote.blob_id != hashlib.sha1(blob, usedforsecurity=False).hexdigest()
 
     def differences(self, remote: Mapping[str, RepoFile], spared: Collection[str]) -> dict[str, str]:
         """Problems of remote files by name, which may also contain the `spared` ones."""
@@ -88,23 +87,18 @@ class LocalDataset:
 
 @dataclass(frozen=True)
 class Plan:
-    """A push, planned or done.
-
-    Attributes:
-        kept: number of files that are up to date on the Hub.
-        spared: remote files that no push made, which stay.
-        commit: commit to start from, later the new one; None if the repository does not exist yet.
-        differences: problems of remote files after the push, by name.
-    """
+    """A push, planned or done."""
 
     repo: str
     private: bool
     operations: tuple[Operation, ...]
-    kept: int
+    kept: int  # Number of files that are up to date on the Hub
     tag: str
     notes: tuple[str, ...] = ()
-    spared: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()  # Remote files that no push made, which stay
+    # Commit to start from, later the new one; None if the repository does not exist yet
     commit: str | None = None
+    # Problems of remote files after the push, by name
     differences: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -150,9 +144,8 @@ def _strangers(sums: Mapping[str, str], names: Sequence[str]) -> list[str]:
     """Problems of the files of a dataset's folder, by name."""
     strange = [name for name in names if Path(name).suffix.lower() not in _SUFFIXES and name not in _NAMES]
     problems = [f"{name} is not part of a dataset" for name in strange]
-    problems += [
-        f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}
-    ]
+    unlisted = {*names} - {*sums, *strange, SUMS_FILE}
+    problems += [f"{name} is not listed in {SUMS_FILE}" for name in names if name in unlisted]
     if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
         problems.append(f"{SUMS_FILE} lists no {CARD} or no {DATA}/")
     return problems
@@ -194,11 +187,8 @@ def check_files(
     absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
     wrong = [*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent]
     digests = {} if wrong else hash_files(folder, names, advance)
-    wrong += [
-        f"{n} has changed since it was packed"
-        for n, digest in digests.items()
-        if sums.get(n, digest) != digest
-    ]
+    changed = [name for name, digest in digests.items() if sums.get(name, digest) != digest]
+    wrong += [f"{name} has changed since it was packed" for name in changed]
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(wrong[:3])}{more}: pack it again")
@@ -219,11 +209,8 @@ def unfit(folder: Path, name: str) -> str | None:
 
 def check_repo(repo: str) -> None:
     """Raise UsageError unless a name has the form `OWNER/NAME`."""
-    if (
-        not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo, re.ASCII)
-        or "--" in repo
-        or ".." in repo
-    ):
+    part = r"[A-Za-z0-9][\w.-]*"
+    if not re.fullmatch(f"{part}/{part}", repo, re.ASCII) or "--" in repo or ".." in repo:
         raise UsageError(f"--repo '{repo}' must be OWNER/NAME, of letters, digits, '-', '_' and '.'")
 
 
@@ -297,11 +284,8 @@ def plan_push(
     tags, tag = {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}, local.tag
     if tag in tags and local.differences(_tree(api, repo, tag), spared):
         tag = f"{tag}-{local.digests[SUMS_FILE][:8]}"
-    notes = (
-        [f"{repo} is private and stays so until you change it in its settings"]
-        if info.private and public
-        else []
-    )
+    notes = [f"{repo} is private and stays so until you change it in its settings"]
+    notes = notes if info.private and public else []
     notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
     steps = [local.step("replace" if name in remote else "add", name) for name in changed]
     steps += [Operation("delete", name, remote[name].size) for name in surplus if name in ours]

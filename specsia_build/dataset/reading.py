@@ -33,9 +33,7 @@ Kind = Literal["specsia", "published", "clips"]
 without what it lacks), or frames of clips."""
 
 MOST_CARD_BYTES = 1 << 22
-
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
-
 _STREAM_BYTES, _BATCH_ROWS = 1 << 22, 16
 """Bytes of a column to request at once, large enough for a remote store, and rows to decode at once."""
 
@@ -45,25 +43,18 @@ class OpenedDataset:
     """A packed dataset. Opening it reads the list of files, the card and one footer.
 
     Methods raise UsageError for an unknown configuration or split, and SpecsiaError for a damaged file.
-
-    Attributes:
-        where: path, URL or Hub id, as the user gave it.
-        configs: names of its configurations, the default first.
-        columns: as they are stored.
-        files: size in bytes by relative name.
-        shards: in the order of configurations, splits and names; of a tree, its lists.
-        tree: the published folder tree, if it is one.
     """
 
-    where: str
+    where: str  # Path, URL or Hub id, as the user gave it
     kind: Kind
-    configs: tuple[str, ...]
-    columns: tuple[str, ...]
+    configs: tuple[str, ...]  # Names of its configurations, the default first
+    columns: tuple[str, ...]  # As they are stored
     place: Place = field(repr=False)
-    files: Mapping[str, int] = field(repr=False)
+    files: Mapping[str, int] = field(repr=False)  # Size in bytes by relative name
+    # In the order of configurations, splits and names; of a tree, its lists
     shards: tuple[Shard, ...] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
-    tree: Tree | None = field(default=None, repr=False)
+    tree: Tree | None = field(default=None, repr=False)  # The published folder tree, if it is one
     _foreign: dict[str, Foreign] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -216,9 +207,7 @@ class OpenedDataset:
 
     def _count(self, shard: Shard) -> int:
         """Number of rows of a shard."""
-        if self.tree is not None:
-            return len(self.tree.uids[shard.split])
-        return int(self._footer(shard).num_rows)
+        return int(self._footer(shard).num_rows) if self.tree is None else len(self.tree.uids[shard.split])
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
         if shard.name not in self._footers:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
-
 SPLITS = character.MANIFEST_SPLITS
-
 MOST_VIEWS, MOST_FRAMES = 10_000, 1_000_000
 """Most views of a character and most frames of a clip in any dataset; more are damage."""
 
@@ -29,7 +27,6 @@ POS = "pos"
 EDGE = "edge"
 GT = "gt"
 GT_MASK = "gt_mask"
-
 IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}
 """Pillow mode of each image column, in column order."""
 
@@ -53,12 +50,10 @@ CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action":
 """Type of the columns that a dataset of characters in motion has besides."""
 
 COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
-
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
 TURNTABLE = "turntable"  # Action of clips of a character at rest, whose positions are where they are seen
-
 PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
 """Columns of SPECSIA-15K, in its order, see `published.rows`."""
 
@@ -69,9 +64,7 @@ EARLIER_CHANNELS = (
     "the camera): build the dataset again"
 )
 
-LATER = frozenset({"outline_rgb"})
-"""Columns that datasets of earlier versions lack."""
-
+LATER = frozenset({"outline_rgb"})  # Columns that datasets of earlier versions lack
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
@@ -80,18 +73,15 @@ TEASER = "teaser.webp"
 SPLITS_FILE = "splits.json"
 BUILD_FILE = "build.json"
 SUMS_FILE, DATA = "SHA256SUMS", "data"
-
 RECORD_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
 """Files of a layout of files: which layout wrote it, and a line for each of its parts."""
 
 DEFAULT_CONFIG = "default"  # Name of the only configuration of a dataset with one backend
-
 SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
 """Split by the names used for it."""
 
-_SHARD = re.compile(
-    rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet"
-)
+_SPLIT = "|".join(SPLIT_NAMES)
+_SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({_SPLIT})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet")
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """Files that a download from the Hub adds to a dataset."""
@@ -110,9 +100,8 @@ def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
 
 def own_files(folder: Path) -> list[str]:
     """Relative names of a dataset's files, sorted, without what a download or a file manager adds."""
-    paths = (
-        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in DESKTOP
-    )
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in DESKTOP)
+    paths = (path.relative_to(folder) for path in files)
     return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 

@@ -65,15 +65,9 @@ def from_json(path: Path) -> dict[str, str]:
     try:
         return parse(path.read_bytes(), str(path))
     except (OSError, SpecsiaError) as error:
-        reason = (
-            str(error)
-            if isinstance(error, SpecsiaError)
-            else f"{path} is not a splits file: {error.strerror}"
-        )
-        cure = (
-            "put that of the run's dataset in its place, or delete it and build again, which draws new ones"
-        )
-        raise SpecsiaError(f"{reason}: {cure}") from error
+        reason = f"{path} is not a splits file: {error.strerror}" if isinstance(error, OSError) else error
+        cure = "put that of the run's dataset in its place, or delete it and build again"
+        raise SpecsiaError(f"{reason}: {cure}, which draws new ones") from error
 
 
 def parse(data: bytes | str, name: str) -> dict[str, str]:

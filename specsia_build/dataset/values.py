@@ -19,11 +19,9 @@ _RANGES = {
 }
 """Minimum and maximum of the numbers that other modules compute with."""
 
+_SCALARS = (*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS)
 _ARROW = {
-    **{
-        field.name: field.type
-        for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))
-    },
+    **{field.name: field.type for field in schema.arrow_schema(_SCALARS)},
     **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
     "outline_rgb": pa.list_(pa.int32()),
     **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),

@@ -8,12 +8,10 @@ from pathlib import Path, PurePosixPath
 from specsia_build.errors import SpecsiaError, brief
 
 MOST_NAME_BYTES = 180  # Bytes of a name from data; with suffixes it stays below file systems' 255 bytes
-
 DESKTOP = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers leave in folders that they show."""
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
-
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
@@ -28,9 +26,8 @@ def file_name(name: str, what: str) -> str:
     if name != name.strip(" .") or not name.isprintable() or _FORBIDDEN & set(name):
         raise SpecsiaError(f"the {what} '{brief(name, 80)}' cannot be a file name: it would lead elsewhere")
     if len(name.encode()) > MOST_NAME_BYTES:
-        raise SpecsiaError(
-            f"the {what} '{brief(name, 80)}' is too long for a file name: {MOST_NAME_BYTES} bytes fit"
-        )
+        reason = f"is too long for a file name: {MOST_NAME_BYTES} bytes fit"
+        raise SpecsiaError(f"the {what} '{brief(name, 80)}' {reason}")
     return name
 
 

@@ -10,7 +10,6 @@ import yaml
 from specsia_build.errors import SpecsiaError, printable
 
 MOST_JSON_BYTES = 64 * 2**20
-
 MOST_DEPTH = 100  # Of lists and objects inside one another
 
 

@@ -13,12 +13,9 @@ from specsia_build import memory
 from specsia_build.errors import CharacterError
 
 MOST_SOURCE_BYTES = 4 * 2**30  # Largest source file that is opened
-
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-
 DigestOf = Callable[[Path, Path], str | None]  # Returns the digest of a file inside a folder, or None
 _State = tuple[int, int, int] | None  # Inode, size and modification time of a regular file, or None
-
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
 """Source files that were opened or looked for, with their state at that time."""
 
@@ -91,13 +88,11 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
     with stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most:
-            raise CharacterError(
-                f"{path.name} has {size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read"
-            )
+            has, limit = f"{size / 2**20:,.0f} MB", f"{most / 2**20:,.0f} MB"
+            raise CharacterError(f"{path.name} has {has}; at most {limit} are read")
         if stream.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
-            raise CharacterError(
-                f"{path.name} is a Git LFS pointer and not the file itself: run `git lfs pull`"
-            )
+            reason = "is a Git LFS pointer and not the file itself: run `git lfs pull`"
+            raise CharacterError(f"{path.name} {reason}")
         yield stream
 
 

@@ -19,24 +19,17 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
     if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
         path = Path(error.filename)
     if (full := _FULL.get(error.errno or 0)) is not None:
-        return WriteError(
-            f"{full}, so {path} could not be written: free some space and run the same command again"
-        )
-    if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-        return WriteError(
-            f"{path} cannot be written because a folder or file is in its way: move that elsewhere"
-        )
-    return WriteError(
-        f"{path} could not be written ({error.strerror or error}): check its folder and run the same "
-        "command again"
-    )
+        reason, cure = f"{full}, so {path} could not be written", "free some space"
+    elif error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        reason = f"{path} cannot be written because a folder or file is in its way"
+        return WriteError(f"{reason}: move that elsewhere")
+    else:
+        reason, cure = f"{path} could not be written ({error.strerror or error})", "check its folder"
+    return WriteError(f"{reason}: {cure} and run the same command again")
 
 
 def write_trouble(error: BaseException) -> WriteError | None:
-    """The write error that an exception is or was caused by, or None.
-
-    A full disk is not the character's fault: the next one would fail as well.
-    """
+    """The write error that an exception is or was caused by, which is no character's fault, or None."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, WriteError):

@@ -25,7 +25,6 @@ _CONTROL = "control"
 _REFERENCE = "reference"
 _POINTS = "tracks"
 _SPARSE = "sparse"
-
 _SHAPE = (320, 512)  # Height and width to which AniDoc resizes everything
 _LEAST = 61  # Frames that the loader needs: a reference, a gap of 36, and 25
 _CONTROLS = 14  # Frames that AniDoc generates
@@ -75,8 +74,7 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         order = played(clip, _LEAST)
-        folder = out / part.split
-        fps = clip.meta["fps"]
+        folder, fps = out / part.split, clip.meta["fps"]
         row, column = corner(clip.meta["size"], _SHAPE)
         # (T, P, 3): x and y on the canvas, with whole numbers at centres of pixels, and 1 if visible.
         shift = np.array([column - 0.5, row - 0.5, 0.0], np.float32)
@@ -104,18 +102,11 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
     def expected(self, part: Written) -> Mapping[str, int]:
         count = part.facts["frames"]
         films = {_FILMS: count, _LINES: count, _CONTROL: _CONTROLS, _SPARSE: _CONTROLS}
-        arrays = [f"{part.split}/{kind}/{part.key}.npz" for kind in (_POINTS, _SPARSE)]
-        return {
-            **{f"{part.split}/{kind}/{part.key}.mp4": frames for kind, frames in films.items()},
-            **dict.fromkeys([*arrays, f"{part.split}/{_REFERENCE}/{part.key}.png"], 0),
-        }
+        films = {f"{part.split}/{kind}/{part.key}.mp4": frames for kind, frames in films.items()}
+        others = [f"{part.split}/{kind}/{part.key}.npz" for kind in (_POINTS, _SPARSE)]
+        return films | dict.fromkeys([*others, f"{part.split}/{_REFERENCE}/{part.key}.png"], 0)
 
 
 def _points(tracks: NDArray[np.float32], order: list[int]) -> bytes:
-    played_tracks = tracks[order]
-    arrays = {
-        "reference": tracks[0, :, :2],
-        "points": played_tracks[..., :2],
-        "visible": played_tracks[..., 2] > 0,
-    }
-    return npz.encode_named(arrays)
+    points, visible = tracks[order, :, :2], tracks[order, :, 2] > 0
+    return npz.encode_named({"reference": tracks[0, :, :2], "points": points, "visible": visible})

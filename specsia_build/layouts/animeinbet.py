@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,14 +13,11 @@ from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Written
 
 _FRAMES, _LABELS = "frames", "labels"
-
 PLACES = "vertex location"
 JOINED = "connection"
 POINTS = "original index"
-
 _SIDE = 720  # Largest frame: the loader moves points into this many pixels
 _GAP = 5  # Frames between the two of a pair, in the training as it was published
-
 _FEWEST_POINTS, _MOST_POINTS = 66, 3050
 """Points of a frame: the network takes 64 values of the graph's spectrum, the loader at most 3,050 points."""
 
@@ -83,20 +81,16 @@ main.py --config configs/vtx_corr.yaml --train`.
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             last = clip.meta["size"] - 1
             places = [_whole(place, last) for place in graph[PLACES]]
-            text = json.dumps(
-                {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}, separators=(",", ":")
-            )
+            record = {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}
+            text = json.dumps(record, separators=(",", ":"))
             (graphs / f"Line{k + 1:04d}.json").write_text(text, encoding="utf-8")
             most = max(most, count)
         return {"frames": clip.frames, "most_points": most}
 
     def expected(self, part: Written) -> Mapping[str, int]:
         (pictures, graphs), numbers = _folders(part), range(1, part.facts["frames"] + 1)
-        return {
-            name: 0
-            for k in numbers
-            for name in (f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json")
-        }
+        names = ((f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json") for k in numbers)
+        return dict.fromkeys(chain.from_iterable(names), 0)
 
 
 def _whole(place: Sequence[float], last: int) -> list[int]:
@@ -107,7 +101,5 @@ def _whole(place: Sequence[float], last: int) -> list[int]:
 def _folders(part: Part | Written) -> tuple[str, str]:
     # Actions hold no hyphen, so that no two clips get one name.
     character, action, view = part.key.rsplit("-", 2)
-    return (
-        f"{part.split}/{_FRAMES}/{action}-{character}-{view}",
-        f"{part.split}/{_LABELS}/{action}-{character}-{view}",
-    )
+    clip = f"{action}-{character}-{view}"
+    return f"{part.split}/{_FRAMES}/{clip}", f"{part.split}/{_LABELS}/{clip}"

@@ -20,7 +20,6 @@ from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.films import on_white
 
 _MOST_FRAMES = 9999  # names have four digits
-
 _PICTURE = "Frame_Anime/{}/original/{}.png"
 _CONTOUR = "contour/{}/{}.png"
 _SEGMENT = "Segment/{}/{}.npy"

@@ -1,7 +1,4 @@
-"""Cards: what every layout's README.md states, and a picture of a few parts.
-
-`texts` are card.yaml's; a layout of files has the card of `folder_card`.
-"""
+"""Cards: what every layout's README.md states; texts are in card.yaml."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,13 +16,7 @@ from specsia_build.layouts.part import Facts, Unit, Written
 
 TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding="utf-8"))
 
-_SIZES = {
-    1_000: "n<1K",
-    10_000: "1K<n<10K",
-    100_000: "10K<n<100K",
-    1_000_000: "100K<n<1M",
-    10_000_000: "1M<n<10M",
-}
+_SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
 
 
 class Described(Protocol):
@@ -58,13 +49,9 @@ def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
     rows = [
         (name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)
     ]
-    return table(["licence", "credit", "characters"], rows) + _licence_warning(
-        name for name, _ in counted.elements()
-    )
-
-
-def _licence_warning(licenses: Iterable[str | None]) -> str:
-    return "".join(f"\n\nThis dataset {reason}." for reason in withheld(licenses))
+    names = [name for name, _ in counted.elements()]
+    warnings = [f"This dataset {reason}." for reason in withheld(names)]
+    return "\n\n".join([table(["licence", "credit", "characters"], rows), *warnings])
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:
@@ -75,9 +62,8 @@ def backend_note(backend: str, sees_ground_truth: bool) -> str:
         return note
     pinned = pins.read_pins(backend)
     weights = ", ".join(f"{w.source}@{w.revision}" if w.source else w.name for w in pinned.weights)
-    note += (
-        f" The bridge, version {pinned.version}, was written against {pinned.repository} at `{pinned.commit}`"
-    )
+    written = f"was written against {pinned.repository} at `{pinned.commit}`"
+    note += f" The bridge, version {pinned.version}, {written}"
     return note + (f" with the weights {weights}." if weights else ".")
 
 
@@ -143,9 +129,8 @@ def counted(parts: Iterable[Written]) -> Counts:
 
 def folder_card(layout: Described, counts: Counts, facts: Facts, pictured: bool) -> str:
     """Text of the README.md of a folder of files, which has a teaser if it is `pictured`."""
-    title = f"{layout.name} of {facts.source}" + (
-        f", reconstructed by {facts.backend}" if facts.backend else ""
-    )
+    reconstructed = f", reconstructed by {facts.backend}" if facts.backend else ""
+    title = f"{layout.name} of {facts.source}{reconstructed}"
     fields = common_fields(title, {name for name, _ in counts.licenses.values()}, counts.total("frames"))
     # The files have their own loader; the Hub's viewer would misread them.
     fields |= {"tags": [*fields["tags"], layout.name], "viewer": False}

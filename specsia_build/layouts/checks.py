@@ -27,11 +27,10 @@ def check_part(folder: Path, part: Written, expected: Mapping[str, int] | None) 
     decodable, and files of one kind in one folder have one shape and type. Yields problems that begin with
     the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
     """
-    names = part.files
     if expected is not None:
         yield from check_names(part, expected)
     forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
-    for name in names:
+    for name in part.files:
         try:
             form, frames = form_of(folder / name)
         except (SpecsiaError, ValueError) as error:
@@ -43,9 +42,8 @@ def check_part(folder: Path, part: Written, expected: Mapping[str, int] | None) 
             yield f"{name} has {frames} frames, not {expected[name]}"
     for group in forms.values():
         ((usual, _),) = Counter(group.values()).most_common(1)
-        yield from (
-            f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual
-        )
+        strange = {name: form for name, form in group.items() if form != usual}
+        yield from (f"{name} holds {form}, not {usual} as others" for name, form in strange.items())
 
 
 def check_names(part: Written, expected: Collection[str]) -> Iterator[str]:
@@ -75,9 +73,7 @@ def form_of(path: Path) -> tuple[Any, int]:
                 if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
                     raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
         loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        arrays = (
-            {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
-        )
+        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except (EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
     if not all(np.isfinite(array).all() for array in arrays.values()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from specsia_build import png
 from specsia_build.dataset.layers import COLOR, UDP
 from specsia_build.errors import CharacterError, plural
-from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.layout import Layout, json_text
 from specsia_build.layouts.media import background
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.rendering.layers import HALF_COVERED
@@ -23,13 +22,9 @@ SHEET = "character_sheet"
 POSES = "poses"
 IMAGES = "images"
 BACKGROUNDS = "backgrounds"
-
 RECORD = "clips.json"  # File that maps frame numbers to clips
-
 SHEETS = 4
-
 _LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
-
 _MOST_FILLED = 0.95
 """Share of a figure's box from which CoNR's renderer takes the picture for one without transparency."""
 
@@ -86,23 +81,16 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
             (folder / name).mkdir(parents=True)
         frames: list[_Frame] = []
         clips = []
-        count = 0
-        size = 0
+        count = size = 0
         for clip in part:
             frames += _write_clip(clip, folder, count)
             meta = clip.meta
-            facts = {
-                "clip": meta["id"],
-                "action": meta["clip"]["action"],
-                "first": count,
-                "frames": clip.frames,
-            }
-            clips.append({**facts, "fps": meta["fps"], "yaws": meta["yaws"]})
+            facts = {"clip": meta["id"], "action": meta["clip"]["action"], "first": count}
+            clips.append({**facts, "frames": clip.frames, "fps": meta["fps"], "yaws": meta["yaws"]})
             count, size = count + clip.frames, meta["size"]
         # Pick frames that differ most in view and action; hashes break ties.
-        candidates = sorted(
-            (frame for frame in frames if frame.filled < _MOST_FILLED), key=lambda frame: frame.draw
-        )
+        candidates = [frame for frame in frames if frame.filled < _MOST_FILLED]
+        candidates.sort(key=lambda frame: frame.draw)
         sheet: list[_Frame] = []
         while candidates and len(sheet) < SHEETS:
             sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
@@ -116,9 +104,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))
             (folder / POSES / _name(frame.number, ".npz")).unlink()
         record = {"sheet": sorted(frame.number for frame in sheet), "clips": clips}
-        (folder / RECORD).write_text(
-            json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (folder / RECORD).write_bytes(json_text(record))
         return {"frames": len(frames), "size": size}
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:

@@ -19,9 +19,7 @@ from specsia_build.pictures.films import on_white, write_mp4
 _VIDEOS = "videos"
 _CONTROL = "control"
 _REFERENCE = "reference"
-
 TABLE_COLUMNS = ("video", "control_video", "reference_image", "prompt")
-
 _TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
 """The trainers read the first; `validation` is in the second."""
 

@@ -48,8 +48,7 @@ FOLDER is the folder of this card. To train, run `python train.py \
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
-        fps = clip.meta["fps"]
-        folder = out / part.split
+        folder, fps = out / part.split, clip.meta["fps"]
         text = caption(clip.meta)
         order, line = played(clip, _FRAMES * max(1, round(fps / _FPS))), partial(clip.frame, LINE)
         require_first(line(0).min() < 255, part.key, "sketch to move")
@@ -57,13 +56,8 @@ FOLDER is the folder of this card. To train, run `python train.py \
         write_line_film(folder / f"{part.key}.mp4", line, order, fps)
         (folder / f"{part.key}.txt").write_text(text, encoding="ascii")
         (folder / f"{part.key}.png").write_bytes(png.encode(rgb(line(0))))
-        return {
-            "frames": len(order),
-            "drawn": clip.frames,
-            "caption": text,
-            "size": clip.meta["size"],
-            "fps": fps,
-        }
+        facts = {"frames": len(order), "drawn": clip.frames, "caption": text}
+        return facts | {"size": clip.meta["size"], "fps": fps}
 
     def expected(self, part: Written) -> Mapping[str, int]:
         stem = f"{part.split}/{part.key}"

@@ -18,9 +18,7 @@ from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import side_by_side
 
 _RECORD = "clip.json"  # Description of a clip, in its folder
-
 _KIND = "specsia clip"
-
 _PREVIEW = "preview"
 
 

@@ -33,32 +33,24 @@ class Layout(ABC):
 
     To add one, subclass this with a constructor without arguments, and declare the class under its name as an
     entry point of the group ``specsia.layouts``; docs/layouts.md shows one whole.
-
-    Attributes:
-        name: name on the command line and of the folder.
-        version: to be raised whenever the same pictures give other files.
-        title: one line about the layout.
-        loading: Markdown for the card: the layout, and how to load it with its reader.
-        unit: what a part is: a `clip`; all clips or views of a `character`; or a file of many rows, each of
-            which is a `view` or frame.
-        layers: names of `dataset.layers.LAYERS` that are needed of each clean frame of a clip.
-        defaults: settings used where the user states none: `size`, or settings of clips such as `fps`.
-        shows: the `characters` themselves; `both` these and, in `NAME-BACKEND`, reconstructions that move; or
-            `pairs` of a reconstruction and its character.
-        joins_backends: whether pairs of several backends lie in one folder.
-        folder: name of its folder in a run, if that is not its own name.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int] = 1
-    title: ClassVar[str]
-    loading: ClassVar[str]
+    name: ClassVar[str]  # Name on the command line and of the folder
+    version: ClassVar[int] = 1  # To be raised whenever the same pictures give other files
+    title: ClassVar[str]  # One line about the layout
+    loading: ClassVar[str]  # Markdown for the card: the layout, and how to load it with its reader
+    # What a part is: a `clip`; all clips or views of a `character`; or a file of many rows, each of which is
+    # a `view` or frame
     unit: ClassVar[Unit] = "clip"
+    # Names of `dataset.layers.LAYERS` that are needed of each clean frame of a clip
     layers: ClassVar[Sequence[str]]
+    # Settings used where the user states none: `size`, or settings of clips such as `fps`
     defaults: ClassVar[Mapping[str, Any]] = {}
+    # The `characters` themselves; `both` these and, in `NAME-BACKEND`, reconstructions that move; or `pairs`
+    # of a reconstruction and its character
     shows: ClassVar[Literal["characters", "both", "pairs"]] = "characters"
-    joins_backends: ClassVar[bool] = False
-    folder: ClassVar[str | None] = None
+    joins_backends: ClassVar[bool] = False  # Whether pairs of several backends lie in one folder
+    folder: ClassVar[str | None] = None  # Name of its folder in a run, if that is not its own name
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most layouts accept all settings
         """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""
@@ -86,14 +78,9 @@ class Layout(ABC):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         """Write the files of a part into an empty folder, from which they are moved to the layout's folder.
 
-        No two parts may share a name.
-
-        Returns:
-            Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader
-            cannot take; and whatever `whole` and `check_part` need.
-
-        Raises:
-            CharacterError: if the reader can take nothing of this part, which is then left out.
+        No two parts may share a name. Returns facts, JSON-serialisable: `frames`, their number; `left_out`,
+        the number of frames that the reader cannot take; and whatever `whole` and `check_part` need. Raises
+        CharacterError if the reader can take nothing of this part, which is then left out.
         """
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:

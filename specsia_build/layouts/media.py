@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.part import Pictures
 from specsia_build.pictures.films import write_mp4
 
 MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off longer ones
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _VERBS = re.compile(
@@ -31,25 +29,11 @@ _PROGRAM_WORDS = frozenset(
 ``Armature|mixamo.com|Layer0``."""
 
 _FILE_WORDS = frozenset(
-    [
-        "animated",
-        "copy",
-        "fbx",
-        "glb",
-        "gltf",
-        "model",
-        "obj",
-        "rigged",
-        "scene",
-        "sketchfab",
-        "untitled",
-        "vrm",
-    ]
+    "animated copy fbx glb gltf model obj rigged scene sketchfab untitled vrm".split()  # noqa: SIM905
 )
 """Words in file names that do not describe the character, as in ``scene.gltf`` or ``fox_animated.glb``."""
 
 _PHRASES = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
-
 CLOUD_CELLS, MOST_SHAPES = (3, 7, 15, 31), 12
 """Cells of the random grids that clouds are summed from, each at half the weight of the one before; and the
 most flat shapes of a picture."""
@@ -125,7 +109,7 @@ def _words(name: str, without: Collection[str]) -> list[str]:
     return [word for word in words if len(word) > 1 and word not in without][:MOST_WORDS]
 
 
-def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
+def background(number: int, height: int, width: int) -> Pixels:
     """Generate a background (height, width, 3) by number: gradients, clouds, flat shapes, free of rights."""
     rng = np.random.default_rng([number, height, width])
     colours = rng.uniform(0, 255, (3, 3))
@@ -141,8 +125,7 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     clouds = (clouds - clouds.min()) / max(float(np.ptp(clouds)), 1e-9)
     picture = _mixed(picture, colours[2], strength * clouds)
     for _ in range(rng.integers(MOST_SHAPES + 1)):
-        colour = rng.uniform(0, 255, 3)
-        opacity = rng.uniform(0.2, 1)
+        colour, opacity = rng.uniform(0, 255, 3), rng.uniform(0.2, 1)
         kind = rng.integers(3)
         row, column = rng.random(2)
         high, wide = rng.uniform(0.03, 0.4, 2)
@@ -153,7 +136,5 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.rint(picture).astype(np.uint8)
 
 
-def _mixed(
-    first: NDArray[np.float64], second: NDArray[np.float64], share: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _mixed(first: Doubles, second: Doubles, share: Doubles) -> Doubles:
     return first + (second - first) * share[..., None]

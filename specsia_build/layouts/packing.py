@@ -38,16 +38,12 @@ from specsia_build.pool import results
 
 @dataclass(frozen=True)
 class PackTarget:
-    """A folder of a layout.
-
-    Attributes:
-        folder: where it lies.
-        state: file with the records of its parts, which a later run compares with its own; None for a folder
-            that is written once.
-    """
+    """A folder of a layout."""
 
     layout: Layout
-    folder: Path
+    folder: Path  # Where it lies
+    # File with the records of its parts, which a later run compares with its own; None for a folder that is
+    # written once
     state: Path | None = None
 
 
@@ -66,14 +62,9 @@ RunTasks = Callable[[Sequence[PartTask]], Generator[tuple[int, PartDone], None, 
 def plan_digest(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts) -> str:
     """SHA-256 of all that decides a folder: its parts with their fingerprints, and the facts about them."""
     listed = [[part.key, fingerprint] for part, fingerprint in parts]
-    counts = [
-        facts.source,
-        facts.planned,
-        dict(facts.quarantined),
-        facts.backend,
-        splits.to_json(facts.splits),
-    ]
-    return sha256(canonical_json([layout.name, layout.version, facts.build, *counts, listed]).encode())
+    counts = [facts.source, facts.planned, dict(facts.quarantined), facts.backend]
+    decides = [layout.name, layout.version, facts.build, *counts, splits.to_json(facts.splits), listed]
+    return sha256(canonical_json(decides).encode())
 
 
 def is_current(target: PackTarget, digest: str) -> Mapping[str, NotWritten] | None:

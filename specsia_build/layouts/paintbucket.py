@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.annotation.lines import BACKGROUND, LINES, contents
+from specsia_build.arrays import Pixels
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Pictures, Written
 
 TOP, _REF = "PaintBucket_Char", "ref"
-
 TURNTABLE_SHEETS = 4  # Frames of the turntable; the reader draws one of four
 _PATH_WORDS = ("line", "seg", "gt", "png")  # Words that the reader replaces anywhere in a path
-
 _REACH = 0.39
 """Distance from the middle, in widths, up to which the trainer's rotation keeps pixels in the picture."""
 
@@ -147,9 +146,7 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.where(number[part] > 0, number[part], seg)
 
 
-def _pictures(
-    seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
-) -> dict[str, NDArray[np.uint8]]:
+def _pictures(seg: NDArray[np.int32], colors: Pixels, index: NDArray[np.integer]) -> dict[str, Pixels]:
     """Draw a frame from segments (H, W), their colours (N, 4) and regions (N,), from 1, -1 for background."""
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = _INK, 0

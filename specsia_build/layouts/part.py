@@ -15,27 +15,22 @@ from specsia_build.files.names import relative_name
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
 Unit = Literal["view", "character", "clip"]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a member: the T frames of a clip or the T views of a character, each S x S pixels.
+    """The pictures of a member: the T frames of a clip or the T views of a character, each S x S pixels."""
 
-    Attributes:
-        meta: `id`, `character`, `yaws` (T,) of the camera, `size`, `license`, `source`. Of a clip also `clip`
-            (its `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in seconds, `loops` (whether the
-            first frame follows the last one smoothly), `width` of the camera's frame and `box` of positions;
-            with labels `palette` (R, 3), the flat colours of regions. Of a pair also `backend`, and `rows`,
-            the columns of `dataset.schema` without images for each picture; of a still pair `pos_frame`, and
-            from a run `turned_boxes` (V, 2, 3), each view's box of all vertices in its camera's axes.
-        files: encoded layers of each picture, by `frame_file`.
-        clean: the same of the character, where `files` are of a moving reconstruction.
-    """
-
+    # `id`, `character`, `yaws` (T,) of the camera, `size`, `license`, `source`. Of a clip also `clip` (its
+    # `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in seconds, `loops` (whether the first frame
+    # follows the last one smoothly), `width` of the camera's frame and `box` of positions; with labels
+    # `palette` (R, 3), the flat colours of regions. Of a pair also `backend`, and `rows`, the columns of
+    # `dataset.schema` without images for each picture; of a still pair `pos_frame`, and from a run
+    # `turned_boxes` (V, 2, 3), each view's box of all vertices in its camera's axes.
     meta: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes]  # Encoded layers of each picture, by `frame_file`
+    # The same of the character, where `files` are of a moving reconstruction
     clean: Mapping[str, bytes] | None = None
 
     @property
@@ -53,28 +48,19 @@ class Pictures:
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """Summary of a character or clip that can be packed, kept in memory; its meta data stay on disk.
+    """Summary of a character or clip that can be packed, kept in memory; its meta data stay on disk."""
 
-    Attributes:
-        id: of the clip or character.
-        backend: name of the backend whose reconstruction it shows; None for the character itself.
-        rows: number of its frames or views.
-        digest: SHA-256 of all that decides its pictures and values.
-        image_bytes: size of its encoded pictures.
-        mean_iou, frontal_before: mean IoU of a pair, and frontal IoU before registration, which a clip lacks.
-        action: name of a clip's motion; None for a character.
-        license, credit: of the character, None if its source states none.
-    """
-
-    id: str
+    id: str  # Of the clip or character
     character: str
-    backend: str | None
-    rows: int
-    digest: str
-    image_bytes: int
+    backend: str | None  # Name of the backend whose reconstruction it shows; None for the character itself
+    rows: int  # Number of its frames or views
+    digest: str  # SHA-256 of all that decides its pictures and values
+    image_bytes: int  # Size of its encoded pictures
+    # mean_iou, frontal_before: mean IoU of a pair, and frontal IoU before registration, which a clip lacks
     mean_iou: float | None
     frontal_before: float | None
-    action: str | None
+    action: str | None  # Name of a clip's motion; None for a character
+    # license, credit: of the character, None if its source states none
     license: str | None
     credit: str | None
 
@@ -89,21 +75,13 @@ Load = Callable[[Member], Pictures]
 
 @dataclass(frozen=True)
 class Part:
-    """What a layout writes at once. Iterating loads the pictures of one member at a time.
+    """What a layout writes at once. Iterating loads the pictures of one member at a time."""
 
-    Attributes:
-        key: id of the clip or the character, or the name of a file with several; a valid relative name.
-        split: `train`, `validation` or `test`; the same for all members.
-        members: in order; of one character unless the layout's unit is `view`.
-        options: result of `Layout.options`.
-        load: loads the pictures of a member.
-    """
-
-    key: str
-    split: str
-    members: tuple[Member, ...]
-    options: Mapping[str, Any]
-    load: Load
+    key: str  # Id of the clip or the character, or the name of a file with several; a valid relative name
+    split: str  # `train`, `validation` or `test`; the same for all members
+    members: tuple[Member, ...]  # In order; of one character unless the layout's unit is `view`
+    options: Mapping[str, Any]  # Result of `Layout.options`
+    load: Load  # Loads the pictures of a member
 
     def __iter__(self) -> Iterator[Pictures]:
         """Load the members one by one."""
@@ -117,52 +95,34 @@ class Part:
 
 @dataclass(frozen=True)
 class Written:
-    """The record of a written part; a part of several characters has neither `character` nor licence.
-
-    Attributes:
-        clips: ids of the members, in order.
-        license, credit: of the character; None where its source states none.
-        files: size in bytes and SHA-256 by name in the folder, in order.
-        facts: result of `Layout.write`.
-        fingerprint: of everything that decides the files; empty for parts read from `parts.jsonl`.
-    """
+    """The record of a written part; a part of several characters has neither `character` nor licence."""
 
     key: str
     character: str
     split: str
-    clips: Sequence[str]
+    clips: Sequence[str]  # Ids of the members, in order
+    # license, credit: of the character; None where its source states none
     license: str | None
     credit: str | None
-    files: Mapping[str, tuple[int, str]]
-    facts: Mapping[str, Any]
-    fingerprint: str = ""
+    files: Mapping[str, tuple[int, str]]  # Size in bytes and SHA-256 by name in the folder, in order
+    facts: Mapping[str, Any]  # Result of `Layout.write`
+    fingerprint: str = ""  # Of everything that decides the files; empty for parts read from `parts.jsonl`
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the files about all parts state besides them.
+    """What the files about all parts state besides them."""
 
-    Attributes:
-        build: versions and settings (`config`), without paths.
-        source: name of the source, without paths.
-        planned: number of characters asked for.
-        quarantined: number of clips or characters left out, by backend, or `""` before any backend.
-        splits: split of each id of the source, in order.
-        members: all members, in order.
-        sees_ground_truth: names of backends that see the ground truth.
-        backend: the backend whose reconstructions the folder holds, if it holds those of one.
-        left_out: number of parts that the layout cannot take.
-    """
-
-    build: Mapping[str, Any]
-    source: str
-    planned: int
+    build: Mapping[str, Any]  # Versions and settings (`config`), without paths
+    source: str  # Name of the source, without paths
+    planned: int  # Number of characters asked for
+    # Number of clips or characters left out, by backend, or `""` before any backend
     quarantined: Mapping[str, int]
-    splits: Mapping[str, str]
-    members: Sequence[Member]
-    sees_ground_truth: Sequence[str] = ()
-    backend: str | None = None
-    left_out: int = 0
+    splits: Mapping[str, str]  # Split of each id of the source, in order
+    members: Sequence[Member]  # All members, in order
+    sees_ground_truth: Sequence[str] = ()  # Names of backends that see the ground truth
+    backend: str | None = None  # The backend whose reconstructions the folder holds, if it holds those of one
+    left_out: int = 0  # Number of parts that the layout cannot take
 
 
 Parts = Callable[[], Iterator[Written]]

@@ -11,7 +11,6 @@ from specsia_build.errors import SpecsiaError, UsageError, no_such
 from specsia_build.layouts.layout import Layout
 
 GROUP = "specsia.layouts"
-
 _STILL_LAYERS = frozenset({GT, MASK})
 """Layers of clean frames that a build of stills has; other layers are of clips."""
 
@@ -58,9 +57,8 @@ def check_layouts(config: BuildConfig) -> None:
     """Raise UsageError if a layout does not exist, needs clips, or its reader cannot take these settings."""
     for layout in load_layouts(config.packed_layouts):
         if config.clips is None and needs_clips(layout):
-            raise UsageError(
-                f"{layout.name} needs characters in motion: `specsia clips --layout {layout.name}`"
-            )
+            name = layout.name
+            raise UsageError(f"{name} needs characters in motion: `specsia clips --layout {name}`")
         layout.check(config)
 
 

@@ -42,11 +42,8 @@ class Specsia15KRows(Layout):
             for index, piece in enumerate(pieces):
                 name = schema.shard_name(split, index, len(pieces)).removesuffix(".parquet")
                 chosen = [by_id[ids[k]] for k in piece.characters]
-                options = {
-                    "numbers": [numbers[member.character] for member in chosen],
-                    "first": piece.first,
-                    "rows": piece.rows,
-                }
+                numbers_of_part = [numbers[member.character] for member in chosen]
+                options = {"numbers": numbers_of_part, "first": piece.first, "rows": piece.rows}
                 yield Group(f"{schema.DATA}/{name}", chosen, options)
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:

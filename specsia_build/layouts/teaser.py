@@ -13,9 +13,7 @@ from specsia_build.pictures.sheets import Sheet, rgba, spread
 _ROWS = 4  # Most parts in the teaser
 _COLUMNS = 4  # Most layers in the teaser
 _TILE = 96  # Pixels on a side of a picture
-
-_LEAST_CONTRAST = 64
-"""Levels that a picture must span to be shown; pictures of segment numbers look black."""
+_LEAST_CONTRAST = 64  # Levels that a picture must span to be shown; pictures of segment numbers look black
 
 
 def write_teaser(folder: Path, parts: Parts, count: int) -> bytes | None:
@@ -26,11 +24,8 @@ def write_teaser(folder: Path, parts: Parts, count: int) -> bytes | None:
     first = next(parts(), None)
     layers = [] if first is None else _pictures(first)
     tiles = [_tile(folder, name) for _, name in layers]
-    chosen = [
-        k
-        for k, tile in enumerate(tiles)
-        if not isinstance(tile, str) and int(np.ptp(tile[..., :3])) >= _LEAST_CONTRAST
-    ][:_COLUMNS]
+    spans = [0 if isinstance(tile, str) else int(np.ptp(tile[..., :3])) for tile in tiles]
+    chosen = [k for k, span in enumerate(spans) if span >= _LEAST_CONTRAST][:_COLUMNS]
     if not chosen:
         return None
     numbers = frozenset(spread(count, _ROWS))

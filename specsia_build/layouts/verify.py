@@ -14,12 +14,8 @@ from specsia_build.layouts.verify_folder import folder_record, verify_folder
 def verify(where: str, *, workers: int = 1, progress: Progress = lambda done, total: None) -> Report:
     """Check a folder, URL or Hub id of any layout.
 
-    A folder whose layout is not installed in the version that wrote it is checked as far as that allows.
-
-    Args:
-        where: the folder or dataset.
-        workers: number of processes, on which the report does not depend.
-        progress: called with the rows or files that are done and the number of all.
+    A folder whose layout is not installed in the version that wrote it is checked as far as that allows. The
+    report does not depend on `workers`; `progress` gets the rows or files that are done, and of all.
     """
     folder = Path(where)
     record = folder_record(folder)
@@ -41,9 +37,8 @@ def _verify_rows(where: str, workers: int, progress: Progress) -> Report:
     try:
         return verify_rows(where, workers=workers, progress=progress)
     except SpecsiaError as error:
-        inner = sorted(
-            path.parent.name for path in folder.glob(f"*/{RECORD_FILE}") if folder_record(path.parent)
-        )
+        parents = (path.parent for path in folder.glob(f"*/{RECORD_FILE}"))
+        inner = sorted(parent.name for parent in parents if folder_record(parent))
         if not inner or (folder / "dataset").is_dir():
             raise
         raise SpecsiaError(f"{folder} is a run: did you mean {folder / inner[0]}?") from error

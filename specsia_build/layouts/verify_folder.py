@@ -23,15 +23,12 @@ from specsia_build.layouts.part import Written, read_parts
 from specsia_build.pool import results
 
 FOLDER_KIND = "specsia layout"  # Kind of `specsia.json`
-
 OWN_FILES = (CARD, SPLITS_FILE, RECORD_FILE, PARTS_FILE, SUMS_FILE)
 """Files about all parts, in every folder of files."""
 
 # Suffixes of files that are searched for paths of a machine
 _TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")
-
 _BLOCK = 1 << 23
-
 CheckPart = Callable[[Path, Written], Iterator[str]]
 
 
@@ -94,10 +91,8 @@ def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings
     frozen = files.read_splits(_text(folder, SPLITS_FILE), findings)
     try:
         for part in read_parts(folder / PARTS_FILE):
-            for split in (
-                counts.characters.get(part.character),
-                frozen and frozen.get(part.character, "no split"),
-            ):
+            planned = frozen and frozen.get(part.character, "no split")
+            for split in (counts.characters.get(part.character), planned):
                 if split not in (None, part.split):
                     findings.add("splits", part.character, f"is in {split} and in {part.split}")
             stated = (part.license, part.credit)

@@ -23,19 +23,14 @@ RECORDS = ".parts"  # Folder of the parts' records while they are collected
 
 @dataclass(frozen=True)
 class PartTask:
-    """A part to write or to link, by any process that sees the folders and what the part loads.
+    """A part to write or to link, by any process that sees the folders and what the part loads."""
 
-    Attributes:
-        layout: its name.
-        into: the folder in which parts are collected.
-        old: the finished folder, and where the part's record begins in the target's state; None if it has no
-            part with the same fingerprint.
-    """
-
-    layout: str
+    layout: str  # Its name
     part: Part
     fingerprint: str
-    into: Path
+    into: Path  # The folder in which parts are collected
+    # The finished folder, and where the part's record begins in the target's state; None if it has no part
+    # with the same fingerprint
     old: tuple[Path, Path, int] | None
 
 
@@ -65,10 +60,7 @@ def collected_part(record: Path) -> Written | None:
 
 
 def write_part(task: PartTask) -> PartDone:
-    """Write a part, or link it from the finished folder if its files are undamaged.
-
-    Raises WriteError, and what loading the part's pictures raises as its fault.
-    """
+    """Write a part, or link an undamaged one. Raises WriteError, and what loading its pictures raises."""
     record = _record_path(task)
     if collected_part(record) is not None or _link(task, record):
         return PartDone(True)

@@ -16,9 +16,7 @@ from specsia_build.folders import refuse_foreign_file
 from specsia_build.pictures.films import write_gif, write_mp4
 
 DPI = 300  # Pixels an inch of stills, as journals ask for
-
 _MARK = b"drawn by specsia"
-
 _QUALITY = 90  # Quality of WebP and PDF
 _MOST_PIXELS = 1 << 27  # Pixels that are in memory at once
 _SOFTWARE = 0x0131  # Tag of EXIF
@@ -26,15 +24,14 @@ _SOFTWARE = 0x0131  # Tag of EXIF
 
 @dataclass(frozen=True)
 class Format:
-    """Limits of a kind of file: `most` pixels on a side, transparency (`clear`), one picture (`still`), many
-    (`film`); and whether all frames are in memory while it is written (`held`)."""
+    """What a kind of file can hold."""
 
     name: str
-    most: int
-    clear: bool = True
-    still: bool = True
-    film: bool = True
-    held: bool = False
+    most: int  # Pixels on a side
+    clear: bool = True  # Transparency
+    still: bool = True  # One picture
+    film: bool = True  # Many
+    held: bool = False  # Whether all frames are in memory while it is written
 
 
 _FORMATS = {
@@ -51,14 +48,12 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
     known = {end: form for end, form in _FORMATS.items() if (form.film if film else form.still)}
     end = path.suffix.lower()
     if end not in known:
-        raise UsageError(
-            f"{path} cannot be {'a film' if film else 'a sheet'}: its name must end in {', '.join(known)}"
-        )
+        kind = "a film" if film else "a sheet"
+        raise UsageError(f"{path} cannot be {kind}: its name must end in {', '.join(known)}")
     if clear and not known[end].clear:
         others = ", ".join(end for end, form in known.items() if form.clear)
-        raise UsageError(
-            f"{end} cannot be transparent: name another --background, or a file ending in {others}"
-        )
+        cure = f"name another --background, or a file ending in {others}"
+        raise UsageError(f"{end} cannot be transparent: {cure}")
     refuse_foreign_file(path, "picture that specsia drew", _MARK)
 
 

@@ -18,7 +18,6 @@ from specsia_build.files.writing import replacing
 FILM_GAP = 8  # White pixels between two pictures
 HALF_OPAQUE = 128  # Alpha from which a pixel of a GIF is opaque
 _QUALITY = 10  # Constant rate factor of H.264, from 0 (lossless) to 51
-
 _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
 """The bytes depend on the number of threads, and on the version that ffmpeg writes."""
 
@@ -53,15 +52,8 @@ def write_mp4(
 
     `frames` are (H, W, 3) uint8, of one size with even sides.
     """
-    film = [
-        "-c:v",
-        "libx264",
-        "-pix_fmt",
-        "yuv420p",
-        "-crf",
-        "0" if lossless else str(_QUALITY),
-        *_SAME_EVERYWHERE,
-    ]
+    quality = ("-crf", "0" if lossless else str(_QUALITY))
+    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", *quality, *_SAME_EVERYWHERE]
     film += ["-metadata", f"comment={comment}"] if comment else []
     with replacing(path) as temporary:
         _through_ffmpeg(path, frames, fps, (*film, "-f", "mp4", str(temporary)))
@@ -70,9 +62,8 @@ def write_mp4(
 def write_gif(path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, comment: bytes = b"") -> None:
     """Write a GIF that loops, whole or not at all; the same bytes each time.
 
-    `frames` are of one size, (H, W, 3) uint8, or (H, W, 4) uint8 with straight alpha, of which pixels of at
-    least half coverage are opaque and all others transparent. They share one palette and are not dithered, so
-    that nothing flickers.
+    `frames` are of one size, (H, W, 3) uint8, or (H, W, 4) uint8 with straight alpha, of which pixels from
+    `HALF_OPAQUE` on are opaque. They share one palette and are not dithered, so that nothing flickers.
     """
     with replacing(path) as temporary, tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         stored, palette = Path(scratch) / "frames", Path(scratch) / "palette.png"
@@ -80,14 +71,8 @@ def write_gif(path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, co
         colours = f"palettegen=reserve_transparent={int(shape[2] == 4)}"
         analysis = ("-vf", colours, "-update", "1", str(palette))
         _through_ffmpeg(path, map(_opaque_alone, _stored(stored, shape)), fps, analysis)
-        film = (
-            "-i",
-            str(palette),
-            "-lavfi",
-            f"paletteuse=dither=none:alpha_threshold={HALF_OPAQUE}",
-            "-loop",
-            "0",
-        )
+        use = f"paletteuse=dither=none:alpha_threshold={HALF_OPAQUE}"
+        film = ("-i", str(palette), "-lavfi", use, "-loop", "0")
         output = (*film, *_SAME_EVERYWHERE, "-f", "gif", str(temporary))
         _through_ffmpeg(path, _stored(stored, shape), fps, output)
         data = temporary.read_bytes()
@@ -142,9 +127,8 @@ def _through_ffmpeg(
                 process.stdin.close()
         if process.returncode:
             log.seek(0)
-            raise WriteError(
-                f"{path} cannot be written by ffmpeg: {brief(log.read().decode(errors='replace'))}"
-            )
+            why = brief(log.read().decode(errors="replace"))
+            raise WriteError(f"{path} cannot be written by ffmpeg: {why}")
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:

@@ -6,6 +6,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Pixels
+
 _Value = TypeVar("_Value", bound=np.generic)
 
 
@@ -16,9 +18,7 @@ def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
     return rows, columns
 
 
-def mixture(
-    colours: NDArray[np.uint8], outer: NDArray[np.uint8], inner: NDArray[np.uint8]
-) -> NDArray[np.float64]:
+def mixture(colours: Pixels, outer: Pixels, inner: Pixels) -> Doubles:
     """Share (N,) of `inner` in mixtures (N, 3) of two colours, (3,) or (N, 3): 0 at `outer`, 1 at `inner`."""
     step = inner - outer.astype(np.float64)
     length = np.maximum((step * step).sum(axis=-1), 1.0)

@@ -5,25 +5,17 @@ import scipy
 from numpy.typing import NDArray
 
 Colours = NDArray[np.uint8] | NDArray[np.float32]
-
 COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
 
 
 def palette_of(
     colours: Colours, samples: int, rounds: int, count: int = COLOURS
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Up to `count` main colours of pixels (N, 3) by k-means, and the index (N,) of each pixel's.
+    """Main colours of one or more pixels (N, 3): `rounds` of k-means on `samples` of them, evenly spread.
 
     Farthest points are the first centres, so that a small patch of a strong colour gets a colour of its own.
-
-    Args:
-        colours: at least one pixel.
-        samples: pixels, evenly spread, that the centres are computed from.
-        rounds: rounds of k-means.
-        count: size of the palette.
-
-    Returns:
-        (`count`, 3) in the unit of `colours`, some of them equal where there are fewer, and indices of them.
+    Returns (`count`, 3) in the unit of `colours`, some of them equal where there are fewer, and the index
+    (N,) of each pixel's.
     """
     sample = colours[:: max(1, len(colours) // samples)].astype(np.float32)
     centres = sample[np.square(sample - sample.mean(axis=0)).sum(axis=1).argmax()][None]
@@ -35,9 +27,8 @@ def palette_of(
         nearest = _nearest(sample, centres)
         counts = np.bincount(nearest, minlength=count)
         sums = np.stack([np.bincount(nearest, sample[:, c], count) for c in range(3)], axis=1)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(
-            np.float32
-        )
+        means = sums / np.maximum(counts, 1)[:, None]
+        centres = np.where(counts[:, None] > 0, means, centres).astype(np.float32)
     return centres, _nearest(colours, centres)
 
 

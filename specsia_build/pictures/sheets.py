@@ -17,12 +17,10 @@ _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
 
 _PROBLEM = (236, 228, 222)  # Colour of a tile without a picture
 _MOST_LETTERS = 400  # Letters of a text that are looked at
-
 _CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
 """Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
 
 Ground = tuple[int, int, int] | None  # Colour of the background; None: transparent
-
 WHITE: Ground = (255, 255, 255)
 
 
@@ -101,23 +99,16 @@ def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, i
 
 @dataclass(frozen=True)
 class Sheet:
-    """Blocks of tiles beside and below each other; headings of a kind take no room if all are empty.
+    """Blocks of tiles beside and below each other; headings of a kind take no room if all are empty."""
 
-    Attributes:
-        titles: of the blocks.
-        rows, columns: headings within each block.
-        across: blocks beside each other.
-        tile: pixels on a side of a tile.
-        notes: whether there is room for a note below each tile.
-    """
-
-    titles: Sequence[str]
+    titles: Sequence[str]  # Of the blocks
+    # rows, columns: headings within each block
     rows: Sequence[str]
     columns: Sequence[str]
-    across: int = 1
-    tile: int = 256
+    across: int = 1  # Blocks beside each other
+    tile: int = 256  # Pixels on a side of a tile
     ground: Ground = WHITE
-    notes: bool = False
+    notes: bool = False  # Whether there is room for a note below each tile
 
     @property
     def letters(self) -> int:
@@ -212,9 +203,8 @@ class Sheet:
             if isinstance(tile, str):
                 field[:] = (*_PROBLEM, 255)
                 text = shortened(tile, self.letters, self.tile - 2 * self.gap)
-                field[:] = _write(
-                    field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True]
-                )
+                middle = (self.tile / 2, self.tile / 2, text, "mm")
+                field[:] = _write(field, [middle], self.letters, _INK[True])
             elif self.ground is None:
                 field[:] = scaled(tile, self.tile)
             else:

@@ -14,12 +14,10 @@ from specsia_build.characters.character import id_order_key
 IDS_FILE = "ids.json"  # Id of each number, beside the published files
 FIRST_NUMBER = 90_000  # Least number for ids that are none; the published ids are below 10,000
 ROWS_A_SHARD = 500  # Rows of a shard at most; 12,980, 1,000 and 1,000 rows give 26, 2 and 2 shards
-
+# Seed of the published splits, not of a build, so that every build of a source has the same splits
 SPLIT_SEED = 42
-"""Seed of the published splits, not of a build, so that every build of a source has the same splits."""
 
 LISTS = {"train": "train", "validation": "val", "test": "test"}  # Name of each split in the names of lists
-
 LIST_FILES = {split: f"splits/{name}_uids.json" for split, name in LISTS.items()}
 """List of uids of each split, in the order of the splits."""
 
@@ -32,10 +30,7 @@ def is_number(character_id: str) -> bool:
 
 
 def numbered(ids: Iterable[str]) -> dict[str, str]:
-    """Number of each id, as text: itself if it is one, else 90,000 plus its place in the order of all ids.
-
-    Where that number is taken, it is the next free one.
-    """
+    """Number of each id, as text: itself, or the next free one from 90,000 plus its place among all ids."""
     ordered = sorted(set(ids), key=id_order_key)
     taken = {int(i) for i in ordered if is_number(i)}
     numbers: dict[str, str] = {}
@@ -70,10 +65,7 @@ def view_uid(number: str, view: int) -> str:
 def split_lists(
     splits: Mapping[str, str], views: Mapping[str, int], numbers: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and text of the files in `splits/`, by split, number of views and number of each id.
-
-    Ids without `views` are left out.
-    """
+    """Yield name and text of the files in `splits/`; the other mappings may have more ids than `views`."""
     characters: dict[str, list[str]] = {split: [] for split in LISTS}
     for character_id in in_order(views, numbers):
         characters[splits[character_id]].append(character_id)
@@ -87,16 +79,11 @@ def split_lists(
 
 
 class ShardRows(NamedTuple):
-    """Rows of a shard: of whole characters, less the views that lie in the shards before and after it.
+    """Rows of a shard: of whole characters, less the views that lie in the shards before and after it."""
 
-    Attributes:
-        characters: range of characters, in their order.
-        first: number of views of the first character that lie in an earlier shard.
-    """
-
-    characters: range
-    first: int
-    rows: int
+    characters: range  # Range of characters, in their order
+    first: int  # Number of views of the first character that lie in an earlier shard
+    rows: int  # Number of rows
 
 
 def shards(views: Sequence[int]) -> list[ShardRows]:
@@ -113,7 +100,6 @@ def shards(views: Sequence[int]) -> list[ShardRows]:
     for start, end in pairwise(starts):
         inside = [k for k, last in enumerate(ends) if start < last and last - views[k] < end]
         first = inside[0]
-        pieces.append(
-            ShardRows(range(first, inside[-1] + 1), start - (ends[first] - views[first]), end - start)
-        )
+        skipped = start - (ends[first] - views[first])
+        pieces.append(ShardRows(range(first, inside[-1] + 1), skipped, end - start))
     return pieces

@@ -1,16 +1,14 @@
 """Positions of the published schema turned into this project's frame, see `frame`.
 
-A published picture holds positions over the box of its own view, so that a point of the character has another
-colour in each view. Width and centre of each box follow from R and the columns (see `views`); the depth of a
-box is not stated anywhere. It is found in two steps:
+A published picture holds positions over the box of its own view. Width and centre of a box follow from R and
+the columns (see `views`); its depth is stated nowhere. It is found in two steps:
 
-1. For each height, the silhouettes of all views bound the figure's horizontal outline in ten directions. The
-   direction of a camera lies midway between two of them, where the outline is interpolated; the nearest G of
-   each height lies there. A line through both, over all heights, is the first guess.
-2. Points of one view are projected into others. Where these show the same surface, the distance between both
-   surfaces is minimised over centres and depths of all boxes, by Gauss and Newton's method.
+1. At each height, the silhouettes bound the figure's outline in ten directions. It is interpolated towards
+   each camera, where the nearest G lies; a line through both, over all heights, is the first guess.
+2. Points of one view are projected into others. Where these show the same surface, the distance of both is
+   minimised over centres and depths of all boxes, by Gauss and Newton's method.
 
-Each view may be shifted in its picture, as the published ones are, but all must have one scale.
+Views may be shifted in their pictures, as the published ones are, but all must have one scale.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Mask, Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.frame import view_yaws
 from specsia_build.published.views import Levels, ViewPositions, middle_of
 
@@ -45,30 +43,26 @@ _LOOSE, _HELD = 1e-3, 0.02
 1 is that of all compared points together."""
 
 _HELD_ABOVE = 4.0  # Reach of a round above which centres are held
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Boxes of a character's views in pixels; index k is for the views k and k + 5, whose axes are opposite.
+    """Boxes of a character's views in pixels; index k is of views k and k + 5, whose axes are opposite."""
 
-    Attributes:
-        widths, centres: (5,), extent along the right of view k, and the place of its middle.
-        depths, middles: (5,), the same along the direction away from view k's camera.
-    """
-
-    widths: Numbers
-    centres: Numbers
-    depths: Numbers
-    middles: Numbers
+    # widths, centres: (5,), extent along the right of view k, and the place of its middle
+    widths: Doubles
+    centres: Doubles
+    # depths, middles: (5,), the same along the direction away from view k's camera
+    depths: Doubles
+    middles: Doubles
 
 
 @dataclass(frozen=True)
 class Turn:
     """Affine map of a view's colours: ours = `matrix` (3, 3) @ published + `offset` (3,), in levels."""
 
-    matrix: Numbers
-    offset: Numbers
+    matrix: Doubles
+    offset: Doubles
 
     def apply(self, pos: Pixels) -> Pixels:
         """Positions (H, W, 3) in this project's frame and channels, to the nearest level."""
@@ -78,17 +72,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class FittedTurns:
-    """How the positions of a character's views are turned.
+    """How the positions of a character's views are turned."""
 
-    Attributes:
-        turns: by number of view.
-        error: median distance in pixels of surfaces that several views show.
-        agreeing: share of the compared points whose views agree.
-    """
-
-    turns: Mapping[int, Turn]
-    error: float
-    agreeing: float
+    turns: Mapping[int, Turn]  # By number of view
+    error: float  # Median distance in pixels of surfaces that several views show
+    agreeing: float  # Share of the compared points whose views agree
 
 
 def fit_places(views: Sequence[ViewPositions]) -> FittedTurns:
@@ -98,8 +86,7 @@ def fit_places(views: Sequence[ViewPositions]) -> FittedTurns:
     scale = next(iter(by_number.values())).inside.shape[1] / 512
     points = {number: _Points.of(view) for number, view in by_number.items()}
     first = boxes
-    distances = np.zeros(0)
-    compared = 1
+    distances, compared = np.zeros(0), 1
     for reach in _REACHES:
         boxes, distances, compared = _refined(by_number, points, boxes, first, reach * max(scale, 0.25))
     turns = {number: _turn(number, boxes, by_number) for number in by_number}
@@ -153,7 +140,7 @@ def first_guess(views: Mapping[int, ViewPositions]) -> Boxes:
     return Boxes(widths, centres, depths, middles)
 
 
-def _measured(views: Mapping[int, ViewPositions]) -> tuple[Numbers, Numbers]:
+def _measured(views: Mapping[int, ViewPositions]) -> tuple[Doubles, Doubles]:
     """Widths and centres (5,) of boxes by columns; NaN where neither view is there."""
     widths, centres = np.full(DIRECTIONS, np.nan), np.full(DIRECTIONS, np.nan)
     for k in range(DIRECTIONS):
@@ -164,7 +151,7 @@ def _measured(views: Mapping[int, ViewPositions]) -> tuple[Numbers, Numbers]:
     return widths, centres
 
 
-def support_of_boxes(widths: Numbers, centres: Numbers, views: Mapping[int, ViewPositions]) -> Numbers:
+def support_of_boxes(widths: Doubles, centres: Doubles, views: Mapping[int, ViewPositions]) -> Doubles:
     """Harmonics of the outline of the whole figure, from the ends of its boxes."""
     present = [k for k in range(DIRECTIONS) if np.isfinite(widths[k])]
     angles = np.array([yaw_of(k) + turn for k in present for turn in (0.0, np.pi)])
@@ -172,14 +159,14 @@ def support_of_boxes(widths: Numbers, centres: Numbers, views: Mapping[int, View
     return _harmonics(angles, reach)
 
 
-def _wave(angle: float | Numbers) -> Numbers:
+def _wave(angle: float | Doubles) -> Doubles:
     """Harmonics at an angle in radians, (..., 9)."""
     at = np.asarray(angle)[..., None] * np.arange(1, _HARMONICS + 1)
     ones = np.ones((*np.shape(angle), 1))
     return np.concatenate([ones, np.cos(at), np.sin(at)], axis=-1)
 
 
-def _harmonics(angles: Numbers, reach: Numbers) -> Numbers:
+def _harmonics(angles: Doubles, reach: Doubles) -> Doubles:
     """Coefficients (9,) or (9, M) of the smoothest outline through reaches (N,) or (N, M) at angles (N,)."""
     order = np.arange(1, _HARMONICS + 1, dtype=np.float64)
     penalty = np.diag(np.concatenate([[0], order**4, order**4]))
@@ -187,7 +174,7 @@ def _harmonics(angles: Numbers, reach: Numbers) -> Numbers:
     return np.asarray(np.linalg.solve(waves.T @ waves + _SMOOTHNESS * penalty, waves.T @ reach))
 
 
-def _interpolated(support: Numbers, known: Mask, angle: float) -> Numbers:
+def _interpolated(support: Doubles, known: Mask, angle: float) -> Doubles:
     """Reach (M,) of outlines at an angle, from their support (10, M) where it is known (10, M)."""
     reached = np.full(support.shape[1], np.nan)
     patterns, which = np.unique(known, axis=1, return_inverse=True)
@@ -195,19 +182,18 @@ def _interpolated(support: Numbers, known: Mask, angle: float) -> Numbers:
         if np.count_nonzero(pattern) >= 2 * FEWEST_VIEWS:
             angles = np.array([yaw_of(int(view)) for view in np.flatnonzero(pattern)])
             heights = which == number
-            found = _harmonics(angles, support[pattern][:, heights])
-            reached[heights] = _wave(angle) @ found
+            reached[heights] = _wave(angle) @ _harmonics(angles, support[pattern][:, heights])
     return reached
 
 
-def _largest(height: NDArray[np.int64], values: Levels) -> Numbers:
+def _largest(height: NDArray[np.int64], values: Levels) -> Doubles:
     """Largest value at each height; NaN where there is none."""
     largest = np.full(_HEIGHTS, -np.inf)
     np.maximum.at(largest, height, values)
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
-def _robust_line(x: Numbers, y: Numbers) -> tuple[float, float]:
+def _robust_line(x: Doubles, y: Doubles) -> tuple[float, float]:
     """Slope and offset of a line through most of the points (N,)."""
     kept = np.ones(len(x), np.bool_)
     slope = offset = np.nan
@@ -244,10 +230,10 @@ def _refined(
     boxes: Boxes,
     first: Boxes,
     reach: float,
-) -> tuple[Boxes, Numbers, int]:
+) -> tuple[Boxes, Doubles, int]:
     """One round: better boxes, distances in pixels of points that agree, number of points compared."""
     normal, target = np.zeros((3 * DIRECTIONS, 3 * DIRECTIONS)), np.zeros(3 * DIRECTIONS)
-    distances: list[Numbers] = []
+    distances: list[Doubles] = []
     compared = 0
     for number, other in _compared(views):
         rows, errors, weights, count = _equations(views[other], number, points[number], boxes, reach)
@@ -278,11 +264,12 @@ def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 def _equations(
     view: ViewPositions, source: int, points: _Points, boxes: Boxes, reach: float
-) -> tuple[Numbers, Numbers, Numbers, int]:
+) -> tuple[Doubles, Doubles, Doubles, int]:
     """Equations of the points of view `source` that `view` shows within `reach` pixels.
 
-    Returns derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels;
-    weights (N,); and the number of points that fall onto a smooth surface of `view`.
+    Returns:
+        Derivatives (N, 15) of the distances by centres, middles and depths; distances (N,) in pixels; weights
+        (N,); and the number of points that fall onto a smooth surface of `view`.
     """
     k, other = source % DIRECTIONS, view.number % DIRECTIONS
     mine, its = _side(source), _side(view.number)
@@ -329,10 +316,8 @@ def _equations(
 
 def _turn(number: int, boxes: Boxes, views: Mapping[int, ViewPositions]) -> Turn:
     """Map of one view's colours into this project's frame."""
-    k = number % DIRECTIONS
-    side = _side(number)
-    yaw = yaw_of(number)
-    cosine, sine = np.cos(yaw), np.sin(yaw)
+    k, side = number % DIRECTIONS, _side(number)
+    cosine, sine = np.cos(yaw_of(number)), np.sin(yaw_of(number))
     right = np.array([boxes.widths[k] / 255, 0.0]), side * boxes.centres[k] - boxes.widths[k] / 2
     away = np.array([0.0, boxes.depths[k] / 255]), side * boxes.middles[k] - boxes.depths[k] / 2
     x = cosine * right[0] - sine * away[0], cosine * right[1] - sine * away[1]

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.arrays import Mask, Pixels
+from specsia_build.arrays import Pixels
 from specsia_build.errors import ByShape
 from specsia_build.published.places import Turn
 
@@ -35,21 +36,16 @@ _OPAQUE = 0.985  # Share of the contour's colour from which a pixel counts as op
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Planes(ByShape):
-    """Pictures of one view in this project's form, but positions as published.
+    """Pictures of one view in this project's form, but positions as published."""
 
-    Attributes:
-        color, gt: (H, W, 4) uint8, Z and Y*.
-        pos: (H, W, 3) uint8, published positions, 0 outside of Z.
-        edge: (H, W) uint8.
-    """
-
+    # color, gt: (H, W, 4) uint8, Z and Y*
     color: Pixels
-    pos: Pixels
+    pos: Pixels  # (H, W, 3) uint8, published positions, 0 outside of Z
     gt: Pixels
-    edge: Pixels | None = None
+    edge: Pixels | None = None  # (H, W) uint8
 
     @property
-    def silhouette(self) -> Mask:
+    def silhouette(self) -> NDArray[np.bool_]:
         """Where Z has any opacity, (H, W)."""
         return np.asarray(self.color[..., 3] > 0)
 
@@ -63,7 +59,7 @@ class Planes(ByShape):
 
 
 def decode(row: Mapping[str, bytes], channels: Mapping[str, int]) -> dict[str, Pixels]:
-    """Decode the pictures of a row by their `channels`, which are `ROW_CHANNELS` or `TREE_CHANNELS`.
+    """Decode the pictures of a row by their `channels`, which are `ROW_CHANNELS` or `TREE_CHANNELS`
 
     Raises ValueError with the rest of a sentence about the row if one is missing, has another mode, or
     another size than the others.
@@ -91,10 +87,7 @@ def planes(images: Mapping[str, Pixels]) -> Planes:
     """
     color, pos = z_of(images)
     gt, edge = images["gt"], images.get("edge")
-    if gt.shape[2] == 3:
-        gt = straight(gt, images["mask"])
-    else:
-        gt = np.where(gt[..., 3:] > 0, gt, np.uint8(0))
+    gt = straight(gt, images["mask"]) if gt.shape[2] == 3 else np.where(gt[..., 3:] > 0, gt, np.uint8(0))
     return Planes(color, pos, gt, edge[..., 0] if edge is not None and edge.ndim == 3 else edge)
 
 
@@ -111,17 +104,17 @@ def z_of(images: Mapping[str, Pixels]) -> tuple[Pixels, Pixels]:
     return np.where(shown[..., None], color, np.uint8(0)), _filled(pos, shown)
 
 
-def coloured(image: Pixels) -> Mask:
+def coloured(image: Pixels) -> NDArray[np.bool_]:
     """Where an image (H, W, C) is not black, (H, W)."""
     return _any_channel(image[..., :3] > Z_GROUND)
 
 
-def _any_channel(flags: Mask) -> Mask:
+def _any_channel(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether any of three channels (H, W, 3) is true; numpy takes ten times as long along a short axis."""
     return np.asarray(flags[..., 0] | flags[..., 1] | flags[..., 2])
 
 
-def _filled(pos: Pixels, shown: Mask) -> Pixels:
+def _filled(pos: Pixels, shown: NDArray[np.bool_]) -> Pixels:
     """Positions (H, W, 3), taken from the nearest pixel where a shown one has none."""
     known = coloured(pos)
     bare = shown & ~known
@@ -147,12 +140,9 @@ def check_grey(gt: Pixels, mask: Pixels) -> None:
     outside = mask == 0
     off = outside & _any_channel(gt != Y_GROUND)
     if not outside.any() or np.count_nonzero(off) > MOST_OFF_GROUND * mask.size:
-        ground = (
-            tuple(int(level) for level in np.median(gt[outside], axis=0)) if outside.any() else "no ground"
-        )
-        raise ValueError(
-            f"gt lies on {ground} where mask is 0, not on grey ({Y_GROUND}) as in the published schema"
-        )
+        levels = tuple(int(level) for level in np.median(gt[outside], axis=0)) if outside.any() else ()
+        where = f"{levels or 'no ground'} where mask is 0"
+        raise ValueError(f"gt lies on {where}, not on grey ({Y_GROUND}) as in the published schema")
 
 
 def straight(gt: Pixels, mask: Pixels) -> Pixels:
@@ -164,8 +154,8 @@ def straight(gt: Pixels, mask: Pixels) -> Pixels:
     """
     check_grey(gt, mask)
     inside = mask > 0
-    opaque = np.where(inside, np.uint8(255), np.uint8(0))
-    out = np.dstack([np.where(inside[..., None], gt, np.uint8(0)), opaque])
+    alpha = np.where(inside, np.uint8(255), np.uint8(0))
+    out = np.dstack([np.where(inside[..., None], gt, np.uint8(0)), alpha])
     rim = inside & ~scipy.ndimage.binary_erosion(inside)
     towards = Y_GROUND - gt[rim].astype(np.float64)
     lengths = np.linalg.norm(towards, axis=1)
@@ -181,8 +171,8 @@ def straight(gt: Pixels, mask: Pixels) -> Pixels:
         return out
     mixed = on_ray & (share < _OPAQUE * contrast)
     colour = np.clip(np.rint(Y_GROUND - contrast * ray), 0, 255)
-    alpha = np.clip(np.rint(share / contrast * 255), 1, 255)
+    opacity = np.clip(np.rint(share / contrast * 255), 1, 255)
     values = out[rim]
-    values[mixed] = np.concatenate([np.tile(colour, (len(share), 1)), alpha[:, None]], axis=1)[mixed]
+    values[mixed] = np.concatenate([np.tile(colour, (len(share), 1)), opacity[:, None]], axis=1)[mixed]
     out[rim] = values
     return out

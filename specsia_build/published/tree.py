@@ -1,8 +1,7 @@
 """The folder tree of the published pipeline: a folder `{id}_{view}` for each view, and lists of the splits.
 
-Only files of these names are read, and only regular ones. In their tree `char` is a link to a folder of
-another tree beside it, so links may lead to anything in the folder that holds the tree, but not out of that;
-where that folder is the root of the file system, they must stay in the tree.
+Only regular files of these names are read. Their `char` is a link to another tree beside it, so links may
+lead to anything in the folder that holds the tree; if that is the file system's root, only into the tree.
 """
 
 import re
@@ -36,18 +35,12 @@ _MOST_BYTES = 1 << 26  # Largest file that is read
 
 @dataclass(frozen=True)
 class Tree:
-    """A folder tree that was found by `find_tree`.
+    """A folder tree that was found by `find_tree`."""
 
-    Attributes:
-        where: as the user gave it.
-        folder: its path, and `root` the folder that links must not leave.
-        uids: of each split that has any, in the order of its list.
-    """
-
-    where: str
-    folder: Path
+    where: str  # As the user gave it
+    folder: Path  # Its path, and `root` the folder that links must not leave
     root: Path
-    uids: dict[str, tuple[str, ...]]
+    uids: dict[str, tuple[str, ...]]  # Of each split that has any, in the order of its list
 
     def read(self, name: str) -> bytes:
         """Read one of its files by relative name; raises SpecsiaError if that cannot be."""

@@ -12,11 +12,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Mask, Pixels
+from specsia_build.arrays import Pixels
 from specsia_build.errors import ByShape
 
 Levels = NDArray[np.float32]
-
 _RIM_PX = 2  # Pixels at the silhouette to leave out, which may mix with the ground
 _FEW_PIXELS = 64  # Fewest pixels inside of the rim from which lines are fitted
 _MOST_OFF_LINE = 4.0
@@ -52,23 +51,18 @@ class Line:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ViewPositions(ByShape):
-    """Positions of one view, with the slopes of its surface.
+    """Positions of one view, with the slopes of its surface."""
 
-    Attributes:
-        number: number of the view; its camera is turned by 36 degrees times that.
-        across, upwards: R along columns and B along rows.
-        levels: (3, H, W) float32, R, G and B in levels.
-        slopes: (2, H, W) float32, levels of G per pixel to the right and downwards; 0 where not `smooth`.
-        inside, smooth: (H, W) bool, pixels inside of the rim, and those of them where slopes are known.
-    """
-
-    number: int
+    number: int  # Number of the view; its camera is turned by 36 degrees times that
+    # across, upwards: R along columns and B along rows
     across: Line
     upwards: Line
-    levels: Levels
+    levels: Levels  # (3, H, W) float32, R, G and B in levels
+    # (2, H, W) float32, levels of G per pixel to the right and downwards; 0 where not `smooth`
     slopes: Levels
-    inside: Mask
-    smooth: Mask
+    # inside, smooth: (H, W) bool, pixels inside of the rim, and those of them where slopes are known
+    inside: NDArray[np.bool_]
+    smooth: NDArray[np.bool_]
 
 
 def middle_of(pixels: int) -> float:
@@ -76,7 +70,7 @@ def middle_of(pixels: int) -> float:
     return (pixels - 1) / 2
 
 
-def read_view(number: int, pos: Pixels, silhouette: Mask) -> ViewPositions:
+def read_view(number: int, pos: Pixels, silhouette: NDArray[np.bool_]) -> ViewPositions:
     """Fit lines to the positions (H, W, 3) of a view inside of a silhouette (H, W).
 
     Raises AxesError if R does not grow to the right, or B upwards, or neither is linear.
@@ -113,7 +107,7 @@ def _fit_line(at: NDArray[np.floating], levels: Levels, wrong: str) -> Line:
     return Line(float(offset), float(slope))
 
 
-def _slope(depth: Levels, inside: Mask, axis: int) -> tuple[Levels, Mask]:
+def _slope(depth: Levels, inside: NDArray[np.bool_], axis: int) -> tuple[Levels, NDArray[np.bool_]]:
     """Slope of depth (H, W) along an axis, in levels per pixel, and where the surface is smooth there."""
     before, after = np.roll(depth, STEP_PX, axis), np.roll(depth, -STEP_PX, axis)
     both = np.roll(inside, STEP_PX, axis) & np.roll(inside, -STEP_PX, axis)

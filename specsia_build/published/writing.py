@@ -8,23 +8,20 @@ pictures are which, and every rule here, follow the release's scripts (`stage0_g
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.frame import IN_VIEW, Camera, decode_position, position_codes
 from specsia_build.published.rows import Y_GROUND
 from specsia_build.rendering.positions import edge_image
 
 
 def positions_in_views(
-    pos: Pixels,
-    yaws: Sequence[float],
-    boxes: NDArray[np.floating],
-    turned_boxes: NDArray[np.floating] | None = None,
+    pos: Pixels, yaws: Sequence[float], boxes: Doubles, turned_boxes: Doubles | None = None
 ) -> Pixels:
     """Colour positions anew, as the published set has them: turned into each view, over a box of that view.
 
     R is the image's right, G away from the camera with 0 for the nearest, B up; halves are rounded up.
+    Returns (V, S, S, 4) with the alpha of `pos`.
 
     Args:
         pos: (V, S, S, 4), positions on the character (`frame.ON_CHARACTER`).
@@ -32,8 +29,6 @@ def positions_in_views(
         boxes: (V, 2, 3), smallest and largest x, y, z that the colours of a view span.
         turned_boxes: (V, 2, 3), smallest and largest right, away, up of all vertices in each view; None takes
             those of all points that any of the views shows.
-
-    Returns (V, S, S, 4) with the alpha of `pos`.
     """
     shown = [picture[..., 3] > 0 for picture in pos]
     # A point in a column, as numpy takes ten times as long along the first axis.
@@ -61,7 +56,8 @@ def positions_in_views(
 
 def on_ground(gt: Pixels) -> Pixels:
     """Y* (S, S, 4) on grey: (S, S, 3), computed in single precision and rounded down."""
-    return np.asarray(_grounded()[gt[..., 3:], gt[..., :3]])
+    alpha, red_green_blue = gt[..., 3:], gt[..., :3]
+    return np.asarray(_grounded()[alpha, red_green_blue])
 
 
 def _grounded() -> Pixels:
@@ -92,6 +88,6 @@ def row_pictures(color: Pixels, pos: Pixels, gt: Pixels, edge: Pixels) -> Mappin
 
 
 def tree_pictures(color: Pixels, pos: Pixels, gt: Pixels) -> Mapping[str, Pixels]:
-    """Pictures of a view as in `tree.PICTURE_FILES`, from Z, positions in the view and Y*, each (S, S, 4)."""
+    """Pictures of a view by name in `tree.PICTURE_FILES`, from Z, positions in it and Y*, each (S, S, 4)."""
     pictures = {"color": color, "pos": pos, "edge": edge_image(pos)}
     return pictures | {"mask": silhouette(gt), "gt": gt, "gt_on_grey": on_ground(gt)}

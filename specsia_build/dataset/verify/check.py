@@ -25,7 +25,6 @@ from specsia_build.published.places import PUBLISHED_VIEWS
 from specsia_build.published.tree import is_tree
 
 TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
-
 _INK, _BOX = ("outline_grey", "outline_rgb"), ("bbox_min", "bbox_max")
 _CONSTANTS = ("backend", "outline_px", *_INK, "license", *_BOX)
 """Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's
@@ -82,9 +81,8 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     whole = comparison.rows == total and None not in counts.values()
     comparison.finish(whole, frozen)
 
-    licenses_of = {
-        name: character.first.get("license") for (_, name), character in comparison.characters.items()
-    }
+    characters = comparison.characters.items()
+    licenses_of = {name: character.first.get("license") for (_, name), character in characters}
     licenses = list(licenses_of.values())
     if kind == "published":
         licenses = [stated_by_card(card or {})] * len(licenses)
@@ -95,9 +93,8 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         skipped.add("sums")
         notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
     if kind == "clips":
-        notes.append(
-            "positions of a clip are those at rest: whether they land was checked in turntables alone"
-        )
+        positions = "positions of a clip are those at rest"
+        notes.append(f"{positions}: whether they land was checked in turntables alone")
     if kind == "published":
         skipped |= {"alpha", "contour", "iou", "licences"}
         notes.append("the published schema has no gt_mask, iou and contours: these were not checked")
@@ -171,11 +168,9 @@ class RowChecks:
     def __init__(self, settings: files.Settings, kind: Kind, several: bool, findings: Findings) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
-        self._settings = settings
-        self._kind = kind
+        self._settings, self._kind = settings, kind
         self._several = several
-        self._add = findings.add
-        self.findings = findings
+        self.findings, self._add = findings, findings.add
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
         self._constants = tuple(_constants(settings)) if kind != "published" else ()
@@ -234,12 +229,10 @@ class RowChecks:
         number = 0 if before is None else before["frame"] + 1
         if frame != number:
             self._add("views", uid, f"is frame {frame} where frame {number} of {clip} must be")
-        if before is not None and any(
-            values[name] != before[name] for name in ("character_id", "view", "action")
-        ):
-            self._add(
-                "views", uid, f"has another character, view or action than the frame of {clip} before it"
-            )
+        of_clip = ("character_id", "view", "action")
+        if before is not None and any(values[name] != before[name] for name in of_clip):
+            message = f"has another character, view or action than the frame of {clip} before it"
+            self._add("views", uid, message)
         wrong = time != 0 if before is None else not time > before["time"]
         if wrong or (clips is not None and not abs(time - frame / clips.fps) <= TOLERANCE):
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
@@ -247,10 +240,8 @@ class RowChecks:
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
         """Check splits against the frozen ones and, with all rows compared, for missing views and images."""
         splits_of: dict[str, set[str]] = {}
-        most = (
-            max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
-        )
-        views = self._settings.cameras or most
+        shown = [view for character in self.characters.values() for view in character.views]
+        views = self._settings.cameras or max(shown, default=-1) + 1
         for (config, name), character in self.characters.items():
             splits_of.setdefault(name, set()).update(character.splits)
             missing = [str(view) for view in range(views) if view not in character.views]

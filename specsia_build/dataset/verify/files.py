@@ -12,19 +12,10 @@ import pyarrow.parquet as pq
 
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import RANDOM
-from specsia_build.dataset import schema, splits
+from specsia_build.dataset import reading, schema, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.licences import license_fields
 from specsia_build.dataset.places import Place, leads_out, read_errors
-from specsia_build.dataset.reading import (
-    Kind,
-    card_fields,
-    data_files,
-    fits,
-    kind_of,
-    no_dataset,
-    read_footer,
-)
 from specsia_build.dataset.schema import Shard
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
@@ -35,7 +26,6 @@ from specsia_build.published.ids import IDS_FILE
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
 _OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, IDS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
-
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
 _ROOTS = (
@@ -62,7 +52,7 @@ def list_files(place: Place, findings: Findings) -> list[str]:
     """Names of a dataset's files; reports and leaves out unsafe names and links that lead out."""
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
-        raise UsageError(no_dataset(place.where, names))
+        raise UsageError(reading.no_dataset(place.where, names))
     usable = []
     for name in names:
         with findings.catching("files", name):
@@ -75,7 +65,7 @@ def list_files(place: Place, findings: Findings) -> list[str]:
     return usable
 
 
-def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findings) -> dict[str, str]:
+def check_files(place: Place, names: Sequence[str], kind: reading.Kind, findings: Findings) -> dict[str, str]:
     """Check which files there are, and that texts hold no path of this machine; returns texts by name."""
     texts = {}
     for name in sorted({schema.CARD} if kind == "published" else _NEEDED):
@@ -111,16 +101,15 @@ def read_footers(
     for shard in sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)):
         footers[shard] = None
         with findings.catching("files", shard.name):
-            footers[shard] = read_footer(place, shard.name)
+            footers[shard] = reading.read_footer(place, shard.name)
     return footers
 
 
-def kind_of_shards(footers: Iterable[pq.FileMetaData | None]) -> Kind:
+def kind_of_shards(footers: Iterable[pq.FileMetaData | None]) -> reading.Kind:
     """The kind of the first readable shard; this project's if there is none."""
-    names = next(
-        (set(footer.schema.to_arrow_schema().names) for footer in footers if footer is not None), set[str]()
-    )
-    return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
+    schemas = (footer.schema.to_arrow_schema() for footer in footers if footer is not None)
+    names = next((set(stored.names) for stored in schemas), set[str]())
+    return "clips" if schema.CLIP_COLUMNS.keys() & names else reading.kind_of(names) or "specsia"
 
 
 def read_sums(text: str | None, findings: Findings) -> dict[str, str]:
@@ -149,12 +138,10 @@ def check_sum(name: str, listed: str, actual: str | None, findings: Findings) ->
     if actual is None:
         findings.add("sums", name, f"is listed in {schema.SUMS_FILE} but cannot be read or is missing")
     elif actual != listed:
-        cure = (
-            "; delete it, and the same build or download brings it back" if name.endswith(".parquet") else ""
-        )
-        findings.add(
-            "sums", name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed{cure}"
-        )
+        cure = "; delete it, and the same build or download brings it back"
+        cure = cure if name.endswith(".parquet") else ""
+        problem = f"is not the file that {schema.SUMS_FILE} lists: its content has changed"
+        findings.add("sums", name, f"{problem}{cure}")
 
 
 def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
@@ -162,19 +149,18 @@ def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) ->
     fields: dict[str, Any] = {}
     entries: list[tuple[str, str, str]] = []
     with findings.catching("files", schema.CARD):
-        if text is not None and not (entries := data_files(fields := card_fields(text))):
-            raise ValueError("names no configurations with their data_files in its YAML")
+        if text is not None and not (entries := reading.data_files(fields := reading.card_fields(text))):
+            raise ValueError("names no configurations with their reading.data_files in its YAML")
     if not entries:
         return None
     for config, split, pattern in entries:
-        if not any(fits(shard.name, pattern) for shard in shards):
+        if not any(reading.fits(shard.name, pattern) for shard in shards):
             findings.add("files", schema.CARD, f"names {pattern} ({config}, {split}), which matches no file")
     for shard in shards:
-        stated = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
+        stated = {(config, split) for config, split, pattern in entries if reading.fits(shard.name, pattern)}
         if stated != {(shard.config, shard.split)}:
-            findings.add(
-                "files", shard.name, f"is not, or not only, {shard.split} of {shard.config} by the card"
-            )
+            problem = f"is not, or not only, {shard.split} of {shard.config} by the card"
+            findings.add("files", shard.name, problem)
     return fields
 
 
@@ -225,10 +211,7 @@ class _Build(msgspec.Struct):
 
 
 def read_build(text: str | None, findings: Findings) -> Settings:
-    """The settings in the text of `build.json`.
-
-    A text without any is reported, and so are positions in views with the channels of earlier versions.
-    """
+    """Settings of `build.json`; reported if it has none, or positions with earlier versions' channels."""
     if text is None:
         return Settings()
     try:
@@ -242,7 +225,7 @@ def read_build(text: str | None, findings: Findings) -> Settings:
 
 
 def check_shard(
-    shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings
+    shard: Shard, footer: pq.FileMetaData, kind: reading.Kind, findings: Findings
 ) -> tuple[int, ...] | None:
     """Check a shard's row groups and columns; returns the rows of each group, None if not checkable."""
     stored = footer.schema.to_arrow_schema()
@@ -251,17 +234,15 @@ def check_shard(
     for column in expected:
         types = [stored.field(index).type for index in stored.get_all_field_indices(column.name)]
         if types != [column.type]:
-            problems.append(
-                f"has {column.name} as {', '.join(map(str, types)) or 'no column'}, not {column.type}"
-            )
+            present = ", ".join(map(str, types)) or "no column"
+            problems.append(f"has {column.name} as {present}, not {column.type}")
     readable = not problems
     if readable and stored.names != expected.names:
         problems.append(f"has the columns {', '.join(stored.names)}, not {', '.join(expected.names)}")
     try:
         features = parse_json((stored.metadata or {})[b"huggingface"], "metadata")["info"]["features"]
-        decodes = all(
-            features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS if name in stored.names
-        )
+        images = [name for name in schema.IMAGE_COLUMNS if name in stored.names]
+        decodes = all(features[name]["_type"] == "Image" for name in images)
     except (SpecsiaError, KeyError, TypeError):
         decodes = False
     if not decodes:

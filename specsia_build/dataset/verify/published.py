@@ -25,11 +25,8 @@ from specsia_build.published.tree import PICTURE_FILES, Tree, folders_of, uid_or
 from specsia_build.rendering.positions import edge_image
 
 ROWS_AT_ONCE = 160  # Rows, of whole characters, that one call checks; about 20 MB
-
 MOST_OFF_COMPOSITE = 2  # Largest difference in levels of Y* on grey from Y* composited on it
-
 _MOST_EDGES_OF_GAPS = 0.02  # Share of pixels that may be edges without a reason in pos
-
 _RIM_PX, _MOST_OTHER_EDGES = 3, 1e-3
 """Distance from Z's border within which the edges of rows, which lost its alpha, are not checked, and the
 share of pixels that may differ in them: where parts of Z overlap, the alpha may have been less than 255."""
@@ -124,12 +121,10 @@ def _check_row(
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         with findings.catching("images", uid):
             images |= published.decode({name: row[name]}, {name: count})
-    whole = len(images) == len(channels)
     sizes = {image.shape[1::-1] for image in images.values()}
     if len(sizes) > 1:
         findings.add("images", uid, f"its images differ in size: {sorted(sizes)}")
-        whole = False
-    content = None
+    whole, content = len(images) == len(channels) and len(sizes) == 1, None
     if whole:
         with findings.catching("grounds", uid):
             planes = published.planes(images)
@@ -145,8 +140,7 @@ def _check_row(
 
 def _picture_problems(images: Mapping[str, Pixels], planes: published.Planes) -> Iterator[tuple[str, str]]:
     """Check and sentence of each problem of a row's pictures, which have the right modes."""
-    mask, gt = images["mask"], images["gt"]
-    color = images["color"]
+    mask, gt, color = (images[name] for name in ("mask", "gt", "color"))
     if other := int(np.count_nonzero((mask != 0) & (mask != 255))):
         yield "grounds", f"mask has {other} pixels that are neither 0 nor 255"
     if gt.shape[2] == 4:

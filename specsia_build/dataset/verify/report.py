@@ -74,15 +74,14 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text."""
         several = f" in {len(self.configs)} configurations" if len(self.configs) > 1 else ""
-        lines = [
-            f"{plural(self.rows, self.unit.removesuffix('s'))} of "
-            f"{plural(self.characters, 'character')}{several}"
-        ]
+        size = f"{plural(self.rows, self.unit.removesuffix('s'))} of {plural(self.characters, 'character')}"
+        lines = [f"{size}{several}"]
         for check in self.checks:
-            verdict = "ok    " if check.passed else "FAILED"
-            lines.append(
-                f"{verdict} {check.name}: {CHECKS[check.name]}" + (f" ({check.count})" if check.count else "")
+            verdict, total = (
+                "ok    " if check.passed else "FAILED",
+                f" ({check.count})" if check.count else "",
             )
+            lines.append(f"{verdict} {check.name}: {CHECKS[check.name]}{total}")
             listed = [p for p in self.problems if p.check == check.name]
             lines += [f"         {p.where}: {p.message}" for p in listed]
             if check.count > len(listed):

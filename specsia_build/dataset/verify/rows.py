@@ -1,7 +1,4 @@
-"""Check one row group: the values and pixels of each row, and return the values to compare between rows.
-
-Checks of images yield sentences about problems.
-"""
+"""Check one row group: the values and pixels of each row; returns what is compared between rows."""
 
 import hashlib
 import math
@@ -32,14 +29,11 @@ from specsia_build.rendering.positions import edge_image
 
 Values = Mapping[str, Any]  # A row of pyarrow: value by column, an image as a mapping of `bytes` and `path`
 Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
-
 LANDING_PX = 1.5  # Largest median distance of a position from its own pixel
 DRIFT_PX = 0.6  # The same along rows or columns
 LANDING_SIZE = 512  # Largest side these are for: in larger images a step of 8-bit colours spans more pixels
 _FEW_PIXELS = 64  # Fewest pixels to check
-
 _MOST_STRAYS = 0.002  # Largest share of fully covered pixels that land beyond twice the largest median
-
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
 
@@ -75,10 +69,7 @@ def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> Iterator[str]:
 def check_contour(
     gt: Pixels, gt_mask: Pixels, thickness: int, colour: Sequence[int], several: bool = False
 ) -> Iterator[str]:
-    """Check that `gt` covers `gt_mask`, and has a contour of its colour around it and nothing else.
-
-    If it has `several` colours, that is their mean.
-    """
+    """Check that `gt` covers `gt_mask` and has its contour, of a colour or with `several` of that mean."""
     if not gt_mask.any():
         yield "gt_mask is empty"
     elif not 1 <= thickness <= MOST_THICKNESS or not all(0 <= level <= 255 for level in colour):
@@ -133,13 +124,11 @@ def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Ite
     limit, distance = LANDING_PX * grown, np.hypot(*errors.T)
     median, (right, down) = float(np.median(distance)), (float(np.median(along)) for along in errors.T)
     if median > limit or max(abs(right), abs(down)) > DRIFT_PX * grown:
-        yield (
-            f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"
-        )
+        by = f"{right:.1f} px to the right and {down:.1f} px down"
+        yield f"pos lands {median:.1f} px off its own pixel, {by}"
     elif (strays := int(np.count_nonzero(distance > 2 * limit))) > _MOST_STRAYS * len(distance):
-        yield (
-            f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"
-        )
+        where = f"{strays} of {len(distance)} pixels"
+        yield f"pos lands more than {2 * limit:.1f} px off its own pixel in {where}"
 
 
 def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> Iterator[str]:
@@ -162,19 +151,12 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class RowFacts:
-    """Values that are compared between rows.
+    """Values that are compared between rows."""
 
-    Attributes:
-        values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
-        target: SHA-256 of the bytes of `gt` and `gt_mask`, or `mask` in the published schema.
-        size: width and height of the images; None if they could not be read or differ.
-        content: digest of `gt` within `gt_mask` in the frontal view; None in others.
-    """
-
-    values: Values
-    target: tuple[str, ...]
-    size: tuple[int, int] | None
-    content: str | None
+    values: Values  # Of the columns without images; in the published schema `uid`, `character_id` and `view`
+    target: tuple[str, ...]  # SHA-256 of the bytes of `gt` and `gt_mask`, or `mask` in the published schema
+    size: tuple[int, int] | None  # Width and height of the images; None if they could not be read or differ
+    content: str | None  # Digest of `gt` within `gt_mask` in the frontal view; None in others
 
 
 def check_group(group: RowGroup) -> tuple[list[RowFacts], Findings]:
@@ -251,9 +233,8 @@ def _decode(uid: str, stored: Mapping[str, Values], findings: Findings) -> dict[
             findings.add("images", uid, f"has no {name}")
             continue
         if image.get("path") not in (None, f"{uid}_{name}.png"):
-            findings.add(
-                "images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'"
-            )
+            problem = f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'"
+            findings.add("images", uid, problem)
         if extra := extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         with findings.catching("images", uid):
@@ -277,9 +258,8 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
         yield "bbox_min and bbox_max do not form a box"
     elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):
-        yield from check_position(
-            pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame
-        )
+        camera = Camera(row["yaw_deg"], len(pos))
+        yield from check_position(pos, camera, (low, high), group.settings.pos_frame)
 
 
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (

@@ -38,18 +38,14 @@ _VIEWS = 4  # Most views or frames of each
 _CONFIGS = 4  # Most configurations
 _ACROSS = 2  # Characters or clips side by side
 _TILE = 96  # Pixels on a side of a picture
-
 Rows = Mapping[str, Mapping[str, int]]
 """Number of rows (or characters, or clips) by configuration, or backend, and split."""
 
 
 def write_card(facts: Facts, build: Mapping[str, Any], folder: Path | None) -> str:
-    """Text of the README.md of a dataset.
+    """Text of the README.md of a dataset, given all members and the content of its `build.json`.
 
-    Args:
-        facts: with all members.
-        build: content of `build.json`.
-        folder: folder with the shards, from which `dataset_info` is computed; None leaves it out.
+    `dataset_info` is computed from the shards in `folder`; None leaves it out.
     """
     moving = build["config"].get("clips") is not None
     meanings = {**TEXTS["columns"], **(TEXTS["moving_columns"] if moving else {})}
@@ -158,27 +154,22 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
         views = clips["views"]
         cameras = "a camera in front of it" if views == 1 else f"each of {views} evenly spaced cameras"
         lead = TEXTS["clips"].format(cameras=cameras, fps=clips["fps"], **values)
-        lead += (
-            " In the action `turntable` it stands at rest and the camera walks around it."
-            * clips["turntable"]
-        )
-        positions += " Figures are held over their place, but for up and down." * clips["in_place"]
+        turning = " In the action `turntable` it stands at rest and the camera walks around it."
+        lead += turning if clips["turntable"] else ""
+        positions += " Figures are held over their place, but for up and down." if clips["in_place"] else ""
         wider = " or wider where a motion would leave that frame"
     rule = config.get("outline", RANDOM)
     column = "colour is {} (`outline_rgb`)" if rule.startswith("#") else "grey is {} (`outline_grey`)"
     greys = TEXTS["greys"].get(rule, f"Its {column.format(rule)}.")
-    differences = [
-        *(() if of_view else ("positions are coloured after the view turn",)),
-        *(("backends see the contour",) if config["frontal"] == "render" else ()),
-    ]
+    differences = [] if of_view else ["positions are coloured after the view turn"]
+    differences += ["backends see the contour"] if config["frontal"] == "render" else []
     there = "".join(f";\nthere {difference}" for difference in differences)
     return lead, TEXTS["camera"].format(wider=wider, positions=positions, there=there, greys=greys)
 
 
 def _counts(facts: Facts, rows: Rows, moving: bool) -> str:
-    counts: dict[str, Rows] = {
-        "characters": counted(facts, lambda members: len({m.character for m in members}))
-    }
+    characters = counted(facts, lambda members: len({member.character for member in members}))
+    counts: dict[str, Rows] = {"characters": characters}
     counts |= {"clips": counted(facts, len), "frames": rows} if moving else {"rows": rows}
     lines = []
     for backend, by_split in rows.items():
@@ -192,9 +183,8 @@ def _counts(facts: Facts, rows: Rows, moving: bool) -> str:
         if (rest := len(actions) - _MOST_ACTIONS) > 0:
             texts.append(f"{rest} more actions have fewer clips, or as few.")
     noun = "clips or characters " if moving else ""
-    left_out = [
-        f"{n} {noun}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()
-    ]
+    places = {name: f"by {name}" if name else "before any backend" for name in facts.quarantined}
+    left_out = [f"{count} {noun}{places[name]}" for name, count in facts.quarantined.items()]
     note = f"quarantined and left out: {', '.join(left_out)}." if left_out else "none was quarantined."
     return "\n\n".join([*texts, f"{asked_for(facts.planned)}; {note}"])
 
@@ -244,11 +234,10 @@ def write_pairs_teaser(folder: Path, configs: Sequence[str]) -> bytes:
 def _positions(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int, int]]:
     """Split, first row and number of rows of each character or clip; its rows are contiguous."""
     key = "clip" if dataset.moving else "character_id"
+    column = key if key in dataset.columns else "uid"
     positions: dict[str, tuple[str, int, int]] = {}
     for split in dataset.splits(config):
-        for index, row in enumerate(
-            dataset.stream(config, split, [key if key in dataset.columns else "uid"])
-        ):
+        for index, row in enumerate(dataset.stream(config, split, [column])):
             of, start, count = positions.get(row[key], (split, index, 0))
             # Rows of one key in two splits are a fault that `verify` reports.
             positions[row[key]] = of, start, count + (of == split)

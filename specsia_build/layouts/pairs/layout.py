@@ -48,9 +48,8 @@ class Pairs(Layout):
             for split in schema.SPLITS:
                 ids = [i for i, its_split in splits.items() if its_split == split and i in characters]
                 chosen = [member for i in ids for member in characters[i]]
-                shards = (
-                    plan_shards([m.id for m in chosen], [m.image_bytes for m in chosen]) if chosen else []
-                )
+                sizes = [member.image_bytes for member in chosen]
+                shards = plan_shards([member.id for member in chosen], sizes) if chosen else []
                 for index, shard in enumerate(shards):
                     name = schema.shard_name(split, index, len(shards)).removesuffix(".parquet")
                     yield Group(f"{folder}/{name}", chosen[shard])
