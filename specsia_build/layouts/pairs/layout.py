@@ -18,7 +18,7 @@ from specsia_build.layouts.pairs.card import by_backend, write_card, write_pairs
 from specsia_build.layouts.part import Facts, Member, Part, Parts
 
 
-class Pairs(Layout):
+class PairsLayout(Layout):
     """The layout that `specsia train` and `datasets.load_dataset` read.
 
     Only the frozen order of the ids decides the shards, so that a dataset that is packed in several builds
