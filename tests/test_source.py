@@ -36,10 +36,6 @@ NOT_YET: dict[str, frozenset[str]] = {
 }
 """Files that still break a rule, by rule. A file that keeps it must be taken out, and none be added."""
 
-NAMES_NOT_YET: frozenset[str] = frozenset()
-"""Public names that are still defined twice. One that is not must be taken out, and none be added."""
-
-
 def sources() -> Iterator[tuple[str, str]]:
     """Path below the package and text of each module."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -78,8 +74,7 @@ def test_files_are_short() -> None:
 def test_public_names_are_defined_once() -> None:
     names = Counter(name for _, text in sources() for name in rules.public_names(ast.parse(text)))
     twice = {name for name, count in names.items() if count > 1}
-    assert not twice - NAMES_NOT_YET, "give one of each a leading underscore or another name"
-    assert not NAMES_NOT_YET - twice, "these are defined once now, so take them out of NAMES_NOT_YET"
+    assert not twice, "give one of each a leading underscore or another name"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def verify(dataset: str, workers: int) -> None:
 
     DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in
     parts and not kept. One in the published schema is checked as far as that allows. A folder of `specsia
-    clips --recipe NAME` is DIR/NAME, or a copy of it.
+    clips --layout NAME` is DIR/NAME, or a copy of it.
     """
     from specsia_build.dataset.schema import SUMS_FILE
     from specsia_build.layouts.verify import verify as verify_layout

@@ -40,7 +40,7 @@ CLIP_FILES = {
     schema.POS: schema.POS,
     LINE: LINE,
 }
-"""Layers of a clip's clean frames, and the names of their files; which there are depends on the recipes."""
+"""Layers of a clip's clean frames, and the names of their files; which there are depends on the layouts."""
 
 
 @dataclass(frozen=True)

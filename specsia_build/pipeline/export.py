@@ -47,7 +47,8 @@ def export(
     parts, facts = (_of_run if from_run else _of_dataset)(where, layout, backend)
     packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
     if not packed.written and not packed.kept:
-        raise SpecsiaError(f"nothing of {where} is written: {next(iter(packed.missed.values())).reason}")
+        reasons = [missed.reason for missed in packed.missed.values()] or ["it has no rows"]
+        raise SpecsiaError(f"nothing of {where} is written: {reasons[0]}")
     written = [part for part, _ in parts if part.key not in packed.missed]
     rows = sum(member.rows for part in written for member in part.members)
     return Export(layout, packed.written + packed.kept, rows, packed.missed)
