@@ -1,7 +1,9 @@
 """The layers that every renderer returns, the protocol of a renderer, and renderers by name."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Protocol, cast
@@ -37,7 +39,8 @@ class Seen:
     # (F,), 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side
     facing: NDArray[np.int8]
     screen: NDArray[np.int32]  # (V, 2), x and y of vertices in 1/256 pixel
-    depth: Floats  # (V,) of vertices along the view, in units of the frame; it grows with the distance
+    # (V,) of vertices along the view, in units of the frame; it grows with the distance, see `Camera.distance`
+    depth: Floats
     # First and end row, first and end column of the pixels outside of which nothing is seen
     box: tuple[int, int, int, int]
     face: NDArray[np.int32]  # (S, S), the face of the visible point, -1 where the view's alpha is 0
@@ -56,6 +59,21 @@ class Seen:
         out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
+
+    def corner_values(self, attribute: NDArray[np.floating]) -> Floats:
+        """An attribute of faces' corners (F, 3, K) at the visible points, (S, S, K) float32; 0 elsewhere."""
+        out = np.zeros((*self.face.shape, attribute.shape[2]), np.float32)
+        corners = np.arange(3 * len(self.faces), dtype=np.int32).reshape(-1, 3)
+        values = ready(attribute, np.float32).reshape(-1, attribute.shape[2])
+        _interpolate(self.face, self.weights, corners, values, self.box, out)
+        return out
+
+    def cropped(self, rows: int, columns: int) -> Seen:
+        """The first rows and columns."""
+        face, sample = (np.ascontiguousarray(a[:rows, :columns]) for a in (self.face, self.sample))
+        top, bottom, left, right = self.box
+        box = min(top, rows), min(bottom, rows), min(left, columns), min(right, columns)
+        return replace(self, face=face, sample=sample, box=box)
 
     def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
         """Numbers of faces (F,) at the visible points, (S, S) int32, -1 without a surface."""
@@ -82,6 +100,13 @@ class Layers(ByShape):
         """(H, W) uint8, the alpha of `color` as a contiguous array."""
         return np.ascontiguousarray(self.color[..., 3])
 
+    def cropped(self, rows: int, columns: int) -> Layers:
+        """The first rows and columns."""
+        if self.mask.shape == (rows, columns):
+            return self
+        kept = [np.ascontiguousarray(a[:rows, :columns]) for a in (self.color, self.coverage, self.position)]
+        return Layers(*kept, self.seen and self.seen.cropped(rows, columns))
+
 
 class Renderer(Protocol):
     """Draws meshes of the frame."""
@@ -106,18 +131,19 @@ def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells:
     color[..., 3] = np.floor(alpha * 255 + 0.5)
     color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
     color[color[..., 3] == 0] = 0
-    position = _nearest_to_centre(cells, len(alpha))
+    position = _nearest_to_centre(cells, *alpha.shape)
     position[color[..., 3] == 0] = 0
     return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
 
 
-def _nearest_to_centre(cells: Floats, size: int) -> Floats:
-    """Position (size, size, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
+def _nearest_to_centre(cells: Floats, rows: int, columns: int) -> Floats:
+    """Position (rows, columns, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
 
-    `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
+    `cells` is (rows * g, columns * g, 4), g odd: position and, where there is a surface, 1.
     """
-    grid = cells.shape[0] // size
-    by_pixel = cells.reshape(size, grid, size, grid, 4).swapaxes(1, 2).reshape(size, size, grid * grid, 4)
+    grid = cells.shape[0] // rows
+    blocks = cells.reshape(rows, grid, columns, grid, 4).swapaxes(1, 2)
+    by_pixel = blocks.reshape(rows, columns, grid * grid, 4)
     offset = np.arange(grid) - (grid - 1) / 2
     order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
     ordered = by_pixel[:, :, order]
