@@ -1,9 +1,9 @@
 """Axes, cameras, pixels and position colours.
 
 Right-handed, Z up, the character faces -Y and its own left is +X. A camera of the dataset's ring is
-orthographic, looks at the origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units. Yaw 0
-is the frontal view; a growing yaw walks the camera counter-clockwise seen from above, so it shows more of the
-character's left side. `Camera` has the other kinds.
+orthographic, looks at the origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units.
+Yaw 0 is the frontal view; a growing yaw walks the camera counter-clockwise seen from above, so it shows more
+of the character's left side. `Camera` has the other kinds.
 Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; centres are at halves.
 """
 
@@ -28,8 +28,8 @@ AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
 class Camera:
     """A camera of the frame, orthographic, or perspective where it has a field of view.
 
-    It looks at `target` from `radius` units away. Its own axes are those of OpenGL and Blender: x right, y up,
-    and it looks along -z.
+    It looks at `target` from `radius` units away. Its own axes are those of OpenGL and Blender: x right, y
+    up, and it looks along -z.
     """
 
     yaw_deg: float  # Turn about Z in degrees, counter-clockwise seen from above; 0 is the frontal view
@@ -41,13 +41,15 @@ class Camera:
     radius: float = CAMERA_DISTANCE  # Distance from the target in units
     target: tuple[float, float, float] = (0.0, 0.0, 0.0)  # Point of the frame that it looks at
     rows: int | None = None  # Height of the image in pixels; None for `size`
-    centre: tuple[float, float] | None = None  # Principal point, column and row in pixels; None for the middle
+    centre: tuple[float, float] | None = (
+        None  # Principal point, column and row in pixels; None for the middle
+    )
 
     @classmethod
     def at(cls, c2w: NDArray[np.floating], size: int, **lens: Any) -> Camera:
         """Return the camera with a camera-to-world matrix (3 or 4, 4), in OpenGL's axes.
 
-        `lens` are other fields, such as `fov_deg`. Raises ValueError if the matrix is no rotation with a place.
+        `lens` are other fields, as `fov_deg`. Raises ValueError if the matrix is no rotation with a place.
         """
         rows = np.asarray(c2w, np.float64)[:3]
         turn, place = rows[:, :3], rows[:, 3]
@@ -58,15 +60,17 @@ class Camera:
         level = np.hypot(away[0], away[1])
         # Straight above and below, the right of the image tells the yaw.
         yaw = np.arctan2(away[0], -away[1]) if level > 1e-9 else np.arctan2(turn[1, 0], turn[0, 0])
-        upright = cls(float(np.rad2deg(yaw)), size, elevation_deg=float(np.rad2deg(np.arctan2(away[2], level))))
+        upright = cls(
+            float(np.rad2deg(yaw)), size, elevation_deg=float(np.rad2deg(np.arctan2(away[2], level)))
+        )
         right, up, _ = upright.basis()
         roll = np.arctan2(turn[:, 0] @ up, turn[:, 0] @ right)
         radius = float(place @ away)
         if radius <= 0:
             radius = CAMERA_DISTANCE
         x, y, z = (float(value) for value in place - radius * away)
-        placed = {"roll_deg": float(np.rad2deg(roll)), "radius": radius, "target": (x, y, z)}
-        return replace(upright, **placed, **lens)
+        roll_deg = float(np.rad2deg(roll))
+        return replace(upright, roll_deg=roll_deg, radius=radius, target=(x, y, z), **lens)
 
     @property
     def height(self) -> int:

@@ -39,7 +39,7 @@ class Seen:
     # (F,), 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side
     facing: NDArray[np.int8]
     screen: NDArray[np.int32]  # (V, 2), x and y of vertices in 1/256 pixel
-    # (V,) of vertices along the view, in units of the frame; it grows with the distance, see `Camera.distance`
+    # (V,) of vertices along the view in units; it grows with the distance, which `Camera.distance` gives
     depth: Floats
     # First and end row, first and end column of the pixels outside of which nothing is seen
     box: tuple[int, int, int, int]
@@ -70,7 +70,8 @@ class Seen:
 
     def cropped(self, rows: int, columns: int) -> Seen:
         """The first rows and columns."""
-        face, sample = (np.ascontiguousarray(a[:rows, :columns]) for a in (self.face, self.sample))
+        face = np.ascontiguousarray(self.face[:rows, :columns])
+        sample = np.ascontiguousarray(self.sample[:rows, :columns])
         top, bottom, left, right = self.box
         box = min(top, rows), min(bottom, rows), min(left, columns), min(right, columns)
         return replace(self, face=face, sample=sample, box=box)
@@ -104,8 +105,10 @@ class Layers(ByShape):
         """The first rows and columns."""
         if self.mask.shape == (rows, columns):
             return self
-        kept = [np.ascontiguousarray(a[:rows, :columns]) for a in (self.color, self.coverage, self.position)]
-        return Layers(*kept, self.seen and self.seen.cropped(rows, columns))
+        kept = np.s_[:rows, :columns]
+        color, coverage = (np.ascontiguousarray(layer[kept]) for layer in (self.color, self.coverage))
+        position = np.ascontiguousarray(self.position[kept])
+        return Layers(color, coverage, position, self.seen and self.seen.cropped(rows, columns))
 
 
 class Renderer(Protocol):
@@ -137,7 +140,7 @@ def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells:
 
 
 def _nearest_to_centre(cells: Floats, rows: int, columns: int) -> Floats:
-    """Position (rows, columns, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
+    """Position (rows, columns, 3) of each pixel's covered cell nearest to its centre; 0 where there is none.
 
     `cells` is (rows * g, columns * g, 4), g odd: position and, where there is a surface, 1.
     """

@@ -57,8 +57,8 @@ def project(vertices, basis, pixels_per_unit, centre):  # type: ignore[no-untype
 def project_perspective(vertices, w2c, focal_length, radius, centre):  # type: ignore[no-untyped-def]
     """The same in a perspective view, of vertices before the camera with matrix `w2c` (4, 4).
 
-    Depth is radius (1 - radius / z) at the distance z: unlike z it is linear on the screen, and it grows as fast
-    at the distance `radius`.
+    Depth is radius (1 - radius / z) at the distance z: unlike z it is linear on the screen, and it grows as
+    fast at the distance `radius`.
     """
     count = len(vertices)
     sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)

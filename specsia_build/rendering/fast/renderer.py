@@ -87,8 +87,8 @@ class FastRenderer:
 
         The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
         last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise cost
-        more. No camera is finer than `still` is prepared for, and all are orthographic. Raises CharacterError if
-        it cannot be drawn.
+        more. No camera is finer than `still` is prepared for, and all are orthographic. Raises CharacterError
+        if it cannot be drawn.
         """
         prepared, lit = still.prepared, still.look == "lit"
         scratch = _scratch(prepared, cameras)

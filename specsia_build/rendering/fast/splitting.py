@@ -1,4 +1,4 @@
-"""Meshes made ready for perspective cameras: faces small enough to be drawn flat, and none behind a camera."""
+"""Meshes made ready for perspective cameras: faces small enough to draw flat, and none behind a camera."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def by_camera(mesh: Mesh, cameras: Sequence[Camera]) -> Iterator[tuple[Mesh, Seq
 def split(mesh: Mesh, cameras: Sequence[Camera]) -> Mesh:
     """Split the faces that perspective cameras would draw wrongly; the surface stays the same.
 
-    Between two ends of an edge, d apart, on the screen L pixels long and at distances that differ by the share
-    r, interpolation on the screen is off by up to L r / 4 pixels; that is at most f d² / (8 z²) for a focal
-    length f in pixels and a distance z.
+    Along an edge of length d, which is L pixels long on the screen and whose ends' distances differ by the
+    share r, interpolation on the screen is off by up to L r / 4 pixels; that is at most f d² / (8 z²) for a
+    focal length f in pixels and a distance z.
     """
     longest = np.inf
     for camera in cameras:
