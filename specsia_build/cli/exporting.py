@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from specsia_build import terminal
-from specsia_build.cli.command import LAYOUTS, command, conclude, json_option, options, processes
+from specsia_build.cameras.rigs import RIGS
+from specsia_build.cli.command import LAYOUTS, command, conclude, json_option, options, processes, tell
 from specsia_build.config import cores
-from specsia_build.errors import argument, plural
+from specsia_build.errors import UsageError, argument, no_such, plural
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.export import Request
+    from specsia_build.pipeline.views import Estimate
 
 PUBLISHED = "specsia-15k-rows"  # Layout of the published rows
+MORE_LAYERS = ("depth", "normal", "position", "part", "material", "lit")
 
 _SHARED = options(
     click.option(
@@ -24,20 +32,38 @@ _SHARED = options(
 
 
 @command(
+    "specsia export sample:3 --layout zero123 --size 128 --out views",
     "specsia export my-run --layout specsia-15k --out published-tree",
-    "specsia export my-run/dataset --layout specsia-15k-rows --out published-rows",
+    "specsia export my-run/dataset --layout difix --out difix",
     goes_on=True,
+    source=True,
 )
-@click.argument("where", metavar="RUN|DATASET")
+@click.argument("where", metavar="SOURCE|RUN|DATASET")
 @click.option("--layout", required=True, metavar="NAME", help=f"Files to write: {', '.join(LAYOUTS)}.")
 @_SHARED
-def export(where: str, layout: str, out: Path, backend: str | None, workers: int) -> None:
-    """Write a run, or a packed dataset (a folder, a URL or OWNER/NAME on the Hub), in another layout.
+@click.option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
+@click.option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
+@click.option("--layers", default="", metavar="A,B", help=f"More layers of views: {', '.join(MORE_LAYERS)}.")
+@click.option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
+@click.option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
+@click.option("--strict", is_flag=True, help="Refuse lists that leave the trainer nothing.")
+@click.option("--dry-run", is_flag=True, help="Say how many files, bytes and minutes it would be.")
+def export(where: str, layout: str, out: Path, backend: str | None, workers: int, **more: Any) -> None:
+    """Write characters, a run, or a packed dataset (a folder, a URL or OWNER/NAME on the Hub), in a layout.
 
-    A run has all that a build made, and a dataset of pairs what its rows hold. `specsia build` and `specsia
-    clips` write layouts, too, by `--layout NAME`.
+    Layouts of views are drawn anew from the characters of a source or of a run; the same command goes on
+    where it stopped. A run has all that a build made, and a dataset of pairs what its rows hold. `specsia
+    build` and `specsia clips` write layouts, too, by `--layout NAME`.
     """
-    _export(where, layout, out, backend, workers)
+    from specsia_build.pipeline.export import Request
+    from specsia_build.pipeline.views import ViewOptions
+
+    layers = tuple(dict.fromkeys(filter(None, more.pop("layers").split(","))))
+    if unknown := [name for name in layers if name not in MORE_LAYERS]:
+        raise UsageError(no_such("layer", unknown[0], MORE_LAYERS))
+    dry_run = more.pop("dry_run")
+    request = Request(where, layout, out, backend, ViewOptions(layers=layers, **more), dry_run)
+    _export(request, workers)
 
 
 @command(
@@ -50,26 +76,54 @@ def export(where: str, layout: str, out: Path, backend: str | None, workers: int
 @_SHARED
 def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -> None:
     """Convert DATASET to the published schema, as `specsia export --layout specsia-15k-rows` does."""
-    _export(where, PUBLISHED, out, backend, workers)
+    from specsia_build.pipeline.export import Request
+
+    _export(Request(where, PUBLISHED, out, backend), workers)
 
 
-def _export(where: str, name: str, out: Path, backend: str | None, workers: int) -> None:
+def _export(request: Request, workers: int) -> None:
     from specsia_build.dataset.schema import CARD
     from specsia_build.pipeline.export import export as write
 
+    where, out = request.where, request.out
     with terminal.bar("export", None, "part") as bar:
-        written = write(where, name, out, backend, workers or cores(), bar)
-    parts = plural(written.parts, written.layout.unit if written.layout.unit != "view" else "file")
-    missed = [reason for reason, _ in written.missed.values()]
-    trouble = missed[0] if any(suits for _, suits in written.missed.values()) else None
+        written = write(request, workers or cores(), bar)
+    if written.estimate is not None:
+        _say_estimate(request, written.estimate)
+        return
+    layout = written.layout
+    parts = plural(written.parts, layout.unit if layout.unit != "view" else "file")
+    reasons = [reason for reason, _ in written.missed.values()]
+    # A character that cannot be drawn has failed; a part that a reader cannot take has not.
+    failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
+    steps = getattr(layout, "steps", "").replace("FOLDER", argument(out.absolute()))
+    steps = steps.replace("VIEWS", str(written.rows // written.parts))
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],
-        "left out": missed,
+        "kept": [f"{written.kept:,} as they were"] if written.kept else [],
+        "left out": reasons,
+        "warning": list(written.notes),
         "folder": [str(out)],
         "load": [f"{out / CARD} says how"],
-        "next": [f"specsia verify {argument(out)}"],
+        "next": [f"specsia verify {argument(out)}", *_with_id(steps, written.first).splitlines()],
     }
-    title = f"{where} as {name}"
-    counts = {"parts": written.parts, "rows": written.rows}
-    document = {"folder": str(out), "layout": name, **counts, "left_out": missed}
-    conclude(document, [f"{parts} of {where} are in {out}, as {name}"], title, facts, trouble=trouble)
+    title = f"{where} as {request.name}"
+    counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
+    document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
+    document |= {"warnings": list(written.notes)}
+    lines = [f"{parts} of {where} are in {out}, as {request.name}"]
+    conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
+
+
+def _with_id(steps: str, first: str) -> str:
+    """Lines of configuration that name a character."""
+    return re.sub(r"\bID\b", first, steps)
+
+
+def _say_estimate(request: Request, guess: Estimate) -> None:
+    """Say what an export would write."""
+    minutes = guess.seconds / 60
+    document = {"characters": guess.characters, "files": guess.files, "bytes": guess.bytes}
+    size, time = f"{guess.bytes / 1e6:,.1f} MB", f"{minutes:,.1f} minutes"
+    counts = f"{plural(guess.characters, 'character')} as {request.name}: {plural(guess.files, 'file')}"
+    tell({**document, "minutes": round(minutes, 2)}, [f"{counts}, about {size} in {time}"])

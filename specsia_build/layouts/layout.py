@@ -19,6 +19,8 @@ from specsia_build.layouts.part import Facts, Member, Part, Parts, Unit, Written
 from specsia_build.layouts.teaser import write_teaser
 from specsia_build.layouts.verify_folder import FOLDER_KIND, verify_folder
 
+Shows = Literal["characters", "both", "pairs", "views"]
+
 
 class Group(NamedTuple):
     """The key and the members of a part, and what decides its files beside `Layout.options`."""
@@ -47,8 +49,8 @@ class Layout(ABC):
     # Settings used where the user states none: `size`, or settings of clips such as `fps`
     defaults: ClassVar[Mapping[str, Any]] = {}
     # The `characters` themselves; `both` these and, in `NAME-BACKEND`, reconstructions that move; or `pairs`
-    # of a reconstruction and its character
-    shows: ClassVar[Literal["characters", "both", "pairs"]] = "characters"
+    # of a reconstruction and its character; or `views` that are drawn anew from characters
+    shows: ClassVar[Shows] = "characters"
     joins_backends: ClassVar[bool] = False  # Whether pairs of several backends lie in one folder
     folder: ClassVar[str | None] = None  # Name of its folder in a run, if that is not its own name
 

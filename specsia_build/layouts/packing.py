@@ -90,7 +90,7 @@ def _looks_whole(folder: Path, state: Path | None) -> bool:
     """Whether parts have their sizes, and files about them their content; people may edit the card."""
     try:
         own, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
-        for part, _ in _records(state):
+        for part, _ in records(state):
             for name, (size, digest) in part.files.items():
                 if own.pop(name, None) != digest or (folder / name).stat().st_size != size:
                     return False
@@ -101,7 +101,7 @@ def _looks_whole(folder: Path, state: Path | None) -> bool:
     return not unusable and card_size > 0 and next(changed, None) is None
 
 
-def _records(state: Path | None) -> Iterator[tuple[Written, int]]:
+def records(state: Path | None) -> Iterator[tuple[Written, int]]:
     """Records of the parts of a finished folder, and where each begins in the state."""
     if state is None or not state.is_file():
         return
@@ -147,7 +147,7 @@ def pack(target: PackTarget, parts: Sequence[tuple[Part, str]], run: RunTasks, f
 def _starts(state: Path | None) -> dict[str, int]:
     """Where the record of each part of a finished folder begins, by fingerprint."""
     try:
-        return {part.fingerprint: start for part, start in _records(state)}
+        return {part.fingerprint: start for part, start in records(state)}
     except SpecsiaError:
         return {}
 

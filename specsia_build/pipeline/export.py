@@ -1,18 +1,22 @@
-"""Write a run, or a packed dataset, in a layout, into a folder of its own."""
+"""Write characters, a run or a packed dataset in a layout, into a folder of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dataset.schema import DEFAULT_CONFIG
+from specsia_build.dataset.schema import DATA, DEFAULT_CONFIG, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, argument, no_such, some
+from specsia_build.folders import expanded
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
-from specsia_build.layouts.packing import PackTarget, in_processes, pack
+from specsia_build.layouts.packing import Packed, PackTarget, in_processes, is_current, pack, plan_digest
 from specsia_build.layouts.part import Facts, Part
 from specsia_build.layouts.registry import check_layouts, layers_of, load_layout
+from specsia_build.layouts.verify_folder import folder_record
+from specsia_build.layouts.views.layout import ViewLayout
 from specsia_build.layouts.writing import NotWritten
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
@@ -20,38 +24,139 @@ from specsia_build.pipeline.plan import character_state
 from specsia_build.pipeline.run import existing_run, open_run, paths_of
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.sets import facts_of, missing_reason, parts_of, plan_sets
+from specsia_build.pipeline.views import (
+    Estimate,
+    ViewOptions,
+    drawn_in_processes,
+    estimate,
+    plan,
+    short_list,
+    work_beside,
+)
+from specsia_build.published.tree import is_tree
+
+
+class Request(NamedTuple):
+    """What to write, of what, and where."""
+
+    where: str  # A source of characters, a run or a packed dataset
+    name: str  # Of the layout
+    out: Path
+    backend: str | None = None  # The backend whose pairs to take, where there are several
+    views: ViewOptions = ViewOptions()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
 class Export:
-    """A folder that was written."""
+    """A folder that was written, or would be."""
 
     layout: Layout
     parts: int  # Number of its parts
     rows: int  # Number of frames or views
     missed: Mapping[str, NotWritten]  # Parts that were not written, by key, and why
+    first: str = ""  # Key of a part of `train`
+    kept: int = 0  # Parts that an earlier export wrote
+    notes: Sequence[str] = ()  # Sentences about what the reader will do with it
+    estimate: Estimate | None = None  # Of a dry run
 
 
-def export(
-    where: str, name: str, out: Path, backend: str | None, workers: int, advance: Callable[[int], None]
-) -> Export:
-    """Write the run or packed dataset `where` in a layout; `out` must be new or empty.
+def export(request: Request, workers: int, advance: Callable[[int], None]) -> Export:
+    """Write characters, a run or a packed dataset in a layout.
 
-    With several backends, `backend` names the one to take, unless the layout holds all. `advance` is called
-    for each part. Raises UsageError if the layout cannot be made of it.
+    `out` must be new or empty, but where views are drawn may be the same export's. `advance` is called for
+    each part. Raises UsageError if the layout cannot be made of it.
     """
-    layout = load_layout(name)
+    where, out = request.where, request.out
+    layout = load_layout(request.name)
+    is_run = "://" not in where and paths_of(where).config.is_file()
+    is_source = not is_run and _is_source(where)
+    if isinstance(layout, ViewLayout) and _draws(layout, request, is_run, is_source):
+        return _draw(layout, request, is_run, workers, advance)
+    if option := _stated(request.views):
+        raise UsageError(f"{layout.name} of {where} takes pictures that are there: leave out --{option}")
+    if is_source:
+        problem = f"{layout.name} needs a run or a packed dataset, and {where} is a source of characters"
+        raise UsageError(f"{problem}: run `specsia build {argument(where)} --out RUN` first, then export RUN")
+    if request.dry_run:
+        raise UsageError(f"{layout.name} takes pictures that are there, so there is no --dry-run")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
-    from_run = "://" not in where and paths_of(where).config.is_file()
-    parts, facts = (_of_run if from_run else _of_dataset)(where, layout, backend)
+    parts, facts = (_of_run if is_run else _of_dataset)(where, layout, request.backend)
+    if request.views.strict and (short := short_list(layout, [part.split for part, _ in parts])) is not None:
+        raise UsageError(short)
     packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
+    return _result(request, layout, parts, packed)
+
+
+def _result(request: Request, layout: Layout, parts: Sequence[tuple[Part, str]], packed: Packed) -> Export:
     if not packed.written and not packed.kept:
         reasons = [missed.reason for missed in packed.missed.values()] or ["it has no rows"]
-        raise SpecsiaError(f"nothing of {where} is written: {reasons[0]}")
+        raise SpecsiaError(f"nothing of {request.where} is written: {reasons[0]}")
     written = [part for part, _ in parts if part.key not in packed.missed]
     rows = sum(member.rows for part in written for member in part.members)
-    return Export(layout, packed.written + packed.kept, rows, packed.missed)
+    short = short_list(layout, [part.split for part in written])
+    first = next((part.key for part in written if part.split == "train"), written[0].key)
+    count = packed.written + packed.kept
+    return Export(layout, count, rows, packed.missed, first, packed.kept, [short] if short else [])
+
+
+def _stated(views: ViewOptions) -> str | None:
+    """The first option of views that the user stated."""
+    options = views._replace(strict=False)._asdict().items()
+    return next((name for name, value in options if value not in (None, (), False)), None)
+
+
+def _is_source(where: str) -> bool:
+    """Whether a place holds characters rather than rows."""
+    if where.startswith("sample:"):
+        return True
+    path = expanded(where)
+    if "://" in where or not path.exists():
+        return False
+    return path.is_file() or not (is_tree(path) or any((path / name).exists() for name in (DATA, SUMS_FILE)))
+
+
+def _draws(layout: ViewLayout, request: Request, is_run: bool, is_source: bool) -> bool:
+    """Whether views are drawn, which are not there; UsageError if they cannot be."""
+    stated = request.views.cameras is not None or request.views.size is not None or request.views.layers
+    if is_source or (is_run and (layout.shows != "pairs" or stated)):
+        return True
+    if is_run or (layout.shows == "pairs" and not stated):
+        return False
+    run = expanded(request.where).parent
+    if paths_of(run).config.is_file():
+        place = f"the run: `specsia export {argument(run)} --layout {layout.name}`"
+    else:
+        settings = open_dataset(request.where).build().get("config")
+        source = settings.get("source") if isinstance(settings, dict) else None
+        place = f"the run that it was packed from, or its source{f', {source}' if source else ''}"
+    raise UsageError(
+        f"{request.where} holds pictures, and views of {layout.name} are drawn from characters: give {place}"
+    )
+
+
+def _draw(
+    layout: ViewLayout, request: Request, is_run: bool, workers: int, advance: Callable[[int], None]
+) -> Export:
+    """Draw characters in a layout of views; a folder of the same layout is brought up to date."""
+    out, work = request.out, work_beside(request.out)
+    if request.backend is not None:
+        raise UsageError(f"{layout.name} shows characters, not reconstructions: leave out --backend")
+    record = folder_record(out) if out.is_dir() else None
+    is_same = record is not None and record.get("layout") == layout.name
+    if not is_same and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: give --out a new folder")
+    layout, parts, facts = plan(request.where, layout, request.views, work, is_run)
+    if request.dry_run:
+        guess = estimate(layout, parts, workers)
+        return Export(layout, len(parts), sum(part.members[0].rows for part, _ in parts), {}, estimate=guess)
+    target = PackTarget(layout, out, work.state)
+    if is_current(target, plan_digest(layout, parts, facts)) == {}:
+        return _result(request, layout, parts, Packed(0, len(parts), {}))
+    work.folder.mkdir(parents=True, exist_ok=True)
+    packed = pack(target, parts, drawn_in_processes(workers, BuildConfig(), advance), facts)
+    return _result(request, layout, parts, packed)
 
 
 def _of_run(where: str, layout: Layout, backend: str | None) -> tuple[list[tuple[Part, str]], Facts]:

@@ -1,0 +1,202 @@
+"""The base class of layouts of views: a character is drawn by a rig, and its files written view by view."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from specsia_build.cameras.records import CAMERAS_FILE, cameras_json, cameras_of
+from specsia_build.cameras.rigs import Rig, parse_rig
+from specsia_build.config import BuildConfig
+from specsia_build.dataset.schema import SPLITS
+from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
+from specsia_build.frame import Camera, normalise
+from specsia_build.layouts.checks import MOST_PICTURES, check_names
+from specsia_build.layouts.layout import Layout, Shows
+from specsia_build.layouts.part import Facts, Part, Parts, Pictures, Written
+from specsia_build.layouts.views.checks import scaled
+from specsia_build.layouts.views.encoding import VIEW_LAYERS
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.surface import SurfaceView, surface_views
+
+_MARGIN_PX = 1  # Pixels that stay free at the border of every picture
+
+
+@dataclass(frozen=True)
+class Drawable(Pictures):
+    """A character to be drawn; its `meta` also has `seed`, and `sources`, the digests of its files."""
+
+    mesh: Mesh = field(kw_only=True)  # About the origin; its longest side is 1
+    rig: Rig = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A character as a layout draws it: the mesh, and its cameras in units of the frame."""
+
+    id: str
+    split: str
+    mesh: Mesh
+    cameras: Sequence[Camera]
+    meta: Mapping[str, Any]  # Of the character, see `Pictures`
+    layers: Sequence[str]  # Names of `VIEW_LAYERS` that were asked for
+
+    def views(self) -> Iterator[SurfaceView]:
+        """Draw the views in order; raises CharacterError if one shows nothing."""
+        for number, view in enumerate(surface_views(self.mesh, self.cameras)):
+            if not view.layers.mask.any():
+                raise CharacterError(f"view {number} of {self.id} shows nothing: it is flat, or transparent")
+            yield view
+
+    def by(self, rig: str) -> Drawn:
+        """The same character before another rig's cameras."""
+        size, seed = self.cameras[0].size, self.meta["seed"]
+        return replace(self, cameras=parse_rig(rig).cameras(size, self.id, seed))
+
+
+class ViewLayout(Layout):
+    """A layout whose views are drawn from characters, and in no run or dataset.
+
+    Cameras are in units of the frame, in which a character's longest side is 1; `scale` is the number of the
+    files' units in one of those.
+    """
+
+    unit = "character"
+    layers = ()
+    shows: ClassVar[Shows] = "views"
+    defaults: ClassVar[Mapping[str, Any]] = {"size": 512}
+    rig: ClassVar[str]  # Default value of `--cameras`
+    fixed: ClassVar[bool] = False  # Whether its reader takes the views of no other rig
+    views: ClassVar[int | None] = None  # Number of views that the reader needs; None for any
+    fov: ClassVar[float | None] = None  # Field of view that the reader assumes; None for any
+    perspective: ClassVar[bool] = False  # Whether its files have no place for orthographic cameras
+    square: ClassVar[bool] = True  # Whether they have none for other shapes and principal points
+    scale: ClassVar[float] = 1.0  # See above
+    more_layers: ClassVar[bool] = False  # Whether it has a place for the layers of `--layers`
+    least: ClassVar[int] = 1  # Names that the list of `train` needs for the trainer to train on one
+    held_out: ClassVar[str] = ""  # What the trainer holds out of that list
+    steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
+    bound: Rig | None = None  # The rig of an export
+
+    def with_rig(self, rig: Rig) -> ViewLayout:
+        """A copy that writes a rig's cameras; raises UsageError if the reader cannot take them."""
+        name, cameras = self.name, rig.cameras(self.defaults["size"])
+        if self.fixed and rig.name != self.rig:
+            raise UsageError(f"{name} has views of its own: leave out --cameras {rig.name}")
+        if self.perspective and not rig.perspective:
+            advice = f"leave out --cameras {rig.name}, or give it a fov"
+            raise UsageError(f"{name} has no place for orthographic cameras: {advice}")
+        if self.views not in (None, len(cameras)):
+            views = plural(len(cameras), "view")
+            raise UsageError(f"{name}'s reader takes {self.views} views, and {rig.name} has {views}")
+        if self.fov is not None and any(abs((c.fov_deg or 0) - self.fov) > 0.01 for c in cameras):
+            raise UsageError(f"{name}'s reader takes a fov of {self.fov:.4g} degrees: {rig.name} has another")
+        shapes = {(c.size, c.height, c.principal_point) for c in cameras}
+        if self.square and shapes != {(c := cameras[0].size, c, (c / 2, c / 2))}:
+            raise UsageError(f"{name}'s reader takes squares of one size about the axis, unlike {rig.name}")
+        bound = copy.copy(self)
+        bound.bound = rig
+        return bound
+
+    def check(self, config: BuildConfig) -> None:
+        raise UsageError(
+            f"{self.name} is drawn anew from characters: `specsia export SOURCE --layout {self.name}`"
+        )
+
+    def placed(self, mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, float]:
+        """A character's mesh, whose longest side is 1, smaller where a view would cut it; and its scale."""
+        fit = min(normalise(mesh.vertices, cameras, _MARGIN_PX).fit, self.longest(mesh))
+        return mesh.with_vertices((mesh.vertices * fit).astype(np.float32)), fit
+
+    def longest(self, mesh: Mesh) -> float:
+        """The longest side that the character should have, in units of the frame."""
+        return 1.0
+
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        (character,) = part
+        assert isinstance(character, Drawable)
+        meta, rig = character.meta, character.rig
+        cameras = rig.cameras(meta["size"], part.key, meta["seed"])
+        mesh, fit = self.placed(character.mesh, cameras)
+        drawn = Drawn(part.key, part.split, mesh, cameras, meta, part.options["layers"])
+        facts = {**(self.write_views(drawn, out) or {})}
+        if "changed" in part.options:
+            facts["changed"] = part.options["changed"]
+        if not rig.fixed:
+            write_bytes(out / self.home(part.split, part.key) / CAMERAS_FILE, self._record(cameras))
+        return {"frames": len(cameras), "fit": fit, "sources": meta["sources"], **facts}
+
+    @abstractmethod
+    def write_views(self, drawn: Drawn, out: Path) -> Mapping[str, Any] | None:
+        """Write the files of a character's views into an empty folder; may return more facts."""
+
+    def home(self, split: str, character: str) -> str:
+        """Folder of a character's own files."""
+        return f"{split}/{character}"
+
+    def write_layers(self, drawn: Drawn, view: SurfaceView, stem: str, out: Path) -> dict[str, str]:
+        """Write what `--layers` names as `stem` with the layer's name and suffix; returns names by layer."""
+        names = {name: f"{stem}_{name}{VIEW_LAYERS[name].suffix}" for name in drawn.layers}
+        for layer, name in names.items():
+            write_bytes(out / name, VIEW_LAYERS[layer].encode(view, self.scale, drawn.meta["seed"]))
+        return names
+
+    def _record(self, cameras: Sequence[Camera]) -> bytes:
+        names = self.view_names(len(cameras))
+        return cameras_json(cameras, names, scale=self.scale)
+
+    def view_names(self, count: int) -> Sequence[str]:
+        """Names of the views, which those of their files have in them."""
+        return [f"{k:03d}" for k in range(count)]
+
+    def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
+        yield from super().finish(folder, parts, facts)
+        if self.bound is not None and self.bound.fixed:
+            size = facts.build["config"]["size"]
+            yield CAMERAS_FILE, self._record(self.bound.cameras(size))
+
+    def check_part(self, folder: Path, part: Written) -> Iterator[str]:
+        frames = part.facts["frames"]
+        if frames > MOST_PICTURES:
+            yield f"{part.key} has more than {MOST_PICTURES} views"
+            return
+        problems = list(check_names(part, self.files(part)))
+        yield from problems
+        if not problems:
+            cameras = [scaled(camera, self.scale) for camera in self.cameras(folder, part)]
+            if len(cameras) != frames:
+                yield f"{part.key} has {frames} views of {plural(len(cameras), 'camera')}"
+                return
+            yield from self.check_views(folder, part, cameras)
+
+    def files(self, part: Written) -> set[str]:
+        """Names of all files that a part should have."""
+        expected = {*(self.expected(part) or ())}
+        own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
+        return expected | {own} if own in part.files else expected
+
+    def cameras(self, folder: Path, part: Written) -> list[Camera]:
+        """A part's cameras in a folder, in order, in units of the frame; SpecsiaError if unusable."""
+        own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
+        name = own if own in part.files else CAMERAS_FILE
+        return [*cameras_of(read_json(folder / name, name), name).values()]
+
+    def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
+        """Check a part that has all its files; the cameras are in units of the files."""
+        return iter(())
+
+
+def by_split(parts: Any) -> dict[str, list[str]]:
+    """Keys of the parts of each split, for splits that have any."""
+    lists: dict[str, list[str]] = {}
+    for part in parts:
+        lists.setdefault(part.split, []).append(part.key)
+    return {split: lists[split] for split in SPLITS if split in lists}

@@ -1,0 +1,166 @@
+"""The layout `webdataset`: a tar for each character, of pairs or of views, by WebDataset's convention."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from specsia_build import png
+from specsia_build.cameras.records import cameras_of, cameras_record
+from specsia_build.config import BuildConfig
+from specsia_build.dataset import schema
+from specsia_build.errors import SpecsiaError
+from specsia_build.files.records import parse_json
+from specsia_build.files.writing import write_bytes
+from specsia_build.layouts.checks import MOST_BYTES, check_names
+from specsia_build.layouts.layout import json_text
+from specsia_build.layouts.part import Part, Pictures, Written
+from specsia_build.layouts.views.checks import View, check_depth, check_silhouettes, check_sizes
+from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr
+from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.pictures.sheets import as_stored
+
+_STEPS = 'webdataset.WebDataset(sorted(glob("FOLDER/train/*.tar")), shardshuffle=100).decode("pil")'
+Sample = tuple[str, Mapping[str, bytes]]  # Key of a sample, and its files by suffix
+
+
+class WebDatasetLayout(ViewLayout):
+    """Tars that `webdataset.WebDataset` and `wids` read."""
+
+    name = "webdataset"
+    shows = "pairs"
+    title = "a tar for each character, as `webdataset` reads them"
+    rig = "ring:10"
+    square = False
+    more_layers = True
+    steps = _STEPS
+    loading = f"""\
+`SPLIT/ID.tar` holds a sample for each view, `ID-KKK.json` and pictures beside it. Of characters the JSON \
+has `c2w` (OpenGL's axes, Z up), `fov_deg` or `width`, `size` and `centre`, and `color.png` is RGBA; depth \
+and positions are EXR in units (the longest side is 1), numbers of parts and materials plus one in 24 bits. \
+Of pairs the JSON has the columns of a row, and `color.png`, `pos.png`, `edge.png`, `mask.png`, `gt.png` and \
+`gt_mask.png` are its pictures. `SPLIT.json` is an index for `wids`.
+
+```python
+from glob import glob
+import webdataset
+
+samples = {_STEPS}
+for sample in samples:
+    print(sample["__key__"], sample["json"], sample["color.png"].size)
+```
+"""
+
+    def check(self, config: BuildConfig) -> None:
+        """Accept all settings: a run has pairs to write."""
+
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        if "cameras" in part.options:
+            return super().write(part, out)
+        samples: list[Sample] = []
+        for pictures in part:
+            samples += _pairs(pictures)
+        self._write_tar(part.split, part.key, samples, out)
+        return {"frames": len(samples), "suffixes": sorted(samples[0][1])}
+
+    def write_views(self, drawn: Drawn, out: Path) -> Mapping[str, Any]:
+        names = self.view_names(len(drawn.cameras))
+        records = cameras_record(drawn.cameras, names)["views"]
+        samples: list[Sample] = []
+        for record, view in zip(records, drawn.views(), strict=True):
+            facts = {"character": drawn.id, **record, "license": drawn.meta["license"]}
+            files = {"color.png": png.encode(view.layers.color), "json": json.dumps(facts).encode()}
+            for name in drawn.layers:
+                suffix, encode = VIEW_LAYERS[name]
+                files[f"{name}{suffix}"] = encode(view, self.scale, drawn.meta["seed"])
+            samples.append((f"{drawn.id}-{record['name']}", files))
+        self._write_tar(drawn.split, drawn.id, samples, out)
+        return {"suffixes": sorted(samples[0][1])}
+
+    def _write_tar(self, split: str, key: str, samples: Iterable[Sample], out: Path) -> None:
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for sample, files in samples:
+                for suffix, data in sorted(files.items()):
+                    member = tarfile.TarInfo(f"{sample}.{suffix}")
+                    member.size = len(data)
+                    archive.addfile(member, io.BytesIO(data))
+        write_bytes(out / split / f"{key}.tar", stream.getvalue())
+
+    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
+        frames = {}
+        listed = [*parts]
+        for part in listed:
+            frames[part.key] = part.facts["frames"]
+        for split, keys in by_split(listed).items():
+            shards = [{"url": f"{split}/{key}.tar", "nsamples": frames[key]} for key in keys]
+            yield f"{split}.json", json_text({"wids_version": 1, "shardlist": shards})
+
+    def expected(self, part: Written) -> Mapping[str, int]:
+        return {f"{part.split}/{part.key}.tar": 0}
+
+    def check_part(self, folder: Path, part: Written) -> Iterator[str]:
+        problems = list(check_names(part, self.files(part)))
+        yield from problems
+        if problems:
+            return
+        views: dict[str, dict[str, bytes]] = {}
+        name = f"{part.split}/{part.key}.tar"
+        with tarfile.open(folder / name, "r:") as archive:
+            for member in archive:
+                key, _, suffix = member.name.partition(".")
+                if not member.isreg() or member.size > MOST_BYTES:
+                    yield f"{name} has {member.name}, which is no file of a sample"
+                    return
+                stream = archive.extractfile(member)
+                views.setdefault(key, {})[suffix] = stream.read() if stream else b""
+        if len(views) != part.facts["frames"] or any(
+            sorted(v) != part.facts["suffixes"] for v in views.values()
+        ):
+            yield f"{name} has other samples than it should"
+            return
+        for key, files in views.items():
+            yield from (f"{key}.{suffix} of {name} {problem}" for suffix, problem in _problems(files))
+        yield from _disagreements(views)
+
+
+def _pairs(pictures: Pictures) -> Iterator[Sample]:
+    """The samples of a pair's rows."""
+    for k, scalars in enumerate(pictures.meta.get("rows", ())):
+        files = {"json": json.dumps(scalars).encode()}
+        for column in schema.IMAGE_COLUMNS:
+            files[f"{column}.png"] = pictures.raw(column, k)
+        yield f"{pictures.meta['id']}-{k:03d}", files
+
+
+def _problems(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Suffixes of files of a sample that cannot be decoded, and why."""
+    for suffix, data in files.items():
+        try:
+            if suffix.endswith(".png"):
+                as_stored(data)
+            elif suffix.endswith(".exr"):
+                decode_exr(data)
+            else:
+                parse_json(data, "it")
+        except (ValueError, SpecsiaError) as error:
+            yield suffix, f"cannot be decoded: {error}"
+
+
+def _disagreements(views: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
+    """Views with a camera whose silhouette or depth contradicts others."""
+    drawn = []
+    records = {key: parse_json(files["json"], key) for key, files in views.items()}
+    if not all("c2w" in record for record in records.values()):
+        return
+    cameras = cameras_of({**cameras_record([], []), "views": [*records.values()]}, "it")
+    for (key, files), camera in zip(views.items(), cameras.values(), strict=True):
+        mask = as_stored(files["color.png"])[..., 3] > 127
+        depth = decode_exr(files["depth.exr"]) if "depth.exr" in files else None
+        drawn.append(View(key, camera, mask if depth is None else mask & (depth > 0), depth))
+    yield from check_sizes(drawn)
+    yield from check_silhouettes(drawn, 1.0)
+    if all(view.depth is not None for view in drawn):
+        yield from check_depth(drawn, 1.0)
