@@ -101,9 +101,10 @@ class Blender(ViewLayout):
     steps = _BLENDER
     loading = f"""\
 `SPLIT/ID/` is a scene: `transforms_train.json`, `_val` and `_test` with `camera_angle_x` and \
-camera-to-world matrices in OpenGL's axes, Z up, and `train/r_N.png` and so on (RGBA). One \
-view in ten is for validation and one for tests. The longest side is 2 and cameras stand 4 away, so that the character lies within the 1.3 \
-units in which gaussian-splatting starts. Layers of `--layers` lie beside the pictures, as `r_N_normal.png`.
+camera-to-world matrices in OpenGL's axes, Z up, and `train/r_N.png` and so on (RGBA). One view in ten is \
+for validation and one for tests. The longest side is 2 and cameras stand 4 away, so that the character \
+lies within the 1.3 units in which gaussian-splatting starts. Layers of `--layers` lie beside the pictures, \
+as `r_N_normal.png`.
 
 ```bash
 {_BLENDER}
