@@ -61,7 +61,7 @@ class Camera:
         # Straight above and below, the right of the image tells the yaw.
         yaw = np.arctan2(away[0], -away[1]) if level > 1e-9 else np.arctan2(turn[1, 0], turn[0, 0])
         elevation = np.arctan2(away[2], level)
-        upright = cls(_degrees(yaw) % 360, size, elevation_deg=_degrees(elevation))
+        upright = cls(_degrees(yaw % (2 * np.pi)) % 360, size, elevation_deg=_degrees(elevation))
         right, up, _ = upright.basis()
         roll_deg = _degrees(np.arctan2(turn[:, 0] @ up, turn[:, 0] @ right))
         radius = round(float(place @ away), 12)

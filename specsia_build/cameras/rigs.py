@@ -42,7 +42,7 @@ class Lens(NamedTuple):
         radius = _distance(fov) if self.radius is None else _between(self.radius, radius_share)
         # Rounded, so that `Camera.at` gives the same camera by its matrix.
         return Camera(
-            round(yaw, 10),
+            yaw,
             1,
             width=self.width,
             elevation_deg=round(elevation, 10),
@@ -102,7 +102,7 @@ def _random(lens: Lens, key: str) -> Camera:
     yaw, height, roll, fov, radius = (
         int.from_bytes(digest[k : k + 6], "big") / 2**48 for k in range(0, 30, 6)
     )
-    return lens.camera(360 * yaw, _at_height(lens, height), (roll, fov, radius))
+    return lens.camera(round(360 * yaw, 10), _at_height(lens, height), (roll, fov, radius))
 
 
 def _at_height(lens: Lens, share: float) -> float:
@@ -126,7 +126,7 @@ def _ring(lens: Lens, count: int) -> tuple[Camera, ...]:
 
 def _sphere(lens: Lens, count: int) -> tuple[Camera, ...]:
     heights = (_at_height(lens, 1 - (k + 0.5) / count) for k in range(count))
-    return tuple(lens.camera(k * GOLDEN_ANGLE % 360, height) for k, height in enumerate(heights))
+    return tuple(lens.camera(round(k * GOLDEN_ANGLE % 360, 10), height) for k, height in enumerate(heights))
 
 
 def _wonder3d(lens: Lens, _: int) -> tuple[Camera, ...]:
