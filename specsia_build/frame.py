@@ -60,16 +60,15 @@ class Camera:
         level = np.hypot(away[0], away[1])
         # Straight above and below, the right of the image tells the yaw.
         yaw = np.arctan2(away[0], -away[1]) if level > 1e-9 else np.arctan2(turn[1, 0], turn[0, 0])
-        upright = cls(
-            float(np.rad2deg(yaw)), size, elevation_deg=float(np.rad2deg(np.arctan2(away[2], level)))
-        )
+        elevation = np.arctan2(away[2], level)
+        upright = cls(_degrees(yaw % (2 * np.pi)) % 360, size, elevation_deg=_degrees(elevation))
         right, up, _ = upright.basis()
-        roll = np.arctan2(turn[:, 0] @ up, turn[:, 0] @ right)
-        radius = float(place @ away)
+        roll_deg = _degrees(np.arctan2(turn[:, 0] @ up, turn[:, 0] @ right))
+        radius = round(float(place @ away), 12)
         if radius <= 0:
             radius = CAMERA_DISTANCE
-        x, y, z = (float(value) for value in place - radius * away)
-        roll_deg = float(np.rad2deg(roll))
+        # A negative zero would not be that of a camera made by angles.
+        x, y, z = (round(float(value), 12) + 0.0 for value in place - radius * away)
         return replace(upright, roll_deg=roll_deg, radius=radius, target=(x, y, z), **lens)
 
     @property
@@ -161,6 +160,11 @@ class Camera:
         if self.fov_deg is not None:
             scale = self.focal_length / (self.radius + depth)
         return np.stack([seen[..., 0] * scale + x, y - seen[..., 1] * scale, depth], axis=-1)
+
+
+def _degrees(angle: float) -> float:
+    """Degrees of an angle, rounded so that those of a camera's matrix are those that it was made by."""
+    return round(float(np.rad2deg(angle)), 10) + 0.0
 
 
 def view_yaws(views: int) -> tuple[float, ...]:
