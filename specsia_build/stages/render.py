@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,9 @@ def camera_settings(config: BuildConfig, character_id: str) -> dict[str, Any]:
     """Each camera of a rig by the columns of rows, under `cameras`; nothing for a ring."""
     if config.cameras is None:
         return {}
-    names = ("yaw_deg", *CAMERA_COLUMNS)
-    cameras = cameras_of(config, character_id)
-    return {"cameras": [{name: getattr(camera, name) for name in names} for camera in cameras]}
+    cameras = map(asdict, cameras_of(config, character_id))
+    columns = itemgetter("yaw_deg", *CAMERA_COLUMNS)
+    return {"cameras": [dict(zip(("yaw_deg", *CAMERA_COLUMNS), columns(c), strict=True)) for c in cameras]}
 
 
 def front_mask(files: Mapping[str, bytes]) -> str:
