@@ -11,7 +11,7 @@ import OpenEXR
 
 from benchmarks.parity import compare, summarised
 from specsia_build import png
-from specsia_build.cameras.rigs import Rig
+from specsia_build.cameras.rigs import CameraRig
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
