@@ -61,7 +61,7 @@ class Camera:
         # Straight above and below, the right of the image tells the yaw.
         yaw = np.arctan2(away[0], -away[1]) if level > 1e-9 else np.arctan2(turn[1, 0], turn[0, 0])
         elevation = np.arctan2(away[2], level)
-        upright = cls(_degrees(yaw) % 360, size, elevation_deg=_degrees(elevation))
+        upright = cls(_degrees(yaw % (2 * np.pi)) % 360, size, elevation_deg=_degrees(elevation))
         right, up, _ = upright.basis()
         roll_deg = _degrees(np.arctan2(turn[:, 0] @ up, turn[:, 0] @ right))
         radius = round(float(place @ away), 12)
@@ -75,6 +75,11 @@ class Camera:
     def height(self) -> int:
         """Height of the image in pixels."""
         return self.size if self.rows is None else self.rows
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the middle of a square image shows the origin."""
+        return self.target == (0.0, 0.0, 0.0) and self.rows in (None, self.size) and self.centre is None
 
     @property
     def principal_point(self) -> tuple[float, float]:

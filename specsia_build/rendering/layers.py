@@ -16,7 +16,7 @@ from specsia_build.config import Look as Look
 from specsia_build.config import RendererName
 from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
-from specsia_build.jit import compiled, ready, uncounted
+from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.vectors import put, triple
@@ -215,6 +215,28 @@ def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
                 out[row, column] = of_face[f]
 
 
+@inlined
+def corner_weights(faces, f, screen, at):  # type: ignore[no-untyped-def]
+    """Weights of the corners of face `f` at a point of the screen, x and y in 1/256 pixel, int64."""
+    a, b, c = triple(faces, f)
+    ax, ay = screen[a, 0] - at[0], screen[a, 1] - at[1]
+    bx, by = screen[b, 0] - at[0], screen[b, 1] - at[1]
+    cx, cy = screen[c, 0] - at[0], screen[c, 1] - at[1]
+    at_a = bx * cy - by * cx
+    at_b = cx * ay - cy * ax
+    at_c = ax * by - ay * bx
+    share = 1.0 / (at_a + at_b + at_c)
+    return at_a * share, at_b * share, at_c * share
+
+
+@inlined
+def place_of_sample(row, column, offset):  # type: ignore[no-untyped-def]
+    """Place on the screen of a sample at an offset (2,) from the centre of a pixel, for `corner_weights`."""
+    x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offset[0])
+    y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offset[1])
+    return x, y
+
+
 @uncounted
 def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
     """Fill `out` (S, S, 3), 0 before, inside the box; `seen` holds the face and the sample of pixels."""
@@ -222,20 +244,9 @@ def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-d
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = face[row, column]
-            if f < 0:
-                continue
-            s = sample[row, column]
-            x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 0])
-            y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 1])
-            a, b, c = triple(faces, f)
-            ax, ay = screen[a, 0] - x, screen[a, 1] - y
-            bx, by = screen[b, 0] - x, screen[b, 1] - y
-            cx, cy = screen[c, 0] - x, screen[c, 1] - y
-            at_a = bx * cy - by * cx
-            at_b = cx * ay - cy * ax
-            at_c = ax * by - ay * bx
-            share = 1.0 / (at_a + at_b + at_c)
-            put(out[row], column, (at_a * share, at_b * share, at_c * share))
+            if f >= 0:
+                at = place_of_sample(row, column, offsets[sample[row, column]])
+                put(out[row], column, corner_weights(faces, f, screen, at))
 
 
 @uncounted
