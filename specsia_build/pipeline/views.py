@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from specsia_build import __version__
-from specsia_build.cameras.rigs import Rig, parse_rig
+from specsia_build.cameras.rigs import CameraRig, parse_rig
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, read_character
 from specsia_build.config import BuildConfig
@@ -70,7 +70,7 @@ class Draw:
     """Reads a character to be drawn, in any process."""
 
     entry: Entry
-    rig: Rig
+    rig: CameraRig
     size: int
     seed: int
 

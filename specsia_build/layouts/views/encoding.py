@@ -69,13 +69,6 @@ def picture(file: Path | io.BytesIO, mode: str) -> NDArray[np.integer]:
         raise ValueError(f"cannot be decoded: {error}") from error
 
 
-def encode_normals(normals: Floats, alpha: Pixels) -> Pixels:
-    """Unit vectors (H, W, 3) as (H, W, 4) uint8: (n + 1) / 2 in R, G and B, black where alpha is 0."""
-    levels = np.rint((normals * 0.5 + 0.5) * 255).astype(np.uint8)
-    levels[alpha == 0] = 0
-    return np.dstack([levels, alpha])
-
-
 def decode_normals(levels: NDArray[np.integer]) -> Doubles:
     """Vectors (H, W, 3) of a picture of normals."""
     return np.asarray(levels[..., :3] / 127.5 - 1.0)
@@ -93,7 +86,7 @@ def _depth(view: SurfaceView, scale: float, _: int) -> bytes:
 
 
 def _normal(view: SurfaceView, _scale: float, _seed: int) -> bytes:
-    return png.encode(encode_normals(view.normal, view.layers.mask))
+    return png.encode(view.normal_picture())
 
 
 def _position(view: SurfaceView, scale: float, _: int) -> bytes:

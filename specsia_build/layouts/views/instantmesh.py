@@ -19,7 +19,7 @@ from specsia_build.layouts.views.checks import (
     check_sizes,
     scaled,
 )
-from specsia_build.layouts.views.encoding import decode_normals, encode_normals, picture
+from specsia_build.layouts.views.encoding import decode_normals, picture
 from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
 
 _FOLDER = "rendering_random_32views"
@@ -60,10 +60,9 @@ class InstantMesh(ViewLayout):
     def write_views(self, drawn: Drawn, out: Path) -> None:
         folder = out / self.home(drawn.split, drawn.id)
         for name, view in zip(self.view_names(_VIEWS), drawn.views(), strict=True):
-            alpha = view.layers.mask
             levels = np.clip(np.rint(view.depth * (self.scale * 255 / _DEEPEST)), 0, 255).astype(np.uint8)
             write_bytes(folder / f"{name}.png", png.encode(view.layers.color))
-            write_bytes(folder / f"{name}_normal.png", png.encode(encode_normals(view.normal, alpha)))
+            write_bytes(folder / f"{name}_normal.png", png.encode(view.normal_picture()))
             write_bytes(folder / f"{name}_depth.png", png.encode(levels))
         poses = np.stack([scaled(camera, self.scale).w2c()[:3] for camera in drawn.cameras])
         write_bytes(folder / _CAMERAS, npz.encode_named({"cam_poses": poses}))

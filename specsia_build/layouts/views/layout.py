@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from specsia_build.cameras.records import CAMERAS_FILE, cameras_json, cameras_of
-from specsia_build.cameras.rigs import Rig, parse_rig
+from specsia_build.cameras.rigs import CameraRig, parse_rig
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import CharacterError, UsageError, plural
@@ -35,7 +35,7 @@ class Drawable(Pictures):
     """A character to be drawn; its `meta` also has `seed`, and `sources`, the digests of its files."""
 
     mesh: Mesh = field(kw_only=True)  # About the origin; its longest side is 1
-    rig: Rig = field(kw_only=True)
+    rig: CameraRig = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class ViewLayout(Layout):
     least: ClassVar[int] = 1  # Names that the list of `train` needs for the trainer to train on one
     held_out: ClassVar[str] = ""  # What the trainer holds out of that list
     steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
-    bound: Rig | None = None  # The rig of an export
+    bound: CameraRig | None = None  # The rig of an export
 
-    def with_rig(self, rig: Rig) -> ViewLayout:
+    def with_rig(self, rig: CameraRig) -> ViewLayout:
         """A copy that writes a rig's cameras; raises UsageError if the reader cannot take them."""
         name, cameras = self.name, rig.cameras(self.defaults["size"])
         if self.fixed and rig.name != self.rig:

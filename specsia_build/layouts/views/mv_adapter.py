@@ -18,14 +18,7 @@ from specsia_build.layouts.views.checks import (
     check_silhouettes,
     check_sizes,
 )
-from specsia_build.layouts.views.encoding import (
-    decode_exr,
-    decode_normals,
-    encode_exr,
-    encode_normals,
-    picture,
-    webp,
-)
+from specsia_build.layouts.views.encoding import decode_exr, decode_normals, encode_exr, picture, webp
 from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
 from specsia_build.rendering.mesh import Mesh
 
@@ -86,9 +79,8 @@ all. The trainer holds out {held_out}.
         folder = out / self.home(drawn.split, drawn.id)
         for k, view in enumerate(drawn.views()):
             depth = np.where(view.shown, view.depth, np.float32(_NOTHING))
-            normals = encode_normals(view.normal, view.layers.mask)
             write_bytes(folder / f"color_{k:04d}.webp", webp(view.layers.color))
-            write_bytes(folder / f"normal_{k:04d}.webp", webp(normals))
+            write_bytes(folder / f"normal_{k:04d}.webp", webp(view.normal_picture()))
             write_bytes(folder / f"depth_{k:04d}.exr", encode_exr(np.repeat(depth[..., None], 3, axis=2)))
         width = drawn.cameras[0].width
         write_bytes(folder / _META, _meta(drawn.cameras, {"ortho_scale": width}))

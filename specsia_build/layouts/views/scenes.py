@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from specsia_build import png
-from specsia_build.cameras.rigs import Rig
+from specsia_build.cameras.rigs import CameraRig
 from specsia_build.errors import UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -111,7 +111,7 @@ as `r_N_normal.png`.
 ```
 """
 
-    def with_rig(self, rig: Rig) -> ViewLayout:
+    def with_rig(self, rig: CameraRig) -> ViewLayout:
         if len(rig.names) < _LEAST:
             views = plural(len(rig.names), "view")
             raise UsageError(

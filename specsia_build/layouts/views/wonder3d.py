@@ -11,7 +11,7 @@ from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
 from specsia_build.layouts.views.checks import View, check_facing, check_silhouettes, check_sizes
-from specsia_build.layouts.views.encoding import decode_normals, encode_normals, picture
+from specsia_build.layouts.views.encoding import decode_normals, picture
 from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
 from specsia_build.rendering.mesh import Mesh
 
@@ -62,7 +62,7 @@ replaced by `backup_scene`, which must be one of these.
         folder = out / self.home(drawn.split, drawn.id)
         for name, view in zip(_VIEWS, drawn.views(), strict=True):
             alpha = view.layers.mask
-            normals = encode_normals(view.camera_normal, alpha)[..., :3]
+            normals = view.normal_picture(own_axes=True)[..., :3]
             pictures = {"rgb": view.layers.color, "mask": alpha, "normals": np.ascontiguousarray(normals)}
             for kind, pixels in pictures.items():
                 write_bytes(folder / f"{kind}_000_{name}.png", png.encode(pixels))
