@@ -1,9 +1,9 @@
 """Exports read by trainers' own dataset classes: ``python -m benchmarks.trainers CHECKERS PYTHON [SOURCE]``.
 
 Exports a few characters of SOURCE in each layout, has `specsia verify` check the folder, and runs
-``PYTHON CHECKERS/NAME.py`` on it: programs that load a folder by the class of the project that trains on it,
-and end with a sentence and the exit code 0 if that works and cameras, depth and normals agree. `webdataset` is
-read by its library here. Prints a JSON line a layout; exits with 1 if one is not read.
+``PYTHON CHECKERS/NAME.py`` on it: programs that load a folder by the class of the project that trains on
+it, and end with a sentence and the exit code 0 if that works and cameras, depth and normals agree.
+`webdataset` is read by its library here. Prints a JSON line a layout; exits with 1 if one is not read.
 """
 
 import json
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from glob import glob
 from pathlib import Path
 
 import click
@@ -35,12 +34,13 @@ PAIRS = ("difix",)
 def specsia(*arguments: object) -> None:
     """Run a command of specsia; raises CalledProcessError if it fails."""
     command = [sys.executable, "-m", "specsia_build", *map(str, arguments)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 def check(python: str, checker: Path, folder: Path) -> tuple[bool, str]:
     """Whether a checker takes a folder, and its last line."""
-    done = subprocess.run([python, str(checker), str(folder)], capture_output=True, text=True, check=False)
+    command = [python, str(checker), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     lines = (done.stdout + done.stderr).strip().splitlines() or [""]
     return done.returncode == 0, lines[-1]
 
@@ -49,7 +49,7 @@ def read_tars(folder: Path) -> tuple[bool, str]:
     """Whether `webdataset` reads all samples of a folder, and how many."""
     import webdataset
 
-    shards = sorted(glob(f"{folder}/*/*.tar"))
+    shards = sorted(map(str, folder.glob("*/*.tar")))
     samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode("pil"))
     whole = all(sample["json"] and sample["color.png"].size[0] > 0 for sample in samples)
     return whole and bool(samples), f"{len(samples)} samples of {len(shards)} tars"

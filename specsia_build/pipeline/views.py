@@ -52,17 +52,17 @@ class ViewOptions(NamedTuple):
     strict: bool = False  # Refuse a list that leaves the trainer nothing
 
 
-class Work(NamedTuple):
+class ExportWork(NamedTuple):
     """What the state beside an exported folder holds."""
 
     folder: Path  # Procedural characters
     state: Path  # Records of the parts
 
 
-def work_beside(out: Path) -> Work:
+def work_beside(out: Path) -> ExportWork:
     """Places for what a second run of an export needs, hidden beside its folder."""
     folder = out.absolute().with_name(f".{out.absolute().name}.export")
-    return Work(folder, folder / "parts.jsonl")
+    return ExportWork(folder, folder / "parts.jsonl")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Draw:
 
 
 def plan(
-    where: str, layout: ViewLayout, options: ViewOptions, work: Work, from_run: bool
+    where: str, layout: ViewLayout, options: ViewOptions, work: ExportWork, from_run: bool
 ) -> tuple[ViewLayout, Planned, Facts]:
     """The layout with its rig, its parts with fingerprints, and the facts about all; raises UsageError."""
     if options.layers and not layout.more_layers:
@@ -141,7 +141,7 @@ def _written_before(state: Path) -> dict[str, Written]:
         return {}
 
 
-def _characters(where: str, options: ViewOptions, work: Work, from_run: bool) -> tuple[Characters, int]:
+def _characters(where: str, options: ViewOptions, work: ExportWork, from_run: bool) -> tuple[Characters, int]:
     """The characters of a source or of a run, and the seed."""
     if from_run:
         config, paths = existing_run(where)
@@ -149,7 +149,8 @@ def _characters(where: str, options: ViewOptions, work: Work, from_run: bool) ->
         before = settings_before(paths)
     else:
         source = where if where.startswith("sample:") else str(expanded(where).absolute())
-        config, paths, before = BuildConfig(source=source, limit=options.limit), RunPaths(work.folder), None
+        config = BuildConfig(source=source, limit=options.limit)
+        paths, before = RunPaths(work.folder), None
     seed = config.seed if options.seed is None else options.seed
     return find_characters(config, paths, before), seed
 

@@ -24,7 +24,7 @@ _AWAY = -0.15  # Cosine below which one does
 _LEAST_PIXELS = 100  # Pixels from which on normals are judged
 
 
-class View(NamedTuple):
+class CheckedView(NamedTuple):
     """A view of a character of `longest` side in the units of its camera, H x W pixels."""
 
     name: str
@@ -54,7 +54,7 @@ def lift(camera: Camera, depth: Floats | Doubles) -> Doubles:
     return np.asarray(camera.position() + seen)
 
 
-def check_sizes(views: Sequence[View]) -> Iterator[str]:
+def check_sizes(views: Sequence[CheckedView]) -> Iterator[str]:
     """Yield views whose pictures have another shape than their cameras, or show nothing."""
     for view in views:
         height, width = view.mask.shape
@@ -64,7 +64,7 @@ def check_sizes(views: Sequence[View]) -> Iterator[str]:
             yield f"{view.name} shows nothing"
 
 
-def check_depth(views: Sequence[View], longest: float) -> Iterator[str]:
+def check_depth(views: Sequence[CheckedView], longest: float) -> Iterator[str]:
     """Yield views whose points, by their depth, contradict the silhouette or the depth of the next view."""
     tolerance = _TOLERANCE * longest
     for view, other in zip(views, (*views[1:], views[0]), strict=True):
@@ -83,7 +83,7 @@ def check_depth(views: Sequence[View], longest: float) -> Iterator[str]:
             yield f"{view.name} does not agree with {other.name}: {off:.0%} of its points by depth are off"
 
 
-def check_normals(view: View, normals: Doubles) -> Iterator[str]:
+def check_normals(view: CheckedView, normals: Doubles) -> Iterator[str]:
     """Yield a view whose normals (H, W, 3) of the frame are not those of its depth."""
     assert view.depth is not None
     points = np.where(view.mask[..., None], lift(view.camera, view.depth), np.nan)
@@ -101,7 +101,7 @@ def check_normals(view: View, normals: Doubles) -> Iterator[str]:
         yield f"{view.name} has normals that differ from its depth by {degrees:.0f} degrees in the median"
 
 
-def check_facing(view: View, normals: Doubles) -> Iterator[str]:
+def check_facing(view: CheckedView, normals: Doubles) -> Iterator[str]:
     """Yield a view whose normals (H, W, 3) of the frame have another length than 1, or point away from it."""
     sound = scipy.ndimage.binary_erosion(view.mask, iterations=2)
     if np.count_nonzero(sound) < _LEAST_PIXELS:
@@ -118,7 +118,7 @@ def check_facing(view: View, normals: Doubles) -> Iterator[str]:
         yield f"{view.name} has normals of which {share:.0%} point away from its camera"
 
 
-def check_silhouettes(views: Sequence[View], longest: float) -> Iterator[str]:
+def check_silhouettes(views: Sequence[CheckedView], longest: float) -> Iterator[str]:
     """Yield views whose silhouette the shape that all views have in common does not fill."""
     views = views[:: -(-len(views) // _MOST_VIEWS)]
     reach = 0.55 * longest
@@ -144,7 +144,7 @@ def _grown(mask: Mask, radius: int) -> Mask:
     return np.asarray(scipy.ndimage.maximum_filter(mask, 2 * radius + 1))
 
 
-def _pixels(view: View, points: Doubles) -> np.ndarray:
+def _pixels(view: CheckedView, points: Doubles) -> np.ndarray:
     """Rows and columns (2, N) of points, which may lie outside of the picture."""
     seen = view.camera.project(points)
     return np.floor(np.clip(seen[:, 1::-1], -1, max(view.mask.shape))).astype(np.int64).T

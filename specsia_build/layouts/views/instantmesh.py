@@ -12,7 +12,7 @@ from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
 from specsia_build.layouts.views.checks import (
-    View,
+    CheckedView,
     check_depth,
     check_facing,
     check_silhouettes,
@@ -20,7 +20,7 @@ from specsia_build.layouts.views.checks import (
     scaled,
 )
 from specsia_build.layouts.views.encoding import decode_normals, picture
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 
 _FOLDER = "rendering_random_32views"
 _LIST = "filtered_obj_name.json"
@@ -57,7 +57,7 @@ class InstantMesh(ViewLayout):
     def home(self, split: str, character: str) -> str:
         return f"{split}/{_FOLDER}/{character}"
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         folder = out / self.home(drawn.split, drawn.id)
         for name, view in zip(self.view_names(_VIEWS), drawn.views(), strict=True):
             levels = np.clip(np.rint(view.depth * (self.scale * 255 / _DEEPEST)), 0, 255).astype(np.uint8)
@@ -87,7 +87,7 @@ class InstantMesh(ViewLayout):
         for name, camera in zip(self.view_names(_VIEWS), cameras, strict=True):
             alpha = picture(home / f"{name}.png", "RGBA")[..., 3]
             depth = picture(home / f"{name}_depth.png", "L") * np.float32(_DEEPEST / 255)
-            views.append(View(f"{part.key}/{name}", camera, (alpha > 127) & (depth > 0), depth))
+            views.append(CheckedView(f"{part.key}/{name}", camera, (alpha > 127) & (depth > 0), depth))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)
         yield from check_depth(views, self.scale)

@@ -39,7 +39,7 @@ class Drawable(Pictures):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnCharacter:
     """A character as a layout draws it: the mesh, and its cameras in units of the frame."""
 
     id: str
@@ -56,7 +56,7 @@ class Drawn:
                 raise CharacterError(f"view {number} of {self.id} shows nothing: it is flat, or transparent")
             yield view
 
-    def by(self, rig: str) -> Drawn:
+    def by(self, rig: str) -> DrawnCharacter:
         """The same character before another rig's cameras."""
         size, seed = self.cameras[0].size, self.meta["seed"]
         return replace(self, cameras=parse_rig(rig).cameras(size, self.id, seed))
@@ -126,7 +126,7 @@ class ViewLayout(Layout):
         meta, rig = character.meta, character.rig
         cameras = rig.cameras(meta["size"], part.key, meta["seed"])
         mesh, fit = self.placed(character.mesh, cameras)
-        drawn = Drawn(part.key, part.split, mesh, cameras, meta, part.options["layers"])
+        drawn = DrawnCharacter(part.key, part.split, mesh, cameras, meta, part.options["layers"])
         facts = {**(self.write_views(drawn, out) or {})}
         if "changed" in part.options:
             facts["changed"] = part.options["changed"]
@@ -135,14 +135,14 @@ class ViewLayout(Layout):
         return {"frames": len(cameras), "fit": fit, "sources": meta["sources"], **facts}
 
     @abstractmethod
-    def write_views(self, drawn: Drawn, out: Path) -> Mapping[str, Any] | None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any] | None:
         """Write the files of a character's views into an empty folder; may return more facts."""
 
     def home(self, split: str, character: str) -> str:
         """Folder of a character's own files."""
         return f"{split}/{character}"
 
-    def write_layers(self, drawn: Drawn, view: SurfaceView, stem: str, out: Path) -> dict[str, str]:
+    def write_layers(self, drawn: DrawnCharacter, view: SurfaceView, stem: str, out: Path) -> dict[str, str]:
         """Write what `--layers` names as `stem` with the layer's name and suffix; returns names by layer."""
         names = {name: f"{stem}_{name}{VIEW_LAYERS[name].suffix}" for name in drawn.layers}
         for layer, name in names.items():

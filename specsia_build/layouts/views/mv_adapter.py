@@ -12,20 +12,21 @@ from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.media import caption
 from specsia_build.layouts.part import Written
 from specsia_build.layouts.views.checks import (
-    View,
+    CheckedView,
     check_depth,
     check_normals,
     check_silhouettes,
     check_sizes,
 )
 from specsia_build.layouts.views.encoding import decode_exr, decode_normals, encode_exr, picture, webp
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.rendering.mesh import Mesh
 
 _TARGETS, _REFERENCES = "ortho", "random"
 _REFERENCE_VIEWS = 6
 _REFERENCE_RIG = f"random:{_REFERENCE_VIEWS}@fov=40,elevation=-15..55,radius=2.2..2.6"
-_META, _LIST, _CAPTIONS = "meta.json", "list.json", "captions.json"
+_META = "meta.json"
+_LIST, _CAPTIONS = "list.json", "captions.json"
 _NOTHING = 65535.0  # Depth where nothing is seen
 _STEPS = f"""\
 data:
@@ -75,7 +76,7 @@ all. The trainer holds out {held_out}.
     def view_names(self, count: int) -> Sequence[str]:
         return [f"{k:04d}" for k in range(count)]
 
-    def write_views(self, drawn: Drawn, out: Path) -> Mapping[str, Any]:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any]:
         folder = out / self.home(drawn.split, drawn.id)
         for k, view in enumerate(drawn.views()):
             depth = np.where(view.shown, view.depth, np.float32(_NOTHING))
@@ -114,7 +115,7 @@ all. The trainer holds out {held_out}.
             color, normal, depth = (home / file for file in _files(name))
             distance = decode_exr(depth.read_bytes())[..., 0]
             shown = (picture(color, "RGBA")[..., 3] > 127) & (distance < _NOTHING)
-            views.append(View(f"{part.key}/{name}", camera, shown, np.where(shown, distance, 0)))
+            views.append(CheckedView(f"{part.key}/{name}", camera, shown, np.where(shown, distance, 0)))
             normals.append(decode_normals(picture(normal, "RGBA")))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)

@@ -14,9 +14,15 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import View, check_depth, check_silhouettes, check_sizes, scaled
+from specsia_build.layouts.views.checks import (
+    CheckedView,
+    check_depth,
+    check_silhouettes,
+    check_sizes,
+    scaled,
+)
 from specsia_build.layouts.views.encoding import grey16, picture
-from specsia_build.layouts.views.layout import Drawn, ViewLayout
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
 
 _TRANSFORMS = "transforms.json"
 _MILLIMETRES = 1000.0  # Levels of nerfstudio's depth in a unit
@@ -51,7 +57,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
 ```
 """
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         home = self.home(drawn.split, drawn.id)
         frames = []
         for k, view in enumerate(drawn.views()):
@@ -83,7 +89,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
         for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
             alpha = picture(home / "images" / f"{name}.png", "RGBA")[..., 3]
             depth = picture(home / "depths" / f"{name}.png", "I;16") / np.float32(_MILLIMETRES)
-            views.append(View(f"{part.key}/{name}", camera, (alpha > 127) & (depth > 0), depth))
+            views.append(CheckedView(f"{part.key}/{name}", camera, (alpha > 127) & (depth > 0), depth))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)
         yield from check_depth(views, self.scale)
@@ -121,7 +127,7 @@ as `r_N_normal.png`.
             raise UsageError(f"{self.name} has one fov for all views, unlike {rig.name}")
         return super().with_rig(rig)
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         home = self.home(drawn.split, drawn.id)
         frames: dict[str, list[Any]] = {"train": [], "val": [], "test": []}
         for k, view in enumerate(drawn.views()):
@@ -155,7 +161,7 @@ as `r_N_normal.png`.
         views = []
         for k, camera in enumerate(cameras):
             alpha = picture(home / _split(k) / f"r_{k}.png", "RGBA")[..., 3]
-            views.append(View(f"{part.key}/r_{k}", camera, alpha > 127))
+            views.append(CheckedView(f"{part.key}/r_{k}", camera, alpha > 127))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)
 

@@ -17,13 +17,13 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_BYTES, check_names
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Part, Pictures, Written
-from specsia_build.layouts.views.checks import View, check_depth, check_silhouettes, check_sizes
+from specsia_build.layouts.views.checks import CheckedView, check_depth, check_silhouettes, check_sizes
 from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.pictures.sheets import as_stored
 
 _STEPS = 'webdataset.WebDataset(sorted(glob("FOLDER/train/*.tar")), shardshuffle=100).decode("pil")'
-Sample = tuple[str, Mapping[str, bytes]]  # Key of a sample, and its files by suffix
+_Sample = tuple[str, Mapping[str, bytes]]  # Key of a sample, and its files by suffix
 
 
 class WebDatasetLayout(ViewLayout):
@@ -59,16 +59,16 @@ for sample in samples:
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         if "cameras" in part.options:
             return super().write(part, out)
-        samples: list[Sample] = []
+        samples: list[_Sample] = []
         for pictures in part:
             samples += _pairs(pictures)
         self._write_tar(part.split, part.key, samples, out)
         return {"frames": len(samples), "suffixes": sorted(samples[0][1])}
 
-    def write_views(self, drawn: Drawn, out: Path) -> Mapping[str, Any]:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any]:
         names = self.view_names(len(drawn.cameras))
         records = cameras_record(drawn.cameras, names)["views"]
-        samples: list[Sample] = []
+        samples: list[_Sample] = []
         for record, view in zip(records, drawn.views(), strict=True):
             facts = {"character": drawn.id, **record, "license": drawn.meta["license"]}
             files = {"color.png": png.encode(view.layers.color), "json": json.dumps(facts).encode()}
@@ -79,7 +79,7 @@ for sample in samples:
         self._write_tar(drawn.split, drawn.id, samples, out)
         return {"suffixes": sorted(samples[0][1])}
 
-    def _write_tar(self, split: str, key: str, samples: Iterable[Sample], out: Path) -> None:
+    def _write_tar(self, split: str, key: str, samples: Iterable[_Sample], out: Path) -> None:
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             for sample, files in samples:
@@ -126,7 +126,7 @@ for sample in samples:
         yield from _disagreements(views)
 
 
-def _pairs(pictures: Pictures) -> Iterator[Sample]:
+def _pairs(pictures: Pictures) -> Iterator[_Sample]:
     """The samples of a pair's rows."""
     for k, scalars in enumerate(pictures.meta.get("rows", ())):
         files = {"json": json.dumps(scalars).encode()}
@@ -159,7 +159,7 @@ def _disagreements(views: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
     for (key, files), camera in zip(views.items(), cameras.values(), strict=True):
         mask = as_stored(files["color.png"])[..., 3] > 127
         depth = decode_exr(files["depth.exr"]) if "depth.exr" in files else None
-        drawn.append(View(key, camera, mask if depth is None else mask & (depth > 0), depth))
+        drawn.append(CheckedView(key, camera, mask if depth is None else mask & (depth > 0), depth))
     yield from check_sizes(drawn)
     yield from check_silhouettes(drawn, 1.0)
     if all(view.depth is not None for view in drawn):

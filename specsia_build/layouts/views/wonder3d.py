@@ -10,9 +10,9 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import View, check_facing, check_silhouettes, check_sizes
+from specsia_build.layouts.views.checks import CheckedView, check_facing, check_silhouettes, check_sizes
 from specsia_build.layouts.views.encoding import decode_normals, picture
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.rendering.mesh import Mesh
 
 _VIEWS = ("front", "front_right", "right", "back", "left", "front_left")
@@ -58,7 +58,7 @@ replaced by `backup_scene`, which must be one of these.
     def view_names(self, count: int) -> Sequence[str]:
         return _VIEWS
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         folder = out / self.home(drawn.split, drawn.id)
         for name, view in zip(_VIEWS, drawn.views(), strict=True):
             alpha = view.layers.mask
@@ -83,7 +83,7 @@ replaced by `backup_scene`, which must be one of these.
             alpha = picture(home / f"rgb_000_{name}.png", "RGBA")[..., 3]
             if not np.array_equal(alpha, picture(home / f"mask_000_{name}.png", "L")):
                 yield f"mask_000_{name}.png is not the alpha of its picture"
-            views.append(View(f"{part.key}/{name}", camera, alpha > 127))
+            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
         yield from check_sizes(views)
         yield from check_silhouettes(views, 1.0)
         for name, view in zip(_VIEWS, views, strict=True):

@@ -12,9 +12,9 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import View, check_silhouettes, check_sizes, scaled
+from specsia_build.layouts.views.checks import CheckedView, check_silhouettes, check_sizes, scaled
 from specsia_build.layouts.views.encoding import picture
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 
 _LIST = "valid_paths.json"
 _FOV = float(np.rad2deg(2 * np.arctan(16 / 35)))  # A lens of 35 mm before a film of 32 mm
@@ -41,7 +41,7 @@ of views, for which the published configuration has 4. The trainer holds out {he
 ```
 """
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         folder = out / self.home(drawn.split, drawn.id)
         for k, view in enumerate(drawn.views()):
             write_bytes(folder / f"{k:03d}.png", png.encode(view.layers.color))
@@ -63,7 +63,7 @@ of views, for which the published configuration has 4. The trainer holds out {he
             ):
                 yield f"{part.key}/{name}.npy is not the matrix of its camera"
             alpha = picture(home / f"{name}.png", "RGBA")[..., 3]
-            views.append(View(f"{part.key}/{name}", camera, alpha > 127))
+            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)
 

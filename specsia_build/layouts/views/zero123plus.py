@@ -8,9 +8,9 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import View, check_silhouettes, check_sizes
+from specsia_build.layouts.views.checks import CheckedView, check_silhouettes, check_sizes
 from specsia_build.layouts.views.encoding import picture
-from specsia_build.layouts.views.layout import Drawn, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 
 _FOLDER = "rendering_zero123plus"
 _LIST = "lvis-annotations.json"
@@ -44,7 +44,7 @@ of 30 degrees. `SPLIT/{_LIST}` has the ids in one group. The trainer holds out {
     def home(self, split: str, character: str) -> str:
         return f"{split}/{_FOLDER}/{character}"
 
-    def write_views(self, drawn: Drawn, out: Path) -> None:
+    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         folder = out / self.home(drawn.split, drawn.id)
         for k, view in enumerate(drawn.views()):
             write_bytes(folder / f"{k:03d}.png", png.encode(view.layers.color))
@@ -61,6 +61,6 @@ of 30 degrees. `SPLIT/{_LIST}` has the ids in one group. The trainer holds out {
         views = []
         for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
             alpha = picture(folder / self.home(part.split, part.key) / f"{name}.png", "RGBA")[..., 3]
-            views.append(View(f"{part.key}/{name}", camera, alpha > 127))
+            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
         yield from check_sizes(views)
         yield from check_silhouettes(views, self.scale)
