@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from specsia_build.rendering.mesh import Mesh
 
 _VIEWS = ("front", "front_right", "right", "back", "left", "front_left")
 _LIST = "ids.json"
+_NO_NORMAL = 128  # Ground of normals: the level of 0
 _STEPS = f"""\
 train_dataset:  # and validation_dataset, validation_train_dataset
   root_dir: FOLDER/train
@@ -32,6 +34,7 @@ class Wonder3D(ViewLayout):
 
     name = "wonder3d"
     title = "six orthographic views with normals and masks, as Wonder3D reads them"
+    defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     rig = "wonder3d"
     fixed = True
     least = 65
@@ -40,9 +43,10 @@ class Wonder3D(ViewLayout):
     loading = f"""\
 `SPLIT/ID[:3]/ID/` has `rgb_000_VIEW.png` (RGBA), `mask_000_VIEW.png` (L) and `normals_000_VIEW.png` (RGB) \
 of {", ".join(_VIEWS)}; right is the viewer's right in the front picture. Normals are in the axes of each \
-view's own camera: red right, green up, blue to the viewer. The diagonal of the box is 1, and a picture \
-spans 1.35. `SPLIT/{_LIST}` lists the ids. Wonder3D holds out {held_out}; an object that cannot be read is \
-replaced by `backup_scene`, which must be one of these.
+view's own camera: red right, green up, blue to the viewer, on grey. The diagonal of the box is 1, and a \
+picture spans 1.35. `SPLIT/{_LIST}` lists the ids. Wonder3D holds out {held_out}; an object that cannot be \
+read is replaced by `backup_scene`, which must be one of these. 256 pixels are the published `img_wh`: from \
+larger pictures the reader makes normals that are longer than 1 at borders.
 
 ```yaml
 {_STEPS}
@@ -63,6 +67,8 @@ replaced by `backup_scene`, which must be one of these.
         for name, view in zip(_VIEWS, drawn.views(), strict=True):
             alpha = view.layers.mask
             normals = view.normal_picture(own_axes=True)[..., :3]
+            # The reader turns normals after it has mixed rims with the ground, where black is no vector.
+            normals[alpha == 0] = _NO_NORMAL
             pictures = {"rgb": view.layers.color, "mask": alpha, "normals": np.ascontiguousarray(normals)}
             for kind, pixels in pictures.items():
                 write_bytes(folder / f"{kind}_000_{name}.png", png.encode(pixels))
