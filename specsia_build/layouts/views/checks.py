@@ -15,11 +15,13 @@ from specsia_build.frame import Camera
 _CELLS = 56  # Cells on a side of the block that silhouettes carve
 _MOST_VIEWS = 16  # Views that carve it
 _LEAST_FILLED = 0.95  # Share of each silhouette that the carved block must fill
-_MOST_OFF = 0.05  # Share of a view's points that may contradict the next view
+_MOST_OFF = (
+    0.15  # Share of a view's points that may contradict the next one, as thin sides seen from behind do
+)
 _MOST_POINTS = 20_000  # Points of a view that are projected
 _TOLERANCE = 0.02  # Distance that counts as none, as a share of the figure's longest side
-_MOST_DEGREES = 25.0  # Median angle between normals and those of the depth
-_MOST_AWAY = 0.03  # Share of normals that may point away from the camera
+_MOST_DEGREES = 45.0  # Median angle between normals and those of the depth
+_MOST_AWAY = 0.1  # Share of normals that may point away from the camera
 _AWAY = -0.15  # Cosine below which one does
 _LEAST_PIXELS = 100  # Pixels from which on normals are judged
 

@@ -111,6 +111,8 @@ all. The trainer holds out {held_out}.
     def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
         home, views = folder / self.home(part.split, part.key), []
         normals = []
+        if (home / _META).read_bytes() != _meta(cameras, {"ortho_scale": cameras[0].width}):
+            yield f"{part.key}/{_META} has other cameras than it should"
         for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
             color, normal, depth = (home / file for file in _files(name))
             distance = decode_exr(depth.read_bytes())[..., 0]

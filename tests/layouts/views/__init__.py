@@ -1,0 +1,1 @@
+"""Layouts of views, exported from small figures."""

@@ -1,0 +1,224 @@
+"""Layouts of views: their files, their cameras against known numbers, faults, resumption, and bad input."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.trainers import FAULTS
+from specsia_build.dataset.checksums import file_sums
+from specsia_build.layouts.part import read_parts
+from specsia_build.layouts.registry import load_layout
+from specsia_build.layouts.views.encoding import decode_exr
+from specsia_build.layouts.writing import write_part
+from tests.commands import specsia
+from tests.shapes import write_folder
+
+HOMES = {
+    "wonder3d": (
+        "{}/0/0",
+        18,
+        {"rgb_000_front.png": "RGBA", "mask_000_left.png": "L", "normals_000_back.png": "RGB"},
+    ),
+    "instantmesh": (
+        "{}/rendering_random_32views/0",
+        98,
+        {"031.png": "RGBA", "031_normal.png": "RGBA", "000_depth.png": "L"},
+    ),
+    "zero123plus": ("{}/rendering_zero123plus/0", 7, {"000.png": "RGBA", "006.png": "RGBA"}),
+    "zero123": ("{}/0", 25, {"011.png": "RGBA"}),
+    "mv-adapter": ("{}/ortho/0/0", 31, {"color_0000.webp": "RGBA", "normal_0009.webp": "RGBA"}),
+    "openlrm": ("views/0", 66, {"rgba/031.png": "RGBA"}),
+    "nerfstudio": ("{}/0", 121, {"images/000.png": "RGBA", "depths/059.png": "I;16"}),
+    "blender": ("{}/0", 103, {"train/r_0.png": "RGBA", "test/r_9.png": "RGBA", "val/r_4.png": "RGBA"}),
+    "webdataset": ("{}", 1, {}),
+}
+"""Where a layout has the files of the figure 0, their number, and modes of some."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inline() -> Iterator[None]:
+    """Draw in this process, since starting workers takes longer than a few small figures."""
+    with patch(
+        "specsia_build.pipeline.export.drawn_in_processes", lambda *_: lambda tasks: enumerating(tasks)
+    ):
+        yield
+
+
+def enumerating(tasks: Any) -> Iterator[Any]:
+    yield from enumerate(map(write_part, tasks))
+
+
+def export(where: object, layout: str, out: Path, *more: object, code: int = 0) -> Any:
+    ran = specsia("export", where, "--layout", layout, "--out", out, "--json", *more, code=code)
+    return json.loads(ran.stdout) if ran.stdout.startswith("{") else ran.stderr
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("views") / "figures", 3)
+
+
+@pytest.fixture(scope="module", params=HOMES)
+def exported(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / request.param
+    more = ("--layers", "depth,normal,part,lit") if request.param == "webdataset" else ()
+    export(source, request.param, out, "--size", 96, *more)
+    return out
+
+
+def test_files_and_faults(exported: Path, tmp_path: Path) -> None:
+    specsia("verify", exported)
+    layout, parts = load_layout(exported.name), [*read_parts(exported / "parts.jsonl")]
+    home, count, modes = HOMES[exported.name]
+    (part,) = (part for part in parts if part.key == "0")
+    folder = exported / home.format(part.split)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) == count
+    for name, mode in modes.items():
+        with Image.open(folder / name) as image:
+            assert (image.mode, image.size) == (mode, (96, 96))
+    for name, spoil in FAULTS.get(exported.name, {}).items():
+        shutil.copytree(exported, tmp_path / name)
+        spoil(tmp_path / name)
+        assert [*layout.check_part(tmp_path / name, part)], name
+
+
+def test_cameras_have_known_numbers(source: Path, tmp_path: Path) -> None:
+    small = ("--size", 64, "--limit", 1)
+    export(source, "mv-adapter", tmp_path / "ortho", *small)
+    (meta,) = (tmp_path / "ortho").glob("*/ortho/0/0/meta.json")
+    places = {
+        place["index"]: np.array(place["transform_matrix"])
+        for place in json.loads(meta.read_text())["locations"]
+    }
+    assert np.allclose(
+        places["0000"], [[1, 0, 0, 0], [0, 0, -1, -1.8], [0, 1, 0, 0], [0, 0, 0, 1]], atol=1e-9
+    )
+    assert np.allclose(places["0001"], [[0, 0, 1, 1.8], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]], atol=1e-9)
+    export(source, "nerfstudio", tmp_path / "scene", *small, "--cameras", "ring:4@fov=90,radius=2,rows=32")
+    (transforms,) = (tmp_path / "scene").glob("*/0/transforms.json")
+    frames = json.loads(transforms.read_text())["frames"]
+    lens = np.array([[f[name] for name in ("fl_x", "fl_y", "cx", "cy", "w", "h")] for f in frames])
+    assert np.allclose(lens, [32, 32, 32, 16, 64, 32])
+    # The nose is nearest to the frontal camera, at -Y; the figure is as deep as it is long in the side view.
+    depth = np.asarray(Image.open(transforms.parent / "depths" / "000.png")).astype(float)
+    assert 2000 - 500 < depth[depth > 0].min() < 2000 < depth.max() + 250
+    # Written cameras are read again, and give the same pictures.
+    cameras = tmp_path / "scene" / "cameras.json"
+    export(source, "nerfstudio", tmp_path / "again", "--limit", 1, "--cameras", cameras)
+    (picture,) = (tmp_path / "again").glob("*/0/images/001.png")
+    assert picture.read_bytes() == (transforms.parent / "images" / "001.png").read_bytes()
+    export(source, "instantmesh", tmp_path / "mesh", *small)
+    (poses,) = (tmp_path / "mesh").rglob("cameras.npz")
+    matrices = np.load(poses)["cam_poses"]
+    # World to camera: the origin is in front of all cameras, 4 units away.
+    assert np.allclose(matrices[:, :, 3], [0, 0, -4], atol=1e-9)
+
+
+def test_layers_of_a_sample(source: Path, tmp_path: Path) -> None:
+    layers = "depth,normal,position,part,material,lit"
+    more = ("--limit", 1, "--size", 64, "--cameras", "ring:2", "--layers", layers)
+    for name in ("tars", "again"):
+        export(source, "webdataset", tmp_path / name, *more)
+    assert file_sums(tmp_path / "tars") == file_sums(tmp_path / "again")
+    (path,) = (tmp_path / "tars").glob("*/0.tar")
+    with tarfile.open(path) as archive:
+        files = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+    assert {name.partition(".")[0] for name in files} == {"0-000", "0-001"}
+    kinds = {
+        "color.png",
+        "depth.exr",
+        "json",
+        "lit.png",
+        "material.png",
+        "normal.png",
+        "part.png",
+        "position.exr",
+    }
+    assert {name.partition(".")[2] for name in files} == kinds
+    alpha = np.asarray(Image.open(io.BytesIO(files["0-000.color.png"])))[..., 3]
+    depth, position = decode_exr(files["0-000.depth.exr"]), decode_exr(files["0-000.position.exr"])
+    record = json.loads(files["0-000.json"])
+    away = record["c2w"][1][3]
+    inner = alpha == 255
+    assert np.allclose(position[inner][:, 1] - away, depth[inner], atol=1e-5)
+    numbers = np.asarray(Image.open(io.BytesIO(files["0-000.part.png"]))).reshape(64, 64, -1)
+    assert len(np.unique(numbers[inner], axis=0)) == 7 and not numbers[alpha == 0].any()
+    export(source, "zero123", tmp_path / "none", *more, code=2)
+
+
+def test_what_is_there_is_kept(source: Path, tmp_path: Path) -> None:
+    figures, out = tmp_path / "figures", tmp_path / "out"
+    shutil.copytree(source, figures)
+    (figures / "bad.obj").write_text("v 0 0 nan\n")
+    small = ("--size", 32, "--cameras", "random:2@fov=40")
+    guess = export(figures, "zero123", out, *small, "--dry-run")
+    assert (guess["characters"], guess["files"]) == (4, 20) and guess["bytes"] > 4000 and not out.exists()
+    ran = export(figures, "zero123", out, *small, code=1)
+    assert (ran["parts"], ran["kept"], len(ran["left_out"])) == (3, 0, 1) and "bad" in ran["left_out"][0]
+    specsia("verify", out)
+    before = file_sums(out)
+    assert export(figures, "zero123", out, *small, code=1)["kept"] == 3 and file_sums(out) == before
+    shutil.copy(figures / "0.obj", figures / "1.obj")
+    assert export(figures, "zero123", out, *small, code=1)["kept"] == 2
+    changed = {name for name, digest in file_sums(out).items() if before.get(name) != digest}
+    assert any("/1/" in name for name in changed) and not any(
+        "/0/" in name or "/2/" in name for name in changed
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "more"),
+    [
+        ("zero123", ("--cameras", "ring:4")),
+        ("zero123", ("--cameras", "ring:0")),
+        ("zero123", ("--cameras", "ring:4@fov=180")),
+        ("zero123", ("--cameras", "ring:4@fov=40,radius=0.3")),
+        ("zero123", ("--cameras", "nan.json")),
+        ("zero123", ("--cameras", "ring:4@fov=40,rows=32")),
+        ("zero123", ("--strict",)),
+        ("instantmesh", ("--cameras", "sphere:31@fov=50")),
+        ("instantmesh", ("--cameras", "sphere:32@fov=40")),
+        ("wonder3d", ("--cameras", "ring:6")),
+        ("blender", ("--cameras", "sphere:9")),
+        ("nerfstudio", ("--layers", "shine")),
+        ("wonder3d", ("--backend", "relief")),
+        ("specsia-15k", ()),
+    ],
+)
+def test_bad_requests(
+    source: Path, layout: str, more: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    view = '{"name": "a", "size": [64, 64], "fov_deg": 40, "c2w": [[1,0,0,NaN],[0,0,-1,-2],[0,1,0,0]]}'
+    Path("nan.json").write_text(f'{{"kind": "specsia-cameras", "version": 1, "views": [{view}]}}')
+    sentence = export(source, layout, tmp_path / "out", *more, "--limit", 1, code=2)
+    assert len(sentence.strip().splitlines()) == 1 and not (tmp_path / "out").exists()
+
+
+def test_pairs_as_rows_of_difix(dataset: Path, tmp_path: Path) -> None:
+    export(dataset, "difix", tmp_path / "difix", "--backend", "fat")
+    rows = json.loads((tmp_path / "difix" / "data.json").read_text())
+    assert {split: len(listed) for split, listed in rows.items()} == {"train": 4, "validation": 4, "test": 4}
+    for row in rows["train"].values():
+        for kind in ("image", "target_image", "ref_image"):
+            with Image.open(tmp_path / "difix" / row[kind]) as picture:
+                assert (picture.mode, picture.size) == ("RGB", (171, 96)) and picture.getpixel((0, 0)) == (
+                    255,
+                ) * 3
+    specsia("verify", tmp_path / "difix")
+    export(dataset, "webdataset", tmp_path / "tars", "--backend", "fat")
+    specsia("verify", tmp_path / "tars")
+    refused = export(dataset, "wonder3d", tmp_path / "none", "--backend", "fat", code=2)
+    assert "drawn from characters" in refused
