@@ -66,6 +66,13 @@ def check_sizes(views: Sequence[CheckedView]) -> Iterator[str]:
             yield f"{view.name} shows nothing"
 
 
+def check_geometry(views: Sequence[CheckedView], longest: float) -> Iterator[str]:
+    """Yield views that contradict others by their silhouettes or, where all have it, by their depth."""
+    yield from check_silhouettes(views, longest)
+    if all(view.depth is not None for view in views):
+        yield from check_depth(views, longest)
+
+
 def check_depth(views: Sequence[CheckedView], longest: float) -> Iterator[str]:
     """Yield views whose points, by their depth, contradict the silhouette or the depth of the next view."""
     tolerance = _TOLERANCE * longest

@@ -1,26 +1,18 @@
 """The layout `instantmesh`: 32 perspective views with normals of the frame and depth of 8 bits."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from specsia_build import npz, png
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
-from specsia_build.layouts.layout import json_text
-from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import (
-    CheckedView,
-    check_depth,
-    check_facing,
-    check_silhouettes,
-    check_sizes,
-    scaled,
-)
+from specsia_build.layouts.views.checks import scaled
 from specsia_build.layouts.views.encoding import decode_normals, picture
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
 
 _FOLDER = "rendering_random_32views"
 _LIST = "filtered_obj_name.json"
@@ -41,6 +33,10 @@ class InstantMesh(ViewLayout):
     views: ClassVar[int | None] = _VIEWS
     fov: ClassVar[float | None] = 50.0
     perspective = True
+    per_view: ClassVar[Sequence[str]] = ("{}.png", "{}_normal.png", "{}_depth.png")
+    per_character: ClassVar[Sequence[str]] = (_CAMERAS,)
+    list_file = _LIST
+    coarse = True
     scale = 2.0
     steps = _STEPS
     loading = f"""\
@@ -67,29 +63,15 @@ class InstantMesh(ViewLayout):
         poses = np.stack([scaled(camera, self.scale).w2c()[:3] for camera in drawn.cameras])
         write_bytes(folder / _CAMERAS, npz.encode_named({"cam_poses": poses}))
 
-    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        for split, ids in by_split(parts).items():
-            yield f"{split}/{_LIST}", json_text({"good_objs": ids})
+    def listed(self, characters: list[str]) -> Any:
+        return {"good_objs": characters}
 
-    def expected(self, part: Written) -> Mapping[str, int]:
-        home, views = self.home(part.split, part.key), self.view_names(_VIEWS)
-        names = [f"{home}/{view}{kind}.png" for view in views for kind in ("", "_normal", "_depth")]
-        return dict.fromkeys([*names, f"{home}/{_CAMERAS}"], 0)
-
-    def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
-        home = folder / self.home(part.split, part.key)
+    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
         with np.load(home / _CAMERAS, allow_pickle=False) as arrays:
-            poses = arrays["cam_poses"]
-        if not np.allclose(poses, [camera.w2c()[:3] for camera in cameras], atol=1e-6):
-            yield f"{part.key}/{_CAMERAS} has other cameras than it should"
-            return
-        views = []
-        for name, camera in zip(self.view_names(_VIEWS), cameras, strict=True):
-            alpha = picture(home / f"{name}.png", "RGBA")[..., 3]
-            depth = picture(home / f"{name}_depth.png", "L") * np.float32(_DEEPEST / 255)
-            views.append(CheckedView(f"{part.key}/{name}", camera, (alpha > 127) & (depth > 0), depth))
-        yield from check_sizes(views)
-        yield from check_silhouettes(views, self.scale)
-        yield from check_depth(views, self.scale)
-        for name, view in zip(self.view_names(_VIEWS), views, strict=True):
-            yield from check_facing(view, decode_normals(picture(home / f"{name}_normal.png", "RGBA")))
+            yield _CAMERAS, arrays["cam_poses"], [camera.w2c()[:3] for camera in cameras]
+
+    def depth(self, home: Path, view: str) -> Floats | Doubles | None:
+        return picture(home / f"{view}_depth.png", "L") * np.float32(_DEEPEST / 255)
+
+    def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
+        return decode_normals(picture(home / f"{view}_normal.png", "RGBA"))

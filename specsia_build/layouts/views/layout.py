@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.cameras.records import CAMERAS_FILE, cameras_json, cameras_of
 from specsia_build.cameras.rigs import CameraRig, parse_rig
 from specsia_build.config import BuildConfig
@@ -20,10 +21,17 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, normalise
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
-from specsia_build.layouts.layout import Layout, Shows
+from specsia_build.layouts.layout import Layout, Shows, json_text
 from specsia_build.layouts.part import Facts, Part, Parts, Pictures, Written
-from specsia_build.layouts.views.checks import scaled
-from specsia_build.layouts.views.encoding import VIEW_LAYERS
+from specsia_build.layouts.views.checks import (
+    CheckedView,
+    check_facing,
+    check_geometry,
+    check_normals,
+    check_sizes,
+    scaled,
+)
+from specsia_build.layouts.views.encoding import VIEW_LAYERS, picture
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.surface import SurfaceView, surface_views
 
@@ -81,6 +89,11 @@ class ViewLayout(Layout):
     square: ClassVar[bool] = True  # Whether they have none for other shapes and principal points
     scale: ClassVar[float] = 1.0  # See above
     more_layers: ClassVar[bool] = False  # Whether it has a place for the layers of `--layers`
+    # See `view_files`; `{}` is the view's name
+    per_view: ClassVar[Sequence[str]] = ("{}.png",)
+    per_character: ClassVar[Sequence[str]] = ()  # Names of its other files there
+    list_file: ClassVar[str | None] = None  # Name of a split's list of characters
+    coarse: ClassVar[bool] = False  # Whether depth has too few levels for normals to be compared with it
     least: ClassVar[int] = 1  # Names that the list of `train` needs for the trainer to train on one
     held_out: ClassVar[str] = ""  # What the trainer holds out of that list
     steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
@@ -142,6 +155,26 @@ class ViewLayout(Layout):
         """Folder of a character's own files."""
         return f"{split}/{character}"
 
+    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
+        if self.list_file is not None:
+            for split, keys in by_split(parts).items():
+                yield f"{split}/{self.list_file}", json_text(self.listed(keys))
+
+    def listed(self, characters: list[str]) -> Any:
+        """What the list of a split holds."""
+        return characters
+
+    def expected(self, part: Written) -> Mapping[str, int]:
+        names = [*self.per_character]
+        for view in self.view_names(part.facts["frames"]):
+            names += self.view_files(view)
+        home = self.home(part.split, part.key)
+        return dict.fromkeys((f"{home}/{name}" for name in names), 0)
+
+    def view_files(self, view: str) -> list[str]:
+        """Names of a view's files below its character's folder, the RGBA picture first."""
+        return [name.format(view) for name in self.per_view]
+
     def write_layers(self, drawn: DrawnCharacter, view: SurfaceView, stem: str, out: Path) -> dict[str, str]:
         """Write what `--layers` names as `stem` with the layer's name and suffix; returns names by layer."""
         names = {name: f"{stem}_{name}{VIEW_LAYERS[name].suffix}" for name in drawn.layers}
@@ -191,7 +224,36 @@ class ViewLayout(Layout):
 
     def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
         """Check a part that has all its files; the cameras are in units of the files."""
+        home, names = folder / self.home(part.split, part.key), self.view_names(len(cameras))
+        for name, given, wanted in self.matrices(home, cameras):
+            if not np.allclose(given, wanted, atol=1e-6):
+                yield f"{part.key}/{name} has other cameras than it should"
+        views = []
+        for name, camera in zip(names, cameras, strict=True):
+            mask = picture(home / self.view_files(name)[0], "RGBA")[..., 3] > 127
+            depth = self.depth(home, name)
+            mask = mask if depth is None else mask & (depth > 0)
+            views.append(CheckedView(f"{part.key}/{name}", camera, mask, depth))
+        problems = [*check_sizes(views)]
+        yield from problems or check_geometry(views, self.scale)
+        for name, view in zip(names, views, strict=True):
+            normals = self.normals(home, name, view.camera)
+            if normals is not None:
+                yield from check_facing(view, normals)
+            if normals is not None and view.depth is not None and not self.coarse:
+                yield from check_normals(view, normals)
+
+    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
+        """Yield the files of a character that hold numbers of cameras, these, and what they should be."""
         return iter(())
+
+    def depth(self, home: Path, view: str) -> Floats | Doubles | None:
+        """Depth of a view in units of the files, 0 where nothing is; None if the layout has none."""
+        return None
+
+    def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
+        """Normals of a view in the frame; None if the layout has none."""
+        return None
 
 
 def by_split(parts: Any) -> dict[str, list[str]]:

@@ -6,20 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from specsia_build.arrays import Doubles, Floats
+from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.media import caption
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import (
-    CheckedView,
-    check_depth,
-    check_normals,
-    check_silhouettes,
-    check_sizes,
-)
 from specsia_build.layouts.views.encoding import decode_exr, decode_normals, encode_exr, picture, webp
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
 from specsia_build.rendering.mesh import Mesh
 
 _TARGETS, _REFERENCES = "ortho", "random"
@@ -51,6 +46,9 @@ class MVAdapter(ViewLayout):
     defaults: ClassVar[Mapping[str, Any]] = {"size": 768}
     rig = "mv-adapter"
     fixed = True
+    per_view: ClassVar[Sequence[str]] = ("color_{}.webp", "normal_{}.webp", "depth_{}.exr")
+    per_character: ClassVar[Sequence[str]] = (_META,)
+    list_file = _LIST
     least = 9
     held_out = "the last 8 of the list"
     steps = _STEPS
@@ -94,40 +92,28 @@ all. The trainer holds out {held_out}.
         return {"caption": caption({"character": drawn.id, "clip": {"origin": ""}})}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
+        captions: dict[str, dict[str, str]] = {}
         listed = [*parts]
-        for split, ids in by_split(listed).items():
-            captions = {part.key: part.facts["caption"] for part in listed if part.split == split}
-            yield f"{split}/{_LIST}", json_text(ids)
-            yield f"{split}/{_CAPTIONS}", json_text(captions)
+        for part in listed:
+            captions.setdefault(part.split, {})[part.key] = part.facts["caption"]
+        yield from ((f"{split}/{_CAPTIONS}", json_text(texts)) for split, texts in captions.items())
+        yield from super().whole(listed)
 
     def expected(self, part: Written) -> Mapping[str, int]:
-        home, references = (self.home(part.split, part.key, root) for root in (_TARGETS, _REFERENCES))
-        names = [f"{home}/{_META}", f"{references}/{_META}"]
-        names += [f"{references}/color_{k:04d}.webp" for k in range(_REFERENCE_VIEWS)]
-        for view in self.view_names(part.facts["frames"]):
-            names += [f"{home}/{file}" for file in _files(view)]
-        return dict.fromkeys(names, 0)
+        home = self.home(part.split, part.key, _REFERENCES)
+        names = [_META, *(f"color_{k:04d}.webp" for k in range(_REFERENCE_VIEWS))]
+        return {**super().expected(part), **dict.fromkeys((f"{home}/{name}" for name in names), 0)}
 
-    def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
-        home, views = folder / self.home(part.split, part.key), []
-        normals = []
-        if (home / _META).read_bytes() != _meta(cameras, {"ortho_scale": cameras[0].width}):
-            yield f"{part.key}/{_META} has other cameras than it should"
-        for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
-            color, normal, depth = (home / file for file in _files(name))
-            distance = decode_exr(depth.read_bytes())[..., 0]
-            shown = (picture(color, "RGBA")[..., 3] > 127) & (distance < _NOTHING)
-            views.append(CheckedView(f"{part.key}/{name}", camera, shown, np.where(shown, distance, 0)))
-            normals.append(decode_normals(picture(normal, "RGBA")))
-        yield from check_sizes(views)
-        yield from check_silhouettes(views, self.scale)
-        yield from check_depth(views, self.scale)
-        for view, given in zip(views, normals, strict=True):
-            yield from check_normals(view, given)
+    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
+        places = read_json(home / _META, _META)["locations"]
+        yield _META, [place["transform_matrix"] for place in places], [camera.c2w() for camera in cameras]
 
+    def depth(self, home: Path, view: str) -> Floats | Doubles | None:
+        depth = decode_exr((home / f"depth_{view}.exr").read_bytes())[..., 0]
+        return np.where(depth < _NOTHING, depth, np.float32(0))
 
-def _files(view: str) -> tuple[str, str, str]:
-    return f"color_{view}.webp", f"normal_{view}.webp", f"depth_{view}.exr"
+    def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
+        return decode_normals(picture(home / f"normal_{view}.webp", "RGBA"))
 
 
 def _meta(cameras: Sequence[Camera], lens: Mapping[str, float]) -> bytes:

@@ -1,8 +1,8 @@
 """The layout `openlrm`: 32 perspective views of one lens, each with its camera-to-world matrix."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import CheckedView, check_silhouettes, check_sizes, scaled
-from specsia_build.layouts.views.encoding import picture
+from specsia_build.layouts.views.checks import scaled
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.layouts.views.zero123 import npy
 
@@ -38,6 +37,8 @@ class OpenLRM(ViewLayout):
     rig = f"random:32@fov={_FOV:.6f},radius=0.95..1.3"
     views: ClassVar[int | None] = 32
     perspective = True
+    per_view: ClassVar[Sequence[str]] = ("rgba/{}.png", "pose/{}.npy")
+    per_character: ClassVar[Sequence[str]] = (_LENS,)
     scale = 2.0
     steps = _STEPS
     loading = f"""\
@@ -66,23 +67,11 @@ a folder that is missing ends an epoch.
         for split, name in _LISTS.items():
             yield name, json_text(lists.get(split, []))
 
-    def expected(self, part: Written) -> Mapping[str, int]:
-        home, views = self.home(part.split, part.key), self.view_names(part.facts["frames"])
-        names = [f"{home}/{kind}" for view in views for kind in (f"rgba/{view}.png", f"pose/{view}.npy")]
-        return dict.fromkeys([*names, f"{home}/{_LENS}"], 0)
-
-    def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
-        home, views = folder / self.home(part.split, part.key), []
-        if not np.allclose(np.load(home / _LENS, allow_pickle=False), _lens(cameras[0])):
-            yield f"{part.key}/{_LENS} is not the lens of its cameras"
-        for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
-            pose = np.load(home / "pose" / f"{name}.npy", allow_pickle=False)
-            if not np.allclose(pose, camera.c2w()[:3], atol=1e-6):
-                yield f"{part.key}/pose/{name}.npy is not the matrix of its camera"
-            alpha = picture(home / "rgba" / f"{name}.png", "RGBA")[..., 3]
-            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
-        yield from check_sizes(views)
-        yield from check_silhouettes(views, self.scale)
+    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
+        yield _LENS, np.load(home / _LENS, allow_pickle=False), _lens(cameras[0])
+        for view, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
+            name = f"pose/{view}.npy"
+            yield name, np.load(home / name, allow_pickle=False), camera.c2w()[:3]
 
 
 def _lens(camera: Camera) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_BYTES, check_names
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Part, Pictures, Written
-from specsia_build.layouts.views.checks import CheckedView, check_depth, check_silhouettes, check_sizes
+from specsia_build.layouts.views.checks import CheckedView, check_geometry, check_sizes
 from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.pictures.sheets import as_stored
@@ -160,7 +160,5 @@ def _disagreements(views: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
         mask = as_stored(files["color.png"])[..., 3] > 127
         depth = decode_exr(files["depth.exr"]) if "depth.exr" in files else None
         drawn.append(CheckedView(key, camera, mask if depth is None else mask & (depth > 0), depth))
-    yield from check_sizes(drawn)
-    yield from check_silhouettes(drawn, 1.0)
-    if all(view.depth is not None for view in drawn):
-        yield from check_depth(drawn, 1.0)
+    problems = [*check_sizes(drawn)]
+    yield from problems or check_geometry(drawn, 1.0)

@@ -1,19 +1,18 @@
 """The layout `wonder3d`: six orthographic views with masks and normals of each view's own camera."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from specsia_build import png
+from specsia_build.arrays import Doubles
 from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
-from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import CheckedView, check_facing, check_silhouettes, check_sizes
 from specsia_build.layouts.views.encoding import decode_normals, picture
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
 from specsia_build.rendering.mesh import Mesh
 
 _VIEWS = ("front", "front_right", "right", "back", "left", "front_left")
@@ -37,6 +36,8 @@ class Wonder3D(ViewLayout):
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     rig = "wonder3d"
     fixed = True
+    per_view: ClassVar[Sequence[str]] = ("rgb_000_{}.png", "mask_000_{}.png", "normals_000_{}.png")
+    list_file = _LIST
     least = 65
     held_out = "the last 32 or 64 of the list, in an order that differs from run to run"
     steps = _STEPS
@@ -73,25 +74,14 @@ larger pictures the reader makes normals that are longer than 1 at borders.
             for kind, pixels in pictures.items():
                 write_bytes(folder / f"{kind}_000_{name}.png", png.encode(pixels))
 
-    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        for split, ids in by_split(parts).items():
-            yield f"{split}/{_LIST}", json_text(ids)
-
-    def expected(self, part: Written) -> Mapping[str, int]:
-        home = self.home(part.split, part.key)
-        names = (f"{home}/{kind}_000_{view}.png" for kind in ("rgb", "mask", "normals") for view in _VIEWS)
-        return dict.fromkeys(names, 0)
+    def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
+        own = decode_normals(picture(home / f"normals_000_{view}.png", "RGB"))
+        return np.asarray(own @ camera.c2w()[:3, :3].T)
 
     def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
         home = folder / self.home(part.split, part.key)
-        views = []
-        for name, camera in zip(_VIEWS, cameras, strict=True):
-            alpha = picture(home / f"rgb_000_{name}.png", "RGBA")[..., 3]
-            if not np.array_equal(alpha, picture(home / f"mask_000_{name}.png", "L")):
-                yield f"mask_000_{name}.png is not the alpha of its picture"
-            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
-        yield from check_sizes(views)
-        yield from check_silhouettes(views, 1.0)
-        for name, view in zip(_VIEWS, views, strict=True):
-            levels = picture(home / f"normals_000_{name}.png", "RGB")
-            yield from check_facing(view, decode_normals(levels) @ view.camera.c2w()[:3, :3].T)
+        for view in _VIEWS:
+            alpha = picture(home / f"rgb_000_{view}.png", "RGBA")[..., 3]
+            if not np.array_equal(alpha, picture(home / f"mask_000_{view}.png", "L")):
+                yield f"{part.key}/mask_000_{view}.png is not the alpha of its picture"
+        yield from super().check_views(folder, part, cameras)

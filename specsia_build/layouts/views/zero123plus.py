@@ -1,16 +1,11 @@
 """The layout `zero123plus`: a frontal view and six at the azimuths and elevations of Zero123++ 1.2."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from specsia_build import png
 from specsia_build.files.writing import write_bytes
-from specsia_build.frame import Camera
-from specsia_build.layouts.layout import json_text
-from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import CheckedView, check_silhouettes, check_sizes
-from specsia_build.layouts.views.encoding import picture
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
 
 _FOLDER = "rendering_zero123plus"
 _LIST = "lvis-annotations.json"
@@ -28,6 +23,7 @@ class Zero123Plus(ViewLayout):
     title = "a frontal view and the six of Zero123++ 1.2, as InstantMesh's fine-tuning reads them"
     rig = "zero123plus"
     fixed = True
+    list_file = _LIST
     least = 17
     held_out = "the last 16 of the list"
     steps = _STEPS
@@ -49,18 +45,5 @@ of 30 degrees. `SPLIT/{_LIST}` has the ids in one group. The trainer holds out {
         for k, view in enumerate(drawn.views()):
             write_bytes(folder / f"{k:03d}.png", png.encode(view.layers.color))
 
-    def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        for split, ids in by_split(parts).items():
-            yield f"{split}/{_LIST}", json_text({_GROUP: ids})
-
-    def expected(self, part: Written) -> Mapping[str, int]:
-        home = self.home(part.split, part.key)
-        return dict.fromkeys((f"{home}/{name}.png" for name in self.view_names(part.facts["frames"])), 0)
-
-    def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
-        views = []
-        for name, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
-            alpha = picture(folder / self.home(part.split, part.key) / f"{name}.png", "RGBA")[..., 3]
-            views.append(CheckedView(f"{part.key}/{name}", camera, alpha > 127))
-        yield from check_sizes(views)
-        yield from check_silhouettes(views, self.scale)
+    def listed(self, characters: list[str]) -> Any:
+        return {_GROUP: characters}
