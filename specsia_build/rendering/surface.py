@@ -67,11 +67,6 @@ class SurfaceView:
         """(H, W, 3) float32, unit normals in the frame, on the side that is seen; 0 where there is none."""
         return self._filled[1]
 
-    @property
-    def camera_normal(self) -> Floats:
-        """(H, W, 3) float32, the same in the camera's axes: x right, y up, z towards the viewer."""
-        return np.asarray(self.normal @ self.camera.c2w()[:3, :3].astype(np.float32))
-
     def normal_picture(self, *, own_axes: bool = False) -> Pixels:
         """(H, W, 4) uint8, normals -1 to 1 as 0 to 255, with the colour's alpha; 0 where that is 0.
 

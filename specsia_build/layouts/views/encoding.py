@@ -12,6 +12,9 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.dataset.layers import LABEL, LAYERS
+from specsia_build.errors import SpecsiaError
+from specsia_build.files.records import parse_json
+from specsia_build.pictures.sheets import as_stored
 from specsia_build.rendering.surface import SurfaceView
 
 _MOST_PIXELS = 1 << 24  # Pixels of an EXR that is read
@@ -72,6 +75,20 @@ def picture(file: Path | io.BytesIO, mode: str) -> NDArray[np.integer]:
 def decode_normals(levels: NDArray[np.integer]) -> Doubles:
     """Vectors (H, W, 3) of a picture of normals."""
     return np.asarray(levels[..., :3] / 127.5 - 1.0)
+
+
+def problem_of(name: str, data: bytes) -> str | None:
+    """Why a file of a view (PNG, EXR or JSON, by its name's end) cannot be decoded; None if it can."""
+    try:
+        if name.endswith(".png"):
+            as_stored(data)
+        elif name.endswith(".exr"):
+            decode_exr(data)
+        else:
+            parse_json(data, "it")
+    except (ValueError, SpecsiaError) as error:
+        return f"cannot be decoded: {error}"
+    return None
 
 
 class ViewLayer(NamedTuple):

@@ -31,7 +31,7 @@ from specsia_build.layouts.views.checks import (
     check_sizes,
     scaled,
 )
-from specsia_build.layouts.views.encoding import VIEW_LAYERS, picture
+from specsia_build.layouts.views.encoding import VIEW_LAYERS, picture, problem_of
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.surface import SurfaceView, surface_views
 
@@ -201,7 +201,8 @@ class ViewLayout(Layout):
         if frames > MOST_PICTURES:
             yield f"{part.key} has more than {MOST_PICTURES} views"
             return
-        problems = list(check_names(part, self.files(part)))
+        files = self.files(part)
+        problems = list(check_names(part, files))
         yield from problems
         if not problems:
             cameras = [scaled(camera, self.scale) for camera in self.cameras(folder, part)]
@@ -209,6 +210,9 @@ class ViewLayout(Layout):
                 yield f"{part.key} has {frames} views of {plural(len(cameras), 'camera')}"
                 return
             yield from self.check_views(folder, part, cameras)
+            for name in sorted(files.difference(self.expected(part) or ())):
+                if problem := problem_of(name, (folder / name).read_bytes()):
+                    yield f"{name} {problem}"
 
     def files(self, part: Written) -> set[str]:
         """Names of all files that a part should have."""

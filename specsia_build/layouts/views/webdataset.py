@@ -11,14 +11,13 @@ from specsia_build import png
 from specsia_build.cameras.records import cameras_of, cameras_record
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
-from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_BYTES, check_names
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.layouts.views.checks import CheckedView, check_geometry, check_sizes
-from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr
+from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr, problem_of
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.pictures.sheets import as_stored
 
@@ -111,7 +110,7 @@ for sample in samples:
         with tarfile.open(folder / name, "r:") as archive:
             for member in archive:
                 key, _, suffix = member.name.partition(".")
-                if not member.isreg() or member.size > MOST_BYTES:
+                if not member.isreg() or member.issparse() or member.size > MOST_BYTES:
                     yield f"{name} has {member.name}, which is no file of a sample"
                     return
                 stream = archive.extractfile(member)
@@ -122,7 +121,9 @@ for sample in samples:
             yield f"{name} has other samples than it should"
             return
         for key, files in views.items():
-            yield from (f"{key}.{suffix} of {name} {problem}" for suffix, problem in _problems(files))
+            for suffix, data in files.items():
+                if problem := problem_of(suffix, data):
+                    yield f"{key}.{suffix} of {name} {problem}"
         yield from _disagreements(views)
 
 
@@ -133,20 +134,6 @@ def _pairs(pictures: Pictures) -> Iterator[_Sample]:
         for column in schema.IMAGE_COLUMNS:
             files[f"{column}.png"] = pictures.raw(column, k)
         yield f"{pictures.meta['id']}-{k:03d}", files
-
-
-def _problems(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    """Suffixes of files of a sample that cannot be decoded, and why."""
-    for suffix, data in files.items():
-        try:
-            if suffix.endswith(".png"):
-                as_stored(data)
-            elif suffix.endswith(".exr"):
-                decode_exr(data)
-            else:
-                parse_json(data, "it")
-        except (ValueError, SpecsiaError) as error:
-            yield suffix, f"cannot be decoded: {error}"
 
 
 def _disagreements(views: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
