@@ -25,6 +25,7 @@ PosFrame = Literal["character", "view"]
 LowIou = Literal["quarantine", "keep"]
 ExecutorName = Literal["local", "ray"]
 Keep = Literal["all", "none"]
+LayerName = Literal["depth", "normal", "position", "part", "material", "albedo", "lit"]
 RendererName = Literal["cycles", "fast", "pyrender"]
 """Values of settings; `Keep`: which artefacts stay after packing."""
 
@@ -114,6 +115,7 @@ class BuildConfig:
     views: _Views = 10
     # A rig or a file of cameras, see `cameras.rigs`, which decides `views`; None for a ring of as many
     cameras: str | None = None
+    layers: tuple[LayerName, ...] = ()  # Columns of Y*'s surface, see `dataset.truth`
     size: Annotated[int, msgspec.Meta(ge=32, le=2048)] = 512
     look: Look = "unlit"
     outline: str = RANDOM  # Colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`
@@ -155,6 +157,9 @@ class BuildConfig:
             object.__setattr__(self, "views", len(cameras))
             if cameras == view_cameras(self.views, self.size):
                 object.__setattr__(self, "cameras", None)
+        if self.layers and (self.renderer != "fast" or self.clips is not None):
+            other = f"renderer {self.renderer}" if self.clips is None else "clips"
+            raise UsageError(f"layers cannot be combined with {other}: leave out one of the two")
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
             given = ", ".join(names) or "empty"
@@ -236,7 +241,8 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     plain = json.loads(json.dumps(asdict(config)))
     settings = {name: value for name, value in plain.items() if name not in RUN_SETTINGS}
     # Left out while they are unset, so that datasets of versions without them keep their fingerprints.
-    unset_values = {"clips": None, "shard": None, "outline": RANDOM, "layouts": [PAIRS], "cameras": None}
+    unset_values = {"clips": None, "shard": None, "outline": RANDOM, "layouts": [PAIRS]}
+    unset_values |= {"cameras": None, "layers": []}
     for name, unset in unset_values.items():
         if settings[name] == unset:
             del settings[name]

@@ -18,6 +18,7 @@ from specsia_build.config import (
     ExecutorName,
     FrontalPicture,
     Keep,
+    LayerName,
     Look,
     LowIou,
     RendererName,
@@ -120,6 +121,12 @@ _SHARED = options(
     "--cameras",
     metavar="RIG|FILE",
     help="Other cameras, such as sphere:32 or ring:10@elevation=20,fov=40.  [default: ring:10]",
+)
+@click.option(
+    "--layers",
+    metavar="NAMES",
+    callback=lambda context, option, names: None if names is None else tuple(names.split(",")),
+    help=f"More columns, of Y*'s surface: {', '.join(get_args(LayerName))}; joined by commas.",
 )
 @layouts
 @click.option(

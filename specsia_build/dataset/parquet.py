@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build import memory
-from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
+from specsia_build.dataset.schema import ALL_IMAGES, Row
 from specsia_build.files.writing import replacing
 
 SHARD_BYTES, SHARD_LEAST = 500_000_000, 0.8
@@ -62,7 +62,7 @@ def table_of(rows: Sequence[Row], schema: pa.Schema, *, named: bool = True) -> p
     """An Arrow table of rows; PNG bytes pass through as they are, and have a file name if `named`."""
     columns = []
     for field in schema:
-        if field.name in IMAGE_COLUMNS:
+        if field.name in ALL_IMAGES:
             data = array_of([row.images[field.name] for row in rows], pa.binary())
             names = array_of(
                 [f"{row.scalars['uid']}_{field.name}.png" if named else None for row in rows], pa.string()
@@ -119,7 +119,7 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, *, named: bo
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub
     deduplicates versions of a shard.
     """
-    images = [name for name in schema.names if name in IMAGE_COLUMNS]
+    images = [name for name in schema.names if name in ALL_IMAGES]
     others = [name for name in schema.names if name not in images]
     compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
     lists = [name for name in others if pa.types.is_fixed_size_list(schema.field(name).type)]

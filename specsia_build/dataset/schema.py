@@ -30,6 +30,19 @@ GT_MASK = "gt_mask"
 IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}
 """Pillow mode of each image column, in column order."""
 
+LAYER_COLUMNS = {
+    "gt_depth": "I;16",
+    "gt_normal": "RGBA",
+    "gt_position": "RGB;16",
+    "gt_part": "RGB",
+    "gt_material": "RGB",
+    "gt_albedo": "RGBA",
+    "gt_lit": "RGBA",
+}
+"""Mode of the columns that `build --layers` adds, see `dataset.truth`; `;16` marks pictures of 16 bits."""
+
+ALL_IMAGES = (*IMAGE_COLUMNS, *LAYER_COLUMNS)
+
 SCALAR_COLUMNS = {
     "uid": "string",
     "character_id": "string",
@@ -102,7 +115,8 @@ def has_earlier_channels(pos_frame: str, stages: Mapping[str, Any]) -> bool:
 
 def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
     """Columns that a dataset of a kind must have, given the names of those that it has."""
-    return tuple(name for name in COLUMNS_OF[kind] if name not in LATER or name in stored)
+    columns = [name for name in COLUMNS_OF[kind] if name not in LATER or name in stored]
+    return (*columns, *(name for name in LAYER_COLUMNS if kind == "specsia" and name in stored))
 
 
 def own_files(folder: Path) -> list[str]:
@@ -114,7 +128,7 @@ def own_files(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One pair: the value of each of `SCALAR_COLUMNS`, and PNG bytes of each of `IMAGE_COLUMNS`."""
+    """One pair: the value of each of `SCALAR_COLUMNS`, and PNG bytes of each of its `ALL_IMAGES`."""
 
     scalars: Mapping[str, Any]
     images: Mapping[str, bytes]
@@ -207,7 +221,7 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
     types: dict[str, pa.DataType] = {}
     features: dict[str, dict[str, Any]] = {}
     for column in columns:
-        if column in IMAGE_COLUMNS:
+        if column in ALL_IMAGES:
             types[column] = pa.struct({"bytes": pa.binary(), "path": pa.string()})
             features[column] = {"_type": "Image"}
             continue

@@ -29,6 +29,12 @@ _CLIP_ORIGIN = _origins(move.MOVE, draw.DRAW, schema.MASK)
 _LEVEL = {name: getattr(Camera(0.0, 1), name) for name in schema.CAMERA_COLUMNS}
 """Columns of a camera of a ring."""
 
+
+def _layer_origins(truth: Meta) -> dict[str, tuple[CharacterStage, str]]:
+    """The same of the columns that `BuildConfig.layers` adds."""
+    return {f"gt_{name}": (render.RENDER, f"gt_{name}") for name in truth.get("layers", ())}
+
+
 _RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Values of each row, and by image column the stage's name, the file and SHA-256 of the image."""
 
@@ -61,10 +67,11 @@ def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
             "license": truth["license"],
             **{name: camera[name] for name in schema.CAMERA_COLUMNS},
         }
+        origins = _CLIP_ORIGIN if is_clip else _ORIGIN | _layer_origins(truth)
         if is_clip:
             scalars |= {"clip": key, "frame": k, "time": truth["times"][k], "action": truth["clip"]["action"]}
         images = {}
-        for column, (stage, layer) in (_CLIP_ORIGIN if is_clip else _ORIGIN).items():
+        for column, (stage, layer) in origins.items():
             file = frame_file(layer, k) if is_clip else view_file(layer, k)
             images[column] = (stage.name, file, metas[stage]["files"][file]["sha256"])
         yield scalars, images

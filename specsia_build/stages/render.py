@@ -1,7 +1,7 @@
 """Stage 1, render: a character's clean views Y*, their silhouettes, and the backend's frontal picture."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -20,12 +20,14 @@ from specsia_build.characters.survey import one_colour
 from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import CAMERA_COLUMNS, GT, GT_MASK
+from specsia_build.dataset.truth import LAYER_ENCODERS
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import contour_colour, darker_beside, luma
 from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.rendering.surface import SurfaceView, surface_views
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
 
 FRONT = "front.png"
@@ -91,6 +93,7 @@ def _settings(job: Job) -> dict[str, Any]:
         **{name: getattr(config, name) for name in ("views", "size", "look", "seed", "frontal")},
         **({} if config.outline == RANDOM else {"outline": config.outline}),
         **camera_settings(config, job.entry.id),
+        **({"layers": list(config.layers)} if config.layers else {}),
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "entry": entry_settings(job.entry),
     }
@@ -151,6 +154,17 @@ def _serves(meta: Meta, config: BuildConfig) -> bool:
     return (meta.get("views"), meta.get("size")) == (config.views, config.size)
 
 
+def _drawn(
+    mesh: Mesh, cameras: Sequence[Camera], config: BuildConfig
+) -> Iterator[tuple[Layers, SurfaceView | None]]:
+    """Each camera's view, and its surface if layers need that."""
+    if config.layers:
+        yield from ((view.layers, view) for view in surface_views(mesh, cameras, config.look))
+    else:
+        views = load_renderer(config.renderer).render(mesh, cameras, config.look)
+        yield from ((view, None) for view in views)
+
+
 def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
@@ -168,8 +182,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     files: dict[str, bytes] = {}
     front: Pixels | None = None
     warnings = list(character.warnings)
-    views = load_renderer(config.renderer).render(mesh, (*ring, *cameras), config.look)
-    for view, layers in enumerate(views, -len(ring)):
+    light = int.from_bytes(hashlib.sha256(f"light:{config.seed}:{entry.id}".encode()).digest()[:4], "big")
+    for view, (layers, surface) in enumerate(_drawn(mesh, (*ring, *cameras), config), -len(ring)):
         if front is None:
             front = layers.color
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
@@ -192,6 +206,9 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             raise LowQualityError(sentence, {view_file(GT, view): png.encode(target)})
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
+        for name in config.layers:
+            assert surface is not None
+            files[view_file(f"gt_{name}", view)] = LAYER_ENCODERS[name](surface, light)
     assert front is not None
     if config.frontal == "outlined":
         files[FRONT] = files[view_file(GT, 0)]
@@ -213,6 +230,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "triangles": len(mesh.faces),
         "warnings": warnings,
         **camera_settings(config, entry.id),
+        **({"layers": list(config.layers)} if config.layers else {}),
     }
     return Artefact(entry.id, files, meta), character.files
 

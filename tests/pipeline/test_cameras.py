@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.config import BuildConfig, with_settings
-from specsia_build.dataset.schema import CAMERA_COLUMNS
+from specsia_build.dataset import truth
+from specsia_build.dataset.pairs import decode_column
+from specsia_build.dataset.schema import CAMERA_COLUMNS, LAYER_COLUMNS
 from specsia_build.errors import UsageError
+from specsia_build.frame import Camera
 from specsia_build.stages.render import cameras_of
 from tests import commands
 from tests.shapes import write_folder
@@ -85,3 +89,32 @@ def test_published_layouts_refuse_other_cameras(source: Path, tmp_path: Path) ->
 def test_cameras_that_pairs_cannot_have(settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         with_settings(BuildConfig(size=96), settings, "test")
+
+
+def test_layers_of_the_surface(source: Path, tmp_path: Path) -> None:
+    names = "depth,normal,position,part,material,albedo,lit"
+    build(source, tmp_path / "out", "--cameras", LENS, "--layers", names)
+    commands.specsia("verify", tmp_path / "out" / "dataset")
+    for row in rows_of(tmp_path / "out"):
+        pictures = {name: decode_column(row[name]["bytes"], name) for name in LAYER_COLUMNS}
+        camera = Camera(row["yaw_deg"], 96, **{name: row[name] for name in CAMERA_COLUMNS})
+        mask = decode_column(row["gt_mask"]["bytes"], "gt_mask")
+        shown = pictures["gt_depth"] > 0
+        assert (shown == (mask > 0)).all()
+        depth = truth.decode_depth(pictures["gt_depth"], camera.radius)[shown]
+        points = truth.decode_points(pictures["gt_position"])[shown]
+        assert depth == pytest.approx((points - camera.position()) @ camera.basis()[2], abs=3e-3)
+        turned = pictures["gt_normal"].copy()
+        turned[shown, :3] = 255 - turned[shown, :3]
+        assert not [*truth.check_normal(camera, pictures["gt_normal"], mask)]
+        assert [*truth.check_normal(camera, turned, mask)]
+        assert [
+            *truth.check_points(replace(camera, yaw_deg=camera.yaw_deg + 9), pictures["gt_position"], mask)
+        ]
+        assert [*truth.check_depth(camera, np.where(shown, pictures["gt_depth"], 1), mask)]
+
+
+def test_layers_need_stills_of_the_fast_renderer() -> None:
+    for settings in ({"layers": ["depht"]}, {"layers": ["depth"], "clips": {}}):
+        with pytest.raises(UsageError):
+            with_settings(BuildConfig(), settings, "test")

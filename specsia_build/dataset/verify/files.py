@@ -242,7 +242,7 @@ def check_shard(
         problems.append(f"has the columns {', '.join(stored.names)}, not {', '.join(expected.names)}")
     try:
         features = parse_json((stored.metadata or {})[b"huggingface"], "metadata")["info"]["features"]
-        images = [name for name in schema.IMAGE_COLUMNS if name in stored.names]
+        images = [name for name in schema.ALL_IMAGES if name in stored.names]
         decodes = all(features[name]["_type"] == "Image" for name in images)
     except (SpecsiaError, KeyError, TypeError):
         decodes = False

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Pixels
 from specsia_build.config import COLOURED
-from specsia_build.dataset import schema
+from specsia_build.dataset import schema, truth
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, open_shard
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
+from specsia_build.dataset.schema import ALL_IMAGES, COLOR, EDGE, GT, GT_MASK, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.frame import POSITION_CHANNELS, Camera, decode_position
@@ -198,14 +198,14 @@ def check_group(group: RowGroup) -> tuple[list[RowFacts], Findings]:
 
 
 def _is_missing(column: str, value: Any) -> bool:
-    optional = column in IMAGE_COLUMNS or column in ("license", "fov_deg")
+    optional = column in ALL_IMAGES or column in ("license", "fov_deg")
     return not optional and (value is None or (isinstance(value, list) and None in value))
 
 
 def _check_row(row: Values, group: RowGroup, findings: Findings) -> RowFacts:
     uid = row["uid"]
-    values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
-    stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
+    values = {name: value for name, value in row.items() if name not in ALL_IMAGES}
+    stored = {name: row[name] or {} for name in ALL_IMAGES if name in row}
     view_uid = schema.row_uid(values["character_id"], values["view"])
     expected = schema.frame_uid(values["clip"], values["frame"]) if "clip" in values else view_uid
     if uid != expected:
@@ -281,11 +281,22 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
         yield from check_position(pos, camera, (low, high), group.settings.pos_frame)
 
 
+def _layer(column: str) -> Callable[..., Iterator[str]]:
+    """The check of a column of `truth`."""
+
+    def problems(row: Values, group: RowGroup, layer: NDArray[np.integer], mask: Pixels) -> Iterator[str]:
+        stated = {name: row[name] for name in ("yaw_deg", *schema.CAMERA_COLUMNS)}
+        yield from truth.LAYER_CHECKS[column](Camera(size=len(mask), **stated), layer, mask)
+
+    return problems
+
+
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
     ("alpha", (COLOR, MASK, POS), lambda row, group, *images: check_alpha(*images)),
     ("contour", (GT, GT_MASK), _contour),
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
+    *(("position", (column, GT_MASK), _layer(column)) for column in truth.LAYER_CHECKS),
 )
 """Each check of a row's pixels: its name, its image columns, and its function of row, group and images."""

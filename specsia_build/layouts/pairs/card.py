@@ -48,7 +48,9 @@ def write_card(facts: Facts, build: Mapping[str, Any], folder: Path | None) -> s
     `dataset_info` is computed from the shards in `folder`; None leaves it out.
     """
     moving = build["config"].get("clips") is not None
+    layers = {name: TEXTS["layers"][name] for name in build["config"].get("layers", ())}
     meanings = {**TEXTS["columns"], **(TEXTS["moving_columns"] if moving else {})}
+    meanings |= {f"gt_{name}": text for name, text in layers.items()}
     lead, camera = _lead_and_camera(build["config"])
     rows = counted(facts, lambda members: sum(member.rows for member in members))
     packed = {member.character: member for member in facts.members}
@@ -139,7 +141,7 @@ def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _feature(column: str) -> dict[str, Any]:
-    kind, length = ("image", 0) if column in schema.IMAGE_COLUMNS else schema.value_type(column)
+    kind, length = ("image", 0) if column in schema.ALL_IMAGES else schema.value_type(column)
     return {"name": column, "list": kind, "length": length} if length else {"name": column, "dtype": kind}
 
 
