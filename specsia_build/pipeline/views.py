@@ -145,7 +145,7 @@ def _characters(where: str, options: ViewOptions, work: ExportWork, from_run: bo
     """The characters of a source or of a run, and the seed."""
     if from_run:
         config, paths = existing_run(where)
-        config = replace(config, limit=options.limit)
+        config = replace(config, limit=options.limit or config.limit)
         before = settings_before(paths)
     else:
         source = where if where.startswith("sample:") else str(expanded(where).absolute())

@@ -81,8 +81,7 @@ all. The trainer holds out {held_out}.
             write_bytes(folder / f"color_{k:04d}.webp", webp(view.layers.color))
             write_bytes(folder / f"normal_{k:04d}.webp", webp(view.normal_picture()))
             write_bytes(folder / f"depth_{k:04d}.exr", encode_exr(np.repeat(depth[..., None], 3, axis=2)))
-        width = drawn.cameras[0].width
-        write_bytes(folder / _META, _meta(drawn.cameras, {"ortho_scale": width}))
+        write_bytes(folder / _META, _meta(drawn.cameras, {"ortho_scale": drawn.cameras[0].width}))
         references = drawn.by(_REFERENCE_RIG)
         folder = out / self.home(drawn.split, drawn.id, _REFERENCES)
         for k, view in enumerate(references.views()):
