@@ -16,6 +16,7 @@ from typing import Any
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.schema import SUMS_FILE, own_files
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
+from specsia_build.extras import how_to_add
 from specsia_build.files.names import DESKTOP, relative_name
 from specsia_build.files.sources import source_place
 from specsia_build.folders import expanded, listed_below, remove_empty
@@ -123,7 +124,7 @@ def place_of_url(url: str) -> Place:
         fs, root = fsspec.url_to_fs(url)
     # Filesystems raise anything, for example if their URL lacks a part.
     except Exception as error:
-        hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
+        hint = f" (for s3: {how_to_add('s3')})" if isinstance(error, ImportError) else ""
         raise UsageError(f"{url} cannot be opened: {one_line(error)}{hint}") from error
     root = root.rstrip("/")
     return Place(url, Path(root) if fs.protocol == ("file", "local") else None, fs, root)
