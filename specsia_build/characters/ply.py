@@ -65,8 +65,7 @@ def read_ply(entry: Entry) -> RawMesh:
     Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Strips
     of triangles are read where there are no faces. Texture coordinates of face corners or vertices have v up;
     the texture is that of the first ``comment TextureFile`` line, else the entry's. A PLY has no parts to
-    drop. Raises CharacterError if the
-    file or the entry's texture cannot be read, or it has no faces.
+    drop. Raises CharacterError if the file or the entry's texture cannot be read, or it has no faces.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     elements, textures = _parse(files.read(path), path.name)
@@ -296,4 +295,4 @@ def _display(columns: list[_Column]) -> Doubles:
     if code in "bB":
         return values % 256 / 255
     most = float(values.max(initial=0))
-    return values / next(full for full in (255, 2**16 - 1, 2**32 - 1) if most <= full)
+    return values / next((full for full in (255, 2**16 - 1) if most <= full), 2**32 - 1)

@@ -6,6 +6,7 @@ What a file says it hides (`hidden_nodes` of glTF and VRM) its reader leaves out
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,13 @@ _HELPER = re.compile(
 
 _HELPER_WORDS = frozenset(
     (
-        *("collider", "colliders", "collision", "collisions", "collisionmesh", "collisionshape", "colmesh"),
-        *("hitbox", "hitboxes", "hurtbox", "hurtboxes", "boundingbox", "bbox", "occluder", "nodraw"),
+        *("ucx", "ubx", "ucp", "usp", "mcdcx", "collider", "colliders", "collision", "collisions"),
+        *("collisionmesh", "collisionshape", "hitbox", "hitboxes", "hurtbox", "hurtboxes", "boundingbox"),
+        *("bbox", "convexhull", "physicshull", "physicsmesh", "physicsproxy", "triggerbox", "triggervolume"),
+        *("navmesh", "occluder", "nodraw", "shadowcatcher", "shadowproxy"),
     )
 )
-"""Words of such meshes in other programs."""
+"""Words, or two words, of such meshes and of their materials in other programs."""
 
 _LEVEL = re.compile(r"(?:(?<![A-Za-z])lod|LOD|Lod)[ _.-]?(\d{1,2})(?!\d)")
 
@@ -48,11 +51,11 @@ def with_visible_faces(raw: RawMesh, name: str) -> RawMesh:
     """
     mesh = raw.mesh
     kept, warnings = np.ones(len(mesh.faces), np.bool_), list(raw.warnings)
-    for parts, why in _hidden_by_name(raw):
-        rest = kept & ~np.isin(_parts_of(raw), parts)
-        if parts and mesh.doubled_areas[rest].any():
+    for hidden, names, why in _hidden_by_name(raw):
+        rest = kept & ~hidden
+        if names and mesh.doubled_areas[rest].any():
             kept = rest
-            listed = some([f"'{raw.part_names[k][0]}'" for k in parts], 5)
+            listed = some([f"'{own}'" for own in names], 5)
             warnings.append(f"{name}: {listed} was left out, as {why} by its name: rename it to draw it")
     transparent = _transparent(mesh)
     if transparent[kept].all():
@@ -72,10 +75,10 @@ def _parts_of(raw: RawMesh) -> NDArray[np.int32]:
     return np.zeros(len(raw.mesh.faces), np.int32) if raw.face_part is None else raw.face_part
 
 
-def _hidden_by_name(raw: RawMesh) -> Iterator[tuple[list[int], str]]:
-    """Parts that names call collision shapes, then coarser levels of detail, and the reasons."""
-    triangles = np.bincount(_parts_of(raw), minlength=len(raw.part_names))
-    present = np.flatnonzero(triangles).tolist()
+def _hidden_by_name(raw: RawMesh) -> Iterator[tuple[Mask, list[str], str]]:
+    """Faces (F,) that names call helpers, then coarser levels of detail, with the names and the reasons."""
+    of_face = _parts_of(raw)
+    present = np.flatnonzero(np.bincount(of_face, minlength=len(raw.part_names))).tolist()
     levels: dict[str, int] = {}
     stated: dict[int, list[tuple[str, int]]] = {}
     helpers: list[int] = []
@@ -83,31 +86,38 @@ def _hidden_by_name(raw: RawMesh) -> Iterator[tuple[list[int], str]]:
         names = raw.part_names[part]
         # The nodes above a part are searched for names that nothing else has.
         if any(map(_HELPER.search, names)) or (
-            any(map(_calls_helper, names[:2])) and _leaves_figure(raw, part)
+            any(map(_calls_helper, names[:2])) and _leaves_figure(raw.mesh, of_face == part)
         ):
             helpers.append(part)
             continue
         stated[part] = [level for level in map(_level_of, names) if level is not None]
         for base, level in stated[part] or [(_plain(name), 0) for name in names[:1]]:
             levels[base] = min(level, levels.get(base, level))
-    yield helpers, "it is a collision shape or another helper"
+    hidden, listed = np.isin(of_face, helpers), [raw.part_names[part][0] for part in helpers]
+    for slot, material in enumerate(raw.mesh.materials):
+        painted = (raw.mesh.face_material == slot) & ~hidden
+        if _calls_helper(material.name) and painted.any() and _leaves_figure(raw.mesh, painted):
+            hidden |= painted
+            listed.append(material.name)
+    yield hidden, listed, "it is a collision shape or another helper"
     coarser = []
     for part, own in stated.items():
         if any(level > levels[base] for base, level in own):
             coarser.append(part)
-    yield coarser, "it is a coarser level of detail of what is drawn"
+    listed = [raw.part_names[part][0] for part in coarser]
+    yield np.isin(of_face, coarser), listed, "it is a coarser level of detail of what is drawn"
 
 
 def _calls_helper(name: str) -> bool:
-    return not _HELPER_WORDS.isdisjoint(words_of(name))
+    words = [word.rstrip("0123456789") for word in words_of(name)]
+    return not _HELPER_WORDS.isdisjoint((*words, *map("".join, pairwise(words))))
 
 
-def _leaves_figure(raw: RawMesh, part: int) -> bool:
-    """Whether the faces besides a part are as many as its own, or at least half as large."""
-    own = _parts_of(raw) == part
+def _leaves_figure(mesh: Mesh, own: Mask) -> bool:
+    """Whether the faces besides `own` (F,) are as many, or at least half as large."""
     if own.all() or 2 * np.count_nonzero(own) <= len(own):
         return not own.all()
-    sizes = [np.ptp(raw.mesh.of_faces(faces).bounds(), axis=0).max() for faces in (own, ~own)]
+    sizes = [np.ptp(mesh.of_faces(faces).bounds(), axis=0).max() for faces in (own, ~own)]
     return bool(2 * sizes[1] >= sizes[0])
 
 

@@ -68,6 +68,7 @@ def test_nodes_hidden_by_the_file(tmp_path: Path, key: str) -> None:
     [
         *((name, True) for name in ("UCX_own_01", "ubx_own", "own-convcolonly", "own_colonly.001")),
         *((name, True) for name in ("own-navmesh", "Collision Box", "HeroHitbox", "own_LOD1", "LOD2_own")),
+        *((name, True) for name in ("hit_box2", "PHYSICS_HULL", "SM_UCX_own", "BoundingBox", "BoxCollider3")),
         *((name, False) for name in ("own-col", "Explod1", "UCXen", "Recollect", "other_LOD1", "own_LOD0")),
     ],
 )
@@ -78,6 +79,13 @@ def test_parts_hidden_by_name(tmp_path: Path, name: str, is_hidden: bool) -> Non
     path = write_obj(tmp_path / "b.obj", {"own": FIGURE["Trunk"], name: box((0, 0, 0), (9, 9, 9))})
     drawn = read_character(Entry("b", "obj", path, up="+z")).mesh
     assert (len(drawn.faces) == 12 * 4) == is_hidden
+
+
+@pytest.mark.parametrize("name", ["Collision", "M_NoDraw", "Skin"])
+def test_faces_hidden_by_their_material(tmp_path: Path, name: str) -> None:
+    character = read(written({}, None, {"name": name}), tmp_path)
+    assert is_alone(character) == any(f"'{name}' was" in warning for warning in character.warnings)
+    assert is_alone(character) == (name != "Skin")
 
 
 def test_a_figure_named_as_a_helper_is_drawn(tmp_path: Path) -> None:
