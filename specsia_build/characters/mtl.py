@@ -26,7 +26,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MAPS = {"map_kd": "texture", "map_d": "cutout", "map_ke": "glow"}
+_MAPS = {"map_kd": "texture", "map_d": "cutout", "map_ke": "glow", "map_emissive": "glow"}
 _BLACK = 1 / 255  # Display level below which a colour is black
 MOST_LIBRARY_BYTES = 16 * 2**20  # Largest material library that is read
 
@@ -41,7 +41,7 @@ class MtlMaterial:
     """A material as written.
 
     Attributes:
-        diffuse: display (sRGB) colour, 0-1.
+        diffuse: display (sRGB) colour, 0-1; None where it is not stated.
         opacity: 0-1.
         emission: display colour of ``Ke``.
         texture, cutout, glow: names of the images of ``map_Kd``, ``map_d`` and ``map_Ke``, or None.
@@ -49,7 +49,7 @@ class MtlMaterial:
     """
 
     name: str
-    diffuse: tuple[float, ...] = (1.0, 1.0, 1.0)
+    diffuse: tuple[float, ...] | None = None
     opacity: float = 1.0
     emission: tuple[float, ...] = (0.0, 0.0, 0.0)
     texture: str | None = None
@@ -86,7 +86,8 @@ def parse_mtl(data: bytes) -> dict[str, MtlMaterial]:
     """Materials by name; what cannot be understood is left at its default."""
     materials: dict[str, MtlMaterial] = {}
     current = MtlMaterial("")
-    for line in map(decode_text, in_bytes(data).splitlines()):
+    data = re.sub(rb"\\\s*\n\s*(?=[-+.\d])", b" ", in_bytes(data))
+    for line in map(decode_text, data.splitlines()):
         keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
         keyword, rest = keyword.lower(), rest.strip()
         if keyword == "newmtl":
@@ -180,9 +181,11 @@ class MaterialBuilder:
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
         color, cutout = self._pixels(stated.texture), self._pixels(stated.cutout)
-        is_black = max(stated.diffuse) < _BLACK if color is None else color[..., :3].max() < 255 * _BLACK
-        if is_black and (stated.glow is not None or any(stated.emission)):
-            glow = self._pixels(stated.glow)
+        is_black = max(stated.diffuse or (0.0,)) < _BLACK
+        if color is not None:
+            is_black = color[..., :3].max() < 255 * _BLACK
+        glow = self._pixels(stated.glow) if is_black else None
+        if is_black and (glow is not None or any(stated.emission)):
             # As with Kd, exporters leave Ke at 0 beside its image.
             own = stated.glow if glow is not None else None
             return self._build(
@@ -190,7 +193,9 @@ class MaterialBuilder:
             )
         texture = self._override if color is None and cutout is None else self._texture(stated)
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
-        display = (1.0, 1.0, 1.0) if texture is not None and stated.texture else stated.diffuse
+        display = stated.diffuse or (1.0, 1.0, 1.0)
+        if texture is not None and stated.texture:
+            display = (1.0, 1.0, 1.0)
         red, green, blue = srgb_to_linear(np.array(display)).tolist()
         return Material(
             name=stated.name,

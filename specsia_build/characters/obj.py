@@ -25,6 +25,7 @@ from specsia_build.rendering.mesh import Mesh
 
 _SPACE, _NEWLINE = 32, 10
 _HASH, _MINUS, _SLASH, _ZERO, _NINE = (ord(letter) for letter in "#-/09")
+_CONTINUED = re.compile(rb"(?m)\\ *+\n *+(?![#\n]|(?:v[tnp]?|[flpsog]|usemtl|mtllib)(?: |$))", re.IGNORECASE)
 _MOST_DIGITS = 18  # Digits of an index that fit into 64 bits
 
 # Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name
@@ -87,8 +88,9 @@ class _Lines:
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if b"\\\n" in data or b"\\ " in data:
-            # A backslash before a number continues a line; elsewhere it may be a folder's in a name.
-            data = re.sub(rb"\\ *\n\s*(?=[-+.\d])", b" ", data)
+            # A backslash continues a line; before a line with a keyword it may be a folder's in a name.
+            data = re.sub(rb"\\ *\n *(?=/)", b"", data)
+            data = _CONTINUED.sub(b" ", data)
             data = re.sub(rb"(?m)^( *[vf][^\n]*?)\\ *$", rb"\1", data)
         if data.startswith(b" ") or b"\n " in data:
             data = re.sub(rb"(?m)^ +", b"", data)
@@ -133,13 +135,13 @@ def _parse(data: bytes, name: str) -> _ObjText:
         raise CharacterError(
             f"{name} has vertices or faces that are damaged ({error}): export it again"
         ) from error
-    named = np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))
+    named = np.flatnonzero(np.isin(head[:, 0], list(b"ogumUM")))
     memory.take(_STATEMENT_COST * len(named))
     statements = []
     for line in named.tolist():
         keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
-        if keyword in ("o", "g", "usemtl", "mtllib"):
-            statements.append((keyword, value.strip(), line))
+        if keyword.lower() in ("o", "g", "usemtl", "mtllib"):
+            statements.append((keyword.lower(), value.strip(), line))
     return _ObjText(
         points=vertices[:, :3],
         point_colors=vertices[:, 3:] if is_coloured else None,

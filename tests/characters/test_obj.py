@@ -58,7 +58,8 @@ FACES = {
     "windows": "f 1 2 3\r\nf 1 3 4\r\n",
     "old mac": "f 1 2 3\rf 1 3 4",
     "no newline": "f 1 2 3\nf 1 3 4",
-    "continued": "# a\\\nf 1 2 \\\n 3\nf 1 \\  \r\n3 4\\\n\ng a\\b\n",
+    "continued": "# a\\\nf 1 2 \\\n 3\nf 1 \\  \r\n3 4\\\n\ng a\\b\\\n",
+    "continued inside of a corner": "g \\\n  a b\nf 1 2 3\\\n//1 \nf 1//1 \\\n\\\n3//1 4//1\n",
 }
 
 
@@ -194,6 +195,8 @@ def test_map_options(tmp_path: Path) -> None:
         (("Kd 0 0 0", "map_Ke skin.png"), GREEN),
         (("Kd 0 0 0", "Ke 0 0 0", "map_Ke skin.png"), GREEN),
         (("Kd 0 0 0", "Ke 0 0 1"), BLUE),
+        (("newmtl m", "Ke 0 \\", "0 1"), BLUE),
+        (("newmtl m", "map_emissive skin.png"), GREEN),
         (("Kd 1 0 0", "Ke 0 0 1", "map_Ke skin.png"), RED),
         (("Kd 0 0 0", "map_Kd dark.png", "map_Ke skin.png"), GREEN),
         (("Kd 0 0 0", "map_Ke skin.png", "map_Kd red.png"), RED),
@@ -213,7 +216,7 @@ def test_emission_is_the_colour_of_what_is_black(
 
 LIBRARY_LINES = [
     *("mtllib hero.mtl other one.mtl", "mtllib hero.mtl # by hand", "mtllib hero.mtl\nmtllib other one.mtl"),
-    "mtllib HERO.MTL",
+    *("mtllib HERO.MTL", "MTLLIB \\\nhero.mtl"),
 ]
 
 
@@ -223,7 +226,7 @@ def test_names_of_libraries_and_materials(tmp_path: Path, library: str, used: st
     paint(tmp_path / "skin.1001.png", GREEN)
     (tmp_path / "hero.mtl").write_text("newmtl Skin # a\nmap_Kd skin.<UDIM>.png # b\n")
     (tmp_path / "other one.mtl").write_text("newmtl hat\n")
-    raw = read(tmp_path, f"{library}\nusemtl {used}\n{TRIANGLES}")
+    raw = read(tmp_path, f"{library}\nUseMtl {used}\n{TRIANGLES}")
     assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
 
 

@@ -44,7 +44,7 @@ READABLE = tuple(_EXTENSIONS.split())
 
 _ASIDE = (
     "CESIUM_primitive_outline EXT_mesh_features EXT_structural_metadata EXT_feature_metadata "
-    "FB_ngon_encoding EXT_mesh_manifold MSFT_packing_ KHR_physics_ KHR_collision_ OMI_"
+    "FB_ngon_encoding FB_geometry_metadata EXT_mesh_manifold MSFT_packing_ KHR_physics_ KHR_collision_ OMI_"
 )
 _SHAPES = ("meshes", "accessors", "bufferViews", "buffers", "materials", "textures", "images", "samplers")
 # Parts of names of extensions, wherever they stand, that place or make surfaces
