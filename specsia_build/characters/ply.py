@@ -294,5 +294,5 @@ def _display(columns: list[_Column]) -> Doubles:
         return values / polygons.full_scale(values)
     if code in "bB":
         return values % 256 / 255
-    most = float(values.max(initial=0))
+    most = np.max(values, initial=0.0, where=np.isfinite(values))
     return values / next((full for full in (255, 2**16 - 1) if most <= full), 2**32 - 1)

@@ -175,7 +175,8 @@ def test_missing_texture_is_replaced(tmp_path: Path) -> None:
     raw = textured(tmp_path, "map_Kd gone.png")
     assert raw.mesh.materials[0].texture is None and len(raw.warnings) == 1
     entry = Entry("a", "obj", tmp_path / "hero.obj", texture=tmp_path / "hero.png")
-    assert colour_of(read_obj(entry)) == [*BLUE]
+    raw = read_obj(entry)
+    assert colour_of(raw) == [*BLUE] and entry.texture in raw.files
 
 
 def test_map_options(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ COLOURS = [
         )
     ),
     "property list uchar uchar rgb\n",
+    "property list uchar float RGBA\n",
     "property uchar ambient_red\nproperty uchar ambient_green\nproperty uchar ambient_blue\n" + RGB,
 ]
 """Properties of colours of any name and width."""
@@ -79,6 +80,7 @@ FULL = [
     "4294967295 0 858993459",
     "-1 0 51",
     "3 255 0 51",
+    "4 1 0 0.2 1",
     "9 9 9 255 0 51",
 ]
 
@@ -106,6 +108,12 @@ def test_each_face_has_its_colour(tmp_path: Path) -> None:
     shaded = [*white[:3], SQUARE[3] + " 0 0 0"]
     raw = read(tmp_path, text_ply(shaded, rows, vertex=XYZ + RGB, face=LIST + rgba))
     assert raw.mesh.colors is not None and (raw.mesh.colors[0, 0] == 1).all()
+
+
+def test_colours_that_are_no_numbers_are_white(tmp_path: Path) -> None:
+    rows = [f"{row} nan 0 255" for row in SQUARE]
+    raw = read(tmp_path, text_ply(rows, ["4 0 1 2 3"], vertex=XYZ + RGB.replace("uchar", "uint")))
+    assert raw.mesh.colors is not None and (raw.mesh.colors[..., :3] == (1, 0, 1)).all()
 
 
 @pytest.mark.parametrize("strips", [["12 0 1 3 2 -1 0 1 2 2 3 -1 1"], ["4 0 1 3 2", "0", "5 0 1 2 2 3"]])
