@@ -95,7 +95,7 @@ def parse_mtl(data: bytes) -> dict[str, MtlMaterial]:
         elif keyword in _MAPS:
             while (option := _OPTION.match(rest)) is not None:
                 numbers = [float(number[0]) for number in _NUMBER.finditer(option[2])]
-                if option[1] in ("s", "o") and numbers:
+                if option[1] in ("s", "o") and numbers and (keyword == "map_kd" or not current.texture):
                     pair = numbers[0], numbers[1] if len(numbers) > 1 else float(option[1] == "s")
                     setattr(current, "scale" if option[1] == "s" else "offset", pair)
                 current.clamped |= option[1] == "clamp" and option[2].strip().lower() == "on"

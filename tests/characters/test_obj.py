@@ -122,7 +122,9 @@ def test_material_faces(tmp_path: Path) -> None:
     assert tmp_path / "my lib.mtl" in raw.files
 
 
-@pytest.mark.parametrize(("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("", [0.0, 1.0])])
+@pytest.mark.parametrize(
+    ("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("d\nTr", [0.0, 1.0])]
+)
 def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
     raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
@@ -181,7 +183,11 @@ def test_missing_texture_is_replaced(tmp_path: Path) -> None:
 
 def test_map_options(tmp_path: Path) -> None:
     paint(tmp_path / "my skin.png", GREEN)
-    raw = textured(tmp_path, "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png")
+    raw = textured(
+        tmp_path,
+        "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png",
+        "map_Ke -s 9 9 glow.png",
+    )
     assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
     texture = raw.mesh.materials[0].texture
     assert texture is not None and texture.wrap == ("clamp", "clamp")
