@@ -203,6 +203,7 @@ def test_map_options(tmp_path: Path) -> None:
         (("Kd 0 0 0", "Ke 0 0 0", "map_Ke skin.png"), GREEN),
         (("Kd 0 0 0", "Ke 0 0 1"), BLUE),
         (("newmtl m", "Ke 0 \\", "0 1"), BLUE),
+        (("newmtl m", "map_Ke gone.png"), (255, 255, 255)),
         (("newmtl m", "map_emissive skin.png"), GREEN),
         (("Kd 1 0 0", "Ke 0 0 1", "map_Ke skin.png"), RED),
         (("Kd 0 0 0", "map_Kd dark.png", "map_Ke skin.png"), GREEN),
