@@ -67,6 +67,23 @@ def renderers_command(
         _print(measure(against, config, Path(folder)))
 
 
+@main.command("views")
+@click.argument("source", default=SAMPLE)
+@click.option("--cameras", "rig", default="random:32", show_default=True, help="Rig of the views.")
+@click.option("--size", type=int, default=512, show_default=True, help="Pixels on a side of every image.")
+@click.option("--limit", type=int, help="Only the first characters of the source.")
+@click.option("--peer", "peers", multiple=True, help="cycles, pyrender, or parity for a comparison.")
+def views_command(source: str, rig: str, size: int, limit: int | None, peers: tuple[str, ...]) -> None:
+    """Write colour, depth and normals of a rig's views: cost per view beside the render stage's."""
+    from benchmarks.views import measure
+    from specsia_build.cameras.rigs import parse_rig
+    from specsia_build.config import BuildConfig
+
+    config = BuildConfig(source=source, size=size, limit=limit)
+    with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
+        _print(measure(parse_rig(rig), config, peers, Path(folder)))
+
+
 @main.command("clips")
 @click.argument("source", default=SAMPLE)
 @click.option("--size", "sizes", type=int, multiple=True, default=(256, 512), show_default=True)

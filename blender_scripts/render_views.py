@@ -7,9 +7,9 @@ A job is a JSON object:
     materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff,
                 unlit, double_sided}; textures are indices or null
     textures    list of {file, wrap: [u, v], nearest}; files are RGBA PNG
-    cameras     list of {position: [x, y, z], right: [...], up: [...]}, unit vectors of the image
-    size        pixels on a side
-    ortho_width width of the image in units
+    cameras     list of {c2w: 4 rows of 4, ortho_width, angle, shift: [x, y]}; the width or the angle (in
+                radians, null for an orthographic camera) of the longer side, and the shift in shares of it
+    size        columns and rows in pixels
     samples     per pixel
     light       null for unlit, or {lights: [[x, y, z, intensity], ...], ambient}
     threads     0 for all
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -78,7 +78,7 @@ def render(job):
         _views(scene, job["cameras"], out, "coverage", channel=3)
     show("position")
     # One sample at the centre of each cell.
-    scene.render.resolution_x = scene.render.resolution_y = job["size"] * GRID
+    scene.render.resolution_x, scene.render.resolution_y = (side * GRID for side in job["size"])
     scene.cycles.samples, scene.cycles.pixel_filter_type, scene.cycles.filter_width = 1, "GAUSSIAN", 0.01
     _views(scene, job["cameras"], out, "position", scale=side, offset=low)
     return {"blender": bpy.app.version_string, "grid": GRID}
@@ -141,7 +141,7 @@ def _scene(job):
     for key, value in CYCLES.items():
         setattr(scene.cycles, key, value)
     scene.cycles.samples = job["samples"]
-    render.resolution_x = render.resolution_y = job["size"]
+    render.resolution_x, render.resolution_y = job["size"]
     render.resolution_percentage = 100
     render.film_transparent = True
     render.dither_intensity = 0.0
@@ -156,7 +156,6 @@ def _scene(job):
     scene.view_settings.look = "None"
     scene.world = None
     camera = bpy.data.cameras.new("camera")
-    camera.type, camera.ortho_scale = "ORTHO", job["ortho_width"]
     camera.clip_start, camera.clip_end = 0.001, 100.0
     item = bpy.data.objects.new("camera", camera)
     scene.collection.objects.link(item)
@@ -169,9 +168,14 @@ def _views(scene, cameras, out, name, channel=None, scale=None, offset=None):
     rescaled."""
     path = out / "view.exr"
     for k, camera in enumerate(cameras):
-        right, up, place = (Vector(camera[key]) for key in ("right", "up", "position"))
-        turned = Matrix((right, up, right.cross(up))).transposed().to_4x4()
-        scene.camera.matrix_world = Matrix.Translation(place) @ turned
+        scene.camera.matrix_world = Matrix(camera["c2w"])
+        lens = scene.camera.data
+        lens.type = "ORTHO" if camera["angle"] is None else "PERSP"
+        if camera["angle"] is None:
+            lens.ortho_scale = camera["ortho_width"]
+        else:
+            lens.angle = camera["angle"]
+        lens.shift_x, lens.shift_y = camera["shift"]
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
         pixels = _pixels(path)

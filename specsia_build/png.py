@@ -36,19 +36,20 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + content + struct.pack(">I", isal_zlib.crc32(content))
 
 
-def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) or (H, W, C) uint8, C = 1 grey, 2 grey, alpha, 3 RGB, 4 RGBA, as PNG with Up filter."""
+def encode(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """Encode (H, W) or (H, W, C) uint8 or uint16, C = 1 grey, 2 grey, alpha, 3 RGB, 4 RGBA, as PNG."""
     pixels = image[..., None] if image.ndim == 2 else image
-    is_picture = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.size > 0
+    is_picture = pixels.dtype in (np.uint8, np.uint16) and pixels.ndim == 3 and pixels.size > 0
     if not is_picture or pixels.shape[2] not in _COLOUR_TYPES:
         raise ValueError(f"cannot write an array of shape {image.shape} and type {image.dtype} as PNG")
     height, width, channels = pixels.shape
-    plain = pixels.reshape(height, width * channels)
+    big_endian = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">"))
+    plain = big_endian.view(np.uint8).reshape(height, -1)
     # Filter 2 (Up): each row begins with its number and holds each value minus the one above.
-    rows = np.full((height, 1 + width * channels), np.uint8(2))
+    rows = np.full((height, 1 + plain.shape[1]), np.uint8(2))
     rows[0, 1:] = plain[0]
     np.subtract(plain[1:], plain[:-1], out=rows[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
     data = deflate(rows.data.cast("B"))
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
@@ -132,15 +133,30 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
 
     Raises ValueError with the end of a sentence if the bytes are not a whole 8-bit PNG of so many channels.
     """
+    return _decoded(data, channels, 8)
+
+
+def decode16(data: bytes, channels: int) -> NDArray[np.uint16]:
+    """Decode a PNG of 16 bits as `decode` does, to uint16."""
+    plain = _decoded(data, channels, 16)
+    levels = np.ascontiguousarray(plain).view(">u2").astype(np.uint16)
+    return levels[..., 0] if channels == 1 else levels
+
+
+def _decoded(data: bytes, channels: int, bits: int) -> NDArray[np.uint8]:
+    """Decode a PNG to (H, W, channels * bits / 8) uint8, or (H, W) if that is one."""
     (width, height, depth, colour, *other_forms), packed = _unpacked(data)
-    if depth != 8 or colour != _COLOUR_TYPES[channels]:
-        mode = _MODES.get(colour, f"colour type {colour}") if depth == 8 else f"{depth} bits"
+    if depth != bits or colour != _COLOUR_TYPES[channels]:
+        mode = _MODES.get(colour, f"colour type {colour}") if depth == bits else f"{depth} bits"
         raise ValueError(f"is of mode {mode}, not {_MODES[_COLOUR_TYPES[channels]]}")
     if not 0 < width * height <= _MOST_PIXELS:
         raise ValueError(f"has {width} x {height} pixels")
     if any(other_forms):
+        if bits != 8:
+            raise ValueError("is interlaced")
         return _by_pillow(data)
-    wanted = height * (1 + width * channels)
+    step = channels * bits // 8
+    wanted = height * (1 + width * step)
     inflate = isal_zlib.decompressobj()
     try:
         raw = inflate.decompress(packed, wanted + 1)
@@ -148,10 +164,10 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
         raise ValueError("is damaged: its pixels cannot be unpacked") from error
     if len(raw) != wanted or not inflate.eof or inflate.unused_data:
         raise ValueError("is damaged: it holds fewer or more pixels than it says")
-    pixels: NDArray[np.uint8] = _unfiltered(np.frombuffer(raw, np.uint8).reshape(height, -1), channels)
+    pixels: NDArray[np.uint8] = _unfiltered(np.frombuffer(raw, np.uint8).reshape(height, -1), step)
     if len(pixels) < height:
         raise ValueError("is damaged: a row has no known filter")
-    return pixels if channels == 1 else pixels.reshape(height, width, channels)
+    return pixels if step == 1 else pixels.reshape(height, width, step)
 
 
 def decode_rgba(data: bytes) -> NDArray[np.uint8]:

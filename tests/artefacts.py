@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def pairs_of(facts: Facts, load: Load) -> list[tuple[Part, str]]:
     """Parts of a dataset of stills, with their fingerprints."""
-    layout, options = load_layout(PAIRS), {"moving": False}
+    layout, options = load_layout(PAIRS), {"moving": False, "layers": []}
     parts = [
         Part(key, facts.splits[members[0].character], tuple(members), options, load)
         for key, members, _ in layout.group(facts.members, facts.splits)

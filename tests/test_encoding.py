@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import npz, png
-from specsia_build.png import decode, encode
+from specsia_build.png import decode, decode16, encode
 
 
 def test_memory_layout_does_not_matter() -> None:
@@ -49,8 +49,20 @@ def test_memory_layout_does_not_matter() -> None:
     assert_array_equal(decode(results.pop(), 1), image)
 
 
+def test_16_bits() -> None:
+    image = np.random.default_rng(0).integers(0, 65536, (7, 5, 3)).astype(np.uint16)
+    assert_array_equal(decode16(encode(image), 3), image)
+    grey = image[..., 0].copy()
+    assert_array_equal(decode16(encode(grey), 1), grey)
+    assert_array_equal(np.asarray(Image.open(io.BytesIO(encode(grey)))), grey)
+    with pytest.raises(ValueError, match="16 bits"):
+        decode(encode(grey), 1)
+    with pytest.raises(ValueError, match="8 bits"):
+        decode16(encode(np.zeros((2, 2), np.uint8)), 1)
+
+
 def test_other_arrays_are_refused() -> None:
-    for array in (np.zeros((4, 4), np.uint16), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)):
+    for array in (np.zeros((4, 4), np.int32), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)):
         with pytest.raises(ValueError, match="cannot write"):
             encode(array)  # type: ignore[arg-type]
 

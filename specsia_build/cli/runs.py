@@ -18,6 +18,7 @@ from specsia_build.config import (
     ExecutorName,
     FrontalPicture,
     Keep,
+    LayerName,
     Look,
     LowIou,
     RendererName,
@@ -116,6 +117,17 @@ _SHARED = options(
     "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
 )
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@click.option(
+    "--cameras",
+    metavar="RIG|FILE",
+    help="Other cameras, such as sphere:32 or ring:10@elevation=20,fov=40.  [default: ring:10]",
+)
+@click.option(
+    "--layers",
+    metavar="NAMES",
+    callback=lambda context, option, names: None if names is None else tuple(names.split(",")),
+    help=f"More columns, of Y*'s surface: {', '.join(get_args(LayerName))}; joined by commas.",
+)
 @layouts
 @click.option(
     "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"

@@ -102,12 +102,13 @@ def _colour(levels: Sequence[int] | None, grey: int | None) -> tuple[int, ...] |
     return None if grey is None else (grey,) * 3
 
 
-def decode_column(data: object, column: str) -> Pixels:
+def decode_column(data: object, column: str) -> Any:
     """Decode the PNG bytes of an image column; the text of a ValueError follows the name of the row."""
     if not isinstance(data, bytes):
         raise ValueError(f"{column} holds no image, or only the name of a file")
     try:
-        return png.decode(data, len(schema.IMAGE_COLUMNS[column]))
+        mode, _, bits = (schema.IMAGE_COLUMNS | schema.LAYER_COLUMNS)[column].partition(";")
+        return png.decode16(data, len(mode)) if bits else png.decode(data, len(mode))
     except ValueError as error:
         raise ValueError(f"{column} {error}") from error
 

@@ -30,6 +30,19 @@ GT_MASK = "gt_mask"
 IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}
 """Pillow mode of each image column, in column order."""
 
+LAYER_COLUMNS = {
+    "gt_depth": "I;16",
+    "gt_normal": "RGBA",
+    "gt_position": "RGB;16",
+    "gt_part": "RGB",
+    "gt_material": "RGB",
+    "gt_albedo": "RGBA",
+    "gt_lit": "RGBA",
+}
+"""Mode of the columns that `build --layers` adds, see `dataset.truth`; `;16` marks pictures of 16 bits."""
+
+ALL_IMAGES = (*IMAGE_COLUMNS, *LAYER_COLUMNS)
+
 SCALAR_COLUMNS = {
     "uid": "string",
     "character_id": "string",
@@ -43,6 +56,10 @@ SCALAR_COLUMNS = {
     "bbox_min": "float64[3]",
     "bbox_max": "float64[3]",
     "license": "string",
+    "elevation_deg": "float64",
+    "roll_deg": "float64",
+    "fov_deg": "float64",
+    "radius": "float64",
 }
 """Type of each other column; `[3]` marks a list of three, in order x, y, z or R, G, B."""
 
@@ -64,7 +81,10 @@ EARLIER_CHANNELS = (
     "the camera): build the dataset again"
 )
 
-LATER = frozenset({"outline_rgb"})  # Columns that datasets of earlier versions lack
+CAMERA_COLUMNS = ("elevation_deg", "roll_deg", "fov_deg", "radius")
+"""Columns of a row's camera beside `yaw_deg`, see `frame.Camera`; `fov_deg` is null if it is orthographic."""
+
+LATER = frozenset({"outline_rgb", *CAMERA_COLUMNS})  # Columns that datasets of earlier versions lack
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
@@ -95,7 +115,8 @@ def has_earlier_channels(pos_frame: str, stages: Mapping[str, Any]) -> bool:
 
 def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
     """Columns that a dataset of a kind must have, given the names of those that it has."""
-    return tuple(name for name in COLUMNS_OF[kind] if name not in LATER or name in stored)
+    columns = [name for name in COLUMNS_OF[kind] if name not in LATER or name in stored]
+    return (*columns, *(name for name in LAYER_COLUMNS if kind == "specsia" and name in stored))
 
 
 def own_files(folder: Path) -> list[str]:
@@ -107,7 +128,7 @@ def own_files(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One pair: the value of each of `SCALAR_COLUMNS`, and PNG bytes of each of `IMAGE_COLUMNS`."""
+    """One pair: the value of each of `SCALAR_COLUMNS`, and PNG bytes of each of its `ALL_IMAGES`."""
 
     scalars: Mapping[str, Any]
     images: Mapping[str, bytes]
@@ -200,7 +221,7 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
     types: dict[str, pa.DataType] = {}
     features: dict[str, dict[str, Any]] = {}
     for column in columns:
-        if column in IMAGE_COLUMNS:
+        if column in ALL_IMAGES:
             types[column] = pa.struct({"bytes": pa.binary(), "path": pa.string()})
             features[column] = {"_type": "Image"}
             continue

@@ -24,7 +24,7 @@ _ARROW = {
     **{field.name: field.type for field in schema.arrow_schema(_SCALARS)},
     **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
     "outline_rgb": pa.list_(pa.int32()),
-    **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
+    **dict.fromkeys(schema.ALL_IMAGES, pa.binary()),
 }
 """Arrow types that columns are cast to when they are read."""
 

@@ -12,6 +12,7 @@ from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.schema import LAYER_COLUMNS
 from specsia_build.dataset.verify.published import channels_of
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.digests import canonical_json, sha256
@@ -59,7 +60,7 @@ class LoadRows:
             return Pictures({**meta, "yaws": view_yaws(len(stored))}, files)
         rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
         for k, row in enumerate(rows):
-            images = (column for column in schema.IMAGE_COLUMNS if column in row)
+            images = (column for column in schema.ALL_IMAGES if column in row)
             files |= {frame_file(column, k): row[column] for column in images}
         scalars = [_scalars(row) for row in rows]
         return Pictures({**meta, "rows": scalars, "yaws": [row["yaw_deg"] for row in scalars]}, files)
@@ -74,7 +75,7 @@ def _published_files(row: Mapping[str, Any], channels: Mapping[str, int]) -> dic
 
 
 def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in schema.IMAGE_COLUMNS}
+    return {name: value for name, value in row.items() if name not in schema.ALL_IMAGES}
 
 
 def open_parts(
@@ -99,11 +100,12 @@ def open_parts(
     if lost := sorted({member.character for member in members} - split_of.keys()):
         raise SpecsiaError(f"{dataset.where}/{schema.SPLITS_FILE} lacks {some(lost)}: verify the dataset")
     parts = []
+    kept = {"moving": dataset.moving, "layers": [name for name in LAYER_COLUMNS if name in dataset.columns]}
     pos_frame = _pos_frame(dataset)
     for key, group, options in layout.group(members, split_of):
         own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
         split, load = split_of[group[0].character], LoadRows(dataset, own, pos_frame)
-        part = Part(key, split, tuple(group), {"moving": dataset.moving, **options}, load)
+        part = Part(key, split, tuple(group), {**kept, **options}, load)
         parts.append((part, layout.fingerprint(part)))
     return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
 

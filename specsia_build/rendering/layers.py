@@ -1,7 +1,9 @@
 """The layers that every renderer returns, the protocol of a renderer, and renderers by name."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Protocol, cast
@@ -14,7 +16,7 @@ from specsia_build.config import Look as Look
 from specsia_build.config import RendererName
 from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
-from specsia_build.jit import compiled, ready, uncounted
+from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.vectors import put, triple
@@ -37,7 +39,8 @@ class Seen:
     # (F,), 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the visible side
     facing: NDArray[np.int8]
     screen: NDArray[np.int32]  # (V, 2), x and y of vertices in 1/256 pixel
-    depth: Floats  # (V,) of vertices along the view, in units of the frame; it grows with the distance
+    # (V,) of vertices along the view in units; it grows with the distance, which `Camera.distance` gives
+    depth: Floats
     # First and end row, first and end column of the pixels outside of which nothing is seen
     box: tuple[int, int, int, int]
     face: NDArray[np.int32]  # (S, S), the face of the visible point, -1 where the view's alpha is 0
@@ -56,6 +59,22 @@ class Seen:
         out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
+
+    def corner_values(self, attribute: NDArray[np.floating]) -> Floats:
+        """An attribute of faces' corners (F, 3, K) at the visible points, (S, S, K) float32; 0 elsewhere."""
+        out = np.zeros((*self.face.shape, attribute.shape[2]), np.float32)
+        corners = np.arange(3 * len(self.faces), dtype=np.int32).reshape(-1, 3)
+        values = ready(attribute, np.float32).reshape(-1, attribute.shape[2])
+        _interpolate(self.face, self.weights, corners, values, self.box, out)
+        return out
+
+    def cropped(self, rows: int, columns: int) -> Seen:
+        """The first rows and columns."""
+        face = np.ascontiguousarray(self.face[:rows, :columns])
+        sample = np.ascontiguousarray(self.sample[:rows, :columns])
+        top, bottom, left, right = self.box
+        box = min(top, rows), min(bottom, rows), min(left, columns), min(right, columns)
+        return replace(self, face=face, sample=sample, box=box)
 
     def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
         """Numbers of faces (F,) at the visible points, (S, S) int32, -1 without a surface."""
@@ -82,6 +101,15 @@ class Layers(ByShape):
         """(H, W) uint8, the alpha of `color` as a contiguous array."""
         return np.ascontiguousarray(self.color[..., 3])
 
+    def cropped(self, rows: int, columns: int) -> Layers:
+        """The first rows and columns."""
+        if self.mask.shape == (rows, columns):
+            return self
+        kept = np.s_[:rows, :columns]
+        color, coverage = (np.ascontiguousarray(layer[kept]) for layer in (self.color, self.coverage))
+        position = np.ascontiguousarray(self.position[kept])
+        return Layers(color, coverage, position, self.seen and self.seen.cropped(rows, columns))
+
 
 class Renderer(Protocol):
     """Draws meshes of the frame."""
@@ -106,18 +134,19 @@ def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells:
     color[..., 3] = np.floor(alpha * 255 + 0.5)
     color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
     color[color[..., 3] == 0] = 0
-    position = _nearest_to_centre(cells, len(alpha))
+    position = _nearest_to_centre(cells, *alpha.shape)
     position[color[..., 3] == 0] = 0
     return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
 
 
-def _nearest_to_centre(cells: Floats, size: int) -> Floats:
-    """Position (size, size, 3) of each pixel's covered cell nearest to its centre; 0 where none is covered.
+def _nearest_to_centre(cells: Floats, rows: int, columns: int) -> Floats:
+    """Position (rows, columns, 3) of each pixel's covered cell nearest to its centre; 0 where there is none.
 
-    `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
+    `cells` is (rows * g, columns * g, 4), g odd: position and, where there is a surface, 1.
     """
-    grid = cells.shape[0] // size
-    by_pixel = cells.reshape(size, grid, size, grid, 4).swapaxes(1, 2).reshape(size, size, grid * grid, 4)
+    grid = cells.shape[0] // rows
+    blocks = cells.reshape(rows, grid, columns, grid, 4).swapaxes(1, 2)
+    by_pixel = blocks.reshape(rows, columns, grid * grid, 4)
     offset = np.arange(grid) - (grid - 1) / 2
     order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
     ordered = by_pixel[:, :, order]
@@ -186,6 +215,28 @@ def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
                 out[row, column] = of_face[f]
 
 
+@inlined
+def corner_weights(faces, f, screen, at):  # type: ignore[no-untyped-def]
+    """Weights of the corners of face `f` at a point of the screen, x and y in 1/256 pixel, int64."""
+    a, b, c = triple(faces, f)
+    ax, ay = screen[a, 0] - at[0], screen[a, 1] - at[1]
+    bx, by = screen[b, 0] - at[0], screen[b, 1] - at[1]
+    cx, cy = screen[c, 0] - at[0], screen[c, 1] - at[1]
+    at_a = bx * cy - by * cx
+    at_b = cx * ay - cy * ax
+    at_c = ax * by - ay * bx
+    share = 1.0 / (at_a + at_b + at_c)
+    return at_a * share, at_b * share, at_c * share
+
+
+@inlined
+def place_of_sample(row, column, offset):  # type: ignore[no-untyped-def]
+    """Place on the screen of a sample at an offset (2,) from the centre of a pixel, for `corner_weights`."""
+    x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offset[0])
+    y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offset[1])
+    return x, y
+
+
 @uncounted
 def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
     """Fill `out` (S, S, 3), 0 before, inside the box; `seen` holds the face and the sample of pixels."""
@@ -193,20 +244,9 @@ def _weigh(seen, faces, screen, box, offsets, out):  # type: ignore[no-untyped-d
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
             f = face[row, column]
-            if f < 0:
-                continue
-            s = sample[row, column]
-            x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 0])
-            y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 1])
-            a, b, c = triple(faces, f)
-            ax, ay = screen[a, 0] - x, screen[a, 1] - y
-            bx, by = screen[b, 0] - x, screen[b, 1] - y
-            cx, cy = screen[c, 0] - x, screen[c, 1] - y
-            at_a = bx * cy - by * cx
-            at_b = cx * ay - cy * ax
-            at_c = ax * by - ay * bx
-            share = 1.0 / (at_a + at_b + at_c)
-            put(out[row], column, (at_a * share, at_b * share, at_c * share))
+            if f >= 0:
+                at = place_of_sample(row, column, offsets[sample[row, column]])
+                put(out[row], column, corner_weights(faces, f, screen, at))
 
 
 @uncounted

@@ -198,9 +198,10 @@ class Settings(msgspec.Struct):
     backends: list[str] = []
     outline: str = RANDOM
     clips: _Clips | None = None
+    cameras: str | None = None
 
     @property
-    def cameras(self) -> int | None:
+    def view_count(self) -> int | None:
         """Views of each character, or of each motion of a clip."""
         return self.views if self.clips is None else self.clips.views
 
@@ -241,7 +242,7 @@ def check_shard(
         problems.append(f"has the columns {', '.join(stored.names)}, not {', '.join(expected.names)}")
     try:
         features = parse_json((stored.metadata or {})[b"huggingface"], "metadata")["info"]["features"]
-        images = [name for name in schema.IMAGE_COLUMNS if name in stored.names]
+        images = [name for name in schema.ALL_IMAGES if name in stored.names]
         decodes = all(features[name]["_type"] == "Image" for name in images)
     except (SpecsiaError, KeyError, TypeError):
         decodes = False

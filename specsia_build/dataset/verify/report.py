@@ -25,7 +25,7 @@ CHECKS: dict[str, str] = {
     "alpha": "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
     "contour": "gt covers gt_mask and has its contour around it",
     "edge": "edge follows from pos",
-    "position": "pos lands on its own pixel",
+    "position": "pos lands on its own pixel; layers of gt fit its silhouette and camera",
     "iou": "iou is that of mask and gt_mask",
     "licences": "a character has one licence, and the card states all of them",
     "layout": "each part has the files of its layout, and those of a folder decode to one shape",

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Pixels
 from specsia_build.config import COLOURED
-from specsia_build.dataset import schema
+from specsia_build.dataset import schema, truth
 from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, open_shard
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, Shard
+from specsia_build.dataset.schema import ALL_IMAGES, COLOR, EDGE, GT, GT_MASK, MASK, POS, Shard
 from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.frame import POSITION_CHANNELS, Camera, decode_position
@@ -105,6 +105,8 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     corners = decode_position(codes, *box, POSITION_CHANNELS[pos_frame])
     if pos_frame == "view":
         corners = corners @ camera.turn()
+    if camera.fov_deg is not None:
+        return _perspective_errors(pos, camera, corners)
     origin, *ends = camera.project(corners)[:, :2]
     # Decoding and projection are affine, so that each channel moves a point by its own share of this.
     steps = ((np.array(ends) - origin) / 255).astype(np.float32)
@@ -113,6 +115,15 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     errors[:, 0] -= x
     errors[:, 1] -= y
     return np.asarray(errors)
+
+
+def _perspective_errors(pos: Pixels, camera: Camera, corners: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The same for a perspective camera; `corners` are the positions of black, and of full R, G and B."""
+    y, x = np.nonzero(pos[..., 3] == 255)
+    steps = (corners[1:] - corners[0]) / 255
+    points = corners[0] + pos[y, x, :3].astype(np.float64) @ steps
+    pixels = np.stack([x + 0.5, y + 0.5], axis=1)
+    return np.asarray(camera.project(points)[:, :2] - pixels, np.float32)
 
 
 def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
@@ -187,14 +198,14 @@ def check_group(group: RowGroup) -> tuple[list[RowFacts], Findings]:
 
 
 def _is_missing(column: str, value: Any) -> bool:
-    optional = column in IMAGE_COLUMNS or column == "license"
+    optional = column in ALL_IMAGES or column in ("license", "fov_deg")
     return not optional and (value is None or (isinstance(value, list) and None in value))
 
 
 def _check_row(row: Values, group: RowGroup, findings: Findings) -> RowFacts:
     uid = row["uid"]
-    values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
-    stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
+    values = {name: value for name, value in row.items() if name not in ALL_IMAGES}
+    stored = {name: row[name] or {} for name in ALL_IMAGES if name in row}
     view_uid = schema.row_uid(values["character_id"], values["view"])
     expected = schema.frame_uid(values["clip"], values["frame"]) if "clip" in values else view_uid
     if uid != expected:
@@ -257,9 +268,27 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
     moving = group.kind == "clips" and row["action"] != schema.TURNTABLE
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
         yield "bbox_min and bbox_max do not form a box"
-    elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):
-        camera = Camera(row["yaw_deg"], len(pos))
+        return
+    stated = {name: row[name] for name in schema.CAMERA_COLUMNS if name in row}
+    numbers = [row["yaw_deg"], *(value for value in stated.values() if value is not None)]
+    sound = (
+        all(map(math.isfinite, numbers)) and row.get("radius", 1) > 0 and 0 < (row.get("fov_deg") or 1) < 180
+    )
+    if not sound:
+        yield f"its camera is none: yaw_deg {row['yaw_deg']}, {stated}"
+    elif not moving and pos.shape[0] == pos.shape[1]:
+        camera = Camera(row["yaw_deg"], len(pos), **stated)
         yield from check_position(pos, camera, (low, high), group.settings.pos_frame)
+
+
+def _layer(column: str) -> Callable[..., Iterator[str]]:
+    """The check of a column of `truth`."""
+
+    def problems(row: Values, group: RowGroup, layer: NDArray[np.integer], mask: Pixels) -> Iterator[str]:
+        stated = {name: row[name] for name in ("yaw_deg", *schema.CAMERA_COLUMNS)}
+        yield from truth.LAYER_CHECKS[column](Camera(size=len(mask), **stated), layer, mask)
+
+    return problems
 
 
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
@@ -268,5 +297,6 @@ PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
+    *(("position", (column, GT_MASK), _layer(column)) for column in truth.LAYER_CHECKS),
 )
 """Each check of a row's pixels: its name, its image columns, and its function of row, group and images."""

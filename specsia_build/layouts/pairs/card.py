@@ -48,7 +48,9 @@ def write_card(facts: Facts, build: Mapping[str, Any], folder: Path | None) -> s
     `dataset_info` is computed from the shards in `folder`; None leaves it out.
     """
     moving = build["config"].get("clips") is not None
+    layers = {name: TEXTS["layers"][name] for name in build["config"].get("layers", ())}
     meanings = {**TEXTS["columns"], **(TEXTS["moving_columns"] if moving else {})}
+    meanings |= {f"gt_{name}": text for name, text in layers.items()}
     lead, camera = _lead_and_camera(build["config"])
     rows = counted(facts, lambda members: sum(member.rows for member in members))
     packed = {member.character: member for member in facts.members}
@@ -139,7 +141,7 @@ def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _feature(column: str) -> dict[str, Any]:
-    kind, length = ("image", 0) if column in schema.IMAGE_COLUMNS else schema.value_type(column)
+    kind, length = ("image", 0) if column in schema.ALL_IMAGES else schema.value_type(column)
     return {"name": column, "list": kind, "length": length} if length else {"name": column, "dtype": kind}
 
 
@@ -149,7 +151,9 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     values = {"size": config["size"], "seen": TEXTS["seen"][config["frontal"]]}
     positions = TEXTS["positions"]["view" if of_view else "character"]
     if clips is None:
-        lead, wider = TEXTS["stills"].format(views=config["views"], **values), ""
+        rig, count = config.get("cameras"), config["views"]
+        views = f"{count} evenly spaced views" if rig is None else f"{count} views by the cameras `{rig}`"
+        lead, wider = TEXTS["stills"].format(views=views, **values), ""
     else:
         views = clips["views"]
         cameras = "a camera in front of it" if views == 1 else f"each of {views} evenly spaced cameras"

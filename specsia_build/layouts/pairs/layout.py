@@ -36,7 +36,7 @@ class PairsLayout(Layout):
     folder = "dataset"
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
-        return {"moving": config.clips is not None}
+        return {"moving": config.clips is not None, "layers": [f"gt_{name}" for name in config.layers]}
 
     def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
         groups = by_backend(members)
@@ -61,7 +61,8 @@ class PairsLayout(Layout):
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         columns = schema.MOVING_COLUMNS if part.options["moving"] else schema.COLUMNS
-        rows = write_shard(out / f"{part.key}.parquet", _rows(part), schema.arrow_schema(columns))
+        arrow = schema.arrow_schema((*columns, *part.options["layers"]))
+        rows = write_shard(out / f"{part.key}.parquet", _rows(part), arrow)
         return {"frames": rows}
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
@@ -86,7 +87,8 @@ class PairsLayout(Layout):
 
 
 def _rows(part: Part) -> Iterator[schema.Row]:
+    columns = (*schema.IMAGE_COLUMNS, *part.options["layers"])
     for pictures in part:
         for k, scalars in enumerate(pictures.meta["rows"]):
-            images = {column: pictures.raw(column, k) for column in schema.IMAGE_COLUMNS}
+            images = {column: pictures.raw(column, k) for column in columns}
             yield schema.Row(scalars, images)

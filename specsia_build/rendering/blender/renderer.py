@@ -50,8 +50,8 @@ def render_views(
     Raises CharacterError if the mesh cannot be drawn or Blender fails on it, UsageError without a Blender.
     """
     drawn = _drawable(mesh)
-    if len({(camera.size, camera.width) for camera in cameras}) != 1:
-        raise ValueError("the cameras of one mesh must have one size and one width")
+    if len({(camera.size, camera.height) for camera in cameras}) != 1:
+        raise ValueError("the cameras of one mesh must have one size")
     with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
         folder = Path(scratch)
         job = _write_job(folder, drawn, cameras, look, samples)
@@ -77,7 +77,6 @@ def _write_job(
     files = [folder / f"texture-{k}.png" for k in range(len(textures))]
     for file, texture in zip(files, textures, strict=True):
         file.write_bytes(png.encode(texture.pixels))
-    bases = [camera.basis() for camera in cameras]
     light = {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)}
     return {
         "mesh": str(folder / "mesh.npz"),
@@ -86,17 +85,27 @@ def _write_job(
             {"file": str(file), "wrap": list(texture.wrap), "nearest": texture.nearest}
             for file, texture in zip(files, textures, strict=True)
         ],
-        "cameras": [
-            {"position": camera.position().tolist(), "right": right.tolist(), "up": up.tolist()}
-            for camera, (right, up, _) in zip(cameras, bases, strict=True)
-        ],
-        "size": cameras[0].size,
-        "ortho_width": cameras[0].width,
+        "cameras": [_lens(camera) for camera in cameras],
+        "size": [cameras[0].size, cameras[0].height],
         "samples": samples,
         "light": light if look == "lit" else None,
         # Each worker of a pool has a Blender of its own.
         "threads": 0 if multiprocessing.parent_process() is None else 1,
         "out": str(folder),
+    }
+
+
+def _lens(camera: Camera) -> dict[str, Any]:
+    """A camera as `render_views.py` takes it."""
+    x, y = camera.principal_point
+    longest = max(camera.size, camera.height)
+    # Blender fits the longer side of a picture, and shifts in shares of it.
+    angle = None if camera.fov_deg is None else 2 * float(np.arctan(longest / 2 / camera.focal_length))
+    return {
+        "c2w": camera.c2w().tolist(),
+        "ortho_width": camera.span * longest / camera.size,
+        "angle": angle,
+        "shift": [(camera.size / 2 - x) / longest, (y - camera.height / 2) / longest],
     }
 
 

@@ -34,10 +34,10 @@ JUMP, OUTLINE = 1, 2  # Marks of a pixel that a jump of colour crosses, or an ou
 
 
 @compiled
-def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
+def project(vertices, basis, pixels_per_unit, centre):  # type: ignore[no-untyped-def]
     """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices in an orthographic view.
 
-    Coordinates are cut a little beyond `MAX_COORDINATE`.
+    `centre` is the column and row of the origin. Coordinates are cut a little beyond `MAX_COORDINATE`.
     """
     count = len(vertices)
     sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)
@@ -47,9 +47,32 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
         x, y, z = triple64(vertices, i)
         u = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
         v = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
-        sx[i] = int(min(max(np.floor((u * pixels_per_unit + half) * SUBPIXEL + 0.5), -most), most))
-        sy[i] = int(min(max(np.floor((half - v * pixels_per_unit) * SUBPIXEL + 0.5), -most), most))
+        sx[i] = int(min(max(np.floor((u * pixels_per_unit + centre[0]) * SUBPIXEL + 0.5), -most), most))
+        sy[i] = int(min(max(np.floor((centre[1] - v * pixels_per_unit) * SUBPIXEL + 0.5), -most), most))
         depth[i] = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
+    return sx, sy, depth
+
+
+@compiled
+def project_perspective(vertices, w2c, focal_length, radius, centre):  # type: ignore[no-untyped-def]
+    """The same in a perspective view, of vertices before the camera with matrix `w2c` (4, 4).
+
+    Depth is radius (1 - radius / z) at the distance z: unlike z it is linear on the screen, and it grows as
+    fast at the distance `radius`.
+    """
+    count = len(vertices)
+    sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)
+    depth = np.empty(count, np.float32)
+    most = 2.0 * MAX_COORDINATE
+    for i in range(count):
+        x, y, z = triple64(vertices, i)
+        u = w2c[0, 0] * x + w2c[0, 1] * y + w2c[0, 2] * z + w2c[0, 3]
+        v = w2c[1, 0] * x + w2c[1, 1] * y + w2c[1, 2] * z + w2c[1, 3]
+        inverse = -1.0 / (w2c[2, 0] * x + w2c[2, 1] * y + w2c[2, 2] * z + w2c[2, 3])
+        scale = focal_length * inverse
+        sx[i] = int(min(max(np.floor((u * scale + centre[0]) * SUBPIXEL + 0.5), -most), most))
+        sy[i] = int(min(max(np.floor((centre[1] - v * scale) * SUBPIXEL + 0.5), -most), most))
+        depth[i] = radius * (1.0 - radius * inverse)
     return sx, sy, depth
 
 

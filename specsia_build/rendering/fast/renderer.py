@@ -30,6 +30,7 @@ from specsia_build.rendering.fast.prepare import (
 )
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
+from specsia_build.rendering.fast.splitting import by_camera
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look, Seen
 from specsia_build.rendering.mesh import Material, Mesh
@@ -71,10 +72,13 @@ class FastRenderer:
             raise CharacterError("the mesh has no faces to draw")
         if not np.isfinite(mesh.vertices).all():
             mesh = _without_stray_vertices(mesh)
-        prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
-        scratch = _scratch(prepared, cameras)
-        for camera in cameras:
-            yield draw(prepared, camera, scratch[camera.size], Canvas(camera.size, seen))
+        for drawn, run in by_camera(mesh, cameras):
+            prepared = prepare(drawn, max(c.pixels_per_unit for c in run), look == "lit")
+            scratch = _scratch(prepared, run)
+            for camera in run:
+                side = _side(camera)
+                layers = draw(prepared, camera, scratch[side], Canvas(side, seen))
+                yield layers.cropped(camera.height, camera.size)
 
     def animate(
         self, still: Still, moved: Iterable[Mesh], cameras: Sequence[Camera], *, seen: bool = False
@@ -83,19 +87,21 @@ class FastRenderer:
 
         The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
         last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise cost
-        more. No camera is finer than `still` is prepared for. Raises CharacterError if it cannot be drawn.
+        more. No camera is finer than `still` is prepared for, and all are orthographic. Raises CharacterError
+        if it cannot be drawn.
         """
         prepared, lit = still.prepared, still.look == "lit"
         scratch = _scratch(prepared, cameras)
         lasting = 2 if seen else 1
-        canvases = [Canvas(camera.size, seen) for camera in cameras for _ in range(lasting)]
+        canvases = [Canvas(_side(camera), seen) for camera in cameras for _ in range(lasting)]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
             same = mesh.faces is still.mesh.faces
             now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
             for camera, canvas in zip(cameras, canvases[k % lasting :: lasting], strict=True):
-                yield draw(now, camera, scratch[camera.size], canvas)
+                layers = draw(now, camera, scratch[_side(camera)], canvas)
+                yield layers.cropped(camera.height, camera.size)
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -108,7 +114,7 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
 
 def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -> Layers:
     """Draw a view of a prepared mesh on `canvas`; the contents of it and of `scratch` are overwritten."""
-    size = camera.size
+    size = len(scratch.ids)
     surface = prepared.surface
     textures = prepared.textures
     sx, sy, depth, extent = _projected(prepared.vertices, camera)
@@ -164,7 +170,14 @@ def _projected(
     vertices: NDArray[np.float32], camera: Camera
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], tuple[int, int, int, int]]:
     """Screen positions of vertices, see `raster.project`, and the smallest and largest x and y."""
-    sx, sy, depth = raster.project(vertices, camera.basis(), camera.pixels_per_unit, camera.size / 2)
+    x, y = camera.principal_point
+    if camera.fov_deg is None:
+        basis, scale = camera.basis(), camera.pixels_per_unit
+        right, down, _ = basis @ np.array(camera.target) * np.array([scale, -scale, 1.0])
+        sx, sy, depth = raster.project(vertices, basis, scale, (x - right, y - down))
+    else:
+        lens = camera.focal_length, camera.radius, (x, y)
+        sx, sy, depth = raster.project_perspective(vertices, camera.w2c(), *lens)
     extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
     if max(map(abs, extent)) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
@@ -215,6 +228,10 @@ def _solid(material: Material) -> Material:
 
 
 def _scratch(prepared: Prepared, cameras: Sequence[Camera]) -> dict[int, Scratch]:
-    """Buffers for each width of the cameras' pictures."""
-    sizes = {camera.size for camera in cameras}
-    return {size: Scratch.of(prepared, size) for size in sizes}
+    """Buffers for each side of the cameras' canvases."""
+    return {side: Scratch.of(prepared, side) for side in set(map(_side, cameras))}
+
+
+def _side(camera: Camera) -> int:
+    """Side in pixels of the square that holds a camera's picture in its upper left corner."""
+    return max(camera.size, camera.height)
