@@ -7,8 +7,8 @@ A job is a JSON object:
     materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff,
                 unlit, double_sided}; textures are indices or null
     textures    list of {file, wrap: [u, v], nearest}; files are RGBA PNG
-    cameras     list of {c2w: 4 rows of 4, ortho_width, angle, shift: [x, y]}; the width or the angle (in radians,
-                null for an orthographic camera) of the longer side, and the shift in shares of it
+    cameras     list of {c2w: 4 rows of 4, ortho_width, angle, shift: [x, y]}; the width or the angle (in
+                radians, null for an orthographic camera) of the longer side, and the shift in shares of it
     size        columns and rows in pixels
     samples     per pixel
     light       null for unlit, or {lights: [[x, y, z, intensity], ...], ambient}
