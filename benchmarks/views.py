@@ -11,7 +11,7 @@ import OpenEXR
 
 from benchmarks.parity import compare, summarised
 from specsia_build import png
-from specsia_build.cameras.rigs import Rig
+from specsia_build.cameras.rigs import CameraRig
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
@@ -31,7 +31,7 @@ MILLION = 1_000_000
 EXR = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
 
 
-def measure(rig: Rig, config: BuildConfig, peers: Sequence[str], folder: Path) -> dict[str, Any]:
+def measure(rig: CameraRig, config: BuildConfig, peers: Sequence[str], folder: Path) -> dict[str, Any]:
     """Draw and write a rig's views of every character of a source, seconds being those of the processor.
 
     Returns:
@@ -58,7 +58,9 @@ def measure(rig: Rig, config: BuildConfig, peers: Sequence[str], folder: Path) -
     }
 
 
-def _row(entry: Entry, rig: Rig, config: BuildConfig, peers: Sequence[str], folder: Path) -> dict[str, float]:
+def _row(
+    entry: Entry, rig: CameraRig, config: BuildConfig, peers: Sequence[str], folder: Path
+) -> dict[str, float]:
     row = {"stage_ms_per_view": _stage(entry, config, folder), **_ours(entry, rig, config, folder)}
     mesh, cameras = _placed(entry, rig, config)
     if "cycles" in peers:
@@ -80,7 +82,7 @@ def _row(entry: Entry, rig: Rig, config: BuildConfig, peers: Sequence[str], fold
     return row
 
 
-def _placed(entry: Entry, rig: Rig, config: BuildConfig) -> tuple[Mesh, tuple[Camera, ...]]:
+def _placed(entry: Entry, rig: CameraRig, config: BuildConfig) -> tuple[Mesh, tuple[Camera, ...]]:
     cameras = rig.cameras(config.size, entry.id, config.seed)
     mesh = compacted(read_character(entry).mesh)
     return mesh.with_vertices(normalise(mesh.vertices, cameras, MARGIN).apply(mesh.vertices)), cameras
@@ -95,7 +97,7 @@ def _stage(entry: Entry, config: BuildConfig, folder: Path) -> float:
     return 1000 * (time.process_time() - start) / config.views
 
 
-def _ours(entry: Entry, rig: Rig, config: BuildConfig, folder: Path) -> dict[str, float]:
+def _ours(entry: Entry, rig: CameraRig, config: BuildConfig, folder: Path) -> dict[str, float]:
     """Milliseconds and bytes per view of a character that is read, drawn and written."""
     start = time.process_time()
     mesh, cameras = _placed(entry, rig, config)

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from specsia_build.cameras.rigs import parse_rig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.files.writing import write_bytes
+from specsia_build.frame import Camera, view_cameras
 from specsia_build.memory import MEMORY, memory_bytes
 
 Look = Literal["unlit", "lit"]
@@ -110,6 +112,8 @@ class BuildConfig:
     backends: tuple[str, ...] = ("relief",)  # `NAME[:ARG]` each, with distinct names
     renderer: RendererName = "fast"
     views: _Views = 10
+    # A rig or a file of cameras, see `cameras.rigs`, which decides `views`; None for a ring of as many
+    cameras: str | None = None
     size: Annotated[int, msgspec.Meta(ge=32, le=2048)] = 512
     look: Look = "unlit"
     outline: str = RANDOM  # Colour of the contour: one of `OUTLINES`, a grey 0-255 as text, or `#rrggbb`
@@ -146,10 +150,30 @@ class BuildConfig:
         in_shard("", self.shard or "1/1")
         if self.outline not in OUTLINES:
             colour_of(self.outline)
+        if self.cameras is not None:
+            cameras = self._rigged()
+            object.__setattr__(self, "views", len(cameras))
+            if cameras == view_cameras(self.views, self.size):
+                object.__setattr__(self, "cameras", None)
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
             given = ", ".join(names) or "empty"
             raise UsageError(f"backends cannot be {given}: name at least one, and each only once")
+
+    def _rigged(self) -> tuple[Camera, ...]:
+        """Cameras of `cameras`; UsageError if pairs cannot be built with them."""
+        assert self.cameras is not None
+        cameras = parse_rig(self.cameras).cameras(self.size, "", self.seed)
+        if not all(camera.is_plain and camera.size == self.size for camera in cameras):
+            problem = (
+                f"cameras {self.cameras} do not all look at the origin in the middle of a square picture"
+            )
+            cure = "which pairs need: `specsia export` draws views by such cameras"
+            raise UsageError(f"{problem} of {self.size} pixels, {cure}")
+        if self.clips is not None or self.frontal == "outlined":
+            other = "frontal outlined" if self.clips is None else "clips"
+            raise UsageError(f"{other} cannot be combined with cameras: it needs a ring of --views")
+        return cameras
 
     def allowed_failures(self, characters: int) -> int:
         """Number of failed characters that a build tolerates; a share allows at least one."""
@@ -212,7 +236,8 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     plain = json.loads(json.dumps(asdict(config)))
     settings = {name: value for name, value in plain.items() if name not in RUN_SETTINGS}
     # Left out while they are unset, so that datasets of versions without them keep their fingerprints.
-    for name, unset in (("clips", None), ("shard", None), ("outline", RANDOM), ("layouts", [PAIRS])):
+    unset_values = {"clips": None, "shard": None, "outline": RANDOM, "layouts": [PAIRS], "cameras": None}
+    for name, unset in unset_values.items():
         if settings[name] == unset:
             del settings[name]
     return settings
@@ -225,9 +250,17 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
     """
     try:
         changes = _normalised(BuildConfig, settings)
+        if "views" in changes and "cameras" not in changes:
+            changes["cameras"] = None
         if isinstance(clips := changes.get("clips"), Mapping):
             changes["clips"] = replace(config.clips or ClipSettings(), **_normalised(ClipSettings, clips))
-        return replace(config, **changes)
+        result = replace(config, **changes)
+        views = changes.get("views", result.views)
+        if changes.get("cameras") is not None and views != result.views:
+            raise UsageError(
+                f"cameras {changes['cameras']} has {result.views} views, not {views}: name one of the two"
+            )
+        return result
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
 

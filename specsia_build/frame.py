@@ -77,6 +77,11 @@ class Camera:
         return self.size if self.rows is None else self.rows
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the middle of a square image shows the origin."""
+        return self.target == (0.0, 0.0, 0.0) and self.rows in (None, self.size) and self.centre is None
+
+    @property
     def principal_point(self) -> tuple[float, float]:
         """Column and row in pixels of what lies straight ahead."""
         return (self.size / 2, self.height / 2) if self.centre is None else self.centre

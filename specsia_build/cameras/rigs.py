@@ -20,16 +20,16 @@ _OUTSIDE = (
     EXTENT * 3**0.5 / 2
 )  # Distance from which on a camera is outside the figure's box wherever it stands
 
-Range = tuple[float, float]
+Interval = tuple[float, float]
 
 
 class Lens(NamedTuple):
     """What a rig's options say of its cameras; ranges have equal ends where the option is one number."""
 
-    elevation: Range | None = None  # In degrees
-    roll: Range = (0.0, 0.0)  # In degrees
-    fov: Range | None = None  # Horizontal, in degrees; None for orthographic cameras
-    radius: Range | None = None  # In units; None for the distance that `_distance` gives
+    elevation: Interval | None = None  # In degrees
+    roll: Interval = (0.0, 0.0)  # In degrees
+    fov: Interval | None = None  # Horizontal, in degrees; None for orthographic cameras
+    radius: Interval | None = None  # In units; None for the distance that `_distance` gives
     width: float = ORTHO_WIDTH  # Units that an orthographic picture spans
     rows: int | None = None  # Height of the picture in pixels
     centre: tuple[float, float] | None = None  # Principal point, column and row in pixels
@@ -55,7 +55,7 @@ class Lens(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rig:
+class CameraRig:
     """The cameras of `--cameras`: the same for every character, or random ones for each."""
 
     name: str  # As it was asked for
@@ -87,7 +87,7 @@ class Rig:
         return all(camera.fov_deg is not None for camera in self.fixed)
 
 
-def _between(ends: Range, share: float) -> float:
+def _between(ends: Interval, share: float) -> float:
     return ends[0] + (ends[1] - ends[0]) * share
 
 
@@ -171,7 +171,7 @@ _KINDS = {
 RIGS = ("ring:N", "orbit:N", "sphere:N", "random:N", "wonder3d", "zero123plus", "mv-adapter", "FILE.json")
 """What `--cameras` takes, for help texts."""
 
-_LIMITS: dict[str, Range] = {
+_LIMITS: dict[str, Interval] = {
     "elevation": (-90, 90),
     "roll": (-360, 360),
     "fov": (1, 175),
@@ -184,14 +184,14 @@ _LIMITS: dict[str, Range] = {
 """Smallest and largest value of each option."""
 
 
-def parse_rig(text: str) -> Rig:
+def parse_rig(text: str) -> CameraRig:
     """Parse a rig such as ``ring:10`` or ``random:32@fov=30..50,radius=2.2``, or the path of a cameras.json.
 
     Raises UsageError if there is no such rig or file, or it cannot be.
     """
     if text.lower().endswith(".json"):
         views = read_cameras(Path(text))
-        return Rig(text, tuple(views), tuple(views.values()), sized=True)
+        return CameraRig(text, tuple(views), tuple(views.values()), sized=True)
     spec, _, options = text.partition("@")
     name, colon, number = spec.partition(":")
     if (kind := _KINDS.get(name)) is None:
@@ -203,7 +203,7 @@ def parse_rig(text: str) -> Rig:
         raise UsageError(f"{name} has {len(kind.names)} views: write it without '{brief(':' + number, 80)}'")
     count = len(kind.names) or _count(name, number)
     lens = _with_options(name, kind, options)
-    rig = Rig(text, kind.names or _numbered(count), kind.place(lens, count), lens)
+    rig = CameraRig(text, kind.names or _numbered(count), kind.place(lens, count), lens)
     _check_outside(rig)
     return rig
 
@@ -237,7 +237,7 @@ def _with_options(name: str, kind: _Kind, text: str) -> Lens:
     return lens
 
 
-def _value(key: str, text: str, ranged: bool) -> Range | float | int:
+def _value(key: str, text: str, ranged: bool) -> Interval | float | int:
     """The value of an option: a pair for those with ranges and for the centre, which is ``COLUMN:ROW``."""
     low, high = _LIMITS[key]
     if key == "centre":
@@ -267,7 +267,7 @@ def _value(key: str, text: str, ranged: bool) -> Range | float | int:
     return min(numbers), max(numbers)
 
 
-def _check_outside(rig: Rig) -> None:
+def _check_outside(rig: CameraRig) -> None:
     """Refuse perspective cameras within the box of side 1 that holds the figure."""
     lens = rig.lens
     inside = any(map(inside_figure, rig.fixed))

@@ -116,6 +116,11 @@ _SHARED = options(
     "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
 )
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@click.option(
+    "--cameras",
+    metavar="RIG|FILE",
+    help="Other cameras, such as sphere:32 or ring:10@elevation=20,fov=40.  [default: ring:10]",
+)
 @layouts
 @click.option(
     "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"

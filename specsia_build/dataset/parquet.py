@@ -32,24 +32,28 @@ _VALUE_BYTES, _MOST_ROWS = 256, 4096
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Make the array that `pyarrow.array` makes of text, bytes, numbers, or fixed-size lists of these.
 
-    Only text and bytes may be None. `pyarrow.array` imports pandas, which takes longer than a small pack.
+    Integers may not be None. `pyarrow.array` imports pandas, which takes longer than a small pack.
     """
     if pa.types.is_fixed_size_list(kind):
         if any(len(value) != kind.list_size for value in values):
             raise ValueError(f"not all lists have {kind.list_size} values")
         inner = array_of(list(chain.from_iterable(values)), kind.value_type)
         return pa.FixedSizeListArray.from_arrays(inner, type=kind)
-    if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
-        convert = index if pa.types.is_integer(kind) else float
-        numbers = np.array([convert(value) for value in values], kind.to_pandas_dtype())
+    if pa.types.is_integer(kind):
+        numbers = np.array([index(value) for value in values], kind.to_pandas_dtype())
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
     present = np.array([value is not None for value in values], np.bool_)
     nulls = len(values) - int(present.sum())
+    valid = pa.py_buffer(np.packbits(present, bitorder="little")) if nulls else None
+    if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
+        numbers = np.array(
+            [0.0 if value is None else float(value) for value in values], kind.to_pandas_dtype()
+        )
+        return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
     encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     if ends[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"an array cannot hold {ends[-1]:,} bytes")
-    valid = pa.py_buffer(np.packbits(present, bitorder="little")) if nulls else None
     data = [pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(kind, len(values), [valid, *data], nulls)
 

@@ -43,6 +43,10 @@ SCALAR_COLUMNS = {
     "bbox_min": "float64[3]",
     "bbox_max": "float64[3]",
     "license": "string",
+    "elevation_deg": "float64",
+    "roll_deg": "float64",
+    "fov_deg": "float64",
+    "radius": "float64",
 }
 """Type of each other column; `[3]` marks a list of three, in order x, y, z or R, G, B."""
 
@@ -64,7 +68,10 @@ EARLIER_CHANNELS = (
     "the camera): build the dataset again"
 )
 
-LATER = frozenset({"outline_rgb"})  # Columns that datasets of earlier versions lack
+CAMERA_COLUMNS = ("elevation_deg", "roll_deg", "fov_deg", "radius")
+"""Columns of a row's camera beside `yaw_deg`, see `frame.Camera`; `fov_deg` is null if it is orthographic."""
+
+LATER = frozenset({"outline_rgb", *CAMERA_COLUMNS})  # Columns that datasets of earlier versions lack
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
 

@@ -10,7 +10,7 @@ from specsia_build import png
 from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
@@ -116,9 +116,15 @@ def refuse_clips(config: BuildConfig, name: str) -> None:
 
 
 def views_of(pictures: Pictures) -> Iterator[tuple[Pixels, Pixels, Pixels, Pixels]]:
-    """Yield Z, positions in the view and Y*, each (S, S, 4), and edges (S, S) of each view of a character."""
-    color, pos, gt = (_stacked(pictures, layer) for layer in (schema.COLOR, schema.POS, schema.GT))
+    """Yield Z, positions in the view and Y*, each (S, S, 4), and edges (S, S) of each view of a character.
+
+    Raises CharacterError if the cameras differ from the published ones.
+    """
     meta = pictures.meta
+    if any(row.get("elevation_deg") or row.get("fov_deg") for row in meta.get("rows", ())):
+        problem = f"{meta['id']} is seen by cameras that are not level and orthographic"
+        raise CharacterError(f"{problem}, as the published ones are: build it without --cameras")
+    color, pos, gt = (_stacked(pictures, layer) for layer in (schema.COLOR, schema.POS, schema.GT))
     if meta.get("pos_frame") == "view":
         # Rows have lost the alpha that their edges follow from.
         yield from zip(color, pos, gt, _stacked(pictures, schema.EDGE), strict=True)

@@ -22,7 +22,15 @@ SCHEMAS = {
 """Schema of a dataset in words, by its kind."""
 
 _UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
-_COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
+_COLUMNS = (
+    "uid",
+    "character_id",
+    "view",
+    "yaw_deg",
+    "iou",
+    "backend",
+    *("outline_px", "outline_grey", "license"),
+)
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
 
@@ -35,6 +43,7 @@ class _Member:
     row: Mapping[str, Any]
     numbers: dict[int, int] = field(default_factory=dict)
     ious: dict[int, float | None] = field(default_factory=dict)
+    yaws: dict[int, float] = field(default_factory=dict)
     end: float = 0.0
 
 
@@ -107,6 +116,8 @@ def _members(dataset: OpenedDataset, config: str) -> dict[str, _Member]:
             member = members.setdefault(key, _Member(config, split, row))
             place = row["frame" if dataset.moving else "view"]
             member.numbers[place], member.ious[place] = number, row.get("iou")
+            if "yaw_deg" in row:
+                member.yaws[place] = row["yaw_deg"]
             member.end = max(member.end, row.get("time") or 0.0)
     return members
 
@@ -133,14 +144,15 @@ def _item(
         values = tuple(member.ious.get(view) for view in views)
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
         sides[name] = Side(name, shown, measured)
-    yaws = view_yaws(max(views) + 1)
+    ring = view_yaws(max(views) + 1)
+    yaws = tuple(clean.yaws.get(view, ring[view]) for view in views)
     return Item(
         id=key,
         character=row["character_id"],
         split=clean.split,
         frames=len(views),
         sides=sides,
-        yaws=None if dataset.moving else tuple(yaws[view] for view in views),
+        yaws=None if dataset.moving else yaws,
         fps=((len(views) - 1) / clean.end if clean.end > 0 else 1.0) if dataset.moving else None,
         action=row.get("action"),
         license=row.get("license"),

@@ -164,7 +164,7 @@ class _Survey:
                 split=split_of[key],
                 frames=views,
                 sides=sides,
-                yaws=tuple(view_yaws(views)),
+                yaws=tuple(camera["yaw_deg"] for camera in rendered.get("cameras", ())) or view_yaws(views),
                 license=rendered["license"],
                 credit=rendered["source"],
                 warnings=tuple(warnings),

@@ -6,7 +6,7 @@ from typing import Any
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.files.digests import canonical_json, sha256
-from specsia_build.frame import view_yaws
+from specsia_build.frame import Camera, view_yaws
 from specsia_build.layouts.part import Member, Pictures
 from specsia_build.rendering.ink import luma
 from specsia_build.stages import project, render
@@ -26,6 +26,9 @@ _ORIGIN = _origins(project.PROJECT, render.RENDER, schema.GT_MASK)
 
 _CLIP_ORIGIN = _origins(move.MOVE, draw.DRAW, schema.MASK)
 
+_LEVEL = {name: getattr(Camera(0.0, 1), name) for name in schema.CAMERA_COLUMNS}
+"""Columns of a camera of a ring."""
+
 _RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Values of each row, and by image column the stage's name, the file and SHA-256 of the image."""
 
@@ -42,11 +45,12 @@ def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
     is_clip, truth, result = _truth_and_result(metas)
     for k, yaw in enumerate(truth["yaws"] if is_clip else view_yaws(truth["views"])):
         box = result["box"] if is_clip else result["boxes"][k]
+        camera = truth["cameras"][k] if "cameras" in truth else _LEVEL
         scalars = {
             "uid": schema.frame_uid(key, k) if is_clip else schema.row_uid(key, k),
             "character_id": truth["character"] if is_clip else key,
             "view": truth["clip"]["view"] if is_clip else k,
-            "yaw_deg": yaw,
+            "yaw_deg": camera.get("yaw_deg", yaw),
             "iou": result["iou"][k],
             "backend": backend,
             "outline_px": truth["outline_px"],
@@ -55,6 +59,7 @@ def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
             "bbox_min": box[0],
             "bbox_max": box[1],
             "license": truth["license"],
+            **{name: camera[name] for name in schema.CAMERA_COLUMNS},
         }
         if is_clip:
             scalars |= {"clip": key, "frame": k, "time": truth["times"][k], "action": truth["clip"]["action"]}
@@ -112,7 +117,8 @@ def pictures(key: str, backend: str | None, parts: Earlier) -> Pictures:
         meta |= {"box": result["box"]}
         files |= parts[draw.DRAW if backend is None else move.MOVE].files
     else:
-        meta |= {"id": key, "character": key, "yaws": view_yaws(truth["views"])}
+        yaws = [camera["yaw_deg"] for camera in truth["cameras"]] if "cameras" in truth else None
+        meta |= {"id": key, "character": key, "yaws": yaws or view_yaws(truth["views"])}
         meta |= {name: result[name] for name in ("turned_boxes", "pos_frame") if name in result}
     if backend is not None:
         meta |= {"backend": backend}

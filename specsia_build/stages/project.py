@@ -15,7 +15,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
-from specsia_build.frame import POSITION_CHANNELS, Camera, view_cameras
+from specsia_build.frame import POSITION_CHANNELS, Camera
 from specsia_build.registration import REGISTRATION_VERSION, Registration, Similarity, iou, recall, register
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
@@ -44,6 +44,7 @@ def _settings(job: Job) -> dict[str, Any]:
         **{name: getattr(config, name) for name in ("views", "size", "look", "pos_frame")},
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "registration": REGISTRATION_VERSION,
+        **render.camera_settings(config, job.entry.id),
     }
 
 
@@ -55,6 +56,13 @@ def _targets(config: BuildConfig) -> list[str]:
     return [view_file(GT, view) for view in range(config.views)]
 
 
+def _ring_files(config: BuildConfig) -> list[str]:
+    """Names of the silhouettes to register to, the frontal one first, and of the frontal Y*."""
+    ring = render.ring_of(config)
+    masks = [view_file(render.RING_MASK, k) for k in range(len(ring))] or _masks(config)
+    return [*masks, render.RING_GT if ring else view_file(GT, 0)]
+
+
 def _outlined(config: BuildConfig) -> bool:
     """Whether reconstructions, and the silhouettes they are registered to, have the contour, as published."""
     return config.frontal == "outlined"
@@ -63,8 +71,8 @@ def _outlined(config: BuildConfig) -> bool:
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
     rendered, reconstructed = earlier[render.RENDER], earlier[reconstruct.RECONSTRUCT]
-    targets = _targets(job.config)
-    names = (*_masks(job.config), *(targets if _outlined(job.config) else targets[:1]))
+    outlined = _targets(job.config) if _outlined(job.config) else []
+    names = dict.fromkeys((*_masks(job.config), *_ring_files(job.config), *outlined))
     truth = {name: rendered["files"][name]["sha256"] for name in names}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     files = reconstructed["files"].items()
@@ -143,34 +151,37 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     config = job.config
     rendered = earlier[render.RENDER]
     reconstructed = earlier[reconstruct.RECONSTRUCT]
-    masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
+    masks = [png.decode(rendered.files[name], 1) for name in _masks(config)]
     mesh = mesh_from_files(reconstructed.files)
-    cameras = view_cameras(config.views, config.size)
-    gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
-    goals = masks
+    cameras, ring = render.cameras_of(config, rendered.key), render.ring_of(config)
+    *ring_masks, front_name = _ring_files(config)
+    gt, any_yaw = png.decode(rendered.files[front_name], 4), bool(reconstructed.meta["needs_yaw"])
+    known = np.stack([png.decode(rendered.files[name], 1) for name in ring_masks] if ring else masks)
+    goals = known
     if _outlined(config):
         goals = np.stack([png.decode(rendered.files[name], 4)[..., 3] for name in _targets(config)])
-    registration = registered(mesh, goals, cameras, gt, config.look, any_yaw=any_yaw)
+    registration = registered(mesh, goals, ring or cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     z_masks, ious = [], []
     boxes, turned_boxes = [], []
-    front = behind = None
-    views = load_renderer(config.renderer).render(placed, cameras, config.look)
-    for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
+    around: list[NDArray[np.uint8]] = []
+    views = load_renderer(config.renderer).render(placed, (*ring, *cameras), config.look)
+    for view, (camera, layers) in enumerate(zip((*ring, *cameras), views, strict=True), -len(ring)):
+        if len(around) < len(known):
+            around.append(layers.color.copy())
+        if view < 0:
+            continue
         pos, low, high = positioned(layers, placed, camera, config.pos_frame)
         files |= {view_file(layer, view): data for layer, data in encoded(layers, pos).items()}
         z_masks.append(layers.mask)
-        if view == 0:
-            front = layers.color.copy()
-        if 2 * view == config.views:
-            behind = layers.color.copy()
         ious.append(iou(layers.mask, masks[view]))
         boxes.append([low.tolist(), high.tolist()])
         turned_boxes.append([corner.tolist() for corner in turned_box(placed, camera)])
     mean = float(np.mean(ious))
-    assert front is not None
-    pair = Comparison(mesh, placed, front, behind, np.stack(z_masks), gt, masks, config.look)
+    behind = around[len(around) // 2] if len(around) % 2 == 0 else None
+    silhouettes = np.stack([color[..., 3] for color in around])
+    pair = Comparison(mesh, placed, around[0], behind, silhouettes, gt, known, config.look)
     warnings, reason = warnings_about(pair, reconstructed.meta)
     meta = {
         "id": rendered.key,

@@ -154,7 +154,7 @@ def _refused(
 ) -> Exception:
     """The same error with frontal pictures of the mesh, fitted to the figure, and axes that fit it better."""
     image = png.decode(rendered.files[render.FRONT], 4)
-    mask = png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
+    mask = png.decode(rendered.files[render.front_mask(rendered.files)], 1)
     try:
         mesh = compacted(mesh).with_sides(double=True)
         placed = fitted(mesh, mask >= HALF_COVERED)

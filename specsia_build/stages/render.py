@@ -1,8 +1,9 @@
 """Stage 1, render: a character's clean views Y*, their silhouettes, and the backend's frontal picture."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ from numpy.typing import ArrayLike
 
 from specsia_build import png
 from specsia_build.arrays import Pixels
+from specsia_build.cameras.rigs import parse_rig
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.drawing import drawing_files, drawn_frontal
 from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.survey import one_colour
 from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
 from specsia_build.dataset.layers import view_file
-from specsia_build.dataset.schema import GT, GT_MASK
+from specsia_build.dataset.schema import CAMERA_COLUMNS, GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
-from specsia_build.frame import Normalisation, normalise, view_cameras
+from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.ink import contour_colour, darker_beside, luma
 from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
@@ -27,6 +29,10 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
 
 FRONT = "front.png"
+RING_MASK, RING_GT = "ring_mask", "ring_gt.png"
+"""Silhouettes in the ring that a reconstruction is registered in, and its frontal Y*, for other cameras."""
+
+_RING_VIEWS = 10
 
 LEAST_COVERED = 0.002  # Share of each view that a character must cover; less is an empty or broken file
 
@@ -84,6 +90,7 @@ def _settings(job: Job) -> dict[str, Any]:
     return {
         **{name: getattr(config, name) for name in ("views", "size", "look", "seed", "frontal")},
         **({} if config.outline == RANDOM else {"outline": config.outline}),
+        **camera_settings(config, job.entry.id),
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "entry": entry_settings(job.entry),
     }
@@ -95,11 +102,40 @@ def entry_settings(entry: Entry) -> dict[str, Any]:
     return {"drop": list(entry.drop), **{name: getattr(entry, name) for name in names}}
 
 
+def cameras_of(config: BuildConfig, character_id: str) -> tuple[Camera, ...]:
+    """The cameras of a character's views; that which is nearest to the front comes first."""
+    if config.cameras is None:
+        return view_cameras(config.views, config.size)
+    cameras = parse_rig(config.cameras).cameras(config.size, character_id, config.seed)
+    first = max(cameras, key=lambda camera: camera.basis()[2][1])
+    return (first, *(camera for camera in cameras if camera is not first))
+
+
+def ring_of(config: BuildConfig) -> tuple[Camera, ...]:
+    """The ring that shows the front and registers a reconstruction, if the views are no ring themselves."""
+    return () if config.cameras is None else view_cameras(_RING_VIEWS, config.size)
+
+
+def camera_settings(config: BuildConfig, character_id: str) -> dict[str, Any]:
+    """Each camera of a rig by the columns of rows, under `cameras`; nothing for a ring."""
+    if config.cameras is None:
+        return {}
+    cameras = map(asdict, cameras_of(config, character_id))
+    columns = itemgetter("yaw_deg", *CAMERA_COLUMNS)
+    return {"cameras": [dict(zip(("yaw_deg", *CAMERA_COLUMNS), columns(c), strict=True)) for c in cameras]}
+
+
+def front_mask(files: Mapping[str, bytes]) -> str:
+    """Name of the silhouette of the picture that the backend sees, among the files of an artefact."""
+    of_ring = view_file(RING_MASK, 0)
+    return of_ring if of_ring in files else view_file(GT_MASK, 0)
+
+
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
     """The character's mesh in the frame, without unused vertices, and its normalisation."""
     mesh = compacted(character.mesh)
     contour = outline(config.seed, character.entry.id, config.outline)
-    cameras = view_cameras(config.views, config.size)
+    cameras = (*cameras_of(config, character.entry.id), *ring_of(config))
     placed = normalise(mesh.vertices, cameras, contour.thickness + 1)
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
@@ -119,20 +155,21 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
     Returns an artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour,
-    L) and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA); and every file that was
-    read or looked for in vain. Raises LowQualityError with the picture if a view is blank on white paper.
+    L) and ``front.png`` (what the backend sees, see `BuildConfig.frontal`, RGBA), with a rig also
+    `RING_MASK` and `RING_GT`; and every file that was read or looked for in vain. Raises LowQualityError with
+    the picture if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
     character = read_character(entry)
     mesh, placed = in_frame(character, config)
-    cameras = view_cameras(config.views, config.size)
+    cameras, ring = cameras_of(config, entry.id), ring_of(config)
     contour = outline(config.seed, entry.id, config.outline)
     colours: list[list[int]] = []
     files: dict[str, bytes] = {}
     front: Pixels | None = None
     warnings = list(character.warnings)
-    views = load_renderer(config.renderer).render(mesh, cameras, config.look)
-    for view, layers in enumerate(views):
+    views = load_renderer(config.renderer).render(mesh, (*ring, *cameras), config.look)
+    for view, layers in enumerate(views, -len(ring)):
         if front is None:
             front = layers.color
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
@@ -141,6 +178,11 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
                 f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside "
                 'the rest, or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
+        if view < 0:
+            files[view_file(RING_MASK, view + len(ring))] = png.encode(layers.mask)
+            if RING_GT not in files:
+                files[RING_GT] = png.encode(contour.draw(layers))
+            continue
         target = contour.draw(layers)
         colours.append(contour.colour_in(target, layers.mask))
         if is_blank(target):
@@ -170,6 +212,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "source": entry.source,
         "triangles": len(mesh.faces),
         "warnings": warnings,
+        **camera_settings(config, entry.id),
     }
     return Artefact(entry.id, files, meta), character.files
 

@@ -171,8 +171,9 @@ class RowChecks:
         self._settings, self._kind = settings, kind
         self._several = several
         self.findings, self._add = findings, findings.add
-        self._views = settings.cameras or MOST_VIEWS
-        self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
+        self._views = settings.view_count or MOST_VIEWS
+        ring = settings.views if settings.cameras is None and kind == "specsia" else None
+        self._yaws = () if ring is None else view_yaws(ring)
         self._constants = tuple(_constants(settings)) if kind != "published" else ()
         self._size = settings.size
         self._targets: dict[str, tuple[str, ...]] = {}
@@ -241,7 +242,7 @@ class RowChecks:
         """Check splits against the frozen ones and, with all rows compared, for missing views and images."""
         splits_of: dict[str, set[str]] = {}
         shown = [view for character in self.characters.values() for view in character.views]
-        views = self._settings.cameras or max(shown, default=-1) + 1
+        views = self._settings.view_count or max(shown, default=-1) + 1
         for (config, name), character in self.characters.items():
             splits_of.setdefault(name, set()).update(character.splits)
             missing = [str(view) for view in range(views) if view not in character.views]

@@ -198,9 +198,10 @@ class Settings(msgspec.Struct):
     backends: list[str] = []
     outline: str = RANDOM
     clips: _Clips | None = None
+    cameras: str | None = None
 
     @property
-    def cameras(self) -> int | None:
+    def view_count(self) -> int | None:
         """Views of each character, or of each motion of a clip."""
         return self.views if self.clips is None else self.clips.views
 

@@ -105,6 +105,8 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     corners = decode_position(codes, *box, POSITION_CHANNELS[pos_frame])
     if pos_frame == "view":
         corners = corners @ camera.turn()
+    if camera.fov_deg is not None:
+        return _perspective_errors(pos, camera, corners)
     origin, *ends = camera.project(corners)[:, :2]
     # Decoding and projection are affine, so that each channel moves a point by its own share of this.
     steps = ((np.array(ends) - origin) / 255).astype(np.float32)
@@ -113,6 +115,15 @@ def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDA
     errors[:, 0] -= x
     errors[:, 1] -= y
     return np.asarray(errors)
+
+
+def _perspective_errors(pos: Pixels, camera: Camera, corners: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The same for a perspective camera; `corners` are the positions of black, and of full R, G and B."""
+    y, x = np.nonzero(pos[..., 3] == 255)
+    steps = (corners[1:] - corners[0]) / 255
+    points = corners[0] + pos[y, x, :3].astype(np.float64) @ steps
+    pixels = np.stack([x + 0.5, y + 0.5], axis=1)
+    return np.asarray(camera.project(points)[:, :2] - pixels, np.float32)
 
 
 def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
@@ -187,7 +198,7 @@ def check_group(group: RowGroup) -> tuple[list[RowFacts], Findings]:
 
 
 def _is_missing(column: str, value: Any) -> bool:
-    optional = column in IMAGE_COLUMNS or column == "license"
+    optional = column in IMAGE_COLUMNS or column in ("license", "fov_deg")
     return not optional and (value is None or (isinstance(value, list) and None in value))
 
 
@@ -257,8 +268,16 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
     moving = group.kind == "clips" and row["action"] != schema.TURNTABLE
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
         yield "bbox_min and bbox_max do not form a box"
-    elif not moving and pos.shape[0] == pos.shape[1] and math.isfinite(row["yaw_deg"]):
-        camera = Camera(row["yaw_deg"], len(pos))
+        return
+    stated = {name: row[name] for name in schema.CAMERA_COLUMNS if name in row}
+    numbers = [row["yaw_deg"], *(value for value in stated.values() if value is not None)]
+    sound = (
+        all(map(math.isfinite, numbers)) and row.get("radius", 1) > 0 and 0 < (row.get("fov_deg") or 1) < 180
+    )
+    if not sound:
+        yield f"its camera is none: yaw_deg {row['yaw_deg']}, {stated}"
+    elif not moving and pos.shape[0] == pos.shape[1]:
+        camera = Camera(row["yaw_deg"], len(pos), **stated)
         yield from check_position(pos, camera, (low, high), group.settings.pos_frame)
 
 

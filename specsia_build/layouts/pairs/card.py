@@ -149,7 +149,9 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     values = {"size": config["size"], "seen": TEXTS["seen"][config["frontal"]]}
     positions = TEXTS["positions"]["view" if of_view else "character"]
     if clips is None:
-        lead, wider = TEXTS["stills"].format(views=config["views"], **values), ""
+        rig, count = config.get("cameras"), config["views"]
+        views = f"{count} evenly spaced views" if rig is None else f"{count} views by the cameras `{rig}`"
+        lead, wider = TEXTS["stills"].format(views=views, **values), ""
     else:
         views = clips["views"]
         cameras = "a camera in front of it" if views == 1 else f"each of {views} evenly spaced cameras"

@@ -15,7 +15,7 @@ from specsia_build.rendering.mesh import Mesh, compacted, concatenate
 
 NEAR = 0.02  # Distance from a perspective camera in units before which nothing is drawn
 # Pixels by which what a face carries may lie off, as it is interpolated on the screen and not in space
-MOST_SHIFT = 0.1
+_MOST_SHIFT = 0.1
 GUARD = 3.0  # Widths of the picture from its middle beyond which a perspective camera's surface is cut off
 _ROUNDS = 12  # Times that an edge may be halved
 
@@ -84,7 +84,7 @@ def split(mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, tuple[Halving, .
         if camera.fov_deg is not None:
             distances = (mesh.vertices - camera.position()) @ camera.basis()[2]
             near = max(NEAR, float(distances.min()))
-            longest = min(longest, near * float(np.sqrt(8 * MOST_SHIFT / camera.focal_length)))
+            longest = min(longest, near * float(np.sqrt(8 * _MOST_SHIFT / camera.focal_length)))
     halvings: list[Halving] = []
     while np.isfinite(longest) and len(halvings) < _ROUNDS:
         a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
