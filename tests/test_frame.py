@@ -163,7 +163,7 @@ def test_no_view_cuts(rows: list[tuple[float, float, float]], margin: float) -> 
     points = np.array(rows)
     if float(np.ptp(points, axis=0).max()) < 1e-3:
         return
-    cameras = (*view_cameras(10, 128), Camera(20.0, 128, elevation_deg=40, fov_deg=50, radius=1.6))
+    cameras = (*view_cameras(10, 128), Camera(20.0, 128, elevation_deg=40, fov_deg=40, radius=1.2))
     placed = normalise(points, cameras, margin)
     moved = placed.apply(points)
     assert 0 < placed.fit <= 1
