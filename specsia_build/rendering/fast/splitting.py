@@ -79,22 +79,33 @@ def split(mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, tuple[Halving, .
     share r, interpolation on the screen is off by up to L r / 4 pixels; that is at most f d² / (8 z²) for a
     focal length f in pixels and a distance z. Returns also how, for the mesh in other poses.
     """
-    longest = np.inf
-    for camera in cameras:
-        if camera.fov_deg is not None:
-            distances = (mesh.vertices - camera.position()) @ camera.basis()[2]
-            near = max(NEAR, float(distances.min()))
-            longest = min(longest, near * float(np.sqrt(8 * _MOST_SHIFT / camera.focal_length)))
+    lenses = [camera for camera in cameras if camera.fov_deg is not None]
     halvings: list[Halving] = []
-    while np.isfinite(longest) and len(halvings) < _ROUNDS:
+    most = np.zeros(0)
+    while lenses and len(halvings) < _ROUNDS:
+        most = np.concatenate([most, _longest(mesh.vertices[len(most) :], lenses)])
         a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
         sides = np.stack([b - a, c - b, a - c], axis=1)
-        long = np.einsum("fki,fki->fk", sides, sides) > longest * longest
+        ends = most[mesh.faces]
+        long = np.einsum("fki,fki->fk", sides, sides) > np.minimum(ends, np.roll(ends, -1, axis=1))
         if not long.any():
             break
         halvings.append(_halving(mesh, long))
         mesh = halvings[-1].of(mesh)
     return mesh, tuple(halvings)
+
+
+def _longest(points: NDArray[np.float32], cameras: Sequence[Camera]) -> NDArray[np.float64]:
+    """Squares of the longest sides (N,) that may end at points, whichever of the cameras looks."""
+    places = np.array([camera.position() for camera in cameras])
+    # What is in the picture is as far along the axis as this share of its distance, at least.
+    halves = np.array([np.hypot(camera.size, camera.height) / 2 / camera.focal_length for camera in cameras])
+    squares = np.zeros((len(points), len(cameras)))
+    for axis in range(3):
+        squares += (points[:, axis, None] - places[:, axis]) ** 2
+    nearest = np.maximum(squares / (1 + halves * halves), NEAR * NEAR)
+    shares = np.array([8 * _MOST_SHIFT / camera.focal_length for camera in cameras])
+    return np.asarray((nearest * shares).min(axis=1))
 
 
 def split_pose(pose: Mesh, faces: NDArray[np.int32], halvings: Sequence[Halving]) -> Mesh:
