@@ -38,17 +38,7 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
     """
-    document = exported_document(entry.path, SideFiles(entry.path, entry.within))
-    raw = read_document(document, entry, moving=moving)
-    turn = up_rotation("+y")
-    return replace(
-        raw,
-        mesh=raw.mesh.rotated(turn),
-        up="+z",
-        front="-y",
-        landmarks=turned(raw.landmarks, turn),
-        moving=raw.moving and raw.moving.turned(turn),
-    )
+    return read_export(exported_document(entry.path, SideFiles(entry.path, entry.within)), entry, moving=moving)
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:

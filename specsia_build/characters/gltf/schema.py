@@ -39,6 +39,7 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
+    fbx: FbxMaterial | None = field(default=None, name="SPECSIA_fbx")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -158,6 +159,12 @@ class ExtensionValues(Struct):
     transmission_factor: _Number = 0.0
     transmission_texture: TextureInfo | None = None
     source: _Index | None = None
+
+
+class FbxMaterial(Struct):
+    """What glTF cannot say of a material of FBX, whose texture also replaces its colour."""
+
+    opacity_texture: TextureInfo | None = None
 
 
 class GltfMaterial(GltfEntry):
