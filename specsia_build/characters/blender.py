@@ -4,14 +4,12 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
-from specsia_build.characters.gltf.read import read_document
+from specsia_build.characters.gltf.read import read_export
 from specsia_build.characters.mtl import base_name
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -19,7 +17,6 @@ from specsia_build.files.records import remembered_json
 from specsia_build.files.sources import open_source_file, source_digest
 from specsia_build.files.writing import replacing_folder, write_trouble
 from specsia_build.folders import user_cache
-from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
@@ -38,7 +35,8 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
     """
-    return read_export(exported_document(entry.path, SideFiles(entry.path, entry.within)), entry, moving=moving)
+    document = exported_document(entry.path, SideFiles(entry.path, entry.within))
+    return read_export(document, entry, moving=moving)
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:

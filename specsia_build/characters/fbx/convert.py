@@ -14,8 +14,8 @@ import ufbx
 
 from specsia_build import memory
 from specsia_build.characters.fbx.glb import GlbWriter
-from specsia_build.characters.fbx.materials import Materials
-from specsia_build.characters.fbx.meshes import Meshes
+from specsia_build.characters.fbx.materials import MaterialWriter
+from specsia_build.characters.fbx.meshes import MeshWriter, SharedMesh
 from specsia_build.characters.fbx.scene import Nodes, matrix, to_gltf, transform_entry
 from specsia_build.characters.fbx.takes import Takes
 from specsia_build.errors import CostError
@@ -50,18 +50,18 @@ def convert(data: bytes) -> bytes:
         if parent >= 0:
             glb.lists["nodes"][parent].setdefault("children", []).append(index)
     warnings: list[str] = []
-    meshes = Meshes(glb, Materials(glb))
+    meshes = MeshWriter(glb, MaterialWriter(glb))
     holders = [index for index, node in enumerate(nodes.nodes) if node.mesh is not None]
     if holders and not any(nodes.shown[index] for index in holders):
         warnings.append("hides all of its meshes: they were drawn")
         nodes.shown = [True] * len(nodes.shown)
-    morphed = {}
+    morphed: dict[int, SharedMesh] = {}
     for index in holders:
         if nodes.shown[index]:
-            place = _hang(glb, nodes, index, meshes)
+            holder = _hang(glb, nodes, index, meshes)
             shape = meshes.shape(nodes.nodes[index].mesh)
             if shape.targets:
-                morphed[place] = shape
+                morphed[holder] = shape
     takes = Takes(glb, scene, nodes, morphed)
     takes.add_all()
     if not holders and len(scene.nurbs_surfaces):
@@ -71,7 +71,7 @@ def convert(data: bytes) -> bytes:
     return glb.encode(**root)
 
 
-def _hang(glb: GlbWriter, nodes: Nodes, index: int, meshes: Meshes) -> int:
+def _hang(glb: GlbWriter, nodes: Nodes, index: int, meshes: MeshWriter) -> int:
     """Hang the mesh of a node on it, or on a node below; returns which."""
     node, place = nodes.nodes[index], index
     name = node.name if not node.is_scale_helper else nodes.names[nodes.parents[index]]
@@ -100,7 +100,8 @@ def main() -> int:
     except (MemoryError, CostError, ufbx.OutOfMemoryError, ufbx.MemoryLimitError):
         return EXHAUSTED
     except (ufbx.UfbxError, ValueError, IndexError) as error:
-        print(str(error) or type(error).__name__, file=sys.stderr, flush=True)
+        sys.stderr.write(str(error) or type(error).__name__)
+        sys.stderr.flush()
         return REFUSED
     return 0
 

@@ -35,7 +35,7 @@ class GlbWriter:
 
     def accessor(self, values: NDArray[Any]) -> int:
         """Append an array (N,) or (N, W) of float32, uint16 or uint32; returns the index of its accessor."""
-        rows = np.ascontiguousarray(values).reshape(len(values), -1)
+        rows = np.ascontiguousarray(values[:, None] if values.ndim == 1 else values)
         view = self.view(rows.tobytes()) if len(rows) else None
         kind = {"componentType": _COMPONENTS[rows.dtype.str], "type": _TYPES[rows.shape[1]]}
         return self.add("accessors", bufferView=view, count=len(rows), **kind)

@@ -12,13 +12,13 @@ from specsia_build.characters.fbx.scene import each
 
 _DEFAULT_GREY = 0.8  # What exporters write where a material has no colour
 _ALMOST = 1e-3
-_CLAMPED = 33071
+_CLAMPED, _REPEATED = 33071, 10497  # Wraps of glTF
 
 _CLASSIC = (ufbx.ShaderType.UNKNOWN, ufbx.ShaderType.FBX_LAMBERT, ufbx.ShaderType.FBX_PHONG)
 """Shaders whose colour is `DiffuseColor` and whose opacity is stated in one of three ways."""
 
 
-class Materials:
+class MaterialWriter:
     """Adds materials to a GLB, each once for each choice of UVs."""
 
     def __init__(self, glb: GlbWriter) -> None:
@@ -71,9 +71,10 @@ class Materials:
         if texture is None:
             return None
         image = self._image(texture)
-        wraps = [_CLAMPED if int(wrap) == 1 else 10497 for wrap in (texture.wrap_u, texture.wrap_v)]
+        wraps = [_CLAMPED if int(wrap) == 1 else _REPEATED for wrap in (texture.wrap_u, texture.wrap_v)]
         sampler = self._glb.add("samplers", wrapS=wraps[0], wrapT=wraps[1])
-        info = {"index": self._glb.add("textures", source=image, sampler=sampler), "texCoord": uv_set}
+        index = self._glb.add("textures", source=image, sampler=sampler)
+        info: dict[str, Any] = {"index": index, "texCoord": uv_set}
         if texture.has_uv_transform:
             info["extensions"] = {"KHR_texture_transform": _placement(texture.uv_to_texture)}
         return info

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
 from specsia_build.characters.fbx.glb import GlbWriter
-from specsia_build.characters.fbx.materials import Materials
+from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.scene import array, each, integers, matrix
 from specsia_build.characters.polygons import triangulate
 from specsia_build.rendering.colour import srgb_to_linear
@@ -16,7 +16,7 @@ from specsia_build.rendering.colour import srgb_to_linear
 _JOINTS_PER_SET = 4
 
 
-class Shape:
+class SharedMesh:
     """A mesh's triangles and vertices, which all of its instances share.
 
     Attributes:
@@ -27,7 +27,7 @@ class Shape:
     """
 
     def __init__(self, mesh: Any, glb: GlbWriter) -> None:
-        faces = np.array(mesh.faces, np.int64).reshape(-1, 2)
+        faces = array(mesh.faces, 2, np.int64)
         self.uv_names = [uv_set.name for uv_set in each(mesh.uv_sets)]
         uvs = [uv_set.vertex_uv for uv_set in each(mesh.uv_sets)]
         kinds = [mesh.vertex_position, *uvs]
@@ -37,7 +37,7 @@ class Shape:
         first = np.append(faces[:, 0], faces[-1:].sum(axis=1))
         holes = np.fromiter(mesh.face_hole, bool) if len(mesh.face_hole) else np.zeros(len(faces), bool)
         keep = (faces[:, 1] > 2) & ~holes
-        triangles, polygon = triangulate(positions, indices[0], first, keep)
+        triangles, polygon = triangulate(positions, indices[0], first, keep, shorter=False)
         # A vertex for each combination of attributes that a corner has.
         used, corner = np.unique(indices[:, triangles.reshape(-1)], axis=1, return_inverse=True)
         self.rows = integers(mesh.vertex_indices)[triangles.reshape(-1)][_first_of(corner, used.shape[1])]
@@ -56,7 +56,9 @@ class Shape:
             colours = array(mesh.vertex_color.values, 4)[used[-1]]
             colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
             self.colours = glb.accessor(colours.astype("<f4"))
-        self.channels = [channel for deformer in each(mesh.blend_deformers) for channel in each(deformer.channels)]
+        self.channels = [
+            channel for deformer in each(mesh.blend_deformers) for channel in each(deformer.channels)
+        ]
         self.keys = [each(channel.keyframes) for channel in self.channels]
         self.targets = [self._target(key.shape, glb, len(positions)) for keys in self.keys for key in keys]
 
@@ -79,19 +81,19 @@ def _first_of(corner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return first
 
 
-class Meshes:
+class MeshWriter:
     """Adds meshes and skins to a GLB."""
 
-    def __init__(self, glb: GlbWriter, materials: Materials) -> None:
+    def __init__(self, glb: GlbWriter, materials: MaterialWriter) -> None:
         self._glb, self._materials = glb, materials
-        self._shapes: dict[int, Shape] = {}
+        self._shapes: dict[int, SharedMesh] = {}
         self._built: dict[tuple[int, tuple[int, ...]], int | None] = {}
         self._influences: dict[int, dict[str, int]] = {}
 
-    def shape(self, mesh: Any) -> Shape:
+    def shape(self, mesh: Any) -> SharedMesh:
         """Triangles and vertices of a mesh."""
         if mesh.typed_id not in self._shapes:
-            self._shapes[mesh.typed_id] = Shape(mesh, self._glb)
+            self._shapes[mesh.typed_id] = SharedMesh(mesh, self._glb)
         return self._shapes[mesh.typed_id]
 
     def add(self, node: Any, extra: dict[str, int]) -> int | None:
@@ -111,7 +113,7 @@ class Meshes:
         return self._built[key]
 
     def _primitive(
-        self, shape: Shape, materials: Sequence[Any], number: int, extra: dict[str, int]
+        self, shape: SharedMesh, materials: Sequence[Any], number: int, extra: dict[str, int]
     ) -> dict[str, Any]:
         faces = shape.triangles[shape.material == number]
         indices = self._glb.accessor(faces.reshape(-1).astype("<u4"))
@@ -160,13 +162,12 @@ def _influences(clusters: Sequence[Any], count: int) -> tuple[NDArray[np.int64],
     vertex = np.concatenate(rows)
     slot = np.repeat(np.arange(len(clusters)), [len(own) for own in rows])
     weight = np.concatenate([array(cluster.weights, 0) for cluster in clusters])
-    valid = (vertex < count) & np.isfinite(weight) & (weight > 0)
-    vertex, slot, weight = vertex[valid], slot[valid], weight[valid]
-    order = np.argsort(vertex, kind="stable")
-    vertex, slot, weight = vertex[order], slot[order], weight[order]
+    valid = np.flatnonzero((vertex < count) & np.isfinite(weight) & (weight > 0))
+    order = valid[np.argsort(vertex[valid], kind="stable")]
+    vertex, slot = vertex[order], slot[order]
     totals = np.bincount(vertex, minlength=count)
     place = np.arange(len(vertex)) - (np.cumsum(totals) - totals)[vertex]
     width = max(1, -(-int(totals.max(initial=1)) // _JOINTS_PER_SET)) * _JOINTS_PER_SET
     slots, weights = np.zeros((count, width), np.int64), np.zeros((count, width))
-    slots[vertex, place], weights[vertex, place] = slot, weight
+    slots[vertex, place], weights[vertex, place] = slot, weight[order]
     return slots, weights

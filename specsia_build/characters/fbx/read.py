@@ -20,7 +20,8 @@ from specsia_build.pool import how_ended
 CONVERT_SECONDS = 300.0  # How long the conversion of one file may take
 
 _PROGRAM = "specsia_build.characters.fbx.convert"
-_REFUSED, _EXHAUSTED = 3, 4  # Exit codes of the program
+_EXHAUSTED = 4  # The program's exit code where memory ran out
+_MOST_QUOTED = 200  # Characters of the program's last line that an error quotes
 _FIX = "export it again, as binary FBX or as glTF"
 
 
@@ -60,8 +61,8 @@ def fbx_document(path: Path, files: SideFiles) -> Document:
     if ran.returncode == _EXHAUSTED:
         raise CharacterError(memory.exhausted(path.name))
     if ran.returncode != 0:
-        lines = ran.stderr.decode(errors="replace").strip().splitlines()
-        why = brief(lines[-1], 200) if lines and ran.returncode == _REFUSED else how_ended(ran.returncode)
+        last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = brief(last, _MOST_QUOTED) if last else how_ended(ran.returncode)
         raise CharacterError(f"{path.name} could not be read ({why}): {_FIX}")
     memory.take(len(ran.stdout))
     document = parse_document(path, ran.stdout, files, is_export=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.arrays import Doubles
 
@@ -16,10 +16,9 @@ _retain.argtypes = [ctypes.py_object]
 
 
 def each(elements: Any) -> list[Any]:
-    """The elements of one of ufbx's lists, which are never freed.
+    """The elements of one of ufbx's lists, which are never freed: the process ends after one file.
 
-    The lists of ufbx 0.0.5 give an element without counting the reference, so that it would be freed while it
-    is in use. The process ends after one file.
+    ufbx 0.0.5 does not count the references that its lists give.
     """
     listed = [elements[k] for k in range(len(elements))]
     for element in listed:
@@ -27,10 +26,14 @@ def each(elements: Any) -> list[Any]:
     return listed
 
 
-def array(values: Any, width: int = 3) -> Doubles:
+def array(values: Any, width: int = 3, kind: DTypeLike = np.float64) -> NDArray[Any]:
     """Values of one of ufbx's lists of vectors or numbers, (N, width); (N,) where `width` is 0."""
     shape = (len(values), width) if width else (len(values),)
-    return np.array(values, np.float64).reshape(shape) if len(values) else np.zeros(shape)
+    if not len(values):
+        return np.zeros(shape, kind)
+    # ufbx 0.0.5 gives a reference to the list back twice.
+    _retain(values)
+    return np.array(memoryview(values), kind).reshape(shape)
 
 
 def integers(values: Any) -> NDArray[np.int64]:
@@ -81,7 +84,8 @@ class Nodes:
         self.shown = self._shown(scene)
 
     def _at_rest(self, binds: dict[int, Doubles]) -> tuple[Doubles, frozenset[int]]:
-        rest, worlds, bound = self.local.copy(), self.local.copy(), set[int]()
+        rest, worlds = self.local.copy(), self.local.copy()
+        bound = set[int]()
         for index, parent in enumerate(self.parents):
             above = worlds[parent] if parent >= 0 else np.eye(4)
             if index in binds and _is_regular(above):
@@ -112,7 +116,7 @@ def _bind_poses(scene: Any) -> dict[int, Doubles]:
     for skin in sorted(each(scene.skin_deformers), key=lambda skin: -len(skin.clusters)):
         for cluster in each(skin.clusters):
             bind = matrix(cluster.bind_to_world)
-            if cluster.bone_node is not None and _is_regular(bind):
+            if cluster.bone_node is not None and not cluster.bone_node.is_root and _is_regular(bind):
                 binds.setdefault(cluster.bone_node.typed_id, bind)
     return binds
 

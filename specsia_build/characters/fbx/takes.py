@@ -1,4 +1,4 @@
-"""Animation stacks of ufbx as glTF animations, with keys 30 times a second and where the file has keys."""
+"""Animation stacks of ufbx as glTF animations, with keys 30 times a second and at the file's own frames."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,11 @@ import ufbx
 
 from specsia_build.arrays import Doubles
 from specsia_build.characters.fbx.glb import GlbWriter
-from specsia_build.characters.fbx.meshes import Shape
+from specsia_build.characters.fbx.meshes import SharedMesh
 from specsia_build.characters.fbx.scene import Nodes, each
 
-RATE = 30.0  # Keys a second
+RATE = 30  # Keys a second, besides those at the file's own frames
+_MOST_RATE = 240  # Most keys a second
 MOST_SECONDS = 400.0  # Longest take; a longer one is left out
 _MOST_SAMPLES = 4096  # Most samples between two keys
 
@@ -22,18 +23,19 @@ _CHANGE = 1e-6  # Smallest change of a node that is written
 class Takes:
     """Adds animations to a GLB; `morphed` has the shape of each glTF node with morph targets."""
 
-    def __init__(self, glb: GlbWriter, scene: Any, nodes: Nodes, morphed: Mapping[int, Shape]) -> None:
-        self._glb, self._scene, self._nodes, self._morphed = glb, scene, nodes, morphed
+    def __init__(self, glb: GlbWriter, scene: Any, nodes: Nodes, morphed: Mapping[int, SharedMesh]) -> None:
+        self._glb, self._scene = glb, scene
+        self._nodes, self._morphed = nodes, morphed
         # Blender, whose frames a pose counts in, calls the first frame 1.
         rate = float(scene.settings.frames_per_second)
-        self.fps = rate if np.isfinite(rate) and rate > 0 else RATE
+        self.fps = rate if np.isfinite(rate) and rate > 0 else float(RATE)
         self.warnings: list[str] = []
 
     def add_all(self) -> None:
         """Add all stacks; those that cannot be baked are named by a warning."""
         for stack in each(self._scene.anim_stacks):
             try:
-                options = {"resample_rate": RATE, "max_keyframe_segments": _MOST_SAMPLES}
+                options = {"resample_rate": _rate(self.fps), "max_keyframe_segments": _MOST_SAMPLES}
                 baked = ufbx.bake_anim(self._scene, stack.anim, **options)
             except ufbx.UfbxError as error:
                 self.warnings.append(f"has an action '{stack.name}' that cannot be played ({error})")
@@ -57,7 +59,8 @@ class Takes:
             key = stored.tobytes()
             if key not in times:
                 times[key] = self._glb.accessor(stored)
-            output = self._glb.accessor(values.astype("<f4"))
+            flat = values.reshape(-1) if path == "weights" else values
+            output = self._glb.accessor(flat.astype("<f4"))
             samplers.append({"input": times[key], "output": output, "interpolation": "LINEAR"})
             channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
@@ -79,6 +82,12 @@ class Takes:
                 track(index, "weights", *_morphs(shape, moving))
         if channels:
             self._glb.add("animations", name=name, samplers=samplers, channels=channels)
+
+
+def _rate(fps: float) -> float:
+    """Keys a second, so that there are keys `RATE` times a second and at each frame if these are not many."""
+    common = int(np.lcm(RATE, round(fps))) if fps == round(fps) and fps < _MOST_RATE else 0
+    return float(common) if 0 < common <= _MOST_RATE else max(float(RATE), min(fps, float(_MOST_RATE)))
 
 
 def _keys(keys: Any, ends: Doubles, own: Doubles) -> tuple[Doubles, Doubles]:
@@ -104,7 +113,7 @@ def _percents(baked: Any) -> dict[int, tuple[Doubles, Doubles]]:
     return percents
 
 
-def _morphs(shape: Shape, moving: Sequence[tuple[Doubles, Doubles] | None]) -> tuple[Doubles, Doubles]:
+def _morphs(shape: SharedMesh, moving: Sequence[tuple[Doubles, Doubles] | None]) -> tuple[Doubles, Doubles]:
     """Times (K,) and weights (K, M) of all morph targets of a shape."""
     seconds = np.unique(np.concatenate([keys[0] for keys in moving if keys is not None]))
     columns: list[Doubles] = []
@@ -112,13 +121,21 @@ def _morphs(shape: Shape, moving: Sequence[tuple[Doubles, Doubles] | None]) -> t
         if keys is None:
             columns += [np.full(len(seconds), frame.effective_weight) for frame in frames]
             continue
-        weight = np.interp(seconds, *keys) / 100.0
-        stops = np.array([frame.target_weight for frame in frames])
-        if len(frames) == 1:
-            columns.append(weight / stops[0] if stops[0] else weight)
+        if not any(frame.target_weight for frame in frames):
+            columns += [np.zeros(len(seconds)) for _ in frames]
             continue
-        order = np.argsort(stops)
-        for number in range(len(frames)):
-            height = np.append(0.0, order == number)
-            columns.append(np.interp(weight, np.append(0.0, stops[order]), height))
+        weight = np.interp(seconds, *keys) / 100.0
+        columns += _in_betweens(weight, np.array([frame.target_weight for frame in frames]))
     return seconds, np.stack(columns, axis=1)
+
+
+def _in_betweens(weight: Doubles, stops: Doubles) -> list[Doubles]:
+    """Weight (K,) of each target of a channel with a weight (K,), and targets that are whole at `stops`."""
+    knots = np.unique(np.append(stops, 0.0))
+    before = np.clip(np.searchsorted(knots, weight) - 1, 0, len(knots) - 2)
+    # Beyond its first and last target a channel goes on alike.
+    share = (weight - knots[before]) / (knots[before + 1] - knots[before])
+    return [
+        np.where(knots[before] == stop, 1.0 - share, np.where(knots[before + 1] == stop, share, 0.0))
+        for stop in stops
+    ]
