@@ -1,4 +1,4 @@
-"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
+""".blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
 
 import contextlib
 import hashlib
@@ -30,7 +30,7 @@ _IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
+    """Read a .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
 
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
@@ -40,7 +40,7 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports once for the file and its images.
+    """A .blend file as the glTF document that Blender exports once for the file and its images.
 
     Images outside of the file are looked up by `files` alone. Raises CharacterError if Blender cannot read
     the file, or there is no Blender, and WriteError if the export cannot be kept.
@@ -57,7 +57,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             script = (scripts_folder() / _SCRIPT).read_bytes()
             with open_source_file(path, files.root) as stream:
                 content = hashlib.file_digest(stream, "sha256").digest()
-            digest = hashlib.sha256(path.suffix.lower().encode() + content + script).hexdigest()
+            digest = hashlib.sha256(content + script).hexdigest()
             folder = _cached(digest)
             if not _is_whole(folder, _IMAGES):
                 named = ask({})["images"]
@@ -78,7 +78,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 raise trouble from error
             if isinstance(error, CharacterError) and not started:
                 raise
-            fix = f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            fix = f"export it as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
             raise CharacterError(f"{path.name} could not be read by Blender ({error}): {fix}") from error
     facts = remembered_json(folder / _FACTS)
     scene = (folder / _SCENE).read_bytes()

@@ -16,7 +16,13 @@ from specsia_build import memory
 from specsia_build.characters.fbx.glb import GlbWriter
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.meshes import MeshWriter, SharedMesh
-from specsia_build.characters.fbx.scene import Nodes, matrix, to_gltf, transform_entry
+from specsia_build.characters.fbx.scene import (
+    Nodes,
+    matrix,
+    to_gltf,
+    transform_entry,
+    without_unused_rotations,
+)
 from specsia_build.characters.fbx.takes import Takes
 from specsia_build.errors import CostError
 
@@ -39,6 +45,8 @@ def convert(data: bytes) -> bytes:
     that is moved within its node has a node of its own. Raises UfbxError if the file cannot be read.
     """
     scene = ufbx.load_memory(data, **_OPTIONS)
+    if (changed := without_unused_rotations(data, scene)) != data:
+        scene = ufbx.load_memory(changed, **_OPTIONS)
     nodes, glb = Nodes(scene), GlbWriter()
     for index, node in enumerate(nodes.nodes):
         place = {"matrix": nodes.rest[index].T.reshape(-1).tolist()} if index in nodes.bound else {}

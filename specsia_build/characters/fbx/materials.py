@@ -8,7 +8,7 @@ import numpy as np
 import ufbx
 
 from specsia_build.characters.fbx.glb import GlbWriter
-from specsia_build.characters.fbx.scene import each
+from specsia_build.characters.fbx.scene import each, properties
 
 _DEFAULT_GREY = 0.8  # What exporters write where a material has no colour
 _ALMOST = 1e-3
@@ -111,18 +111,13 @@ def _opacity(material: Any) -> tuple[float, Any]:
         factor, colour = material.fbx.transparency_factor, material.fbx.transparency_color
         opacity = 1.0 - (factor.value_vec4.x if factor.has_value else 0.0)
         if opacity in (0.0, 1.0):
-            own = [prop for prop in _props(material) if prop.name == "Opacity"]
+            own = [prop for prop in properties(material) if prop.name == "Opacity"]
             opacity = own[0].value_vec4.x if own else 1.0 - _colour(colour, 0.0)[0]
         texture = _file_of(colour) or _file_of(factor)
     else:
         stated = material.pbr.opacity
         opacity, texture = _colour(stated, 1.0)[0], _file_of(stated)
     return (_unit(opacity) if opacity > 0.0 else 1.0), texture
-
-
-def _props(material: Any) -> list[Any]:
-    listed = material.props.props
-    return [listed[k] for k in range(len(listed))]
 
 
 def _emission(material: Any) -> tuple[list[float], Any]:

@@ -1,6 +1,8 @@
 """Access to a scene of ufbx: elements that stay alive, numbers as arrays, transforms at rest."""
 
 import ctypes
+import re
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +62,36 @@ def to_gltf(settings: Any) -> Doubles:
     metres = float(settings.unit_meters)
     out[:3] *= metres if np.isfinite(metres) and metres > 0 else 1.0
     return out
+
+
+def without_unused_rotations(data: bytes, scene: Any) -> bytes:
+    """A file without orders and turns of rotations that do not count, as their node is not `RotationActive`.
+
+    ufbx 0.0.5 applies them, and its scene cannot be changed; properties of unknown names are ignored.
+    """
+    nodes = sorted(each(scene.nodes), key=lambda node: node.element_id)
+    stated = [_names(node) for node in nodes]
+    changed = bytearray(data)
+    for name in ("RotationOrder", "PreRotation", "PostRotation"):
+        holders = [node for node, names in zip(nodes, stated, strict=True) if name in names]
+        written = re.escape(struct.pack("<cI", b"S", len(name))) + b'|"'
+        places = [match.end() for match in re.finditer(b'(?:%b)(?=%b[S"])' % (written, name.encode()), data)]
+        # Templates, which come first, state properties too.
+        for node, place in zip(holders[::-1], places[::-1], strict=False):
+            limits_only = node.props.find_bool("RotationSpaceForLimitOnly", False)
+            if limits_only or not node.props.find_bool("RotationActive", False):
+                changed[place : place + 1] = changed[place : place + 1].lower()
+    return bytes(changed)
+
+
+def _names(element: Any) -> set[str]:
+    return {prop.name for prop in properties(element)}
+
+
+def properties(element: Any) -> list[Any]:
+    """Properties that the file states of an element."""
+    listed = element.props.props
+    return [listed[k] for k in range(len(listed))]
 
 
 class Nodes:
