@@ -27,6 +27,8 @@ from tests.characters.fbx.writer import (
     Record,
     as_binary,
     as_text,
+    model,
+    moving_square,
     properties,
     record,
     scene,
@@ -36,9 +38,6 @@ from tests.characters.fbx.writer import (
 
 Encode = Callable[[Sequence[Record]], bytes]
 
-TICKS = 46186158000
-"""Units of time in a second."""
-
 ENCODINGS = pytest.mark.parametrize("encode", [as_text, as_binary])
 
 
@@ -46,10 +45,6 @@ def read(folder: Path, records: Sequence[Record], encode: Encode = as_binary) ->
     path = folder / "hero.fbx"
     path.write_bytes(encode(records))
     return read_fbx(Entry("a", "fbx", path), moving=True)
-
-
-def model(number: int, name: str, *inner: Record, sort: str = "Mesh", **values: Any) -> Record:
-    return thing("Model", number, name, sort, properties(**values), *inner)
 
 
 def paint(number: int, name: str, colour: tuple[float, ...], **values: Any) -> Record:
@@ -166,48 +161,6 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
     assert [m.texture for m in raw.mesh.materials] == [None]
     (warning,) = raw.warnings
     assert "secret.png" in warning
-
-
-def curve(number: int, values: Sequence[float]) -> Record:
-    """Keys at every half second, linear between them."""
-    count = len(values)
-    times = np.arange(count) * TICKS // 2
-    return thing(
-        "AnimationCurve",
-        number,
-        "",
-        "",
-        record("KeyTime", times),
-        record("KeyValueFloat", np.array(values, float)),
-        record("KeyAttrFlags", np.array([4])),
-        record("KeyAttrDataFloat", np.zeros(4)),
-        record("KeyAttrRefCount", np.array([count])),
-    )
-
-
-def moving_square() -> list[Record]:
-    """The square; its upper corners hang on a bone that rises by 2, and a blend shape moves its first."""
-    offsets = [record("Indexes", np.array([0])), record("Vertices", np.array([0.0, -4.0, 0.0]))]
-    weights = [record("Indexes", np.array([2, 3])), record("Weights", np.ones(2))]
-    binds = [record(name, np.eye(4).ravel()) for name in ("Transform", "TransformLink")]
-    still = [record("Indexes", np.array([0, 1])), record("Weights", np.ones(2))]
-    objects = [
-        *(square(1), model(2, "hero"), model(3, "Hips", sort="LimbNode"), model(4, "Head", sort="LimbNode")),
-        thing("Deformer", 5, "skin", "Skin"),
-        thing("Deformer", 6, "hips", "Cluster", *still, *binds),
-        thing("Deformer", 7, "head", "Cluster", *weights, *binds),
-        thing("Deformer", 8, "shapes", "BlendShape"),
-        thing("Deformer", 9, "grown", "BlendShapeChannel", record("FullWeights", np.array([100.0]))),
-        thing("Geometry", 10, "grown", "Shape", *offsets),
-        *(thing("AnimationStack", 11, "Rise", ""), thing("AnimationLayer", 12, "Base", "")),
-        thing("AnimationCurveNode", 13, "T", "", properties(**{"d|Z": 0.0})),
-        thing("AnimationCurveNode", 14, "DeformPercent", "", properties(DeformPercent=0.0)),
-        *(curve(15, (0.0, 2.0)), curve(16, (0.0, 100.0))),
-    ]
-    links: list[tuple[Any, ...]]
-    links = [(1, 2), (2, 0), (3, 0), (4, 3), (5, 1), (6, 5), (7, 5), (3, 6), (4, 7), (8, 1), (9, 8), (10, 9)]
-    links += [(12, 11), (13, 12), (14, 12), (13, 4, "Lcl Translation"), (14, 9, "DeformPercent")]
-    return scene(objects, [*links, (15, 13, "d|Z"), (16, 14, "DeformPercent")])
 
 
 @ENCODINGS

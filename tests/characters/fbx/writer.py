@@ -12,6 +12,9 @@ import numpy as np
 
 VERSION = 7400
 
+TICKS = 46186158000
+"""Units of time in a second."""
+
 SQUARE = ((0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1))
 """Corners of the mesh that `square` writes: two wide and one high, facing -Y."""
 
@@ -87,8 +90,57 @@ def scene(objects: Sequence[Record], links: Sequence[tuple[Any, ...]], **setting
     ]
 
 
+def model(number: int, name: str, *inner: Record, sort: str = "Mesh", **values: Any) -> Record:
+    return thing("Model", number, name, sort, properties(**values), *inner)
+
+
+def curve(number: int, values: Sequence[float]) -> Record:
+    """Keys at every half second, linear between them."""
+    count = len(values)
+    times = np.arange(count) * TICKS // 2
+    return thing(
+        "AnimationCurve",
+        number,
+        "",
+        "",
+        record("KeyTime", times),
+        record("KeyValueFloat", np.array(values, float)),
+        record("KeyAttrFlags", np.array([4])),
+        record("KeyAttrDataFloat", np.zeros(4)),
+        record("KeyAttrRefCount", np.array([count])),
+    )
+
+
+def moving_square(objects: Sequence[Record] = (), links: Sequence[tuple[Any, ...]] = ()) -> list[Record]:
+    """The square; its upper corners hang on a bone that rises by 2, and a blend shape moves its first.
+
+    Further `objects` and `links` are added.
+    """
+    offsets = [record("Indexes", np.array([0])), record("Vertices", np.array([0.0, -4.0, 0.0]))]
+    weights = [record("Indexes", np.array([2, 3])), record("Weights", np.ones(2))]
+    binds = [record(name, np.eye(4).ravel()) for name in ("Transform", "TransformLink")]
+    still = [record("Indexes", np.array([0, 1])), record("Weights", np.ones(2))]
+    own = [
+        *(square(1), model(2, "hero"), model(3, "Hips", sort="LimbNode"), model(4, "Head", sort="LimbNode")),
+        thing("Deformer", 5, "skin", "Skin"),
+        thing("Deformer", 6, "hips", "Cluster", *still, *binds),
+        thing("Deformer", 7, "head", "Cluster", *weights, *binds),
+        thing("Deformer", 8, "shapes", "BlendShape"),
+        thing("Deformer", 9, "grown", "BlendShapeChannel", record("FullWeights", np.array([100.0]))),
+        thing("Geometry", 10, "grown", "Shape", *offsets),
+        *(thing("AnimationStack", 11, "Rise", ""), thing("AnimationLayer", 12, "Base", "")),
+        thing("AnimationCurveNode", 13, "T", "", properties(**{"d|Z": 0.0})),
+        thing("AnimationCurveNode", 14, "DeformPercent", "", properties(DeformPercent=0.0)),
+        *(curve(15, (0.0, 2.0)), curve(16, (0.0, 100.0))),
+    ]
+    pairs = [(1, 2), (2, 0), (3, 0), (4, 3), (5, 1), (6, 5), (7, 5), (3, 6), (4, 7), (8, 1), (9, 8), (10, 9)]
+    pairs += [(12, 11), (13, 12), (14, 12)]
+    moved = [(13, 4, "Lcl Translation"), (14, 9, "DeformPercent"), (15, 13, "d|Z"), (16, 14, "DeformPercent")]
+    return scene([*own, *objects], [*pairs, *moved, *links])
+
+
 def as_text(records: Sequence[Record]) -> bytes:
-    return "\n".join([f"; FBX {VERSION}", *_lines(records)]).encode()
+    return "\n".join([f"; FBX {VERSION}", *_lines(records)]).encode("utf-8", "surrogatepass")
 
 
 def _lines(records: Sequence[Record]) -> list[str]:
@@ -131,7 +183,7 @@ def _value(value: Any) -> bytes:
         return kind.encode() + struct.pack("<III", value.size, 1, len(packed)) + packed
     if isinstance(value, str):
         kind, _, name = value.rpartition("::")
-        text = f"{name}\0\1{kind}".encode() if kind else value.encode()
+        text = (f"{name}\0\1{kind}" if kind else value).encode("utf-8", "surrogatepass")
         return struct.pack("<cI", b"S", len(text)) + text
     if isinstance(value, bytes):
         return struct.pack("<cI", b"R", len(value)) + value
