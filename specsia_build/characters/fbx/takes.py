@@ -115,7 +115,9 @@ def _percents(baked: Any) -> dict[int, tuple[Doubles, Doubles]]:
 
 def _morphs(shape: SharedMesh, moving: Sequence[tuple[Doubles, Doubles] | None]) -> tuple[Doubles, Doubles]:
     """Times (K,) and weights (K, M) of all morph targets of a shape."""
-    seconds = np.unique(np.concatenate([keys[0] for keys in moving if keys is not None]))
+    channels = zip(moving, shape.keys, strict=True)
+    times = [_turning_points(keys, frames) for keys, frames in channels if keys is not None]
+    seconds = np.unique(np.concatenate(times))
     columns: list[Doubles] = []
     for keys, frames in zip(moving, shape.keys, strict=True):
         if keys is None:
@@ -127,6 +129,18 @@ def _morphs(shape: SharedMesh, moving: Sequence[tuple[Doubles, Doubles] | None])
         weight = np.interp(seconds, *keys) / 100.0
         columns += _in_betweens(weight, np.array([frame.target_weight for frame in frames]))
     return seconds, np.stack(columns, axis=1)
+
+
+def _turning_points(keys: tuple[Doubles, Doubles], frames: Sequence[Any]) -> Doubles:
+    """Times of a channel's keys, and those at which it passes one of its targets."""
+    seconds, percents = keys
+    times = [seconds]
+    for stop in (0.0, *(frame.target_weight for frame in frames)):
+        beyond = percents / 100.0 - stop
+        before = np.flatnonzero(beyond[:-1] * beyond[1:] < 0.0)
+        share = beyond[before] / (beyond[before] - beyond[before + 1])
+        times.append(seconds[before] + share * (seconds[before + 1] - seconds[before]))
+    return np.concatenate(times)
 
 
 def _in_betweens(weight: Doubles, stops: Doubles) -> list[Doubles]:

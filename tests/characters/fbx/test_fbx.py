@@ -79,6 +79,11 @@ def test_axes_and_unit_of_the_file(tmp_path: Path) -> None:
 
 
 PLACES = {
+    # Without RotationActive the turn before does not count.
+    "unused turn": (
+        {"PreRotation": (90.0, 0.0, 0.0), "Lcl_Rotation": (0.0, 0.0, 90.0)},
+        [[0, 0, 0], [0, 2, 1]],
+    ),
     # About (2, 0, 0), a quarter turn that takes +X to +Z.
     "pivot": ({"RotationPivot": (2.0, 0.0, 0.0), "Lcl_Rotation": (0.0, -90.0, 0.0)}, [[1, 0, -2], [2, 0, 0]]),
     # The turn before comes after the node's own: +X to +Y to +Z.
@@ -170,9 +175,9 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     (motion,) = raw.moving.motions
     assert (motion.name, round(motion.duration, 4)) == ("Rise", 0.5)
     assert_allclose(raw.mesh.vertices, SQUARE, atol=1e-6)
-    for share in (0.0, 0.5, 1.0):
+    for share, grown in ((0.0, 0.0), (0.5, -1.0), (0.75, -2.5), (1.0, -4.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + share / 2).vertices
-        expected = np.add(SQUARE, ((0, -4 * share, 0), (0, 0, 0), (0, 0, 2 * share), (0, 0, 2 * share)))
+        expected = np.add(SQUARE, ((0, grown, 0), (0, 0, 0), (0, 0, 2 * share), (0, 0, 2 * share)))
         assert_allclose(points, expected, atol=1e-5)
 
 

@@ -112,29 +112,31 @@ def curve(number: int, values: Sequence[float]) -> Record:
 
 
 def moving_square(objects: Sequence[Record] = (), links: Sequence[tuple[Any, ...]] = ()) -> list[Record]:
-    """The square; its upper corners hang on a bone that rises by 2, and a blend shape moves its first.
+    """The square; its upper corners hang on a bone that rises by 2, and two blend shapes move its first.
 
     Further `objects` and `links` are added.
     """
-    offsets = [record("Indexes", np.array([0])), record("Vertices", np.array([0.0, -4.0, 0.0]))]
+    half, whole = (
+        [record("Indexes", np.array([0])), record("Vertices", np.array([0.0, y, 0.0]))] for y in (-1.0, -4.0)
+    )
     weights = [record("Indexes", np.array([2, 3])), record("Weights", np.ones(2))]
     binds = [record(name, np.eye(4).ravel()) for name in ("Transform", "TransformLink")]
-    still = [record("Indexes", np.array([0, 1])), record("Weights", np.ones(2))]
+    still = [record("Indexes", np.array([0])), record("Weights", np.ones(1))]
     own = [
         *(square(1), model(2, "hero"), model(3, "Hips", sort="LimbNode"), model(4, "Head", sort="LimbNode")),
         thing("Deformer", 5, "skin", "Skin"),
         thing("Deformer", 6, "hips", "Cluster", *still, *binds),
         thing("Deformer", 7, "head", "Cluster", *weights, *binds),
         thing("Deformer", 8, "shapes", "BlendShape"),
-        thing("Deformer", 9, "grown", "BlendShapeChannel", record("FullWeights", np.array([100.0]))),
-        thing("Geometry", 10, "grown", "Shape", *offsets),
+        thing("Deformer", 9, "grown", "BlendShapeChannel", record("FullWeights", np.array([50.0, 100.0]))),
+        *(thing("Geometry", 10, "half", "Shape", *half), thing("Geometry", 17, "whole", "Shape", *whole)),
         *(thing("AnimationStack", 11, "Rise", ""), thing("AnimationLayer", 12, "Base", "")),
         thing("AnimationCurveNode", 13, "T", "", properties(**{"d|Z": 0.0})),
         thing("AnimationCurveNode", 14, "DeformPercent", "", properties(DeformPercent=0.0)),
         *(curve(15, (0.0, 2.0)), curve(16, (0.0, 100.0))),
     ]
     pairs = [(1, 2), (2, 0), (3, 0), (4, 3), (5, 1), (6, 5), (7, 5), (3, 6), (4, 7), (8, 1), (9, 8), (10, 9)]
-    pairs += [(12, 11), (13, 12), (14, 12)]
+    pairs += [(17, 9), (12, 11), (13, 12), (14, 12)]
     moved = [(13, 4, "Lcl Translation"), (14, 9, "DeformPercent"), (15, 13, "d|Z"), (16, 14, "DeformPercent")]
     return scene([*own, *objects], [*pairs, *moved, *links])
 
