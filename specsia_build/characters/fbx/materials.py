@@ -121,11 +121,13 @@ def _opacity(material: Any) -> tuple[float, Any]:
 
 
 def _emission(material: Any) -> tuple[list[float], Any]:
-    """Light (3) that a material emits, and its texture."""
+    """Light (3) that a material emits, and its texture, which replaces its colour."""
     maps = material.fbx if material.shader_type in _CLASSIC else material.pbr
     factor, stated = maps.emission_factor, maps.emission_color
     share = factor.value_vec4.x if factor.has_value else 1.0
-    return [max(0.0, value * share) for value in _colour(stated, 0.0)], _file_of(stated)
+    texture = _file_of(stated)
+    colour = [1.0] * 3 if texture is not None else _colour(stated, 0.0)
+    return [max(0.0, value * share) for value in colour], texture
 
 
 def _colour(stated: Any, default: float) -> list[float]:
