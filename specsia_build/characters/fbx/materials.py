@@ -27,12 +27,12 @@ class MaterialWriter:
         self._images: dict[Any, int] = {}
 
     def shows_colours(self, material: Any) -> bool:
-        """Whether vertex colours are the colour of a material: where its own is white or the default grey.
+        """Whether vertex colours are a material's colour: if there is none, or it is white or the default grey.
 
         Exporters cannot say that they are meant. Textures replace them where they can be read.
         """
         if material is None:
-            return False
+            return True
         own = np.array(_base(material)[0])
         return bool(np.allclose(own, _DEFAULT_GREY, atol=_ALMOST) or own.min() > 1.0 - _ALMOST)
 
