@@ -27,7 +27,7 @@ class MaterialWriter:
         self._images: dict[Any, int] = {}
 
     def shows_colours(self, material: Any) -> bool:
-        """Whether vertex colours count: where there is no material, or its colour is white or the default grey.
+        """Whether vertex colours count: where there is no material, or its colour is white or grey.
 
         Exporters cannot say that they are meant. Textures replace them where they can be read.
         """
