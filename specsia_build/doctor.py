@@ -110,7 +110,7 @@ def gpu() -> Fact:
 def blender() -> Fact:
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
-    enables, install = "FBX and .blend files, --renderer cycles", how_to_install()
+    enables, install = ".blend files, --renderer cycles", how_to_install()
     try:
         command = find_command("export_glb.py")
     except SpecsiaError as error:

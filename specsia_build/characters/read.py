@@ -35,7 +35,7 @@ from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 20  # Version of the readers' results; it is part of the versions of stages that read files
+READING = 21  # Version of the readers' results; it is part of the versions of stages that read files
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,11 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
         from specsia_build.characters.gltf.read import read_gltf
 
         return read_gltf(entry, moving=moving)
-    if entry.format in ("fbx", "blend"):
+    if entry.format == "fbx":
+        from specsia_build.characters.fbx.read import read_fbx
+
+        return read_fbx(entry, moving=moving)
+    if entry.format == "blend":
         from specsia_build.characters.blender import read_with_blender
 
         return read_with_blender(entry, moving=moving)

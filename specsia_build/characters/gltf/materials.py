@@ -14,7 +14,7 @@ from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.nodes import is_vrm0
-from specsia_build.characters.images import as_texture, load_texture
+from specsia_build.characters.images import as_texture, load_texture, with_opacity
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
@@ -114,6 +114,13 @@ class Materials:
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
         r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
+        if extensions.fbx is not None:
+            r, g, b = (r, g, b) if texture is None else (1.0, 1.0, 1.0)
+            cutout, cut_at = self._texture_of(extensions.fbx.opacity_texture)
+            if cutout is not None:
+                placement = cut_at if texture is None else placement
+                pixels = with_opacity(None if texture is None else texture.pixels, cutout.pixels)
+                texture = as_texture(pixels, (texture or cutout).wrap)
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture, Placement()
             if self.document.is_export and texture is not None:

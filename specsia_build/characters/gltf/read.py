@@ -14,7 +14,7 @@ from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
-from specsia_build.characters.doubts.joints import landmarks_of
+from specsia_build.characters.doubts.joints import landmarks_of, turned
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
@@ -32,6 +32,7 @@ from specsia_build.characters.gltf.nodes import (
 )
 from specsia_build.characters.gltf.primitives import Instance, MeshReader, PlacedPrimitive
 from specsia_build.errors import CharacterError
+from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import concatenate
 
 MOST_NAMES = 16  # Most names in a part's path; a hierarchy may be as deep as the file is long
@@ -88,6 +89,23 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
         animations=document.count(schema.Animation),
         moving=rig,
         **named,
+    )
+
+
+def read_export(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
+    """Read a document that was made of another format as `read_document`, turned to Z up, facing -Y.
+
+    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
+    """
+    raw = read_document(document, entry, moving=moving)
+    turn = up_rotation("+y")
+    return replace(
+        raw,
+        mesh=raw.mesh.rotated(turn),
+        up="+z",
+        front="-y",
+        landmarks=turned(raw.landmarks, turn),
+        moving=raw.moving and raw.moving.turned(turn),
     )
 
 
