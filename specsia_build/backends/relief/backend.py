@@ -43,7 +43,7 @@ class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 4
+    version = 5
     compiles = True
     sees_back = True
     sees_side = True

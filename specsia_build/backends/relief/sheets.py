@@ -15,6 +15,7 @@ from PIL import Image
 
 from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
+from specsia_build.backends.relief.blocks import LARGEST, faces_of_blocks
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around, continued
@@ -226,7 +227,8 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
     if not known:
         half = np.minimum(half, _thickest(np.maximum(sampled(distance, columns, rows), 0), cell))
     half = np.where(inside, np.maximum(half, 0.1), 0.0)
-    return _sheets(columns, rows, middle, half, inside, rim)
+    nodes = np.stack([columns, rows, middle + half, middle - half])
+    return _sheets(nodes, crop.figure / NODES, inside, rim)
 
 
 def _thickest(distance: Doubles, cell: float) -> Doubles:
@@ -247,32 +249,24 @@ def _thickest(distance: Doubles, cell: float) -> Doubles:
     return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(
-    columns: Doubles, rows: Doubles, middle: Doubles, half: Doubles, inside: Mask, rim: Mask
-) -> ClosedSurface:
-    """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim."""
-    used = inside | rim
-    number = np.full(used.shape, -1)
-    number[used] = np.arange(np.count_nonzero(used))
-    a = number[:-1, :-1]
-    b = number[:-1, 1:]
-    c = number[1:, :-1]
-    d = number[1:, 1:]
-    # Each cell is cut along the shorter diagonal in depth.
-    falling = np.abs(middle[:-1, :-1] - middle[1:, 1:]) + np.abs(half[:-1, :-1] - half[1:, 1:])
-    rising = np.abs(middle[:-1, 1:] - middle[1:, :-1]) + np.abs(half[:-1, 1:] - half[1:, :-1])
-    cut = falling <= rising
-    first = np.where(cut[..., None], np.stack([a, c, d], -1), np.stack([a, c, b], -1))
-    second = np.where(cut[..., None], np.stack([a, d, b], -1), np.stack([b, c, d], -1))
-    faces = np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)])
-    on_rim = rim[used]
-    faces = faces[(faces >= 0).all(axis=1)]
-    faces = faces[~on_rim[faces].all(axis=1)]
+def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurface:
+    """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim.
+
+    `nodes` (4, h, w) are columns, rows, and heights of front and back, and `unit` is a cell in their unit
+    before the lattice is refined.
+    """
+    beyond = [(0, -(n - 1) % LARGEST) for n in inside.shape]
+    inside, rim = np.pad(inside, beyond), np.pad(rim, beyond)
+    nodes = np.pad(nodes, [(0, 0), *beyond])
+    faces = faces_of_blocks(nodes[2:] / unit, inside, rim)
     if not len(faces):
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
-    front, back = (
-        np.stack([columns, rows, depth], axis=-1)[used] for depth in (middle + half, middle - half)
-    )
+    used = np.zeros(inside.size, np.bool_)
+    used[faces] = True
+    faces = (np.cumsum(used) - 1)[faces]
+    on_rim = rim.ravel()[used]
+    taken = nodes.reshape(4, -1)[:, used].T
+    front, back = taken[:, [0, 1, 2]], taken[:, [0, 1, 3]]
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
