@@ -72,6 +72,20 @@ class Crop:
         larger = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box)
         return np.asarray(larger, np.float32)
 
+    def places(self, shape: tuple[int, ...], part: tuple[slice, slice]) -> Doubles:
+        """Where the pixels of a picture (H, W) lie in a part of the crop: (2, max(H, W), 2) float64.
+
+        Of each row, and of each column, the last row or column of the part before it, and the share of the
+        next one.
+        """
+        out = np.zeros((2, max(shape[:2]), 2))
+        for axis, (corner, inner) in enumerate(zip((self.top, self.left), part, strict=True)):
+            at = (np.arange(len(out[axis])) + 0.5 - corner) * SIZE / self.side - 0.5 - inner.start
+            at = at.clip(0, inner.stop - inner.start - 1)
+            out[axis, :, 0] = np.minimum(np.floor(at), inner.stop - inner.start - 2)
+            out[axis, :, 1] = at - out[axis, :, 0]
+        return out
+
     def nearest(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """The crop (SIZE, SIZE, ...) of values (H, W, ...) by nearest neighbours; 0 outside."""
         steps = (np.arange(SIZE) + 0.5) * self.side / SIZE
