@@ -9,7 +9,6 @@ import numpy as np
 import scipy
 import skimage
 from numpy.typing import NDArray
-from skimage.segmentation import felzenszwalb
 
 from specsia_build.arrays import Mask
 from specsia_build.pictures.masks import continued
@@ -57,7 +56,8 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
     """
     inside = labels < COLOURS
     filled = continued(colours, inside)
-    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA), -1))
+    areas = skimage.segmentation.felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA)
+    whole = _numbered(np.where(inside, areas, -1))
     spread = np.median(np.abs(colours[inside] - palette[labels[inside]]).max(axis=1))
     alike = scipy.spatial.distance.cdist(palette, palette) <= SHADES * spread
     of_colour = _materials(whole[inside], labels[inside], alike)
