@@ -16,7 +16,7 @@ from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE
 from specsia_build.jit import compiled
 from specsia_build.pictures.masks import box_around, continued
 
-WHOLE = (slice(0, VIEW_SIZE), slice(0, VIEW_SIZE))
+_WHOLE = (slice(0, VIEW_SIZE), slice(0, VIEW_SIZE))
 _AROUND = 16  # Pixels around the figure that are computed; distances count up to half of that
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
 TURN_DEG, ROLL_DEG = 1.2, 0.3  # Deviations of yaw and of the turn in the plane
@@ -58,7 +58,7 @@ class Noise:
     """Random numbers of one view, and the rows and columns of it that are computed."""
 
     generator: Generator
-    window: tuple[slice, slice] = WHOLE
+    window: tuple[slice, slice] = _WHOLE
 
     def smooth(self, wavelength: float) -> Floats:
         """Noise (h, w) float32, mean 0 and standard deviation 1, with no detail below a wavelength in pixels.
@@ -83,7 +83,7 @@ def damaged(pixels: Floats, depth: Floats, which: int, generator: Generator, str
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
     covered = pixels[..., 3] > 0
-    noise = Noise(generator, box_around(covered, _AROUND) if covered.any() else WHOLE)
+    noise = Noise(generator, box_around(covered, _AROUND) if covered.any() else _WHOLE)
     pixels, depth = pixels[noise.window], depth[noise.window]
     share = strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0)
     bend = _similarity(noise, share)

@@ -21,6 +21,7 @@ from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.jit import compiled, ready
+from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
@@ -141,7 +142,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     for layer, number in zip(out, present, strict=True):
         own = regions.around == number
         if own.any():
-            away = scipy.ndimage.distance_transform_edt(~own).astype(np.float32)
+            away = distance_to(own).astype(np.float32)
             layer += np.where(own, goes_round, -doubt * _NEARBY * away)
         layer -= np.where(~own & (regions.material == number), doubt * INNER, 0)
         means = np.bincount(area, layer[inside]) / counts
@@ -158,7 +159,7 @@ def flat_colours(colours: NDArray[np.uint8], regions: Regions) -> Floats:
         mean[:] = colours[known].mean(axis=0, dtype=np.float32)
         layer[known, :3] = colours[known] - mean[0]
         layer[known, 3] = 1
-    sums = scipy.ndimage.gaussian_filter(layers, (0, _FLAT, _FLAT, 0))
+    sums = scipy.ndimage.gaussian_filter(layers, (0, _FLAT, _FLAT, 0), truncate=3.0)
     # Far from all pixels of a material, its mean takes over.
     return np.asarray(means + sums[..., :3] / (sums[..., 3:] + _FAR), np.float32)
 

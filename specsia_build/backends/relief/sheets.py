@@ -18,7 +18,7 @@ from specsia_build.backends.base import check_image
 from specsia_build.backends.relief.blocks import LARGEST, faces_of_blocks
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
-from specsia_build.pictures.masks import box_around, continued
+from specsia_build.pictures.masks import box_around, continued, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -130,9 +130,7 @@ class FigureCut:
 
 def contour_distance(covered: Mask) -> Doubles:
     """Signed distance (H, W) of pixel centres to a silhouette's contour in pixels, positive inside."""
-    inside = scipy.ndimage.distance_transform_edt(covered)
-    outside = scipy.ndimage.distance_transform_edt(~covered)
-    distance = np.where(covered, inside - 0.5, 0.5 - outside)
+    distance = np.where(covered, distance_to(~covered) - 0.5, 0.5 - distance_to(covered))
     return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
@@ -324,5 +322,5 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULLY_COVERED)
     if not trusted.any():
         trusted = covered
-    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)
+    thin = covered & (distance_to(trusted) > 3.0)
     return continued(picture[..., :3], trusted | thin), trusted | thin
