@@ -30,10 +30,8 @@ _MARGIN = 0.032
 _SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
 _NEAR = 0.3  # Cells from the contour within which a node is moved onto it
-THIN, _ROUND = (
-    2.0,
-    2.0,
-)  # Cells of half the width below which a part is thin, and its thickness as a share of its width
+THIN = 2.0  # Cells of half the width below which a part is thin
+_ROUND = 2.0  # Thickness of a thin part as a share of its width
 _LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
 FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
