@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.schema import SUMS_FILE, own_files
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
@@ -39,6 +40,13 @@ def leads_out(folder: Path, name: str) -> bool:
     """Whether a file of a dataset's folder is a link to something outside of it."""
     path = folder / name
     return path.is_symlink() and not path.resolve().is_relative_to(link_root(folder))
+
+
+def unfit(folder: Path, name: str) -> str | None:
+    """Reason why a file must not be published; None if it may be."""
+    if leads_out(folder, name):
+        return f"{name} is a link that leads out of the dataset"
+    return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
 
 
 @dataclass(frozen=True)

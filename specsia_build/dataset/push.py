@@ -27,7 +27,7 @@ from specsia_build import __version__
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import hash_files, own_names, parse_sums
-from specsia_build.dataset.places import leads_out, one_line, read_errors
+from specsia_build.dataset.places import one_line, read_errors, unfit
 from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECORD_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
 from specsia_build.files.records import read_json
@@ -198,13 +198,6 @@ def check_files(
     if not isinstance(version, str) or not re.fullmatch(r"\d[\w.+-]{0,80}", version, re.ASCII):
         raise SpecsiaError(f"{path} does not state the version of specsia that wrote it")
     return LocalDataset(folder, digests, f"v{version}")
-
-
-def unfit(folder: Path, name: str) -> str | None:
-    """Reason why a file must not be published; None if it may be."""
-    if leads_out(folder, name):
-        return f"{name} is a link that leads out of the dataset"
-    return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
 
 
 def check_repo(repo: str) -> None:
