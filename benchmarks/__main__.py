@@ -16,6 +16,7 @@ from benchmarks import stages
 from specsia_build.dravie.config import PRESETS
 
 SAMPLE = "sample:4"
+RECORDED = Path(__file__).parent / "recorded.json"  # Seconds of stages, see `stages.compare`
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -43,12 +44,23 @@ def main() -> None:
 
 @main.command("stages")
 @_drawing
-@click.option("--backend", default="relief", show_default=True)
-def stages_command(source: str, size: int, views: int, limit: int | None, backend: str) -> None:
-    """Build SOURCE by one worker: seconds per character of each stage, and of writing pictures and rows by a
-    peer."""
+@click.option(
+    "--backend", "backends", multiple=True, default=("relief", "fusion"), show_default="relief and fusion"
+)
+@click.option("--record", is_flag=True, help="Keep the seconds, for ratios of later runs to them.")
+def stages_command(
+    source: str, size: int, views: int, limit: int | None, backends: tuple[str, ...], record: bool
+) -> None:
+    """Build SOURCE by one worker, once for each backend: seconds per character of each stage, also as ratios
+    to those last recorded of the same settings, and of writing pictures and rows by a peer."""
+    settings = [stages.Setting(size, views, backend, limit) for backend in backends]
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
-        _print(stages.measure(source, stages.Setting(size, views, backend, limit), Path(folder)))
+        reports = {
+            setting.backend: stages.measure(source, setting, Path(folder) / str(k))
+            for k, setting in enumerate(settings)
+        }
+    stages.compare(reports, RECORDED, record=record)
+    _print(reports)
 
 
 @main.command("renderers")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import addon_utils  # type: ignore[import-not-found]
 import bpy
 import numpy as np
 
@@ -29,7 +30,7 @@ def main(path: str, request: str, folder: str) -> None:
     query = json.loads(Path(request).read_text(encoding="utf-8"))
     for number, seconds in query["clips"].items():
         # A fresh scene for each: nothing is left of another take.
-        export_glb.open_file(path)
+        _open(path)
         export_glb.show_what_renders()
         things, takes = export_glb.find_takes([])
         scene, name = bpy.context.scene, query["names"].get(number)
@@ -48,6 +49,18 @@ def main(path: str, request: str, folder: str) -> None:
             scene.frame_set(int(frame // 1), subframe=float(frame % 1))
             frames.append(_points(query))
         np.savez(Path(folder) / f"{number}.npz", vertices=np.stack(frames), faces=_faces(query))
+
+
+def _open(path: str) -> None:
+    """Make a file the scene; objects that an FBX file hides are hidden from renders too."""
+    if path.lower().endswith(".blend"):
+        export_glb.open_file(path)
+        return
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    addon_utils.enable("io_scene_fbx")
+    bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
+    for item in bpy.context.scene.objects:
+        item.hide_render = item.hide_render or item.hide_viewport
 
 
 def _meshes(asked: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,23 @@ def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
     return report | {
         "seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)
     }
+
+
+def compare(reports: Mapping[str, dict[str, Any]], path: Path, *, record: bool) -> None:
+    """Add to each stage of `measure` the ratio of its seconds to the recorded ones of the same settings.
+
+    `path` is a JSON file of seconds by settings and stage; with `record` it gets the new ones.
+    """
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for report in reports.values():
+        key = "{backend}: {characters} of {source}, {views} views of {size}".format_map(report)
+        for name, stage in report["stages"].items():
+            before = recorded.get(key, {}).get(name)
+            stage["ratio"] = round(stage["seconds_per_character"] / before, 2) if before else None
+        if record:
+            recorded[key] = {name: s["seconds_per_character"] for name, s in report["stages"].items()}
+    if record:
+        path.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
 
 
 def _stage(tasks: Sequence[dict[str, Any]], characters: int) -> dict[str, Any]:

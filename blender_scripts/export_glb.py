@@ -1,4 +1,4 @@
-"""Export what a render of an FBX or .blend file shows as GLB, with Blender's own importers and exporter.
+"""Export what a render of a .blend file shows as GLB, with Blender's own exporter.
 
 See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file,
 or null, for each image outside of the file, by its name in Blender. Without `images` the answer is what
@@ -20,7 +20,6 @@ import job_server
 GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 MOST_FRAMES = 10_000  # Maximum frames of one action; a longer one is left out
-DEFAULT_GREY = 0.8  # Colour that Blender gives what has none
 
 EXPORTED = {
     "export_format": "GLB",
@@ -54,9 +53,6 @@ def export(job):
     if not any(item.type in GEOMETRY for item in bpy.context.scene.objects if not item.hide_render):
         warnings.append("has no mesh that a render would show")
     warnings += load_images(outside, job["images"])
-    if path.lower().endswith(".fbx"):
-        for material in bpy.data.materials:
-            repair_fbx_material(material)
     owners, takes = find_takes(warnings)
     put_at_rest(owners, takes, make_meshes())
     out, render = Path(job["out"]), bpy.context.scene.render
@@ -76,13 +72,8 @@ def open_file(path):
     if not Path(path).is_file():
         raise job_server.JobError("there is no such file")
     try:
-        if path.lower().endswith(".blend"):
-            # No script of the file is run: it may come from anywhere.
-            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
-        else:
-            bpy.ops.wm.read_factory_settings(use_empty=True)
-            _enable("io_scene_fbx")
-            import_fbx(path)
+        # No script of the file is run: it may come from anywhere.
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
         lines = [
             line.strip() for line in str(error).splitlines() if line.strip() and "Location: " not in line
@@ -90,27 +81,6 @@ def open_file(path):
         raise job_server.JobError(
             lines[-1].removeprefix("Error: ") if lines else "no reason given"
         ) from error
-
-
-def import_fbx(path):
-    """Import an FBX file; objects that it hides are hidden from renders too."""
-    with Path(path).open("rb") as stream:
-        is_text = not stream.read(18).startswith(b"Kaydara FBX Binary")
-    if "fbx_import" in dir(bpy.ops.wm) and (is_text or "fbx" not in dir(bpy.ops.import_scene)):
-        bpy.ops.wm.fbx_import(filepath=path)
-    elif is_text:
-        raise job_server.JobError(
-            f"FBX as text is read by Blender 4.5 and newer; this is {bpy.app.version_string}"
-        )
-    else:
-        bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
-    for collection in (bpy.context.scene.collection, *bpy.context.scene.collection.children_recursive):
-        # The importer links meshes in the order of a set, which is another in each process.
-        for item in sorted(collection.objects, key=lambda item: item.name):
-            collection.objects.unlink(item)
-            collection.objects.link(item)
-    for item in bpy.context.scene.objects:
-        item.hide_render = item.hide_render or item.hide_viewport
 
 
 def _enable(module):
@@ -135,34 +105,6 @@ def load_images(outside, found):
         if not found.get(name) or not image.size[0]:
             bpy.data.images.remove(image)
     return warnings
-
-
-def repair_fbx_material(material):
-    """Ignore an opacity of 0, use an image's own alpha, and show vertex colours where there is no other
-    colour.
-
-    Exporters write an opacity of 0 beside opaque surfaces, and cannot say that vertex colours are meant.
-    """
-    nodes = material.node_tree.nodes if material.node_tree else ()
-    for shader in [node for node in nodes if node.type == "BSDF_PRINCIPLED"]:
-        colour, alpha = shader.inputs["Base Color"], shader.inputs["Alpha"]
-        if not alpha.is_linked and alpha.default_value <= 0.0:
-            alpha.default_value = 1.0
-        source = colour.links[0].from_node if colour.is_linked else None
-        is_image = source is not None and source.type == "TEX_IMAGE"
-        if is_image and not alpha.is_linked and alpha.default_value >= 1.0:
-            material.node_tree.links.new(source.outputs["Alpha"], alpha)
-        plain = (
-            np.allclose(colour.default_value[:3], DEFAULT_GREY, atol=1e-3)
-            or min(colour.default_value[:3]) > 0.999
-        )
-        meshes = [
-            mesh for mesh in bpy.data.meshes if material.name in mesh.materials and len(mesh.color_attributes)
-        ]
-        if meshes and ((source is None and plain) or (is_image and source.image is None)):
-            node = material.node_tree.nodes.new("ShaderNodeVertexColor")
-            node.layer_name = meshes[0].color_attributes[meshes[0].color_attributes.render_color_index].name
-            material.node_tree.links.new(node.outputs["Color"], colour)
 
 
 def show_what_renders():
@@ -222,7 +164,7 @@ def find_takes(warnings):
             continue
         owner, _, take = action.name.partition("|")
         named = [item for item in owners if item.name == owner] if take else []
-        # FBX files have an action for each object and take, called OBJECT|TAKE.
+        # Blender imports FBX files with an action for each object and take, called OBJECT|TAKE.
         takes += [(item, take if named else action.name, action) for item in named or _owners(owners, action)]
     return owners, takes
 

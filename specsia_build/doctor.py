@@ -18,6 +18,7 @@ from pathlib import Path
 from specsia_build import __version__
 from specsia_build.config import cores
 from specsia_build.errors import SpecsiaError, brief, some
+from specsia_build.extras import how_to_add
 from specsia_build.folders import homed, user_cache
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
@@ -93,7 +94,7 @@ def packages() -> Fact:
 
 def extra(name: str, modules: str, code: str, enables: str) -> Fact:
     """Report whether the modules of an extra are installed, and its code works."""
-    install = f"pip install 'specsia[{name}]'"
+    install = how_to_add(name)
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
         return Fact(LACKING, "not installed", enables, install)
     return _run_python(code, enables, install)
@@ -109,7 +110,7 @@ def gpu() -> Fact:
 def blender() -> Fact:
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
-    enables, install = "FBX and .blend files, --renderer cycles", how_to_install()
+    enables, install = ".blend files, --renderer cycles", how_to_install()
     try:
         command = find_command("export_glb.py")
     except SpecsiaError as error:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from specsia_build.extras import how_to_add
 from specsia_build.rendering.blender.process import SYSTEM_LIBRARIES, find_command, how_to_install
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -72,7 +73,7 @@ def has_torch() -> bool:
 
 
 TOOLS = {
-    "torch": Tool("torch", has_torch, "pip install 'specsia[train]'"),
+    "torch": Tool("torch", has_torch, how_to_add("train")),
     "chromium": Tool("Chromium", has_chromium, "apt-get install chromium libatomic1"),
     "bpy": Tool("the package bpy", has_bpy, "with Python 3.11, make test installs it"),
     "blender": Tool("Blender", has_blender, how_to_install()),

@@ -56,6 +56,70 @@ def test_pixel_centres() -> None:
     assert_allclose(camera.project(np.array([-ORTHO_WIDTH / 2, 0, ORTHO_WIDTH / 2]))[:2], [0, 0], atol=1e-9)
 
 
+@st.composite
+def any_cameras(draw: st.DrawFn) -> Camera:
+    """A camera anywhere, of either projection, that looks at the middle of anything but a square."""
+    fov = draw(st.none() | st.floats(1, 170))
+    angles = [draw(st.floats(low, high)) for low, high in ((0, 359.9), (-90, 90), (-179.9, 179.9))]
+    yaw, elevation, roll = (round(angle, 6) for angle in angles)
+    centre = draw(st.none() | st.tuples(st.floats(-100, 300), st.floats(-100, 300)))
+    radius = round(draw(st.floats(1, 20)), 6)
+    return Camera(yaw, 100, 1.2, elevation, roll_deg=roll, fov_deg=fov, radius=radius, rows=60, centre=centre)
+
+
+@given(any_cameras())
+def test_matrices_are_inverse_and_give_the_camera_again(camera: Camera) -> None:
+    for opencv in (False, True):
+        assert_allclose(camera.w2c(opencv=opencv) @ camera.c2w(opencv=opencv), np.eye(4), atol=1e-9)
+        assert np.linalg.det(camera.c2w(opencv=opencv)) == pytest.approx(1)
+    lens = {"width": 1.2, "fov_deg": camera.fov_deg, "rows": 60, "centre": camera.centre}
+    again = Camera.at(camera.c2w(), 100, **lens)
+    assert_allclose(again.c2w(), camera.c2w(), atol=1e-8)
+    assert again.radius == pytest.approx(camera.radius)
+    if abs(camera.elevation_deg) < 89.99:
+        assert_allclose(again.elevation_deg, camera.elevation_deg, atol=1e-6)
+        assert_allclose((again.roll_deg - camera.roll_deg + 180) % 360, 180, atol=1e-6)
+
+
+@given(any_cameras(), st.integers(0, 99))
+def test_points_are_projected_by_the_matrices(camera: Camera, seed: int) -> None:
+    """As OpenCV projects them: the axes of an image, the focal length and the principal point in pixels."""
+    points = np.random.default_rng(seed).uniform(-0.5, 0.5, (5, 3))
+    x, y, away = (points @ camera.w2c(opencv=True)[:3, :3].T + camera.w2c(opencv=True)[:3, 3]).T
+    scale = np.full(5, 100 / 1.2) if camera.fov_deg is None else camera.focal_length / away
+    seen = away > 0.05
+    column, row = camera.principal_point
+    expected = np.stack([x * scale + column, y * scale + row], axis=1)[seen]
+    assert_allclose(camera.project(points)[seen, :2], expected, rtol=1e-9, atol=1e-6)
+    distance = camera.project(points)[:, 2] + camera.radius
+    assert_allclose(distance, away, atol=1e-9)
+
+
+def test_cameras_by_hand() -> None:
+    """At the front, 3 away: OpenGL's x is the frame's x, y its z, and the camera looks along y."""
+    camera = Camera(0.0, 100, fov_deg=90.0, radius=3.0, rows=50)
+    assert_allclose(camera.c2w(), [[1, 0, 0, 0], [0, 0, -1, -3], [0, 1, 0, 0], [0, 0, 0, 1]], atol=1e-12)
+    assert camera.focal_length == pytest.approx(50)
+    # A point 1 left of the middle, at half the distance of a third: 50 pixels times its slope, 1 / 2.
+    assert_allclose(camera.project(np.array([-1.0, -1.0, 0.5])), [25, 12.5, -1], atol=1e-9)
+    above = Camera(0.0, 100, elevation_deg=90.0, fov_deg=90.0, radius=3.0)
+    assert_allclose(above.position(), [0, 0, 3], atol=1e-12)
+    # Seen from above the front is at the bottom.
+    assert_allclose(above.project(np.array([0, -0.5, 0]))[:2], [50, 50 + 50 / 6], atol=1e-9)
+    # Rolled, the camera's right points up: what is above it lands on its right.
+    rolled = Camera(0.0, 100, roll_deg=90.0)
+    assert_allclose(rolled.basis()[0], [0, 0, 1], atol=1e-12)
+    assert rolled.project(TOP)[0] > 50
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.eye(4) * 2, np.diag([1.0, 1, -1, 1]), np.full((4, 4), np.nan), np.zeros((4, 4))]
+)
+def test_no_camera_of_such_a_matrix(matrix: NDArray[np.float64]) -> None:
+    with pytest.raises(ValueError, match="rotation"):
+        Camera.at(matrix, 64)
+
+
 def test_left_is_on_the_right() -> None:
     column, row, depth = Camera(0, 270).project(np.stack([OWN_LEFT, FRONT, TOP])).T
     assert_allclose(column, [235, 135, 135])
@@ -99,7 +163,7 @@ def test_no_view_cuts(rows: list[tuple[float, float, float]], margin: float) -> 
     points = np.array(rows)
     if float(np.ptp(points, axis=0).max()) < 1e-3:
         return
-    cameras = view_cameras(10, 128)
+    cameras = (*view_cameras(10, 128), Camera(20.0, 128, elevation_deg=40, fov_deg=40, radius=1.2))
     placed = normalise(points, cameras, margin)
     moved = placed.apply(points)
     assert 0 < placed.fit <= 1

@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from specsia_build import doctor, jit
 from specsia_build.doctor import BROKEN, LACKING, OK
+from specsia_build.extras import how_to_add
 from specsia_build.jit import compiled, sources_digest
 from tests.commands import specsia
 
@@ -33,7 +35,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert found["packages"]["state"] == OK
     assert (found["Ray"]["state"], found["Ray"]["details"]) == (OK, "9.9")
     assert found["torch"]["state"] == BROKEN
-    assert found["torch"]["fix"] == "pip install 'specsia[train]'"
+    assert found["torch"]["fix"] == how_to_add("train")
 
 
 def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +118,28 @@ times."""
 def test_freed_pages_are_reused() -> None:
     found = subprocess.run([sys.executable, "-c", FRESH_PAGES], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 1000
+
+
+@pytest.mark.parametrize(
+    ("record", "command"),
+    [
+        ({"url": "file:///a%20b/x", "dir_info": {"editable": True}}, "pip install -e '/a b/x[train]'"),
+        ({"url": "file:///x", "dir_info": {}}, "pip install '/x[train]'"),
+        ({"url": "file:///x.whl", "archive_info": {}}, "pip install 'specsia[train] @ file:///x.whl'"),
+        (
+            {"url": "https://host/x", "vcs_info": {"vcs": "git", "commit_id": "ab"}},
+            "pip install 'specsia[train] @ git+https://host/x@ab'",
+        ),
+        (None, "pip install '.[train]'"),
+    ],
+)
+def test_how_to_add_an_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: dict[str, Any] | None, command: str
+) -> None:
+    installed = tmp_path / "specsia-9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Name: specsia\nVersion: 9\n")
+    if record is not None:
+        (installed / "direct_url.json").write_text(json.dumps(record))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert how_to_add("train") == command

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
+from scipy import ndimage
 
 from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
 from specsia_build.pictures.films import over, read_mp4, write_mp4
+from specsia_build.pictures.masks import continued, distance_to
 from specsia_build.pictures.sheets import Sheet, parse_ground, rgba, shortened
 
 
@@ -221,3 +224,24 @@ def test_png_as_rgba() -> None:
     for damaged in (b"", b"nothing at all, but long enough", png.encode(grey)[:-20]):
         with pytest.raises(ValueError, match=r"PNG|cut off"):
             rgba(damaged)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.9])
+@pytest.mark.parametrize("steps", [(1.0, 1.0), (3.0, 1.0), (1.0, 1e6)])
+def test_distances_and_nearest_pixels(share: float, steps: tuple[float, float]) -> None:
+    generator = np.random.default_rng(3)
+    for height, width in generator.integers(1, 40, (40, 2)):
+        known = generator.random((height, width)) < share
+        known[generator.integers(height), generator.integers(width)] = True
+        distance = ndimage.distance_transform_edt(~known, steps)
+        assert_array_equal(distance_to(known), ndimage.distance_transform_edt(~known))
+        places = np.stack(np.indices(known.shape), axis=-1)
+        nearest = continued(places, known, steps)
+        assert known[tuple(np.moveaxis(nearest, -1, 0))].all()
+        assert_allclose(np.linalg.norm((nearest - places) * steps, axis=-1), distance, rtol=1e-12)
+
+
+def test_mask_of_nothing() -> None:
+    values, nothing = np.arange(6).reshape(2, 3), np.zeros((2, 3), np.bool_)
+    assert_array_equal(continued(values, nothing), values)
+    assert np.isinf(distance_to(nothing)).all()

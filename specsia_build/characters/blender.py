@@ -1,17 +1,15 @@
-"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
+""".blend files, which Blender exports as GLB once, kept under the digest of all that makes them."""
 
 import contextlib
 import hashlib
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
-from specsia_build.characters.gltf.read import read_document
+from specsia_build.characters.gltf.read import read_export
 from specsia_build.characters.mtl import base_name
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -19,7 +17,6 @@ from specsia_build.files.records import remembered_json
 from specsia_build.files.sources import open_source_file, source_digest
 from specsia_build.files.writing import replacing_folder, write_trouble
 from specsia_build.folders import user_cache
-from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
@@ -33,26 +30,17 @@ _IMAGES = "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
+    """Read a .blend file by the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
 
     The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
     Raises as `exported_document`, and CharacterError if nothing is left of it.
     """
     document = exported_document(entry.path, SideFiles(entry.path, entry.within))
-    raw = read_document(document, entry, moving=moving)
-    turn = up_rotation("+y")
-    return replace(
-        raw,
-        mesh=raw.mesh.rotated(turn),
-        up="+z",
-        front="-y",
-        landmarks=turned(raw.landmarks, turn),
-        moving=raw.moving and raw.moving.turned(turn),
-    )
+    return read_export(document, entry, moving=moving)
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports once for the file and its images.
+    """A .blend file as the glTF document that Blender exports once for the file and its images.
 
     Images outside of the file are looked up by `files` alone. Raises CharacterError if Blender cannot read
     the file, or there is no Blender, and WriteError if the export cannot be kept.
@@ -69,7 +57,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             script = (scripts_folder() / _SCRIPT).read_bytes()
             with open_source_file(path, files.root) as stream:
                 content = hashlib.file_digest(stream, "sha256").digest()
-            digest = hashlib.sha256(path.suffix.lower().encode() + content + script).hexdigest()
+            digest = hashlib.sha256(content + script).hexdigest()
             folder = _cached(digest)
             if not _is_whole(folder, _IMAGES):
                 named = ask({})["images"]
@@ -90,7 +78,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 raise trouble from error
             if isinstance(error, CharacterError) and not started:
                 raise
-            fix = f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            fix = f"export it as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
             raise CharacterError(f"{path.name} could not be read by Blender ({error}): {fix}") from error
     facts = remembered_json(folder / _FACTS)
     scene = (folder / _SCENE).read_bytes()

@@ -16,7 +16,7 @@ from specsia_build import memory
 from specsia_build.arrays import Doubles
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.mtl import MaterialBuilder, decode_text
+from specsia_build.characters.mtl import MaterialBuilder, MtlMaterial, decode_text, in_bytes
 from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
@@ -25,6 +25,7 @@ from specsia_build.rendering.mesh import Mesh
 
 _SPACE, _NEWLINE = 32, 10
 _HASH, _MINUS, _SLASH, _ZERO, _NINE = (ord(letter) for letter in "#-/09")
+_CONTINUED = re.compile(rb"(?m)\\ *+\n *+(?![#\n]|(?:v[tnp]?|[flpsog]|usemtl|mtllib)(?: |$))", re.IGNORECASE)
 _MOST_DIGITS = 18  # Digits of an index that fit into 64 bits
 
 # Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name
@@ -83,9 +84,14 @@ class _Lines:
     """Bytes of a file, where each line starts and where its newline is."""
 
     def __init__(self, data: bytes) -> None:
-        data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\t", b" ")
+        data = in_bytes(data).replace(b"\t", b" ")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\\\n" in data or b"\\ " in data:
+            # A backslash continues a line; before a line with a keyword it may be a folder's in a name.
+            data = re.sub(rb"\\ *\n *(?=/)", b"", data)
+            data = _CONTINUED.sub(b" ", data)
+            data = re.sub(rb"(?m)^( *[vf][^\n]*?)\\ *$", rb"\1", data)
         if data.startswith(b" ") or b"\n " in data:
             data = re.sub(rb"(?m)^ +", b"", data)
         self.data = data + b"\n"
@@ -129,13 +135,13 @@ def _parse(data: bytes, name: str) -> _ObjText:
         raise CharacterError(
             f"{name} has vertices or faces that are damaged ({error}): export it again"
         ) from error
-    named = np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))
+    named = np.flatnonzero(np.isin(head[:, 0], list(b"ogumUM")))
     memory.take(_STATEMENT_COST * len(named))
     statements = []
     for line in named.tolist():
         keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
-        if keyword in ("o", "g", "usemtl", "mtllib"):
-            statements.append((keyword, value.strip(), line))
+        if keyword.lower() in ("o", "g", "usemtl", "mtllib"):
+            statements.append((keyword.lower(), value.strip(), line))
     return _ObjText(
         points=vertices[:, :3],
         point_colors=vertices[:, 3:] if is_coloured else None,
@@ -247,7 +253,11 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
         vertices = text.points.astype(np.float32)
     uv = colors = None
     if len(text.uv) and (uv_at >= 0).any():
-        uv = polygons.image_uv(np.where((uv_at >= 0)[..., None], text.uv[uv_at], 0.0))
+        stated = [builder.stated(material_names[k]) or MtlMaterial("") for k in used]
+        scale = np.array([material.scale for material in stated])
+        offset = np.array([material.offset for material in stated])
+        own = text.uv[uv_at] * scale[face_material][:, None] + offset[face_material][:, None]
+        uv = polygons.image_uv(np.where((uv_at >= 0)[..., None], own, 0.0))
     if text.point_colors is not None:
         colors = polygons.linear_colors(text.point_colors, polygons.full_scale(text.point_colors))[point]
     mesh = polygons.without_covered_colours(

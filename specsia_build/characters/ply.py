@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Doubles, Floats
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
@@ -29,22 +30,30 @@ _MAX_HEADER = 1 << 20
 _NUMBER_COST = 16  # Bytes of memory, measured, for a number of a text file
 _UNEVEN_COST = 110  # The same for a property of a row whose lists differ
 _VALUE_COST = 16  # The same for a value kept
-_UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
+_UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
+_CORNERS = ("vertex_indices", "vertex_index", "vertex_indexes", "vertices", "indices")
+_CHANNELS = {"red": 0, "r": 0, "green": 1, "g": 1, "blue": 2, "b": 2, "alpha": 3, "a": 3, "opacity": 3}
+"""Last words of names of colours: ``diffuse_red``, ``R``."""
+
+_COLOURS = frozenset({"rgb", "rgba", "color", "colour", "colors", "colours"})  # Names of lists of channels
+_NOT_BASE = frozenset({"ambient", "specular", "emissive", "emission"})  # Words of colours of other kinds
 
 
 class _Property(NamedTuple):
-    """A property: the types of its values and of the length of its list, None for a scalar."""
+    """A property: its values' type as stored, that of its list's length (None: scalar), and as declared."""
 
     name: str
     value: str
     length: struct.Struct | None
+    code: str
 
 
 class _Column(NamedTuple):
-    """Values of a property of all rows, and how many each row has, None for a scalar."""
+    """Values of a property of all rows, how many each row has (None: scalar), and their declared type."""
 
     values: NDArray[Any]
     counts: Ints | None
+    code: str = "i"
 
 
 _Columns = dict[str, _Column]
@@ -53,16 +62,16 @@ _Columns = dict[str, _Column]
 def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the texture is that of the first
-    ``comment TextureFile`` line, else the entry's. A PLY has no parts to drop. Raises CharacterError if the
-    file or the entry's texture cannot be read, or it has no faces.
+    Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Strips
+    of triangles are read where there are no faces. Texture coordinates of face corners or vertices have v up;
+    the texture is that of the first ``comment TextureFile`` line, else the entry's. A PLY has no parts to
+    drop. Raises CharacterError if the file or the entry's texture cannot be read, or it has no faces.
     """
     path, files = entry.path, SideFiles(entry.path, entry.within)
     elements, textures = _parse(files.read(path), path.name)
     vertex, face = elements.get("vertex", {}), elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
-    corners, sides = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None)
+    corners, sides, _ = _corners(face) or _triangles(_corners(elements.get("tristrips", {})), path.name)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
     are_inside = corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
@@ -83,7 +92,7 @@ def read_ply(entry: Entry) -> RawMesh:
         builder.library[name] = MtlMaterial(base_name(name), texture=name)
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else polygons.unit_normals(normals)[point].astype(np.float32)
-    colors = _colors(vertex)
+    colors = _corner_colors(vertex, face, point, polygon)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -92,7 +101,7 @@ def read_ply(entry: Entry) -> RawMesh:
         materials=builder.build_all([name]),
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
-        colors=None if colors is None else colors[point],
+        colors=colors,
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     mesh = polygons.without_covered_colours(mesh)
@@ -116,7 +125,8 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
                 is_list = words[1] == "list"
                 codes = (_TYPES[words[-2]], _TYPES[words[2 if is_list else 1]])
                 value, count = (order + code if order else "<d" for code in codes)
-                elements[-1][2].append(_Property(words[-1], value, struct.Struct(count) if is_list else None))
+                length = struct.Struct(count) if is_list else None
+                elements[-1][2].append(_Property(words[-1], value, length, codes[0]))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
         # Rhino ends lines in \r alone.
@@ -129,7 +139,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
             columns[element], at = _even(body, rows, properties, at) or _uneven(body, rows, properties, at)
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
-        if not {"vertex", "face"} <= columns.keys():
+        if "vertex" not in columns or columns.keys().isdisjoint({"face", "tristrips"}):
             raise CharacterError(
                 f"{name} is not a PLY file, cut short or damaged: export it again"
             ) from error
@@ -160,7 +170,7 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
             if (table[f"count {k}"] != values.shape[1]).any():
                 return None
             counts = np.full(rows, values.shape[1], np.int64)
-        columns[prop.name] = _Column(values.reshape(-1), counts)
+        columns[prop.name] = _Column(values.reshape(-1), counts, prop.code)
     return columns, at + row.itemsize * rows
 
 
@@ -186,7 +196,7 @@ def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tup
     for prop, _, pieces, counts in plan:
         memory.take(_VALUE_COST * sum(counts))
         values, many = np.frombuffer(b"".join(pieces), prop.value), np.array(counts, np.int64)
-        columns[prop.name] = _Column(values, None if prop.length is None else many)
+        columns[prop.name] = _Column(values, None if prop.length is None else many, prop.code)
     return columns, at
 
 
@@ -219,12 +229,70 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
     return polygons.image_uv(uv)
 
 
-def _colors(vertex: _Columns) -> Floats | None:
-    """Linear RGB and opacity of each vertex, (N, 4)."""
-    if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
+def _corners(columns: _Columns) -> _Column | None:
+    """The lists of vertices of an element, None without any."""
+    column = next((columns[name] for name in _CORNERS if name in columns), None)
+    return column if column is not None and column.counts is not None and len(column.values) else None
+
+
+def _triangles(strips: _Column | None, name: str) -> _Column:
+    """Strips as triangles; a strip ends with its list, or at -1. Those of equal corners join strips."""
+    if strips is None or strips.counts is None:
+        return _Column(np.zeros(0), None)
+    memory.ask(polygons.TRIANGLE_COST * len(strips.values))
+    if not np.isfinite(strips.values).all():
+        raise CharacterError(f"{name} has triangle strips that are damaged: export it again")
+    corners, place = strips.values.astype(np.int64), np.arange(len(strips.values))
+    begins = np.zeros(len(corners), np.bool_)
+    starts = np.cumsum(strips.counts) - strips.counts
+    begins[starts[strips.counts > 0]] = True
+    begins[1:] |= corners[:-1] == -1
+    begin = np.maximum.accumulate(np.where(begins, place, 0))
+    first = np.flatnonzero((begin[:-2] == begin[2:]) & (corners[2:] != -1))
+    odd = (first - begin[first]) % 2
+    made = corners[np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)]
+    a, b, c = made.T
+    made = made[(a != b) & (b != c) & (c != a)]
+    return _Column(made.reshape(-1), np.full(len(made), 3, np.int64))
+
+
+def _corner_colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> Floats | None:
+    """Linear RGB and opacity of corners, (T, 3, 4): of vertices, or where these are all alike of faces."""
+    of_vertices, of_faces = _colors(vertex), _colors(face)
+    is_plain = of_vertices is None or not np.ptp(of_vertices, axis=0).any()
+    if of_faces is not None and is_plain:
+        return np.repeat(of_faces[polygon][:, None], 3, axis=1)
+    return None if of_vertices is None else of_vertices[point]
+
+
+def _colors(columns: _Columns) -> Floats | None:
+    """Linear RGB and opacity of each row, (N, 4), by what names and types mean; None without colours."""
+    groups: dict[tuple[str, ...], dict[int, _Column]] = {}
+    for name, column in columns.items():
+        *before, last = words_of(name) or ("",)
+        if column.counts is None and last in _CHANNELS:
+            groups.setdefault(tuple(before), {})[_CHANNELS[last]] = column
+        elif column.counts is not None and last in _COLOURS and set(column.counts.tolist()) in ({3}, {4}):
+            rows = column.values.reshape(len(column.counts), -1)
+            groups[(*before, last)] = {k: column._replace(values=rows[:, k]) for k in range(rows.shape[1])}
+    whole = [before for before, channels in groups.items() if {0, 1, 2} <= channels.keys()]
+    if not whole:
         return None
-    whole = polygons.full_scale(rgb)
-    linear = polygons.linear_colors(rgb, whole)
-    if (alpha := _stacked(vertex, ("alpha",))) is not None:
-        linear[:, 3] = np.clip(alpha[:, 0] / whole, 0.0, 1.0)
+    channels = groups[min(whole, key=lambda before: (not _NOT_BASE.isdisjoint(before), len(before)))]
+    linear = polygons.linear_colors(_display([channels[k] for k in range(3)]), 1.0)
+    opacity = channels.get(3, groups.get((), {}).get(3))
+    if opacity is not None:
+        linear[:, 3] = np.clip(_display([opacity])[:, 0], 0.0, 1.0)
     return linear
+
+
+def _display(columns: list[_Column]) -> Doubles:
+    """Values side by side, (N, len(columns)), full at 1, by their type and the largest value."""
+    values = np.stack([column.values.astype(np.float64) for column in columns], axis=1)
+    code = columns[0].code
+    if code in "fd":
+        return values / polygons.full_scale(values)
+    if code in "bB":
+        return values % 256 / 255
+    most = np.max(values, initial=0.0, where=np.isfinite(values))
+    return values / next((full for full in (255, 2**16 - 1) if most <= full), 2**32 - 1)

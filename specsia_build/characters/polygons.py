@@ -30,11 +30,14 @@ _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; l
 _MOST_PAST_ONE = 2.0
 
 
-def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: Mask) -> tuple[Ints, Ints]:
+def triangulate(
+    points: NDArray[np.floating], corners: Ints, first: Ints, keep: Mask, *, shorter: bool = True
+) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
-    Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are
-    indices into `points` (V, 3), polygons in order, beginning at `first` (P + 1,); `keep` (P,): wanted ones.
+    Unless `shorter`, quads are cut from their first corner too, as Blender does. Concave quads are cut along
+    the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are indices into `points`
+    (V, 3), polygons in order, beginning at `first` (P + 1,); `keep` (P,): wanted ones.
     Returns triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) of each.
     """
     memory.ask(POLYGON_COST * len(keep))
@@ -49,7 +52,8 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     quad = np.flatnonzero(keep & (sides == 4))
     memory.ask(_CORNER_COST * len(quad))
     turned = np.zeros(len(sides), dtype=bool)
-    turned[quad[_cut_across(points[corners[first[quad][:, None] + np.arange(4)]].astype(np.float64))]] = True
+    quads = points[corners[first[quad][:, None] + np.arange(4)]].astype(np.float64)
+    turned[quad[_cut_across(quads, shorter)]] = True
     first_half, second_half = turned[polygon] & (step == 0), turned[polygon] & (step == 1)
     triangles[first_half] = start[first_half, None] + np.array([0, 1, 3])
     triangles[second_half] = start[second_half, None] + np.array([1, 2, 3])
@@ -69,7 +73,7 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     return (triangles[~spare], polygon[~spare]) if spare.any() else (triangles, polygon)
 
 
-def _cut_across(quads: NDArray[np.float64]) -> Mask:
+def _cut_across(quads: NDArray[np.float64], prefer_shorter: bool) -> Mask:
     """Which quads (Q, 4, 3) are cut from the second corner to the fourth, not from the first to the third."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
@@ -78,7 +82,7 @@ def _cut_across(quads: NDArray[np.float64]) -> Mask:
         return np.asarray(np.einsum("ij,ij->i", np.cross(b - a, c - a), np.cross(c - a, d - a)) > 0)
 
     with np.errstate(invalid="ignore", over="ignore"):
-        shorter = np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1)
+        shorter = prefer_shorter & (np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1))
         first_inside, second_inside = is_inside(a, b, c, d), is_inside(b, c, d, a)
     return np.asarray(np.where(first_inside == second_inside, shorter, second_inside))
 

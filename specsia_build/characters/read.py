@@ -30,11 +30,12 @@ from specsia_build.characters.front import AROUND
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
+from specsia_build.characters.visible import with_visible_faces
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 19  # Version of the readers' results; it is part of the versions of stages that read files
+READING = 21  # Version of the readers' results; it is part of the versions of stages that read files
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def _read(entry: Entry, *, moving: bool) -> Character:
         raise CharacterError(f"{name} could not be read: {str(error) or type(error).__name__}") from error
     _check_shape(raw.mesh, name)
     mesh, warnings = _repaired(without_repeated_light(raw.mesh), name)
+    raw = with_visible_faces(replace(raw, mesh=mesh), name)
+    mesh = raw.mesh
     probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
     with np.errstate(all="ignore"):
         up, front, unsure, doubts = _axes(entry, raw, probe)
@@ -113,7 +116,11 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
         from specsia_build.characters.gltf.read import read_gltf
 
         return read_gltf(entry, moving=moving)
-    if entry.format in ("fbx", "blend"):
+    if entry.format == "fbx":
+        from specsia_build.characters.fbx.read import read_fbx
+
+        return read_fbx(entry, moving=moving)
+    if entry.format == "blend":
         from specsia_build.characters.blender import read_with_blender
 
         return read_with_blender(entry, moving=moving)

@@ -1,14 +1,14 @@
-"""Sources: where the characters of a build come from, and manifests, of one JSON object per line."""
+"""Sources: where the characters of a build come from, and manifests, tables with a row for each."""
 
-import contextlib
 import os
 import re
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -27,6 +27,7 @@ from specsia_build.characters.character import (
 )
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.samples import LICENSE, SAMPLES_VERSION, SOURCE
+from specsia_build.characters.tables import TABLES, TableRow, rows_of
 from specsia_build.errors import CharacterError, UsageError, brief, some
 from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
@@ -36,7 +37,8 @@ MOST_WALKED = 5_000_000  # Files and folders of a source
 DEFAULT_SAMPLE_SEED = 42
 
 _KINDS = (
-    "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
+    "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a manifest "
+    f"({' '.join(TABLES)})"
 )
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
@@ -62,7 +64,7 @@ def open_source(source: str, scratch: Path) -> Source:
     """Find the characters of a source, without reading them; raises UsageError if there is none.
 
     A source is ``sample:N`` or ``sample:N@SEED``, written to `scratch` when it is read, or the path of a
-    3DBiCar folder (or one character of it), a mesh file, a folder of mesh files or a ``.jsonl`` manifest.
+    3DBiCar folder (or one character of it), a mesh file, a folder of mesh files or a manifest.
     """
     if source.startswith("sample:"):
         return _samples(source, scratch)
@@ -80,12 +82,10 @@ def open_source(source: str, scratch: Path) -> Source:
     except OSError as error:
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
     suffix = path.suffix.lower()
-    if suffix == ".jsonl":
+    if suffix in TABLES:
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if suffix not in FORMATS:
-        raise UsageError(
-            f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}"
-        )
+        raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a manifest: {_KINDS}")
     return Source(name, "file", (_entry(None, path, safe_id(path.stem)),))
 
 
@@ -195,7 +195,7 @@ def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)
 
 
-_MOST_BYTES, _MOST_LINES = 2**29, 1_000_000  # Size of a manifest, and its lines that are not blank
+_MOST_BYTES, _MOST_ROWS = 2**29, 1_000_000  # Of a manifest
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
 
@@ -220,64 +220,57 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
 
 
-# Errors of a line that does not describe a character
-_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
 def read_manifest(path: Path) -> tuple[Entry, ...]:
-    """Read the characters of a ``.jsonl`` manifest, in its order.
+    """Read the characters of a manifest, in its order; its suffix is one of `TABLES`.
 
-    A line that cannot be used becomes an entry with a `problem`, under its own id if possible and else under
-    ``line-{n}``. Blank lines are skipped. Raises UsageError if the file cannot be read or is too long, or no
-    line of it has an id.
+    A row that cannot be used becomes an entry with a `problem`, under its own id if possible and else under
+    ``line-{n}``. Numbers are taken as ids, too. Raises UsageError if the file cannot be read or is too long,
+    or no row of it has an id.
     """
     folders = {path.parent: path.parent.resolve()}
     try:
         with open_source_file(path, path.parent, _MOST_BYTES) as stream:
-            lines = _lines(stream, path.name)
-            parsed = [(number, _parse(path, number, line, folders)) for number, line in lines]
+            data = stream.read()
+        rows = list(islice(rows_of(data, path.suffix.lower()), _MOST_ROWS + 1))
     except OSError as error:
         raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
     except CharacterError as error:
         raise UsageError(f"the manifest {error}") from error
+    except UsageError as error:
+        raise UsageError(f"the manifest {path.name} {error}") from error
+    if len(rows) > _MOST_ROWS:
+        raise UsageError(f"the manifest {path.name} has more than {_MOST_ROWS:,} lines: split it")
+    parsed = [(row.where, _parse(path, row, folders)) for row in rows]
     if not any(entry.id for _, entry in parsed):
-        form = "one JSON object per line, in UTF-8, with 'id' and 'path'"
-        raise UsageError(f"the manifest {path.name} cannot be read: write {form}")
+        problems = some([str(entry.problem) for _, entry in parsed]) or "it has none"
+        raise UsageError(f"no line of the manifest {path.name} has an 'id' that can be used: {problems}")
     taken = {entry.id.casefold() for _, entry in parsed}
-    first_use: dict[str, int] = {}
+    first_use: dict[str, str] = {}
     entries = []
-    for number, entry in parsed:
-        first = first_use.setdefault(entry.id.casefold(), number)
-        if not entry.id or first != number:
-            problem = entry.problem or f"line {number}: the id '{entry.id}' is used on line {first} already"
-            entry = msgspec.structs.replace(entry, id=unused_id(f"line-{number}", taken), problem=problem)
+    for where, entry in parsed:
+        first = first_use.setdefault(entry.id.casefold(), where)
+        if not entry.id or first != where:
+            problem = entry.problem or f"{where}: the id '{entry.id}' is used on {first} already"
+            new_id = unused_id(where.replace(" ", "-"), taken)
+            entry = msgspec.structs.replace(entry, id=new_id, problem=problem)
         entries.append(entry)
     return tuple(entries)
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each line that is not blank."""
-    count = 0
-    for n, stored in enumerate(stream, start=1):
-        line = stored.removeprefix(b"\xef\xbb\xbf") if n == 1 else stored
-        if not line.strip():
-            continue
-        count += 1
-        if count > _MOST_LINES:
-            raise UsageError(f"the manifest {name} has more than {_MOST_LINES:,} lines: split it")
-        yield n, line
-
-
-def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) -> Entry:
-    """The entry of a line; its id is empty if the line has none that can be used."""
+def _parse(manifest: Path, row: TableRow, folders: dict[Path, Path]) -> Entry:
+    """The entry of a row; its id is empty if the row has none that can be used."""
+    stated = row.values.get("id")
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and stated == stated // 1:
+        stated = str(int(stated))
+    problem = row.problem
     try:
-        return _listed(manifest.parent, msgspec.json.decode(line, type=_Line), folders)
-    except _LINE_ERRORS as error:
-        stated: object = ""
-        with contextlib.suppress(*_LINE_ERRORS):
-            stated = msgspec.json.decode(line, type=dict[str, Any]).get("id")
-        usable = stated if isinstance(stated, str) and safe_id(stated) == stated else ""
-        return Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
+        if problem is None:
+            named = {**row.values, "id": stated} if "id" in row.values else row.values
+            return _listed(manifest.parent, msgspec.convert(named, _Line), folders)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        problem = str(error)
+    usable = stated if isinstance(stated, str) and safe_id(stated) == stated else ""
+    return Entry(id=usable, format="", path=manifest, problem=f"{row.where}: {problem}")
 
 
 def _listed(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:

@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from specsia_build import png
 from specsia_build.arrays import Pixels
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
@@ -84,7 +86,10 @@ def facts_of(character: Character) -> CharacterFacts:
 
 
 def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Facts of a character or why it is unreadable; view 0 as a PNG, no contour, or b"" if not `pictured`."""
+    """Facts of a character or why it is unreadable; view 0 as a PNG, no contour, or b"" if not `pictured`.
+
+    Where it is advised to drop parts, the picture shows the character with them and, right of that, without.
+    """
     try:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
@@ -99,7 +104,15 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
         warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
         doubts=(*character.doubts, *doubts),
     )
-    return facts_of(character), png.encode(front.color) if pictured else b""
+    if not pictured:
+        return facts_of(character), b""
+    pictures = [front.color]
+    dropped = {name for fix in character.fixes if fix.key == "drop" for name in fix.value}
+    if dropped and character.face_part is not None:
+        parts = [k for k, names in enumerate(character.part_names) if not dropped.isdisjoint(names)]
+        without = posed.of_faces(~np.isin(character.face_part, parts))
+        pictures.append(next(iter(FastRenderer().render(without, cameras[:1]))).color)
+    return facts_of(character), png.encode(np.concatenate(pictures, axis=1))
 
 
 def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) -> list[tuple[str, ...]]:

@@ -37,7 +37,7 @@ _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 SOURCE_HELP = (
     "SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them "
-    f"({', '.join(FORMATS)}), or a .jsonl manifest."
+    f"({', '.join(FORMATS)}), or a manifest (JSON lines, CSV, Parquet)."
 )
 
 

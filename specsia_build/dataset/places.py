@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.schema import SUMS_FILE, own_files
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
+from specsia_build.extras import how_to_add
 from specsia_build.files.names import DESKTOP, relative_name
 from specsia_build.files.sources import source_place
 from specsia_build.folders import expanded, listed_below, remove_empty
@@ -38,6 +40,13 @@ def leads_out(folder: Path, name: str) -> bool:
     """Whether a file of a dataset's folder is a link to something outside of it."""
     path = folder / name
     return path.is_symlink() and not path.resolve().is_relative_to(link_root(folder))
+
+
+def unfit(folder: Path, name: str) -> str | None:
+    """Reason why a file must not be published; None if it may be."""
+    if leads_out(folder, name):
+        return f"{name} is a link that leads out of the dataset"
+    return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ def place_of_url(url: str) -> Place:
         fs, root = fsspec.url_to_fs(url)
     # Filesystems raise anything, for example if their URL lacks a part.
     except Exception as error:
-        hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
+        hint = f" (for s3: {how_to_add('s3')})" if isinstance(error, ImportError) else ""
         raise UsageError(f"{url} cannot be opened: {one_line(error)}{hint}") from error
     root = root.rstrip("/")
     return Place(url, Path(root) if fs.protocol == ("file", "local") else None, fs, root)

@@ -27,7 +27,7 @@ from specsia_build import __version__
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import hash_files, own_names, parse_sums
-from specsia_build.dataset.places import leads_out, one_line, read_errors
+from specsia_build.dataset.places import one_line, read_errors, unfit
 from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECORD_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
 from specsia_build.files.records import read_json
@@ -200,13 +200,6 @@ def check_files(
     return LocalDataset(folder, digests, f"v{version}")
 
 
-def unfit(folder: Path, name: str) -> str | None:
-    """Reason why a file must not be published; None if it may be."""
-    if leads_out(folder, name):
-        return f"{name} is a link that leads out of the dataset"
-    return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
-
-
 def check_repo(repo: str) -> None:
     """Raise UsageError unless a name has the form `OWNER/NAME`."""
     part = r"[A-Za-z0-9][\w.-]*"
@@ -222,7 +215,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
         raise UsageError(
-            "there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write"
+            "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
         )
     # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
@@ -236,14 +229,31 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
             cause = cause.__cause__
         if cause is None:
             text = re.sub(r"\?\S+|\bhf_\w{6,}", "***", one_line(error).replace(token or "\0", "***"))
-            answer = f"cannot be reached or used ({brief(text, 200)})"
+            answer, advice = f"cannot be reached or used ({brief(text, 200)})", "check the network"
         else:
-            text = brief(" ".join((cause.server_message or "").split()), 120)
-            answer = f"answered {cause.response.status_code} ({text})"
+            text, status = " ".join((cause.server_message or "").split()), cause.response.status_code
+            answer, advice = f"answered {status} ({brief(text, 120)})", _advice(status, repo)
         raise SpecsiaError(
-            f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or "
-            f"HF_TOKEN) may write to {repo}; the same command continues from here"
+            f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
         ) from error
+
+
+_WRITER = "the token (`hf auth login` or HF_WRITER)"
+_ADVICE = {
+    401: f"{_WRITER} is unknown or has expired: make one that may write to {{repo}}",
+    403: f"{_WRITER} may not write to {{repo}}: give it that permission, or push to a name of your own",
+    404: f"there is no {{repo}} that {_WRITER} may see: check the name",
+    409: "somebody else writes to {repo} now: wait until they have finished",
+    413: "a file or commit is too large for the Hub's limits: build with fewer or smaller views",
+    429: "too many requests were made: wait a few minutes",
+}
+
+
+def _advice(status: int, repo: str) -> str:
+    """What to do about an HTTP status of the Hub."""
+    if status >= 500:
+        return "the Hub has a fault of its own (see https://status.huggingface.co): wait a few minutes"
+    return _ADVICE.get(status, f"check the name {repo}, and that {_WRITER} may write to it").format(repo=repo)
 
 
 def plan_push(

@@ -10,6 +10,7 @@ import msgspec
 
 from specsia_build.config import check_types, types_of
 from specsia_build.errors import UsageError, no_such
+from specsia_build.extras import how_to_add
 
 Architecture = Literal["tiny", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -32,7 +33,7 @@ def need_torch() -> None:
     try:
         importlib.import_module("torch")
     except ImportError as error:
-        raise UsageError(f"this needs torch ({error}): pip install 'specsia[train]'") from error
+        raise UsageError(f"this needs torch ({error}): {how_to_add('train')}") from error
 
 
 @dataclass(frozen=True)

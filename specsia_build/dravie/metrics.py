@@ -27,6 +27,7 @@ from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError, brief
+from specsia_build.extras import how_to_add
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.ink import LUMA
 from specsia_build.rendering.layers import HALF_COVERED
@@ -257,7 +258,5 @@ def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, 
             networks[score] = load(device)
         # Packages raise many kinds of errors where they cannot download.
         except Exception as error:
-            notes.append(
-                f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'."
-            )
+            notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): {how_to_add('metrics')}.")
     return networks, tuple(notes)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset.licences import withheld
-from specsia_build.dataset.places import leads_out, link_root
-from specsia_build.dataset.push import unfit
+from specsia_build.dataset.places import leads_out, link_root, unfit
 from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECORD_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files

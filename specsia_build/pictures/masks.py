@@ -1,12 +1,12 @@
-"""Masks of figures: the box around one, and what surrounds it filled from inside."""
+"""Masks of figures: the box around one, distances to it, and what surrounds it filled from inside."""
 
 from typing import TypeVar
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles, Pixels
+from specsia_build.arrays import Doubles, Mask, Pixels
+from specsia_build.jit import compiled, ready
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -26,13 +26,64 @@ def mixture(colours: Pixels, outer: Pixels, inner: Pixels) -> Doubles:
 
 
 def continued(
-    values: NDArray[_Value], known: NDArray[np.bool_], steps: tuple[float, float] | None = None
+    values: NDArray[_Value], known: Mask, steps: tuple[float, float] = (1.0, 1.0)
 ) -> NDArray[_Value]:
     """Fill unknown pixels of values (H, W, ...) from the nearest known pixel; unchanged if none is known.
 
-    `steps` are the lengths of a step down and across, equal by default.
+    `steps` are the lengths of a step down and across.
     """
     if not known.any():
         return values
-    nearest = scipy.ndimage.distance_transform_edt(~known, steps, return_distances=False, return_indices=True)
-    return np.asarray(values[tuple(nearest)])
+    place, _ = _nearest(ready(known), *steps)
+    return np.asarray(values.reshape(-1, *values.shape[2:]).take(place, axis=0))
+
+
+def distance_to(mask: Mask) -> Doubles:
+    """Distance in pixels of each pixel of a mask (H, W) to the nearest that is True; infinite without one."""
+    return np.asarray(np.sqrt(_nearest(ready(mask), 1.0, 1.0)[1]))
+
+
+@compiled
+def _nearest(known, down, across):  # type: ignore[no-untyped-def]
+    """Place (H, W) int64, row by row, of the nearest known pixel, and the squared distance to it.
+
+    See Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions", 2012.
+    """
+    height, width = known.shape
+    rows = np.full((height, width), -1, np.int64)  # That of the nearest known pixel in the same column
+    for y in range(height):
+        for x in range(width):
+            rows[y, x] = y if known[y, x] else rows[y - 1, x] if y > 0 else -1
+    for y in range(height - 2, -1, -1):
+        for x in range(width):
+            if rows[y + 1, x] >= 0 and (rows[y, x] < 0 or rows[y + 1, x] - y < y - rows[y, x]):
+                rows[y, x] = rows[y + 1, x]
+    square = np.full((height, width), np.inf)
+    # Columns whose pixels are the nearest from some column on, and the squared distance in their columns
+    site = np.empty(width, np.int64)
+    start, own = np.empty(width), np.empty(width)
+    for y in range(height):
+        count = 0
+        for x in range(width):
+            if rows[y, x] < 0:
+                continue
+            here, begin = ((rows[y, x] - y) * down) ** 2, -np.inf
+            while count > 0:
+                last = site[count - 1]
+                begin = (x + last + (here - own[count - 1]) / (across * across * (x - last))) / 2
+                if begin > start[count - 1]:
+                    break
+                count -= 1
+                begin = -np.inf
+            site[count] = x
+            start[count], own[count] = begin, here
+            count += 1
+        if count == 0:
+            continue
+        line, k = rows[y].copy(), 0
+        for x in range(width):
+            while k + 1 < count and start[k + 1] < x:
+                k += 1
+            rows[y, x] = line[site[k]] * width + site[k]
+            square[y, x] = own[k] + ((x - site[k]) * across) ** 2
+    return rows, square

@@ -137,6 +137,8 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
 @compiled
 def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped-def]
     height, width = coverage.shape
+    # One colour is an image of one pixel.
+    rows, columns = ink.shape[:2]
     out = color.copy()
     for y in range(height):
         for x in range(width):
@@ -153,7 +155,7 @@ def _draw(color, coverage, distance, thickness, ink):  # type: ignore[no-untyped
             if alpha <= 0.5 / 255.0:
                 continue
             for k in range(3):
-                line = DECODE[ink[y, x, k] * DECODE_STEPS]
+                line = DECODE[ink[y % rows, x % columns, k] * DECODE_STEPS]
                 light = (own * DECODE[color[y, x, k] * DECODE_STEPS] + share * line) / alpha
                 out[y, x, k] = encode(np.float32(min(1.0, light)))
             out[y, x, 3] = int(min(1.0, alpha) * 255.0 + 0.5)
@@ -176,6 +178,6 @@ def draw_contour(color: Pixels, coverage: Pixels, thickness: float, ink: ArrayLi
     if thickness == 0:
         return color.copy()
     distance = outside_distance(coverage, float(thickness) + 1.0)
-    colours = ready(np.broadcast_to(levels, (*coverage.shape, 3)), np.uint8)
+    colours = ready(levels if levels.ndim == 3 else np.broadcast_to(levels, (1, 1, 3)), np.uint8)
     drawn: Pixels = _draw(color, coverage, distance, float(thickness), colours)
     return drawn

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.extras import how_to_add
 from specsia_build.frame import CAMERA_DISTANCE, ORTHO_WIDTH, Camera
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.layers import Layers, Look, encoded
@@ -120,7 +121,7 @@ def offscreen(size: int) -> Any:
 
         return pyrender.OffscreenRenderer(size, size)
     except ModuleNotFoundError as error:
-        raise UsageError("--renderer pyrender needs a package: pip install 'specsia[pyrender]'") from error
+        raise UsageError(f"--renderer pyrender needs a package: {how_to_add('pyrender')}") from error
     # PyOpenGL raises exceptions of many kinds while it looks for its libraries.
     except Exception as error:
         advice = "apt-get install libegl1 libgl1-mesa-dri, or use --renderer fast"

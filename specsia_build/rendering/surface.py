@@ -13,7 +13,7 @@ from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.frame import Camera
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import draw_views, drawable
 from specsia_build.rendering.fast.splitting import by_camera
 from specsia_build.rendering.layers import Layers, Look, Seen, corner_weights, place_of_sample
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
@@ -115,9 +115,9 @@ def seeded_lights(seed: int) -> NDArray[np.float32]:
 
 def surface_views(mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[SurfaceView]:
     """Draw each camera's view, in order; raises CharacterError if the mesh cannot be drawn."""
-    for drawn, run in by_camera(mesh, cameras):
+    for drawn, run in by_camera(drawable(mesh), cameras):
         normals = lit_normals(drawn)
-        views = FastRenderer().render(drawn, run, look, seen=True)
+        views = draw_views(drawn, run, look, seen=True)
         for camera, layers in zip(run, views, strict=True):
             assert layers.seen is not None
             yield SurfaceView(camera, layers, layers.seen, normals, drawn.face_material)

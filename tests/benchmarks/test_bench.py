@@ -44,8 +44,15 @@ def report(*arguments: str) -> dict[str, Any]:
     return result
 
 
-def test_stages(tmp_path: Path) -> None:
-    result = report("stages", str(write_folder(tmp_path / "figures", 2)), *SMALL)
+def test_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.__main__.RECORDED", tmp_path / "recorded.json")
+    arguments = "stages", str(write_folder(tmp_path / "figures", 2)), *SMALL, "--backend", "relief"
+    first = report(*arguments, "--record")["relief"]["stages"]
+    assert first["project"]["ratio"] is None
+    result = report(*arguments)["relief"]
+    for name, stage in result["stages"].items():
+        before = first[name]["seconds_per_character"]
+        assert stage["ratio"] == round(stage["seconds_per_character"] / before, 2)
     assert (result["source"], result["characters"], result["views"]) == ("figures", 2, 2)
     assert list(result["stages"]) == ["render", "reconstruct", "project", "pack"]
     for stage in ("render", "pack"):

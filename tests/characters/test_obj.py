@@ -58,6 +58,8 @@ FACES = {
     "windows": "f 1 2 3\r\nf 1 3 4\r\n",
     "old mac": "f 1 2 3\rf 1 3 4",
     "no newline": "f 1 2 3\nf 1 3 4",
+    "continued": "# a\\\nf 1 2 \\\n 3\nf 1 \\  \r\n3 4\\\n\ng a\\b\\\n",
+    "continued inside of a corner": "g \\\n  a b\nf 1 2 3\\\n//1 \nf 1//1 \\\n\\\n3//1 4//1\n",
 }
 
 
@@ -120,7 +122,9 @@ def test_material_faces(tmp_path: Path) -> None:
     assert tmp_path / "my lib.mtl" in raw.files
 
 
-@pytest.mark.parametrize(("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("", [0.0, 1.0])])
+@pytest.mark.parametrize(
+    ("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("d\nTr", [0.0, 1.0])]
+)
 def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
     raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
@@ -173,14 +177,65 @@ def test_missing_texture_is_replaced(tmp_path: Path) -> None:
     raw = textured(tmp_path, "map_Kd gone.png")
     assert raw.mesh.materials[0].texture is None and len(raw.warnings) == 1
     entry = Entry("a", "obj", tmp_path / "hero.obj", texture=tmp_path / "hero.png")
-    assert colour_of(read_obj(entry)) == [*BLUE]
+    raw = read_obj(entry)
+    assert colour_of(raw) == [*BLUE] and entry.texture in raw.files
 
 
 def test_map_options(tmp_path: Path) -> None:
     paint(tmp_path / "my skin.png", GREEN)
-    raw = textured(tmp_path, "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png")
-    assert colour_of(raw) == [*GREEN]
-    assert len(raw.warnings) == 1
+    raw = textured(
+        tmp_path,
+        "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png",
+        "map_Ke -s 9 9 glow.png",
+    )
+    assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
+    texture = raw.mesh.materials[0].texture
+    assert texture is not None and texture.wrap == ("clamp", "clamp")
+    # v is counted from above: 1 - (3 v + 0.25).
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], [[0.5, 0.75], [2.5, 0.75], [2.5, -2.25]])
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("Kd 0 0 0", "map_Ke skin.png"), GREEN),
+        (("Kd 0 0 0", "Ke 0 0 0", "map_Ke skin.png"), GREEN),
+        (("Kd 0 0 0", "Ke 0 0 1"), BLUE),
+        (("newmtl m", "Ke 0 \\", "0 1"), BLUE),
+        (("newmtl m", "map_Ke gone.png"), (255, 255, 255)),
+        (("newmtl m", "map_emissive skin.png"), GREEN),
+        (("Kd 1 0 0", "Ke 0 0 1", "map_Ke skin.png"), RED),
+        (("Kd 0 0 0", "map_Kd dark.png", "map_Ke skin.png"), GREEN),
+        (("Kd 0 0 0", "map_Ke skin.png", "map_Kd red.png"), RED),
+    ],
+)
+def test_emission_is_the_colour_of_what_is_black(
+    tmp_path: Path, lines: tuple[str, ...], expected: tuple[int, ...]
+) -> None:
+    for name, colour in (("skin", GREEN), ("dark", (0, 0, 0)), ("red", RED)):
+        paint(tmp_path / f"{name}.png", colour)
+    (material,) = textured(tmp_path, "\n".join(lines)).mesh.materials
+    shown = np.array(material.base_color[:3])
+    if material.texture is not None:
+        shown = shown * material.texture.pixels[0, 0, :3] / 255
+    assert (shown * 255).tolist() == [*expected]
+
+
+LIBRARY_LINES = [
+    *("mtllib hero.mtl other one.mtl", "mtllib hero.mtl # by hand", "mtllib hero.mtl\nmtllib other one.mtl"),
+    *("mtllib HERO.MTL", "MTLLIB \\\nhero.mtl"),
+]
+
+
+@pytest.mark.parametrize("library", LIBRARY_LINES)
+@pytest.mark.parametrize("used", ["Skin", "SKIN", "Skin # mine"])
+def test_names_of_libraries_and_materials(tmp_path: Path, library: str, used: str) -> None:
+    paint(tmp_path / "skin.1001.png", GREEN)
+    (tmp_path / "hero.mtl").write_text("newmtl Skin # a\nmap_Kd skin.<UDIM>.png # b\n")
+    (tmp_path / "other one.mtl").write_text("newmtl hat\n")
+    raw = read(tmp_path, f"{library}\nUseMtl {used}\n{TRIANGLES}")
+    assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
 
 
 def test_cutout_from_luminance(tmp_path: Path) -> None:
@@ -244,10 +299,10 @@ def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str) -> None:
     assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_byte_order_mark(tmp_path: Path, mark: str) -> None:
-    (tmp_path / "hero.mtl").write_text(f"{mark}newmtl skin\nKd 1 0 0\n", encoding="utf-8")
-    raw = read(tmp_path, f"{mark}mtllib hero.mtl\nusemtl skin\n{TRIANGLES}")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "hero.mtl").write_bytes("newmtl peau é肌\nKd 1 0 0\n".encode(encoding))
+    raw = read(tmp_path, f"mtllib hero.mtl\nusemtl peau é肌\n{TRIANGLES}".encode(encoding))
     assert len(raw.mesh.faces) == 2
     assert raw.mesh.materials[0].base_color == (1.0, 0.0, 0.0, 1.0)
 

@@ -56,6 +56,77 @@ def test_vertex_colours_are_linear(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
 
 
+COLOURS = [
+    *(
+        f"property {kind} {a}\nproperty {kind} {b}\nproperty {kind} {c}\n"
+        for kind, a, b, c in (
+            ("uchar", "r", "g", "b"),
+            ("ushort", "Red", "Green", "Blue"),
+            ("float", "diffuse_red", "diffuse_green", "diffuse_blue"),
+            ("uint", "color_r", "color_g", "color_b"),
+            ("char", "red", "green", "blue"),
+        )
+    ),
+    "property list uchar uchar rgb\n",
+    "property list uchar float RGBA\n",
+    "property uchar ambient_red\nproperty uchar ambient_green\nproperty uchar ambient_blue\n" + RGB,
+]
+"""Properties of colours of any name and width."""
+
+FULL = [
+    "255 0 51",
+    "65535 0 13107",
+    "1 0 0.2",
+    "4294967295 0 858993459",
+    "-1 0 51",
+    "3 255 0 51",
+    "4 1 0 0.2 1",
+    "9 9 9 255 0 51",
+]
+
+
+@pytest.mark.parametrize(("names", "values"), [*zip(COLOURS, FULL, strict=True)])
+@pytest.mark.parametrize("of_faces", [False, True])
+def test_colours_by_meaning(tmp_path: Path, names: str, values: str, of_faces: bool) -> None:
+    rows = SQUARE if of_faces else [f"{row} {values}" for row in SQUARE]
+    faces = [f"3 0 1 2 {values}", f"3 0 2 3 {values}"] if of_faces else ["4 0 1 2 3"]
+    face, vertex = (LIST + names, XYZ) if of_faces else (LIST, XYZ + names)
+    raw = read(tmp_path, text_ply(rows, faces, vertex=vertex, face=face))
+    assert raw.mesh.colors is not None and raw.mesh.colors.shape == (2, 3, 4)
+    assert_allclose(raw.mesh.colors, np.broadcast_to(np.array([1, 0, 0.0331, 1]), (2, 3, 4)), atol=1e-4)
+
+
+def test_each_face_has_its_colour(tmp_path: Path) -> None:
+    """Quads count twice; colours of faces beat those of vertices that are all alike."""
+    rgba = RGB + "property uchar alpha\n"
+    rows = ["4 0 1 2 3 255 0 0 255", "3 0 1 2 0 255 0 51"]
+    white = [f"{row} 255 255 255" for row in SQUARE]
+    raw = read(tmp_path, text_ply(white, rows, vertex=XYZ + RGB, face=LIST + rgba))
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[:, 0], np.array([[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 0.2]]), atol=1e-6)
+    rows[1] = "3 0 1 2 255 0 0 255"
+    shaded = [*white[:3], SQUARE[3] + " 0 0 0"]
+    raw = read(tmp_path, text_ply(shaded, rows, vertex=XYZ + RGB, face=LIST + rgba))
+    assert raw.mesh.colors is not None and (raw.mesh.colors[0, 0] == 1).all()
+
+
+def test_colours_that_are_no_numbers_are_white(tmp_path: Path) -> None:
+    rows = [f"{row} nan 0 255" for row in SQUARE]
+    raw = read(tmp_path, text_ply(rows, ["4 0 1 2 3"], vertex=XYZ + RGB.replace("uchar", "uint")))
+    assert raw.mesh.colors is not None and (raw.mesh.colors[..., :3] == (1, 0, 1)).all()
+
+
+@pytest.mark.parametrize("strips", [["12 0 1 3 2 -1 0 1 2 2 3 -1 1"], ["4 0 1 3 2", "0", "5 0 1 2 2 3"]])
+def test_triangle_strips(tmp_path: Path, strips: list[str]) -> None:
+    text = text_ply(SQUARE, strips, face=LIST.replace("uchar", "int")).replace(
+        "element face", "element tristrips"
+    )
+    faces = [[0, 1, 3], [1, 2, 3], [0, 1, 2]]
+    assert_array_equal(read(tmp_path, text).mesh.faces, faces)
+    with pytest.raises(CharacterError, match="vertices it does not have"):
+        read(tmp_path, text.replace("0 1 3 2", "0 1 9 2"))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_mixed_binary_polygons(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -259,7 +262,7 @@ def test_blank_lines_and_byte_order_mark(folder: Path) -> None:
 
 
 BAD: dict[str, tuple[Any, ...]] = {
-    "id": (None, 7, "../x", "x" * 181),
+    "id": (None, True, 7.5, "../x", "x" * 181),
     "path": (
         " ",
         "gone.glb",
@@ -317,8 +320,70 @@ def test_repeated_id_keeps_first(folder: Path) -> None:
 def test_empty_manifest_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)
-    with pytest.raises(UsageError, match=r"m\.jsonl cannot be read"):
+    with pytest.raises(UsageError, match=r"manifest m\.jsonl"):
         read_manifest(path)
+
+
+LICENSED = [{"id": 7, "path": "a.glb", "license": "CC0"}, {"id": 8, "path": "sub/b.glb", "license": None}]
+CSV = "id,path,license\r\n7,a.glb,CC0\r\n8,sub\\b.glb,\r\n"
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([{**row, "__index_level_0__": 3} for row in rows]), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("m.csv", CSV.encode()),
+        ("m.csv", f"\ufeff{CSV.replace(',', ';')}".encode()),
+        ("m.csv", f"sep=;\r\n{CSV.replace(',', ';')}".encode()),
+        ("m.CSV", b' Id ,"Path",license,\n7,a.glb,CC0,\n8,sub/b.glb,,\n,,,\n'),
+        ("m.csv", b",id,path,license\n0,7,a.glb,CC0\n1,8,sub/b.glb,\n"),
+        ("m.tsv", CSV.replace(",", "\t").encode("utf-16")),
+        ("m.json", json.dumps(LICENSED).encode()),
+        ("m.jsonl", "\n".join(map(json.dumps, LICENSED)).encode("utf-16")),
+        ("m.parquet", parquet(LICENSED)),
+    ],
+)
+def test_manifest_of_any_kind(folder: Path, name: str, data: bytes) -> None:
+    touch(folder, "sub/b.glb", name).joinpath(name).write_bytes(data)
+    stated = [(entry.id, entry.path, entry.license) for entry in open_path(folder / name).entries]
+    assert stated == [("7", folder / "a.glb", "CC0"), ("8", folder / "sub" / "b.glb", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        ("m.csv", b"id,path\nx,a.glb,9\n", "line 2: 3 cells"),
+        ("m.csv", b'id,path,drop\nx,a.glb,"[""a"\n', "line 2: `drop`"),
+        ("m.csv", b"id,path,frnt\nx,a.glb,+x\n", "line 2: Object contains unknown field `frnt`"),
+        ("m.json", b'[{"id": "x", "path": 3}]', "item 1: Expected `str`, got `int` - at `$.path`"),
+    ],
+)
+def test_bad_rows_are_named(folder: Path, name: str, data: bytes, problem: str) -> None:
+    (folder / name).write_bytes(data)
+    (entry,) = read_manifest(folder / name)
+    assert entry.id == "x" and str(entry.problem).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("m.csv", "id,path\nä,a.glb\n".encode("latin-1")),
+        ("m.json", b'{"id": {"0": 7}, "path": {"0": "a.glb"}}'),
+        ("m.json", b"[" * 100_000),
+        ("m.parquet", b"PAR1"),
+        ("m.csv", b"id,path\n"),
+        ("m.jsonl", b'{"Id ": "x", "path": "a.glb"}'),
+    ],
+)
+def test_file_that_is_no_manifest(folder: Path, name: str, data: bytes) -> None:
+    (folder / name).write_bytes(data)
+    with pytest.raises(UsageError, match=f"manifest {name}"):
+        read_manifest(folder / name)
 
 
 leaves = (

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import CharacterFacts, facts_of, same_files
+from specsia_build.characters.survey import CharacterFacts, facts_of, same_files, survey
 from tests.characters.bodies import FIGURE, box, boxes, into_file, write_glb, write_obj
 from tests.commands import specsia
+
+HAT = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
 
 
 def test_facts_of_a_character(tmp_path: Path) -> None:
@@ -58,9 +62,7 @@ def zoo(tmp_path: Path) -> Path:
     folder.mkdir()
     write_obj(folder / "aside.obj", {"": boxes()}, into_file("+y", "+x"))
     write_glb(folder / "sound.glb", {}, {})
-    write_obj(
-        folder / "staged.obj", FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}, into_file("+y", "-y")
-    )
+    write_obj(folder / "staged.obj", FIGURE | {"Hat": HAT, "Hat_Old": HAT}, into_file("+y", "-y"))
     return folder
 
 
@@ -71,12 +73,22 @@ def test_suggested_manifest(zoo: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert lines["sound"] == {"id": "sound", "path": "sound.glb"}
     assert lines["aside"]["front"] == "+x"
     assert lines["aside"]["comment"].startswith("front: ")
-    assert lines["staged"]["drop"] == ["Ground"]
+    assert lines["staged"]["drop"] == ["Hat_Old"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     output = specsia("characters", zoo / "all.jsonl").output
     assert "so it was turned" not in output and '"drop"' not in output
+
+
+def test_advised_drops_are_shown_beside(zoo: Path) -> None:
+    path = write_obj(zoo / "b.obj", FIGURE | {"Hat": HAT, "Hat_Old": [HAT[0] * (1.1, 1.1, 1)]})
+    facts, picture = survey(Entry("a", "obj", path, up="+z"), pictured=True)
+    assert [fix.value for fix in facts.fixes] == [("Hat_Old",)]
+    pixels = np.asarray(Image.open(io.BytesIO(picture)))
+    both, without = np.split(pixels, 2, axis=1)
+    assert both.shape == without.shape and 0 < (both != without).any(axis=2).mean() < 0.05
+    assert (both[..., 3] > 0).sum() > (without[..., 3] > 0).sum()
 
 
 def test_stated_values_are_kept(zoo: Path) -> None:
@@ -91,7 +103,7 @@ def test_stated_values_are_kept(zoo: Path) -> None:
     (zoo / "own.jsonl").write_text(json.dumps(stated))
     specsia("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
     line = lines_of(zoo / "more.jsonl")["a"]
-    assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Ground"]}
+    assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Hat_Old"]}
 
 
 def test_no_overwriting_or_escaping(zoo: Path, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -303,3 +305,45 @@ def test_pushed_dataset_is_read(
 def test_missing_repository(server: HubServer) -> None:
     with pytest.raises(UsageError, match="tester/nothing"):
         open_dataset("tester/nothing")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_push_that_was_killed_at_any_call(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    names = ("dataset_info", "list_repo_refs", "list_repo_tree", "create_repo", "create_commit", "create_tag")
+    calls = {name: getattr(HfApi, name) for name in names}
+    left = 0
+
+    def call(api: HfApi, *arguments: Any, own: Any, **options: Any) -> Any:
+        nonlocal left
+        left -= 1
+        try:
+            return own(api, *arguments, **options) if after or left else None
+        finally:
+            if left == 0:
+                raise KeyboardInterrupt
+
+    for killed in range(1, 100):
+        left, repo = killed, f"tester/killed-{killed}"
+        with monkeypatch.context() as patch:
+            for name, own in calls.items():
+                patch.setattr(HfApi, name, partialmethod(call, own=own))
+            ran = specsia_push(dataset, repo=repo)
+        if ran.exit_code == 0:
+            break
+        assert ran.exit_code == 130
+        assert specsia_push(dataset, repo=repo).exit_code == 0
+        assert holds(server, dataset, repo)
+        assert server.repo(repo).tags == {"v1.2.3": server.repo(repo).head}
+    assert killed == 7
+
+
+def test_advice_by_status(server: HubServer, dataset: Path) -> None:
+    advice = set()
+    for status in (401, 403, 404, 413, 429, 500):
+        server.fault = Fault("POST .*/commit", status)
+        text = sentence(specsia_push(dataset))
+        assert f"answered {status}" in text
+        advice.add(text.partition("): ")[2])
+    assert len(advice) == 6

@@ -10,6 +10,9 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from tests.characters.fbx.writer import TICKS, Record, model, record, square, thing
 from tests.characters.gltf.writer import GltfWriter, glb_of
 from tests.hostile.sound import Files, gltf, picture, vrm
 
@@ -214,6 +217,34 @@ _LINES: dict[str, tuple[Callable[[], bytes], ...]] = {
         lambda: b"map_Kd " + b"-o 1 1 1 " * 300_000 + b"x.png\n",
     ),
 }
+
+
+FBX: tuple[Callable[[], list[Record]], ...] = (
+    lambda: [thing("Geometry", 50, "", "Mesh", record("Vertices", np.zeros(10_000_000)))],
+    lambda: [square(50), *(model(51 + k, "m" * 300) for k in range(_MANY // 10))],
+    lambda: [
+        thing(
+            "Geometry",
+            50,
+            "",
+            "Mesh",
+            record("Vertices", np.arange(300_000.0)),
+            record("PolygonVertexIndex", np.append(np.arange(99_999), -100_000)),
+        )
+    ],
+    lambda: [thing("Video", 50, "", "Clip", record("Content", large_png(30_000)))],
+    lambda: [
+        thing(
+            "AnimationCurve",
+            15,
+            "",
+            "",
+            record("KeyTime", np.array([0, 100_000_000 * TICKS])),
+            record("KeyValueFloat", np.ones(2)),
+        )
+    ],
+)
+"""More objects of an FBX file: a large array, many parts, a polygon, a picture, a take."""
 
 
 def obj_bomb(files: Files, random: Random) -> Files:

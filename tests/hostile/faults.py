@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from tests.characters.fbx.writer import thing
 from tests.characters.gltf.writer import opened, rewritten
 from tests.hostile import bombs
-from tests.hostile.sound import SOUND, Content, Files, Link, Special
+from tests.hostile.sound import SOUND, Content, Files, Link, Special, fbx_files
 
 NUMBERS: tuple[Any, ...] = (-1, 0, 1, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 10**30, 0.5, -1e308, 1e-320)
 JUNK: tuple[Any, ...] = (None, True, "7", "", [], {}, [[]], {"a": 1}, float("nan"), float("inf"), 10**400)
@@ -230,6 +231,9 @@ def bomb(kind: str, files: Files, random: Random) -> Files:
         return {**files, list(files)[-1]: bombs.picture_bomb(kind, random)}
     if kind.startswith("PLY"):
         return {**files, next(iter(files)): bombs.ply_bomb(random)}
+    if kind.startswith("FBX"):
+        own = next(iter(files)).removesuffix(".fbx")
+        return fbx_files(kind, own, f"{own}.png", *random.choice(bombs.FBX)())
     return bombs.obj_bomb(files, random)
 
 
@@ -238,6 +242,8 @@ def names(kind: str, files: Files, random: Random) -> Files:
     name = random.choice(NAMES)
     if random.random() < 0.2:
         return _renamed(files, random.choice(FILE_NAMES))
+    if kind.startswith("FBX"):
+        return fbx_files(kind, next(iter(files)).removesuffix(".fbx"), name, thing("Model", 40, name, "Null"))
     if kind in GLTF:
 
         def change(data: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ import trimesh
 from PIL import Image
 
 from tests.characters.bodies import checks, figure
+from tests.characters.fbx.writer import Record, as_binary, as_text, moving_square, properties, record, thing
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, draco, meshopted
 
 
@@ -158,6 +159,16 @@ def _obj_files(name: str, suffix: str = ".png") -> Files:
     return {f"{name}.obj": obj_text(library).encode(), library: materials.encode(), image: picture(suffix)}
 
 
+def fbx_files(kind: str, name: str, texture: str, *more: Record) -> Files:
+    """The square of `moving_square`, with a texture beside the file, by its name, and more objects."""
+    paint = [record("ShadingModel", "lambert"), properties(DiffuseColor=(0.5, 0.5, 0.5), Opacity=0.5)]
+    file = record("RelativeFilename", texture)
+    objects = [thing("Material", 30, "cloth", "", *paint), thing("Texture", 31, "cloth", "", file), *more]
+    links = [(30, 2), (31, 30, "DiffuseColor"), *((item.values[0], 2) for item in more)]
+    encode = as_text if kind == "FBX text" else as_binary
+    return {f"{name}.fbx": encode(moving_square(objects, links)), f"{name}.png": picture(".png")}
+
+
 def _bicar_files(name: str) -> Files:
     home = f"{name}/tpose"
     eyes = "v -0.1 1.7 0.3\nv 0.1 1.7 0.3\nv 0.1 1.8 0.3\nvt 0 0\nf 1/1 2/1 3/1\n"
@@ -180,6 +191,8 @@ SOUND: dict[str, Callable[[str], Files]] = {
     "OBJ": _obj_files,
     "PLY text": partial(_ply_files, "ascii"),
     "PLY binary": partial(_ply_files, "binary"),
+    "FBX": lambda name: fbx_files("FBX", name, f"{name}.png"),
+    "FBX text": lambda name: fbx_files("FBX text", name, f"{name}.png"),
     "3DBiCar": _bicar_files,
     **{kind: partial(_obj_files, suffix=f".{kind.lower()}") for kind in ("PNG", "JPEG", "BMP", "TGA")},
 }

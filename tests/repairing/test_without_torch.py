@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from specsia_build.dravie.runs import NAME
+from specsia_build.extras import how_to_add
 from tests.backends.drawings import figure, painted
 from tests.commands import COMMAND, specsia
 from tests.dravie.pairs import write_run
@@ -55,4 +56,4 @@ def test_what_needs_torch(options: tuple[str, ...], drawing: Path, tmp_path: Pat
     words = [tmp_path / word if word == "paper" else word for word in options]
     ran = without_torch(tmp_path, "repair", drawing, "--out", tmp_path / "hero", *words)
     assert ran.returncode == 2
-    assert "pip install 'specsia[train]'" in ran.stderr and "Traceback" not in ran.stderr
+    assert how_to_add("train") in ran.stderr and "Traceback" not in ran.stderr

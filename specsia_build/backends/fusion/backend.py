@@ -31,7 +31,7 @@ class Fusion(Backend):
     strength: float = 1.0
 
     name = "fusion"
-    version = 4
+    version = 5
     sees_ground_truth = True
     compiles = True
 

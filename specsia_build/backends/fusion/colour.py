@@ -5,17 +5,9 @@ import scipy
 from numpy.random import Generator
 
 from specsia_build.arrays import Floats
-from specsia_build.backends.fusion.views import (
-    CAMERAS,
-    HALF_SIZE,
-    SCALE,
-    DrawnViews,
-    between,
-    depth_along,
-    seen_from,
-)
+from specsia_build.backends.fusion.views import CAMERAS, HALF_SIZE, SCALE, DrawnViews, between, seen_from
 from specsia_build.jit import compiled
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh
 
 _SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
@@ -76,8 +68,7 @@ def colours_of(
     mesh: Mesh, normals: Floats, views: DrawnViews, generator: Generator, strength: float
 ) -> Floats:
     """Colour of each vertex (V, 3) float32 sRGB 0-1, by unit normals (V, 3), with speckle and grain."""
-    rendered = zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)
-    depths = np.stack([depth_along(camera, layers, np.inf) for camera, layers in rendered])
+    depths = glance(mesh, CAMERAS)
     shape = (len(mesh.vertices), len(CAMERAS))
     jitter = generator.standard_normal(shape, dtype=np.float32) * np.float32(SPECKLE * strength)
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)

@@ -5,15 +5,19 @@ every one that is an amplitude grows in proportion to the strength. They are set
 Wonder3D and drawing tools built on it publish, and so that the fused figures keep a novel-view IoU of 0.90.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy
 from numpy.random import Generator
 
 from specsia_build.arrays import Doubles, Floats, Mask
-from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, between, blended
+from specsia_build.backends.fusion.views import BACK_VIEW, FRONT_VIEW, VIEW_SIZE, DrawnViews, blended
 from specsia_build.jit import compiled
-from specsia_build.pictures.masks import continued
+from specsia_build.pictures.masks import box_around, continued
 
+_WHOLE = (slice(0, VIEW_SIZE), slice(0, VIEW_SIZE))
+_AROUND = 16  # Pixels around the figure that are computed; distances count up to half of that
 FRONT_SHARE = 0.5  # Share of the damage that the front view gets: the network has seen it
 TURN_DEG, ROLL_DEG = 1.2, 0.3  # Deviations of yaw and of the turn in the plane
 _SCALE, SHIFT = 0.004, 0.35  # Deviations of scale and shift
@@ -49,14 +53,41 @@ def turns(generator: Generator, strength: float) -> Doubles:
     return degrees
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Random numbers of one view, and the rows and columns of it that are computed."""
+
+    generator: Generator
+    window: tuple[slice, slice] = _WHOLE
+
+    def smooth(self, wavelength: float) -> Floats:
+        """Noise (h, w) float32, mean 0 and standard deviation 1, with no detail below a wavelength in pixels.
+
+        The coefficients, of the whole view, lie half a wavelength apart.
+        """
+        step = wavelength / 2
+        count = int((VIEW_SIZE - 1) / step) + 4
+        coefficients = self.generator.standard_normal((count, count), dtype=np.float32)
+        (top, bottom), (left, right) = ((side.start, side.stop) for side in self.window)
+        across = _spline(np.ascontiguousarray(_spline(coefficients, top, bottom, step).T), left, right, step)
+        return np.asarray(across.T / np.float32(SPREAD), np.float32, order="C")
+
+    def vectors(self, wavelength: float) -> Floats:
+        """Two independent fields of `smooth`, (2, h, w) float32: across and down."""
+        return np.stack([self.smooth(wavelength) for _ in range(2)])
+
+
 def damaged(pixels: Floats, depth: Floats, which: int, generator: Generator, strength: float) -> DrawnViews:
     """Damage one of `true_views` as the network would: the front is near the picture, the back made up.
 
     Draws from the generator, which is only for this view, do not depend on the strength.
     """
+    covered = pixels[..., 3] > 0
+    noise = Noise(generator, box_around(covered, _AROUND) if covered.any() else _WHOLE)
+    pixels, depth = pixels[noise.window], depth[noise.window]
     share = strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0)
-    bend = _similarity(generator, share)
-    bend += smooth_vectors(generator, BEND_WAVE) * np.float32(BEND * share)
+    bend = _similarity(noise, share)
+    bend += noise.vectors(BEND_WAVE) * np.float32(BEND * share)
     # The nearer surface wins at a step in depth: else blurring and resampling would eat thin parts.
     nearer = scipy.ndimage.grey_erosion(continued(depth, pixels[..., 3] >= 0.5), _NEARER)
     moved = warped(np.dstack([pixels, nearer]), bend)
@@ -64,18 +95,19 @@ def damaged(pixels: Floats, depth: Floats, which: int, generator: Generator, str
     known = alpha >= 0.5
     whole = continued(moved[..., :3] / np.maximum(alpha, 1e-3)[..., None], known)
     blurred = _blurred(moved[..., 4], DEPTH_BLUR * strength)
+    around = [(side.start, VIEW_SIZE - side.stop) for side in noise.window]
     return DrawnViews(
-        _repainted(whole, known, which, generator, strength),
-        _recut(alpha, generator, share),
-        blurred + smooth_noise(generator, DEPTH_WAVE) * np.float32(_DEPTH * strength),
+        np.pad(_repainted(whole, known, which, noise, strength), [*around, (0, 0)], "edge"),
+        np.pad(_recut(alpha, noise, share), around, "edge"),
+        np.pad(blurred + noise.smooth(DEPTH_WAVE) * np.float32(_DEPTH * strength), around, "edge"),
     )
 
 
-def _similarity(generator: Generator, strength: float) -> Floats:
-    """A small turn, growth and shift about the image's centre, as a displacement (2, H, H)."""
-    roll, growth, across, down = generator.standard_normal(4) * strength
+def _similarity(noise: Noise, strength: float) -> Floats:
+    """A small turn, growth and shift about the image's centre, as a displacement (2, h, w)."""
+    roll, growth, across, down = noise.generator.standard_normal(4) * strength
     angle, scale = np.deg2rad(ROLL_DEG * roll), _SCALE * growth
-    y, x = np.mgrid[:VIEW_SIZE, :VIEW_SIZE] - (VIEW_SIZE - 1) / 2
+    y, x = np.mgrid[noise.window] - (VIEW_SIZE - 1) / 2
     right, below = x * scale - y * angle + SHIFT * across, y * scale + x * angle + SHIFT * down
     return np.stack([right, below]).astype(np.float32)
 
@@ -84,56 +116,56 @@ def _blurred(image: Floats, width: float) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter(image, width, mode="nearest", truncate=3.0, axes=(0, 1)))
 
 
-def _repainted(color: Floats, known: Mask, which: int, generator: Generator, strength: float) -> Floats:
-    """Move, fade and invent detail of the colours, and let them drift; (H, H, 3) encoded 0-1."""
+def _repainted(color: Floats, known: Mask, which: int, noise: Noise, strength: float) -> Floats:
+    """Move, fade and invent detail of the colours, and let them drift; (h, w, 3) encoded 0-1."""
     s = np.float32(strength * (FRONT_SHARE if which == FRONT_VIEW else 1.0))
     base = _blurred(color, SPLIT)
     detail = color - base
-    wander = smooth_vectors(generator, WANDER_WAVE) * (s * np.float32(WANDER))
-    contrast = np.clip(1 + s * np.float32(FADE) * smooth_noise(generator, PATCH_WAVE), 0, 1.5)
-    strange = warped(detail, smooth_vectors(generator, GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
-    patches = np.clip(smooth_noise(generator, PATCH_WAVE), 0, 1)
-    back_shift = smooth_vectors(generator, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
+    wander = noise.vectors(WANDER_WAVE) * (s * np.float32(WANDER))
+    contrast = np.clip(1 + s * np.float32(FADE) * noise.smooth(PATCH_WAVE), 0, 1.5)
+    strange = warped(detail, noise.vectors(GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
+    patches = np.clip(noise.smooth(PATCH_WAVE), 0, 1)
+    back_shift = noise.vectors(BACK_WAVE) * (s * np.float32(BACK_SHIFT))
     if which == BACK_VIEW:
         blend = min(1.0, strength)
         base = base + np.float32(blend) * (_blurred(warped(base, back_shift), BACK_BLUR * strength) - base)
         contrast = contrast * np.float32(1 - blend * (1 - BACK_DETAIL))
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
-    painted += _mottle(detail, known, generator, float(s))
+    painted += _mottle(detail, known, noise, float(s))
     softness = {FRONT_VIEW: SOFT_FRONT, BACK_VIEW: SOFT_BACK}.get(which, _SOFT)
-    return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
+    return np.clip(_blurred(_drifted(painted, noise, strength), softness * strength), 0, 1)
 
 
-def _mottle(detail: Floats, known: Mask, generator: Generator, strength: float) -> Floats:
-    """Texture where the picture has some already, most of it in brightness; (H, H, 3)."""
+def _mottle(detail: Floats, known: Mask, noise: Noise, strength: float) -> Floats:
+    """Texture where the picture has some already, most of it in brightness; (h, w, 3)."""
     busy = np.abs(detail).max(axis=2) * known
     local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
     grain = np.zeros_like(detail)
     for wavelength in MOTTLE_WAVES:
-        grain += smooth_noise(generator, wavelength)[..., None]
-        hues = [smooth_noise(generator, 2 * wavelength) for _ in range(3)]
+        grain += noise.smooth(wavelength)[..., None]
+        hues = [noise.smooth(2 * wavelength) for _ in range(3)]
         grain += np.dstack(hues) * np.float32(MOTTLE_HUE)
     return np.asarray(grain * (local * np.float32(MOTTLE * strength))[..., None], np.float32)
 
 
-def _drifted(color: Floats, generator: Generator, strength: float) -> Floats:
+def _drifted(color: Floats, noise: Noise, strength: float) -> Floats:
     """Brightness and hue that differ from view to view and over each view."""
-    whole = generator.standard_normal(3).astype(np.float32)
-    light = LIGHT * whole[0] + LIGHT_FIELD * smooth_noise(generator, LIGHT_WAVE)
-    red = TINT * whole[1] + TINT_FIELD * smooth_noise(generator, LIGHT_WAVE)
-    blue = TINT * whole[2] + TINT_FIELD * smooth_noise(generator, LIGHT_WAVE)
+    whole = noise.generator.standard_normal(3).astype(np.float32)
+    light = LIGHT * whole[0] + LIGHT_FIELD * noise.smooth(LIGHT_WAVE)
+    red = TINT * whole[1] + TINT_FIELD * noise.smooth(LIGHT_WAVE)
+    blue = TINT * whole[2] + TINT_FIELD * noise.smooth(LIGHT_WAVE)
     # Weights that leave the luma of Rec. 601 as it is.
     tint = np.dstack([red, -0.509 * red - 0.194 * blue, blue])
     lit = color * (1 + np.float32(strength) * light[..., None])
     return np.asarray(lit + np.float32(strength) * tint, np.float32)
 
 
-def _recut(coverage: Floats, generator: Generator, strength: float) -> Floats:
+def _recut(coverage: Floats, noise: Noise, strength: float) -> Floats:
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
-    close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
-    opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, MASK_WAVE)), 0, None) * strength
-    shift = sum(smooth_noise(generator, wavelength) for wavelength in EDGE_WAVES) * _EDGE * strength
+    close = np.clip(CLOSE * (1 + 0.5 * noise.smooth(MASK_WAVE)), 0, None) * strength
+    opened = np.clip(OPEN * (1 + 0.6 * noise.smooth(MASK_WAVE)), 0, None) * strength
+    shift = sum(noise.smooth(wavelength) for wavelength in EDGE_WAVES) * _EDGE * strength
     inside = signed_distance(coverage.astype(np.float64) - 0.5)
     if strength > 0:
         inside = signed_distance(inside + close) - close
@@ -142,46 +174,31 @@ def _recut(coverage: Floats, generator: Generator, strength: float) -> Floats:
 
 
 @compiled
-def _spline(grid, size, step):  # type: ignore[no-untyped-def]
-    """Cubic B-spline of coefficients (n, n) float32, `step` pixels apart: (size, size) float32."""
-    for _ in range(2):
-        out = np.empty((grid.shape[1], size), np.float32)
-        for i in range(size):
-            first = int(i / step)
-            t = i / step - first
-            a, b = np.float32((1 - t) ** 3 / 6), np.float32((3 * t**3 - 6 * t**2 + 4) / 6)
-            c, d = np.float32((-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6), np.float32(t**3 / 6)
-            for j in range(grid.shape[1]):
-                low = a * grid[first, j] + b * grid[first + 1, j]
-                out[j, i] = low + c * grid[first + 2, j] + d * grid[first + 3, j]
-        grid = out
-    return grid
-
-
-def smooth_noise(generator: Generator, wavelength: float) -> Floats:
-    """Noise (H, H) float32, mean 0 and standard deviation 1, without detail finer than a wavelength (pixels).
-
-    The coefficients lie half a wavelength apart.
-    """
-    step = wavelength / 2
-    count = int((VIEW_SIZE - 1) / step) + 4
-    coefficients = generator.standard_normal((count, count), dtype=np.float32)
-    return np.asarray(_spline(coefficients, VIEW_SIZE, step) / np.float32(SPREAD))
-
-
-def smooth_vectors(generator: Generator, wavelength: float) -> Floats:
-    """Two independent fields of `smooth_noise`, (2, H, H) float32: across and down."""
-    return np.stack([smooth_noise(generator, wavelength) for _ in range(2)])
+def _spline(grid, first, last, step):  # type: ignore[no-untyped-def]
+    """Cubic B-spline of coefficients (n, m) float32 at rows `first` to `last`, `step` pixels apart."""
+    out = np.empty((last - first, grid.shape[1]), np.float32)
+    for row in range(first, last):
+        i = int(row / step)
+        t = row / step - i
+        a, b = np.float32((1 - t) ** 3 / 6), np.float32((3 * t**3 - 6 * t**2 + 4) / 6)
+        c, d = np.float32((-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6), np.float32(t**3 / 6)
+        for j in range(grid.shape[1]):
+            low = a * grid[i, j] + b * grid[i + 1, j]
+            out[row - first, j] = low + c * grid[i + 2, j] + d * grid[i + 3, j]
+    return out
 
 
 @compiled
 def warped(image, shift):  # type: ignore[no-untyped-def]
-    """Bilinear image(p + shift(p)), border repeated: (H, H, C) float32; shift (2, H, H) pixels, x and y."""
+    """Bilinear image(p + shift(p)), border repeated: (h, w, C) float32; shift (2, h, w) pixels, x and y."""
     out = np.empty_like(image)
-    for y in range(VIEW_SIZE):
-        for x in range(VIEW_SIZE):
-            i, s = between(x + 0.5 + shift[0, y, x])
-            j, t = between(y + 0.5 + shift[1, y, x])
+    height, width = image.shape[:2]
+    for y in range(height):
+        for x in range(width):
+            across = min(max(x + shift[0, y, x], 0.0), width - 1.0)
+            down = min(max(y + shift[1, y, x], 0.0), height - 1.0)
+            i, j = min(int(across), width - 2), min(int(down), height - 2)
+            s, t = across - i, down - j
             for c in range(image.shape[2]):
                 out[y, x, c] = blended(image[..., c], j, i, t, s)
     return out

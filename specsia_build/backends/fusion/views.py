@@ -11,7 +11,6 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.jit import inlined
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh
 
 VIEW_SIZE = 256  # Width and height of a view in pixels, as of Wonder3D's network
@@ -51,12 +50,6 @@ class DrawnViews(NamedTuple):
         return np.min(points, axis=0), np.max(points, axis=0)
 
 
-def depth_along(camera: Camera, layers: Layers, nothing: float) -> Floats:
-    """Depth (H, H) float32 of what a camera sees; `nothing` where nothing is covered."""
-    depth = layers.position @ camera.basis()[2].astype(np.float32)
-    return np.where(layers.coverage > 0, depth, np.float32(nothing))
-
-
 def true_views(mesh: Mesh, image: Pixels, turns: Doubles) -> Iterator[tuple[Floats, Floats]]:
     """Views of the ground truth, turned by degrees from their cameras; the front shows the picture (S, S, 4).
 
@@ -70,7 +63,8 @@ def true_views(mesh: Mesh, image: Pixels, turns: Doubles) -> Iterator[tuple[Floa
     for k, layers in enumerate(FastRenderer().render(mesh, beside)):
         pixels = np.asarray(front if k == FRONT_VIEW else layers.color, np.float32) / np.float32(255)
         pixels[..., :3] *= pixels[..., 3:]
-        yield pixels, depth_along(beside[k], layers, 0)
+        depth = layers.position @ beside[k].basis()[2].astype(np.float32)
+        yield pixels, np.where(layers.coverage > 0, depth, np.float32(0))
 
 
 @inlined

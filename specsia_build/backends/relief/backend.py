@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Floats, Pixels
+from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.base import Backend, Context, SideDrawing
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.baking import Turnaround, baked, centred
@@ -30,20 +30,21 @@ from specsia_build.backends.relief.sheets import (
 from specsia_build.backends.relief.solid import solid_of
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.pictures.masks import continued
+from specsia_build.pictures.masks import box_around, continued
 from specsia_build.pictures.palettes import COLOURS, palette_of
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
 # Units that a framed figure's width and height must stay below for its length to be its longest side
 _ROOM = 0.93
+_AROUND = 8  # Pixels of a crop around the figure that its colours are computed in
 
 
 class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 4
+    version = 5
     compiles = True
     sees_back = True
     sees_side = True
@@ -80,20 +81,27 @@ class Relief(Backend):
             half = (depth[..., 0] - depth[..., 1]) / 2
             depth = np.stack([half, -half], axis=-1)
         known = np.where(inside, continued(labels, opaque), COLOURS)
-        drawn = DrawnFront(front, crop.resized(front), known, palette)
+        part = _part(inside)
+        drawn = DrawnFront(front, crop.resized(front)[part], known[part], palette, crop, part)
         if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
         elif context.is_profile:
             behind = front
         else:
-            behind = back_of(drawn, logits, crop)
+            behind = back_of(drawn, logits[part])
         if context.side is not None:
             mesh, cut = solid_of(figure, depth, inside, context.side.from_left)
             drawings = _drawings(figure, (front, behind), context.side, round(cut.middle))
             return baked(mesh, drawings, Camera(0.0, figure.size).pixels_per_unit)
         # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
         surface = surface_of(figure, depth, known=context.framed)
-        return textured(figure, surface, with_sides(drawn, depth[..., 0], crop), behind)
+        return textured(figure, surface, with_sides(drawn, depth[..., 0]), behind)
+
+
+def _part(inside: Mask) -> tuple[slice, slice]:
+    """Rows and columns of a crop (S, S) around its figure, with the same middle as the crop."""
+    margins = [min(side.start, SIZE - side.stop) for side in box_around(inside, _AROUND)]
+    return slice(margins[0], SIZE - margins[0]), slice(margins[1], SIZE - margins[1])
 
 
 def _drawings(figure: FigureCut, sheets: tuple[Pixels, Pixels], side: SideDrawing, middle: int) -> Turnaround:

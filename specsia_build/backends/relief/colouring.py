@@ -8,6 +8,7 @@ seen from behind; and a material stays near where the front shows it. Smooth col
 lines and details of the front, fill the back, and the sides where the front is steep.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
+from specsia_build.jit import compiled, ready
+from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
@@ -31,11 +34,11 @@ INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area,
 _NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 _FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
-STRIPE = 1.5  # Pixels of the crop over which materials are smoothed for the sides
+STRIPE = 1.8  # Pixels of the crop over which materials are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
 GENTLE, _STEEP = 1.0, 2.5
-_LEAST = -12.0  # Least logarithm of a likelihood
-_FAR = 0.01  # Share of a label's pixels around below which the mean colour takes over
+_LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
+_FAR = 0.01  # Share of a material's pixels around below which the mean colour takes over
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +47,19 @@ class DrawnFront:
 
     Attributes:
         front: (H, W, 3) uint8, its colours, continued beyond the silhouette.
-        small: (S, S, 3) uint8, the same in a crop.
-        labels: (S, S) intp, the palette's colour at each pixel of the crop; `COLOURS` outside of the figure.
+        small: (h, w, 3) uint8, the same in a part of a crop that holds the figure.
+        labels: (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure.
         palette: (COLOURS, 3) float32, in levels.
+        crop: of the picture.
+        part: rows and columns of the part of the crop.
     """
 
     front: Pixels
     small: Pixels
     labels: NDArray[np.intp]
     palette: Floats
+    crop: Crop
+    part: tuple[slice, slice]
 
     @cached_property
     def regions(self) -> Regions:
@@ -62,34 +69,46 @@ class DrawnFront:
     @cached_property
     def flat(self) -> Floats:
         """Smooth colours of each material, see `flat_colours`."""
-        return flat_colours(self.small, self.regions.material)
+        return flat_colours(self.small, self.regions)
+
+    def painted(self, likely: Floats, where: Mask) -> Floats:
+        """Colours (H, W, 3) float32 `where` (H, W), by each pixel's likeliest of materials; else 0.
+
+        `likely` (M, h, w) is how likely each is in the part of the crop.
+        """
+        out = np.zeros(self.front.shape, np.float32)
+        places = self.crop.places(self.front.shape, self.part)
+        _paint(ready(np.moveaxis(likely, 0, -1), np.float32), self.flat, places, where, out)
+        return out
 
 
-def back_of(drawn: DrawnFront, logits: Floats, crop: Crop) -> Pixels:
+def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
     likely = likelihoods(drawn.regions, logits)
     if _is_symmetric(drawn.regions.material):
         likely = (likely + likely[..., ::-1]) / np.float32(2)
-    return _levels(painted(likely, drawn.flat, crop, np.ones(drawn.front.shape[:2], np.bool_)))
+    smooth = scipy.ndimage.gaussian_filter(likely, (0, _SMOOTHING, _SMOOTHING))
+    return _levels(drawn.painted(smooth, np.ones(drawn.front.shape[:2], np.bool_)))
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
-    """Whether a figure (S, S), centred in its crop, is about symmetric in shape and in materials."""
+    """Whether a figure (h, w), in the middle of its picture, is about symmetric in shape and in materials."""
     inside, mirrored = material < COLOURS, material[:, ::-1]
     either = inside | (mirrored < COLOURS)
     return bool(np.mean((material == mirrored)[either]) >= _SYMMETRIC)
 
 
-def with_sides(drawn: DrawnFront, height: Floats, crop: Crop) -> Pixels:
+def with_sides(drawn: DrawnFront, height: Floats) -> Pixels:
     """The front (H, W, 3) uint8, with its materials' smooth colours where it is steep.
 
     `height` (S, S) is that of the surface, see `steepness`.
     """
-    materials = np.asarray(drawn.regions.material == np.arange(COLOURS)[:, None, None], np.float32)
+    regions = drawn.regions
+    materials = np.asarray(regions.material == regions.present[:, None, None], np.float32)
     # Narrow stripes at the silhouette would be drawn out over all of the side.
-    wide = np.asarray(scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE)), np.float32)
-    share = steepness(height, crop, drawn.front.shape)
-    flat = painted(wide, drawn.flat, crop, share > 0)
+    wide = scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE))
+    share = steepness(height, drawn.crop, drawn.front.shape)
+    flat = drawn.painted(wide, share > 0)
     return _levels(drawn.front + share[..., None] * (flat - drawn.front))
 
 
@@ -99,65 +118,83 @@ def _levels(colours: NDArray[Any]) -> Pixels:
 
 
 def likelihoods(regions: Regions, logits: Floats) -> Floats:
-    """How likely each material is at each pixel of the back, (COLOURS, S, S).
+    """Logarithms (M, h, w) of how likely each of `Regions.present` is at each pixel of the back.
 
-    `logits` (S, S, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
+    `logits` (h, w, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
     """
-    inside = regions.area >= 0
-    out = np.full((COLOURS, *inside.shape), 2 * _LEAST, np.float32)
-    for colour, number in enumerate(regions.of_colour):
-        out[number] = np.logaddexp(out[number], logits[..., colour])
-    copied = logits[..., COLOURS] - np.float32(COPY)
-    for number in range(COLOURS):
-        out[number] = np.where(regions.around == number, np.logaddexp(out[number], copied), out[number])
-    out = np.maximum(out - scipy.special.logsumexp(out, axis=0), _LEAST)
+    inside, present = regions.area >= 0, regions.present
+    odds = np.exp(np.minimum(logits - logits[..., :COLOURS].max(axis=-1, keepdims=True), _MOST))
+    copied = odds[..., COLOURS] * np.float32(math.exp(-COPY))
+    share = np.stack(
+        [
+            odds[..., :COLOURS][..., regions.of_colour == number].sum(axis=-1)
+            + np.where(regions.around == number, copied, 0)
+            for number in present
+        ]
+    )
+    out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
     # The network was trained on renders; for painted drawings rules help it.
     doubt = np.float32(np.clip(regions.grain - _FLATTEST, 0, 1))
     if doubt == 0:
         return np.asarray(out)
     goes_round = doubt * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
-    for number in range(COLOURS):
+    area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
+    for layer, number in zip(out, present, strict=True):
         own = regions.around == number
         if own.any():
-            away = scipy.ndimage.distance_transform_edt(~own).astype(np.float32)
-            out[number] += np.where(own, goes_round, -doubt * _NEARBY * away)
-        out[number] -= np.where(~own & (regions.material == number), doubt * INNER, 0)
-    area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
-    for number in range(COLOURS):
-        means = np.bincount(area, out[number][inside]) / counts
-        out[number][inside] += doubt * TOGETHER * means[area].astype(np.float32)
+            away = distance_to(own).astype(np.float32)
+            layer += np.where(own, goes_round, -doubt * _NEARBY * away)
+        layer -= np.where(~own & (regions.material == number), doubt * INNER, 0)
+        means = np.bincount(area, layer[inside]) / counts
+        layer[inside] += doubt * TOGETHER * means[area].astype(np.float32)
     return np.asarray(out)
 
 
-def flat_colours(colours: NDArray[np.uint8], labels: NDArray[np.intp]) -> Floats:
-    """Smooth colours (COLOURS, S, S, 3) float32 by label (S, S) of a picture (S, S, 3), on all pixels."""
-    out = np.zeros((COLOURS, *colours.shape), np.float32)
-    for number in range(COLOURS):
-        known = (labels == number).astype(np.float32)
-        if not known.any():
-            continue
-        mean = colours[known > 0].mean(axis=0, dtype=np.float32)
-        weight = scipy.ndimage.gaussian_filter(known, _FLAT)[..., None]
-        sums = scipy.ndimage.gaussian_filter((colours - mean) * known[..., None], (_FLAT, _FLAT, 0))
-        # Far from all pixels of a label, its mean takes over.
-        out[number] = mean + sums / (weight + _FAR)
-    return out
+def flat_colours(colours: NDArray[np.uint8], regions: Regions) -> Floats:
+    """Smooth colours (M, h, w, 3) float32 of each of `Regions.present` in a picture (h, w, 3), everywhere."""
+    layers = np.zeros((len(regions.present), *colours.shape[:2], 4), np.float32)
+    means = np.zeros((len(regions.present), 1, 1, 3), np.float32)
+    for layer, mean, number in zip(layers, means, regions.present, strict=True):
+        known = regions.material == number
+        mean[:] = colours[known].mean(axis=0, dtype=np.float32)
+        layer[known, :3] = colours[known] - mean[0]
+        layer[known, 3] = 1
+    sums = scipy.ndimage.gaussian_filter(layers, (0, _FLAT, _FLAT, 0), truncate=3.0)
+    # Far from all pixels of a material, its mean takes over.
+    return np.asarray(means + sums[..., :3] / (sums[..., 3:] + _FAR), np.float32)
 
 
-def painted(likely: Floats, flat: Floats, crop: Crop, where: Mask) -> Floats:
-    """Colours (H, W, 3) float32 of a picture `where` (H, W), by each pixel's likeliest material; else 0."""
-    shape = (where.shape[0], where.shape[1])
-    best, index = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.intp)
-    for number, values in enumerate(likely):
-        value = crop.enlarged(scipy.ndimage.gaussian_filter(values, _SMOOTHING), shape)
-        index[value > best] = number
-        np.maximum(best, value, out=best)
-    out = np.zeros((*shape, 3), np.float32)
-    for number in np.unique(index[where]):
-        chosen = where & (index == number)
-        for channel in range(3):
-            out[chosen, channel] = crop.enlarged(flat[number, ..., channel], shape)[chosen]
-    return out
+@compiled
+def _paint(likely, flat, places, where, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (H, W, 3) `where` (H, W) from the likeliest layer of `flat` (M, h, w, 3), bilinearly.
+
+    `likely` is (h, w, M), and `places` (2, L, 2) are row and share of the next one, column likewise.
+    """
+    line = np.empty((likely.shape[1], likely.shape[2]), np.float32)
+    for y in range(out.shape[0]):
+        row = int(places[0, y, 0])
+        down = np.float32(places[0, y, 1])
+        for x in range(likely.shape[1]):
+            for layer in range(likely.shape[2]):
+                top = likely[row, x, layer]
+                line[x, layer] = top + down * (likely[row + 1, x, layer] - top)
+        for x in range(out.shape[1]):
+            if not where[y, x]:
+                continue
+            column = int(places[1, x, 0])
+            across = np.float32(places[1, x, 1])
+            best = 0
+            most = np.float32(-np.inf)
+            for layer in range(likely.shape[2]):
+                left = line[column, layer]
+                value = left + across * (line[column + 1, layer] - left)
+                if value > most:
+                    best, most = layer, value
+            for channel in range(3):
+                corner = flat[best, row : row + 2, column : column + 2, channel]
+                top = corner[0, 0] + across * (corner[0, 1] - corner[0, 0])
+                low = corner[1, 0] + across * (corner[1, 1] - corner[1, 0])
+                out[y, x, channel] = top + down * (low - top)
 
 
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:

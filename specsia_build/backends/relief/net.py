@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats
@@ -16,7 +15,7 @@ from specsia_build.jit import compiled, ready
 from specsia_build.networks import unet
 from specsia_build.networks.unet import Kernels
 from specsia_build.pictures.films import over
-from specsia_build.pictures.masks import continued
+from specsia_build.pictures.masks import continued, distance_to
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -52,7 +51,7 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
     channels[..., 4] = steps[None]
     channels[..., 5] = steps[:, None]
     channels[..., 6] = length
-    distance = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
+    distance = distance_to(crop[..., 3] < HALF_COVERED)
     channels[..., 7] = np.minimum(distance / _FARTHEST, 4)
     return channels
 
@@ -63,7 +62,7 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     `labels` (S, S) are indices of colours in the palette, `COLOURS` where a pixel has none.
     """
     inside = labels < COLOURS
-    rim = inside & (scipy.ndimage.distance_transform_edt(inside) <= RIM)
+    rim = inside & (distance_to(~inside) <= RIM)
     return np.stack([labels, *(continued(labels, rim, steps) for steps in (_AROUND, _ALONG))])
 
 

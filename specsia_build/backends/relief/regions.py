@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
+import skimage
 from numpy.typing import NDArray
-from skimage.segmentation import felzenszwalb
 
 from specsia_build.arrays import Mask
 from specsia_build.pictures.masks import continued
@@ -27,19 +27,21 @@ EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Areas of a drawing (S, S), and the materials in them. Materials are numbers below `COLOURS`.
+    """Areas of a drawing (S, T), and the materials in them. Materials are numbers below `COLOURS`.
 
     Attributes:
         of_colour: (COLOURS,) intp, the material of each colour of the drawing's palette.
-        material: (S, S) intp, that of each pixel; `COLOURS` outside of the figure.
-        around: (S, S) intp, the same where what lies inside of another area is filled from around it.
-        area: (S, S) intp, the area of each pixel in `around`; -1 outside.
+        present: (M,) intp, the materials that have pixels, ascending.
+        material: (S, T) intp, that of each pixel; `COLOURS` outside of the figure.
+        around: (S, T) intp, the same where what lies inside of another area is filled from around it.
+        area: (S, T) intp, the area of each pixel in `around`; -1 outside.
         grain: median difference of pixels from the median of their neighbours, in levels: at most 1 in
             drawings of flat or shaded areas, 2 and more in painted or coloured-in ones.
         exposed: (A,) float64, the share of each area's border that lies on the silhouette.
     """
 
     of_colour: NDArray[np.intp]
+    present: NDArray[np.intp]
     material: NDArray[np.intp]
     around: NDArray[np.intp]
     area: NDArray[np.intp]
@@ -48,13 +50,14 @@ class Regions:
 
 
 def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: NDArray[np.float32]) -> Regions:
-    """Divide the figure of a picture (S, S, 3) uint8.
+    """Divide the figure of a picture (S, T, 3) uint8.
 
-    `labels` (S, S) are its pixels' colours in a palette (COLOURS, 3), `COLOURS` outside.
+    `labels` (S, T) are its pixels' colours in a palette (COLOURS, 3), `COLOURS` outside.
     """
     inside = labels < COLOURS
     filled = continued(colours, inside)
-    whole = _numbered(np.where(inside, felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA), -1))
+    areas = skimage.segmentation.felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA)
+    whole = _numbered(np.where(inside, areas, -1))
     spread = np.median(np.abs(colours[inside] - palette[labels[inside]]).max(axis=1))
     alike = scipy.spatial.distance.cdist(palette, palette) <= SHADES * spread
     of_colour = _materials(whole[inside], labels[inside], alike)
@@ -63,7 +66,9 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
     around = np.where(inside, continued(material, inside & (area == whole)), COLOURS)
     borders = _borders(area)
     exposed = borders[:-1, -1] / np.maximum(borders[:-1].sum(axis=1), 1)
-    return Regions(of_colour, material, around, area, _grain(filled, inside), exposed)
+    return Regions(
+        of_colour, np.unique(material[inside]), material, around, area, _grain(filled, inside), exposed
+    )
 
 
 def _materials(areas: NDArray[np.intp], labels: NDArray[np.intp], alike: Mask) -> NDArray[np.intp]:
@@ -83,13 +88,8 @@ def _grain(colours: NDArray[np.uint8], inside: Mask) -> float:
 
 
 def _numbered(areas: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Connected areas (S, S), numbered from 0; negative ones become -1."""
-    out, count = np.full(areas.shape, -1), 0
-    for number in np.unique(areas[areas >= 0]):
-        parts, found = scipy.ndimage.label(areas == number)
-        out[parts > 0] = parts[parts > 0] - 1 + count
-        count += found
-    return out
+    """Connected areas (S, T), numbered from 0; negative ones become -1."""
+    return np.asarray(skimage.measure.label(areas, background=-1, connectivity=1), np.intp) - 1
 
 
 def _borders(areas: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
+from specsia_build.backends.relief.blocks import LARGEST, faces_of_blocks
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
-from specsia_build.pictures.masks import box_around, continued
+from specsia_build.pictures.masks import box_around, continued, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -29,10 +30,8 @@ _MARGIN = 0.032
 _SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
 NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
 _NEAR = 0.3  # Cells from the contour within which a node is moved onto it
-THIN, _ROUND = (
-    2.0,
-    2.0,
-)  # Cells of half the width below which a part is thin, and its thickness as a share of its width
+THIN = 2.0  # Cells of half the width below which a part is thin
+_ROUND = 2.0  # Thickness of a thin part as a share of its width
 _LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
 FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
@@ -70,6 +69,20 @@ class Crop:
         box = (left + beyond, top + beyond, right + beyond, bottom + beyond)
         larger = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box)
         return np.asarray(larger, np.float32)
+
+    def places(self, shape: tuple[int, ...], part: tuple[slice, slice]) -> Doubles:
+        """Where the pixels of a picture (H, W) lie in a part of the crop: (2, max(H, W), 2) float64.
+
+        Of each row, and of each column, the last row or column of the part before it, and the share of the
+        next one.
+        """
+        out = np.zeros((2, max(shape[:2]), 2))
+        for axis, (corner, inner) in enumerate(zip((self.top, self.left), part, strict=True)):
+            at = (np.arange(len(out[axis])) + 0.5 - corner) * SIZE / self.side - 0.5 - inner.start
+            at = at.clip(0, inner.stop - inner.start - 1)
+            out[axis, :, 0] = np.minimum(np.floor(at), inner.stop - inner.start - 2)
+            out[axis, :, 1] = at - out[axis, :, 0]
+        return out
 
     def nearest(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """The crop (SIZE, SIZE, ...) of values (H, W, ...) by nearest neighbours; 0 outside."""
@@ -115,9 +128,7 @@ class FigureCut:
 
 def contour_distance(covered: Mask) -> Doubles:
     """Signed distance (H, W) of pixel centres to a silhouette's contour in pixels, positive inside."""
-    inside = scipy.ndimage.distance_transform_edt(covered)
-    outside = scipy.ndimage.distance_transform_edt(~covered)
-    distance = np.where(covered, inside - 0.5, 0.5 - outside)
+    distance = np.where(covered, distance_to(~covered) - 0.5, 0.5 - distance_to(covered))
     return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
 
 
@@ -226,7 +237,8 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
     if not known:
         half = np.minimum(half, _thickest(np.maximum(sampled(distance, columns, rows), 0), cell))
     half = np.where(inside, np.maximum(half, 0.1), 0.0)
-    return _sheets(columns, rows, middle, half, inside, rim)
+    nodes = np.stack([columns, rows, middle + half, middle - half])
+    return _sheets(nodes, crop.figure / NODES, inside, rim)
 
 
 def _thickest(distance: Doubles, cell: float) -> Doubles:
@@ -247,32 +259,24 @@ def _thickest(distance: Doubles, cell: float) -> Doubles:
     return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(
-    columns: Doubles, rows: Doubles, middle: Doubles, half: Doubles, inside: Mask, rim: Mask
-) -> ClosedSurface:
-    """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim."""
-    used = inside | rim
-    number = np.full(used.shape, -1)
-    number[used] = np.arange(np.count_nonzero(used))
-    a = number[:-1, :-1]
-    b = number[:-1, 1:]
-    c = number[1:, :-1]
-    d = number[1:, 1:]
-    # Each cell is cut along the shorter diagonal in depth.
-    falling = np.abs(middle[:-1, :-1] - middle[1:, 1:]) + np.abs(half[:-1, :-1] - half[1:, 1:])
-    rising = np.abs(middle[:-1, 1:] - middle[1:, :-1]) + np.abs(half[:-1, 1:] - half[1:, :-1])
-    cut = falling <= rising
-    first = np.where(cut[..., None], np.stack([a, c, d], -1), np.stack([a, c, b], -1))
-    second = np.where(cut[..., None], np.stack([a, d, b], -1), np.stack([b, c, d], -1))
-    faces = np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)])
-    on_rim = rim[used]
-    faces = faces[(faces >= 0).all(axis=1)]
-    faces = faces[~on_rim[faces].all(axis=1)]
+def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurface:
+    """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim.
+
+    `nodes` (4, h, w) are columns, rows, and heights of front and back, and `unit` is a cell in their unit
+    before the lattice is refined.
+    """
+    beyond = [(0, -(n - 1) % LARGEST) for n in inside.shape]
+    inside, rim = np.pad(inside, beyond), np.pad(rim, beyond)
+    nodes = np.pad(nodes, [(0, 0), *beyond])
+    faces = faces_of_blocks(nodes[2:] / unit, inside, rim)
     if not len(faces):
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
-    front, back = (
-        np.stack([columns, rows, depth], axis=-1)[used] for depth in (middle + half, middle - half)
-    )
+    used = np.zeros(inside.size, np.bool_)
+    used[faces] = True
+    faces = (np.cumsum(used) - 1)[faces]
+    on_rim = rim.ravel()[used]
+    taken = nodes.reshape(4, -1)[:, used].T
+    front, back = taken[:, [0, 1, 2]], taken[:, [0, 1, 3]]
     twin = np.where(on_rim, np.arange(len(front)), len(front) + np.cumsum(~on_rim) - 1)
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
@@ -316,5 +320,5 @@ def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULLY_COVERED)
     if not trusted.any():
         trusted = covered
-    thin = covered & (scipy.ndimage.distance_transform_edt(~trusted) > 3.0)
+    thin = covered & (distance_to(trusted) > 3.0)
     return continued(picture[..., :3], trusted | thin), trusted | thin

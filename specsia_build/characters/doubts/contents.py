@@ -22,7 +22,12 @@ PLATE, _ROOM = 1.3, 2.0
 STRAY = 3.0  # Extent of all vertices relative to that of the sampled surface; a thin spear reaches 1.3.
 # Shares of two parts that lie close to each other, the larger and the lesser one.
 SAME_PLACE, _ALIKE = 0.7, 0.4
-COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in names of collision shapes.
+# Words of parts of which one at a time is meant to be seen.
+_ALTERNATIVE = re.compile(
+    r"(?:alt|alternate|alternative|variant|variation|var|version|option|copy|backup|old)\d*|v\d+"
+    "|open|opened|closed|shut|intact|damaged|broken"
+)
+_LOOK = "look at it, and drop what does not belong to it"
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 AWAY = 0.1
@@ -42,8 +47,7 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     scenery = _scenery(probe)
     if scenery:
         listed = _listed(scenery, probe.part_names)
-        problem = f"{name} holds {listed} around the character, as a floor or a backdrop"
-        yield _drop(problem, "leaves the character alone", scenery, probe.part_names)
+        yield Doubt(f"{name} holds {listed} around the character, as a floor or a backdrop: {_LOOK}")
         probe = probe.without(scenery)
     if not len(probe.points):
         return
@@ -108,7 +112,7 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     if own & others:
         yield Doubt(f"{problem}, and they share parts: split them in the file")
     else:
-        yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names)
+        yield Doubt(f"{problem}, of which {_listed(own, probe.part_names)} is nearest to the origin: {_LOOK}")
 
 
 def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
@@ -129,7 +133,10 @@ def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
 
 
 def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
-    """Warn about props in one hand, and about parts in one place whose names differ in one word."""
+    """Warn about props in one hand, and about parts in one place whose names are alike.
+
+    A manifest line is advised where the names say that they are alternatives: numbers count pieces, too.
+    """
     parts = np.unique(probe.part).tolist()
     if not 1 < len(parts) <= MOST_PARTS:
         return
@@ -145,25 +152,45 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
         hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
-        problem = f"{name} holds several props in one hand ({hands})"
-        yield _drop(problem, "keeps the largest", spare, probe.part_names)
+        yield Doubt(f"{name} holds several props in one hand ({hands}): {_LOOK}")
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
     named = {k: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[k]), ""))) for k in parts}
-    again: set[int] = set()
-    for k, first in enumerate(parts):
-        for second in parts[k + 1 :]:
-            variant = not {first, second} & again and _is_variant(named[first], named[second])
-            if variant and _fill_one_place(probe, first, second):
-                again.add(second if len(named[first]) <= len(named[second]) else first)
-    if again:
-        listed = _listed(again, probe.part_names)
-        problem = f"{name} shows {listed} in the same place as other parts of the same name"
-        yield _drop(problem, "keeps one of each", again, probe.part_names)
+    for are_alike, sure in ((_are_alternatives, True), (_is_variant, False)):
+        again: set[int] = set()
+        for k, first in enumerate(parts):
+            for second in parts[k + 1 :]:
+                alike = not {first, second} & again and are_alike(named[first], named[second])
+                if alike and _fill_one_place(probe, first, second):
+                    again.add(second if len(named[first]) <= len(named[second]) else first)
+        parts = [part for part in parts if part not in again]
+        if again:
+            listed = _listed(again, probe.part_names)
+            problem = f"{name} shows {listed} in the same place as other parts of the same name"
+            lines = _drop(problem, "keeps one of each", again, probe.part_names)
+            yield lines if sure else Doubt(f"{problem}: {_LOOK}")
+
+
+def _are_alternatives(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether names are the same but for words for alternatives."""
+    stems = [_stem(words) for words in (first, second)]
+    return tuple(first) != tuple(second) and stems[0] == stems[1] != ()
+
+
+def _stem(words: Sequence[str]) -> tuple[str, ...]:
+    """The words of a name that name no alternative, as ``coat`` of ``Coat_Option_B`` and ``coat_alt2``."""
+    kept: list[str] = []
+    was_alternative = False
+    for word in words:
+        is_alternative = _ALTERNATIVE.fullmatch(word) is not None
+        if not (is_alternative or (was_alternative and _counts(word))):
+            kept.append(word)
+        was_alternative = is_alternative
+    return tuple(kept)
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether names differ in a number, letter, level of detail, or ``collider`` as last or first word."""
+    """Whether names differ in a number or letter as last or first word."""
     first, second = sorted((tuple(first), tuple(second)), key=len)
     if len(first) == len(second) > 1:
         pairs = (
@@ -171,9 +198,7 @@ def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
             (first[1:], second[1:], first[0], second[0]),
         )
         return any(x == y and a != b and _counts(a) and _counts(b) for x, y, a, b in pairs)
-    if first and first == second[:-1]:
-        return _counts(second[-1]) or second[-1] in COLLISION
-    return bool(first) and first == second[1:] and second[0] in COLLISION
+    return bool(first) and first == second[:-1] and _counts(second[-1])
 
 
 def _counts(word: str) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,10 +36,21 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _EXTENSIONS = (
     "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
     "KHR_texture_basisu KHR_texture_transform KHR_lights_punctual EXT_texture_webp "
-    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ VRM KHR_xmp"
+    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ VRM KHR_xmp MSFT_lod "
+    "EXT_mesh_gpu_instancing KHR_node_visibility"
 )
 READABLE = tuple(_EXTENSIONS.split())
-"""Beginnings of required extensions that are read, or that leave the shape unchanged."""
+"""Beginnings of extensions that are read, or whose absence costs a shade or an image with a warning."""
+
+_ASIDE = (
+    "CESIUM_primitive_outline EXT_mesh_features EXT_structural_metadata EXT_feature_metadata "
+    "FB_ngon_encoding FB_geometry_metadata EXT_mesh_manifold MSFT_packing_ KHR_physics_ KHR_collision_ OMI_"
+)
+_SHAPES = ("meshes", "accessors", "bufferViews", "buffers", "materials", "textures", "images", "samplers")
+# Parts of names of extensions, wherever they stand, that place or make surfaces
+_SHAPING = re.compile(
+    "mesh|instancing|geometr|primitive|splat|voxel|subdiv|nurbs|curve|points", re.IGNORECASE
+)
 
 _INTEGERS = range(1, 9)  # `DT_INT8` to `DT_UINT64` of Draco's draco_types.h
 
@@ -285,13 +297,29 @@ def parse_document(
     """Open a glTF document held in memory; arguments are as in `Document`."""
     text, binary = _glb_chunks(data, path.name) if data[:4] == b"glTF" else (data, None)
     root, lists = _parse(text, path.name)
-    for extension in root.extensions_required or ():
-        if not extension.startswith(READABLE):
+    document = Document(path, files, root, lists, binary, fps, is_export)
+    required = dict.fromkeys(root.extensions_required or ())
+    for extension in dict.fromkeys([*required, *(root.extensions_used or ())]):
+        if extension.startswith(READABLE):
+            continue
+        shapes = _changes_looks(extension, lists)
+        if shapes and extension in required:
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again "
                 "without it"
             )
-    return Document(path, files, root, lists, binary, fps, is_export)
+        if shapes or extension in required:
+            document.warn(f"{path.name} has the glTF extension {extension}, which is not read")
+    return document
+
+
+def _changes_looks(extension: str, lists: Mapping[str, Sequence[Raw]]) -> bool:
+    """Whether an extension that is not read changes geometry or colours, by where it stands and its name."""
+    if extension.startswith(tuple(_ASIDE.split())):
+        return False
+    key = json.dumps(extension).encode()
+    stands = any(key in bytes(entry) for kind in _SHAPES for entry in lists.get(kind, ()))
+    return stands or _SHAPING.search(extension) is not None
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:

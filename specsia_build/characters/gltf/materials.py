@@ -14,13 +14,14 @@ from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.nodes import is_vrm0
-from specsia_build.characters.images import as_texture, load_texture
+from specsia_build.characters.images import as_texture, load_texture, with_opacity
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
+_BLACK = 1e-3  # Linear light below which a base colour is black
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
 GLASS = 0.2
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
@@ -113,6 +114,13 @@ class Materials:
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
         r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
+        if extensions.fbx is not None:
+            r, g, b = (r, g, b) if texture is None else (1.0, 1.0, 1.0)
+            cutout, cut_at = self._texture_of(extensions.fbx.opacity_texture)
+            if cutout is not None:
+                placement = cut_at if texture is None else placement
+                pixels = with_opacity(None if texture is None else texture.pixels, cutout.pixels)
+                texture = as_texture(pixels, (texture or cutout).wrap)
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture, Placement()
             if self.document.is_export and texture is not None:
@@ -120,7 +128,9 @@ class Materials:
         unlit = extensions.unlit is not None
         strength = (extensions.emissive_strength or schema.ExtensionValues()).emissive_strength
         emissive = (0.0, 0.0, 0.0)
-        if entry.emissive_factor is not None and (is_mtoon or not unlit):
+        # A glowing picture is the colour of what is black without it, even where an exporter calls it unlit.
+        is_black = max(r, g, b) < _BLACK or (texture is not None and not texture.pixels[..., :3].any())
+        if entry.emissive_factor is not None and (is_mtoon or not unlit or is_black):
             red, green, blue = (_unit(value * strength) for value in entry.emissive_factor)
             emissive = red, green, blue
         emissive_texture = None
@@ -129,7 +139,8 @@ class Materials:
             if emissive_texture is None:
                 # The factor alone would make the whole surface glow where the lost image lit a few texels.
                 emissive = (0.0, 0.0, 0.0)
-            elif texture is None:
+            elif texture is None or (is_black and (entry.alpha_mode or "OPAQUE") == "OPAQUE"):
+                texture = None if emissive_placement != placement else texture
                 placement = emissive_placement
             elif emissive_placement != placement:
                 self.document.warn(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import Interpolation, Motion, Path, Track
-from specsia_build.animation.skeleton import Skeleton, decomposed
+from specsia_build.animation.skeleton import Skeleton, composed, decomposed
 from specsia_build.arrays import Doubles
 from specsia_build.characters.actions import chosen, unknown_action
 from specsia_build.characters.character import Motions
@@ -22,6 +22,8 @@ from specsia_build.errors import CharacterError, CostError, some
 
 MOST_NODES = 50_000  # Nodes of a file; each takes a tenth of a millisecond to read
 _MOST_SKINS = 64  # Skins that are searched for bind poses
+_INSTANCE_COST = 600  # Bytes of memory of an instance's transform
+_AT_REST = {"TRANSLATION": (0.0, 0.0, 0.0), "ROTATION": (0.0, 0.0, 0.0, 1.0), "SCALE": (1.0, 1.0, 1.0)}
 _KEY_COST = 32  # Bytes of memory for a number of a key while it is read
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
@@ -100,6 +102,50 @@ def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None
             reached[index] = None
             pending.extend(reversed(nodes[index].children or ()))
     return reached
+
+
+def hidden_nodes(document: Document, nodes: Sequence[schema.Node]) -> set[int]:
+    """Nodes that the file hides: with all below them, as coarser levels of detail, or from others' eyes."""
+    starts, none = list[int](), schema.Extensions()
+    for index, node in enumerate(nodes):
+        extensions = node.extensions or none
+        if extensions.visibility is not None and not extensions.visibility.visible:
+            starts.append(index)
+        if extensions.levels is not None:
+            starts += [coarser for coarser in extensions.levels.ids if coarser < len(nodes)]
+    hidden = set(below(nodes, starts))
+    vrm = document.extensions.vrmc_vrm or document.extensions.vrm or schema.Vrm()
+    try:
+        annotations = msgspec.convert(vrm.first_person or {}, schema.FirstPerson).mesh_annotations
+    except msgspec.ValidationError as error:
+        document.warn(f"{document.name}: its firstPerson is damaged ({error}); it was left out")
+        return hidden
+    own = [each for each in annotations if str(each.flag or each.type).lower() == "firstpersononly"]
+    meshes = {each.mesh for each in own if each.mesh is not None}
+    hidden.update(index for index, node in enumerate(nodes) if node.mesh in meshes)
+    return hidden.union(each.node for each in own if each.node is not None)
+
+
+def offsets_of(document: Document, index: int, node: schema.Node) -> Doubles:
+    """Transforms (K, 4, 4) of the instances of a node's mesh to the node; the identity without any."""
+    stated = (node.extensions or schema.Extensions()).instancing
+    attributes = (stated and stated.attributes) or {}
+    values = dict[str, Doubles]()
+    for name in _AT_REST:
+        if name in attributes:
+            stored = document.accessor(attributes[name])
+            memory.ask(_INSTANCE_COST * len(stored))
+            values[name] = denormalise(stored).astype(np.float64)
+    # Skins place their vertices themselves.
+    if not values or node.skin is not None:
+        return np.eye(4)[None]
+    count = len(next(iter(values.values())))
+    parts = []
+    for name, usual in _AT_REST.items():
+        parts.append(values.get(name, np.tile(usual, (count, 1))))
+        if parts[-1].shape != (count, len(usual)) or not np.isfinite(parts[-1]).all():
+            raise document.error(schema.Node, index, "has instances whose transforms are damaged")
+    return composed(parts[0], parts[1], parts[2])
 
 
 def _skeleton(

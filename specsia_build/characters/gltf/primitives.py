@@ -39,7 +39,7 @@ class Instance:
         node, mesh: as stored; `index` is the mesh's.
         place: index of the node in the skeleton.
         weights: of the mesh's morph targets; as many as are stated, or zeros.
-        world: (4, 4) float64, from the mesh's coordinates to the file's.
+        offset, world: (4, 4) float64, from the mesh's coordinates to the node's and to the file's.
         names: of the node, of the mesh and of the nodes above, nearest first.
     """
 
@@ -48,6 +48,7 @@ class Instance:
     index: int
     place: int
     weights: tuple[float, ...]
+    offset: Doubles
     world: Doubles
     names: tuple[str, ...]
 

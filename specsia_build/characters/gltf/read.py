@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,14 +14,16 @@ from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
-from specsia_build.characters.doubts.joints import landmarks_of
+from specsia_build.characters.doubts.joints import landmarks_of, turned
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import (
     Hierarchy,
     below,
+    hidden_nodes,
     is_vrm0,
+    offsets_of,
     read_hierarchy,
     read_motions,
     read_pose,
@@ -29,6 +32,7 @@ from specsia_build.characters.gltf.nodes import (
 )
 from specsia_build.characters.gltf.primitives import Instance, MeshReader, PlacedPrimitive
 from specsia_build.errors import CharacterError
+from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import concatenate
 
 MOST_NAMES = 16  # Most names in a part's path; a hierarchy may be as deep as the file is long
@@ -70,18 +74,38 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
             skeleton = with_binds(hierarchy.skeleton, apart, hierarchy.number)
             own = _rig_of(document, replace(hierarchy, skeleton=skeleton), instances, primitives)
             rig = RawMoving(own, **vars(replace(motions, warnings=tuple(apart.warnings))))
+    names = {instance.place: instance.names for instance in instances}
+    part = {place: at for at, place in enumerate(names)}
+    numbers = [(part[instances[k].place], primitive.mesh) for k, primitive in primitives]
     return RawMesh(
         mesh=concatenate([primitive.mesh for _, primitive in primitives]),
         up="+y",
         front="+y" if is_vrm0(document) else "-y",
-        part_names=tuple(instance.names for instance in instances),
-        face_part=np.concatenate([np.full(len(p.mesh.faces), k, np.int32) for k, p in primitives]),
+        part_names=tuple(names.values()),
+        face_part=np.concatenate([np.full(len(mesh.faces), at, np.int32) for at, mesh in numbers]),
         files=tuple(document.files.tried),
         warnings=(*document.files.warnings, *document.warnings),
         skinned=any(primitive.influences is not None for _, primitive in primitives),
         animations=document.count(schema.Animation),
         moving=rig,
         **named,
+    )
+
+
+def read_export(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
+    """Read a document that was made of another format as `read_document`, turned to Z up, facing -Y.
+
+    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
+    """
+    raw = read_document(document, entry, moving=moving)
+    turn = up_rotation("+y")
+    return replace(
+        raw,
+        mesh=raw.mesh.rotated(turn),
+        up="+z",
+        front="-y",
+        landmarks=turned(raw.landmarks, turn),
+        moving=raw.moving and raw.moving.turned(turn),
     )
 
 
@@ -101,10 +125,10 @@ def _rig_of(
         influences = primitive.influences
         skin = instance.node.skin
         own = source.floats("POSITION", 3, morphed=False)
-        key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
+        key = ("node", number) if influences is None or skin is None else ("skin", skin)
         if key not in first:
             first[key] = slot_count
-            joints, inverse = np.array([instance.place], np.int32), np.eye(4)[None]
+            joints, inverse = np.array([instance.place], np.int32), instance.offset[None]
             if key[0] == "skin":
                 held, inverse = read_skin(document, key[1])
                 joints = hierarchy.number[held]
@@ -160,7 +184,12 @@ def _read_scene(
         if any(start >= len(nodes) for start in starts):
             raise document.error(schema.Scene, index, "names a node that does not exist")
     reached = below(nodes, starts)
-    places = {i: at for i in sorted(reached) if (at := nodes[i].mesh) is not None}
+    hidden, places = hidden_nodes(document, nodes), dict[int, int]()
+    for i in sorted(reached):
+        if (at := nodes[i].mesh) is not None and i not in hidden:
+            places[i] = at
+    if not places and any(nodes[i].mesh is not None for i in reached):
+        raise CharacterError(f"{document.name} hides all of its meshes: show them and export it again")
     meshes = {i: document.entry(schema.GltfMesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
     joints = [joint for skin in skins for joint in document.entry(schema.GltfSkin, skin).joints or ()]
@@ -181,7 +210,9 @@ def _read_scene(
             morph = tuple(posed.morph_weights[place][0].tolist()) if place in posed.morph_weights else ()
             above = [nodes[i].name for i in islice(hierarchy.above(index), MOST_NAMES - 2)]
             names = tuple(dict.fromkeys(name for name in (nodes[index].name, mesh.name, *above) if name))
-            instances.append(Instance(nodes[index], mesh, places[index], place, morph, worlds[index], names))
+            drawn = partial(Instance, nodes[index], mesh, places[index], place, morph)
+            for offset in offsets_of(document, index, nodes[index]):
+                instances.append(drawn(offset, worlds[index] @ offset, names))
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
     all_meshes = document.entries(schema.GltfMesh) if drop else ()

@@ -39,6 +39,10 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
+    instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
+    visibility: NodeVisibility | None = field(default=None, name="KHR_node_visibility")
+    levels: CoarserLevels | None = field(default=None, name="MSFT_lod")
+    fbx: FbxMaterial | None = field(default=None, name="SPECSIA_fbx")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -47,11 +51,24 @@ class Extensions(Struct):
                 setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
 
 
+class Instancing(Struct):
+    attributes: dict[str, _Index] | None = None
+
+
+class NodeVisibility(Struct):
+    visible: bool = True
+
+
+class CoarserLevels(Struct):
+    ids: tuple[_Index, ...] = ()
+
+
 class Root(Struct):
     """The document but for its lists of entries."""
 
     asset: dict[str, Any] | None = None
     extensions_required: list[str] | None = None
+    extensions_used: list[str] | None = None
     extensions: Extensions | None = None
     scene: int | None = None
 
@@ -160,6 +177,12 @@ class ExtensionValues(Struct):
     source: _Index | None = None
 
 
+class FbxMaterial(Struct):
+    """What glTF cannot say of a material of FBX, whose texture also replaces its colour."""
+
+    opacity_texture: TextureInfo | None = None
+
+
 class GltfMaterial(GltfEntry):
     key = "materials"
     pbr: BaseColor | None = field(default=None, name="pbrMetallicRoughness")
@@ -249,6 +272,7 @@ class Vrm(Struct):
     material_properties: Any = None
     exporter_version: Any = None
     humanoid: Any = None
+    first_person: Any = None
 
 
 class VrmMaterial(Struct):
@@ -259,6 +283,19 @@ class VrmMaterial(Struct):
     vector_properties: dict[str, tuple[_Number, ...]] = {}
     texture_properties: dict[str, _Index] = {}
     keyword_map: dict[str, bool] = {}
+
+
+class MeshAnnotation(Struct):
+    """For whose eyes a mesh of VRM 0.x, or the mesh of a node of VRM 1.0, is."""
+
+    mesh: int | None = None
+    node: int | None = None
+    flag: str | None = field(default=None, name="firstPersonFlag")
+    type: str | None = None
+
+
+class FirstPerson(Struct):
+    mesh_annotations: tuple[MeshAnnotation, ...] = ()
 
 
 class HumanBone(Struct):

@@ -22,6 +22,7 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.extras import how_to_add
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors import PRELOADED, Executor, Needs
@@ -173,7 +174,7 @@ def _load_ray(*, own: bool) -> None:
     try:
         import_module("ray")
     except ImportError as error:
-        raise UsageError("--executor ray needs Ray: pip install 'specsia[ray]'") from error
+        raise UsageError(f"--executor ray needs Ray: {how_to_add('ray')}") from error
 
 
 @contextmanager

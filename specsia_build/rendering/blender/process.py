@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.extras import how_to_add
 from specsia_build.files.records import parse_json
 from specsia_build.folders import homed, shipped
 from specsia_build.processes import Program
@@ -42,7 +43,7 @@ def how_to_install() -> str:
     """Command that installs Blender for this Python."""
     executable = f"set {EXECUTABLE_SETTING} to a Blender executable"
     if sys.version_info[:2] == PACKAGE_PYTHON:
-        return f"pip install 'specsia[blender]', or {executable}"
+        return f"{how_to_add('blender')}, or {executable}"
     this, that = (".".join(map(str, version)) for version in (sys.version_info[:2], PACKAGE_PYTHON))
     return f"{executable} (the extra 'blender' is for Python {that} alone, and this is {this})"
 

@@ -30,7 +30,7 @@ from specsia_build.rendering.fast.prepare import (
 )
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
-from specsia_build.rendering.fast.splitting import by_camera
+from specsia_build.rendering.fast.splitting import by_camera, reaches_beyond, split, split_bound, split_pose
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look, Seen
 from specsia_build.rendering.mesh import Material, Mesh
@@ -68,44 +68,70 @@ class FastRenderer:
         self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit", *, seen: bool = False
     ) -> Iterator[Layers]:
         """See `Renderer`; with `seen` also which points each view shows."""
-        if len(mesh.faces) == 0:
-            raise CharacterError("the mesh has no faces to draw")
-        if not np.isfinite(mesh.vertices).all():
-            mesh = _without_stray_vertices(mesh)
+        mesh = drawable(mesh)
         for drawn, run in by_camera(mesh, cameras):
-            prepared = prepare(drawn, max(c.pixels_per_unit for c in run), look == "lit")
-            scratch = _scratch(prepared, run)
-            for camera in run:
-                side = _side(camera)
-                layers = draw(prepared, camera, scratch[side], Canvas(side, seen))
-                yield layers.cropped(camera.height, camera.size)
+            yield from draw_views(drawn, run, look, seen=seen)
 
     def animate(
-        self, still: Still, moved: Iterable[Mesh], cameras: Sequence[Camera], *, seen: bool = False
+        self,
+        still: Still,
+        moved: Iterable[Mesh],
+        cameras: Sequence[Camera],
+        *,
+        seen: bool = False,
+        orbit: bool = False,
     ) -> Iterator[Layers]:
         """Draw a moving mesh: every camera's layers of each pose in turn, with `seen` also visible points.
 
-        The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
-        last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise cost
-        more. No camera is finer than `still` is prepared for, and all are orthographic. Raises CharacterError
-        if it cannot be drawn.
+        With `orbit` each pose is seen by one camera, the next one for the next pose, in turn; they have one
+        size. The layers of a camera's next pose are drawn over those of the last, with `seen` over those of
+        the last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise
+        cost more. No camera is finer than `still` is prepared for. Raises CharacterError if it cannot be
+        drawn, or moves behind a perspective camera.
         """
-        prepared, lit = still.prepared, still.look == "lit"
+        lit = still.look == "lit"
+        whole, halvings = split(still.mesh, cameras)
+        bound, prepared = still.bound, still.prepared
+        if halvings:
+            bound = split_bound(bound, halvings)
+            prepared = prepare(whole, still.finest, lit, bound)
         scratch = _scratch(prepared, cameras)
         lasting = 2 if seen else 1
-        canvases = [Canvas(_side(camera), seen) for camera in cameras for _ in range(lasting)]
-        for k, mesh in enumerate(moved):
-            if not np.isfinite(mesh.vertices).all():
+        held = cameras[:1] if orbit else cameras
+        canvases = [Canvas(_side(camera), seen) for camera in held for _ in range(lasting)]
+        for k, pose in enumerate(moved):
+            if not np.isfinite(pose.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
-            same = mesh.faces is still.mesh.faces
-            now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
-            for camera, canvas in zip(cameras, canvases[k % lasting :: lasting], strict=True):
+            mesh = split_pose(pose, still.mesh.faces, halvings)
+            same = mesh.faces is whole.faces
+            now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, bound)
+            looking = [cameras[k % len(cameras)]] if orbit else cameras
+            for camera, canvas in zip(looking, canvases[k % lasting :: lasting], strict=True):
+                if camera.fov_deg is not None and reaches_beyond(mesh, camera):
+                    raise CharacterError("the figure moves behind or far beside a perspective camera")
                 layers = draw(now, camera, scratch[_side(camera)], canvas)
                 yield layers.cropped(camera.height, camera.size)
 
 
-def _without_stray_vertices(mesh: Mesh) -> Mesh:
-    """Move unused vertices to the origin; raises a CharacterError if others are not finite."""
+def draw_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, *, seen: bool) -> Iterator[Layers]:
+    """Draw a finite mesh as it is ready for cameras, see `by_camera`."""
+    prepared = prepare(mesh, max(camera.pixels_per_unit for camera in cameras), look == "lit")
+    scratch = _scratch(prepared, cameras)
+    for camera in cameras:
+        side = _side(camera)
+        layers = draw(prepared, camera, scratch[side], Canvas(side, seen))
+        yield layers.cropped(camera.height, camera.size)
+
+
+def drawable(mesh: Mesh) -> Mesh:
+    """Move unused vertices that are not finite to the origin.
+
+    Raises CharacterError if the mesh has no faces, or other vertices are not finite.
+    """
+    if len(mesh.faces) == 0:
+        raise CharacterError("the mesh has no faces to draw")
+    if np.isfinite(mesh.vertices).all():
+        return mesh
     used = mesh.used
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,11 @@ def by_camera(mesh: Mesh, cameras: Sequence[Camera]) -> Iterator[tuple[Mesh, Seq
         yield mesh, cameras
         return
     drawn, run = mesh, list[Camera]()
-    whole = split(mesh, cameras)
+    whole, _ = split(mesh, cameras)
     for camera in cameras:
-        planes = _planes(camera)
-        cuts = camera.fov_deg is not None and bool(_beyond(mesh.vertices, planes).any())
-        wanted = _cut(whole, planes) if cuts else mesh if camera.fov_deg is None else whole
+        wanted = mesh
+        if camera.fov_deg is not None:
+            wanted = _cut(whole, camera) if reaches_beyond(mesh, camera) else whole
         if run and wanted is not drawn:
             yield drawn, run
             run = []
@@ -42,29 +43,91 @@ def by_camera(mesh: Mesh, cameras: Sequence[Camera]) -> Iterator[tuple[Mesh, Seq
     yield drawn, run
 
 
-def split(mesh: Mesh, cameras: Sequence[Camera]) -> Mesh:
+class Halving(NamedTuple):
+    """How sides of a mesh's faces are halved; the mesh may move before it is."""
+
+    parents: NDArray[np.int64]  # (N, 2), vertices whose middles are new ones
+    origin: NDArray[np.int64]  # (G,), the face that each new face is a part of
+    corners: NDArray[np.int64]  # (G, 3), which of that face's corners and middles of sides are its own
+    faces: NDArray[np.int32]  # (G, 3)
+
+    def of(self, mesh: Mesh) -> Mesh:
+        """The mesh with its sides halved."""
+
+        def grown(points: NDArray[np.float32]) -> NDArray[np.float32]:
+            middles = (points[self.parents[:, 0]] + points[self.parents[:, 1]]) * np.float32(0.5)
+            return np.concatenate([points, middles])
+
+        def picked(values: NDArray[np.float32]) -> NDArray[np.float32]:
+            middles = (values + np.roll(values, -1, axis=1)) * np.float32(0.5)
+            return np.concatenate([values, middles], axis=1)[self.origin[:, None], self.corners]
+
+        return replace(
+            mesh,
+            vertices=grown(mesh.vertices),
+            faces=self.faces,
+            face_material=mesh.face_material[self.origin],
+            rest=None if mesh.rest is None else grown(mesh.rest),
+            **mesh.cornerwise(picked),
+        )
+
+
+def split(mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, tuple[Halving, ...]]:
     """Split the faces that perspective cameras would draw wrongly; the surface stays the same.
 
     Along an edge of length d, which is L pixels long on the screen and whose ends' distances differ by the
     share r, interpolation on the screen is off by up to L r / 4 pixels; that is at most f d² / (8 z²) for a
-    focal length f in pixels and a distance z.
+    focal length f in pixels and a distance z. Returns also how, for the mesh in other poses.
     """
-    longest = np.inf
-    for camera in cameras:
-        if camera.fov_deg is not None:
-            distances = (mesh.vertices - camera.position()) @ camera.basis()[2]
-            near = max(NEAR, float(distances.min()))
-            longest = min(longest, near * float(np.sqrt(8 * _MOST_SHIFT / camera.focal_length)))
-    if not np.isfinite(longest):
-        return mesh
-    for _ in range(_ROUNDS):
+    lenses = [camera for camera in cameras if camera.fov_deg is not None]
+    halvings: list[Halving] = []
+    most = np.zeros(0)
+    while lenses and len(halvings) < _ROUNDS:
+        most = np.concatenate([most, _longest(mesh.vertices[len(most) :], lenses)])
         a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
         sides = np.stack([b - a, c - b, a - c], axis=1)
-        long = np.einsum("fki,fki->fk", sides, sides) > longest * longest
+        ends = most[mesh.faces]
+        long = np.einsum("fki,fki->fk", sides, sides) > np.minimum(ends, np.roll(ends, -1, axis=1))
         if not long.any():
             break
-        mesh = _halved(mesh, long)
-    return mesh
+        halvings.append(_halving(mesh, long))
+        mesh = halvings[-1].of(mesh)
+    return mesh, tuple(halvings)
+
+
+def _longest(points: NDArray[np.float32], cameras: Sequence[Camera]) -> NDArray[np.float64]:
+    """Squares of the longest sides (N,) that may end at points, whichever of the cameras looks."""
+    places = np.array([camera.position() for camera in cameras])
+    # What is in the picture is as far along the axis as this share of its distance, at least.
+    halves = np.array([np.hypot(camera.size, camera.height) / 2 / camera.focal_length for camera in cameras])
+    squares = np.zeros((len(points), len(cameras)))
+    for axis in range(3):
+        squares += (points[:, axis, None] - places[:, axis]) ** 2
+    nearest = np.maximum(squares / (1 + halves * halves), NEAR * NEAR)
+    shares = np.array([8 * _MOST_SHIFT / camera.focal_length for camera in cameras])
+    return np.asarray((nearest * shares).min(axis=1))
+
+
+def split_pose(pose: Mesh, faces: NDArray[np.int32], halvings: Sequence[Halving]) -> Mesh:
+    """Split a mesh in another pose, in which some of its `faces` (F, 3) may be wound the other way."""
+    if pose.faces is faces or not halvings:
+        rewound = None
+    else:
+        rewound = (pose.faces != faces).any(axis=1)
+        pose = pose.rewound(rewound)
+    for halving in halvings:
+        pose = halving.of(pose)
+        rewound = None if rewound is None else rewound[halving.origin]
+    return pose if rewound is None else pose.rewound(rewound)
+
+
+def split_bound(bound: NDArray[np.int32], halvings: Sequence[Halving]) -> NDArray[np.int32]:
+    """Numbers of what moves the vertices of a split mesh: a middle is moved by what moves its parents."""
+    for halving in halvings:
+        movers = np.sort(bound[halving.parents], axis=1)
+        middles = np.unique(movers, axis=0, return_inverse=True)[1].reshape(-1)
+        bound = np.concatenate([bound, bound.max() + 1 + middles]).astype(np.int32)
+    return bound
 
 
 # Corners 0 to 2 of a face and 3 to 5, the middles of its sides: triangles by which of its sides are halved.
@@ -80,7 +143,7 @@ _PATTERNS: dict[int, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def _halved(mesh: Mesh, long: NDArray[np.bool_]) -> Mesh:
+def _halving(mesh: Mesh, long: NDArray[np.bool_]) -> Halving:
     """Halve the long sides (F, 3) of faces; a side that two faces share is halved in both."""
     faces = mesh.faces
     ends = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2)[long], axis=1)
@@ -89,10 +152,6 @@ def _halved(mesh: Mesh, long: NDArray[np.bool_]) -> Mesh:
     parents = np.stack(np.divmod(unique, len(mesh.vertices)), axis=1)
     six = np.concatenate([faces, np.zeros_like(faces)], axis=1)
     six[:, 3:][long] = len(mesh.vertices) + number
-
-    def grown(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.concatenate([points, (points[parents[:, 0]] + points[parents[:, 1]]) * np.float32(0.5)])
-
     codes = long @ np.array([1, 2, 4])
     triangles = np.array([len(_PATTERNS[code]) for code in range(8)])[codes]
     first = np.concatenate([[0], np.cumsum(triangles)])
@@ -102,19 +161,7 @@ def _halved(mesh: Mesh, long: NDArray[np.bool_]) -> Mesh:
         of_code = np.flatnonzero(codes == code)
         for k, triangle in enumerate(pattern):
             corners[first[of_code] + k] = triangle
-
-    def picked(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        middles = (values + np.roll(values, -1, axis=1)) * np.float32(0.5)
-        return np.concatenate([values, middles], axis=1)[origin[:, None], corners]
-
-    return replace(
-        mesh,
-        vertices=grown(mesh.vertices),
-        faces=six[origin[:, None], corners].astype(np.int32),
-        face_material=mesh.face_material[origin],
-        rest=None if mesh.rest is None else grown(mesh.rest),
-        **mesh.cornerwise(picked),
-    )
+    return Halving(parents, origin, corners, six[origin[:, None], corners].astype(np.int32))
 
 
 def _planes(camera: Camera) -> NDArray[np.float64]:
@@ -127,14 +174,15 @@ def _planes(camera: Camera) -> NDArray[np.float64]:
     return np.array(planes)
 
 
-def _beyond(points: NDArray[np.floating], planes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N,) whether each point lies clearly outside of a plane."""
-    return np.asarray((points @ planes[:, :3].T + planes[:, 3] < -1e-4).any(axis=1))
+def reaches_beyond(mesh: Mesh, camera: Camera) -> bool:
+    """Whether some of a mesh lies clearly outside of what a perspective camera can draw."""
+    planes = _planes(camera)
+    return bool((mesh.vertices @ planes[:, :3].T + planes[:, 3] < -1e-4).any())
 
 
-def _cut(mesh: Mesh, planes: NDArray[np.float64]) -> Mesh:
-    """Cut off what lies outside of the planes."""
-    for plane in planes:
+def _cut(mesh: Mesh, camera: Camera) -> Mesh:
+    """Cut off what a perspective camera cannot draw."""
+    for plane in _planes(camera):
         mesh = _cut_at(mesh, plane)
         if len(mesh.faces) == 0:
             raise CharacterError("a camera sees nothing of the mesh: it lies behind or beside it")

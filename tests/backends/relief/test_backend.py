@@ -82,6 +82,19 @@ def test_closed_mesh_fills_silhouette(size: int) -> None:
     assert iou(seen(mesh, size=size), image) > 0.97
 
 
+def test_cells_are_coarse_where_depths_are_flat() -> None:
+    cut = figure_of(painted(disc(256, 0.5, 0.5, 0.3)))
+    rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE
+    depths = np.full((SIZE, SIZE), 0.1), np.sin(40 * rows * columns)
+    flat, bent = (np.stack([depth, -depth], axis=-1) for depth in depths)
+    coarse, fine = surface_of(cut, flat), surface_of(cut, bent)
+    assert len(coarse.faces) < 0.25 * len(fine.faces)
+    for surface in (coarse, fine):
+        sides = np.concatenate([surface.faces[:, [k, (k + 1) % 3]] for k in range(3)])
+        assert len(np.unique(sides, axis=0)) == len(sides)
+        assert {*map(tuple, sides)} == {*map(tuple, sides[:, ::-1])}
+
+
 def test_rim_lies_on_contour() -> None:
     flat = surface_of(figure_of(painted(disc(256, 0.5, 0.5, 0.3))), np.zeros((SIZE, SIZE, 2)))
     shared = np.intersect1d(flat.faces[flat.front], flat.faces[~flat.front])

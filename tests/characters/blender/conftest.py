@@ -1,4 +1,4 @@
-"""A cache of their own, and files that Blender writes, for tests of FBX and .blend files."""
+"""A cache of their own, and files that Blender writes, for tests of .blend files."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def write() -> Write:
 
 
 def read_with_blender(path: Path, *, moving: bool = False, **options: Any) -> RawMesh:
-    """Read a file as `options` of an entry say."""
-    return blender.read_with_blender(Entry("a", "fbx", path, **options), moving=moving)
+    """Read a .blend file as `options` of an entry say."""
+    return blender.read_with_blender(Entry("a", "blend", path, **options), moving=moving)

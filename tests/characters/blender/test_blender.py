@@ -1,21 +1,21 @@
-"""FBX and .blend files: surfaces as rendered, colours, motions, and when Blender is started."""
+""".blend files: surfaces as rendered, colours, motions, when Blender is started; FBX as Blender writes it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
+from specsia_build.characters.fbx.read import read_fbx
 from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
@@ -186,11 +186,15 @@ for name, index in (("slide", 0), ("rise", 2)):
 """
 
 
+def read(path: Path, **options: Any) -> RawMesh:
+    return read_fbx(Entry("a", "fbx", path, **options), moving=True)
+
+
 def test_fbx_materials(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "hero.fbx", MATERIALS)
     (tmp_path / "textures").mkdir()
     Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
-    raw = read_with_blender(path)
+    raw = read(path)
     looks = {
         m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials
     }
@@ -213,31 +217,14 @@ def test_fbx_materials(tmp_path: Path, write: Write) -> None:
 
 def test_takes_become_motions(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "takes.fbx", TAKES)
-    moving = read_with_blender(path, moving=True).moving
+    moving = read(path).moving
     assert moving is not None
     names = [motion.name for motion in moving.motions]
     assert [name.rpartition("|")[2] for name in names] == ["rise", "slide"]
-    ends = {name: read_with_blender(path, pose=f"{name}@11").mesh.vertices for name in ("slide", "rise")}
-    starts = {name: read_with_blender(path, pose=f"{name}@1").mesh.vertices for name in ("slide", "rise")}
+    ends = {name: read(path, pose=f"{name}@11").mesh.vertices for name in ("slide", "rise")}
+    starts = {name: read(path, pose=f"{name}@1").mesh.vertices for name in ("slide", "rise")}
     np.testing.assert_allclose(ends["slide"] - starts["slide"], [[10, 0, 0]] * 3, atol=1e-3)
     np.testing.assert_allclose(ends["rise"] - starts["rise"], [[0, 0, 10]] * 3, atol=1e-3)
-
-
-def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
-    needs("blender", "libraries")
-    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
-    entry = entries["quaternius_knightcharacter"]
-    character = read_character(entry)
-    low, high = character.mesh.bounds()
-    assert high[2] - low[2] > 2 * (high[1] - low[1])
-    assert all(m.alpha_mode == "opaque" for m in character.mesh.materials)
-    assert len({m.base_color for m in character.mesh.materials}) > 2
-    posed = read_character(replace(entry, pose="Idle@40"))
-    assert np.ptp(posed.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0]), (
-        "the arms should hang"
-    )
-    with pytest.raises(CharacterError, match="has no action 'Fly'"):
-        read_character(replace(entry, pose="Fly"))
 
 
 STAND_IN = """
@@ -276,35 +263,35 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def fbx(tmp_path: Path) -> Path:
-    path = tmp_path / "x.fbx"
-    path.write_bytes(b"fbx")
+def stored(tmp_path: Path) -> Path:
+    path = tmp_path / "x.blend"
+    path.write_bytes(b"blend")
     return path
 
 
-def test_blender_runs_once_per_file(fbx: Path, asked: Path, own_cache: Path) -> None:
-    raw = read_with_blender(fbx)
+def test_blender_runs_once_per_file(stored: Path, asked: Path, own_cache: Path) -> None:
+    raw = read_with_blender(stored)
     assert (raw.up, raw.front, raw.parts, len(raw.mesh.faces)) == ("+z", "-y", ("body",), 1)
     # +Y of glTF is +Z here.
     np.testing.assert_array_equal(raw.mesh.vertices[raw.mesh.faces[0]], [[0, 0, 0], [1, 0, 0], [0, 0, 2]])
-    assert raw.warnings == ("texture 'skin.png' of x.fbx is not there; it was left out", "x.fbx is odd")
+    assert raw.warnings == ("texture 'skin.png' of x.blend is not there; it was left out", "x.blend is odd")
     assert {file.stem for file in raw.files} == {"x", "skin"}
-    read_with_blender(fbx)
+    read_with_blender(stored)
     assert asked.read_text() == "xx"
-    Image.new("RGB", (1, 1)).save(fbx.with_name("skin.png"))
-    assert read_with_blender(fbx).warnings == ("x.fbx is odd",)
+    Image.new("RGB", (1, 1)).save(stored.with_name("skin.png"))
+    assert read_with_blender(stored).warnings == ("x.blend is odd",)
     assert asked.read_text() == "xxx"
     # What is kept and damaged is made again.
     for file in own_cache.glob("*/*.json"):
         file.write_bytes(b"{")
-    assert len(read_with_blender(fbx).mesh.faces) == 1
+    assert len(read_with_blender(stored).mesh.faces) == 1
 
 
 @pytest.mark.usefixtures("asked")
-def test_full_disk_is_not_the_characters_fault(fbx: Path, own_cache: Path) -> None:
-    fbx.write_bytes(b"full")
+def test_full_disk_is_not_the_characters_fault(stored: Path, own_cache: Path) -> None:
+    stored.write_bytes(b"full")
     with pytest.raises(WriteError):
-        read_with_blender(fbx)
+        read_with_blender(stored)
     assert not list(own_cache.glob("*/scene.glb"))
 
 
@@ -312,29 +299,18 @@ def test_full_disk_is_not_the_characters_fault(fbx: Path, own_cache: Path) -> No
     ("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")]
 )
 def test_missing_blender_names_the_fix(
-    fbx: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
+    stored: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
 ) -> None:
     monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(CharacterError, match=rf"x\.fbx: .* Blender: {way}"):
-        read_character(Entry("x", "fbx", fbx))
+    with pytest.raises(CharacterError, match=rf"x\.blend: .* Blender: {way}"):
+        read_character(Entry("x", "blend", stored))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "why"),
-    [
-        (
-            "x.fbx",
-            b"; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n}\n",
-            "FBX as text is read by Blender 4.5 and",
-        ),
-        ("x.fbx", b"Kaydara FBX Binary  \0 and no more", "could not be read by Blender"),
-    ],
-)
-def test_error_includes_blenders_reason(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_error_includes_blenders_reason(tmp_path: Path) -> None:
     needs("blender", "libraries")
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(CharacterError, match=why):
-        read_with_blender(tmp_path / name)
+    (tmp_path / "x.blend").write_bytes(b"BLENDER and no more")
+    with pytest.raises(CharacterError, match=r"could not be read by Blender \(.+\): export it as glTF"):
+        read_with_blender(tmp_path / "x.blend")

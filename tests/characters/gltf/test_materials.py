@@ -60,6 +60,27 @@ def test_factors_are_linear(tmp_path: Path) -> None:
     assert (material.alpha_mode, material.alpha_cutoff, material.unlit) == ("mask", 0.3, False)
 
 
+@pytest.mark.parametrize("unlit", [False, True])
+@pytest.mark.parametrize(("factor", "image", "glows"), [(0.0, 99, True), (1.0, 0, True), (1.0, 99, False)])
+def test_emission_of_black_materials(
+    tmp_path: Path, unlit: bool, factor: float, image: int, glows: bool
+) -> None:
+    writer = GltfWriter()
+    for level in (image, 200):
+        writer.add("textures", source=writer.image(png(np.full((2, 2, 3), level))))
+    base = {"baseColorFactor": [factor] * 3 + [1.0], "baseColorTexture": {"index": 0}}
+    look = {"emissiveFactor": [1, 1, 1], "emissiveTexture": {"index": 1, "texCoord": 1}}
+    look["extensions"] = {"KHR_materials_unlit": {}} if unlit else {}
+    number = writer.add("materials", pbrMetallicRoughness=base, **look)
+    first, second = (writer.accessor(np.full((3, 2), k)) for k in (0, 1))
+    writer.mesh_node(writer.primitive(material=number, TEXCOORD_0=first, TEXCOORD_1=second))
+    raw = read(writer, tmp_path)
+    material = only_material(raw)
+    assert (material.emissive_texture is not None) == (glows or not unlit)
+    assert raw.mesh.uv is not None and (raw.mesh.uv == float(glows)).all()
+    assert (material.texture is None) == glows
+
+
 @pytest.mark.parametrize(
     ("stated", "opacity"),
     [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)],

@@ -114,6 +114,21 @@ def test_agrees_on_real_characters(characters_dir: Path, name: str, look: Look) 
 
 
 @pytest.mark.usefixtures("needs_blender")
+def test_agrees_from_anywhere(characters_dir: Path) -> None:
+    """Of any place, lens and size, and beside the middle."""
+    around = [Camera(40.0, SIZE, elevation_deg=35.0, fov_deg=50.0), Camera(250.0, SIZE, elevation_deg=-20.0)]
+    mesh = real_mesh(characters_dir, "kaykit_mage", around, 5)
+    near = Camera(10.0, SIZE, elevation_deg=-15.0, roll_deg=25.0, fov_deg=75.0, radius=0.95, rows=96)
+    wide = replace(around[0], rows=80, centre=(50.0, 45.0), target=(0.05, 0.0, 0.1))
+    tall = replace(around[1], roll_deg=-50.0, rows=160, centre=(70.0, 70.0))
+    for camera in (*around, near, wide, tall):
+        ((theirs, _, parity),) = both(mesh, [camera])
+        assert theirs.color.shape == (camera.height, SIZE, 4) and (theirs.coverage == 255).sum() > 1000
+        assert parity.iou >= 0.997 and parity.coverage_edge_mae <= 0.03
+        assert parity.color_mae <= 1 and parity.position_p95 <= 0.3
+
+
+@pytest.mark.usefixtures("needs_blender")
 def test_agrees_on_every_surface() -> None:
     ((theirs, ours, parity),) = both(concatenate(surfaces()), [Camera(0.0, SIZE)])
     assert parity.iou >= 0.995

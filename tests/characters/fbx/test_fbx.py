@@ -1,0 +1,217 @@
+"""FBX files, by hand as text and binary, and real ones: geometry, materials, textures, motions, damage."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from specsia_build import memory
+from specsia_build.characters.character import Entry, RawMesh
+from specsia_build.characters.fbx import read as fbx_reading
+from specsia_build.characters.fbx.read import read_fbx
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError, CostError
+from specsia_build.rendering.mesh import Texture
+from tests.animation.people import posed
+from tests.characters.fbx.writer import (
+    SQUARE,
+    Record,
+    as_binary,
+    as_text,
+    model,
+    moving_square,
+    properties,
+    record,
+    scene,
+    square,
+    thing,
+)
+
+Encode = Callable[[Sequence[Record]], bytes]
+
+ENCODINGS = pytest.mark.parametrize("encode", [as_text, as_binary])
+
+
+def read(folder: Path, records: Sequence[Record], encode: Encode = as_binary) -> RawMesh:
+    path = folder / "hero.fbx"
+    path.write_bytes(encode(records))
+    return read_fbx(Entry("a", "fbx", path), moving=True)
+
+
+def paint(number: int, name: str, colour: tuple[float, ...], **values: Any) -> Record:
+    own = properties(DiffuseColor=colour, **values)
+    return thing("Material", number, name, "", record("ShadingModel", "lambert"), own)
+
+
+def bounds_of(raw: RawMesh, part: str) -> list[list[float]]:
+    points = raw.mesh.vertices[raw.mesh.faces[raw.face_part == raw.parts.index(part)]].reshape(-1, 3)
+    return [points.min(axis=0).round(4).tolist(), points.max(axis=0).round(4).tolist()]
+
+
+@ENCODINGS
+def test_square_in_both_encodings(tmp_path: Path, encode: Encode) -> None:
+    objects = [square(1), model(2, "hero", Lcl_Translation=(1.0, 2.0, 3.0)), paint(3, "red", (1.0, 0.0, 0.0))]
+    raw = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2)]), encode)
+    assert_allclose(raw.mesh.vertices, np.add(SQUARE, (1, 2, 3)), atol=1e-6)
+    assert (raw.parts, raw.up, raw.front, raw.warnings) == (("hero",), "+z", "-y", ())
+    assert [(m.name, m.base_color, m.double_sided) for m in raw.mesh.materials] == [
+        ("red", (1, 0, 0, 1), True)
+    ]
+    assert raw.mesh.uv is not None
+    corners = raw.mesh.vertices[raw.mesh.faces] - (1, 2, 3)
+    assert_allclose(raw.mesh.uv, np.stack([corners[..., 0], 1 - corners[..., 2]], axis=-1), atol=1e-6)
+
+
+def test_axes_and_unit_of_the_file(tmp_path: Path) -> None:
+    # +Y up, +Z to the front, centimetres: the square lies, and is a hundredth of its size.
+    turned = {"UpAxis": 1, "FrontAxis": 2, "FrontAxisSign": 1, "UnitScaleFactor": 1.0}
+    raw = read(tmp_path, scene([square(1), model(2, "hero")], [(1, 2), (2, 0)], **turned))
+    assert_allclose(bounds_of(raw, "hero"), [[0, -0.01, 0], [0.02, 0, 0]], atol=1e-6)
+
+
+PLACES = {
+    # Without RotationActive the turn before does not count.
+    "unused turn": (
+        {"PreRotation": (90.0, 0.0, 0.0), "Lcl_Rotation": (0.0, 0.0, 90.0)},
+        [[0, 0, 0], [0, 2, 1]],
+    ),
+    # About (2, 0, 0), a quarter turn that takes +X to +Z.
+    "pivot": ({"RotationPivot": (2.0, 0.0, 0.0), "Lcl_Rotation": (0.0, -90.0, 0.0)}, [[1, 0, -2], [2, 0, 0]]),
+    # The turn before comes after the node's own: +X to +Y to +Z.
+    "turn before": (
+        {"RotationActive": 1, "PreRotation": (90.0, 0.0, 0.0), "Lcl_Rotation": (0.0, 0.0, 90.0)},
+        [[0, -1, 0], [0, 0, 2]],
+    ),
+    # What moves geometry moves no children, and is itself turned and scaled by the node.
+    "geometry": (
+        {"GeometricTranslation": (1.0, 0.0, 0.0), "Lcl_Scaling": (2.0, 1.0, 1.0)},
+        [[2, 0, 0], [6, 0, 1]],
+    ),
+    "scale's pivot": (
+        {"ScalingPivot": (2.0, 0.0, 0.0), "Lcl_Scaling": (3.0, 1.0, 1.0)},
+        [[-4, 0, 0], [2, 0, 1]],
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "bounds"), PLACES.values(), ids=PLACES.keys())
+def test_pivots(tmp_path: Path, values: dict[str, Any], bounds: list[list[float]]) -> None:
+    raw = read(tmp_path, scene([square(1), model(2, "hero", **values)], [(1, 2), (2, 0)]))
+    assert bounds_of(raw, "hero") == bounds
+
+
+def test_instances_levels_and_what_is_hidden(tmp_path: Path) -> None:
+    models = [model(k, f"part{k}", Lcl_Translation=(float(k), 0.0, 0.0)) for k in range(2, 6)]
+    hidden = model(6, "hidden", Visibility=0.0, Show=0)
+    group = model(7, "group", sort="LodGroup")
+    levels = thing("NodeAttribute", 8, "", "LodGroup", record("TypeFlags", "LodGroup"))
+    colours = [paint(20 + k, f"colour{k}", (k / 10, 0.0, 0.0)) for k in range(2, 6)]
+    links = [*((1, k) for k in range(2, 7)), *((20 + k, k) for k in range(2, 6)), (8, 7), (7, 0), (6, 0)]
+    links += [(2, 0), (3, 0), (4, 7), (5, 7)]
+    raw = read(tmp_path, scene([square(1), *models, hidden, group, levels, *colours], links))
+    names = [name.rpartition("/")[2] for name in raw.parts]
+    assert names == ["part2", "part3", "part4"]
+    assert [bounds_of(raw, part)[0][0] for part in raw.parts] == [2, 3, 4]
+    used = [raw.mesh.materials[k].name for k in raw.mesh.face_material[::2]]
+    assert used == ["colour2", "colour3", "colour4"]
+
+
+def textured(name: str, content: bytes | None = None) -> list[Record]:
+    clip = [record("RelativeFilename", name)]
+    clip += [] if content is None else [record("Content", content)]
+    objects = [
+        *(square(1), model(2, "hero"), paint(3, "skin", (0.2, 0.2, 0.2))),
+        thing(
+            "Texture", 4, "skin", "", record("RelativeFilename", name), record("FileName", f"C:\\art\\{name}")
+        ),
+        thing("Video", 5, "skin", "Clip", *clip),
+    ]
+    return scene(objects, [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor"), (5, 4)])
+
+
+def picture(colour: tuple[int, ...]) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGBA", (2, 2), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@ENCODINGS
+def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
+    (tmp_path / "skin.png").write_bytes(picture((9, 9, 9, 255)))
+    for content, expected in ((picture((90, 60, 30, 40)), [90, 60, 30, 40]), (None, [9, 9, 9, 255])):
+        raw = read(tmp_path, textured("skin.png", content), encode)
+        (material,) = raw.mesh.materials
+        assert isinstance(material.texture, Texture)
+        assert material.texture.pixels[0, 0].tolist() == expected
+        # A texture replaces the material's colour, and its alpha counts.
+        assert (material.base_color, raw.warnings) == ((1, 1, 1, 1), ())
+        assert material.alpha_mode == ("opaque" if content is None else "blend")
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "..\\secret.png", "{}/secret.png", "file://{}/secret.png"])
+def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").write_bytes(picture((90, 60, 30, 255)))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    raw = read(folder, textured(name.format(tmp_path)))
+    assert [m.texture for m in raw.mesh.materials] == [None]
+    (warning,) = raw.warnings
+    assert "secret.png" in warning
+
+
+@ENCODINGS
+def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
+    raw = read(tmp_path, moving_square(), encode)
+    assert raw.moving is not None and raw.skinned
+    (motion,) = raw.moving.motions
+    assert (motion.name, round(motion.duration, 4)) == ("Rise", 0.5)
+    assert_allclose(raw.mesh.vertices, SQUARE, atol=1e-6)
+    for share, grown in ((0.0, 0.0), (0.5, -1.0), (0.75, -2.5), (1.0, -4.0)):
+        points = posed(raw.mesh, raw.moving.rig, motion, motion.start + share / 2).vertices
+        expected = np.add(SQUARE, ((0, grown, 0), (0, 0, 0), (0, 0, 2 * share), (0, 0, 2 * share)))
+        assert_allclose(points, expected, atol=1e-5)
+
+
+def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
+    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    entry = entries["quaternius_knightcharacter"]
+    character = read_character(entry)
+    low, high = character.mesh.bounds()
+    assert high[2] - low[2] > 2 * (high[1] - low[1])
+    assert all(m.alpha_mode == "opaque" for m in character.mesh.materials)
+    assert len({m.base_color for m in character.mesh.materials}) > 2
+    hanging = read_character(replace(entry, pose="Idle@40"))
+    assert np.ptp(hanging.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0])
+    with pytest.raises(CharacterError, match="has no action 'Fly'"):
+        read_character(replace(entry, pose="Fly"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"fbx", b"Kaydara FBX Binary  \0 and no more", as_binary(moving_square())[:900]]
+)
+def test_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.fbx").write_bytes(content)
+    with pytest.raises(CharacterError, match=r"^x\.fbx could not be read \(.+\): export it again"):
+        read_fbx(Entry("x", "fbx", tmp_path / "x.fbx"))
+
+
+def test_time_and_memory_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An array of half a gigabyte of zeros, in half a megabyte.
+    big = thing("Geometry", 9, "", "Mesh", record("Vertices", np.zeros(60_000_000)))
+    path = tmp_path / "x.fbx"
+    path.write_bytes(as_binary(scene([square(1), model(2, "hero"), big], [(1, 2), (2, 0)])))
+    monkeypatch.setattr(memory, "_allowed", memory.LEAST_BYTES)
+    with pytest.raises((CharacterError, CostError), match="more memory than the 256 MB"):
+        read_fbx(Entry("x", "fbx", path))
+    monkeypatch.setattr(fbx_reading, "CONVERT_SECONDS", 0.01)
+    with pytest.raises(CharacterError, match=r"^x\.fbx could not be read within 0\.01 seconds"):
+        read_fbx(Entry("x", "fbx", path))
