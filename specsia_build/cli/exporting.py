@@ -34,7 +34,6 @@ _SHARED = options(
 @command(
     "specsia export sample:3 --layout zero123 --size 128 --out views",
     "specsia export my-run --layout specsia-15k --out published-tree",
-    "specsia export my-run/dataset --layout difix --out difix",
     goes_on=True,
     source=True,
 )

@@ -75,7 +75,7 @@ def export(request: Request, workers: int, advance: Callable[[int], None]) -> Ex
         return _draw(layout, request, is_run, workers, advance)
     if option := _stated(request.views):
         raise UsageError(f"{layout.name} of {where} takes pictures that are there: leave out --{option}")
-    if is_source:
+    if is_source and not expanded(where).is_dir():
         problem = f"{layout.name} needs a run or a packed dataset, and {where} is a source of characters"
         raise UsageError(f"{problem}: run `specsia build {argument(where)} --out RUN` first, then export RUN")
     if request.dry_run:
