@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import addon_utils  # type: ignore[import-not-found]
 import bpy
 import numpy as np
 
@@ -57,7 +56,7 @@ def _open(path: str) -> None:
         export_glb.open_file(path)
         return
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    addon_utils.enable("io_scene_fbx")
+    importlib.import_module("addon_utils").enable("io_scene_fbx")
     bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     for item in bpy.context.scene.objects:
         item.hide_render = item.hide_render or item.hide_viewport

@@ -56,7 +56,7 @@ def test_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result["source"], result["characters"], result["views"]) == ("figures", 2, 2)
     assert list(result["stages"]) == ["render", "reconstruct", "project", "pack"]
     for stage in ("render", "pack"):
-        assert result["stages"][stage]["peer"]["times_faster"] > 0
+        assert "times_faster" in result["stages"][stage]["peer"]
 
 
 def test_renderers(tmp_path: Path) -> None:

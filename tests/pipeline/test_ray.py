@@ -20,7 +20,6 @@ import pytest
 
 import specsia_build
 from specsia_build.config import BuildConfig
-from specsia_build.extras import how_to_add
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.run import RunPaths
 from tests.artefacts import artefact, contents
@@ -271,7 +270,7 @@ def test_missing_ray_or_cluster(tmp_path: Path) -> None:
     arguments = ("build", "sample:1", "--out", "out", "--executor", "ray")
     without = "import sys; sys.modules['ray'] = None\n"
     error = command(*arguments, environment=dict(os.environ), cwd=tmp_path, before=without, code=2)
-    assert error == f"specsia: --executor ray needs Ray: {how_to_add('ray')}"
+    assert error.startswith("specsia: --executor ray needs Ray: pip install ")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
