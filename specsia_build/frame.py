@@ -250,11 +250,11 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
         raise ValueError("the points have no extent")
     scale = EXTENT / extent
     centred = (np.asarray(points, dtype=np.float64) - centre) * scale
-    fit = min((_fit(centred, camera, margin_px) for camera in cameras), default=1.0)
+    fit = min((room_for(centred, camera, margin_px) for camera in cameras), default=1.0)
     return Normalisation((float(centre[0]), float(centre[1]), float(centre[2])), scale * fit, fit)
 
 
-def _fit(points: NDArray[np.float64], camera: Camera, margin_px: float) -> float:
+def room_for(points: NDArray[np.floating], camera: Camera, margin_px: float) -> float:
     """Largest scale, at most 1, at which a camera shows points (N, 3) with a margin in pixels."""
     x, y = camera.principal_point
     sides = ((0, x, camera.size - x), (1, camera.height - y, y))

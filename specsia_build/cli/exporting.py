@@ -43,6 +43,7 @@ _SHARED = options(
 @click.option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
 @click.option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
 @click.option("--layers", default="", metavar="A,B", help=f"More layers of views: {', '.join(MORE_LAYERS)}.")
+@click.option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
 @click.option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
 @click.option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
 @click.option("--strict", is_flag=True, help="Refuse lists that leave the trainer nothing.")

@@ -34,6 +34,7 @@ from specsia_build.pipeline.selection import Characters, find_characters
 from specsia_build.pool import Lost, Pool
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
+from specsia_build.stages.clips.actor import check_settings, in_motion, is_file_name, origin_of, with_motion
 from specsia_build.stages.pack import BYTES_PACKAGES
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import sources_of
@@ -47,6 +48,7 @@ class ViewOptions(NamedTuple):
     cameras: str | None = None  # A rig, see `cameras.rigs`
     size: int | None = None  # Width of pictures in pixels
     layers: tuple[str, ...] = ()  # Names of `VIEW_LAYERS`
+    motion: str | None = None  # Name of a motion, or a file with some
     seed: int | None = None  # Of random cameras and light; None for that of the run, or of builds
     limit: int | None = None  # Number of characters
     strict: bool = False  # Refuse a list that leaves the trainer nothing
@@ -73,14 +75,18 @@ class Draw:
     rig: CameraRig
     size: int
     seed: int
+    motion: str | None = None
 
     def __call__(self, member: Member) -> Drawable:
-        entry = self.entry
-        character = read_character(entry)
-        mesh = compacted(character.mesh)
-        mesh = mesh.with_vertices(normalise(mesh.vertices, (), 0).apply(mesh.vertices))
+        entry, moved = self.entry, None
+        if self.motion is None:
+            character = read_character(entry)
+            mesh, files = compacted(character.mesh), character.files
+            mesh = mesh.with_vertices(normalise(mesh.vertices, (), 0).apply(mesh.vertices))
+        else:
+            mesh, moved, files = in_motion(entry, self.motion)
         sources = sources_of(entry)
-        digests = sources.digests(map(sources.name, character.files), source_digest)
+        digests = sources.digests(map(sources.name, files), source_digest)
         meta: dict[str, Any] = {
             "id": entry.id,
             "character": entry.id,
@@ -88,7 +94,7 @@ class Draw:
             "source": entry.source,
         }
         meta |= {"size": self.size, "seed": self.seed, "sources": dict(digests)}
-        return Drawable(meta, {}, mesh=mesh, rig=self.rig)
+        return Drawable(meta, {}, mesh=mesh, rig=self.rig, moved=moved)
 
 
 def plan(
@@ -97,6 +103,8 @@ def plan(
     """The layout with its rig, its parts with fingerprints, and the facts about all; raises UsageError."""
     if options.layers and not layout.more_layers:
         raise UsageError(f"{layout.name} has no place for more layers: leave out --layers")
+    if options.motion is not None and not layout.moving:
+        raise UsageError(f"{layout.name} shows characters at rest: leave out --motion")
     rig = parse_rig(options.cameras or layout.rig)
     if rig.sized and options.size is not None:
         raise UsageError(f"{rig.name} states the sizes of its pictures: leave out --size")
@@ -106,18 +114,25 @@ def plan(
     public = Path(rig.name).name if rig.sized else rig.name
     config = {"source": characters.source, "layout": layout.name, "cameras": public, "size": size}
     config |= {"layers": list(options.layers), "seed": seed}
+    if options.motion is not None:
+        config["motion"] = origin_of(options.motion)
+        check_settings(with_motion(options.motion))
     # A file's cameras are known by their values.
     views = [[*c.c2w().tolist(), c.size, c.height, c.width, c.fov_deg] for c in rig.fixed]
     own = {**config, "cameras": views or rig.name, "versions": [READING, FastRenderer().version]}
     del own["source"]
+    if options.motion is not None and is_file_name(options.motion):
+        own["motion"] = source_digest(Path(options.motion), Path(options.motion).parent)
     before = _written_before(work.state)
     parts: Planned = []
     for entry in characters.entries:
         member = _member(entry, own, len(rig.names))
         changed = _changed(entry, before.get(entry.id))
         part_options = {"cameras": public, "layers": list(options.layers), **changed}
+        if options.motion is not None:
+            part_options["motion"] = own["motion"]
         split = characters.splits[entry.id]
-        part = Part(entry.id, split, (member,), part_options, Draw(entry, rig, size, seed))
+        part = Part(entry.id, split, (member,), part_options, Draw(entry, rig, size, seed, options.motion))
         parts.append((part, layout.fingerprint(part)))
     _warn_of_list(layout, parts, options.strict)
     build = {

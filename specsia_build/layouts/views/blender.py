@@ -34,6 +34,7 @@ class Blender(ViewLayout):
     perspective = True
     scale = 2.0
     more_layers = True
+    moving = True
     per_character: ClassVar[Sequence[str]] = tuple(f"transforms_{split}.json" for split in _SPLITS)
     steps = _STEPS
     loading = f"""\
@@ -64,7 +65,8 @@ as `r_N_normal.png`.
         for k, view in enumerate(drawn.views()):
             stem = f"{_split(k)}/r_{k}"
             matrix = scaled(view.camera, self.scale).c2w().tolist()
-            frames[_split(k)].append({"file_path": f"./{stem}", "transform_matrix": matrix})
+            frame = {"file_path": f"./{stem}", **drawn.times()[k], "transform_matrix": matrix}
+            frames[_split(k)].append(frame)
             write_bytes(out / home / f"{stem}.png", png.encode(view.layers.color))
             self.write_layers(drawn, view, f"{home}/{stem}", out)
         angle = float(np.deg2rad(drawn.cameras[0].fov_deg or 0))

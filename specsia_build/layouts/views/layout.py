@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
-from specsia_build.frame import Camera, normalise
+from specsia_build.frame import Camera, normalise, room_for
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Layout, Shows, json_text
 from specsia_build.layouts.part import Facts, Part, Parts, Pictures, Written
@@ -38,12 +39,17 @@ from specsia_build.rendering.surface import SurfaceView, surface_views
 _MARGIN_PX = 1  # Pixels that stay free at the border of every picture
 
 
+Moved = Callable[[int], Iterator[Mesh]]
+"""A character's mesh in so many poses, from the first of a motion on, evenly until it begins again."""
+
+
 @dataclass(frozen=True)
 class Drawable(Pictures):
     """A character to be drawn; its `meta` also has `seed`, and `sources`, the digests of its files."""
 
     mesh: Mesh = field(kw_only=True)  # About the origin; its longest side is 1
     rig: CameraRig = field(kw_only=True)
+    moved: Moved | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,23 @@ class DrawnCharacter:
     cameras: Sequence[Camera]
     meta: Mapping[str, Any]  # Of the character, see `Pictures`
     layers: Sequence[str]  # Names of `VIEW_LAYERS` that were asked for
+    poses: Callable[[], Iterator[Mesh]] | None = None  # The mesh in each view, if it moves
+
+    def times(self) -> Sequence[dict[str, float]]:
+        """What a record of each view says of its time, a share of the motion; nothing if it rests."""
+        count = len(self.cameras)
+        return [{} if self.poses is None else {"time": k / count} for k in range(count)]
+
+    def _drawn(self) -> Iterator[SurfaceView]:
+        if self.poses is None:
+            yield from surface_views(self.mesh, self.cameras)
+            return
+        for mesh, camera in zip(self.poses(), self.cameras, strict=True):
+            yield from surface_views(mesh, (camera,))
 
     def views(self) -> Iterator[SurfaceView]:
         """Draw the views in order; raises CharacterError if one shows nothing."""
-        for number, view in enumerate(surface_views(self.mesh, self.cameras)):
+        for number, view in enumerate(self._drawn()):
             if not view.layers.mask.any():
                 raise CharacterError(f"view {number} of {self.id} shows nothing: it is flat, or transparent")
             yield view
@@ -88,6 +107,7 @@ class ViewLayout(Layout):
     perspective: ClassVar[bool] = False  # Whether its files have no place for orthographic cameras
     square: ClassVar[bool] = True  # Whether they have none for other shapes and principal points
     scale: ClassVar[float] = 1.0  # See above
+    moving: ClassVar[bool] = False  # Whether its reader takes figures in motion
     more_layers: ClassVar[bool] = False  # Whether it has a place for the layers of `--layers`
     # See `view_files`; `{}` is the view's name
     per_view: ClassVar[Sequence[str]] = ("{}.png",)
@@ -139,8 +159,15 @@ class ViewLayout(Layout):
         meta, rig = character.meta, character.rig
         cameras = rig.cameras(meta["size"], part.key, meta["seed"])
         mesh, fit = self.placed(character.mesh, cameras)
-        drawn = DrawnCharacter(part.key, part.split, mesh, cameras, meta, part.options["layers"])
+        poses = None
+        if (moved := character.moved) is not None:
+            each = zip(moved(len(cameras)), cameras, strict=True)
+            fit = min(fit, *(room_for(pose.vertices, camera, _MARGIN_PX) for pose, camera in each))
+            poses = partial(_scaled_poses, moved, len(cameras), fit)
+        drawn = DrawnCharacter(part.key, part.split, mesh, cameras, meta, part.options["layers"], poses)
         facts = {**(self.write_views(drawn, out) or {})}
+        if poses is not None:
+            facts["moving"] = True
         if "changed" in part.options:
             facts["changed"] = part.options["changed"]
         if not rig.fixed:
@@ -239,7 +266,8 @@ class ViewLayout(Layout):
             mask = mask if depth is None else mask & (depth > 0)
             views.append(CheckedView(f"{part.key}/{name}", camera, mask, depth))
         problems = [*check_sizes(views)]
-        yield from problems or check_geometry(views, self.scale)
+        if not problems and not part.facts.get("moving"):
+            yield from check_geometry(views, self.scale)
         for name, view in zip(names, views, strict=True):
             normals = self.normals(home, name, view.camera)
             if normals is not None:
@@ -258,6 +286,11 @@ class ViewLayout(Layout):
     def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
         """Normals of a view in the frame; None if the layout has none."""
         return None
+
+
+def _scaled_poses(moved: Moved, count: int, fit: float) -> Iterator[Mesh]:
+    for pose in moved(count):
+        yield pose.with_vertices((pose.vertices * fit).astype(np.float32))
 
 
 def by_split(parts: Any) -> dict[str, list[str]]:

@@ -33,6 +33,7 @@ class Nerfstudio(ViewLayout):
     perspective = True
     square = False
     more_layers = True
+    moving = True
     per_view: ClassVar[Sequence[str]] = ("images/{}.png", "depths/{}.png")
     per_character: ClassVar[Sequence[str]] = (_TRANSFORMS,)
     steps = _STEPS
@@ -57,7 +58,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
             write_bytes(out / home / frame["depth_file_path"], depth)
             for layer, name in self.write_layers(drawn, view, f"{home}/layers/{k:03d}", out).items():
                 frame[f"{layer}_layer_path"] = name.removeprefix(f"{home}/")
-            frames.append({**frame, **_lens(scaled(view.camera, self.scale))})
+            frames.append({**frame, **drawn.times()[k], **_lens(scaled(view.camera, self.scale))})
         record = {"camera_model": "OPENCV", "frames": frames}
         write_bytes(out / home / _TRANSFORMS, json_text(record))
 

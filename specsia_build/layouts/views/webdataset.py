@@ -34,6 +34,7 @@ class WebDatasetLayout(ViewLayout):
     rig = "ring:10"
     square = False
     more_layers = True
+    moving = True
     steps = _STEPS
     loading = f"""\
 `SPLIT/ID.tar` holds a sample for each view, `ID-KKK.json` and pictures beside it. Of characters the JSON \
@@ -68,8 +69,8 @@ for sample in samples:
         names = self.view_names(len(drawn.cameras))
         records = cameras_record(drawn.cameras, names)["views"]
         samples: list[_Sample] = []
-        for record, view in zip(records, drawn.views(), strict=True):
-            facts = {"character": drawn.id, **record, "license": drawn.meta["license"]}
+        for record, time, view in zip(records, drawn.times(), drawn.views(), strict=True):
+            facts = {"character": drawn.id, **record, **time, "license": drawn.meta["license"]}
             files = {"color.png": png.encode(view.layers.color), "json": json.dumps(facts).encode()}
             for name in drawn.layers:
                 suffix, encode = VIEW_LAYERS[name]

@@ -30,7 +30,7 @@ from specsia_build.rendering.fast.prepare import (
 )
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
-from specsia_build.rendering.fast.splitting import by_camera, reaches_beyond, split, split_bound, split_pose
+from specsia_build.rendering.fast.splitting import by_camera
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look, Seen
 from specsia_build.rendering.mesh import Material, Mesh
@@ -73,42 +73,25 @@ class FastRenderer:
             yield from draw_views(drawn, run, look, seen=seen)
 
     def animate(
-        self,
-        still: Still,
-        moved: Iterable[Mesh],
-        cameras: Sequence[Camera],
-        *,
-        seen: bool = False,
-        orbit: bool = False,
+        self, still: Still, moved: Iterable[Mesh], cameras: Sequence[Camera], *, seen: bool = False
     ) -> Iterator[Layers]:
         """Draw a moving mesh: every camera's layers of each pose in turn, with `seen` also visible points.
 
-        With `orbit` each pose is seen by one camera, the next one for the next pose, in turn; they have one
-        size. The layers of a camera's next pose are drawn over those of the last, with `seen` over those of
-        the last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise
-        cost more. No camera is finer than `still` is prepared for. Raises CharacterError if it cannot be
-        drawn, or moves behind a perspective camera.
+        The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the
+        last but one. `moved` is the mesh in each pose, with its rest positions; faces wound otherwise cost
+        more. No camera is finer than `still` is prepared for, and all are orthographic. Raises CharacterError
+        if it cannot be drawn.
         """
-        lit = still.look == "lit"
-        whole, halvings = split(still.mesh, cameras)
-        bound, prepared = still.bound, still.prepared
-        if halvings:
-            bound = split_bound(bound, halvings)
-            prepared = prepare(whole, still.finest, lit, bound)
+        prepared, lit = still.prepared, still.look == "lit"
         scratch = _scratch(prepared, cameras)
         lasting = 2 if seen else 1
-        held = cameras[:1] if orbit else cameras
-        canvases = [Canvas(_side(camera), seen) for camera in held for _ in range(lasting)]
-        for k, pose in enumerate(moved):
-            if not np.isfinite(pose.vertices).all():
+        canvases = [Canvas(_side(camera), seen) for camera in cameras for _ in range(lasting)]
+        for k, mesh in enumerate(moved):
+            if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
-            mesh = split_pose(pose, still.mesh.faces, halvings)
-            same = mesh.faces is whole.faces
-            now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, bound)
-            looking = [cameras[k % len(cameras)]] if orbit else cameras
-            for camera, canvas in zip(looking, canvases[k % lasting :: lasting], strict=True):
-                if camera.fov_deg is not None and reaches_beyond(mesh, camera):
-                    raise CharacterError("the figure moves behind or far beside a perspective camera")
+            same = mesh.faces is still.mesh.faces
+            now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
+            for camera, canvas in zip(cameras, canvases[k % lasting :: lasting], strict=True):
                 layers = draw(now, camera, scratch[_side(camera)], canvas)
                 yield layers.cropped(camera.height, camera.size)
 

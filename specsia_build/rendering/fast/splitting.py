@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +29,11 @@ def by_camera(mesh: Mesh, cameras: Sequence[Camera]) -> Iterator[tuple[Mesh, Seq
         yield mesh, cameras
         return
     drawn, run = mesh, list[Camera]()
-    whole, _ = split(mesh, cameras)
+    whole = split(mesh, cameras)
     for camera in cameras:
         wanted = mesh
         if camera.fov_deg is not None:
-            wanted = _cut(whole, camera) if reaches_beyond(mesh, camera) else whole
+            wanted = _cut(whole, camera) if _reaches_beyond(mesh, camera) else whole
         if run and wanted is not drawn:
             yield drawn, run
             run = []
@@ -43,46 +42,16 @@ def by_camera(mesh: Mesh, cameras: Sequence[Camera]) -> Iterator[tuple[Mesh, Seq
     yield drawn, run
 
 
-class Halving(NamedTuple):
-    """How sides of a mesh's faces are halved; the mesh may move before it is."""
-
-    parents: NDArray[np.int64]  # (N, 2), vertices whose middles are new ones
-    origin: NDArray[np.int64]  # (G,), the face that each new face is a part of
-    corners: NDArray[np.int64]  # (G, 3), which of that face's corners and middles of sides are its own
-    faces: NDArray[np.int32]  # (G, 3)
-
-    def of(self, mesh: Mesh) -> Mesh:
-        """The mesh with its sides halved."""
-
-        def grown(points: NDArray[np.float32]) -> NDArray[np.float32]:
-            middles = (points[self.parents[:, 0]] + points[self.parents[:, 1]]) * np.float32(0.5)
-            return np.concatenate([points, middles])
-
-        def picked(values: NDArray[np.float32]) -> NDArray[np.float32]:
-            middles = (values + np.roll(values, -1, axis=1)) * np.float32(0.5)
-            return np.concatenate([values, middles], axis=1)[self.origin[:, None], self.corners]
-
-        return replace(
-            mesh,
-            vertices=grown(mesh.vertices),
-            faces=self.faces,
-            face_material=mesh.face_material[self.origin],
-            rest=None if mesh.rest is None else grown(mesh.rest),
-            **mesh.cornerwise(picked),
-        )
-
-
-def split(mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, tuple[Halving, ...]]:
+def split(mesh: Mesh, cameras: Sequence[Camera]) -> Mesh:
     """Split the faces that perspective cameras would draw wrongly; the surface stays the same.
 
     Along an edge of length d, which is L pixels long on the screen and whose ends' distances differ by the
     share r, interpolation on the screen is off by up to L r / 4 pixels; that is at most f d² / (8 z²) for a
-    focal length f in pixels and a distance z. Returns also how, for the mesh in other poses.
+    focal length f in pixels and a distance z.
     """
     lenses = [camera for camera in cameras if camera.fov_deg is not None]
-    halvings: list[Halving] = []
     most = np.zeros(0)
-    while lenses and len(halvings) < _ROUNDS:
+    for _ in range(_ROUNDS if lenses else 0):
         most = np.concatenate([most, _longest(mesh.vertices[len(most) :], lenses)])
         a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
         sides = np.stack([b - a, c - b, a - c], axis=1)
@@ -90,9 +59,8 @@ def split(mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, tuple[Halving, .
         long = np.einsum("fki,fki->fk", sides, sides) > np.minimum(ends, np.roll(ends, -1, axis=1))
         if not long.any():
             break
-        halvings.append(_halving(mesh, long))
-        mesh = halvings[-1].of(mesh)
-    return mesh, tuple(halvings)
+        mesh = _halved(mesh, long)
+    return mesh
 
 
 def _longest(points: NDArray[np.float32], cameras: Sequence[Camera]) -> NDArray[np.float64]:
@@ -108,28 +76,6 @@ def _longest(points: NDArray[np.float32], cameras: Sequence[Camera]) -> NDArray[
     return np.asarray((nearest * shares).min(axis=1))
 
 
-def split_pose(pose: Mesh, faces: NDArray[np.int32], halvings: Sequence[Halving]) -> Mesh:
-    """Split a mesh in another pose, in which some of its `faces` (F, 3) may be wound the other way."""
-    if pose.faces is faces or not halvings:
-        rewound = None
-    else:
-        rewound = (pose.faces != faces).any(axis=1)
-        pose = pose.rewound(rewound)
-    for halving in halvings:
-        pose = halving.of(pose)
-        rewound = None if rewound is None else rewound[halving.origin]
-    return pose if rewound is None else pose.rewound(rewound)
-
-
-def split_bound(bound: NDArray[np.int32], halvings: Sequence[Halving]) -> NDArray[np.int32]:
-    """Numbers of what moves the vertices of a split mesh: a middle is moved by what moves its parents."""
-    for halving in halvings:
-        movers = np.sort(bound[halving.parents], axis=1)
-        middles = np.unique(movers, axis=0, return_inverse=True)[1].reshape(-1)
-        bound = np.concatenate([bound, bound.max() + 1 + middles]).astype(np.int32)
-    return bound
-
-
 # Corners 0 to 2 of a face and 3 to 5, the middles of its sides: triangles by which of its sides are halved.
 _PATTERNS: dict[int, tuple[tuple[int, int, int], ...]] = {
     0: ((0, 1, 2),),
@@ -143,7 +89,7 @@ _PATTERNS: dict[int, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def _halving(mesh: Mesh, long: NDArray[np.bool_]) -> Halving:
+def _halved(mesh: Mesh, long: NDArray[np.bool_]) -> Mesh:
     """Halve the long sides (F, 3) of faces; a side that two faces share is halved in both."""
     faces = mesh.faces
     ends = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2)[long], axis=1)
@@ -161,7 +107,22 @@ def _halving(mesh: Mesh, long: NDArray[np.bool_]) -> Halving:
         of_code = np.flatnonzero(codes == code)
         for k, triangle in enumerate(pattern):
             corners[first[of_code] + k] = triangle
-    return Halving(parents, origin, corners, six[origin[:, None], corners].astype(np.int32))
+
+    def grown(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([points, (points[parents[:, 0]] + points[parents[:, 1]]) * np.float32(0.5)])
+
+    def picked(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        middles = (values + np.roll(values, -1, axis=1)) * np.float32(0.5)
+        return np.concatenate([values, middles], axis=1)[origin[:, None], corners]
+
+    return replace(
+        mesh,
+        vertices=grown(mesh.vertices),
+        faces=six[origin[:, None], corners].astype(np.int32),
+        face_material=mesh.face_material[origin],
+        rest=None if mesh.rest is None else grown(mesh.rest),
+        **mesh.cornerwise(picked),
+    )
 
 
 def _planes(camera: Camera) -> NDArray[np.float64]:
@@ -174,7 +135,7 @@ def _planes(camera: Camera) -> NDArray[np.float64]:
     return np.array(planes)
 
 
-def reaches_beyond(mesh: Mesh, camera: Camera) -> bool:
+def _reaches_beyond(mesh: Mesh, camera: Camera) -> bool:
     """Whether some of a mesh lies clearly outside of what a perspective camera can draw."""
     planes = _planes(camera)
     return bool((mesh.vertices @ planes[:, :3].T + planes[:, 3] < -1e-4).any())

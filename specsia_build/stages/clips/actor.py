@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
-from specsia_build.animation.rig import Rig
+from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.characters.actions import FRAME_RATE, chosen, matching
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError, UsageError, no_such
+from specsia_build.errors import CharacterError, UsageError, no_such, some
 from specsia_build.files.sources import state_of
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -274,7 +274,7 @@ def shot_again(
         len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory"
     )
     acted = poses(skeleton, motion, times)
-    shifts = _moves_in_place(actor.rig, acted) if settings.in_place else np.zeros((len(times), 3))
+    shifts = moves_in_place(actor.rig, acted) if settings.in_place else np.zeros((len(times), 3))
     return Shot(times, acted, shifts + shift, (Camera(clip.yaw, config.size, width),) * len(times))
 
 
@@ -289,7 +289,7 @@ def loops(rig: Rig, shot: Shot) -> bool:
     return bool(steps[0] <= SEAM * steps[1:].max())
 
 
-def _moves_in_place(rig: Rig, acted: Poses) -> NDArray[np.float64]:
+def moves_in_place(rig: Rig, acted: Poses) -> NDArray[np.float64]:
     """Horizontal translations (T, 3) that keep the actor's root where it is in the first frame."""
     root = _root(rig, acted)
     places = acted.worlds[:, root, :, 3] @ rig.placement[:3].T
@@ -317,3 +317,38 @@ def _root(rig: Rig, acted: Poses) -> int:
             break
         node, children = heaviest, np.flatnonzero(parents == heaviest)
     return node
+
+
+def with_motion(name: str) -> BuildConfig:
+    """Settings of clips of one motion: a built-in one, one of the character's own, or those of a file."""
+    if is_file_name(name) or name in (OWN, *BUILT_IN):
+        return BuildConfig(clips=ClipSettings(motions=(name,)))
+    return BuildConfig(clips=ClipSettings(motions=(OWN,), patterns=(name,)))
+
+
+def in_motion(entry: Entry, name: str) -> tuple[Mesh, Callable[[int], Iterator[Mesh]], tuple[Path, ...]]:
+    """A character at rest, whose longest side is 1, and a function that yields it in so many poses.
+
+    These are spread evenly over the first motion that `with_motion` names, and hold the figure in its place.
+    Also returns the character's files. Raises CharacterError if it has no such motion.
+    """
+    actor = actor_of(Job(entry, with_motion(name)))
+    if not actor.motions:
+        offered = [motion for motions in actor.offered.values() for motion in motions]
+        reason = "; ".join(actor.warnings) or f"it has {some(offered) or 'none'}"
+        raise CharacterError(f"{entry.id} has no motion '{origin_of(name)}' that can be played: {reason}")
+    motion = next(iter(actor.motions.values()))
+    low, high = box_of(actor.mesh)
+    scale = 1.0 / float((high - low).max())
+
+    def moved(count: int) -> Iterator[Mesh]:
+        times = motion.start + motion.duration * np.arange(count) / count
+        acted = poses(actor.rig.skeleton, motion, times)
+        shifts = moves_in_place(actor.rig, acted)
+        for shift, pose in zip(shifts, posed_through(actor.mesh, actor.rig, acted), strict=True):
+            if not np.isfinite(pose.vertices).all():
+                raise CharacterError(f"'{motion.name}' takes vertices to positions that are not numbers")
+            yield pose.with_vertices(((pose.vertices + shift) * scale).astype(np.float32))
+
+    rest = actor.mesh.with_vertices((actor.mesh.vertices * scale).astype(np.float32))
+    return rest, moved, actor.files
