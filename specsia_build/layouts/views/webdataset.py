@@ -11,6 +11,7 @@ from specsia_build import png
 from specsia_build.cameras.records import cameras_of, cameras_record
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
+from specsia_build.dataset.layers import frame_file
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_BYTES, check_names
@@ -125,15 +126,17 @@ for sample in samples:
             for suffix, data in files.items():
                 if problem := problem_of(suffix, data):
                     yield f"{key}.{suffix} of {name} {problem}"
-        yield from _disagreements(views)
+        if not part.facts.get("moving"):
+            yield from _disagreements(views)
 
 
 def _pairs(pictures: Pictures) -> Iterator[_Sample]:
     """The samples of a pair's rows."""
     for k, scalars in enumerate(pictures.meta.get("rows", ())):
         files = {"json": json.dumps(scalars).encode()}
-        for column in schema.IMAGE_COLUMNS:
-            files[f"{column}.png"] = pictures.raw(column, k)
+        for column in schema.ALL_IMAGES:
+            if frame_file(column, k) in pictures.files:
+                files[f"{column}.png"] = pictures.raw(column, k)
         yield f"{pictures.meta['id']}-{k:03d}", files
 
 

@@ -126,6 +126,29 @@ def test_cameras_have_known_numbers(source: Path, tmp_path: Path) -> None:
     assert np.allclose(matrices[:, :, 3], [0, 0, -4], atol=1e-9)
 
 
+def test_figures_in_motion(source: Path, tmp_path: Path) -> None:
+    small = ("--limit", 1, "--size", 64, "--cameras", "orbit:12@fov=40,radius=2.4", "--motion", "walk")
+    for layout in ("blender", "nerfstudio", "webdataset"):
+        export("sample:1", layout, tmp_path / layout, *small)
+        specsia("verify", tmp_path / layout)
+    (transforms,) = (tmp_path / "nerfstudio").glob("*/0/transforms.json")
+    frames = json.loads(transforms.read_text())["frames"]
+    assert [frame["time"] for frame in frames] == pytest.approx([k / 12 for k in range(12)])
+    export("sample:1", "nerfstudio", tmp_path / "still", *small[:-2])
+    masks = [
+        np.asarray(Image.open(path))[..., 3] > 127
+        for folder in ("nerfstudio", "still")
+        for path in sorted((tmp_path / folder).glob("*/0/images/*.png"))
+    ]
+    # A walking figure swings its limbs and stays in its place.
+    overlaps = [(a & b).sum() / (a | b).sum() for a, b in zip(masks[:12], masks[12:], strict=True)]
+    assert min(overlaps) > 0.3 and max(overlaps) < 0.95
+    assert "at rest" in export("sample:1", "zero123", tmp_path / "no", "--motion", "walk", code=2)
+    assert "no motion 'fly'" in export("sample:1", "blender", tmp_path / "no", "--motion", "fly", code=1)
+    # Figures without a rig are left out.
+    export(source, "blender", tmp_path / "no", "--motion", "walk", code=1)
+
+
 def test_layers_of_a_sample(source: Path, tmp_path: Path) -> None:
     layers = "depth,normal,position,part,material,lit"
     more = ("--limit", 1, "--size", 64, "--cameras", "ring:2", "--layers", layers)
