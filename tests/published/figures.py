@@ -128,13 +128,8 @@ def as_row(made: Mapping[str, Array]) -> Pictures:
     """Pictures of a row: their upload drops the alpha of Z."""
     edge = np.repeat(made["edge"][..., None], 3, axis=2)
     gt = on_grey(made["gt"])
-    return {
-        "color": made["color"][..., :3],
-        "pos": made["pos"][..., :3],
-        "edge": edge,
-        "mask": made["mask"],
-        "gt": gt,
-    }
+    color, pos = (made[name][..., :3] for name in ("color", "pos"))
+    return {"color": color, "pos": pos, "edge": edge, "mask": made["mask"], "gt": gt}
 
 
 def encoded(image: Array) -> bytes:

@@ -150,10 +150,8 @@ def test_drawing_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
     drawing.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=turned)
     deep = np.asarray(drawing.convert("L")).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    plain, other, grey = (
-        with_drawing(FrontalPair(frontal), tmp_path / f"{name}.png").pair.gt
-        for name in ("plain", "turned", "deep")
-    )
+    files = (tmp_path / f"{name}.png" for name in ("plain", "turned", "deep"))
+    plain, other, grey = (with_drawing(FrontalPair(frontal), file).pair.gt for file in files)
     assert (other == plain).all()
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
 

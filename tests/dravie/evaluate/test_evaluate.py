@@ -48,12 +48,8 @@ def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
 def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Two seeds, a run that sees no drawing and one on the other backend."""
     top = tmp_path_factory.mktemp("evaluated")
-    runs = [
-        write_run(top / "one"),
-        write_run(top / "two", seed=1),
-        write_run(top / "blind", reference="none"),
-        write_run(top / "other", configs=("thin",)),
-    ]
+    runs = [write_run(top / "one"), write_run(top / "two", seed=1)]
+    runs += [write_run(top / "blind", reference="none"), write_run(top / "other", configs=("thin",))]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "SINGLE_STEPS", 1)
         rows = ("--baselines", ",".join(BASELINES), "--without", "drawing")

@@ -200,11 +200,8 @@ def method(label: str, repeat: int = 0) -> Method:
 
 def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
     """One novel view of each character."""
-    scores = [
-        Score("fat", m.label, m.repeat, f"c{number}", 1, number, {score: float(value)})
-        for m, of in values
-        for number, value in enumerate(of)
-    ]
+    each = [(m, number, float(value)) for m, of in values for number, value in enumerate(of)]
+    scores = [Score("fat", m.label, m.repeat, f"c{k}", 1, k, {score: value}) for m, k, value in each]
     return Evaluation("somewhere", "test", ("fat",), tuple(m for m, _ in values), tuple(scores))
 
 
@@ -256,13 +253,7 @@ def test_too_few_characters_decide_nothing(count: int, verdict: str) -> None:
 
 
 def test_compared_with_best_baseline() -> None:
-    values = [
-        (method("raw"), LEVELS + 0.02),
-        (method("line"), LEVELS),
-        (method("look-up"), LEVELS - 0.01),
-        (method("DraViE without adaptation"), LEVELS - 0.005),
-        (method("DraViE"), LEVELS - 0.015),
-    ]
-    whole, adapted = found(*values)
+    off = {"raw": 0.02, "line": 0, "look-up": -0.01, "DraViE without adaptation": -0.005, "DraViE": -0.015}
+    whole, adapted = found(*((method(label), LEVELS + by) for label, by in off.items()))
     assert (whole.method, whole.baseline, whole.verdict) == ("DraViE without adaptation", "look-up", "worse")
     assert (adapted.method, adapted.baseline, adapted.verdict) == ("DraViE", "look-up", "better")
