@@ -27,20 +27,10 @@ def row(view: int, fill: int = 7, character: str = "hero") -> schema.Row:
         name: png.encode(grey if mode == "L" else np.repeat(grey[..., None], 4, -1))
         for name, mode in schema.IMAGE_COLUMNS.items()
     }
-    scalars = {
-        "uid": schema.row_uid(character, view),
-        "character_id": character,
-        "view": view,
-        "yaw_deg": 36.0 * view,
-        "iou": 0.5,
-        "backend": "relief",
-        "outline_px": 2,
-        "outline_grey": 40,
-        "outline_rgb": [40, 40, 40],
-        "bbox_min": [-0.5, -0.25, -0.5],
-        "bbox_max": [0.5, 0.25, 0.5],
-        "license": None,
-    }
+    scalars: dict[str, Any] = {"uid": schema.row_uid(character, view), "character_id": character}
+    scalars |= {"view": view, "yaw_deg": 36.0 * view, "iou": 0.5, "backend": "relief", "license": None}
+    scalars |= {"outline_px": 2, "outline_grey": 40, "outline_rgb": [40, 40, 40]}
+    scalars |= {"bbox_min": [-0.5, -0.25, -0.5], "bbox_max": [0.5, 0.25, 0.5]}
     return schema.Row(scalars, images)
 
 
@@ -149,10 +139,8 @@ def test_sums_of_all_other_files(tmp_path: Path) -> None:
     for name in ("a", "inner/b", "inner/SHA256SUMS"):
         (tmp_path / name).write_text(name)
     write_sums(tmp_path, {"inner/b": "0" * 64})
-    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == (
-        {**file_sums(tmp_path), "inner/b": "0" * 64},
-        [],
-    )
+    sums = {**file_sums(tmp_path), "inner/b": "0" * 64}
+    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == (sums, [])
     assert list(file_sums(tmp_path)) == ["a", "inner/SHA256SUMS", "inner/b"]
     first = (tmp_path / "SHA256SUMS").read_text().splitlines()[0]
     assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"
