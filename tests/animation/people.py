@@ -1,7 +1,5 @@
 """Skeletons of one body for tests, with chosen joint names, poses and orientations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Find a person's bones among joints, by names, hierarchy, places and skin weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Poses, transforms, built-in motions, and skin weights carried onto other surfaces."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

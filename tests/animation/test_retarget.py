@@ -1,7 +1,5 @@
 """Retargeting: angles, places and feet follow the source on any rig."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any

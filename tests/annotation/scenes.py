@@ -1,7 +1,5 @@
 """Meshes, frames and lines that can be computed by hand, and independent checks of visibility."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Line art, segments and strokes of known shapes; nothing hidden is drawn, and fills do not leak."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +18,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.stages.render import in_frame
-from tests.annotation.scenes import (
-    enclosed,
-    expected,
-    leaks,
-    line_art,
-    lines_of,
-    mixed,
-    parts,
-    rectangle,
-    running,
-    uncovered,
-)
+from tests.annotation import scenes
+from tests.annotation.scenes import enclosed, expected, leaks, line_art, lines_of, parts, rectangle, uncovered
 from tests.annotation.scenes import seen as seen_in
 from tests.rendering.scenes import BLUE, RED, SIZE, box, mesh_of, sheet, sphere
 
@@ -221,7 +209,7 @@ def test_real_characters_do_not_leak(characters_dir: Path, name: str) -> None:
             bare, total = uncovered(picture, seen, by_part.region)
             # Specks, which have no line around them.
             assert bare <= 0.002 * total
-            astray, held = mixed(picture, seen, by_part.region)
+            astray, held = scenes.mixed(picture, seen, by_part.region)
             assert astray <= 0.001 * held
     label = np.where(seen.face >= 0, found.of_face[seen.face], -1).astype(np.int32)
     line = draw_lines(visible_lines(seen, by_region), size, 1.0)
@@ -336,7 +324,7 @@ def test_ranks_cover_surface() -> None:
 
 
 def test_real_character_keeps_points(characters_dir: Path) -> None:
-    actor, frames = running(characters_dir / "animated/mech_george.glb", 4, 256)
+    actor, frames = scenes.running(characters_dir / "animated/mech_george.glb", 4, 256)
     mesh, before = actor.mesh, None
     features, ranks = feature_edges(mesh, parts(mesh)), vertex_ranks(mesh)
     for k, layers in enumerate(frames):

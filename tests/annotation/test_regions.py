@@ -1,7 +1,5 @@
 """Regions of known surfaces, divided as an artist would colour them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Flow, tracks and Ultra-Dense Pose of known movements."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -53,7 +53,7 @@ class Theirs(Backend):
         return mesh
 
 
-def subclass(base: type[Backend] = Theirs, **members: Any) -> Any:
+def subclass(base: Any = Theirs, **members: Any) -> Any:
     """A class of theirs that has more members."""
     return type("More", (base,), members)
 

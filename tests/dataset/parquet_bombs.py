@@ -3,8 +3,6 @@
 python -m tests.dataset.parquet_bombs FOLDER FILE...
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Sequence

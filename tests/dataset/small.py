@@ -1,7 +1,5 @@
 """Small datasets made by the real stages, and ways to plant faults in them."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

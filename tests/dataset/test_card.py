@@ -1,7 +1,5 @@
 """The dataset card: true content, valid YAML for the Hub, and licences that allow publication."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path

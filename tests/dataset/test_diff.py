@@ -1,7 +1,5 @@
 """`specsia diff`: settings, columns and rows that differ."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

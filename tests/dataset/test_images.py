@@ -1,7 +1,5 @@
 """Position colours and edge images beside NumPy, and the picture of a dataset's card."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Unsafe names, links and rows of downloaded datasets are refused on opening."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Shards: atomic writes, small row groups, unchanged bytes, readable by other libraries."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -146,9 +144,7 @@ def test_sums_of_all_other_files(tmp_path: Path) -> None:
     assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"
 
 
-@pytest.mark.parametrize(
-    "line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"]
-)
+@pytest.mark.parametrize("line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /root"])
 def test_malformed_sums_are_listed(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"

@@ -1,7 +1,5 @@
 """Open datasets in folders, behind URLs and on the Hub, and decode their rows."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -106,14 +104,7 @@ def test_shards_by_card_or_name(card: str, files: list[str], expected: list[tupl
 
 @pytest.mark.parametrize(
     "where",
-    [
-        "nowhere",
-        "memory://nowhere",
-        "nosuch://bucket/x",
-        "github://owner/x",
-        "my--run/dataset",
-        "~no-such-user/dataset",
-    ],
+    ["nowhere", "memory://nowhere", "nosuch://bucket/x", "github://owner/x", "my--run/d", "~no-such-user/d"],
 )
 def test_missing_folder(where: str) -> None:
     with pytest.raises(UsageError, match=where):

@@ -1,7 +1,5 @@
 """Splits: the published numbers, unaffected by failures and later characters."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections import Counter
@@ -28,10 +26,10 @@ def test_published_numbers() -> None:
 
 
 @given(IDS)
-def test_one_split_for_any_order(ids: set[str]) -> None:
+def test_one_split_for_any_order_also_in_a_file(ids: set[str]) -> None:
     found = assign(sorted(ids), {})
     assert set(found) == ids
-    assert found == assign(sorted(ids, reverse=True), {})
+    assert found == assign(sorted(ids, reverse=True), {}) == parse(to_json(found), "it")
     counts = Counter(found.values())
     assert counts["test"] == counts["validation"] == held_out(len(ids))
 
@@ -54,11 +52,6 @@ def test_later_characters_join_train(first: set[str], later: set[str]) -> None:
 def test_manifest_moves_characters() -> None:
     frozen = {"a": "train", "b": "test", "c": "test"}
     assert grown(frozen, ["a", "b", "d"], {"a": "test", "d": "test"}) == {**frozen, "a": "test", "d": "test"}
-
-
-@given(IDS)
-def test_file_holds_all_splits(ids: set[str]) -> None:
-    assert parse(to_json(assign(ids, {})), "it") == assign(ids, {})
 
 
 def test_ids_keep_their_order() -> None:

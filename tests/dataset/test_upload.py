@@ -1,7 +1,5 @@
 """Upload a dataset to a URL: complete or absent, nothing sent twice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

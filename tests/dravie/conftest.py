@@ -1,7 +1,5 @@
 """Settings that make tests of the model quick."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Pairs and models for tests: a random texture, a figure of known geometry, and runs with fresh weights."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Look up the drawing: beside KD-trees, at every distance; estimate the contour's style."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

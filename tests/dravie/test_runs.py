@@ -1,7 +1,5 @@
 """Characters that a run has seen and is not scored on; the `pretrained` model."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

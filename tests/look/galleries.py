@@ -1,7 +1,5 @@
 """Galleries of a few items with generated pictures, so that tests know every pixel."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

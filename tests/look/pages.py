@@ -1,7 +1,5 @@
 """Read the document of a page, and its pictures as pixels."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

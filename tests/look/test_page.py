@@ -1,7 +1,5 @@
 """Pages and their strips of pictures, turntables and sheets."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

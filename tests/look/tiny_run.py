@@ -1,7 +1,5 @@
 """Runs that build in seconds: figures of boxes from a manifest, at a few small views."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

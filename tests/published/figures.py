@@ -5,8 +5,6 @@ authors' scripts the figure is turned by minus the view's yaw before a fixed cam
 spans 1.35 units; positions are coded over the box of the turned figure: R = x, G = y, B = z.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence

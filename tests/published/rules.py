@@ -1,7 +1,5 @@
 """The published rows by the rules of the release's scripts, written down without this package's writer."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping
 

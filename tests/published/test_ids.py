@@ -1,7 +1,5 @@
 """Numbers, lists and shards beside what the release's scripts gave for the same ids."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import pairwise

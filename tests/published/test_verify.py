@@ -1,7 +1,5 @@
 """`verify` and `diff` on rows and tree of the published layout, and commands on bad ones."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable
@@ -25,14 +23,12 @@ from tests.published.test_reading import FOREIGN
 
 @pytest.mark.parametrize("layout", ["rows", "tree"])
 def test_right_ones_pass(layout: str, request: pytest.FixtureRequest) -> None:
-    report = verify(request.getfixturevalue(layout))
+    where = request.getfixturevalue(layout)
+    report = verify(where)
     assert not failed(report)
+    assert report == verify(where, workers=2)
     assert (report.rows, report.characters) == (40, 4)
     assert {"grounds", "edge", "position", "views", "splits"} <= {check.name for check in report.checks}
-
-
-def test_report_does_not_depend_on_workers(rows: Path) -> None:
-    assert verify(rows) == verify(rows, workers=2)
 
 
 def test_a_tree_equals_its_rows(rows: Path, tree: Path, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Published pictures beside numbers measured by running the release's scripts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

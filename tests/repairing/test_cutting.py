@@ -1,7 +1,5 @@
 """Cut figures out of pictures with what strangers' drawings have around them."""
 
-from __future__ import annotations
-
 import base64
 from io import BytesIO
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cut out and frame a drawing as a render would be, and lay a mesh of any axes and scale onto it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

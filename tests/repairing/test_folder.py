@@ -1,7 +1,5 @@
 """`specsia repair FOLDER`: a folder for each drawing, past bad ones, and only what is missing."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`specsia repair`: from a drawing to its film, and refusals."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

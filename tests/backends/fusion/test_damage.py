@@ -5,15 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
-from specsia_build.backends.fusion.damage import (
-    LIGHT,
-    LIGHT_FIELD,
-    _drifted,
-    _spline,
-    signed_distance,
-    smooth_noise,
-    warped,
-)
+from specsia_build.backends.fusion import damage
+from specsia_build.backends.fusion.damage import LIGHT, LIGHT_FIELD, signed_distance, smooth_noise, warped
 from specsia_build.backends.fusion.views import VIEW_SIZE
 
 
@@ -21,7 +14,7 @@ from specsia_build.backends.fusion.views import VIEW_SIZE
 def test_spline_keeps_planes(step: float) -> None:
     rows, columns = np.mgrid[:40, :40].astype(np.float32)
     y, x = np.mgrid[:64, :64] / step + 1
-    assert_allclose(_spline(3 + 2 * rows - columns, 64, step), 3 + 2 * y - x, atol=1e-4)
+    assert_allclose(damage._spline(3 + 2 * rows - columns, 64, step), 3 + 2 * y - x, atol=1e-4)
 
 
 def test_noise_deviation_and_wavelength() -> None:
@@ -52,7 +45,7 @@ def test_signed_distance_to_a_circle() -> None:
 
 def test_brightness_drift() -> None:
     grey = np.full((VIEW_SIZE, VIEW_SIZE, 3), 0.5, np.float32)
-    drifted = np.stack([_drifted(grey, np.random.default_rng(seed), 1.0) for seed in range(60)])
+    drifted = np.stack([damage._drifted(grey, np.random.default_rng(seed), 1.0) for seed in range(60)])
     light = drifted @ (0.299, 0.587, 0.114) / 0.5 - 1
     assert light.std() == pytest.approx(np.hypot(LIGHT, LIGHT_FIELD), rel=0.15)
     assert light.mean(axis=(1, 2)).std() == pytest.approx(LIGHT, rel=0.35)

@@ -1,7 +1,5 @@
 """`specsia verify` passes good datasets, and finds planted faults by the row's uid."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable
@@ -19,25 +17,13 @@ from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import CHECKS, MOST_LISTED
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
-from tests.dataset.small import (
-    VIEWS,
-    StoredRow,
-    build_small,
-    change,
-    failed,
-    found,
-    pixels,
-    put,
-    read_rows,
-    shard,
-    swap,
-    write_rows,
-)
+from tests.dataset import small
+from tests.dataset.small import build_small, change, failed, found, pixels, put, read_rows, shard, write_rows
 
 Z = ("color", "mask", "pos", "edge")
 ALL = tuple(schema.IMAGE_COLUMNS)
 
-Rows = dict[str, StoredRow]
+Rows = dict[str, small.StoredRow]
 
 
 def test_clean_dataset_passes(one_backend: Path) -> None:
@@ -118,7 +104,7 @@ def _turn_positions(rows: Rows) -> None:
     row = rows["0_01"]
     pos = pixels(row, "pos")
     turned = decode_position(pos[..., :3], row["bbox_min"], row["bbox_max"])
-    turned = turned @ Camera(view_yaws(VIEWS)[1], 96).turn().T
+    turned = turned @ Camera(view_yaws(small.VIEWS)[1], 96).turn().T
     low, high = turned.min(axis=(0, 1)), turned.max(axis=(0, 1))
     share = (turned - low) / (high - low) * 255
     pos[..., :3] = share.round()
@@ -166,7 +152,7 @@ def _recolour_contour(rows: Rows) -> None:
 
 
 def _swapped(columns: tuple[str, ...], one: str = "2_00", two: str = "2_01") -> Callable[[Rows], None]:
-    return lambda rows: swap(rows[one], rows[two], columns)
+    return lambda rows: small.swap(rows[one], rows[two], columns)
 
 
 def _updated(uid: str, /, **values: object) -> Callable[[Rows], None]:

@@ -1,7 +1,5 @@
 """`specsia verify` on datasets of clips, good and damaged."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

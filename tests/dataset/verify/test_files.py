@@ -1,7 +1,5 @@
 """Verify a dataset's files, checksums, texts and columns, in folders and behind URLs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

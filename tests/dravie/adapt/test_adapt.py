@@ -1,7 +1,5 @@
 """`specsia adapt`: from a frontal pair or a drawing to a run of its own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Frames, their cache, and patches as a function of seed and step."""
 
-from __future__ import annotations
-
 import colorsys
 import shutil
 from collections import Counter

@@ -1,7 +1,5 @@
 """`specsia evaluate` with small models on a small dataset."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Scores of drawn figures with known errors, flicker, intervals over characters, paired differences."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -233,9 +231,7 @@ def found(*values: Scored, score: str = "l1") -> list[Difference]:
     return list(differences(measured, summarise(measured)))
 
 
-@pytest.mark.parametrize(
-    ("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")]
-)
+@pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0, "not significant")])
 def test_verdict_on_paired_difference(gain: float, verdict: str) -> None:
     noise = NOISE - NOISE.mean()
     (down,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + noise))

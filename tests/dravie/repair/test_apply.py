@@ -1,7 +1,5 @@
 """Repair whole frames: no seams, any size, nothing painted far from Z."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import get_args
 

@@ -1,7 +1,5 @@
 """`specsia enhance`: repair the frames of a folder or a dataset."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`specsia train`: Adam, the run's files, stopping and resuming, bad input."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import json

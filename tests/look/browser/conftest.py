@@ -1,7 +1,5 @@
 """One browser for all tests of pages, and galleries with known content."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
